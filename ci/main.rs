@@ -1,0 +1,2 @@
+//! The `uptick` command.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Facts and verdicts: from a git commit to a judged, explained report.
+pub mod model;
