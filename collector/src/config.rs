@@ -1,0 +1,467 @@
+//! `uptick.toml`: every field documented, every default works without the file.
+//!
+//! An unknown key or a wrong type is an error that names the line. The file is
+//! read from the checkout, also for older commits, so that a whole range is
+//! measured by one set of rules.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::error::{Error, Result};
+use crate::model::{Counter, Metric};
+
+/// The whole file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Config {
+    /// What is measured, and how.
+    pub suite: Suite,
+    /// How far a metric may move, by metric name: `instructions = "0.5%"`.
+    pub limits: BTreeMap<String, Fraction>,
+    /// Limits of single benchmarks, the last matching one wins.
+    #[serde(rename = "limit")]
+    pub benchmark_limits: Vec<BenchmarkLimit>,
+    /// Benchmarks that are commands.
+    #[serde(rename = "command")]
+    pub commands: Vec<Command>,
+    /// Where a baseline comes from.
+    pub baseline: Baseline,
+}
+
+/// What is measured, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Suite {
+    /// Whether the criterion benchmarks of a Cargo repository are found by themselves.
+    pub criterion: bool,
+    /// The directory of the Cargo workspace, relative to the repository.
+    pub dir: String,
+    /// Packages whose benchmarks are measured; empty: every workspace member.
+    pub packages: Vec<String>,
+    /// Bench targets that are built (globs); empty: every one.
+    pub benches: Vec<String>,
+    /// Cargo features to switch on.
+    pub features: Vec<String>,
+    /// Switch on every feature.
+    pub all_features: bool,
+    /// Switch off the default features.
+    pub no_default_features: bool,
+    /// The Cargo profile.
+    pub profile: String,
+    /// Benchmarks to measure, by name (globs).
+    pub include: Vec<String>,
+    /// Benchmarks to leave out, by name (globs).
+    pub exclude: Vec<String>,
+    /// What is judged; other metrics that cost nothing are stored and shown.
+    pub metrics: Vec<String>,
+    /// `auto`, `perf_event`, `callgrind` or `clock`.
+    pub counter: String,
+    /// `portable` pins libc's string functions to the baseline instruction set, so that
+    /// counts are the same on every host; `native` lets libc choose.
+    pub strings: Strings,
+    /// How long one benchmark may run under the counter.
+    pub timeout: Seconds,
+    /// Variables that the benchmarks need; they see no others.
+    pub env: BTreeMap<String, String>,
+    /// Benchmarks measured at the same time; 0: one a core.
+    pub jobs: usize,
+    /// How large the cache of finished benchmark binaries may grow, in MiB.
+    pub cache_mib: u64,
+}
+
+impl Default for Suite {
+    fn default() -> Self {
+        Self {
+            criterion: true,
+            dir: ".".into(),
+            packages: Vec::new(),
+            benches: Vec::new(),
+            features: Vec::new(),
+            all_features: false,
+            no_default_features: false,
+            profile: "bench".into(),
+            include: Vec::new(),
+            exclude: Vec::new(),
+            metrics: Vec::new(),
+            counter: "auto".into(),
+            strings: Strings::Portable,
+            timeout: Seconds(300.0),
+            env: BTreeMap::new(),
+            jobs: 0,
+            cache_mib: 2048,
+        }
+    }
+}
+
+/// How libc's string functions are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strings {
+    /// The same code on every host.
+    Portable,
+    /// What libc picks for this CPU.
+    Native,
+}
+
+impl Strings {
+    /// The word in `uptick.toml` and in the testbed.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Native => "native",
+        }
+    }
+}
+
+/// A benchmark that is a command, in any language.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Command {
+    /// The benchmark's name.
+    pub name: String,
+    /// A shell command that builds it, run once a commit in `dir`.
+    #[serde(default)]
+    pub build: Option<String>,
+    /// The program and its arguments, split as a shell splits words but run without a shell.
+    pub run: String,
+    /// A file of the repository that becomes standard input.
+    #[serde(default)]
+    pub stdin: Option<String>,
+    /// The directory to run in, relative to the repository.
+    #[serde(default = "here")]
+    pub dir: String,
+    /// `fixed`: the program sees a clock that ticks once a reading; `real`: the machine's.
+    #[serde(default)]
+    pub clock: ClockMode,
+}
+
+fn here() -> String {
+    ".".into()
+}
+
+/// Which clock a command sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClockMode {
+    /// The machine's clock.
+    #[default]
+    Real,
+    /// A clock that ticks 1 µs a reading, the same in every run.
+    Fixed,
+}
+
+/// The limit of the benchmarks that a glob matches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct BenchmarkLimit {
+    /// Benchmarks, by name (glob).
+    pub benchmark: String,
+    /// The metric; every one when absent.
+    #[serde(default)]
+    pub metric: Option<String>,
+    /// How far it may move.
+    pub limit: Fraction,
+    /// Why; printed with the verdict.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// Where a baseline comes from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Baseline {
+    /// The default branch, when the remote's HEAD does not say.
+    pub branch: Option<String>,
+}
+
+/// A share of a value: `"0.5%"` or `0.005`.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Fraction(pub f64);
+
+impl Fraction {
+    /// Reads `0.5%` or `0.005`.
+    ///
+    /// # Errors
+    /// A sentence for the user when it is neither, negative, or not finite.
+    pub fn parse(s: &str) -> std::result::Result<Self, String> {
+        let (digits, scale) = match s.trim().strip_suffix('%') {
+            Some(d) => (d.trim(), 0.01),
+            None => (s.trim(), 1.0),
+        };
+        match digits.parse::<f64>() {
+            Ok(x) if x.is_finite() && x >= 0.0 => Ok(Self(x * scale)),
+            _ => Err(format!("`{s}` is no limit: write a percentage such as \"0.5%\"")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Fraction {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        match NumberOrText::deserialize(d)? {
+            NumberOrText::Number(x) => Self::parse(&x.to_string()),
+            NumberOrText::Text(s) => Self::parse(&s),
+        }
+        .map_err(serde::de::Error::custom)
+    }
+}
+
+/// A duration: `"90s"`, `"5m"`, `"1h"` or a number of seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Seconds(pub f64);
+
+impl Seconds {
+    /// Reads `90s`, `5m`, `1h` or `90`.
+    ///
+    /// # Errors
+    /// A sentence for the user when it is none of them, or not positive.
+    pub fn parse(s: &str) -> std::result::Result<Self, String> {
+        let s = s.trim();
+        let (digits, scale) = match s.char_indices().next_back() {
+            Some((i, 's')) => (&s[..i], 1.0),
+            Some((i, 'm')) => (&s[..i], 60.0),
+            Some((i, 'h')) => (&s[..i], 3600.0),
+            _ => (s, 1.0),
+        };
+        match digits.trim().parse::<f64>() {
+            Ok(x) if x.is_finite() && x > 0.0 => Ok(Self(x * scale)),
+            _ => Err(format!("`{s}` is no duration: write \"90s\", \"5m\" or \"1h\"")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        match NumberOrText::deserialize(d)? {
+            NumberOrText::Number(x) => Self::parse(&x.to_string()),
+            NumberOrText::Text(s) => Self::parse(&s),
+        }
+        .map_err(serde::de::Error::custom)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a number or a text")]
+enum NumberOrText {
+    Number(f64),
+    Text(String),
+}
+
+impl Config {
+    /// The file's name at the top of the repository.
+    pub const FILE: &'static str = "uptick.toml";
+
+    /// Reads `uptick.toml` in `root`; the defaults where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] that names file, line and column.
+    pub fn load(root: &Path) -> Result<Self> {
+        let path = root.join(Self::FILE);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text)
+                .map_err(|e| Error::Usage(format!("{}: {e}", path.display()))),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(e) => Err(Error::Usage(format!("{}: {e}", path.display()))),
+        }
+    }
+
+    /// Reads the text of an `uptick.toml`.
+    ///
+    /// # Errors
+    /// What is wrong and where, for people.
+    pub fn parse(text: &str) -> std::result::Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_string())?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        for name in &self.suite.metrics {
+            known_metric(name, "suite.metrics")?;
+        }
+        for name in self.limits.keys() {
+            known_metric(name, "limits")?;
+        }
+        for limit in &self.benchmark_limits {
+            if let Some(name) = &limit.metric {
+                known_metric(name, "limit.metric")?;
+            }
+        }
+        let counter = self.suite.counter.as_str();
+        let chosen = Counter::from_name(counter);
+        if counter != "auto" && !matches!(chosen, Some(Counter::PerfEvent | Counter::Callgrind | Counter::Clock)) {
+            return Err(format!(
+                "suite.counter: `{counter}` is none of auto, perf_event, callgrind, clock"
+            ));
+        }
+        self.check_commands()
+    }
+
+    fn check_commands(&self) -> std::result::Result<(), String> {
+        let mut seen = std::collections::BTreeSet::new();
+        for command in &self.commands {
+            if command.name.trim().is_empty() {
+                return Err("command: `name` is empty".into());
+            }
+            if !seen.insert(&command.name) {
+                return Err(format!("command: two benchmarks are named `{}`", command.name));
+            }
+            if words(&command.run).is_none_or(|w| w.is_empty()) {
+                return Err(format!("command `{}`: `run` has no program or an open quote", command.name));
+            }
+            for path in [Some(&command.dir), command.stdin.as_ref()].into_iter().flatten() {
+                if Path::new(path).is_absolute() || path.split('/').any(|p| p == "..") {
+                    return Err(format!(
+                        "command `{}`: `{path}` must lie inside the repository",
+                        command.name
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The limit that the file sets for a benchmark's metric, with its reason.
+    #[must_use]
+    pub fn limit_for(&self, benchmark: &str, metric: Metric) -> Option<(f64, String)> {
+        let single = self.benchmark_limits.iter().rev().find(|l| {
+            l.metric.as_deref().is_none_or(|m| m == metric.name()) && glob(&l.benchmark, benchmark)
+        });
+        if let Some(l) = single {
+            let why = l.reason.as_ref().map_or_else(String::new, |r| format!(": {r}"));
+            return Some((l.limit.0, format!("set for `{}` in {}{why}", l.benchmark, Self::FILE)));
+        }
+        let general = self.limits.get(metric.name())?;
+        Some((general.0, format!("set in {}", Self::FILE)))
+    }
+
+    /// Whether a benchmark is asked for.
+    #[must_use]
+    pub fn wants(&self, benchmark: &str) -> bool {
+        let included = self.suite.include.is_empty()
+            || self.suite.include.iter().any(|p| glob(p, benchmark));
+        included && !self.suite.exclude.iter().any(|p| glob(p, benchmark))
+    }
+}
+
+fn known_metric(name: &str, place: &str) -> std::result::Result<(), String> {
+    if Metric::from_name(name).is_some() {
+        return Ok(());
+    }
+    let known: Vec<&str> = Metric::ALL.iter().map(|m| m.name()).collect();
+    Err(format!("{place}: `{name}` is no metric; there are {}", known.join(", ")))
+}
+
+/// Whether `name` matches `pattern`, in which `*` stands for any text and `?` for one character.
+#[must_use]
+pub fn glob(pattern: &str, name: &str) -> bool {
+    let (p, n): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut i, mut j) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while j < n.len() {
+        if i < p.len() && p[i] == '*' {
+            star = Some((i, j));
+            i += 1;
+        } else if i < p.len() && (p[i] == '?' || p[i] == n[j]) {
+            i += 1;
+            j += 1;
+        } else if let Some((si, sj)) = star {
+            // Let the last star swallow one character more.
+            star = Some((si, sj + 1));
+            i = si + 1;
+            j = sj + 1;
+        } else {
+            return false;
+        }
+    }
+    p[i..].iter().all(|c| *c == '*')
+}
+
+/// Splits a command line as a shell splits words, with quotes and backslashes but nothing else.
+///
+/// `None` when a quote is left open.
+#[must_use]
+pub fn words(line: &str) -> Option<Vec<String>> {
+    let mut out = Vec::new();
+    let mut word: Option<String> = None;
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            c if c.is_whitespace() => out.extend(word.take()),
+            '\'' => {
+                let w = word.get_or_insert_default();
+                loop {
+                    match chars.next()? {
+                        '\'' => break,
+                        c => w.push(c),
+                    }
+                }
+            }
+            '"' => {
+                let w = word.get_or_insert_default();
+                loop {
+                    match chars.next()? {
+                        '"' => break,
+                        '\\' => w.push(chars.next()?),
+                        c => w.push(c),
+                    }
+                }
+            }
+            '\\' => word.get_or_insert_default().push(chars.next()?),
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    out.extend(word);
+    Some(out)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_and_a_wrong_type_are_named_with_their_line() {
+        let e = Config::parse("[suite]\nprofile = \"bench\"\nfeatuers = []\n").unwrap_err();
+        assert!(e.contains("line 3") && e.contains("featuers"), "{e}");
+        let e = Config::parse("[suite]\nfeatures = 3\n").unwrap_err();
+        assert!(e.contains("line 2"), "{e}");
+        let e = Config::parse("[limits]\ninstructions = \"lots\"\n").unwrap_err();
+        assert!(e.contains("line 2") && e.contains("no limit"), "{e}");
+    }
+
+    #[test]
+    fn limits_are_looked_up_from_the_particular_to_the_general() {
+        let c = Config::parse(
+            "[limits]\ninstructions = \"1%\"\n[[limit]]\nbenchmark = \"io/*\"\nlimit = 0.05\nreason = \"disk\"\n",
+        )
+        .unwrap();
+        assert_eq!(c.limit_for("io/read", Metric::Instructions).unwrap().0, 0.05);
+        assert_eq!(c.limit_for("parse", Metric::Instructions).unwrap().0, 0.01);
+        assert!(c.limit_for("parse", Metric::WallTime).is_none());
+    }
+
+    #[test]
+    fn a_command_may_not_leave_the_repository() {
+        let e = Config::parse("[[command]]\nname=\"a\"\nrun=\"x\"\ndir=\"../..\"\n").unwrap_err();
+        assert!(e.contains("inside the repository"), "{e}");
+        let e = Config::parse("[[command]]\nname=\"a\"\nrun=\"'x\"\n").unwrap_err();
+        assert!(e.contains("open quote"), "{e}");
+    }
+
+    #[test]
+    fn globs_match_whole_names() {
+        assert!(glob("a*c", "abbc") && glob("*", "") && glob("a?c", "aéc") && glob("*b*", "abc"));
+        assert!(!glob("a", "ab") && !glob("a*c", "abd") && !glob("?", ""));
+    }
+
+    #[test]
+    fn words_follow_the_quotes() {
+        assert_eq!(words("a 'b c' \"d \\\" e\" f\\ g").unwrap(), ["a", "b c", "d \" e", "f g"]);
+        assert!(words("a 'b").is_none());
+    }
+}

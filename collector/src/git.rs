@@ -1,0 +1,392 @@
+//! The only place that runs git.
+//!
+//! Everything here reads, but for worktrees under `.uptick/`, which are ours
+//! alone: the user's checkout, index, HEAD, stash and configuration are never
+//! written. Hooks are off, optional locks are off, and what a calling git hook
+//! left in the environment (`GIT_DIR`, `GIT_INDEX_FILE`, …) is removed.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use crate::error::{Error, Result, tail};
+use crate::model::{Commit, Sha};
+
+/// A git repository with a work tree.
+#[derive(Clone, Debug)]
+pub struct Repo {
+    root: PathBuf,
+}
+
+/// One hunk of a diff, with line numbers from 1; a length of 0 marks a pure insertion or removal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiffHunk {
+    /// Path in the new tree (in the old one for a removed file).
+    pub file: String,
+    /// First line in the old file.
+    pub old_start: u32,
+    /// Lines in the old file.
+    pub old_len: u32,
+    /// First line in the new file.
+    pub new_start: u32,
+    /// Lines in the new file.
+    pub new_len: u32,
+}
+
+/// What a calling hook or wrapper may have set that would redirect us.
+const FOREIGN_ENVIRONMENT: [&str; 8] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_COMMON_DIR",
+    "GIT_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_LITERAL_PATHSPECS",
+];
+
+fn git(dir: &Path) -> Command {
+    let mut c = Command::new("git");
+    c.arg("-C").arg(dir);
+    c.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]);
+    c.args(["-c", "advice.detachedHead=false", "-c", "core.quotePath=false"]);
+    for name in FOREIGN_ENVIRONMENT {
+        c.env_remove(name);
+    }
+    c.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
+    c.stdin(Stdio::null());
+    c
+}
+
+fn run(dir: &Path, args: &[&str]) -> Result<Output> {
+    git(dir).args(args).output().map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => {
+            Error::Failed("git is not installed; uptick needs it to read the history".into())
+        }
+        _ => Error::Failed(format!("git could not be started: {e}")),
+    })
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end_matches('\n').to_string()
+}
+
+/// Runs git and gives its output, or its complaint as an error.
+fn ask(dir: &Path, args: &[&str]) -> Result<String> {
+    let out = run(dir, args)?;
+    if out.status.success() {
+        return Ok(text(&out.stdout));
+    }
+    let said = text(&out.stderr);
+    Err(Error::Failed(format!("git {} failed: {}", args.join(" "), tail(&said, 2000))))
+}
+
+impl Repo {
+    /// The repository that `dir` lies in.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when `dir` is not inside a git work tree.
+    pub fn open(dir: &Path) -> Result<Self> {
+        if !dir.is_dir() {
+            return Err(Error::Usage(format!("{}: no such directory", dir.display())));
+        }
+        let out = run(dir, &["rev-parse", "--show-toplevel"])?;
+        if !out.status.success() {
+            let said = text(&out.stderr);
+            let hint = if said.contains("not a git repository") {
+                "run uptick inside one, or name it with -C DIR".to_string()
+            } else {
+                said
+            };
+            return Err(Error::Usage(format!("{}: not a git repository: {hint}", dir.display())));
+        }
+        Ok(Self { root: PathBuf::from(text(&out.stdout)) })
+    }
+
+    /// The top directory of the user's checkout.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The commit that a revision names.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when it names none.
+    pub fn resolve(&self, rev: &str) -> Result<Sha> {
+        let spec = format!("{rev}^{{commit}}");
+        let out =
+            run(&self.root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &spec])?;
+        if out.status.success() {
+            return Ok(Sha(text(&out.stdout)));
+        }
+        let hint = if self.is_shallow() {
+            "; this clone is shallow: `git fetch --unshallow` brings the rest of the history"
+        } else {
+            ""
+        };
+        let what = if rev == "HEAD" {
+            "the repository has no commit yet".to_string()
+        } else {
+            format!("`{rev}` names no commit of this repository")
+        };
+        Err(Error::Usage(format!("{what}{hint}")))
+    }
+
+    /// A commit's facts.
+    ///
+    /// # Errors
+    /// When git cannot read the commit.
+    pub fn commit(&self, sha: &Sha) -> Result<Commit> {
+        let mut commit = self.describe(&[sha.0.as_str(), "-1"])?;
+        let mut commit = commit.pop().ok_or_else(|| Error::Failed(format!("{sha}: no commit")))?;
+        commit.position = self.position(sha)?;
+        Ok(commit)
+    }
+
+    fn position(&self, sha: &Sha) -> Result<u64> {
+        let n = ask(&self.root, &["rev-list", "--count", "--first-parent", &sha.0])?;
+        let n: u64 = n.parse().map_err(|_| Error::Failed(format!("git rev-list said `{n}`")))?;
+        Ok(n.saturating_sub(1))
+    }
+
+    /// Commits without their positions.
+    fn describe(&self, args: &[&str]) -> Result<Vec<Commit>> {
+        let mut all = vec!["log", "-z", "--format=%H%x1f%P%x1f%an%x1f%at%x1f%s"];
+        all.extend(args);
+        let out = ask(&self.root, &all)?;
+        Ok(out.split('\0').filter_map(parse_commit).collect())
+    }
+
+    /// The commits after `from` up to `to` along first parents, newest first.
+    ///
+    /// # Errors
+    /// When git cannot walk the range.
+    pub fn first_parent_range(&self, from: &Sha, to: &Sha) -> Result<Vec<Commit>> {
+        let range = format!("{from}..{to}");
+        let mut commits = self.describe(&["--first-parent", &range])?;
+        let newest = self.position(to)?;
+        for (i, c) in commits.iter_mut().enumerate() {
+            c.position = newest.saturating_sub(i as u64);
+        }
+        Ok(commits)
+    }
+
+    /// The best common ancestor of two commits.
+    ///
+    /// # Errors
+    /// When git fails; `None` when they share none (as in a shallow clone).
+    pub fn merge_base(&self, a: &Sha, b: &Sha) -> Result<Option<Sha>> {
+        let out = run(&self.root, &["merge-base", &a.0, &b.0])?;
+        let said = text(&out.stdout);
+        Ok((out.status.success() && !said.is_empty()).then_some(Sha(said)))
+    }
+
+    /// Whether the history was cut off when it was fetched.
+    #[must_use]
+    pub fn is_shallow(&self) -> bool {
+        ask(&self.root, &["rev-parse", "--is-shallow-repository"]).is_ok_and(|s| s == "true")
+    }
+
+    /// Whether tracked files differ from HEAD.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        ask(&self.root, &["status", "--porcelain", "--untracked-files=no"])
+            .is_ok_and(|s| !s.is_empty())
+    }
+
+    /// The default branch and its tip: the named one, the remote's HEAD, or `main`, `master`, `trunk`.
+    #[must_use]
+    pub fn default_branch(&self, named: Option<&str>) -> Option<(String, Sha)> {
+        let mut candidates: Vec<String> = Vec::new();
+        if let Some(name) = named {
+            candidates.extend([format!("origin/{name}"), name.to_string()]);
+        }
+        if let Ok(head) = ask(&self.root, &["symbolic-ref", "--short", "refs/remotes/origin/HEAD"])
+        {
+            candidates.push(head);
+        }
+        for name in ["main", "master", "trunk", "develop"] {
+            candidates.extend([format!("origin/{name}"), name.to_string()]);
+        }
+        candidates.into_iter().find_map(|name| self.resolve(&name).ok().map(|sha| (name, sha)))
+    }
+
+    /// Every file of a commit as `mode type object<TAB>path`, one a NUL-ended record.
+    ///
+    /// # Errors
+    /// When git cannot read the tree.
+    pub fn tree(&self, sha: &Sha) -> Result<Vec<String>> {
+        let out = ask(&self.root, &["ls-tree", "-r", "-z", &sha.0])?;
+        Ok(out.split('\0').filter(|s| !s.is_empty()).map(str::to_string).collect())
+    }
+
+    /// Whether a commit has a file of that path.
+    #[must_use]
+    pub fn has_file(&self, sha: &Sha, path: &str) -> bool {
+        let spec = format!("{sha}:{path}");
+        run(&self.root, &["cat-file", "-e", &spec]).is_ok_and(|o| o.status.success())
+    }
+
+    /// The paths among `names` that a Rust source of that commit mentions by file name.
+    #[must_use]
+    pub fn mentioned(&self, sha: &Sha, names: &[String]) -> Vec<String> {
+        let mut args = vec!["grep", "-h", "-o", "-F", "-I"];
+        for n in names {
+            args.extend(["-e", n.as_str()]);
+        }
+        args.extend([sha.0.as_str(), "--", "*.rs"]);
+        ask(&self.root, &args).map(|s| s.lines().map(str::to_string).collect()).unwrap_or_default()
+    }
+
+    /// The hunks in which two commits differ, without context.
+    ///
+    /// # Errors
+    /// When git cannot diff.
+    pub fn hunks(&self, base: &Sha, head: &Sha) -> Result<Vec<DiffHunk>> {
+        let args =
+            ["diff", "--unified=0", "--no-color", "--no-ext-diff", "--no-renames", &base.0, &head.0];
+        Ok(parse_hunks(&ask(&self.root, &args)?))
+    }
+
+    /// The newest tag that a commit descends from, by `git describe`.
+    #[must_use]
+    pub fn last_tag(&self, sha: &Sha) -> Option<(String, Sha)> {
+        let tag = ask(&self.root, &["describe", "--tags", "--abbrev=0", &sha.0]).ok()?;
+        let at = self.resolve(&tag).ok()?;
+        Some((tag, at))
+    }
+
+    /// Brings the worktree at `path` to `sha`, making it where it does not exist.
+    ///
+    /// The caller holds the worker's lock, so a lock file that a killed git left
+    /// behind in it is stale. Untracked files go, but for a `target` directory.
+    ///
+    /// # Errors
+    /// When git cannot check the commit out; the message is git's.
+    pub fn checkout(&self, path: &Path, sha: &Sha) -> Result<()> {
+        if !self.owns_worktree(path) {
+            self.add_worktree(path, sha)?;
+        }
+        self.remove_stale_lock(path);
+        ask(path, &["checkout", "--quiet", "--detach", "--force", &sha.0])?;
+        ask(path, &["clean", "-ffdxq", "-e", "target"])?;
+        if path.join(".gitmodules").is_file() {
+            ask(path, &["submodule", "--quiet", "update", "--init", "--recursive", "--force"])?;
+        }
+        Ok(())
+    }
+
+    fn owns_worktree(&self, path: &Path) -> bool {
+        let top = ask(path, &["rev-parse", "--show-toplevel"]);
+        path.join(".git").is_file() && top.is_ok_and(|t| same_file(Path::new(&t), path))
+    }
+
+    fn add_worktree(&self, path: &Path, sha: &Sha) -> Result<()> {
+        if path.exists() {
+            std::fs::remove_dir_all(path).map_err(Error::io(path))?;
+        }
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(Error::io(parent))?;
+        }
+        ask(&self.root, &["worktree", "prune"])?;
+        let at = path.to_string_lossy();
+        ask(
+            &self.root,
+            &["worktree", "add", "--quiet", "--force", "--detach", "--no-checkout", &at, &sha.0],
+        )?;
+        Ok(())
+    }
+
+    fn remove_stale_lock(&self, path: &Path) {
+        if let Ok(dir) = ask(path, &["rev-parse", "--absolute-git-dir"]) {
+            let _ = std::fs::remove_file(Path::new(&dir).join("index.lock"));
+        }
+    }
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
+}
+
+fn parse_commit(record: &str) -> Option<Commit> {
+    let mut fields = record.trim_start_matches('\n').splitn(5, '\x1f');
+    let sha = fields.next().filter(|s| s.len() >= 40)?;
+    let parents = fields.next()?;
+    let author = fields.next()?;
+    let time = fields.next()?.parse().ok()?;
+    let subject = fields.next().unwrap_or("");
+    Some(Commit {
+        sha: Sha(sha.to_string()),
+        position: 0,
+        parents: parents.split(' ').filter(|p| !p.is_empty()).map(|p| Sha(p.to_string())).collect(),
+        author: author.to_string(),
+        time,
+        subject: subject.to_string(),
+    })
+}
+
+fn parse_hunks(diff: &str) -> Vec<DiffHunk> {
+    let (mut old, mut new) = (String::new(), String::new());
+    let mut hunks = Vec::new();
+    for line in diff.lines() {
+        if let Some(p) = line.strip_prefix("--- ") {
+            old = p.strip_prefix("a/").unwrap_or(p).to_string();
+        } else if let Some(p) = line.strip_prefix("+++ ") {
+            new = p.strip_prefix("b/").unwrap_or(p).to_string();
+        } else if let Some((old_range, new_range)) = line.strip_prefix("@@ -").and_then(split_ranges)
+        {
+            let file = if new == "/dev/null" { old.clone() } else { new.clone() };
+            let ((old_start, old_len), (new_start, new_len)) = (old_range, new_range);
+            hunks.push(DiffHunk { file, old_start, old_len, new_start, new_len });
+        }
+    }
+    hunks
+}
+
+/// `1,2 +3,4 @@ …` → ((1, 2), (3, 4)); a missing length is 1.
+fn split_ranges(s: &str) -> Option<((u32, u32), (u32, u32))> {
+    let (old, rest) = s.split_once(" +")?;
+    let (new, _) = rest.split_once(" @@")?;
+    let range = |r: &str| -> Option<(u32, u32)> {
+        match r.split_once(',') {
+            Some((start, len)) => Some((start.parse().ok()?, len.parse().ok()?)),
+            None => Some((r.parse().ok()?, 1)),
+        }
+    };
+    Some((range(old)?, range(new)?))
+}
+
+/// Whether an environment variable of that name is git's own redirection.
+#[must_use]
+pub fn is_foreign_environment(name: &OsStr) -> bool {
+    FOREIGN_ENVIRONMENT.iter().any(|f| OsStr::new(f) == name)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hunks_carry_files_and_ranges() {
+        let diff = "diff --git a/x.rs b/x.rs\n--- a/x.rs\n+++ b/x.rs\n@@ -3 +3,2 @@ fn f\n-a\n+b\n\
+                    --- a/gone\n+++ /dev/null\n@@ -1,4 +0,0 @@\n";
+        let h = parse_hunks(diff);
+        assert_eq!(h.len(), 2);
+        assert_eq!((h[0].file.as_str(), h[0].old_len, h[0].new_start, h[0].new_len), ("x.rs", 1, 3, 2));
+        assert_eq!((h[1].file.as_str(), h[1].old_len), ("gone", 4));
+    }
+
+    #[test]
+    fn a_commit_record_splits_into_its_fields() {
+        let sha = "a".repeat(40);
+        let c = parse_commit(&format!("{sha}\x1fp1 p2\x1fJ. Doe\x1f12\x1fsay \x1f why")).unwrap();
+        assert_eq!(c.parents.len(), 2);
+        assert_eq!(c.subject, "say \x1f why");
+        assert!(parse_commit("").is_none());
+    }
+}

@@ -1,0 +1,265 @@
+/* The object that uptick preloads into a benchmark process.
+ *
+ * It pins what would make two runs of one binary differ, and it marks the
+ * places at which a benchmark harness reads the clock, because those brackets
+ * are exactly the region that the harness itself would have timed:
+ *
+ *   - getrandom, getentropy       -> SplitMix64 from a fixed seed
+ *   - clock_gettime & co.         -> a clock that ticks 1 us per reading and
+ *                                    jumps once, which ends a warm-up loop after
+ *                                    a fixed number of calls
+ *   - setitimer(ITIMER_PROF)      -> ignored: a sampling profiler inside the
+ *                                    benchmark would be counted with it
+ *
+ * At every reading of CLOCK_MONOTONIC it leaves a mark, by the mode:
+ *   'v'  a callgrind client request that cuts the running totals
+ *   'p'  the value of a perf_event counter that the parent opened, to a log
+ *   'n'  no mark
+ *
+ * Settings come in one variable of fixed shape, so that the environment has
+ * the same size whatever is asked for:
+ *   UPTICK_PRELOAD = MODE CLOCK ':' JUMP(8) ':' SEED(16 hex) ':' MILLIS(8)
+ *     MODE   v, p or n           CLOCK  f (faked) or r (real)
+ *     JUMP   the reading (from 1) at which the clock jumps by 10 s
+ *     MILLIS mode 'p': jump only after that much real time has passed
+ * The counter is read from descriptor 198, the log is written to 199.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { COUNTER_FD = 198, LOG_FD = 199 };
+/* A routine that reads the clock itself must not fill the disk with marks. */
+enum { MARKS_MAX = 4096 };
+static const int64_t TICK_NS = 1000;
+static const int64_t JUMP_NS = 10000000000LL;
+/* After the jump has had its chance, every reading jumps: whatever loop is
+ * still waiting for time to pass comes to an end. */
+enum { FAILSAFE_AFTER = 64 };
+static const int64_t EPOCH_S = 1700000000;
+
+static char mode = 'n';
+static int fake_clock;
+static uint64_t jump_at = 6;
+static uint64_t jump_after_ms;
+static uint64_t rng;
+static uint64_t readings;
+static uint64_t marks;
+static uint64_t jumped_at;
+static int64_t now_ns;
+static int64_t began_ms;
+static int (*real_clock)(clockid_t, struct timespec *);
+
+static uint64_t number(const char *s, int digits, int base) {
+    uint64_t v = 0;
+    for (int i = 0; i < digits; i++) {
+        char c = s[i];
+        int d = c >= 'a' ? c - 'a' + 10 : c - '0';
+        if (c == 0 || d < 0 || d >= base) return v;
+        v = v * (uint64_t)base + (uint64_t)d;
+    }
+    return v;
+}
+
+static int64_t real_ms(void) {
+    struct timespec t;
+    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+__attribute__((constructor)) static void start(void) {
+    real_clock = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    const char *e = getenv("UPTICK_PRELOAD");
+    if (!e) return;
+    for (int i = 0; i < 36; i++)
+        if (e[i] == 0) return;
+    mode = e[0];
+    fake_clock = e[1] == 'f';
+    jump_at = number(e + 3, 8, 10);
+    rng = number(e + 12, 16, 16);
+    jump_after_ms = number(e + 29, 8, 10);
+    if (jump_after_ms) began_ms = real_ms();
+}
+
+/* --- randomness ----------------------------------------------------------- */
+
+static uint64_t next_random(void) {
+    uint64_t z = __atomic_add_fetch(&rng, 0x9E3779B97F4A7C15ull, __ATOMIC_RELAXED);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+    return z ^ (z >> 31);
+}
+
+ssize_t getrandom(void *buf, size_t len, unsigned flags) {
+    (void)flags;
+    unsigned char *p = buf;
+    for (size_t i = 0; i < len; i++) p[i] = (unsigned char)next_random();
+    return (ssize_t)len;
+}
+
+int getentropy(void *buf, size_t len) {
+    getrandom(buf, len, 0);
+    return 0;
+}
+
+/* --- marks ---------------------------------------------------------------- */
+
+/* Valgrind's client request, whose instruction sequence is part of its ABI.
+ * Outside valgrind it does nothing. DUMP_STATS_AT is request 3 of tool "CT". */
+static void cut_totals(const char *tag) {
+    volatile unsigned long args[6] = {0x43540003ul, (unsigned long)tag, 0, 0, 0, 0};
+#if defined(__x86_64__)
+    unsigned long result = 0;
+    __asm__ volatile("rolq $3, %%rdi\n\trolq $13, %%rdi\n\t"
+                     "rolq $61, %%rdi\n\trolq $51, %%rdi\n\t"
+                     "xchgq %%rbx, %%rbx"
+                     : "=d"(result)
+                     : "a"(&args[0]), "0"(result)
+                     : "cc", "memory");
+#elif defined(__aarch64__)
+    unsigned long result = 0;
+    __asm__ volatile("mov x3, %1\n\tmov x4, %2\n\t"
+                     "ror x12, x12, #3\n\tror x12, x12, #13\n\t"
+                     "ror x12, x12, #51\n\tror x12, x12, #61\n\t"
+                     "orr x10, x10, x10\n\tmov %0, x3"
+                     : "=r"(result)
+                     : "r"(result), "r"(&args[0])
+                     : "cc", "memory", "x3", "x4");
+#else
+#error "uptick's preload knows x86_64 and aarch64"
+#endif
+    (void)result;
+}
+
+/* count, time enabled, time running: what a perf_event descriptor gives. */
+struct sample { uint64_t value, enabled, running; };
+
+static void log_counter(void) {
+    struct sample s = {0, 0, 0};
+    if (syscall(SYS_read, COUNTER_FD, &s, sizeof s) == (long)sizeof s)
+        syscall(SYS_write, LOG_FD, &s, sizeof s);
+}
+
+static void mark(void) {
+    if (__atomic_add_fetch(&marks, 1, __ATOMIC_RELAXED) > MARKS_MAX) return;
+    if (mode == 'v') cut_totals("clock");
+    else if (mode == 'p') log_counter();
+}
+
+/* --- the clock ------------------------------------------------------------ */
+
+static int64_t step_for(uint64_t reading) {
+    if (jumped_at) return reading > jumped_at + FAILSAFE_AFTER ? JUMP_NS : TICK_NS;
+    if (reading < jump_at) return TICK_NS;
+    if (jump_after_ms && real_ms() - began_ms < (int64_t)jump_after_ms) return TICK_NS;
+    jumped_at = reading;
+    return JUMP_NS;
+}
+
+static int64_t read_monotonic(void) {
+    uint64_t reading = __atomic_add_fetch(&readings, 1, __ATOMIC_RELAXED);
+    return __atomic_add_fetch(&now_ns, step_for(reading), __ATOMIC_RELAXED);
+}
+
+static int is_monotonic(clockid_t c) {
+    return c == CLOCK_MONOTONIC || c == CLOCK_MONOTONIC_RAW || c == CLOCK_MONOTONIC_COARSE ||
+           c == CLOCK_BOOTTIME;
+}
+
+int clock_gettime(clockid_t c, struct timespec *t) {
+    if (!fake_clock) {
+        /* Through libc where it is known: the kernel's fast path, not a system call. */
+        int r = real_clock ? real_clock(c, t) : (int)syscall(SYS_clock_gettime, c, t);
+        if (c == CLOCK_MONOTONIC) mark();
+        return r;
+    }
+    int64_t ns;
+    if (c == CLOCK_MONOTONIC) {
+        ns = read_monotonic();
+        mark();
+    } else {
+        ns = __atomic_add_fetch(&now_ns, TICK_NS, __ATOMIC_RELAXED);
+    }
+    t->tv_sec = (is_monotonic(c) ? 0 : EPOCH_S) + ns / 1000000000;
+    t->tv_nsec = ns % 1000000000;
+    return 0;
+}
+
+int gettimeofday(struct timeval *restrict t, void *restrict zone) {
+    (void)zone;
+    struct timespec s;
+    int r = clock_gettime(CLOCK_REALTIME, &s);
+    if (r != 0) return r;
+    t->tv_sec = s.tv_sec;
+    t->tv_usec = s.tv_nsec / 1000;
+    return 0;
+}
+
+time_t time(time_t *out) {
+    struct timespec s;
+    clock_gettime(CLOCK_REALTIME, &s);
+    if (out) *out = s.tv_sec;
+    return s.tv_sec;
+}
+
+/* --- waiting: a faked clock must move when somebody sleeps on it ----------- */
+
+static void advance(int64_t ns) {
+    if (ns > 0) __atomic_add_fetch(&now_ns, ns, __ATOMIC_RELAXED);
+}
+
+static int64_t in_ns(const struct timespec *t) {
+    return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
+}
+
+int clock_nanosleep(clockid_t c, int flags, const struct timespec *want, struct timespec *left) {
+    if (!fake_clock) {
+        long r = syscall(SYS_clock_nanosleep, c, flags, want, left);
+        return r == 0 ? 0 : errno;
+    }
+    int64_t base = flags & TIMER_ABSTIME
+                       ? __atomic_load_n(&now_ns, __ATOMIC_RELAXED) +
+                             (is_monotonic(c) ? 0 : EPOCH_S * 1000000000)
+                       : 0;
+    advance(in_ns(want) - base);
+    return 0;
+}
+
+int nanosleep(const struct timespec *want, struct timespec *left) {
+    if (!fake_clock) return (int)syscall(SYS_nanosleep, want, left);
+    advance(in_ns(want));
+    return 0;
+}
+
+/* A wait that ran out moves the clock by what it waited. */
+static int waited(int ready, int64_t timeout_ms) {
+    if (fake_clock && ready == 0) advance(timeout_ms * 1000000);
+    return ready;
+}
+
+int epoll_wait(int fd, struct epoll_event *events, int max, int timeout) {
+    return waited((int)syscall(SYS_epoll_pwait, fd, events, max, timeout, NULL, 8), timeout);
+}
+
+int poll(struct pollfd *fds, nfds_t n, int timeout) {
+    struct timespec t = {timeout / 1000, (timeout % 1000) * 1000000L};
+    return waited((int)syscall(SYS_ppoll, fds, n, timeout < 0 ? NULL : &t, NULL, 8), timeout);
+}
+
+/* --- profilers inside the benchmark ---------------------------------------- */
+
+int setitimer(__itimer_which_t which, const struct itimerval *restrict value,
+              struct itimerval *restrict old) {
+    if (which == ITIMER_PROF) return 0;
+    return (int)syscall(SYS_setitimer, which, value, old);
+}
