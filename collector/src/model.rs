@@ -375,3 +375,54 @@ pub struct Location {
     /// Line, from 1.
     pub line: u32,
 }
+
+impl Testbed {
+    /// The facts that a counter's values depend on.
+    #[must_use]
+    pub const fn facts_of(counter: Counter) -> &'static [&'static str] {
+        match counter {
+            // valgrind shows every program the same synthetic CPU of the host's vector class.
+            Counter::Callgrind => {
+                &["arch", "guest_cpu", "libc", "rustc", "profile", "valgrind", "strings", "protocol"]
+            }
+            Counter::PerfEvent => {
+                &["arch", "cpu", "libc", "rustc", "profile", "strings", "protocol"]
+            }
+            Counter::Clock | Counter::Rusage => {
+                &["arch", "cpu", "cores", "kernel", "libc", "rustc", "profile", "protocol"]
+            }
+            Counter::File => &["arch", "rustc", "profile"],
+        }
+    }
+
+    /// Sixteen hexadecimal digits that stand for those facts: equal fingerprints are comparable.
+    #[must_use]
+    pub fn fingerprint(&self, counter: Counter) -> String {
+        let mut text = String::new();
+        for name in Self::facts_of(counter) {
+            let value = self.facts.get(*name).map_or("", String::as_str);
+            text.push_str(&format!("{name}={value}\n"));
+        }
+        let mut digest = digest(text.as_bytes());
+        digest.truncate(16);
+        digest
+    }
+
+    /// The facts that differ and matter to a counter, as `(name, here, there)`.
+    #[must_use]
+    pub fn differences(&self, other: &Self, counter: Counter) -> Vec<(String, String, String)> {
+        let get = |t: &Self, n: &str| t.facts.get(n).cloned().unwrap_or_default();
+        Self::facts_of(counter)
+            .iter()
+            .map(|n| ((*n).to_string(), get(self, n), get(other, n)))
+            .filter(|(_, a, b)| a != b)
+            .collect()
+    }
+}
+
+/// SHA-256 in hexadecimal.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,245 @@
+//! Counting under valgrind's callgrind: exact, on any machine, without a hardware counter.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::child::{self, Before, Ended};
+use super::env::{self, Mark as PreloadMark, Pins};
+use super::fence::{self, Mark, Method, PerIteration, Place, Trouble};
+use super::symbols::Fence;
+use super::{Job, Kind, RunError, Session};
+use crate::profile::callgrind as output;
+
+/// The reading of the clock at which the warm-up ends when nobody else reads it: the second
+/// of the second call.
+pub(super) const USUAL_JUMP: u64 = 6;
+/// How often the reading at which the clock jumps is corrected before giving up.
+const ATTEMPTS: u64 = 6;
+/// `--profile-time`, in seconds of the faked clock. It jumps by 10 s in the second call, after
+/// 3 iterations; (15 − 10)/(10/3) = 1.5, so that criterion makes one call more, of 1 iteration.
+const PROFILE_SECONDS: &str = "15";
+
+/// What a run is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Totals only.
+    Count,
+    /// Call stacks and instruction addresses too; about 1.2 times as slow.
+    Profile,
+}
+
+/// One finished run.
+pub(super) struct Run {
+    pub(super) cost: PerIteration,
+    /// callgrind's output, for a profile.
+    pub(super) files: Vec<Vec<u8>>,
+}
+
+/// The version that `valgrind --version` prints, without its name.
+pub fn version() -> Option<String> {
+    let out = Command::new("valgrind").arg("--version").stdin(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&out.stdout);
+    text.trim().strip_prefix("valgrind-").map(str::to_string)
+}
+
+/// Runs a benchmark once and reads the cost of one iteration off the output.
+pub(super) fn run(
+    session: &Session,
+    job: &Job,
+    pins: Pins,
+    purpose: Purpose,
+) -> Result<Run, RunError> {
+    match &job.kind {
+        Kind::Criterion { fences, .. } if !fences.is_empty() => fenced(session, job, pins, purpose),
+        _ => whole(session, job, pins, purpose),
+    }
+}
+
+/// Counts between the readings of the clock, moving its jump until criterion makes the calls
+/// that [`fence`] reads.
+fn fenced(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<Run, RunError> {
+    let mut jump = job.jump();
+    for _ in 0..ATTEMPTS {
+        let pins = Pins { mark: PreloadMark::Valgrind, jump: Some(jump), ..pins };
+        let file = execute(session, job, pins, purpose)?.into_iter().next().unwrap_or_default();
+        let marks = marks(&file, job.fences())?;
+        match fence::per_iteration(&marks) {
+            Ok(cost) => {
+                job.remember_jump(jump);
+                let files = if purpose == Purpose::Profile { vec![file] } else { Vec::new() };
+                return Ok(Run { cost, files });
+            }
+            Err(Trouble::JumpAt(at)) => jump = if at == jump { jump + 1 } else { at },
+            Err(Trouble::NeverRan) => return Err(RunError::never_ran()),
+            Err(Trouble::Unclear(why)) => return Err(RunError::new("run", why)),
+        }
+    }
+    Err(RunError::new(
+        "run",
+        "the benchmark's calls could not be told apart: it reads the clock in a different way in \
+         each run; leave it out (`exclude`) or count its wall time",
+    ))
+}
+
+/// Counts the whole process: commands, and executables into which nothing can be preloaded.
+fn whole(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<Run, RunError> {
+    let pins = Pins { mark: PreloadMark::None, jump: job.whole_process_clock(), ..pins };
+    let files = execute(session, job, pins, purpose)?;
+    let mut total = 0u64;
+    for file in &files {
+        total += parts(file)?.iter().map(|p| p.total).sum::<u64>();
+    }
+    let note = matches!(job.kind, Kind::Criterion { .. }).then_some(
+        "statically linked or stripped: the whole process is counted, criterion's start-up too",
+    );
+    let warm = total as f64;
+    let cost = PerIteration { warm, cold: warm, profile_marks: Vec::new(), note };
+    Ok(Run { cost, files: if purpose == Purpose::Profile { files } else { Vec::new() } })
+}
+
+fn parts(file: &[u8]) -> Result<Vec<output::PartHead>, RunError> {
+    output::parts(file)
+        .map_err(|e| RunError::new("run", format!("callgrind's output cannot be read: {e}")))
+}
+
+/// callgrind's parts as marks: each part holds the cost before its trigger.
+fn marks(file: &[u8], fences: &[Fence]) -> Result<Vec<Mark>, RunError> {
+    let method = |symbol: &str| -> Method {
+        fences.iter().find(|f| f.symbol == symbol).map_or(Method::Iter, |f| f.method)
+    };
+    let place = |trigger: &str| -> Place {
+        if let Some(symbol) = trigger.strip_prefix("--dump-before=") {
+            Place::Enter(method(symbol))
+        } else if let Some(symbol) = trigger.strip_prefix("--dump-after=") {
+            Place::Leave(method(symbol))
+        } else if trigger.starts_with("Client Request") {
+            Place::Clock
+        } else {
+            Place::Exit
+        }
+    };
+    Ok(parts(file)?
+        .iter()
+        .map(|p| Mark { place: place(p.trigger.as_deref().unwrap_or("")), cost: p.total })
+        .collect())
+}
+
+/// Runs the job under callgrind and gives its output files, the main process's first.
+fn execute(
+    session: &Session,
+    job: &Job,
+    pins: Pins,
+    purpose: Purpose,
+) -> Result<Vec<Vec<u8>>, RunError> {
+    let slot = session.scratch.slot().map_err(RunError::environment)?;
+    let mut command = Command::new("valgrind");
+    command.args(options(job, &slot, purpose));
+    command.arg(&job.program).args(job.arguments(PROFILE_SECONDS));
+    command.current_dir(&job.dir).env_clear();
+    command.envs(env::environment(&session.scratch, &slot, &pins, session.strings, &job.env));
+    command.stdin(job.open_stdin()?);
+    let ended = child::run(&mut command, Before::default(), job.timeout).map_err(|e| {
+        RunError::new("run", match e.kind() {
+            std::io::ErrorKind::NotFound => "valgrind is not installed".to_string(),
+            _ => format!("valgrind could not be started: {e}"),
+        })
+    })?;
+    let log = std::fs::read_to_string(slot.join("log")).unwrap_or_default();
+    let files = collect(&slot, ended.pid);
+    let _ = std::fs::remove_dir_all(&slot);
+    judge_end(&ended, &log, job)?;
+    if files.is_empty() {
+        return Err(RunError::new("run", format!("callgrind wrote no output: {}", last_words(&log))));
+    }
+    Ok(files)
+}
+
+fn options(job: &Job, slot: &Path, purpose: Purpose) -> Vec<String> {
+    let mut all: Vec<String> = [
+        "--tool=callgrind",
+        "--demangle=no",
+        "--fair-sched=yes",
+        "--vgdb=no",
+        "--cache-sim=no",
+        "--combine-dumps=yes",
+        "--child-silent-after-fork=yes",
+    ]
+    .map(String::from)
+    .to_vec();
+    all.push(format!("--callgrind-out-file={}", slot.join("o.%p").display()));
+    all.push(format!("--log-file={}", slot.join("log").display()));
+    // A command may be a script that starts the program proper.
+    let children = matches!(job.kind, Kind::Command { .. });
+    all.push(format!("--trace-children={}", if children { "yes" } else { "no" }));
+    for fence in job.fences() {
+        all.push(format!("--dump-before={}", fence.symbol));
+        all.push(format!("--dump-after={}", fence.symbol));
+    }
+    if purpose == Purpose::Profile {
+        // Contexts of 64 callers give whole stacks down from the benchmark's routine.
+        all.extend(["--separate-callers=64", "--separate-recs=8", "--dump-instr=yes"].map(String::from));
+    }
+    all
+}
+
+/// Output files, the main process's first, the others by process number.
+fn collect(slot: &Path, pid: u32) -> Vec<Vec<u8>> {
+    let mut found: Vec<(bool, PathBuf)> = std::fs::read_dir(slot)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|e| e.path())
+        .filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("o.")))
+        .map(|p| (p.extension().is_none_or(|e| e.to_string_lossy() != pid.to_string()), p))
+        .collect();
+    found.sort();
+    found.into_iter().filter_map(|(_, p)| std::fs::read(p).ok()).collect()
+}
+
+/// What to say when a run under valgrind did not end well.
+fn judge_end(ended: &Ended, log: &str, job: &Job) -> Result<(), RunError> {
+    if ended.timed_out {
+        return Err(RunError::timeout(job.timeout));
+    }
+    if ended.status.success() {
+        return Ok(());
+    }
+    // 0x62 opens every EVEX-coded instruction, which is how AVX-512 is written.
+    let unknown = log.contains("unhandled instruction bytes") || log.contains("Unrecognised instruction");
+    if unknown && log.contains("0x62") {
+        return Err(RunError::new(
+            "run",
+            "the benchmark executes AVX-512 instructions, which valgrind cannot run: build without \
+             `-C target-cpu=native` (or with `-C target-cpu=x86-64-v3`), or count on a machine with \
+             hardware counters (`counter = \"perf_event\"`)",
+        ));
+    }
+    let said = ended.said();
+    let said = if said.is_empty() { last_words(log) } else { said };
+    Err(RunError::exit(ended.status, &said))
+}
+
+fn last_words(log: &str) -> String {
+    crate::error::tail(log.trim(), 1000).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn triggers_become_places() {
+        let fences =
+            [Fence { symbol: "sym_batched".into(), method: Method::Batched }];
+        let file = b"# callgrind format\nversion: 1\nevents: Ir\npart: 1\ndesc: Trigger: Client Request: clock\n\ntotals: 10\n\npart: 2\ndesc: Trigger: --dump-before=sym_batched\n\ntotals: 20\n\npart: 3\ndesc: Trigger: --dump-after=sym_batched\n\ntotals: 30\n\npart: 4\ndesc: Trigger: Program termination\n\ntotals: 40\n";
+        let m = marks(file, &fences).map_err(|e| e.message);
+        let want = [
+            (Place::Clock, 10),
+            (Place::Enter(Method::Batched), 20),
+            (Place::Leave(Method::Batched), 30),
+            (Place::Exit, 40),
+        ]
+        .map(|(place, cost)| Mark { place, cost });
+        assert_eq!(m, Ok(want.to_vec()));
+    }
+}

@@ -1,0 +1,324 @@
+//! Runs one child process under limits: time, output, and nothing left behind.
+//!
+//! Output is read as it comes and only its last part kept, so that a benchmark
+//! that writes a gigabyte costs nothing but its own time. The child leads a
+//! process group of its own; whatever it started is ended with it. If uptick
+//! itself is killed, the kernel ends the child.
+
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How much of each stream's end is kept for messages.
+const KEPT: usize = 64 * 1024;
+/// How often a child that closed its output is looked at.
+const TICK: Duration = Duration::from_millis(10);
+
+/// How a child ended, and what it used.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// The last 64 KiB of standard output.
+    pub stdout: Vec<u8>,
+    /// The last 64 KiB of standard error.
+    pub stderr: Vec<u8>,
+    /// Its process number while it ran.
+    pub pid: u32,
+    /// From spawn to exit.
+    pub elapsed: Duration,
+    /// What the kernel counted for it and for the children it waited for.
+    pub usage: Usage,
+    /// Whether the time limit ended it.
+    pub timed_out: bool,
+}
+
+/// A child's resource usage, from `wait4`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// User plus system time in nanoseconds.
+    pub cpu_ns: u64,
+    /// Largest resident set in bytes.
+    pub peak_rss: u64,
+    /// Minor plus major faults.
+    pub faults: u64,
+}
+
+impl Ended {
+    /// The two streams' ends as one text, for a message.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let mut s = String::from_utf8_lossy(&self.stdout).trim().to_string();
+        let err = String::from_utf8_lossy(&self.stderr);
+        if !s.is_empty() && !err.trim().is_empty() {
+            s.push('\n');
+        }
+        s.push_str(err.trim());
+        s
+    }
+}
+
+/// What is set up in the child between fork and exec.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Before {
+    /// Switch address space randomisation off.
+    pub fixed_addresses: bool,
+    /// Descriptors of ours that the child gets under these numbers.
+    pub descriptors: [Option<(RawFd, RawFd)>; 2],
+}
+
+/// Runs `command` to its end or to the limit.
+///
+/// # Errors
+/// When it cannot be started, or waiting for it fails.
+pub fn run(command: &mut Command, before: Before, limit: Duration) -> io::Result<Ended> {
+    if command.get_program().is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "no program"));
+    }
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    prepare(command, before);
+    let began = Instant::now();
+    let mut child = command.spawn()?;
+    let mut streams = [
+        Stream::new(child.stdout.take().map(|s| Box::new(s) as Box<dyn Source>)),
+        Stream::new(child.stderr.take().map(|s| Box::new(s) as Box<dyn Source>)),
+    ];
+    let pid = child.id();
+    let waited = wait(pid, &mut streams, began, limit);
+    // Whatever is still in the group was left behind: a daemon, a background job.
+    kill_group(pid);
+    let (status, usage, timed_out) = match waited {
+        Ok(w) => w,
+        Err(e) => {
+            let _ = child.wait();
+            return Err(e);
+        }
+    };
+    let [out, err] = streams;
+    Ok(Ended {
+        status,
+        stdout: out.kept,
+        stderr: err.kept,
+        pid,
+        elapsed: began.elapsed(),
+        usage,
+        timed_out,
+    })
+}
+
+#[expect(unsafe_code, reason = "pre_exec runs between fork and exec")]
+fn prepare(command: &mut Command, before: Before) {
+    let hook = move || {
+        // SAFETY: prctl, personality and dup2 are async-signal-safe system calls on
+        // plain integers; nothing is allocated and no lock is taken.
+        unsafe {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            if before.fixed_addresses {
+                libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong);
+            }
+            for (from, to) in before.descriptors.into_iter().flatten() {
+                if libc::dup2(from, to) < 0 {
+                    return Err(io::Error::last_os_error());
+                }
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: the hook keeps to async-signal-safe calls, as above.
+    unsafe {
+        command.pre_exec(hook);
+    }
+}
+
+trait Source: Read + AsRawFd {}
+impl<T: Read + AsRawFd> Source for T {}
+
+/// One output pipe, read without blocking; only its end is kept.
+struct Stream {
+    source: Option<Box<dyn Source>>,
+    kept: Vec<u8>,
+}
+
+impl Stream {
+    fn new(source: Option<Box<dyn Source>>) -> Self {
+        if let Some(s) = &source {
+            set_nonblocking(s.as_raw_fd());
+        }
+        Self { source, kept: Vec::new() }
+    }
+
+    fn fd(&self) -> RawFd {
+        self.source.as_ref().map_or(-1, |s| s.as_raw_fd())
+    }
+
+    /// Takes what is there now; forgets the source at its end.
+    fn drain(&mut self) {
+        let Some(source) = &mut self.source else { return };
+        let mut buffer = [0u8; 16 * 1024];
+        // Bounded, so that one chatty stream cannot keep the limit from being looked at.
+        for _ in 0..64 {
+            match source.read(&mut buffer) {
+                Ok(0) => {
+                    self.source = None;
+                    return;
+                }
+                Ok(n) => {
+                    self.kept.extend_from_slice(&buffer[..n]);
+                    if self.kept.len() > 2 * KEPT {
+                        self.kept.drain(..self.kept.len() - KEPT);
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+type Waited = (ExitStatus, Usage, bool);
+
+fn wait(
+    pid: u32,
+    streams: &mut [Stream; 2],
+    began: Instant,
+    limit: Duration,
+) -> io::Result<Waited> {
+    let mut timed_out = false;
+    loop {
+        let left = limit.saturating_sub(began.elapsed());
+        if left.is_zero() && !timed_out {
+            timed_out = true;
+            kill_group(pid);
+        }
+        let open = poll_streams(streams, if timed_out { TICK } else { left.min(TICK * 10) });
+        for s in streams.iter_mut() {
+            s.drain();
+        }
+        if let Some((status, usage)) = try_wait(pid)? {
+            // What it wrote just before the end is still in the pipes.
+            for s in streams.iter_mut() {
+                s.drain();
+            }
+            return Ok((status, usage, timed_out));
+        }
+        if !open {
+            std::thread::sleep(TICK.min(left).max(Duration::from_micros(200)));
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "poll(2)")]
+fn poll_streams(streams: &[Stream; 2], timeout: Duration) -> bool {
+    let mut fds = [0, 1].map(|i| libc::pollfd { fd: streams[i].fd(), events: libc::POLLIN, revents: 0 });
+    if fds.iter().all(|f| f.fd < 0) {
+        return false;
+    }
+    let ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1);
+    // SAFETY: `fds` is a valid array of two initialised entries for the call's duration.
+    unsafe {
+        libc::poll(fds.as_mut_ptr(), 2, ms);
+    }
+    true
+}
+
+#[expect(unsafe_code, reason = "fcntl(2)")]
+fn set_nonblocking(fd: RawFd) {
+    // SAFETY: `fd` is open, owned by the caller, and only its status flags change.
+    unsafe {
+        let flags = libc::fcntl(fd, libc::F_GETFL);
+        libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK);
+    }
+}
+
+#[expect(unsafe_code, reason = "wait4(2) gives the usage of exactly this child")]
+fn try_wait(pid: u32) -> io::Result<Option<(ExitStatus, Usage)>> {
+    let mut status = 0;
+    // SAFETY: both out-pointers are valid; `rusage` is plain data for which zeros are a value.
+    let (got, usage) = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        (libc::wait4(pid.cast_signed(), &raw mut status, libc::WNOHANG, &raw mut usage), usage)
+    };
+    match got {
+        0 => Ok(None),
+        n if n < 0 => match io::Error::last_os_error() {
+            e if e.kind() == io::ErrorKind::Interrupted => Ok(None),
+            e => Err(e),
+        },
+        _ => Ok(Some((ExitStatus::from_raw(status), from_rusage(&usage)))),
+    }
+}
+
+fn from_rusage(u: &libc::rusage) -> Usage {
+    let ns = |t: libc::timeval| {
+        u64::try_from(t.tv_sec).unwrap_or(0) * 1_000_000_000
+            + u64::try_from(t.tv_usec).unwrap_or(0) * 1_000
+    };
+    let positive = |x: libc::c_long| u64::try_from(x).unwrap_or(0);
+    Usage {
+        cpu_ns: ns(u.ru_utime) + ns(u.ru_stime),
+        // Linux gives kibibytes.
+        peak_rss: positive(u.ru_maxrss) * 1024,
+        faults: positive(u.ru_minflt) + positive(u.ru_majflt),
+    }
+}
+
+#[expect(unsafe_code, reason = "kill(2)")]
+fn kill_group(pid: u32) {
+    // SAFETY: signals the process group that this child leads; a group that is gone is ESRCH.
+    unsafe {
+        libc::kill(-pid.cast_signed(), libc::SIGKILL);
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str, limit: f64) -> Ended {
+        let mut c = Command::new("/bin/sh");
+        c.args(["-c", script]).stdin(Stdio::null());
+        run(&mut c, Before::default(), Duration::from_secs_f64(limit)).unwrap()
+    }
+
+    #[test]
+    fn output_status_and_usage_come_back() {
+        let e = sh("echo out; echo err >&2; exit 3", 10.0);
+        assert_eq!(e.status.code(), Some(3));
+        assert_eq!(e.said(), "out\nerr");
+        assert!(e.usage.peak_rss > 0 && e.usage.faults > 0 && !e.timed_out);
+    }
+
+    #[test]
+    fn a_flood_of_output_is_read_but_not_kept() {
+        let e = sh("head -c 50000000 /dev/zero; echo the end", 60.0);
+        assert!(e.status.success());
+        assert!(e.stdout.len() <= 2 * KEPT + 16 * 1024);
+        assert!(e.stdout.ends_with(b"the end\n"));
+    }
+
+    #[test]
+    fn a_hang_is_ended_and_so_is_what_it_started() {
+        let e = sh("sleep 1000 & echo $!; sleep 1000", 0.3);
+        assert!(e.timed_out && !e.status.success());
+        let left_behind: i32 = String::from_utf8_lossy(&e.stdout).trim().parse().unwrap();
+        assert!(gone_within_a_second(left_behind));
+    }
+
+    #[test]
+    fn a_daemon_that_keeps_the_pipe_open_does_not_hold_us() {
+        let e = sh("sleep 1000 & echo started", 60.0);
+        assert!(e.status.success() && !e.timed_out);
+        assert!(e.elapsed < Duration::from_secs(30));
+    }
+
+    fn gone_within_a_second(pid: i32) -> bool {
+        (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.is_empty() || stat.contains(") Z ")
+        })
+    }
+}

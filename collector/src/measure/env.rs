@@ -1,0 +1,245 @@
+//! The fixed environment in which every benchmark runs.
+//!
+//! The size of the environment block alone moves an instruction count by up to
+//! 0.17 %, through the addresses of the stack; the length of the program's own
+//! path moves it by 0.003 %. So a benchmark sees only what is declared, padded to
+//! a fixed size, from a scratch directory whose path always has the same length.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::config::Strings;
+use crate::error::{Error, Result};
+
+/// The preloaded object, built from `preload.c`.
+const PRELOAD: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/preload.so"));
+
+/// Where scratch directories are made: the same on every machine, so that the path's
+/// length is too.
+const SCRATCH_ROOT: &str = "/tmp";
+const SCRATCH_PREFIX: &str = "uptick-";
+const SCRATCH_RANDOM: usize = 8;
+
+/// libc's dispatch pinned to code without AVX: the same instructions on every host, no
+/// page-crossing special cases, and no `rep movsb`, which counters see once a byte.
+const PORTABLE_TUNABLES: &str = "glibc.cpu.hwcaps=-AVX512F,-AVX2,-AVX2_Usable,\
+-AVX_Fast_Unaligned_Load,-ERMS,-FSRM:glibc.malloc.arena_max=1";
+const NATIVE_TUNABLES: &str = "glibc.malloc.arena_max=1";
+
+/// The environment block is filled up to a multiple of this.
+const BLOCK: usize = 4096;
+
+/// A directory for one uptick process, removed at its end; what a killed one left is swept.
+#[derive(Debug)]
+pub struct Scratch {
+    dir: tempfile::TempDir,
+    _lock: File,
+    next: AtomicUsize,
+}
+
+impl Scratch {
+    /// A new scratch directory with the preloaded object in it.
+    ///
+    /// # Errors
+    /// When `/tmp` cannot be written.
+    pub fn new() -> Result<Self> {
+        sweep();
+        let dir = tempfile::Builder::new()
+            .prefix(SCRATCH_PREFIX)
+            .rand_bytes(SCRATCH_RANDOM)
+            .tempdir_in(SCRATCH_ROOT)
+            .map_err(Error::io(SCRATCH_ROOT))?;
+        let path = dir.path().join("lock");
+        let lock = File::create(&path).map_err(Error::io(&path))?;
+        lock.lock().map_err(Error::io(&path))?;
+        let preload = dir.path().join("preload.so");
+        std::fs::write(&preload, PRELOAD).map_err(Error::io(&preload))?;
+        Ok(Self { dir, _lock: lock, next: AtomicUsize::new(0) })
+    }
+
+    /// The object to preload.
+    #[must_use]
+    pub fn preload(&self) -> PathBuf {
+        self.dir.path().join("preload.so")
+    }
+
+    fn numbered(&self, letter: char) -> PathBuf {
+        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        self.dir.path().join(format!("{letter}{n:06}"))
+    }
+
+    /// A new empty directory for one run.
+    ///
+    /// # Errors
+    /// When the disk is full or read-only.
+    pub fn slot(&self) -> Result<PathBuf> {
+        let path = self.numbered('s');
+        std::fs::create_dir(&path).map_err(Error::io(&path))?;
+        Ok(path)
+    }
+
+    /// A copy of a program at a path of fixed length, without debug information where
+    /// `objcopy` is at hand: the counter then starts a third faster.
+    ///
+    /// # Errors
+    /// When the disk is full or read-only.
+    pub fn install(&self, program: &Path) -> Result<PathBuf> {
+        let at = self.numbered('b');
+        let stripped = Command::new("objcopy")
+            .arg("--strip-debug")
+            .args([program, &at])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|s| s.success());
+        if !stripped {
+            std::fs::copy(program, &at).map_err(Error::io(program))?;
+        }
+        Ok(at)
+    }
+}
+
+/// Removes scratch directories whose owners are gone: their lock can be had.
+fn sweep() {
+    let Ok(entries) = std::fs::read_dir(SCRATCH_ROOT) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let ours = name.strip_prefix(SCRATCH_PREFIX).is_some_and(|r| r.len() == SCRATCH_RANDOM);
+        let free = || File::open(entry.path().join("lock")).is_ok_and(|f| f.try_lock().is_ok());
+        if ours && free() {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// What the preloaded object leaves at a reading of the monotonic clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A cut in callgrind's totals.
+    Valgrind,
+    /// The counter's value, in a log.
+    Counter,
+    /// Nothing.
+    None,
+}
+
+/// What is pinned for one run.
+#[derive(Clone, Copy, Debug)]
+pub struct Pins {
+    /// The mark at clock readings.
+    pub mark: Mark,
+    /// Whether the program sees the faked clock, and the reading at which it jumps.
+    pub jump: Option<u64>,
+    /// With a faked clock: real milliseconds that must have passed before the jump.
+    pub after_ms: u64,
+    /// Seed of `getrandom`.
+    pub seed: u64,
+    /// Bytes by which the environment block is larger than usual.
+    pub padding: usize,
+}
+
+/// The seed that every run has unless calibration asks for another.
+pub const SEED: u64 = 1;
+
+impl Pins {
+    /// Pins for a run with marks of that kind and a clock that jumps.
+    #[must_use]
+    pub const fn fenced(mark: Mark, jump: u64) -> Self {
+        Self { mark, jump: Some(jump), after_ms: 0, seed: SEED, padding: 0 }
+    }
+
+    /// Pins for a run that sees the machine's clock and leaves no marks.
+    #[must_use]
+    pub const fn plain() -> Self {
+        Self { mark: Mark::None, jump: None, after_ms: 0, seed: SEED, padding: 0 }
+    }
+
+    /// The settings as `preload.c` reads them, always of the same length.
+    fn settings(&self) -> String {
+        let mode = match self.mark {
+            Mark::Valgrind => 'v',
+            Mark::Counter => 'p',
+            Mark::None => 'n',
+        };
+        let clock = if self.jump.is_some() { 'f' } else { 'r' };
+        let jump = self.jump.unwrap_or(0).min(99_999_999);
+        let after = self.after_ms.min(99_999_999);
+        format!("{mode}{clock}:{jump:08}:{:016x}:{after:08}", self.seed)
+    }
+}
+
+/// The whole environment of one run.
+#[must_use]
+pub fn environment(
+    scratch: &Scratch,
+    slot: &Path,
+    pins: &Pins,
+    strings: Strings,
+    declared: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut env = declared.clone();
+    let mut set = |name: &str, value: String| {
+        env.entry(name.to_string()).or_insert(value);
+    };
+    let tunables = match strings {
+        Strings::Portable => PORTABLE_TUNABLES,
+        Strings::Native => NATIVE_TUNABLES,
+    };
+    set("PATH", "/usr/local/bin:/usr/bin:/bin".into());
+    set("HOME", slot.display().to_string());
+    set("CRITERION_HOME", slot.join("criterion").display().to_string());
+    set("LC_ALL", "C".into());
+    set("GLIBC_TUNABLES", tunables.into());
+    set("LD_PRELOAD", scratch.preload().display().to_string());
+    set("UPTICK_PRELOAD", pins.settings());
+    let size: usize = env.iter().map(|(k, v)| k.len() + v.len() + 2).sum();
+    let full = (size + "UPTICK_FILL=".len() + 1).next_multiple_of(BLOCK);
+    let fill = full - size - "UPTICK_FILL=".len() - 1 + pins.padding;
+    env.insert("UPTICK_FILL".into(), "x".repeat(fill));
+    env
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn block_size(env: &BTreeMap<String, String>) -> usize {
+        env.iter().map(|(k, v)| k.len() + v.len() + 2).sum()
+    }
+
+    #[test]
+    fn the_environment_has_one_size_whatever_is_declared() {
+        let scratch = Scratch::new().unwrap();
+        let slot = scratch.slot().unwrap();
+        let size = |declared: &[(&str, &str)], padding| {
+            let declared =
+                declared.iter().map(|(k, v)| ((*k).to_string(), (*v).to_string())).collect();
+            let pins = Pins { padding, ..Pins::fenced(Mark::Valgrind, 6) };
+            block_size(&environment(&scratch, &slot, &pins, Strings::Portable, &declared))
+        };
+        let usual = size(&[], 0);
+        assert_eq!(usual, size(&[("CARGO_MANIFEST_DIR", "/a/b/c"), ("X", "")], 0));
+        assert_eq!(usual + 64, size(&[], 64));
+    }
+
+    #[test]
+    fn settings_never_change_their_length() {
+        let long = Pins { jump: Some(u64::MAX), after_ms: u64::MAX, seed: u64::MAX, ..Pins::plain() };
+        assert_eq!(Pins::plain().settings().len(), long.settings().len());
+    }
+
+    #[test]
+    fn a_dead_owner_s_directory_is_swept_and_a_live_one_s_is_not() {
+        let live = Scratch::new().unwrap();
+        let dead = PathBuf::from(SCRATCH_ROOT).join("uptick-deadbeef");
+        let _ = std::fs::create_dir(&dead);
+        std::fs::write(dead.join("lock"), "").unwrap();
+        sweep();
+        assert!(live.preload().exists() && !dead.exists());
+    }
+}

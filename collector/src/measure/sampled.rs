@@ -1,0 +1,131 @@
+//! What is sampled rather than counted: wall time, and the kernel's accounting of a child.
+//!
+//! Wall time comes from criterion's own sampling, read from the `sample.json` that it
+//! leaves; a command is timed around its whole run. These numbers differ from run to
+//! run, so each is taken several times, and runs, not criterion's inner repeats, are
+//! the samples: on thousands of real series the noise between runs is 5.6 times (median)
+//! what the repeats inside one run promise.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde::Deserialize;
+
+use super::child::{self, Before, Ended};
+use super::env::{self, Pins};
+use super::{Job, Kind, RunError, Session};
+use crate::model::Metric;
+use crate::stats;
+
+/// criterion's `new/sample.json`, versions 0.3 to 0.8: time `times[i]` for `iters[i]` iterations.
+#[derive(Deserialize)]
+struct Sample {
+    iters: Vec<f64>,
+    times: Vec<f64>,
+}
+
+/// Nanoseconds per iteration from the text of a `sample.json`.
+fn per_iteration(json: &str) -> Result<f64, String> {
+    let sample: Sample = serde_json::from_str(json).map_err(|e| e.to_string())?;
+    let each: Vec<f64> = sample
+        .iters
+        .iter()
+        .zip(&sample.times)
+        .filter(|(n, _)| **n > 0.0)
+        .map(|(n, t)| t / n)
+        .filter(|x| x.is_finite())
+        .collect();
+    if each.is_empty() { Err("no samples".into()) } else { Ok(stats::median(&each)) }
+}
+
+/// One process's wall time per iteration, in nanoseconds.
+pub(super) fn wall_time(session: &Session, job: &Job) -> Result<f64, RunError> {
+    match &job.kind {
+        Kind::Command { .. } => Ok(native(session, job, &job.arguments("1"))?.0.elapsed.as_nanos() as f64),
+        Kind::Criterion { .. } => {
+            let (_, slot) = native(session, job, &job.sampling_arguments())?;
+            let found = find_sample(&slot.join("criterion"));
+            let _ = std::fs::remove_dir_all(&slot);
+            let json = found.ok_or_else(|| {
+                RunError::new("run", "criterion left no sample.json: it did not sample this benchmark")
+            })?;
+            per_iteration(&json).map_err(|e| {
+                RunError::new("run", format!("criterion's sample.json cannot be read: {e}"))
+            })
+        }
+    }
+}
+
+/// One native run's CPU time, peak memory and faults.
+pub(super) fn usage(session: &Session, job: &Job) -> Result<[(Metric, f64); 3], RunError> {
+    let arguments = match &job.kind {
+        Kind::Command { .. } => job.arguments("1"),
+        Kind::Criterion { .. } => job.test_arguments(),
+    };
+    let (ended, slot) = native(session, job, &arguments)?;
+    let _ = std::fs::remove_dir_all(slot);
+    Ok([
+        (Metric::CpuTime, ended.usage.cpu_ns as f64),
+        (Metric::PeakRss, ended.usage.peak_rss as f64),
+        (Metric::PageFaults, ended.usage.faults as f64),
+    ])
+}
+
+/// Runs the job as it is, in the fixed environment, with the machine's clock.
+fn native(
+    session: &Session,
+    job: &Job,
+    arguments: &[String],
+) -> Result<(Ended, std::path::PathBuf), RunError> {
+    let slot = session.scratch.slot().map_err(RunError::environment)?;
+    let mut command = Command::new(&job.program);
+    command.args(arguments).current_dir(&job.dir).env_clear();
+    let pins = Pins::plain();
+    command.envs(env::environment(&session.scratch, &slot, &pins, session.strings, &job.env));
+    command.stdin(job.open_stdin()?);
+    let ended = child::run(&mut command, Before::default(), job.timeout)
+        .map_err(|e| RunError::new("run", format!("{}: {e}", job.program.display())))?;
+    if ended.timed_out {
+        return Err(RunError::timeout(job.timeout));
+    }
+    if !ended.status.success() {
+        return Err(RunError::exit(ended.status, &ended.said()));
+    }
+    Ok((ended, slot))
+}
+
+/// The only `new/sample.json` below criterion's directory: one benchmark was run in it.
+fn find_sample(dir: &Path) -> Option<String> {
+    for entry in std::fs::read_dir(dir).ok()?.flatten() {
+        let path = entry.path();
+        if !path.is_dir() {
+            continue;
+        }
+        if path.file_name().is_some_and(|n| n == "new")
+            && let Ok(text) = std::fs::read_to_string(path.join("sample.json"))
+        {
+            return Some(text);
+        }
+        if let Some(found) = find_sample(&path) {
+            return Some(found);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_of_each_sampling_mode_are_read() {
+        // As criterion 0.8.2 and 0.5.1 write them (shortened); older ones lack the mode.
+        let linear = r#"{"sampling_mode":"Linear","iters":[1.0,2.0,3.0],"times":[10.0,22.0,30.0]}"#;
+        assert_eq!(per_iteration(linear), Ok(10.0));
+        let flat = r#"{"sampling_mode":"Flat","iters":[5.0,5.0],"times":[50.0,70.0]}"#;
+        assert_eq!(per_iteration(flat), Ok(12.0));
+        assert_eq!(per_iteration(r#"{"iters":[2.0],"times":[5.0]}"#), Ok(2.5));
+        assert!(per_iteration(r#"{"iters":[],"times":[]}"#).is_err());
+        assert!(per_iteration("{").is_err());
+    }
+}

@@ -1,0 +1,150 @@
+//! What an executable says about itself: criterion's methods, linking, size.
+
+use std::path::Path;
+
+use object::{Object, ObjectSegment, ObjectSymbol};
+
+use super::fence::Method;
+use crate::error::{Error, Result};
+
+/// A function whose entry and return bound one call of a benchmark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// The mangled name, as the counter sees it.
+    pub symbol: String,
+    /// The method that it is an instance of.
+    pub method: Method,
+}
+
+/// What is known of a benchmark's executable.
+#[derive(Clone, Debug, Default)]
+pub struct Executable {
+    /// Instances of criterion's `Bencher` methods; none: this is no criterion benchmark, or
+    /// its symbols were stripped.
+    pub fences: Vec<Fence>,
+    /// Whether the command line knows `--exact` (criterion 0.5 and later).
+    pub exact: bool,
+    /// Whether it is linked statically: nothing can be preloaded into it.
+    pub is_static: bool,
+    /// Bytes that it occupies when loaded: its size without symbols and debug information.
+    pub loaded_size: u64,
+}
+
+/// Criterion's help for `--exact`, which stands in every executable that knows the flag.
+const EXACT_HELP: &[u8] = b"exactly match the provided filter";
+
+/// Reads an executable's symbols.
+///
+/// # Errors
+/// When the file cannot be read or is no ELF object.
+pub fn read(path: &Path) -> Result<Executable> {
+    let data = std::fs::read(path).map_err(Error::io(path))?;
+    let file = object::File::parse(&*data)
+        .map_err(|e| Error::Failed(format!("{}: no executable that can be read: {e}", path.display())))?;
+    let mut fences: Vec<Fence> = file
+        .symbols()
+        .filter(|s| s.is_definition())
+        .filter_map(|s| s.name().ok())
+        .filter_map(|name| method_of(name).map(|method| Fence { symbol: name.to_string(), method }))
+        .collect();
+    fences.sort_by(|a, b| a.symbol.cmp(&b.symbol));
+    fences.dedup();
+    Ok(Executable {
+        fences,
+        exact: memchr::memmem::find(&data, EXACT_HELP).is_some(),
+        is_static: is_static(&data),
+        loaded_size: file.segments().map(|s| s.file_range().1).sum(),
+    })
+}
+
+/// Whether an ELF file names no program interpreter (`PT_INTERP`).
+fn is_static(data: &[u8]) -> bool {
+    use object::read::elf::{FileHeader, ProgramHeader};
+    let Ok(header) = object::elf::FileHeader64::<object::Endianness>::parse(data) else {
+        return false;
+    };
+    let Ok(endian) = header.endian() else { return false };
+    header.program_headers(endian, data).is_ok_and(|segments| {
+        !segments.iter().any(|s| s.p_type(endian) == object::elf::PT_INTERP)
+    })
+}
+
+/// The method of criterion's `Bencher` that a mangled name is an instance of.
+///
+/// The whole demangled path is looked at, so that a function which merely mentions a
+/// `Bencher` among its type arguments is not taken for one. Forks that keep criterion's
+/// interface under another crate name are recognised too.
+fn method_of(symbol: &str) -> Option<Method> {
+    if !symbol.contains("encher") {
+        return None;
+    }
+    let name = format!("{:#}", rustc_demangle::demangle(symbol));
+    let path = without_generics(&name);
+    let (ty, method) = path.trim_start_matches('<').rsplit_once("::")?;
+    let ty = ty.trim_end_matches("::");
+    if !(ty.ends_with("Bencher") && ty.contains("criterion")) {
+        return None;
+    }
+    match method {
+        "iter" => Some(Method::Iter),
+        "iter_custom" => Some(Method::Custom),
+        "iter_batched" | "iter_batched_ref" | "iter_with_large_drop" | "iter_with_large_setup"
+        | "iter_with_setup" => Some(Method::Batched),
+        _ => None,
+    }
+}
+
+/// `<a::Bencher<M>>::iter::<X>` → `a::Bencher::iter`.
+fn without_generics(name: &str) -> String {
+    // A leading `<` belongs to an impl's self type: `<a::Bencher<M>>::iter`.
+    let inner = name.strip_prefix('<').unwrap_or(name);
+    let mut depth = 0usize;
+    let mut out = String::new();
+    let mut previous = ' ';
+    for c in inner.chars() {
+        match c {
+            '<' => depth += 1,
+            '>' if previous != '-' => depth = depth.saturating_sub(1),
+            c if depth == 0 => out.push(c),
+            _ => {}
+        }
+        previous = c;
+    }
+    while out.contains("::::") {
+        out = out.replace("::::", "::");
+    }
+    out.trim_end_matches("::").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn criterion_s_methods_are_known_in_both_manglings() {
+        let legacy = |m: &str, hash: &str| {
+            format!("_ZN9criterion7bencher16Bencher$LT$M$GT${}{m}17h{hash}E", m.len())
+        };
+        let h = "8f47bf16d041cd87";
+        assert_eq!(method_of(&legacy("iter", h)), Some(Method::Iter));
+        assert_eq!(method_of(&legacy("iter_batched", h)), Some(Method::Batched));
+        assert_eq!(method_of(&legacy("iter_custom", h)), Some(Method::Custom));
+        assert_eq!(method_of(&legacy("assert_iterated", h)), None);
+        // <criterion::bencher::Bencher>::iter::<u64, {closure}> in v0.
+        let v0 = "_RINvMNtCs1_9criterion7bencherNtB3_7Bencher4iteryNCNvCs2_1b1f0EB9_";
+        assert_eq!(method_of(v0), Some(Method::Iter));
+    }
+
+    #[test]
+    fn a_name_that_only_mentions_a_bencher_is_none() {
+        let report = "_ZN74_$LT$criterion..report..BencherReport$u20$as$u20$criterion..report..Report$GT$4iter17h8f47bf16d041cd87E";
+        assert_eq!(method_of(report), None);
+        assert_eq!(method_of("_ZN5toast7Bencher4iter17h8f47bf16d041cd87E"), None);
+    }
+
+    #[test]
+    fn generics_go_and_paths_stay() {
+        assert_eq!(without_generics("<a::Bencher<M>>::iter::<fn() -> u8>"), "a::Bencher::iter");
+        assert_eq!(without_generics("a::Bencher<M>::iter"), "a::Bencher::iter");
+    }
+}
