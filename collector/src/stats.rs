@@ -1,0 +1,335 @@
+//! Order statistics, intervals and rank tests: what every judgement rests on.
+//!
+//! Pure functions over `f64` slices. Nothing here assumes a normal
+//! distribution, since benchmark noise is skewed, bimodal and heavy-tailed.
+//! Values are expected to be finite; [`finite`] filters what comes from outside.
+//! Each function names the source of its formula.
+
+mod rank;
+
+pub use rank::{
+    RankSum, Shift, hodges_lehmann, min_rank_p, normal_quantile, normal_upper_tail, rank_sum,
+};
+
+/// MAD × this = the standard deviation of a normal distribution: 1 / Φ⁻¹(3/4).
+pub const MAD_TO_SIGMA: f64 = 1.482_602_218_505_602;
+
+/// The finite values of a slice, in order.
+#[must_use]
+pub fn finite(xs: &[f64]) -> Vec<f64> {
+    xs.iter().copied().filter(|x| x.is_finite()).collect()
+}
+
+/// The sorted copy of a slice.
+#[must_use]
+pub fn sorted(xs: &[f64]) -> Vec<f64> {
+    let mut v = xs.to_vec();
+    v.sort_unstable_by(f64::total_cmp);
+    v
+}
+
+/// The median; the mean of the middle two for an even count. `None` when empty.
+#[must_use]
+pub fn median(xs: &[f64]) -> Option<f64> {
+    median_in_place(&mut xs.to_vec())
+}
+
+/// [`median`] without a copy; leaves the slice in another order. O(n).
+#[must_use]
+pub fn median_in_place(xs: &mut [f64]) -> Option<f64> {
+    let n = xs.len();
+    if n == 0 {
+        return None;
+    }
+    let (below, &mut upper, _) = xs.select_nth_unstable_by(n / 2, f64::total_cmp);
+    if n % 2 == 1 {
+        return Some(upper);
+    }
+    let lower = below
+        .iter()
+        .copied()
+        .max_by(f64::total_cmp)
+        .unwrap_or(upper);
+    Some(midpoint(lower, upper))
+}
+
+/// The middle of two values, without overflow.
+fn midpoint(a: f64, b: f64) -> f64 {
+    if a == b { a } else { a / 2.0 + b / 2.0 }
+}
+
+/// The median of values with weights ≥ 0: the least value at which half of the weight is reached.
+///
+/// Source: Edgeworth (1888); as in Cormen et al., *Introduction to Algorithms*, problem 9-2.
+/// `None` when empty or when no weight is positive.
+#[must_use]
+pub fn weighted_median(pairs: &[(f64, f64)]) -> Option<f64> {
+    let mut v: Vec<(f64, f64)> = pairs.iter().copied().filter(|p| p.1 > 0.0).collect();
+    v.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let half = v.iter().map(|p| p.1).sum::<f64>() / 2.0;
+    let mut seen = 0.0;
+    v.iter().find_map(|&(x, w)| {
+        seen += w;
+        (seen >= half).then_some(x)
+    })
+}
+
+/// The median absolute deviation from the median. `None` when empty.
+///
+/// Source: Hampel (1974), *The influence curve and its role in robust estimation*.
+#[must_use]
+pub fn mad(xs: &[f64]) -> Option<f64> {
+    let centre = median(xs)?;
+    median_in_place(&mut xs.iter().map(|x| (x - centre).abs()).collect::<Vec<_>>())
+}
+
+/// Spread as a standard deviation, robust against up to half of the values: 1.4826 × MAD.
+#[must_use]
+pub fn robust_sigma(xs: &[f64]) -> Option<f64> {
+    mad(xs).map(|m| m * MAD_TO_SIGMA)
+}
+
+/// Spread from neighbour to neighbour: 1.4826 × median |x[i+1] − x[i]| / √2.
+///
+/// Steps touch only one difference each, so that they do not widen it. After
+/// von Neumann et al. (1941), *The mean square successive difference*, with the
+/// median in place of the mean. `None` with fewer than two values.
+#[must_use]
+pub fn difference_sigma(xs: &[f64]) -> Option<f64> {
+    let mut d: Vec<f64> = xs.windows(2).map(|w| (w[1] - w[0]).abs()).collect();
+    median_in_place(&mut d).map(|m| m * MAD_TO_SIGMA / std::f64::consts::SQRT_2)
+}
+
+/// An interval and the probability with which it covers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// The probability that it covers the truth; below what was asked for when there are few values.
+    pub coverage: f64,
+}
+
+/// The interval of a median between two order statistics, free of any distribution.
+///
+/// The k-th smallest of n values lies below the median with probability
+/// P(Binomial(n, ½) ≥ k). Source: Conover, *Practical Nonparametric
+/// Statistics*, §3.2. With too few values (n < 6 for 95 %) it is the whole
+/// range, and `coverage` says how little that is worth. `None` when empty.
+#[must_use]
+pub fn median_interval(xs: &[f64], confidence: f64) -> Option<Interval> {
+    let v = sorted(xs);
+    let n = v.len();
+    let (first, last) = (*v.first()?, *v.last()?);
+    let tail = (1.0 - confidence) / 2.0;
+    let mut term = 0.5_f64.powi(i32::try_from(n).unwrap_or(i32::MAX));
+    if term == 0.0 {
+        return Some(normal_median_interval(&v, confidence));
+    }
+    let (mut below, mut k) = (term, 0);
+    let mut best = Interval {
+        low: first,
+        high: last,
+        coverage: (1.0 - 2.0 * below).max(0.0),
+    };
+    while k + 1 < n / 2 {
+        term *= (n - k) as f64 / (k + 1) as f64;
+        if below + term > tail {
+            break;
+        }
+        below += term;
+        k += 1;
+        best = Interval {
+            low: v[k],
+            high: v[n - 1 - k],
+            coverage: 1.0 - 2.0 * below,
+        };
+    }
+    Some(best)
+}
+
+/// [`median_interval`] of more than about 1,000 values, where ½ⁿ underflows.
+fn normal_median_interval(v: &[f64], confidence: f64) -> Interval {
+    let n = v.len();
+    let half = normal_quantile(0.5 + confidence / 2.0) * (n as f64).sqrt() / 2.0;
+    let k = (n as f64 / 2.0 - half).floor().max(0.0) as usize;
+    Interval {
+        low: v[k],
+        high: v[n - 1 - k],
+        coverage: confidence,
+    }
+}
+
+/// How many neighbours count as one independent value: 1 + 2 Σ ρ(k), at least 1.
+///
+/// Lags 1 ..= `max_lag`, up to the first pair of lags whose sum is not positive
+/// (Geyer 1992, *Practical Markov chain Monte Carlo*, initial positive
+/// sequence). Each ρ(k) is raised by 1/n, its bias under independence
+/// (Kendall 1954). Input: residuals around their level. 1 for fewer than 8 values.
+#[must_use]
+pub fn autocorrelation_time(residuals: &[f64], max_lag: usize) -> f64 {
+    let n = residuals.len();
+    let power: f64 = residuals.iter().map(|r| r * r).sum();
+    if n < 8 || power <= 0.0 {
+        return 1.0;
+    }
+    let rho = |k: usize| {
+        let s: f64 = residuals
+            .iter()
+            .zip(&residuals[k..])
+            .map(|(a, b)| a * b)
+            .sum();
+        s / power + 1.0 / n as f64
+    };
+    let (mut tau, mut k) = (1.0, 1);
+    while k <= max_lag.min(n / 2) {
+        let pair = rho(k)
+            + if k < max_lag.min(n / 2) {
+                rho(k + 1)
+            } else {
+                0.0
+            };
+        if pair <= 0.0 {
+            break;
+        }
+        tau += 2.0 * pair;
+        k += 2;
+    }
+    f64::max(tau, 1.0)
+}
+
+/// Correlation of neighbours that a few outliers cannot spoil, in −1 ..= 1.
+///
+/// ρ = (S(x+y)² − S(x−y)²) / (S(x+y)² + S(x−y)²) with S = MAD. Source:
+/// Gnanadesikan & Kettenring (1972), *Robust estimates, residuals, and outlier
+/// detection with multiresponse data*. 0 for fewer than 8 values or no spread.
+#[must_use]
+pub fn robust_ar1(residuals: &[f64]) -> f64 {
+    if residuals.len() < 8 {
+        return 0.0;
+    }
+    let pairs = |f: fn(f64, f64) -> f64| -> f64 {
+        let v: Vec<f64> = residuals.windows(2).map(|w| f(w[0], w[1])).collect();
+        mad(&v).unwrap_or(0.0).powi(2)
+    };
+    let (sum, difference) = (pairs(|a, b| a + b), pairs(|a, b| a - b));
+    let total = sum + difference;
+    if total > 0.0 {
+        (sum - difference) / total
+    } else {
+        0.0
+    }
+}
+
+/// A small generator for shuffles; the seed is the caller's.
+///
+/// Source: Steele, Lea & Flood (2014), *Fast splittable pseudorandom number generators*.
+#[derive(Clone, Debug)]
+pub struct SplitMix64(u64);
+
+impl SplitMix64 {
+    /// A generator that yields the same numbers for the same seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next 64 bits.
+    pub const fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number in 0 ≤ x < 1.
+    pub fn next_f64(&mut self) -> f64 {
+        (self.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// An index below `n` (0 when `n` is 0). Bias below n / 2⁶⁴.
+    pub const fn below(&mut self, n: usize) -> usize {
+        ((self.next_u64() as u128 * n as u128) >> 64) as usize
+    }
+
+    /// Puts a slice in random order (Fisher & Yates, as in Knuth, TAOCP 3.4.2 P).
+    pub fn shuffle<T>(&mut self, xs: &mut [T]) {
+        for i in (1..xs.len()).rev() {
+            let j = self.below(i + 1);
+            xs.swap(i, j);
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_of_nothing_one_and_even() {
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[3.0]), Some(3.0));
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        assert_eq!(median(&[f64::MAX, f64::MAX]), Some(f64::MAX));
+        assert_eq!(mad(&[1.0, 2.0, 3.0, 4.0, 100.0]), Some(1.0));
+    }
+
+    #[test]
+    fn weighted_median_follows_the_weight() {
+        assert_eq!(
+            weighted_median(&[(1.0, 1.0), (2.0, 1.0), (9.0, 5.0)]),
+            Some(9.0)
+        );
+        assert_eq!(weighted_median(&[(1.0, 0.0)]), None);
+    }
+
+    #[test]
+    fn median_interval_is_the_binomial_one() {
+        // n = 10: ranks 2 and 9 cover 97.9 %, ranks 3 and 8 only 89.1 % (Conover, table A3).
+        let v: Vec<f64> = (1..=10).map(f64::from).collect();
+        let i = median_interval(&v, 0.95).unwrap();
+        assert_eq!((i.low, i.high), (2.0, 9.0));
+        assert!((i.coverage - 0.978_515_625).abs() < 1e-12);
+        let few = median_interval(&[1.0, 2.0], 0.95).unwrap();
+        assert!((few.coverage - 0.5).abs() < 1e-12);
+        let many: Vec<f64> = (0..4001).map(f64::from).collect();
+        let i = median_interval(&many, 0.95).unwrap();
+        assert!(
+            (i.low - 1938.0).abs() < 2.0 && (i.high - 2062.0).abs() < 2.0,
+            "{i:?}"
+        );
+    }
+
+    #[test]
+    fn correlation_is_seen_and_its_absence_too() {
+        let mut g = SplitMix64::new(7);
+        let white: Vec<f64> = (0..4000).map(|_| g.next_f64() - 0.5).collect();
+        assert!(autocorrelation_time(&white, 8) < 1.2);
+        assert!(robust_ar1(&white).abs() < 0.1);
+        let mut x = 0.0;
+        let red: Vec<f64> = white
+            .iter()
+            .map(|e| {
+                x = 0.7 * x + e;
+                x
+            })
+            .collect();
+        assert!((robust_ar1(&red) - 0.7).abs() < 0.1);
+        assert!(autocorrelation_time(&red, 20) > 4.0);
+    }
+
+    #[test]
+    fn shuffles_keep_every_element_and_repeat_with_the_seed() {
+        let mut a: Vec<u32> = (0..100).collect();
+        let mut b = a.clone();
+        SplitMix64::new(1).shuffle(&mut a);
+        SplitMix64::new(1).shuffle(&mut b);
+        assert_eq!(a, b);
+        assert_ne!(a, (0..100).collect::<Vec<_>>());
+        b.sort_unstable();
+        assert_eq!(b, (0..100).collect::<Vec<_>>());
+    }
+}
