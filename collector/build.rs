@@ -12,12 +12,18 @@ fn main() {
         std::fs::write(&object, b"").expect("OUT_DIR is writable");
         return;
     }
-    let compiler = cc::Build::new().opt_level(2).cargo_warnings(false).get_compiler();
+    let compiler = cc::Build::new()
+        .opt_level(2)
+        .cargo_warnings(false)
+        .get_compiler();
     let mut command: Command = compiler.to_command();
     command
         .args(["-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-o"])
         .arg(&object)
         .arg("src/measure/preload.c");
     let status = command.status().expect("the C compiler starts");
-    assert!(status.success(), "the C compiler could not build src/measure/preload.c: {command:?}");
+    assert!(
+        status.success(),
+        "the C compiler could not build src/measure/preload.c: {command:?}"
+    );
 }

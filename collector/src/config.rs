@@ -194,7 +194,9 @@ impl Fraction {
         };
         match digits.parse::<f64>() {
             Ok(x) if x.is_finite() && x >= 0.0 => Ok(Self(x * scale)),
-            _ => Err(format!("`{s}` is no limit: write a percentage such as \"0.5%\"")),
+            _ => Err(format!(
+                "`{s}` is no limit: write a percentage such as \"0.5%\""
+            )),
         }
     }
 }
@@ -229,7 +231,9 @@ impl Seconds {
         };
         match digits.trim().parse::<f64>() {
             Ok(x) if x.is_finite() && x > 0.0 => Ok(Self(x * scale)),
-            _ => Err(format!("`{s}` is no duration: write \"90s\", \"5m\" or \"1h\"")),
+            _ => Err(format!(
+                "`{s}` is no duration: write \"90s\", \"5m\" or \"1h\""
+            )),
         }
     }
 }
@@ -262,8 +266,9 @@ impl Config {
     pub fn load(root: &Path) -> Result<Self> {
         let path = root.join(Self::FILE);
         match std::fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text)
-                .map_err(|e| Error::Usage(format!("{}: {e}", path.display()))),
+            Ok(text) => {
+                Self::parse(&text).map_err(|e| Error::Usage(format!("{}: {e}", path.display())))
+            }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(e) => Err(Error::Usage(format!("{}: {e}", path.display()))),
         }
@@ -274,7 +279,8 @@ impl Config {
     /// # Errors
     /// What is wrong and where, for people.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
-        let config: Self = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_string())?;
+        let config: Self =
+            toml::from_str(text).map_err(|e| e.to_string().trim_end().to_string())?;
         config.check()?;
         Ok(config)
     }
@@ -293,7 +299,12 @@ impl Config {
         }
         let counter = self.suite.counter.as_str();
         let chosen = Counter::from_name(counter);
-        if counter != "auto" && !matches!(chosen, Some(Counter::PerfEvent | Counter::Callgrind | Counter::Clock)) {
+        if counter != "auto"
+            && !matches!(
+                chosen,
+                Some(Counter::PerfEvent | Counter::Callgrind | Counter::Clock)
+            )
+        {
             return Err(format!(
                 "suite.counter: `{counter}` is none of auto, perf_event, callgrind, clock"
             ));
@@ -308,12 +319,21 @@ impl Config {
                 return Err("command: `name` is empty".into());
             }
             if !seen.insert(&command.name) {
-                return Err(format!("command: two benchmarks are named `{}`", command.name));
+                return Err(format!(
+                    "command: two benchmarks are named `{}`",
+                    command.name
+                ));
             }
             if words(&command.run).is_none_or(|w| w.is_empty()) {
-                return Err(format!("command `{}`: `run` has no program or an open quote", command.name));
+                return Err(format!(
+                    "command `{}`: `run` has no program or an open quote",
+                    command.name
+                ));
             }
-            for path in [Some(&command.dir), command.stdin.as_ref()].into_iter().flatten() {
+            for path in [Some(&command.dir), command.stdin.as_ref()]
+                .into_iter()
+                .flatten()
+            {
                 if Path::new(path).is_absolute() || path.split('/').any(|p| p == "..") {
                     return Err(format!(
                         "command `{}`: `{path}` must lie inside the repository",
@@ -332,8 +352,14 @@ impl Config {
             l.metric.as_deref().is_none_or(|m| m == metric.name()) && glob(&l.benchmark, benchmark)
         });
         if let Some(l) = single {
-            let why = l.reason.as_ref().map_or_else(String::new, |r| format!(": {r}"));
-            return Some((l.limit.0, format!("set for `{}` in {}{why}", l.benchmark, Self::FILE)));
+            let why = l
+                .reason
+                .as_ref()
+                .map_or_else(String::new, |r| format!(": {r}"));
+            return Some((
+                l.limit.0,
+                format!("set for `{}` in {}{why}", l.benchmark, Self::FILE),
+            ));
         }
         let general = self.limits.get(metric.name())?;
         Some((general.0, format!("set in {}", Self::FILE)))
@@ -342,8 +368,8 @@ impl Config {
     /// Whether a benchmark is asked for.
     #[must_use]
     pub fn wants(&self, benchmark: &str) -> bool {
-        let included = self.suite.include.is_empty()
-            || self.suite.include.iter().any(|p| glob(p, benchmark));
+        let included =
+            self.suite.include.is_empty() || self.suite.include.iter().any(|p| glob(p, benchmark));
         included && !self.suite.exclude.iter().any(|p| glob(p, benchmark))
     }
 }
@@ -353,7 +379,10 @@ fn known_metric(name: &str, place: &str) -> std::result::Result<(), String> {
         return Ok(());
     }
     let known: Vec<&str> = Metric::ALL.iter().map(|m| m.name()).collect();
-    Err(format!("{place}: `{name}` is no metric; there are {}", known.join(", ")))
+    Err(format!(
+        "{place}: `{name}` is no metric; there are {}",
+        known.join(", ")
+    ))
 }
 
 /// Whether `name` matches `pattern`, in which `*` stands for any text and `?` for one character.
@@ -440,7 +469,10 @@ mod tests {
             "[limits]\ninstructions = \"1%\"\n[[limit]]\nbenchmark = \"io/*\"\nlimit = 0.05\nreason = \"disk\"\n",
         )
         .unwrap();
-        assert_eq!(c.limit_for("io/read", Metric::Instructions).unwrap().0, 0.05);
+        assert_eq!(
+            c.limit_for("io/read", Metric::Instructions).unwrap().0,
+            0.05
+        );
         assert_eq!(c.limit_for("parse", Metric::Instructions).unwrap().0, 0.01);
         assert!(c.limit_for("parse", Metric::WallTime).is_none());
     }
@@ -461,7 +493,10 @@ mod tests {
 
     #[test]
     fn words_follow_the_quotes() {
-        assert_eq!(words("a 'b c' \"d \\\" e\" f\\ g").unwrap(), ["a", "b c", "d \" e", "f g"]);
+        assert_eq!(
+            words("a 'b c' \"d \\\" e\" f\\ g").unwrap(),
+            ["a", "b c", "d \" e", "f g"]
+        );
         assert!(words("a 'b").is_none());
     }
 }

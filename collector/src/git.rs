@@ -48,12 +48,24 @@ const FOREIGN_ENVIRONMENT: [&str; 8] = [
 fn git(dir: &Path) -> Command {
     let mut c = Command::new("git");
     c.arg("-C").arg(dir);
-    c.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]);
-    c.args(["-c", "advice.detachedHead=false", "-c", "core.quotePath=false"]);
+    c.args([
+        "-c",
+        "core.hooksPath=/dev/null",
+        "-c",
+        "core.fsmonitor=false",
+    ]);
+    c.args([
+        "-c",
+        "advice.detachedHead=false",
+        "-c",
+        "core.quotePath=false",
+    ]);
     for name in FOREIGN_ENVIRONMENT {
         c.env_remove(name);
     }
-    c.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
+    c.env("GIT_OPTIONAL_LOCKS", "0")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("LC_ALL", "C");
     c.stdin(Stdio::null());
     c
 }
@@ -68,7 +80,9 @@ fn run(dir: &Path, args: &[&str]) -> Result<Output> {
 }
 
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).trim_end_matches('\n').to_string()
+    String::from_utf8_lossy(bytes)
+        .trim_end_matches('\n')
+        .to_string()
 }
 
 /// Runs git and gives its output, or its complaint as an error.
@@ -78,7 +92,11 @@ fn ask(dir: &Path, args: &[&str]) -> Result<String> {
         return Ok(text(&out.stdout));
     }
     let said = text(&out.stderr);
-    Err(Error::Failed(format!("git {} failed: {}", args.join(" "), tail(&said, 2000))))
+    Err(Error::Failed(format!(
+        "git {} failed: {}",
+        args.join(" "),
+        tail(&said, 2000)
+    )))
 }
 
 impl Repo {
@@ -88,7 +106,10 @@ impl Repo {
     /// [`Error::Usage`] when `dir` is not inside a git work tree.
     pub fn open(dir: &Path) -> Result<Self> {
         if !dir.is_dir() {
-            return Err(Error::Usage(format!("{}: no such directory", dir.display())));
+            return Err(Error::Usage(format!(
+                "{}: no such directory",
+                dir.display()
+            )));
         }
         let out = run(dir, &["rev-parse", "--show-toplevel"])?;
         if !out.status.success() {
@@ -98,9 +119,14 @@ impl Repo {
             } else {
                 said
             };
-            return Err(Error::Usage(format!("{}: not a git repository: {hint}", dir.display())));
+            return Err(Error::Usage(format!(
+                "{}: not a git repository: {hint}",
+                dir.display()
+            )));
         }
-        Ok(Self { root: PathBuf::from(text(&out.stdout)) })
+        Ok(Self {
+            root: PathBuf::from(text(&out.stdout)),
+        })
     }
 
     /// The top directory of the user's checkout.
@@ -115,8 +141,16 @@ impl Repo {
     /// [`Error::Usage`] when it names none.
     pub fn resolve(&self, rev: &str) -> Result<Sha> {
         let spec = format!("{rev}^{{commit}}");
-        let out =
-            run(&self.root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &spec])?;
+        let out = run(
+            &self.root,
+            &[
+                "rev-parse",
+                "--verify",
+                "--quiet",
+                "--end-of-options",
+                &spec,
+            ],
+        )?;
         if out.status.success() {
             return Ok(Sha(text(&out.stdout)));
         }
@@ -139,14 +173,21 @@ impl Repo {
     /// When git cannot read the commit.
     pub fn commit(&self, sha: &Sha) -> Result<Commit> {
         let mut commit = self.describe(&[sha.0.as_str(), "-1"])?;
-        let mut commit = commit.pop().ok_or_else(|| Error::Failed(format!("{sha}: no commit")))?;
+        let mut commit = commit
+            .pop()
+            .ok_or_else(|| Error::Failed(format!("{sha}: no commit")))?;
         commit.position = self.position(sha)?;
         Ok(commit)
     }
 
     fn position(&self, sha: &Sha) -> Result<u64> {
-        let n = ask(&self.root, &["rev-list", "--count", "--first-parent", &sha.0])?;
-        let n: u64 = n.parse().map_err(|_| Error::Failed(format!("git rev-list said `{n}`")))?;
+        let n = ask(
+            &self.root,
+            &["rev-list", "--count", "--first-parent", &sha.0],
+        )?;
+        let n: u64 = n
+            .parse()
+            .map_err(|_| Error::Failed(format!("git rev-list said `{n}`")))?;
         Ok(n.saturating_sub(1))
     }
 
@@ -191,8 +232,11 @@ impl Repo {
     /// Whether tracked files differ from HEAD.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
-        ask(&self.root, &["status", "--porcelain", "--untracked-files=no"])
-            .is_ok_and(|s| !s.is_empty())
+        ask(
+            &self.root,
+            &["status", "--porcelain", "--untracked-files=no"],
+        )
+        .is_ok_and(|s| !s.is_empty())
     }
 
     /// The default branch and its tip: the named one, the remote's HEAD, or `main`, `master`, `trunk`.
@@ -202,14 +246,18 @@ impl Repo {
         if let Some(name) = named {
             candidates.extend([format!("origin/{name}"), name.to_string()]);
         }
-        if let Ok(head) = ask(&self.root, &["symbolic-ref", "--short", "refs/remotes/origin/HEAD"])
-        {
+        if let Ok(head) = ask(
+            &self.root,
+            &["symbolic-ref", "--short", "refs/remotes/origin/HEAD"],
+        ) {
             candidates.push(head);
         }
         for name in ["main", "master", "trunk", "develop"] {
             candidates.extend([format!("origin/{name}"), name.to_string()]);
         }
-        candidates.into_iter().find_map(|name| self.resolve(&name).ok().map(|sha| (name, sha)))
+        candidates
+            .into_iter()
+            .find_map(|name| self.resolve(&name).ok().map(|sha| (name, sha)))
     }
 
     /// Every file of a commit as `mode type object<TAB>path`, one a NUL-ended record.
@@ -218,7 +266,11 @@ impl Repo {
     /// When git cannot read the tree.
     pub fn tree(&self, sha: &Sha) -> Result<Vec<String>> {
         let out = ask(&self.root, &["ls-tree", "-r", "-z", &sha.0])?;
-        Ok(out.split('\0').filter(|s| !s.is_empty()).map(str::to_string).collect())
+        Ok(out
+            .split('\0')
+            .filter(|s| !s.is_empty())
+            .map(str::to_string)
+            .collect())
     }
 
     /// Whether a commit has a file of that path.
@@ -236,7 +288,9 @@ impl Repo {
             args.extend(["-e", n.as_str()]);
         }
         args.extend([sha.0.as_str(), "--", "*.rs"]);
-        ask(&self.root, &args).map(|s| s.lines().map(str::to_string).collect()).unwrap_or_default()
+        ask(&self.root, &args)
+            .map(|s| s.lines().map(str::to_string).collect())
+            .unwrap_or_default()
     }
 
     /// The hunks in which two commits differ, without context.
@@ -244,8 +298,15 @@ impl Repo {
     /// # Errors
     /// When git cannot diff.
     pub fn hunks(&self, base: &Sha, head: &Sha) -> Result<Vec<DiffHunk>> {
-        let args =
-            ["diff", "--unified=0", "--no-color", "--no-ext-diff", "--no-renames", &base.0, &head.0];
+        let args = [
+            "diff",
+            "--unified=0",
+            "--no-color",
+            "--no-ext-diff",
+            "--no-renames",
+            &base.0,
+            &head.0,
+        ];
         Ok(parse_hunks(&ask(&self.root, &args)?))
     }
 
@@ -269,10 +330,23 @@ impl Repo {
             self.add_worktree(path, sha)?;
         }
         self.remove_stale_lock(path);
-        ask(path, &["checkout", "--quiet", "--detach", "--force", &sha.0])?;
+        ask(
+            path,
+            &["checkout", "--quiet", "--detach", "--force", &sha.0],
+        )?;
         ask(path, &["clean", "-ffdxq", "-e", "target"])?;
         if path.join(".gitmodules").is_file() {
-            ask(path, &["submodule", "--quiet", "update", "--init", "--recursive", "--force"])?;
+            ask(
+                path,
+                &[
+                    "submodule",
+                    "--quiet",
+                    "update",
+                    "--init",
+                    "--recursive",
+                    "--force",
+                ],
+            )?;
         }
         Ok(())
     }
@@ -293,7 +367,16 @@ impl Repo {
         let at = path.to_string_lossy();
         ask(
             &self.root,
-            &["worktree", "add", "--quiet", "--force", "--detach", "--no-checkout", &at, &sha.0],
+            &[
+                "worktree",
+                "add",
+                "--quiet",
+                "--force",
+                "--detach",
+                "--no-checkout",
+                &at,
+                &sha.0,
+            ],
         )?;
         Ok(())
     }
@@ -322,7 +405,11 @@ fn parse_commit(record: &str) -> Option<Commit> {
     Some(Commit {
         sha: Sha(sha.to_string()),
         position: 0,
-        parents: parents.split(' ').filter(|p| !p.is_empty()).map(|p| Sha(p.to_string())).collect(),
+        parents: parents
+            .split(' ')
+            .filter(|p| !p.is_empty())
+            .map(|p| Sha(p.to_string()))
+            .collect(),
         author: author.to_string(),
         time,
         subject: subject.to_string(),
@@ -337,11 +424,22 @@ fn parse_hunks(diff: &str) -> Vec<DiffHunk> {
             old = p.strip_prefix("a/").unwrap_or(p).to_string();
         } else if let Some(p) = line.strip_prefix("+++ ") {
             new = p.strip_prefix("b/").unwrap_or(p).to_string();
-        } else if let Some((old_range, new_range)) = line.strip_prefix("@@ -").and_then(split_ranges)
+        } else if let Some((old_range, new_range)) =
+            line.strip_prefix("@@ -").and_then(split_ranges)
         {
-            let file = if new == "/dev/null" { old.clone() } else { new.clone() };
+            let file = if new == "/dev/null" {
+                old.clone()
+            } else {
+                new.clone()
+            };
             let ((old_start, old_len), (new_start, new_len)) = (old_range, new_range);
-            hunks.push(DiffHunk { file, old_start, old_len, new_start, new_len });
+            hunks.push(DiffHunk {
+                file,
+                old_start,
+                old_len,
+                new_start,
+                new_len,
+            });
         }
     }
     hunks
@@ -377,7 +475,15 @@ mod tests {
                     --- a/gone\n+++ /dev/null\n@@ -1,4 +0,0 @@\n";
         let h = parse_hunks(diff);
         assert_eq!(h.len(), 2);
-        assert_eq!((h[0].file.as_str(), h[0].old_len, h[0].new_start, h[0].new_len), ("x.rs", 1, 3, 2));
+        assert_eq!(
+            (
+                h[0].file.as_str(),
+                h[0].old_len,
+                h[0].new_start,
+                h[0].new_len
+            ),
+            ("x.rs", 1, 3, 2)
+        );
         assert_eq!((h[1].file.as_str(), h[1].old_len), ("gone", 4));
     }
 

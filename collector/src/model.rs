@@ -133,8 +133,13 @@ pub enum Counter {
 
 impl Counter {
     /// Every counter.
-    pub const ALL: [Self; 5] =
-        [Self::PerfEvent, Self::Callgrind, Self::Clock, Self::Rusage, Self::File];
+    pub const ALL: [Self; 5] = [
+        Self::PerfEvent,
+        Self::Callgrind,
+        Self::Clock,
+        Self::Rusage,
+        Self::File,
+    ];
 
     /// The name used in JSON, in `uptick.toml` and on the command line.
     #[must_use]
@@ -271,6 +276,8 @@ pub struct Report {
     pub build_key: String,
     /// Hash of what was asked for: benchmarks, metrics, counters, run options.
     pub suite_key: String,
+    /// The fingerprints of the counters that were used, see [`Testbed::key`].
+    pub testbed_key: String,
     /// When measuring began, in seconds since 1970-01-01 UTC.
     pub started: i64,
     /// How long building and measuring took, in seconds.
@@ -382,15 +389,22 @@ impl Testbed {
     pub const fn facts_of(counter: Counter) -> &'static [&'static str] {
         match counter {
             // valgrind shows every program the same synthetic CPU of the host's vector class.
-            Counter::Callgrind => {
-                &["arch", "guest_cpu", "libc", "rustc", "profile", "valgrind", "strings", "protocol"]
-            }
-            Counter::PerfEvent => {
-                &["arch", "cpu", "libc", "rustc", "profile", "strings", "protocol"]
-            }
-            Counter::Clock | Counter::Rusage => {
-                &["arch", "cpu", "cores", "kernel", "libc", "rustc", "profile", "protocol"]
-            }
+            Counter::Callgrind => &[
+                "arch",
+                "guest_cpu",
+                "libc",
+                "rustc",
+                "profile",
+                "valgrind",
+                "strings",
+                "protocol",
+            ],
+            Counter::PerfEvent => &[
+                "arch", "cpu", "libc", "rustc", "profile", "strings", "protocol",
+            ],
+            Counter::Clock | Counter::Rusage => &[
+                "arch", "cpu", "cores", "kernel", "libc", "rustc", "profile", "protocol",
+            ],
             Counter::File => &["arch", "rustc", "profile"],
         }
     }
@@ -424,5 +438,21 @@ impl Testbed {
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
     use sha2::Digest;
-    sha2::Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+    sha2::Sha256::digest(bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}
+
+impl Testbed {
+    /// The fingerprints of some counters as one text, whatever their order.
+    #[must_use]
+    pub fn key(&self, counters: impl Iterator<Item = Counter>) -> String {
+        let counters: std::collections::BTreeSet<Counter> = counters.collect();
+        let parts: Vec<String> = counters
+            .iter()
+            .map(|c| format!("{c}:{}", self.fingerprint(*c)))
+            .collect();
+        parts.join(" ")
+    }
 }

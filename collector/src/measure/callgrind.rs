@@ -37,7 +37,11 @@ pub(super) struct Run {
 
 /// The version that `valgrind --version` prints, without its name.
 pub fn version() -> Option<String> {
-    let out = Command::new("valgrind").arg("--version").stdin(Stdio::null()).output().ok()?;
+    let out = Command::new("valgrind")
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
     let text = String::from_utf8_lossy(&out.stdout);
     text.trim().strip_prefix("valgrind-").map(str::to_string)
 }
@@ -60,13 +64,24 @@ pub(super) fn run(
 fn fenced(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<Run, RunError> {
     let mut jump = job.jump();
     for _ in 0..ATTEMPTS {
-        let pins = Pins { mark: PreloadMark::Valgrind, jump: Some(jump), ..pins };
-        let file = execute(session, job, pins, purpose)?.into_iter().next().unwrap_or_default();
+        let pins = Pins {
+            mark: PreloadMark::Valgrind,
+            jump: Some(jump),
+            ..pins
+        };
+        let file = execute(session, job, pins, purpose)?
+            .into_iter()
+            .next()
+            .unwrap_or_default();
         let marks = marks(&file, job.fences())?;
         match fence::per_iteration(&marks) {
             Ok(cost) => {
                 job.remember_jump(jump);
-                let files = if purpose == Purpose::Profile { vec![file] } else { Vec::new() };
+                let files = if purpose == Purpose::Profile {
+                    vec![file]
+                } else {
+                    Vec::new()
+                };
                 return Ok(Run { cost, files });
             }
             Err(Trouble::JumpAt(at)) => jump = if at == jump { jump + 1 } else { at },
@@ -83,7 +98,11 @@ fn fenced(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<
 
 /// Counts the whole process: commands, and executables into which nothing can be preloaded.
 fn whole(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<Run, RunError> {
-    let pins = Pins { mark: PreloadMark::None, jump: job.whole_process_clock(), ..pins };
+    let pins = Pins {
+        mark: PreloadMark::None,
+        jump: job.whole_process_clock(),
+        ..pins
+    };
     let files = execute(session, job, pins, purpose)?;
     let mut total = 0u64;
     for file in &files {
@@ -93,8 +112,20 @@ fn whole(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<R
         "statically linked or stripped: the whole process is counted, criterion's start-up too",
     );
     let warm = total as f64;
-    let cost = PerIteration { warm, cold: warm, profile_marks: Vec::new(), note };
-    Ok(Run { cost, files: if purpose == Purpose::Profile { files } else { Vec::new() } })
+    let cost = PerIteration {
+        warm,
+        cold: warm,
+        profile_marks: Vec::new(),
+        note,
+    };
+    Ok(Run {
+        cost,
+        files: if purpose == Purpose::Profile {
+            files
+        } else {
+            Vec::new()
+        },
+    })
 }
 
 fn parts(file: &[u8]) -> Result<Vec<output::PartHead>, RunError> {
@@ -105,7 +136,10 @@ fn parts(file: &[u8]) -> Result<Vec<output::PartHead>, RunError> {
 /// callgrind's parts as marks: each part holds the cost before its trigger.
 fn marks(file: &[u8], fences: &[Fence]) -> Result<Vec<Mark>, RunError> {
     let method = |symbol: &str| -> Method {
-        fences.iter().find(|f| f.symbol == symbol).map_or(Method::Iter, |f| f.method)
+        fences
+            .iter()
+            .find(|f| f.symbol == symbol)
+            .map_or(Method::Iter, |f| f.method)
     };
     let place = |trigger: &str| -> Place {
         if let Some(symbol) = trigger.strip_prefix("--dump-before=") {
@@ -120,7 +154,10 @@ fn marks(file: &[u8], fences: &[Fence]) -> Result<Vec<Mark>, RunError> {
     };
     Ok(parts(file)?
         .iter()
-        .map(|p| Mark { place: place(p.trigger.as_deref().unwrap_or("")), cost: p.total })
+        .map(|p| Mark {
+            place: place(p.trigger.as_deref().unwrap_or("")),
+            cost: p.total,
+        })
         .collect())
 }
 
@@ -134,22 +171,36 @@ fn execute(
     let slot = session.scratch.slot().map_err(RunError::environment)?;
     let mut command = Command::new("valgrind");
     command.args(options(job, &slot, purpose));
-    command.arg(&job.program).args(job.arguments(PROFILE_SECONDS));
+    command
+        .arg(&job.program)
+        .args(job.arguments(PROFILE_SECONDS));
     command.current_dir(&job.dir).env_clear();
-    command.envs(env::environment(&session.scratch, &slot, &pins, session.strings, &job.env));
+    command.envs(env::environment(
+        &session.scratch,
+        &slot,
+        &pins,
+        session.strings,
+        &job.env,
+    ));
     command.stdin(job.open_stdin()?);
     let ended = child::run(&mut command, Before::default(), job.timeout).map_err(|e| {
-        RunError::new("run", match e.kind() {
-            std::io::ErrorKind::NotFound => "valgrind is not installed".to_string(),
-            _ => format!("valgrind could not be started: {e}"),
-        })
+        RunError::new(
+            "run",
+            match e.kind() {
+                std::io::ErrorKind::NotFound => "valgrind is not installed".to_string(),
+                _ => format!("valgrind could not be started: {e}"),
+            },
+        )
     })?;
     let log = std::fs::read_to_string(slot.join("log")).unwrap_or_default();
     let files = collect(&slot, ended.pid);
     let _ = std::fs::remove_dir_all(&slot);
     judge_end(&ended, &log, job)?;
     if files.is_empty() {
-        return Err(RunError::new("run", format!("callgrind wrote no output: {}", last_words(&log))));
+        return Err(RunError::new(
+            "run",
+            format!("callgrind wrote no output: {}", last_words(&log)),
+        ));
     }
     Ok(files)
 }
@@ -166,18 +217,31 @@ fn options(job: &Job, slot: &Path, purpose: Purpose) -> Vec<String> {
     ]
     .map(String::from)
     .to_vec();
-    all.push(format!("--callgrind-out-file={}", slot.join("o.%p").display()));
+    all.push(format!(
+        "--callgrind-out-file={}",
+        slot.join("o.%p").display()
+    ));
     all.push(format!("--log-file={}", slot.join("log").display()));
     // A command may be a script that starts the program proper.
     let children = matches!(job.kind, Kind::Command { .. });
-    all.push(format!("--trace-children={}", if children { "yes" } else { "no" }));
+    all.push(format!(
+        "--trace-children={}",
+        if children { "yes" } else { "no" }
+    ));
     for fence in job.fences() {
         all.push(format!("--dump-before={}", fence.symbol));
         all.push(format!("--dump-after={}", fence.symbol));
     }
     if purpose == Purpose::Profile {
         // Contexts of 64 callers give whole stacks down from the benchmark's routine.
-        all.extend(["--separate-callers=64", "--separate-recs=8", "--dump-instr=yes"].map(String::from));
+        all.extend(
+            [
+                "--separate-callers=64",
+                "--separate-recs=8",
+                "--dump-instr=yes",
+            ]
+            .map(String::from),
+        );
     }
     all
 }
@@ -189,11 +253,23 @@ fn collect(slot: &Path, pid: u32) -> Vec<Vec<u8>> {
         .flatten()
         .flatten()
         .map(|e| e.path())
-        .filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("o.")))
-        .map(|p| (p.extension().is_none_or(|e| e.to_string_lossy() != pid.to_string()), p))
+        .filter(|p| {
+            p.file_name()
+                .is_some_and(|n| n.to_string_lossy().starts_with("o."))
+        })
+        .map(|p| {
+            (
+                p.extension()
+                    .is_none_or(|e| e.to_string_lossy() != pid.to_string()),
+                p,
+            )
+        })
         .collect();
     found.sort();
-    found.into_iter().filter_map(|(_, p)| std::fs::read(p).ok()).collect()
+    found
+        .into_iter()
+        .filter_map(|(_, p)| std::fs::read(p).ok())
+        .collect()
 }
 
 /// What to say when a run under valgrind did not end well.
@@ -205,7 +281,8 @@ fn judge_end(ended: &Ended, log: &str, job: &Job) -> Result<(), RunError> {
         return Ok(());
     }
     // 0x62 opens every EVEX-coded instruction, which is how AVX-512 is written.
-    let unknown = log.contains("unhandled instruction bytes") || log.contains("Unrecognised instruction");
+    let unknown =
+        log.contains("unhandled instruction bytes") || log.contains("Unrecognised instruction");
     if unknown && log.contains("0x62") {
         return Err(RunError::new(
             "run",
@@ -215,7 +292,11 @@ fn judge_end(ended: &Ended, log: &str, job: &Job) -> Result<(), RunError> {
         ));
     }
     let said = ended.said();
-    let said = if said.is_empty() { last_words(log) } else { said };
+    let said = if said.is_empty() {
+        last_words(log)
+    } else {
+        said
+    };
     Err(RunError::exit(ended.status, &said))
 }
 
@@ -229,9 +310,11 @@ mod tests {
 
     #[test]
     fn triggers_become_places() {
-        let fences =
-            [Fence { symbol: "sym_batched".into(), method: Method::Batched }];
-        let file = b"# callgrind format\nversion: 1\nevents: Ir\npart: 1\ndesc: Trigger: Client Request: clock\n\ntotals: 10\n\npart: 2\ndesc: Trigger: --dump-before=sym_batched\n\ntotals: 20\n\npart: 3\ndesc: Trigger: --dump-after=sym_batched\n\ntotals: 30\n\npart: 4\ndesc: Trigger: Program termination\n\ntotals: 40\n";
+        let fences = [Fence {
+            symbol: "sym_batched".into(),
+            method: Method::Batched,
+        }];
+        let file = b"# callgrind format\nversion: 1\npart: 1\ndesc: Trigger: Client Request: clock\nevents: Ir\n\ntotals: 10\n\npart: 2\ndesc: Trigger: --dump-before=sym_batched\n\ntotals: 20\n\npart: 3\ndesc: Trigger: --dump-after=sym_batched\n\ntotals: 30\n\npart: 4\ndesc: Trigger: Program termination\n\ntotals: 40\n";
         let m = marks(file, &fences).map_err(|e| e.message);
         let want = [
             (Place::Clock, 10),

@@ -77,7 +77,10 @@ pub fn run(command: &mut Command, before: Before, limit: Duration) -> io::Result
     if command.get_program().is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "no program"));
     }
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
     prepare(command, before);
     let began = Instant::now();
     let mut child = command.spawn()?;
@@ -146,7 +149,10 @@ impl Stream {
         if let Some(s) = &source {
             set_nonblocking(s.as_raw_fd());
         }
-        Self { source, kept: Vec::new() }
+        Self {
+            source,
+            kept: Vec::new(),
+        }
     }
 
     fn fd(&self) -> RawFd {
@@ -155,7 +161,9 @@ impl Stream {
 
     /// Takes what is there now; forgets the source at its end.
     fn drain(&mut self) {
-        let Some(source) = &mut self.source else { return };
+        let Some(source) = &mut self.source else {
+            return;
+        };
         let mut buffer = [0u8; 16 * 1024];
         // Bounded, so that one chatty stream cannot keep the limit from being looked at.
         for _ in 0..64 {
@@ -211,11 +219,17 @@ fn wait(
 
 #[expect(unsafe_code, reason = "poll(2)")]
 fn poll_streams(streams: &[Stream; 2], timeout: Duration) -> bool {
-    let mut fds = [0, 1].map(|i| libc::pollfd { fd: streams[i].fd(), events: libc::POLLIN, revents: 0 });
+    let mut fds = [0, 1].map(|i| libc::pollfd {
+        fd: streams[i].fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    });
     if fds.iter().all(|f| f.fd < 0) {
         return false;
     }
-    let ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1);
+    let ms = i32::try_from(timeout.as_millis())
+        .unwrap_or(i32::MAX)
+        .max(1);
     // SAFETY: `fds` is a valid array of two initialised entries for the call's duration.
     unsafe {
         libc::poll(fds.as_mut_ptr(), 2, ms);
@@ -238,7 +252,15 @@ fn try_wait(pid: u32) -> io::Result<Option<(ExitStatus, Usage)>> {
     // SAFETY: both out-pointers are valid; `rusage` is plain data for which zeros are a value.
     let (got, usage) = unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
-        (libc::wait4(pid.cast_signed(), &raw mut status, libc::WNOHANG, &raw mut usage), usage)
+        (
+            libc::wait4(
+                pid.cast_signed(),
+                &raw mut status,
+                libc::WNOHANG,
+                &raw mut usage,
+            ),
+            usage,
+        )
     };
     match got {
         0 => Ok(None),

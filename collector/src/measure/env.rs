@@ -57,7 +57,11 @@ impl Scratch {
         lock.lock().map_err(Error::io(&path))?;
         let preload = dir.path().join("preload.so");
         std::fs::write(&preload, PRELOAD).map_err(Error::io(&preload))?;
-        Ok(Self { dir, _lock: lock, next: AtomicUsize::new(0) })
+        Ok(Self {
+            dir,
+            _lock: lock,
+            next: AtomicUsize::new(0),
+        })
     }
 
     /// The object to preload.
@@ -104,11 +108,15 @@ impl Scratch {
 
 /// Removes scratch directories whose owners are gone: their lock can be had.
 fn sweep() {
-    let Ok(entries) = std::fs::read_dir(SCRATCH_ROOT) else { return };
+    let Ok(entries) = std::fs::read_dir(SCRATCH_ROOT) else {
+        return;
+    };
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let ours = name.strip_prefix(SCRATCH_PREFIX).is_some_and(|r| r.len() == SCRATCH_RANDOM);
+        let ours = name
+            .strip_prefix(SCRATCH_PREFIX)
+            .is_some_and(|r| r.len() == SCRATCH_RANDOM);
         let free = || File::open(entry.path().join("lock")).is_ok_and(|f| f.try_lock().is_ok());
         if ours && free() {
             let _ = std::fs::remove_dir_all(entry.path());
@@ -149,13 +157,25 @@ impl Pins {
     /// Pins for a run with marks of that kind and a clock that jumps.
     #[must_use]
     pub const fn fenced(mark: Mark, jump: u64) -> Self {
-        Self { mark, jump: Some(jump), after_ms: 0, seed: SEED, padding: 0 }
+        Self {
+            mark,
+            jump: Some(jump),
+            after_ms: 0,
+            seed: SEED,
+            padding: 0,
+        }
     }
 
     /// Pins for a run that sees the machine's clock and leaves no marks.
     #[must_use]
     pub const fn plain() -> Self {
-        Self { mark: Mark::None, jump: None, after_ms: 0, seed: SEED, padding: 0 }
+        Self {
+            mark: Mark::None,
+            jump: None,
+            after_ms: 0,
+            seed: SEED,
+            padding: 0,
+        }
     }
 
     /// The settings as `preload.c` reads them, always of the same length.
@@ -191,7 +211,10 @@ pub fn environment(
     };
     set("PATH", "/usr/local/bin:/usr/bin:/bin".into());
     set("HOME", slot.display().to_string());
-    set("CRITERION_HOME", slot.join("criterion").display().to_string());
+    set(
+        "CRITERION_HOME",
+        slot.join("criterion").display().to_string(),
+    );
     set("LC_ALL", "C".into());
     set("GLIBC_TUNABLES", tunables.into());
     set("LD_PRELOAD", scratch.preload().display().to_string());
@@ -217,19 +240,38 @@ mod tests {
         let scratch = Scratch::new().unwrap();
         let slot = scratch.slot().unwrap();
         let size = |declared: &[(&str, &str)], padding| {
-            let declared =
-                declared.iter().map(|(k, v)| ((*k).to_string(), (*v).to_string())).collect();
-            let pins = Pins { padding, ..Pins::fenced(Mark::Valgrind, 6) };
-            block_size(&environment(&scratch, &slot, &pins, Strings::Portable, &declared))
+            let declared = declared
+                .iter()
+                .map(|(k, v)| ((*k).to_string(), (*v).to_string()))
+                .collect();
+            let pins = Pins {
+                padding,
+                ..Pins::fenced(Mark::Valgrind, 6)
+            };
+            block_size(&environment(
+                &scratch,
+                &slot,
+                &pins,
+                Strings::Portable,
+                &declared,
+            ))
         };
         let usual = size(&[], 0);
-        assert_eq!(usual, size(&[("CARGO_MANIFEST_DIR", "/a/b/c"), ("X", "")], 0));
+        assert_eq!(
+            usual,
+            size(&[("CARGO_MANIFEST_DIR", "/a/b/c"), ("X", "")], 0)
+        );
         assert_eq!(usual + 64, size(&[], 64));
     }
 
     #[test]
     fn settings_never_change_their_length() {
-        let long = Pins { jump: Some(u64::MAX), after_ms: u64::MAX, seed: u64::MAX, ..Pins::plain() };
+        let long = Pins {
+            jump: Some(u64::MAX),
+            after_ms: u64::MAX,
+            seed: u64::MAX,
+            ..Pins::plain()
+        };
         assert_eq!(Pins::plain().settings().len(), long.settings().len());
     }
 

@@ -112,7 +112,9 @@ pub fn per_iteration(marks: &[Mark]) -> Result<PerIteration, Trouble> {
         Method::Batched | Method::Custom if clean && calls[1].readings.len().is_multiple_of(2) => {
             Region::Between
         }
-        Method::Iter => Region::Whole { skip: set_up_readings(&calls) },
+        Method::Iter => Region::Whole {
+            skip: set_up_readings(&calls),
+        },
         Method::Batched | Method::Custom => Region::Whole { skip: 0 },
     };
     let marked: Vec<Vec<usize>> = calls.iter().map(|c| region.marks(c)).collect();
@@ -184,8 +186,12 @@ fn calls(marks: &[Mark]) -> Result<Vec<Call>, Trouble> {
     if marks.iter().any(|m| matches!(m.place, Place::Leave(_))) {
         return Ok(calls_by_symbol(marks));
     }
-    let readings: Vec<usize> =
-        marks.iter().enumerate().filter(|(_, m)| m.place == Place::Clock).map(|(i, _)| i).collect();
+    let readings: Vec<usize> = marks
+        .iter()
+        .enumerate()
+        .filter(|(_, m)| m.place == Place::Clock)
+        .map(|(i, _)| i)
+        .collect();
     calls_by_number(&readings)
 }
 
@@ -201,7 +207,10 @@ fn calls_by_symbol(marks: &[Mark]) -> Vec<Call> {
                 let call = std::mem::take(&mut open);
                 // A method built on another one returns right after it: no readings of its own.
                 if call.readings.len() >= 2 {
-                    calls.push(Call { method: Some(method), ..call });
+                    calls.push(Call {
+                        method: Some(method),
+                        ..call
+                    });
                 }
             }
             Place::Exit => {}
@@ -230,7 +239,10 @@ fn calls_by_number(readings: &[usize]) -> Result<Vec<Call>, Trouble> {
         .map(|&n| {
             let (call, tail) = rest.split_at(n);
             rest = tail;
-            Call { method: Some(method), readings: call.to_vec() }
+            Call {
+                method: Some(method),
+                readings: call.to_vec(),
+            }
         })
         .collect())
 }
@@ -239,9 +251,15 @@ fn calls_by_number(readings: &[usize]) -> Result<Vec<Call>, Trouble> {
 /// after its `T0`.
 fn jump_for_second_call(marks: &[Mark], calls: &[Call]) -> Trouble {
     let end_of_first = calls[0].readings.last().copied().unwrap_or(0);
-    let before = marks[..=end_of_first].iter().filter(|m| m.place == Place::Clock).count();
+    let before = marks[..=end_of_first]
+        .iter()
+        .filter(|m| m.place == Place::Clock)
+        .count();
     let start_of_first = calls[0].readings.first().copied().unwrap_or(0);
-    let preamble = marks[..start_of_first].iter().filter(|m| m.place == Place::Clock).count();
+    let preamble = marks[..start_of_first]
+        .iter()
+        .filter(|m| m.place == Place::Clock)
+        .count();
     // The benchmark's own readings before each call come again before the second.
     let per_call = if calls.len() > 1 { 0 } else { preamble };
     Trouble::JumpAt((before + per_call + 2) as u64)
@@ -266,8 +284,10 @@ pub fn doubling_slopes(counts: &[u64]) -> Result<Vec<f64>, Trouble> {
             counts.len()
         )));
     }
-    let costs: Vec<f64> =
-        counts.chunks_exact(4).map(|c| c[2].saturating_sub(c[1]) as f64).collect();
+    let costs: Vec<f64> = counts
+        .chunks_exact(4)
+        .map(|c| c[2].saturating_sub(c[1]) as f64)
+        .collect();
     let slopes: Vec<f64> = costs
         .windows(2)
         .enumerate()
@@ -284,15 +304,27 @@ mod tests {
     const K: u64 = 114;
 
     fn clock(cost: u64) -> Mark {
-        Mark { place: Place::Clock, cost }
+        Mark {
+            place: Place::Clock,
+            cost,
+        }
     }
 
     fn leave(m: Method) -> Mark {
-        Mark { place: Place::Leave(m), cost: 80 }
+        Mark {
+            place: Place::Leave(m),
+            cost: 80,
+        }
     }
 
     fn iter_call(cost: u64) -> Vec<Mark> {
-        vec![clock(700), clock(96), clock(cost), clock(157), leave(Method::Iter)]
+        vec![
+            clock(700),
+            clock(96),
+            clock(cost),
+            clock(157),
+            leave(Method::Iter),
+        ]
     }
 
     fn batched_call(costs: &[u64]) -> Vec<Mark> {
@@ -329,8 +361,12 @@ mod tests {
 
     #[test]
     fn set_up_of_batches_is_left_out() {
-        let marks =
-            [batched_call(&[310]), batched_call(&[300, 300]), batched_call(&[300])].concat();
+        let marks = [
+            batched_call(&[310]),
+            batched_call(&[300, 300]),
+            batched_call(&[300]),
+        ]
+        .concat();
         let p = per_iteration(&marks).unwrap();
         assert_eq!((p.warm, p.cold, p.note), (300.0, 310.0, None));
     }
@@ -365,9 +401,15 @@ mod tests {
         let strip = |v: Vec<Mark>| -> Vec<Mark> {
             v.into_iter().filter(|m| m.place == Place::Clock).collect()
         };
-        let p = per_iteration(&strip([iter_call(5), iter_call(10), iter_call(5)].concat())).unwrap();
+        let p =
+            per_iteration(&strip([iter_call(5), iter_call(10), iter_call(5)].concat())).unwrap();
         assert_eq!(p.warm, 5.0);
-        let b = [batched_call(&[5]), batched_call(&[5, 5]), batched_call(&[5])].concat();
+        let b = [
+            batched_call(&[5]),
+            batched_call(&[5, 5]),
+            batched_call(&[5]),
+        ]
+        .concat();
         assert_eq!(per_iteration(&strip(b)).unwrap().warm, 5.0);
         assert!(matches!(
             per_iteration(&vec![clock(1); 13]),

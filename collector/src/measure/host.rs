@@ -24,7 +24,12 @@ pub fn testbed(strings: Strings) -> Testbed {
     set("arch", std::env::consts::ARCH.into());
     set("cpu", cpu_model(&cpuinfo));
     set("guest_cpu", guest_cpu(&cpuinfo).into());
-    set("cores", std::thread::available_parallelism().map_or(1, usize::from).to_string());
+    set(
+        "cores",
+        std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .to_string(),
+    );
     set("kernel", first_line("/proc/sys/kernel/osrelease"));
     set("libc", libc_version());
     set("valgrind", callgrind::version().unwrap_or_default());
@@ -40,10 +45,14 @@ fn first_line(path: impl AsRef<Path>) -> String {
 
 fn cpu_model(cpuinfo: &str) -> String {
     let value = |key: &str| {
-        cpuinfo.lines().find_map(|l| l.strip_prefix(key)?.split_once(':').map(|(_, v)| v.trim()))
+        cpuinfo
+            .lines()
+            .find_map(|l| l.strip_prefix(key)?.split_once(':').map(|(_, v)| v.trim()))
     };
     match (value("model name"), value("cpu family"), value("model\t")) {
-        (Some(name), Some(family), Some(model)) => format!("{name} (family {family} model {model})"),
+        (Some(name), Some(family), Some(model)) => {
+            format!("{name} (family {family} model {model})")
+        }
         (Some(name), _, _) => name.to_string(),
         _ => value("CPU part").unwrap_or("unknown").to_string(),
     }
@@ -52,7 +61,10 @@ fn cpu_model(cpuinfo: &str) -> String {
 /// The vector class of the CPU that valgrind shows to programs: it follows the host's, up to
 /// AVX2.
 fn guest_cpu(cpuinfo: &str) -> &'static str {
-    let flags = cpuinfo.lines().find(|l| l.starts_with("flags")).unwrap_or("");
+    let flags = cpuinfo
+        .lines()
+        .find(|l| l.starts_with("flags"))
+        .unwrap_or("");
     let has = |f: &str| flags.split_whitespace().any(|x| x == f);
     if has("avx2") {
         "avx2"
@@ -66,8 +78,12 @@ fn guest_cpu(cpuinfo: &str) -> &'static str {
 }
 
 fn libc_version() -> String {
-    let out = Command::new("getconf").arg("GNU_LIBC_VERSION").stdin(Stdio::null()).output();
-    out.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_string()).unwrap_or_default()
+    let out = Command::new("getconf")
+        .arg("GNU_LIBC_VERSION")
+        .stdin(Stdio::null())
+        .output();
+    out.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_string())
+        .unwrap_or_default()
 }
 
 /// How to get valgrind, for the package manager that this machine has.
@@ -80,7 +96,9 @@ pub fn install_valgrind() -> &'static str {
         ("/sbin/apk", "sudo apk add valgrind"),
         ("/usr/bin/zypper", "sudo zypper install valgrind"),
     ];
-    WAYS.iter().find(|(tool, _)| Path::new(tool).exists()).map_or("see valgrind.org", |(_, way)| way)
+    WAYS.iter()
+        .find(|(tool, _)| Path::new(tool).exists())
+        .map_or("see valgrind.org", |(_, way)| way)
 }
 
 /// How good or bad a finding is.
@@ -109,27 +127,51 @@ pub struct Finding {
 }
 
 fn finding(what: &str, state: State, detail: impl Into<String>, mend: Option<&str>) -> Finding {
-    Finding { what: what.into(), state, detail: detail.into(), mend: mend.map(String::from) }
+    Finding {
+        what: what.into(),
+        state,
+        detail: detail.into(),
+        mend: mend.map(String::from),
+    }
 }
 
 /// Looks at everything that counting depends on.
 #[must_use]
 pub fn findings() -> Vec<Finding> {
-    let mut all = vec![hardware_counters(), valgrind(), tool("git"), tool("cargo"), tool("objcopy")];
-    all.extend(noise(Path::new("/sys/devices/system/cpu"), &first_line("/proc/loadavg")));
+    let mut all = vec![
+        hardware_counters(),
+        valgrind(),
+        tool("git"),
+        tool("cargo"),
+        tool("objcopy"),
+    ];
+    all.extend(noise(
+        Path::new("/sys/devices/system/cpu"),
+        &first_line("/proc/loadavg"),
+    ));
     all
 }
 
 fn hardware_counters() -> Finding {
     match perf::unavailable() {
-        None => finding("hardware counters", State::Good, "instructions:u can be counted", None),
+        None => finding(
+            "hardware counters",
+            State::Good,
+            "instructions:u can be counted",
+            None,
+        ),
         Some(why) => finding("hardware counters", State::Weak, why, None),
     }
 }
 
 fn valgrind() -> Finding {
     match callgrind::version() {
-        Some(v) => finding("valgrind", State::Good, format!("version {v}: exact counts without a hardware counter"), None),
+        Some(v) => finding(
+            "valgrind",
+            State::Good,
+            format!("version {v}: exact counts without a hardware counter"),
+            None,
+        ),
         None => finding(
             "valgrind",
             State::Missing,
@@ -141,16 +183,31 @@ fn valgrind() -> Finding {
 }
 
 fn tool(name: &str) -> Finding {
-    let out = Command::new(name).arg("--version").stdin(Stdio::null()).output();
+    let out = Command::new(name)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output();
     let version = out.ok().filter(|o| o.status.success()).map(|o| {
-        String::from_utf8_lossy(&o.stdout).lines().next().unwrap_or("").to_string()
+        String::from_utf8_lossy(&o.stdout)
+            .lines()
+            .next()
+            .unwrap_or("")
+            .to_string()
     });
     match (version, name) {
         (Some(v), _) => finding(name, State::Good, v, None),
-        (None, "git") => finding(name, State::Missing, "not found: uptick reads commits with it", None),
-        (None, "cargo") => {
-            finding(name, State::Weak, "not found: criterion benchmarks cannot be built, commands can", None)
-        }
+        (None, "git") => finding(
+            name,
+            State::Missing,
+            "not found: uptick reads commits with it",
+            None,
+        ),
+        (None, "cargo") => finding(
+            name,
+            State::Weak,
+            "not found: criterion benchmarks cannot be built, commands can",
+            None,
+        ),
         (None, _) => finding(
             name,
             State::Weak,
@@ -189,7 +246,11 @@ fn noise(cpu: &Path, loadavg: &str) -> Vec<Finding> {
         ));
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
-    let load: f64 = loadavg.split(' ').next().and_then(|s| s.parse().ok()).unwrap_or(0.0);
+    let load: f64 = loadavg
+        .split(' ')
+        .next()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(0.0);
     if load > 0.5 * cores {
         all.push(finding(
             "load",
@@ -218,12 +279,19 @@ pub struct SelfTest {
 /// When the program cannot be run under it.
 pub fn self_test(counter: Counter) -> Result<SelfTest> {
     let scratch = env::Scratch::new()?;
-    let session =
-        super::Session { scratch, counter, strings: Strings::Portable, metrics: Vec::new() };
+    let session = super::Session {
+        scratch,
+        counter,
+        strings: Strings::Portable,
+        metrics: Vec::new(),
+    };
     let job = super::Job {
         name: "true".into(),
         program: "/bin/true".into(),
-        kind: super::Kind::Command { args: Vec::new(), clock: crate::config::ClockMode::Fixed },
+        kind: super::Kind::Command {
+            args: Vec::new(),
+            clock: crate::config::ClockMode::Fixed,
+        },
         dir: "/".into(),
         stdin: None,
         env: BTreeMap::new(),
@@ -235,17 +303,30 @@ pub fn self_test(counter: Counter) -> Result<SelfTest> {
             Counter::PerfEvent => {
                 let event = perf_event::events::Hardware::INSTRUCTIONS.into();
                 let s = perf::run(&session, &job, Pins::plain(), &event)?;
-                Ok(crate::stats::median(&s.warm))
+                Ok(crate::stats::median(&s.warm).unwrap_or(0.0))
             }
-            _ => Ok(callgrind::run(&session, &job, Pins::plain(), callgrind::Purpose::Count)?.cost.warm),
+            _ => Ok(
+                callgrind::run(&session, &job, Pins::plain(), callgrind::Purpose::Count)?
+                    .cost
+                    .warm,
+            ),
         }
     };
-    let failed = |e: super::RunError| crate::error::Error::Failed(format!("self-test: {}", e.message));
+    let failed =
+        |e: super::RunError| crate::error::Error::Failed(format!("self-test: {}", e.message));
     let counts = [count().map_err(failed)?, count().map_err(failed)?].map(|c| c as u64);
     // The hardware counter also sees a few instructions of each interrupt's return.
-    let tolerance = if counter == Counter::PerfEvent { counts[0] / 100 } else { 0 };
+    let tolerance = if counter == Counter::PerfEvent {
+        counts[0] / 100
+    } else {
+        0
+    };
     let passed = counts[0] > 0 && counts[0].abs_diff(counts[1]) <= tolerance;
-    Ok(SelfTest { counter, counts, passed })
+    Ok(SelfTest {
+        counter,
+        counts,
+        passed,
+    })
 }
 
 /// Whether a child process can be run and waited for at all, as a last resort of `doctor`.
@@ -253,8 +334,12 @@ pub fn self_test(counter: Counter) -> Result<SelfTest> {
 pub fn can_run() -> bool {
     let mut c = Command::new("/bin/true");
     c.stdin(Stdio::null());
-    child::run(&mut c, child::Before::default(), std::time::Duration::from_secs(10))
-        .is_ok_and(|e| e.status.success())
+    child::run(
+        &mut c,
+        child::Before::default(),
+        std::time::Duration::from_secs(10),
+    )
+    .is_ok_and(|e| e.status.success())
 }
 
 #[cfg(test)]
@@ -276,7 +361,12 @@ mod tests {
         put("intel_pstate/no_turbo", "0\n");
         let found = noise(dir.path(), "99.0 0 0 1/1 1");
         assert_eq!(found.len(), 4);
-        assert!(found.iter().filter(|f| f.what != "load").all(|f| f.mend.is_some()));
+        assert!(
+            found
+                .iter()
+                .filter(|f| f.what != "load")
+                .all(|f| f.mend.is_some())
+        );
     }
 
     #[test]

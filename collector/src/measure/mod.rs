@@ -114,13 +114,18 @@ impl Job {
     /// The jump for a run that is counted whole: a faked clock that never jumps, or none.
     fn whole_process_clock(&self) -> Option<u64> {
         match self.kind {
-            Kind::Command { clock: ClockMode::Fixed, .. } => Some(u64::MAX),
+            Kind::Command {
+                clock: ClockMode::Fixed,
+                ..
+            } => Some(u64::MAX),
             _ => None,
         }
     }
 
     fn open_stdin(&self) -> std::result::Result<Stdio, RunError> {
-        let Some(path) = &self.stdin else { return Ok(Stdio::null()) };
+        let Some(path) = &self.stdin else {
+            return Ok(Stdio::null());
+        };
         let file = File::open(path)
             .map_err(|e| RunError::new("run", format!("stdin: {}: {e}", path.display())))?;
         Ok(file.into())
@@ -137,7 +142,9 @@ impl Job {
     }
 
     fn criterion(&self, mode: &[&str]) -> Vec<String> {
-        let Kind::Criterion { exact, .. } = &self.kind else { return Vec::new() };
+        let Kind::Criterion { exact, .. } = &self.kind else {
+            return Vec::new();
+        };
         let mut all = vec!["--bench".to_string()];
         all.extend(mode.iter().map(|s| (*s).to_string()));
         all.extend(self.selection(*exact));
@@ -160,7 +167,14 @@ impl Job {
 
     /// Arguments of a run in which criterion samples.
     fn sampling_arguments(&self) -> Vec<String> {
-        let quick = ["--warm-up-time", "0.3", "--measurement-time", "1", "--sample-size", "30"];
+        let quick = [
+            "--warm-up-time",
+            "0.3",
+            "--measurement-time",
+            "1",
+            "--sample-size",
+            "30",
+        ];
         let mut all = self.criterion(&quick);
         if !all.iter().any(|a| a == "--noplot") {
             all.push("--noplot".into());
@@ -172,7 +186,9 @@ impl Job {
 /// Escapes what a regular expression would take for more than text.
 fn escape(name: &str) -> String {
     let special = |c: char| "\\.+*?()|[]{}^$#&-~".contains(c);
-    name.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
+    name.chars()
+        .flat_map(|c| special(c).then_some('\\').into_iter().chain([c]))
+        .collect()
 }
 
 /// Why a run gave no number.
@@ -186,7 +202,10 @@ pub struct RunError {
 
 impl RunError {
     fn new(stage: &'static str, message: impl Into<String>) -> Self {
-        Self { stage, message: message.into() }
+        Self {
+            stage,
+            message: message.into(),
+        }
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
@@ -206,7 +225,10 @@ impl RunError {
     }
 
     fn never_ran() -> Self {
-        Self::new("run", "the benchmark was started but never iterated (does its name still exist?)")
+        Self::new(
+            "run",
+            "the benchmark was started but never iterated (does its name still exist?)",
+        )
     }
 
     fn exit(status: ExitStatus, said: &str) -> Self {
@@ -299,7 +321,11 @@ fn callgrind_measurements(
     known: Option<NoiseClass>,
 ) -> std::result::Result<Vec<Measurement>, RunError> {
     let runs = calibrate(known, &mut |seed, padding| {
-        let pins = Pins { seed, padding, ..Pins::plain() };
+        let pins = Pins {
+            seed,
+            padding,
+            ..Pins::plain()
+        };
         Ok(callgrind::run(session, job, pins, callgrind::Purpose::Count)?.cost)
     })?;
     let note = runs.costs[0].note.map(String::from);
@@ -366,7 +392,11 @@ fn perf_measurements(
         ..measurement(job, metric, Counter::PerfEvent, values)
     };
     let mut out = vec![sampled(Metric::Instructions, samples.warm)];
-    out.extend(samples.cold.map(|c| sampled(Metric::InstructionsCold, vec![c])));
+    out.extend(
+        samples
+            .cold
+            .map(|c| sampled(Metric::InstructionsCold, vec![c])),
+    );
     Ok(out)
 }
 
@@ -374,10 +404,20 @@ fn wall_measurements(
     session: &Session,
     job: &Job,
 ) -> std::result::Result<Vec<Measurement>, RunError> {
-    let n = if matches!(job.kind, Kind::Command { .. }) { RUNS } else { WALL_RUNS };
-    let values =
-        (0..n).map(|_| sampled::wall_time(session, job)).collect::<std::result::Result<_, _>>()?;
-    Ok(vec![measurement(job, Metric::WallTime, Counter::Clock, values)])
+    let n = if matches!(job.kind, Kind::Command { .. }) {
+        RUNS
+    } else {
+        WALL_RUNS
+    };
+    let values = (0..n)
+        .map(|_| sampled::wall_time(session, job))
+        .collect::<std::result::Result<_, _>>()?;
+    Ok(vec![measurement(
+        job,
+        Metric::WallTime,
+        Counter::Clock,
+        values,
+    )])
 }
 
 fn usage_measurements(
@@ -390,15 +430,22 @@ fn usage_measurements(
             by_metric.entry(metric).or_default().push(value);
         }
     }
-    Ok(by_metric.into_iter().map(|(m, v)| measurement(job, m, Counter::Rusage, v)).collect())
+    Ok(by_metric
+        .into_iter()
+        .map(|(m, v)| measurement(job, m, Counter::Rusage, v))
+        .collect())
 }
 
 /// A measurement of the median of `samples`, sampled by default.
 fn measurement(job: &Job, metric: Metric, counter: Counter, samples: Vec<f64>) -> Measurement {
-    let value = stats::median(&samples);
+    let value = stats::median(&samples).unwrap_or(f64::NAN);
     let low = samples.iter().copied().fold(f64::INFINITY, f64::min);
     let high = samples.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let spread = if value > 0.0 { (high - low) / value } else { 0.0 };
+    let spread = if value > 0.0 {
+        (high - low) / value
+    } else {
+        0.0
+    };
     Measurement {
         benchmark: job.name.clone(),
         metric,
@@ -429,7 +476,10 @@ pub struct RawProfile {
 /// [`RunError`] as for any run.
 pub fn profile(session: &Session, job: &Job) -> std::result::Result<RawProfile, RunError> {
     let run = callgrind::run(session, job, Pins::plain(), callgrind::Purpose::Profile)?;
-    Ok(RawProfile { files: run.files, parts: run.cost.profile_marks })
+    Ok(RawProfile {
+        files: run.files,
+        parts: run.cost.profile_marks,
+    })
 }
 
 #[cfg(test)]
@@ -438,7 +488,12 @@ mod tests {
     use super::*;
 
     fn cost(warm: f64) -> fence::PerIteration {
-        fence::PerIteration { warm, cold: warm, profile_marks: Vec::new(), note: None }
+        fence::PerIteration {
+            warm,
+            cold: warm,
+            profile_marks: Vec::new(),
+            note: None,
+        }
     }
 
     /// Calibrates a made-up benchmark; gives the class and how many runs it took.
@@ -456,7 +511,10 @@ mod tests {
     fn calibration_tells_the_causes_apart() {
         assert_eq!(class_of(|_, _, _| 5.0), (NoiseClass::Exact, 1, 2));
         assert_eq!(class_of(|seed, _, _| seed as f64).0, NoiseClass::Seeded);
-        assert_eq!(class_of(|_, padding, _| padding as f64).0, NoiseClass::Layout);
+        assert_eq!(
+            class_of(|_, padding, _| padding as f64).0,
+            NoiseClass::Layout
+        );
         assert_eq!(class_of(|_, _, run| run as f64).0, NoiseClass::Threaded);
     }
 

@@ -104,19 +104,20 @@ pub(super) fn run(
         Kind::Criterion { .. } => slopes(session, job, pins, event),
         Kind::Command { .. } => {
             let one = || whole_process(session, job, pins, event);
-            let warm = (0..COMMAND_RUNS).map(|_| one()).collect::<Result<Vec<f64>, _>>()?;
+            let warm = (0..COMMAND_RUNS)
+                .map(|_| one())
+                .collect::<Result<Vec<f64>, _>>()?;
             Ok(Samples { warm, cold: None })
         }
     }
 }
 
-fn whole_process(
-    session: &Session,
-    job: &Job,
-    pins: Pins,
-    event: &Event,
-) -> Result<f64, RunError> {
-    let pins = Pins { mark: Mark::None, jump: job.whole_process_clock(), ..pins };
+fn whole_process(session: &Session, job: &Job, pins: Pins, event: &Event) -> Result<f64, RunError> {
+    let pins = Pins {
+        mark: Mark::None,
+        jump: job.whole_process_clock(),
+        ..pins
+    };
     let (mut counter, _) = execute(session, job, pins, event)?;
     Ok(whole_count(&mut counter)? as f64)
 }
@@ -124,8 +125,12 @@ fn whole_process(
 /// Per-iteration cost of a criterion benchmark from the counter's value at each reading of
 /// the clock.
 fn slopes(session: &Session, job: &Job, pins: Pins, event: &Event) -> Result<Samples, RunError> {
-    let pins =
-        Pins { mark: Mark::Counter, jump: Some(LEAST_READINGS), after_ms: DOUBLING_MS, ..pins };
+    let pins = Pins {
+        mark: Mark::Counter,
+        jump: Some(LEAST_READINGS),
+        after_ms: DOUBLING_MS,
+        ..pins
+    };
     let (_, log) = execute(session, job, pins, event)?;
     let mut counts = Vec::new();
     for record in log.chunks_exact(24) {
@@ -162,8 +167,17 @@ fn execute(
         .map_err(|e| RunError::new("run", format!("perf_event_open failed: {e}")))?;
     let mut command = Command::new(&job.program);
     // The faked clock jumps by 10 s, past these 5: no call follows the doubling ones.
-    command.args(job.arguments("5")).current_dir(&job.dir).env_clear();
-    command.envs(env::environment(&session.scratch, &slot, &pins, session.strings, &job.env));
+    command
+        .args(job.arguments("5"))
+        .current_dir(&job.dir)
+        .env_clear();
+    command.envs(env::environment(
+        &session.scratch,
+        &slot,
+        &pins,
+        session.strings,
+        &job.env,
+    ));
     command.stdin(job.open_stdin()?);
     let before = Before {
         fixed_addresses: true,
@@ -191,8 +205,8 @@ mod tests {
     use std::os::raw::{c_int, c_ulong};
     use std::sync::{Arc, Mutex};
 
-    use perf_event::hooks::{self, Hooks};
     use perf_event::hooks::sys::bindings::perf_event_attr;
+    use perf_event::hooks::{self, Hooks};
 
     use super::*;
 
@@ -245,7 +259,13 @@ mod tests {
     ) -> (T, Vec<perf_event_attr>) {
         let asked = Arc::new(Mutex::new(Vec::new()));
         // SAFETY: no counter made under other hooks is used while these are set.
-        unsafe { hooks::set_thread_hooks(Box::new(Fake { asked: asked.clone(), reading, errno })) };
+        unsafe {
+            hooks::set_thread_hooks(Box::new(Fake {
+                asked: asked.clone(),
+                reading,
+                errno,
+            }))
+        };
         let out = f();
         // SAFETY: restores the real system calls.
         unsafe { hooks::clear_thread_hooks() };
@@ -255,20 +275,29 @@ mod tests {
 
     #[test]
     fn the_counter_is_asked_for_as_the_child_needs_it() {
-        let (count, asked) =
-            with_fake(Some([123, 50, 50]), 0, || whole_count(&mut open(Hardware::INSTRUCTIONS).unwrap()));
+        let (count, asked) = with_fake(Some([123, 50, 50]), 0, || {
+            whole_count(&mut open(Hardware::INSTRUCTIONS).unwrap())
+        });
         assert_eq!(count.unwrap(), 123);
         let a = asked[0];
         assert_eq!((a.disabled(), a.inherit(), a.enable_on_exec()), (1, 1, 1));
-        assert_eq!((a.exclude_kernel(), a.exclude_hv(), a.exclude_user()), (1, 1, 0));
+        assert_eq!(
+            (a.exclude_kernel(), a.exclude_hv(), a.exclude_user()),
+            (1, 1, 0)
+        );
     }
 
     #[test]
     fn a_shared_counter_is_refused_not_scaled() {
-        let (count, _) =
-            with_fake(Some([100, 50, 25]), 0, || whole_count(&mut open(Hardware::INSTRUCTIONS).unwrap()));
+        let (count, _) = with_fake(Some([100, 50, 25]), 0, || {
+            whole_count(&mut open(Hardware::INSTRUCTIONS).unwrap())
+        });
         let e = count.unwrap_err();
-        assert!(e.message.contains("50 %") && e.message.contains("guess"), "{}", e.message);
+        assert!(
+            e.message.contains("50 %") && e.message.contains("guess"),
+            "{}",
+            e.message
+        );
     }
 
     #[test]

@@ -35,22 +35,31 @@ fn per_iteration(json: &str) -> Result<f64, String> {
         .map(|(n, t)| t / n)
         .filter(|x| x.is_finite())
         .collect();
-    if each.is_empty() { Err("no samples".into()) } else { Ok(stats::median(&each)) }
+    stats::median(&each).ok_or_else(|| "no samples".into())
 }
 
 /// One process's wall time per iteration, in nanoseconds.
 pub(super) fn wall_time(session: &Session, job: &Job) -> Result<f64, RunError> {
     match &job.kind {
-        Kind::Command { .. } => Ok(native(session, job, &job.arguments("1"))?.0.elapsed.as_nanos() as f64),
+        Kind::Command { .. } => Ok(native(session, job, &job.arguments("1"))?
+            .0
+            .elapsed
+            .as_nanos() as f64),
         Kind::Criterion { .. } => {
             let (_, slot) = native(session, job, &job.sampling_arguments())?;
             let found = find_sample(&slot.join("criterion"));
             let _ = std::fs::remove_dir_all(&slot);
             let json = found.ok_or_else(|| {
-                RunError::new("run", "criterion left no sample.json: it did not sample this benchmark")
+                RunError::new(
+                    "run",
+                    "criterion left no sample.json: it did not sample this benchmark",
+                )
             })?;
             per_iteration(&json).map_err(|e| {
-                RunError::new("run", format!("criterion's sample.json cannot be read: {e}"))
+                RunError::new(
+                    "run",
+                    format!("criterion's sample.json cannot be read: {e}"),
+                )
             })
         }
     }
@@ -81,7 +90,13 @@ fn native(
     let mut command = Command::new(&job.program);
     command.args(arguments).current_dir(&job.dir).env_clear();
     let pins = Pins::plain();
-    command.envs(env::environment(&session.scratch, &slot, &pins, session.strings, &job.env));
+    command.envs(env::environment(
+        &session.scratch,
+        &slot,
+        &pins,
+        session.strings,
+        &job.env,
+    ));
     command.stdin(job.open_stdin()?);
     let ended = child::run(&mut command, Before::default(), job.timeout)
         .map_err(|e| RunError::new("run", format!("{}: {e}", job.program.display())))?;

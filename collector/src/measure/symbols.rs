@@ -39,13 +39,22 @@ const EXACT_HELP: &[u8] = b"exactly match the provided filter";
 /// When the file cannot be read or is no ELF object.
 pub fn read(path: &Path) -> Result<Executable> {
     let data = std::fs::read(path).map_err(Error::io(path))?;
-    let file = object::File::parse(&*data)
-        .map_err(|e| Error::Failed(format!("{}: no executable that can be read: {e}", path.display())))?;
+    let file = object::File::parse(&*data).map_err(|e| {
+        Error::Failed(format!(
+            "{}: no executable that can be read: {e}",
+            path.display()
+        ))
+    })?;
     let mut fences: Vec<Fence> = file
         .symbols()
         .filter(|s| s.is_definition())
         .filter_map(|s| s.name().ok())
-        .filter_map(|name| method_of(name).map(|method| Fence { symbol: name.to_string(), method }))
+        .filter_map(|name| {
+            method_of(name).map(|method| Fence {
+                symbol: name.to_string(),
+                method,
+            })
+        })
         .collect();
     fences.sort_by(|a, b| a.symbol.cmp(&b.symbol));
     fences.dedup();
@@ -63,9 +72,13 @@ fn is_static(data: &[u8]) -> bool {
     let Ok(header) = object::elf::FileHeader64::<object::Endianness>::parse(data) else {
         return false;
     };
-    let Ok(endian) = header.endian() else { return false };
+    let Ok(endian) = header.endian() else {
+        return false;
+    };
     header.program_headers(endian, data).is_ok_and(|segments| {
-        !segments.iter().any(|s| s.p_type(endian) == object::elf::PT_INTERP)
+        !segments
+            .iter()
+            .any(|s| s.p_type(endian) == object::elf::PT_INTERP)
     })
 }
 
@@ -88,7 +101,10 @@ fn method_of(symbol: &str) -> Option<Method> {
     match method {
         "iter" => Some(Method::Iter),
         "iter_custom" => Some(Method::Custom),
-        "iter_batched" | "iter_batched_ref" | "iter_with_large_drop" | "iter_with_large_setup"
+        "iter_batched"
+        | "iter_batched_ref"
+        | "iter_with_large_drop"
+        | "iter_with_large_setup"
         | "iter_with_setup" => Some(Method::Batched),
         _ => None,
     }
@@ -123,7 +139,10 @@ mod tests {
     #[test]
     fn criterion_s_methods_are_known_in_both_manglings() {
         let legacy = |m: &str, hash: &str| {
-            format!("_ZN9criterion7bencher16Bencher$LT$M$GT${}{m}17h{hash}E", m.len())
+            format!(
+                "_ZN9criterion7bencher16Bencher$LT$M$GT${}{m}17h{hash}E",
+                m.len()
+            )
         };
         let h = "8f47bf16d041cd87";
         assert_eq!(method_of(&legacy("iter", h)), Some(Method::Iter));
@@ -139,12 +158,18 @@ mod tests {
     fn a_name_that_only_mentions_a_bencher_is_none() {
         let report = "_ZN74_$LT$criterion..report..BencherReport$u20$as$u20$criterion..report..Report$GT$4iter17h8f47bf16d041cd87E";
         assert_eq!(method_of(report), None);
-        assert_eq!(method_of("_ZN5toast7Bencher4iter17h8f47bf16d041cd87E"), None);
+        assert_eq!(
+            method_of("_ZN5toast7Bencher4iter17h8f47bf16d041cd87E"),
+            None
+        );
     }
 
     #[test]
     fn generics_go_and_paths_stay() {
-        assert_eq!(without_generics("<a::Bencher<M>>::iter::<fn() -> u8>"), "a::Bencher::iter");
+        assert_eq!(
+            without_generics("<a::Bencher<M>>::iter::<fn() -> u8>"),
+            "a::Bencher::iter"
+        );
         assert_eq!(without_generics("a::Bencher<M>::iter"), "a::Bencher::iter");
     }
 }

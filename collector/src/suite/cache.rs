@@ -1,0 +1,177 @@
+//! Finished bench executables, kept by build key, the least recently used dropped first.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::{BenchExecutable, Executables};
+use crate::error::{Error, Result};
+
+const MANIFEST: &str = "manifest.json";
+
+/// A directory of build keys. An entry appears whole or not at all: it is written beside
+/// its place and renamed.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    dir: PathBuf,
+    limit: u64,
+}
+
+impl Cache {
+    /// The cache in `dir`, which may grow to `limit` bytes.
+    #[must_use]
+    pub fn new(dir: &Path, limit: u64) -> Self {
+        Self {
+            dir: dir.to_path_buf(),
+            limit,
+        }
+    }
+
+    /// The executables of a key, if they are all still there.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Executables> {
+        let entry = self.dir.join(key);
+        let manifest = std::fs::read(entry.join(MANIFEST)).ok()?;
+        let mut built: Executables = serde_json::from_slice(&manifest).ok()?;
+        for exe in &mut built.executables {
+            exe.file = entry.join(&exe.file);
+            if !exe.file.is_file() {
+                return None;
+            }
+        }
+        // Marks the entry as used, for the order in which entries are dropped.
+        let now = SystemTime::now();
+        let file = std::fs::File::options()
+            .append(true)
+            .open(entry.join(MANIFEST))
+            .ok()?;
+        let _ = file.set_modified(now);
+        Some(built)
+    }
+
+    /// Keeps a build and gives it with the files' places in the cache.
+    ///
+    /// # Errors
+    /// When the disk is full or read-only.
+    pub fn put(&self, key: &str, built: &Executables) -> Result<Executables> {
+        std::fs::create_dir_all(&self.dir).map_err(Error::io(&self.dir))?;
+        let half = tempfile::Builder::new()
+            .prefix(".half-")
+            .tempdir_in(&self.dir)
+            .map_err(Error::io(&self.dir))?;
+        let mut manifest = built.clone();
+        for (i, exe) in manifest.executables.iter_mut().enumerate() {
+            let name = PathBuf::from(format!("{i:03}-{}", sanitised(exe)));
+            std::fs::copy(&exe.file, half.path().join(&name)).map_err(Error::io(&exe.file))?;
+            exe.file = name;
+        }
+        let json = serde_json::to_vec_pretty(&manifest)
+            .map_err(|e| Error::Failed(format!("cache manifest: {e}")))?;
+        let path = half.path().join(MANIFEST);
+        std::fs::write(&path, json).map_err(Error::io(&path))?;
+        let entry = self.dir.join(key);
+        let _ = std::fs::remove_dir_all(&entry);
+        // Another process may have put the same key meanwhile: equal keys are equal files.
+        if std::fs::rename(half.path(), &entry).is_ok() {
+            let _ = half.keep();
+        }
+        self.drop_oldest(key);
+        self.get(key).ok_or_else(|| {
+            Error::Failed(format!(
+                "{}: the cache entry vanished while it was written",
+                entry.display()
+            ))
+        })
+    }
+
+    fn drop_oldest(&self, keep: &str) {
+        let mut entries: Vec<(SystemTime, u64, PathBuf)> = std::fs::read_dir(&self.dir)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|e| e.file_name() != keep)
+            .filter_map(|e| {
+                let used = std::fs::metadata(e.path().join(MANIFEST))
+                    .ok()?
+                    .modified()
+                    .ok()?;
+                Some((used, size(&e.path()), e.path()))
+            })
+            .collect();
+        entries.sort();
+        let mut total: u64 = entries.iter().map(|e| e.1).sum::<u64>() + size(&self.dir.join(keep));
+        for (_, bytes, path) in entries {
+            if total <= self.limit {
+                break;
+            }
+            if std::fs::remove_dir_all(path).is_ok() {
+                total -= bytes;
+            }
+        }
+    }
+}
+
+fn sanitised(exe: &BenchExecutable) -> String {
+    exe.target
+        .chars()
+        .map(|c| {
+            if c.is_alphanumeric() || "-_.".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect()
+}
+
+fn size(dir: &Path) -> u64 {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .filter_map(|e| e.metadata().ok())
+        .map(|m| m.len())
+        .sum()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn executables(dir: &Path, bytes: usize) -> Executables {
+        let file = dir.join("exe");
+        std::fs::write(&file, vec![1u8; bytes]).unwrap();
+        Executables {
+            executables: vec![BenchExecutable {
+                package: "p".into(),
+                target: "a/b".into(),
+                file,
+                package_dir: ".".into(),
+                benchmarks: vec!["x".into()],
+            }],
+            left_out: vec![],
+        }
+    }
+
+    #[test]
+    fn an_entry_comes_back_and_the_oldest_goes_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::new(&dir.path().join("cache"), 2500);
+        let built = executables(dir.path(), 1000);
+        for key in ["one", "two"] {
+            cache.put(key, &built).unwrap();
+        }
+        assert_eq!(cache.get("one").unwrap().executables[0].benchmarks, ["x"]);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert!(cache.get("one").is_some());
+        cache.put("three", &built).unwrap();
+        assert!(cache.get("two").is_none() && cache.get("one").is_some());
+    }
+
+    #[test]
+    fn a_damaged_entry_is_no_entry() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::new(&dir.path().join("cache"), 1 << 20);
+        let put = cache.put("k", &executables(dir.path(), 10)).unwrap();
+        std::fs::remove_file(&put.executables[0].file).unwrap();
+        assert!(cache.get("k").is_none());
+    }
+}

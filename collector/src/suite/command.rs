@@ -1,0 +1,78 @@
+//! Benchmarks that are commands of `uptick.toml`, in any language.
+
+use std::path::PathBuf;
+use std::process::Command as Process;
+use std::time::Duration;
+
+use super::Place;
+use crate::config::{Command, Config, words};
+use crate::measure::child::{self, Before};
+use crate::measure::{Job, Kind};
+use crate::model::Failure;
+
+/// A build may take longer than a run, but not for ever.
+const BUILD_LIMIT: Duration = Duration::from_secs(3600);
+
+/// Runs the build command and gives the job.
+pub(super) fn build(config: &Config, command: &Command, place: &Place) -> Result<Job, Failure> {
+    let dir = place.tree.join(&command.dir);
+    if let Some(script) = &command.build {
+        run_build(script, &dir, place).map_err(|m| failure(command, "build", m))?;
+    }
+    let words = words(&command.run).unwrap_or_default();
+    let mut words = words
+        .into_iter()
+        .map(|w| w.replace("{tree}", &place.tree.to_string_lossy()));
+    let program = words.next().unwrap_or_default();
+    let program = if program.contains('/') {
+        dir.join(program)
+    } else {
+        PathBuf::from(program)
+    };
+    let mut env = config.suite.env.clone();
+    env.insert("UPTICK_TREE".into(), place.tree.display().to_string());
+    Ok(Job {
+        name: command.name.clone(),
+        program,
+        kind: Kind::Command {
+            args: words.collect(),
+            clock: command.clock,
+        },
+        dir,
+        stdin: command.stdin.as_ref().map(|p| place.tree.join(p)),
+        env,
+        timeout: Duration::from_secs_f64(config.suite.timeout.0),
+        jump: 0.into(),
+    })
+}
+
+fn run_build(script: &str, dir: &std::path::Path, place: &Place) -> Result<(), String> {
+    let mut c = Process::new("/bin/sh");
+    c.args(["-c", script])
+        .current_dir(dir)
+        .env("UPTICK_TREE", &place.tree);
+    c.env_remove("CARGO_TARGET_DIR")
+        .stdin(std::process::Stdio::null());
+    let ended = child::run(&mut c, Before::default(), BUILD_LIMIT)
+        .map_err(|e| format!("`{script}` could not be started in {}: {e}", dir.display()))?;
+    if ended.timed_out {
+        return Err(format!("`{script}` did not end within an hour"));
+    }
+    if !ended.status.success() {
+        return Err(format!(
+            "`{script}` ended with {}:\n{}",
+            ended.status,
+            ended.said()
+        ));
+    }
+    Ok(())
+}
+
+fn failure(command: &Command, stage: &str, message: String) -> Failure {
+    let message = crate::error::tail(&message, 3000).to_string();
+    Failure {
+        benchmark: Some(command.name.clone()),
+        stage: stage.into(),
+        message,
+    }
+}

@@ -1,0 +1,184 @@
+//! What a build depends on, as a hash: equal keys are the same measurement.
+
+use std::collections::BTreeMap;
+
+use super::{Place, cargo};
+use crate::config::Config;
+use crate::error::Result;
+use crate::git::Repo;
+use crate::model::{Sha, digest};
+
+/// Files at the top of a repository, and folders, that no build reads: unless a Rust source
+/// mentions the name (`include_str!("../README.md")`), a commit that only touches them has the
+/// key of its parent.
+const PROSE: [&str; 12] = [
+    "README",
+    "CHANGELOG",
+    "CHANGES",
+    "HISTORY",
+    "RELEASES",
+    "CONTRIBUTING",
+    "CODE_OF_CONDUCT",
+    "SECURITY",
+    "AUTHORS",
+    "LICENSE",
+    "COPYING",
+    "NOTICE",
+];
+const META: [&str; 6] = [
+    ".github/",
+    ".gitlab/",
+    ".gitlab-ci.yml",
+    ".gitignore",
+    ".gitattributes",
+    ".mailmap",
+];
+
+fn is_prose(path: &str) -> bool {
+    let top_level = !path.contains('/');
+    META.iter()
+        .any(|m| path == *m || (m.ends_with('/') && path.starts_with(m)))
+        || (top_level && PROSE.iter().any(|p| path.to_uppercase().starts_with(p)))
+}
+
+/// The files of a commit that a build may read, as `git ls-tree` lists them.
+///
+/// # Errors
+/// When git cannot read the tree.
+pub fn build_inputs(repo: &Repo, sha: &Sha) -> Result<Vec<String>> {
+    let tree = repo.tree(sha)?;
+    let path_of = |line: &str| line.split_once('\t').map_or(line, |(_, p)| p).to_string();
+    let prose: Vec<String> = tree
+        .iter()
+        .map(|l| path_of(l))
+        .filter(|p| is_prose(p) && !p.starts_with('.'))
+        .collect();
+    let mentioned = if prose.is_empty() {
+        Vec::new()
+    } else {
+        repo.mentioned(sha, &prose)
+    };
+    Ok(tree
+        .into_iter()
+        .filter(|line| {
+            let path = path_of(line);
+            !is_prose(&path) || mentioned.contains(&path)
+        })
+        .collect())
+}
+
+/// What the key is made of, beside the files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Toolchain {
+    /// The compiler's version and host; empty without a Cargo workspace.
+    pub rustc: String,
+}
+
+impl Toolchain {
+    /// The toolchain that builds in a worktree.
+    #[must_use]
+    pub fn of(config: &Config, place: &Place) -> Self {
+        let rustc = if cargo::is_cargo(config, place) {
+            cargo::rustc_version(config, place).unwrap_or_default()
+        } else {
+            String::new()
+        };
+        Self { rustc }
+    }
+}
+
+/// The build key of a commit.
+#[must_use]
+pub fn build_key(config: &Config, inputs: &[String], lock: &str, toolchain: &Toolchain) -> String {
+    let suite = &config.suite;
+    let mut parts: BTreeMap<&str, String> = BTreeMap::new();
+    parts.insert("inputs", inputs.join("\n"));
+    parts.insert("lock", lock.to_string());
+    parts.insert("rustc", toolchain.rustc.clone());
+    parts.insert("profile", suite.profile.clone());
+    parts.insert("features", format!("{:?}", suite.features));
+    parts.insert(
+        "switches",
+        format!("{} {}", suite.all_features, suite.no_default_features),
+    );
+    parts.insert(
+        "targets",
+        format!("{:?} {:?} {}", suite.packages, suite.benches, suite.dir),
+    );
+    parts.insert("commands", format!("{:?}", config.commands));
+    for (name, value) in std::env::vars() {
+        // What a user sets to steer the compiler.
+        if name == "RUSTFLAGS"
+            || name.starts_with("CARGO_PROFILE_")
+            || name == "CARGO_ENCODED_RUSTFLAGS"
+        {
+            parts.insert(
+                "flags",
+                format!("{}{name}={value}\n", parts.get("flags").map_or("", |s| s)),
+            );
+        }
+    }
+    digest(format!("{parts:?}").as_bytes())
+}
+
+/// What is asked of a build: benchmarks, metrics, counters, options of the run.
+#[must_use]
+pub fn suite_key(config: &Config, counter: &str) -> String {
+    let s = &config.suite;
+    let text = format!(
+        "{:?} {:?} {:?} {counter} {:?} {:?} {:?} {}",
+        s.include, s.exclude, s.metrics, s.strings, s.env, config.commands, s.criterion
+    );
+    digest(text.as_bytes())[..16].to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prose_is_what_no_build_reads() {
+        for p in [
+            "README.md",
+            "CHANGELOG.md",
+            "LICENSE-MIT",
+            ".github/workflows/ci.yml",
+            "readme",
+        ] {
+            assert!(is_prose(p), "{p}");
+        }
+        for p in [
+            "src/README.md",
+            "benches/data.md",
+            "Cargo.lock",
+            ".cargo/config.toml",
+            "build.rs",
+        ] {
+            assert!(!is_prose(p), "{p}");
+        }
+    }
+
+    #[test]
+    fn the_key_follows_everything_it_should() {
+        let config = Config::default();
+        let base = |inputs: &[String], lock: &str, rustc: &str| {
+            build_key(
+                &config,
+                inputs,
+                lock,
+                &Toolchain {
+                    rustc: rustc.into(),
+                },
+            )
+        };
+        let a = base(&["x".into()], "l", "r");
+        assert_eq!(a, base(&["x".into()], "l", "r"));
+        assert_ne!(a, base(&["y".into()], "l", "r"));
+        assert_ne!(a, base(&["x".into()], "m", "r"));
+        assert_ne!(a, base(&["x".into()], "l", "s"));
+        let mut other = Config::default();
+        other.suite.features.push("simd".into());
+        let toolchain = Toolchain { rustc: "r".into() };
+        assert_ne!(a, build_key(&other, &["x".into()], "l", &toolchain));
+    }
+}

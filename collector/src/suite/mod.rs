@@ -1,0 +1,200 @@
+//! From a commit's files to benchmarks that can be run.
+//!
+//! [`build`] takes a checked-out worktree and gives a [`Built`] suite: the criterion
+//! benchmarks of a Cargo repository, found without any configuration, and the commands
+//! of `uptick.toml`. Executables are kept by their build key ([`key`]), so that a known
+//! key is never built again.
+
+mod cache;
+mod cargo;
+mod command;
+pub mod key;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::measure::env::Scratch;
+use crate::measure::{Job, Kind, symbols};
+use crate::model::Failure;
+
+pub use cache::Cache;
+pub use cargo::{Discovery, discover};
+
+/// Where one worker builds: a worktree of ours and its own target directory.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The worktree.
+    pub tree: PathBuf,
+    /// Cargo's target directory; never shared, or cargo runs another worktree's binary.
+    pub target: PathBuf,
+}
+
+/// An executable that holds criterion benchmarks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BenchExecutable {
+    /// The package that it belongs to.
+    pub package: String,
+    /// The bench target's name.
+    pub target: String,
+    /// The file: absolute once built, a bare file name inside the cache's manifest.
+    pub file: PathBuf,
+    /// The package's directory, relative to the worktree.
+    pub package_dir: String,
+    /// The benchmarks that it lists.
+    pub benchmarks: Vec<String>,
+}
+
+/// What a build gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Executables {
+    /// One entry a bench target.
+    pub executables: Vec<BenchExecutable>,
+    /// Bench targets that were left out, and why, in words.
+    pub left_out: Vec<String>,
+}
+
+/// A suite, ready to be measured.
+#[derive(Debug, Default)]
+pub struct Suite {
+    /// Every benchmark, with the executable that profiles are symbolised with.
+    pub jobs: Vec<(Job, Option<PathBuf>)>,
+    /// The loaded size of each bench executable, with the benchmarks that it serves.
+    pub sizes: Vec<(Vec<String>, u64)>,
+    /// Commands that could not be built.
+    pub failures: Vec<Failure>,
+    /// For people: targets left out, names that stand twice.
+    pub notes: Vec<String>,
+}
+
+/// Builds everything that the configuration asks for in a worktree that stands at the commit.
+///
+/// # Errors
+/// [`Error::Failed`] with the compiler's last words when cargo cannot build.
+pub fn build(
+    config: &Config,
+    place: &Place,
+    cache: &Cache,
+    key: &str,
+    scratch: &Scratch,
+) -> Result<Suite> {
+    let mut suite = Suite::default();
+    if config.suite.criterion && cargo::is_cargo(config, place) {
+        let built = match cache.get(key) {
+            Some(known) => known,
+            None => {
+                let built = cargo::build(config, place)?;
+                cache.put(key, &built)?
+            }
+        };
+        suite.notes.extend(built.left_out.iter().cloned());
+        add_criterion(&mut suite, config, place, scratch, &built)?;
+    }
+    for command in &config.commands {
+        if !config.wants(&command.name) {
+            continue;
+        }
+        match command::build(config, command, place) {
+            Ok(job) => suite.jobs.push((job, None)),
+            Err(failure) => suite.failures.push(failure),
+        }
+    }
+    disambiguate(&mut suite);
+    Ok(suite)
+}
+
+fn add_criterion(
+    suite: &mut Suite,
+    config: &Config,
+    place: &Place,
+    scratch: &Scratch,
+    built: &Executables,
+) -> Result<()> {
+    for exe in &built.executables {
+        let wanted: Vec<&String> = exe.benchmarks.iter().filter(|b| config.wants(b)).collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        let facts = symbols::read(&exe.file)?;
+        let program = scratch.install(&exe.file)?;
+        suite.sizes.push((
+            wanted.iter().map(|b| (*b).clone()).collect(),
+            facts.loaded_size,
+        ));
+        let fences = Arc::new(if facts.is_static {
+            Vec::new()
+        } else {
+            facts.fences
+        });
+        for name in wanted {
+            let job = Job {
+                name: name.clone(),
+                program: program.clone(),
+                kind: Kind::Criterion {
+                    fences: fences.clone(),
+                    exact: facts.exact,
+                },
+                dir: place.tree.join(&exe.package_dir),
+                stdin: None,
+                env: run_environment(config, place, &exe.package_dir),
+                timeout: Duration::from_secs_f64(config.suite.timeout.0),
+                jump: 0.into(),
+            };
+            suite.jobs.push((job, Some(exe.file.clone())));
+        }
+    }
+    Ok(())
+}
+
+/// What `cargo bench` would set for the benchmark's process, and what the user declares.
+fn run_environment(config: &Config, place: &Place, package_dir: &str) -> BTreeMap<String, String> {
+    let mut env = config.suite.env.clone();
+    let manifest_dir = place.tree.join(package_dir);
+    let set = |env: &mut BTreeMap<String, String>, k: &str, v: String| {
+        env.entry(k.to_string()).or_insert(v);
+    };
+    set(
+        &mut env,
+        "CARGO_MANIFEST_DIR",
+        manifest_dir.display().to_string(),
+    );
+    let profile = cargo::profile_directory(&config.suite.profile);
+    let libraries = place.target.join(profile).join("deps");
+    set(&mut env, "LD_LIBRARY_PATH", libraries.display().to_string());
+    env
+}
+
+/// Two targets may hold benchmarks of the same name; the later one is told apart by its target.
+fn disambiguate(suite: &mut Suite) {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut kept = Vec::new();
+    for (job, symbols) in std::mem::take(&mut suite.jobs) {
+        if seen.insert(job.name.clone()) {
+            kept.push((job, symbols));
+        } else {
+            suite.notes.push(format!(
+                "two benchmarks are named `{}`: only the first is measured",
+                job.name
+            ));
+        }
+    }
+    suite.jobs = kept;
+}
+
+/// The directory of the Cargo workspace inside a worktree.
+fn workspace(config: &Config, tree: &Path) -> PathBuf {
+    tree.join(&config.suite.dir)
+}
+
+/// A failure of cargo, with the end of what it said.
+fn failed(what: &str, said: &str) -> Error {
+    Error::Failed(format!(
+        "{what}:\n{}",
+        crate::error::tail(said.trim(), 3000)
+    ))
+}
