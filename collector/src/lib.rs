@@ -5,6 +5,7 @@ pub mod error;
 pub mod git;
 pub mod measure;
 pub mod model;
+pub mod profile;
 pub mod stats;
 pub mod store;
 pub mod suite;

@@ -1,0 +1,223 @@
+//! One name for one function, whatever build it comes from.
+//!
+//! A mangled Rust name carries the crate's hash, the compiler's session and the place where an instance was made;
+//! none of that may matter when two builds are compared. Names are attack input as well: control and bidirectional
+//! characters go, and length is bounded.
+
+use std::fmt::{self, Write};
+
+/// The longest name kept, in characters.
+pub const MAX_NAME: usize = 512;
+
+/// What code without a symbol is called.
+pub const UNKNOWN: &str = "[unknown]";
+
+/// Mangled names beyond this are cut before demangling (64 KiB).
+const MAX_RAW: usize = 64 << 10;
+
+/// The name of a function as people know it: demangled, without hash, disambiguator, `.llvm.` suffix,
+/// symbol version and recursion mark; C and C++ names as they are.
+#[must_use]
+pub fn normalise(raw: &str) -> String {
+    if raw
+        .strip_prefix("0x")
+        .is_some_and(|h| h.bytes().all(|b| b.is_ascii_hexdigit()))
+    {
+        return UNKNOWN.to_owned(); // callgrind names code without a symbol by its address
+    }
+    let raw = without_suffixes(cut(raw, MAX_RAW));
+    let demangled = match demangle(raw) {
+        Some(name) => unify_closures(&name),
+        None => raw.to_owned(),
+    };
+    clean(&demangled, MAX_NAME)
+}
+
+/// Removes what must reach neither a terminal, an SVG nor a page, and bounds the length in characters.
+#[must_use]
+pub fn clean(text: &str, max: usize) -> String {
+    let keep = |c: &char| !is_hostile(*c);
+    let length = text.chars().filter(keep).count();
+    if length <= max {
+        return text.chars().filter(keep).collect();
+    }
+    // The end of a long generic name tells instances apart, so that both ends are kept.
+    let head = max * 2 / 3;
+    let tail = max - head - 1;
+    let mut out: String = text.chars().filter(keep).take(head).collect();
+    out.push('…');
+    out.extend(text.chars().filter(keep).skip(length - tail));
+    out
+}
+
+/// Control characters, bidirectional marks, invisible spaces, and what XML 1.0 forbids.
+fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(
+            c,
+            '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
+        )
+}
+
+fn cut(text: &str, max: usize) -> &str {
+    let mut end = max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Without `'2`, `@@GLIBC_2.17` and `.llvm.123`.
+fn without_suffixes(mut name: &str) -> &str {
+    if let Some((head, mark)) = name.rsplit_once('\'')
+        && !head.is_empty()
+        && all_digits(mark)
+    {
+        name = head;
+    }
+    if let Some((head, _)) = name.split_once('@')
+        && !head.is_empty()
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+    {
+        name = head;
+    }
+    match name.rsplit_once(".llvm.") {
+        Some((head, digits)) if all_digits(digits) => head,
+        _ => name,
+    }
+}
+
+fn all_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn demangle(raw: &str) -> Option<String> {
+    if !raw.starts_with("_R") && !is_legacy_rust(raw) {
+        return None;
+    }
+    let name = rustc_demangle::try_demangle(raw).ok()?;
+    let mut out = Bounded(String::new());
+    // Back references can make a short symbol print without end: an error here only means "enough".
+    let _ = write!(out, "{name:#}");
+    (!out.0.is_empty()).then_some(out.0)
+}
+
+/// C++ shares the `_ZN…E` form; only Rust's last element is a hash.
+fn is_legacy_rust(raw: &str) -> bool {
+    let body = raw.strip_prefix("_ZN").and_then(|b| b.strip_suffix('E'));
+    body.and_then(|b| b.get(b.len().checked_sub(19)?..))
+        .is_some_and(|hash| {
+            hash.strip_prefix("17h")
+                .is_some_and(|h| h.bytes().all(|b| b.is_ascii_hexdigit()))
+        })
+}
+
+/// A writer that refuses more than 16 KiB.
+struct Bounded(String);
+
+impl Write for Bounded {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        if self.0.len() + s.len() > 16 << 10 {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(s);
+        Ok(())
+    }
+}
+
+/// `{{closure}}` (legacy) and `{closure#0}` (v0) both become `{closure}`; the same for `{shim:vtable#0}`.
+fn unify_closures(name: &str) -> String {
+    let name = name.replace("{{", "{").replace("}}", "}");
+    let mut out = String::with_capacity(name.len());
+    let mut rest = name.as_str();
+    while let Some(n) = rest.find('#') {
+        let after = &rest[n + 1..];
+        let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+        out.push_str(&rest[..n]);
+        if digits == 0 || !after[digits..].starts_with('}') {
+            out.push('#');
+            rest = after;
+        } else {
+            rest = &after[digits..];
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The last parts of a path, without type arguments: `<a::B<C> as d::E>::f::<g>` → `B::f`, for narrow places.
+#[must_use]
+pub fn short(name: &str) -> String {
+    let plain = without_arguments(name);
+    let segments: Vec<&str> = plain.split("::").filter(|s| !s.is_empty()).collect();
+    match segments.as_slice() {
+        [] => name.to_owned(),
+        [.., a, b] if b.starts_with('{') || starts_upper(a) => format!("{a}::{b}"),
+        [.., last] => (*last).to_owned(),
+    }
+}
+
+/// Whether the name says in which module the function is (`a::b`, `<a::B as c::D>::e`), not only in its type
+/// arguments: such a name is unique, while `next<core::str::Chars>` (as debug information without full names
+/// has it) or C's `get` may occur in many files.
+#[must_use]
+pub fn is_path(name: &str) -> bool {
+    name.starts_with('<') || drop_groups(name).contains("::")
+}
+
+fn starts_upper(s: &str) -> bool {
+    s.starts_with(|c: char| c.is_uppercase())
+}
+
+/// Drops `<…>` groups; of a leading `<T as Trait>` or `<T>` it keeps `T`.
+fn without_arguments(name: &str) -> String {
+    let (head, rest) = match name.strip_prefix('<') {
+        Some(inner) => match closing(inner) {
+            Some(end) => {
+                let receiver = inner[..end].split(" as ").next().unwrap_or_default();
+                (
+                    drop_groups(receiver.trim_start_matches(['&', '*', '<'])),
+                    &inner[end + 1..],
+                )
+            }
+            None => (String::new(), name),
+        },
+        None => (String::new(), name),
+    };
+    head + &drop_groups(rest)
+}
+
+/// Where the `>` is that closes an already open `<`.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 1;
+    let mut before = ' ';
+    for (i, c) in text.char_indices() {
+        match c {
+            '<' => depth += 1,
+            '>' if before != '-' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(i);
+        }
+        before = c;
+    }
+    None
+}
+
+fn drop_groups(text: &str) -> String {
+    let mut depth = 0usize;
+    let mut before = ' ';
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '<' => depth += 1,
+            '>' if before != '-' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => out.push(c),
+            _ => {}
+        }
+        before = c;
+    }
+    out
+}
