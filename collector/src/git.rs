@@ -11,26 +11,12 @@ use std::process::{Command, Output, Stdio};
 
 use crate::error::{Error, Result, tail};
 use crate::model::{Commit, Sha};
+use crate::profile::delta::Hunk;
 
 /// A git repository with a work tree.
 #[derive(Clone, Debug)]
 pub struct Repo {
     root: PathBuf,
-}
-
-/// One hunk of a diff, with line numbers from 1; a length of 0 marks a pure insertion or removal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DiffHunk {
-    /// Path in the new tree (in the old one for a removed file).
-    pub file: String,
-    /// First line in the old file.
-    pub old_start: u32,
-    /// Lines in the old file.
-    pub old_len: u32,
-    /// First line in the new file.
-    pub new_start: u32,
-    /// Lines in the new file.
-    pub new_len: u32,
 }
 
 /// What a calling hook or wrapper may have set that would redirect us.
@@ -280,6 +266,41 @@ impl Repo {
         run(&self.root, &["cat-file", "-e", &spec]).is_ok_and(|o| o.status.success())
     }
 
+    /// A text file of a commit; `None` where there is none.
+    #[must_use]
+    pub fn file(&self, sha: &Sha, path: &str) -> Option<String> {
+        let spec = format!("{sha}:{path}");
+        let out = run(&self.root, &["cat-file", "blob", &spec]).ok()?;
+        out.status.success().then(|| text(&out.stdout))
+    }
+
+    /// The first-parent ancestors of a commit and itself, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When git cannot walk.
+    pub fn ancestors(&self, sha: &Sha, limit: usize) -> Result<Vec<Sha>> {
+        let n = format!("--max-count={limit}");
+        let out = ask(&self.root, &["rev-list", "--first-parent", &n, &sha.0])?;
+        Ok(out.lines().map(|l| Sha(l.to_string())).collect())
+    }
+
+    /// How many first-parent steps lie between two commits.
+    #[must_use]
+    pub fn distance(&self, from: &Sha, to: &Sha) -> u64 {
+        let range = format!("{from}..{to}");
+        ask(&self.root, &["rev-list", "--count", "--first-parent", &range])
+            .ok()
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(0)
+    }
+
+    /// Whether `a` is `b` or an ancestor of it.
+    #[must_use]
+    pub fn is_ancestor(&self, a: &Sha, b: &Sha) -> bool {
+        run(&self.root, &["merge-base", "--is-ancestor", &a.0, &b.0])
+            .is_ok_and(|o| o.status.success())
+    }
+
     /// The paths among `names` that a Rust source of that commit mentions by file name.
     #[must_use]
     pub fn mentioned(&self, sha: &Sha, names: &[String]) -> Vec<String> {
@@ -297,7 +318,7 @@ impl Repo {
     ///
     /// # Errors
     /// When git cannot diff.
-    pub fn hunks(&self, base: &Sha, head: &Sha) -> Result<Vec<DiffHunk>> {
+    pub fn hunks(&self, base: &Sha, head: &Sha) -> Result<Vec<Hunk>> {
         let args = [
             "diff",
             "--unified=0",
@@ -416,7 +437,7 @@ fn parse_commit(record: &str) -> Option<Commit> {
     })
 }
 
-fn parse_hunks(diff: &str) -> Vec<DiffHunk> {
+fn parse_hunks(diff: &str) -> Vec<Hunk> {
     let (mut old, mut new) = (String::new(), String::new());
     let mut hunks = Vec::new();
     for line in diff.lines() {
@@ -433,7 +454,7 @@ fn parse_hunks(diff: &str) -> Vec<DiffHunk> {
                 new.clone()
             };
             let ((old_start, old_len), (new_start, new_len)) = (old_range, new_range);
-            hunks.push(DiffHunk {
+            hunks.push(Hunk {
                 file,
                 old_start,
                 old_len,

@@ -254,13 +254,25 @@ pub struct Failure {
     pub message: String,
 }
 
-/// The profile of one benchmark in one report: a content-addressed blob in the store.
+/// A profile of one benchmark in one report: a content-addressed blob in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProfileRef {
     /// The benchmark.
     pub benchmark: String,
+    /// What the blob holds.
+    pub kind: ProfileKind,
     /// SHA-256 of the uncompressed blob, in hexadecimal.
     pub blob: String,
+}
+
+/// What a stored profile holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileKind {
+    /// Self cost by function, which every exact count gives for nothing.
+    Functions,
+    /// Whole call stacks.
+    Stacks,
 }
 
 /// Everything measured for one commit on one testbed in one go. Immutable.

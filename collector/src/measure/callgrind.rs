@@ -1,5 +1,6 @@
 //! Counting under valgrind's callgrind: exact, on any machine, without a hardware counter.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -7,8 +8,9 @@ use super::child::{self, Before, Ended};
 use super::env::{self, Mark as PreloadMark, Pins};
 use super::fence::{self, Mark, Method, PerIteration, Place, Trouble};
 use super::symbols::Fence;
-use super::{Job, Kind, RunError, Session};
+use super::{FunctionTable, Job, Kind, RunError, Session};
 use crate::profile::callgrind as output;
+use crate::profile::names;
 
 /// The reading of the clock at which the warm-up ends when nobody else reads it: the second
 /// of the second call.
@@ -33,6 +35,8 @@ pub(super) struct Run {
     pub(super) cost: PerIteration,
     /// callgrind's output, for a profile.
     pub(super) files: Vec<Vec<u8>>,
+    /// Self cost by function of the last warm iteration.
+    pub(super) functions: FunctionTable,
 }
 
 /// The version that `valgrind --version` prints, without its name.
@@ -77,12 +81,9 @@ fn fenced(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<
         match fence::per_iteration(&marks) {
             Ok(cost) => {
                 job.remember_jump(jump);
-                let files = if purpose == Purpose::Profile {
-                    vec![file]
-                } else {
-                    Vec::new()
-                };
-                return Ok(Run { cost, files });
+                let functions = functions(&file, &cost.profile_marks)?;
+                let files = kept(vec![file], purpose);
+                return Ok(Run { cost, files, functions });
             }
             Err(Trouble::JumpAt(at)) => jump = if at == jump { jump + 1 } else { at },
             Err(Trouble::NeverRan) => return Err(RunError::never_ran()),
@@ -118,14 +119,44 @@ fn whole(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<R
         profile_marks: Vec::new(),
         note,
     };
+    let first = files.first().map_or(&[][..], Vec::as_slice);
+    let all: Vec<usize> = (0..parts(first)?.len()).collect();
+    let functions = functions(first, &all)?;
+    let files = kept(files, purpose);
     Ok(Run {
         cost,
-        files: if purpose == Purpose::Profile {
-            files
-        } else {
-            Vec::new()
-        },
+        files,
+        functions,
     })
+}
+
+/// The output files are only needed for a profile.
+fn kept(files: Vec<Vec<u8>>, purpose: Purpose) -> Vec<Vec<u8>> {
+    match purpose {
+        Purpose::Profile => files,
+        Purpose::Count => Vec::new(),
+    }
+}
+
+/// Self cost by normalised name, dearest first.
+fn functions(file: &[u8], wanted: &[usize]) -> Result<FunctionTable, RunError> {
+    let raw = output::read(file, wanted)
+        .map_err(|e| RunError::new("run", format!("callgrind's output cannot be read: {e}")))?;
+    let mut by_context = vec![0u64; raw.contexts.len()];
+    for c in &raw.costs {
+        by_context[c.context as usize] += c.cost;
+    }
+    let mut by_name: BTreeMap<String, u64> = BTreeMap::new();
+    for (context, cost) in raw.contexts.iter().zip(by_context).filter(|(_, c)| *c > 0) {
+        // A context is a chain `f'caller'…` when callers are kept apart.
+        let name = context.name.split(|b| *b == b'\'').next().unwrap_or_default();
+        *by_name
+            .entry(names::normalise(&String::from_utf8_lossy(name)))
+            .or_default() += cost;
+    }
+    let mut table: FunctionTable = by_name.into_iter().collect();
+    table.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    Ok(table)
 }
 
 fn parts(file: &[u8]) -> Result<Vec<output::PartHead>, RunError> {

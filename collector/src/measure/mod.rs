@@ -278,7 +278,12 @@ pub struct Measured {
     pub measurements: Vec<Measurement>,
     /// What gave none.
     pub failures: Vec<Failure>,
+    /// Self cost by function of the warm iteration, dearest first, where the counter gives it.
+    pub functions: Option<FunctionTable>,
 }
+
+/// Self cost by normalised function name, dearest first.
+pub type FunctionTable = Vec<(String, u64)>;
 
 /// Measures one benchmark. `known` is the noise class that the store has for it on this
 /// testbed; without it the benchmark is calibrated.
@@ -286,7 +291,9 @@ pub struct Measured {
 pub fn measure(session: &Session, job: &Job, known: Option<NoiseClass>) -> Measured {
     let mut out = Measured::default();
     let counted = match session.counter {
-        Counter::Callgrind => callgrind_measurements(session, job, known),
+        Counter::Callgrind => {
+            callgrind_measurements(session, job, known, &mut out.functions)
+        }
         Counter::PerfEvent => perf_measurements(session, job),
         _ => wall_measurements(session, job),
     };
@@ -319,6 +326,7 @@ fn callgrind_measurements(
     session: &Session,
     job: &Job,
     known: Option<NoiseClass>,
+    functions: &mut Option<FunctionTable>,
 ) -> std::result::Result<Vec<Measurement>, RunError> {
     let runs = calibrate(known, &mut |seed, padding| {
         let pins = Pins {
@@ -326,7 +334,9 @@ fn callgrind_measurements(
             padding,
             ..Pins::plain()
         };
-        Ok(callgrind::run(session, job, pins, callgrind::Purpose::Count)?.cost)
+        let run = callgrind::run(session, job, pins, callgrind::Purpose::Count)?;
+        functions.get_or_insert(run.functions);
+        Ok(run.cost)
     })?;
     let note = runs.costs[0].note.map(String::from);
     let fenced = !job.fences().is_empty();
@@ -457,6 +467,40 @@ fn measurement(job: &Job, metric: Metric, counter: Counter, samples: Vec<f64>) -
         class: NoiseClass::Sampled,
         spread,
         note: None,
+    }
+}
+
+/// One fresh sample of a metric, for a confirmation; `index` counts the samples of one side, so
+/// that a seeded benchmark sees the same seeds on both sides.
+///
+/// # Errors
+/// [`RunError`] as for any run.
+pub fn sample(
+    session: &Session,
+    job: &Job,
+    metric: Metric,
+    class: NoiseClass,
+    index: usize,
+) -> std::result::Result<f64, RunError> {
+    match metric {
+        Metric::Instructions | Metric::InstructionsCold => {
+            let seed = if class == NoiseClass::Seeded { SEED + index as u64 } else { SEED };
+            let padding = if class == NoiseClass::Layout && index > 0 { 8 << index } else { 0 };
+            let pins = Pins { seed, padding, ..Pins::plain() };
+            if session.counter == Counter::PerfEvent {
+                let event = Event::from(Hardware::INSTRUCTIONS);
+                let s = perf::run(session, job, pins, &event)?;
+                return Ok(stats::median(&s.warm).unwrap_or(f64::NAN));
+            }
+            let cost = callgrind::run(session, job, pins, callgrind::Purpose::Count)?.cost;
+            Ok(if metric == Metric::Instructions { cost.warm } else { cost.cold })
+        }
+        Metric::WallTime => sampled::wall_time(session, job),
+        Metric::CpuTime | Metric::PeakRss | Metric::PageFaults => {
+            let all = sampled::usage(session, job)?;
+            Ok(all.iter().find(|(m, _)| *m == metric).map_or(f64::NAN, |(_, v)| *v))
+        }
+        Metric::BinarySize => Err(RunError::new("run", "a file's size needs no second sample")),
     }
 }
 

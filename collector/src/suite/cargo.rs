@@ -14,6 +14,8 @@ use serde::Deserialize;
 use super::{BenchExecutable, Executables, Place, failed, workspace};
 use crate::config::{Config, glob};
 use crate::error::{Error, Result};
+use crate::git::Repo;
+use crate::model::Sha;
 
 /// Bench targets of a workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,42 +106,58 @@ fn cargo(config: &Config, place: &Place) -> Command {
     c
 }
 
+/// The files that pin a toolchain, the newer form first.
+const TOOLCHAIN_FILES: [&str; 2] = ["rust-toolchain.toml", "rust-toolchain"];
+
 /// The channel that a directory's `rust-toolchain` file pins.
 fn toolchain(dir: &Path) -> Option<String> {
-    for file in ["rust-toolchain.toml", "rust-toolchain"] {
-        let Ok(text) = std::fs::read_to_string(dir.join(file)) else {
-            continue;
-        };
-        let parsed = text.parse::<toml::Table>().ok();
-        let channel = parsed
-            .and_then(|t| Some(t.get("toolchain")?.get("channel")?.as_str()?.to_string()))
-            .or_else(|| {
-                // The older form is the channel alone on a line.
-                let line = text.lines().next()?.trim();
-                (!line.is_empty() && !line.contains(['[', '='])).then(|| line.to_string())
-            });
-        if channel.is_some() {
-            return channel;
-        }
-    }
-    None
+    TOOLCHAIN_FILES
+        .iter()
+        .find_map(|f| pinned_channel(&std::fs::read_to_string(dir.join(f)).ok()?))
 }
 
-/// `rustc -vV` of the toolchain that builds in this worktree, its first line and host.
-pub(super) fn rustc_version(config: &Config, place: &Place) -> Option<String> {
+/// The channel in the text of a `rust-toolchain` file of either form.
+fn pinned_channel(text: &str) -> Option<String> {
+    let parsed = text.parse::<toml::Table>().ok();
+    parsed
+        .and_then(|t| Some(t.get("toolchain")?.get("channel")?.as_str()?.to_string()))
+        .or_else(|| {
+            // The older form is the channel alone on a line.
+            let line = text.lines().next()?.trim();
+            (!line.is_empty() && !line.contains(['[', '='])).then(|| line.to_string())
+        })
+}
+
+/// The channel that a commit pins for the configured workspace.
+pub(super) fn pinned_by(config: &Config, repo: &Repo, sha: &Sha) -> Option<String> {
+    let dir = config.suite.dir.trim_start_matches("./");
+    let places = if dir == "." { vec![String::new()] } else { vec![format!("{dir}/"), String::new()] };
+    places.iter().find_map(|place| {
+        TOOLCHAIN_FILES
+            .iter()
+            .find_map(|f| pinned_channel(&repo.file(sha, &format!("{place}{f}"))?))
+    })
+}
+
+/// `rustc -vV` of a channel (the machine's default without one): first line and host.
+pub(super) fn rustc_version(channel: Option<&str>) -> Option<String> {
     let mut c = Command::new("rustc");
     c.arg("-vV").current_dir("/").stdin(Stdio::null());
-    let dir = workspace(config, &place.tree);
-    if let Some(channel) = toolchain(&dir).or_else(|| toolchain(&place.tree)) {
+    if let Some(channel) = channel {
         c.env("RUSTUP_TOOLCHAIN", channel);
     }
     let out = c.output().ok().filter(|o| o.status.success())?;
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    let host = text
-        .lines()
-        .find_map(|l| l.strip_prefix("host: "))
-        .unwrap_or("");
+    let host = text.lines().find_map(|l| l.strip_prefix("host: ")).unwrap_or("");
     Some(format!("{} {host}", text.lines().next().unwrap_or("")))
+}
+
+/// Makes the lock file of a worktree that has none, so that all commits get the same versions.
+pub(super) fn generate_lock(config: &Config, place: &Place) -> Result<()> {
+    let mut c = cargo(config, place);
+    c.args(["generate-lockfile", "--manifest-path"]);
+    c.arg(workspace(config, &place.tree).join("Cargo.toml"));
+    output(&mut c, "cargo generate-lockfile failed").map(|_| ())
 }
 
 fn output(command: &mut Command, what: &str) -> Result<Vec<u8>> {

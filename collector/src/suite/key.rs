@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Place, cargo};
+use super::cargo;
 use crate::config::Config;
 use crate::error::Result;
 use crate::git::Repo;
@@ -75,15 +75,17 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
-    /// The toolchain that builds in a worktree.
+    /// The toolchain that builds a commit.
     #[must_use]
-    pub fn of(config: &Config, place: &Place) -> Self {
-        let rustc = if cargo::is_cargo(config, place) {
-            cargo::rustc_version(config, place).unwrap_or_default()
-        } else {
-            String::new()
-        };
-        Self { rustc }
+    pub fn of(config: &Config, repo: &Repo, sha: &Sha) -> Self {
+        let dir = config.suite.dir.trim_start_matches("./");
+        let manifest =
+            if dir == "." { "Cargo.toml".to_string() } else { format!("{dir}/Cargo.toml") };
+        if !config.suite.criterion || !repo.has_file(sha, &manifest) {
+            return Self::default();
+        }
+        let channel = cargo::pinned_by(config, repo, sha);
+        Self { rustc: cargo::rustc_version(channel.as_deref()).unwrap_or_default() }
     }
 }
 

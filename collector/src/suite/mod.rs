@@ -108,6 +108,27 @@ pub fn build(
     Ok(suite)
 }
 
+/// Gives a worktree without a lock file of its own the one that all such commits share, so that
+/// dependencies do not float from commit to commit. `seed` is where it is kept.
+///
+/// # Errors
+/// When cargo cannot make one, or files cannot be copied.
+pub fn seed_lock(config: &Config, place: &Place, seed: &Path) -> Result<()> {
+    let lock = workspace(config, &place.tree).join("Cargo.lock");
+    if lock.is_file() || !cargo::is_cargo(config, place) || !config.suite.criterion {
+        return Ok(());
+    }
+    if !seed.is_file() {
+        cargo::generate_lock(config, place)?;
+        if lock.is_file() {
+            std::fs::copy(&lock, seed).map_err(Error::io(seed))?;
+        }
+        return Ok(());
+    }
+    std::fs::copy(seed, &lock).map_err(Error::io(&lock))?;
+    Ok(())
+}
+
 fn add_criterion(
     suite: &mut Suite,
     config: &Config,
