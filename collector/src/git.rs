@@ -288,10 +288,13 @@ impl Repo {
     #[must_use]
     pub fn distance(&self, from: &Sha, to: &Sha) -> u64 {
         let range = format!("{from}..{to}");
-        ask(&self.root, &["rev-list", "--count", "--first-parent", &range])
-            .ok()
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(0)
+        ask(
+            &self.root,
+            &["rev-list", "--count", "--first-parent", &range],
+        )
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(0)
     }
 
     /// Whether `a` is `b` or an ancestor of it.

@@ -83,7 +83,11 @@ fn fenced(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<
                 job.remember_jump(jump);
                 let functions = functions(&file, &cost.profile_marks)?;
                 let files = kept(vec![file], purpose);
-                return Ok(Run { cost, files, functions });
+                return Ok(Run {
+                    cost,
+                    files,
+                    functions,
+                });
             }
             Err(Trouble::JumpAt(at)) => jump = if at == jump { jump + 1 } else { at },
             Err(Trouble::NeverRan) => return Err(RunError::never_ran()),
@@ -149,7 +153,11 @@ fn functions(file: &[u8], wanted: &[usize]) -> Result<FunctionTable, RunError> {
     let mut by_name: BTreeMap<String, u64> = BTreeMap::new();
     for (context, cost) in raw.contexts.iter().zip(by_context).filter(|(_, c)| *c > 0) {
         // A context is a chain `f'caller'…` when callers are kept apart.
-        let name = context.name.split(|b| *b == b'\'').next().unwrap_or_default();
+        let name = context
+            .name
+            .split(|b| *b == b'\'')
+            .next()
+            .unwrap_or_default();
         *by_name
             .entry(names::normalise(&String::from_utf8_lossy(name)))
             .or_default() += cost;

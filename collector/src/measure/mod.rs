@@ -291,9 +291,7 @@ pub type FunctionTable = Vec<(String, u64)>;
 pub fn measure(session: &Session, job: &Job, known: Option<NoiseClass>) -> Measured {
     let mut out = Measured::default();
     let counted = match session.counter {
-        Counter::Callgrind => {
-            callgrind_measurements(session, job, known, &mut out.functions)
-        }
+        Counter::Callgrind => callgrind_measurements(session, job, known, &mut out.functions),
         Counter::PerfEvent => perf_measurements(session, job),
         _ => wall_measurements(session, job),
     };
@@ -484,21 +482,40 @@ pub fn sample(
 ) -> std::result::Result<f64, RunError> {
     match metric {
         Metric::Instructions | Metric::InstructionsCold => {
-            let seed = if class == NoiseClass::Seeded { SEED + index as u64 } else { SEED };
-            let padding = if class == NoiseClass::Layout && index > 0 { 8 << index } else { 0 };
-            let pins = Pins { seed, padding, ..Pins::plain() };
+            let seed = if class == NoiseClass::Seeded {
+                SEED + index as u64
+            } else {
+                SEED
+            };
+            let padding = if class == NoiseClass::Layout && index > 0 {
+                8 << index
+            } else {
+                0
+            };
+            let pins = Pins {
+                seed,
+                padding,
+                ..Pins::plain()
+            };
             if session.counter == Counter::PerfEvent {
                 let event = Event::from(Hardware::INSTRUCTIONS);
                 let s = perf::run(session, job, pins, &event)?;
                 return Ok(stats::median(&s.warm).unwrap_or(f64::NAN));
             }
             let cost = callgrind::run(session, job, pins, callgrind::Purpose::Count)?.cost;
-            Ok(if metric == Metric::Instructions { cost.warm } else { cost.cold })
+            Ok(if metric == Metric::Instructions {
+                cost.warm
+            } else {
+                cost.cold
+            })
         }
         Metric::WallTime => sampled::wall_time(session, job),
         Metric::CpuTime | Metric::PeakRss | Metric::PageFaults => {
             let all = sampled::usage(session, job)?;
-            Ok(all.iter().find(|(m, _)| *m == metric).map_or(f64::NAN, |(_, v)| *v))
+            Ok(all
+                .iter()
+                .find(|(m, _)| *m == metric)
+                .map_or(f64::NAN, |(_, v)| *v))
         }
         Metric::BinarySize => Err(RunError::new("run", "a file's size needs no second sample")),
     }

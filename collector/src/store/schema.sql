@@ -20,6 +20,15 @@ CREATE TABLE blob (
     bytes BLOB NOT NULL
 ) WITHOUT ROWID;
 
+-- Call stacks of one benchmark on one commit, taken after its report when somebody asked why.
+CREATE TABLE stacks (
+    sha         TEXT NOT NULL,
+    benchmark   TEXT NOT NULL,
+    suite_key   TEXT NOT NULL,
+    blob        TEXT NOT NULL REFERENCES blob (hash),
+    PRIMARY KEY (sha, benchmark, suite_key)
+) WITHOUT ROWID;
+
 -- Everything below is derived from the reports and can be rebuilt from them.
 CREATE TABLE series (
     id          INTEGER PRIMARY KEY,

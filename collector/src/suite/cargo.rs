@@ -131,7 +131,11 @@ fn pinned_channel(text: &str) -> Option<String> {
 /// The channel that a commit pins for the configured workspace.
 pub(super) fn pinned_by(config: &Config, repo: &Repo, sha: &Sha) -> Option<String> {
     let dir = config.suite.dir.trim_start_matches("./");
-    let places = if dir == "." { vec![String::new()] } else { vec![format!("{dir}/"), String::new()] };
+    let places = if dir == "." {
+        vec![String::new()]
+    } else {
+        vec![format!("{dir}/"), String::new()]
+    };
     places.iter().find_map(|place| {
         TOOLCHAIN_FILES
             .iter()
@@ -148,7 +152,10 @@ pub(super) fn rustc_version(channel: Option<&str>) -> Option<String> {
     }
     let out = c.output().ok().filter(|o| o.status.success())?;
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    let host = text.lines().find_map(|l| l.strip_prefix("host: ")).unwrap_or("");
+    let host = text
+        .lines()
+        .find_map(|l| l.strip_prefix("host: "))
+        .unwrap_or("");
     Some(format!("{} {host}", text.lines().next().unwrap_or("")))
 }
 

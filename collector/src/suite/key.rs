@@ -79,13 +79,18 @@ impl Toolchain {
     #[must_use]
     pub fn of(config: &Config, repo: &Repo, sha: &Sha) -> Self {
         let dir = config.suite.dir.trim_start_matches("./");
-        let manifest =
-            if dir == "." { "Cargo.toml".to_string() } else { format!("{dir}/Cargo.toml") };
+        let manifest = if dir == "." {
+            "Cargo.toml".to_string()
+        } else {
+            format!("{dir}/Cargo.toml")
+        };
         if !config.suite.criterion || !repo.has_file(sha, &manifest) {
             return Self::default();
         }
         let channel = cargo::pinned_by(config, repo, sha);
-        Self { rustc: cargo::rustc_version(channel.as_deref()).unwrap_or_default() }
+        Self {
+            rustc: cargo::rustc_version(channel.as_deref()).unwrap_or_default(),
+        }
     }
 }
 

@@ -1,0 +1,560 @@
+//! One commit against its baseline: measure what is missing, judge, confirm, explain.
+//!
+//! This is the flow behind `check` and `compare`, and the one owner of each of its steps.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::baseline::Baseline;
+use crate::detect::gate::{self, Decision, Limit};
+use crate::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, EXIT_REGRESSED, Result};
+use crate::explain;
+use crate::judge::{self, Overrides, Row};
+use crate::measure;
+use crate::model::{Counter, Failure, Measurement, NoiseClass, Report, Sha, Testbed, Verdict};
+use crate::store::{SeriesKey, Store};
+use crate::workshop::{Bench, Progress, Reuse, Workshop, parallel};
+
+/// How many earlier commits a series' spread is taken from.
+const HISTORY: usize = 200;
+/// How far back an unbuildable baseline is replaced by an older one.
+const BASE_ATTEMPTS: usize = 20;
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Limits and selection from the command line.
+    pub overrides: Overrides,
+    /// Measure both sides anew, whatever is stored.
+    pub fresh: bool,
+    /// Draw flame graphs even when nothing moved: of the dearest benchmark.
+    pub flamegraph: bool,
+}
+
+/// The judgement as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Judged, and nothing regressed.
+    Ok,
+    /// At least one confirmed regression.
+    Regressed,
+    /// Nothing could be judged, or something is missing.
+    NoVerdict,
+}
+
+/// A commit as a document names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CommitRef {
+    /// Its object name.
+    pub sha: Sha,
+    /// The first line of its message.
+    pub subject: String,
+}
+
+/// The baseline as a document names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BaseRef {
+    /// Its object name.
+    pub sha: Sha,
+    /// The first line of its message.
+    pub subject: String,
+    /// How it was chosen.
+    pub how: String,
+    /// First-parent steps between it and the head.
+    pub distance: u64,
+}
+
+/// The document of `check` and `compare`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Judgement {
+    /// `uptick.check/1`.
+    pub schema: &'static str,
+    /// The judgement as a whole.
+    pub outcome: Outcome,
+    /// The commit that was judged.
+    pub head: CommitRef,
+    /// What it was judged against.
+    pub base: BaseRef,
+    /// Where the head was measured.
+    pub testbed: Testbed,
+    /// The counter of the judged metric.
+    pub counter: Counter,
+    /// One row a benchmark × metric.
+    pub results: Vec<Row>,
+    /// What gave no number in the head.
+    pub failures: Vec<Failure>,
+    /// What else a reader must know.
+    pub notes: Vec<String>,
+}
+
+impl Judgement {
+    /// The exit code of the contract.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self.outcome {
+            Outcome::Regressed => EXIT_REGRESSED,
+            _ if !self.failures.is_empty() => EXIT_FAILED,
+            Outcome::NoVerdict => EXIT_NO_VERDICT,
+            Outcome::Ok => EXIT_OK,
+        }
+    }
+
+    /// Judged rows with that verdict, the largest relative change first.
+    #[must_use]
+    pub fn with(&self, verdict: Verdict) -> Vec<&Row> {
+        let mut rows: Vec<&Row> = self
+            .results
+            .iter()
+            .filter(|r| r.judged && r.verdict == verdict)
+            .collect();
+        let size = |r: &Row| r.change.map_or(0.0, f64::abs);
+        rows.sort_by(|a, b| size(b).total_cmp(&size(a)));
+        rows
+    }
+}
+
+/// Judges `head` against its baseline.
+///
+/// # Errors
+/// When git, the store or the machine fails; a commit that does not build is an
+/// [`crate::error::Error::Failed`].
+pub fn run(
+    workshop: &mut Workshop,
+    store: &mut Store,
+    head: &Sha,
+    baseline: Baseline,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<Judgement> {
+    let reuse = if options.fresh {
+        Reuse::Nothing
+    } else {
+        Reuse::Numbers
+    };
+    let head_report = workshop.report(store, head, reuse, progress)?;
+    refuse_failed(&head_report, "the head")?;
+    let (base_report, baseline) = base_report(workshop, store, baseline, reuse, progress)?;
+    let mut run = Run::new(workshop, store, base_report, head_report, options, progress)?;
+    run.confirm()?;
+    run.explain()?;
+    run.finish(baseline)
+}
+
+fn refuse_failed(report: &Report, who: &str) -> Result<()> {
+    match report.failures.iter().find(|f| f.benchmark.is_none()) {
+        None => Ok(()),
+        Some(f) => Err(crate::error::Error::Failed(format!(
+            "{who}, {} ({}), gives no numbers ({}): {}",
+            report.commit.sha.short(),
+            report.commit.subject,
+            f.stage,
+            f.message
+        ))),
+    }
+}
+
+/// The baseline's report; where it does not build, that of its nearest ancestor that does.
+fn base_report(
+    workshop: &mut Workshop,
+    store: &mut Store,
+    baseline: Baseline,
+    reuse: Reuse,
+    progress: &dyn Progress,
+) -> Result<(Report, Baseline)> {
+    let candidates = workshop.repo().ancestors(&baseline.sha, BASE_ATTEMPTS)?;
+    let mut last = None;
+    for sha in candidates {
+        let report = workshop.report(store, &sha, reuse, progress)?;
+        if !crate::workshop::is_failed(&report) {
+            let how = if sha == baseline.sha {
+                baseline.how
+            } else {
+                format!(
+                    "{}, then back to the nearest commit that builds",
+                    baseline.how
+                )
+            };
+            return Ok((report, Baseline { sha, how }));
+        }
+        progress.note(&format!(
+            "{} does not build; trying its parent",
+            sha.short()
+        ));
+        last = Some(report);
+    }
+    if let Some(report) = last {
+        refuse_failed(&report, "the baseline")?;
+    }
+    Err(crate::error::Error::NoVerdict(
+        "no baseline could be measured".into(),
+    ))
+}
+
+/// One judgement in the making.
+struct Run<'a> {
+    workshop: &'a mut Workshop,
+    store: &'a mut Store,
+    base: Report,
+    head: Report,
+    rows: Vec<Row>,
+    options: &'a Options,
+    progress: &'a dyn Progress,
+    benches: Option<(Bench, Bench)>,
+    notes: Vec<String>,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        workshop: &'a mut Workshop,
+        store: &'a mut Store,
+        base: Report,
+        head: Report,
+        options: &'a Options,
+        progress: &'a dyn Progress,
+    ) -> Result<Self> {
+        let judged = judge::judged_metrics(workshop.config(), workshop.session().counter);
+        let line = workshop.repo().ancestors(&base.commit.sha, HISTORY)?;
+        let history = |m: &Measurement| history(store, &base, m, &line);
+        let rows = judge::rows(
+            &base,
+            &head,
+            workshop.config(),
+            &options.overrides,
+            &judged,
+            &history,
+        );
+        Ok(Self {
+            workshop,
+            store,
+            base,
+            head,
+            rows,
+            options,
+            progress,
+            benches: None,
+            notes: Vec::new(),
+        })
+    }
+
+    /// Both commits, built and standing in worktrees of their own.
+    fn benches(&mut self) -> Result<&(Bench, Bench)> {
+        if self.benches.is_none() {
+            let (_, head) = self
+                .workshop
+                .bench(0, &self.head.commit.sha, self.progress)?;
+            let (_, base) = self
+                .workshop
+                .bench(1, &self.base.commit.sha, self.progress)?;
+            self.benches = Some((base, head));
+        }
+        match &self.benches {
+            Some(b) => Ok(b),
+            None => Err(crate::error::Error::Failed("the commits vanished".into())),
+        }
+    }
+
+    /// Measures the suspects again, base and head in turn, and keeps what holds.
+    fn confirm(&mut self) -> Result<()> {
+        let moved = |r: &Row| matches!(r.verdict, Verdict::Regressed | Verdict::Improved);
+        let suspects: Vec<usize> = (0..self.rows.len())
+            .filter(|&i| self.rows[i].judged && moved(&self.rows[i]))
+            .collect();
+        if suspects.is_empty() {
+            return Ok(());
+        }
+        self.benches()?;
+        self.progress.stage(&format!(
+            "measuring {} again on both sides",
+            count(suspects.len())
+        ));
+        let Some((base, head)) = &self.benches else {
+            return Ok(());
+        };
+        let (workshop, rows) = (&*self.workshop, &self.rows);
+        let width = workshop.parallelism();
+        let results = parallel(width, &suspects, |&i| {
+            confirm_row(workshop, &rows[i], base, head)
+        });
+        let mut ps = Vec::new();
+        for (&i, result) in suspects.iter().zip(results) {
+            match result {
+                Ok(c) => {
+                    apply(&mut self.rows[i], &c);
+                    ps.push((i, c.p));
+                }
+                Err(why) => {
+                    self.rows[i].why = format!("could not be measured again: {why}");
+                }
+            }
+        }
+        self.keep_what_survives_fdr(&ps);
+        Ok(())
+    }
+
+    /// Several suspects at once are judged together: at most a share q of them may be wrong.
+    fn keep_what_survives_fdr(&mut self, ps: &[(usize, f64)]) {
+        let q = gate::Policy::for_series(
+            crate::model::Metric::Instructions,
+            self.workshop.session().counter,
+        )
+        .fdr_q;
+        let values: Vec<f64> = ps.iter().map(|(_, p)| *p).collect();
+        for ((i, _), kept) in ps.iter().zip(gate::benjamini_hochberg(&values, q)) {
+            let row = &mut self.rows[*i];
+            if !kept && row.confirmed {
+                row.confirmed = false;
+                row.verdict = Verdict::Unchanged;
+                row.why
+                    .push_str("; one of many suspects, and not clear enough among them");
+            }
+        }
+    }
+
+    fn explain(&mut self) -> Result<()> {
+        let wanted = explain::wanted(&self.rows, &self.base, &self.head, self.store)?;
+        let picture = self.options.flamegraph && wanted.is_empty();
+        let dearest = if picture {
+            explain::dearest(&self.rows)
+        } else {
+            None
+        };
+        if wanted.is_empty() && dearest.is_none() {
+            return Ok(());
+        }
+        if !explain::possible(self.workshop) {
+            self.notes
+                .push("functions cannot be named without valgrind".into());
+            return Ok(());
+        }
+        self.benches()?;
+        let Some((base, head)) = &self.benches else {
+            return Ok(());
+        };
+        self.progress.stage(&format!(
+            "taking profiles of {}",
+            count(wanted.len() + usize::from(dearest.is_some()))
+        ));
+        let hunks = self.workshop.repo().hunks(&base.sha, &head.sha)?;
+        let pair = explain::Pair {
+            base,
+            head,
+            hunks: &hunks,
+        };
+        explain::rows(
+            self.workshop,
+            self.store,
+            &mut self.rows,
+            &wanted,
+            &pair,
+            &mut self.notes,
+        )?;
+        if let Some(i) = dearest {
+            explain::picture(
+                self.workshop,
+                self.store,
+                &mut self.rows[i],
+                head,
+                &mut self.notes,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, baseline: Baseline) -> Result<Judgement> {
+        let base_failed =
+            |name: &Option<String>| self.base.failures.iter().any(|f| &f.benchmark == name);
+        let (old, failures): (Vec<Failure>, Vec<Failure>) = self
+            .head
+            .failures
+            .iter()
+            .cloned()
+            .partition(|f| base_failed(&f.benchmark));
+        for f in old {
+            let name = f.benchmark.unwrap_or_default();
+            let first = f.message.lines().next().unwrap_or("").to_string();
+            self.notes.push(format!(
+                "`{name}` gives no number, as in the baseline: {first}"
+            ));
+        }
+        let distance = self
+            .workshop
+            .repo()
+            .distance(&self.base.commit.sha, &self.head.commit.sha);
+        let mut judgement = Judgement {
+            schema: "uptick.check/1",
+            outcome: Outcome::Ok,
+            head: CommitRef {
+                sha: self.head.commit.sha.clone(),
+                subject: self.head.commit.subject.clone(),
+            },
+            base: BaseRef {
+                sha: self.base.commit.sha.clone(),
+                subject: self.base.commit.subject.clone(),
+                how: baseline.how,
+                distance,
+            },
+            testbed: self.head.testbed.clone(),
+            counter: self.workshop.session().counter,
+            results: self.rows,
+            failures,
+            notes: self.notes,
+        };
+        judgement.outcome = outcome(&judgement);
+        Ok(judgement)
+    }
+}
+
+fn outcome(j: &Judgement) -> Outcome {
+    let judged: Vec<&Row> = j.results.iter().filter(|r| r.judged).collect();
+    if judged.iter().any(|r| r.verdict == Verdict::Regressed) {
+        return Outcome::Regressed;
+    }
+    let compared = |r: &&&Row| {
+        matches!(
+            r.verdict,
+            Verdict::Unchanged | Verdict::Improved | Verdict::Shifted
+        )
+    };
+    let missing = judged.iter().any(|r| r.verdict == Verdict::Vanished);
+    if missing || judged.iter().filter(compared).count() == 0 {
+        return Outcome::NoVerdict;
+    }
+    Outcome::Ok
+}
+
+fn count(n: usize) -> String {
+    if n == 1 {
+        "1 benchmark".into()
+    } else {
+        format!("{n} benchmarks")
+    }
+}
+
+/// Earlier values of a series on the baseline's own line, oldest first; one a commit.
+fn history(store: &Store, base: &Report, m: &Measurement, line: &[Sha]) -> Vec<f64> {
+    let key = SeriesKey {
+        benchmark: m.benchmark.clone(),
+        metric: m.metric,
+        counter: m.counter,
+        fingerprint: base.testbed.fingerprint(m.counter),
+    };
+    // A history that cannot be read is no history: the floors remain.
+    let points = store.points(&key, base.commit.position).unwrap_or_default();
+    let on_line: std::collections::HashSet<&Sha> = line.iter().collect();
+    let mut values: Vec<(u64, f64)> = Vec::new();
+    for p in points.iter().filter(|p| on_line.contains(&p.sha)) {
+        match values.last_mut() {
+            Some(last) if last.0 == p.position => last.1 = p.value,
+            _ => values.push((p.position, p.value)),
+        }
+    }
+    values.into_iter().map(|(_, v)| v).collect()
+}
+
+/// Fresh samples of both sides, in turn, and what they say.
+fn confirm_row(
+    workshop: &Workshop,
+    row: &Row,
+    base: &Bench,
+    head: &Bench,
+) -> std::result::Result<gate::Confirmation, String> {
+    let jobs = (base.job(&row.benchmark), head.job(&row.benchmark));
+    let (Some((b, _)), Some((h, _))) = jobs else {
+        // A file's size, or a benchmark that only the report knows: nothing to run again.
+        return Err("it has no program to run".into());
+    };
+    let session = workshop.session();
+    let limit = Limit {
+        fraction: row.limit.unwrap_or(0.0),
+        units: row.limit_units,
+        why: row.why.clone(),
+    };
+    let policy = gate::Policy::for_series(row.metric, row.counter);
+    let (mut bs, mut hs) = (Vec::new(), Vec::new());
+    let exact = row.class == NoiseClass::Exact;
+    if exact {
+        // The stored value is the first of two: an exact count must come again as it was.
+        bs.extend(row.base.as_ref().map(|s| s.value));
+        hs.extend(row.head.as_ref().map(|s| s.value));
+    }
+    for i in 0..policy.rerun {
+        bs.push(sample(session, b, row, i)?);
+        hs.push(sample(session, h, row, i)?);
+        let repeats = |v: &[f64]| v.iter().all(|x| *x == v[0]);
+        if exact && repeats(&bs) && repeats(&hs) {
+            break;
+        }
+    }
+    Ok(gate::confirm(&policy, &limit, &row.history, &bs, &hs))
+}
+
+fn sample(
+    session: &measure::Session,
+    job: &measure::Job,
+    row: &Row,
+    index: usize,
+) -> std::result::Result<f64, String> {
+    measure::sample(session, job, row.metric, row.class, index).map_err(|e| e.message)
+}
+
+/// Writes a confirmation into its row.
+fn apply(row: &mut Row, c: &gate::Confirmation) {
+    row.confirmed = true;
+    match c.decision {
+        Decision::Regressed => row.verdict = Verdict::Regressed,
+        Decision::Improved => row.verdict = Verdict::Improved,
+        Decision::Pass => {
+            row.verdict = Verdict::Unchanged;
+            row.why
+                .push_str("; measured again, the change did not hold");
+        }
+        Decision::Suspect => {
+            row.verdict = Verdict::Unchanged;
+            row.confirmed = false;
+            row.why
+                .push_str("; measured again, a change is likely but not proven");
+        }
+        Decision::CannotTell { detectable } => {
+            row.verdict = Verdict::Unchanged;
+            row.confirmed = false;
+            row.why.push_str(&if detectable.is_finite() {
+                format!(
+                    "; too noisy to tell: changes from {:.1} % can be told",
+                    100.0 * detectable
+                )
+            } else {
+                "; too noisy to tell".to_string()
+            });
+        }
+    }
+}
+
+/// Where a flame graph of these two commits goes.
+#[must_use]
+pub fn flamegraph_path(workshop: &Workshop, base: Option<&Sha>, head: &Sha, name: &str) -> PathBuf {
+    let safe: String = name
+        .chars()
+        .map(|c| {
+            if c.is_alphanumeric() || "-_.".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    let safe: String = safe.chars().take(80).collect();
+    // Names that differ only in characters that were replaced must not share a file.
+    let mark = &crate::model::digest(name.as_bytes())[..6];
+    let file = match base {
+        Some(base) => format!("{safe}-{mark}-since-{}.svg", base.short()),
+        None => format!("{safe}-{mark}.svg"),
+    };
+    workshop
+        .home()
+        .dir()
+        .join("flamegraphs")
+        .join(head.short())
+        .join(file)
+}

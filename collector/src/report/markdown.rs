@@ -1,0 +1,222 @@
+//! A judgement as Markdown for a pull request, and as annotations of GitHub Actions.
+//!
+//! Names come from the code under test: they are escaped so that none can add a row, a
+//! link or an annotation of its own.
+
+use super::text::class_note;
+use super::{name, percent, quoted, share, sides, signed};
+use crate::check::{Judgement, Outcome};
+use crate::judge::Row;
+use crate::model::Verdict;
+
+const ROWS: usize = 30;
+
+/// Escapes what Markdown and a table cell would take for more than text.
+fn cell(text: &str) -> String {
+    let mut out = String::new();
+    for c in name(text, 120).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' | '~' | '!' | '@' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Text between backticks; a name cannot end them.
+fn code(text: &str) -> String {
+    format!(
+        "`{}`",
+        name(text, 120).replace('`', "'").replace('|', "\\|")
+    )
+}
+
+/// The judgement as Markdown.
+#[must_use]
+pub fn markdown(j: &Judgement) -> String {
+    let mut out = String::new();
+    let mut line = |s: String| {
+        out.push_str(&s);
+        out.push('\n');
+    };
+    let regressed = j.with(Verdict::Regressed);
+    let head = match j.outcome {
+        Outcome::Regressed => format!("### ▲ {} regressed", plural(regressed.len())),
+        Outcome::Ok => "### ✔ no regression".to_string(),
+        Outcome::NoVerdict => "### ? no verdict".to_string(),
+    };
+    line(head);
+    line(String::new());
+    line(format!(
+        "head {} {} · base {} ({}) · counted by {}",
+        code(j.head.sha.short()),
+        cell(&j.head.subject),
+        code(j.base.sha.short()),
+        cell(&j.base.how),
+        j.counter
+    ));
+    let moved: Vec<&Row> = [Verdict::Regressed, Verdict::Improved, Verdict::Shifted]
+        .iter()
+        .flat_map(|v| j.with(*v))
+        .collect();
+    if !moved.is_empty() {
+        line(String::new());
+        line("| benchmark | change | before → after | limit | verdict |".into());
+        line("|---|---:|---|---|---|".into());
+        for row in moved.iter().take(ROWS) {
+            line(table_row(row));
+        }
+        if moved.len() > ROWS {
+            line(format!("\n… and {} more.", moved.len() - ROWS));
+        }
+    }
+    for row in regressed.iter().take(5) {
+        details(j, row, &mut line);
+    }
+    for (title, verdict) in [
+        ("new", Verdict::New),
+        ("vanished", Verdict::Vanished),
+        ("incomparable", Verdict::Incomparable),
+    ] {
+        let rows = j.with(verdict);
+        if !rows.is_empty() {
+            let names: Vec<String> = rows.iter().take(10).map(|r| code(&r.benchmark)).collect();
+            line(format!("\n{} {title}: {}", rows.len(), names.join(", ")));
+        }
+    }
+    for f in &j.failures {
+        let benchmark = f.benchmark.as_deref().unwrap_or("the commit");
+        let first = f.message.lines().next().unwrap_or("");
+        line(format!(
+            "\n**failed** {} ({}): {}",
+            code(benchmark),
+            f.stage,
+            cell(first)
+        ));
+    }
+    for n in &j.notes {
+        line(format!("\n{}", cell(n)));
+    }
+    out
+}
+
+fn plural(n: usize) -> String {
+    if n == 1 {
+        "1 benchmark".into()
+    } else {
+        format!("{n} benchmarks")
+    }
+}
+
+fn table_row(row: &Row) -> String {
+    let sign = match row.verdict {
+        Verdict::Regressed => "▲",
+        Verdict::Improved => "▼",
+        _ => "↔",
+    };
+    let class = class_note(row.class).map_or_else(String::new, |c| format!(" ({c})"));
+    format!(
+        "| {} | {} | {}{class} | {} | {sign} {} |",
+        code(&row.benchmark),
+        row.change.map_or_else(String::new, percent),
+        sides(row),
+        row.limit.map_or_else(String::new, share),
+        row.verdict.name()
+    )
+}
+
+fn details(j: &Judgement, row: &Row, line: &mut dyn FnMut(String)) {
+    line(format!(
+        "\n<details><summary>{}</summary>\n",
+        cell(&row.benchmark)
+    ));
+    line(format!("limit {}\n", cell(&row.why)));
+    if !row.functions.is_empty() {
+        line("| change | function | where |".into());
+        line("|---:|---|---|".into());
+        for f in row.functions.iter().take(8) {
+            let place = match (&f.caller, &f.file) {
+                (Some(c), _) => format!("called from {}:{}", c.file, c.line),
+                (None, Some(file)) => format!("{file}:{}", f.line.unwrap_or(0)),
+                (None, None) => String::new(),
+            };
+            line(format!(
+                "| {} | {} | {} |",
+                signed(f.delta as f64),
+                code(&f.name),
+                cell(&place)
+            ));
+        }
+    }
+    for place in row.likely.iter().take(3) {
+        line(format!(
+            "\nlikely {}:{} ({})",
+            cell(&place.file),
+            place.line,
+            signed(place.delta as f64)
+        ));
+    }
+    let (base, head) = (j.base.sha.short(), j.head.sha.short());
+    line(format!(
+        "\n```sh\nuptick compare {base} {head} --only {}\ngit revert {head}\n```\n</details>",
+        quoted(&name(&row.benchmark, 200)).replace("```", "'''")
+    ));
+}
+
+/// Annotations for GitHub Actions: one `::error` a regressed benchmark, at its likeliest line.
+#[must_use]
+pub fn annotations(j: &Judgement) -> Vec<String> {
+    j.with(Verdict::Regressed)
+        .iter()
+        .take(10)
+        .map(|row| {
+            let place = row.likely.first().map_or_else(String::new, |l| {
+                format!(" file={},line={}", property(&l.file), l.line)
+            });
+            let title = format!(
+                "{} {}",
+                row.benchmark,
+                row.change.map_or_else(String::new, percent)
+            );
+            let comma = if place.is_empty() { " " } else { "," };
+            format!(
+                "::error{place}{comma}title={}::{}",
+                property(&title),
+                data(&sides(row))
+            )
+        })
+        .collect()
+}
+
+/// Escapes a message of a workflow command.
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+/// Escapes a property of a workflow command.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_name_stays_a_name() {
+        assert_eq!(cell("<script>|x|"), "&lt;script&gt;\\|x\\|");
+        assert_eq!(code("a`b|c"), "`a'b\\|c`");
+        assert_eq!(
+            property("a,b:c\n::error::x"),
+            "a%2Cb%3Ac%0A%3A%3Aerror%3A%3Ax"
+        );
+    }
+}

@@ -1,0 +1,341 @@
+//! A judgement in a terminal: one line when all is well, at most 15 for one regression, 80
+//! columns wide, the verdict first.
+
+use super::{name, percent, quoted, share, sides, signed};
+use crate::check::{Judgement, Outcome};
+use crate::judge::Row;
+use crate::model::{Counter, Metric, NoiseClass, Verdict};
+
+const WIDTH: usize = 80;
+/// Rows that are listed with their functions; the others are only named.
+const DETAILED: usize = 5;
+const FUNCTIONS: usize = 3;
+
+/// The judgement as text, lines ended by a newline.
+#[must_use]
+pub fn text(j: &Judgement) -> String {
+    let mut out = Vec::new();
+    out.push(headline(j));
+    let quiet = j.outcome == Outcome::Ok
+        && j.failures.is_empty()
+        && j.notes.is_empty()
+        && [
+            Verdict::Improved,
+            Verdict::Shifted,
+            Verdict::New,
+            Verdict::Incomparable,
+        ]
+        .iter()
+        .all(|v| j.with(*v).is_empty());
+    if !quiet {
+        out.push(format!(
+            "head {} {}",
+            j.head.sha.short(),
+            name(&j.head.subject, WIDTH - 15)
+        ));
+        out.push(base_line(j));
+    }
+    for verdict in [Verdict::Regressed, Verdict::Improved, Verdict::Shifted] {
+        moved(j, verdict, &mut out);
+    }
+    others(j, &mut out);
+    pictures(j, &mut out);
+    failures(j, &mut out);
+    out.extend(j.notes.iter().map(|n| format!("note: {}", name(n, 400))));
+    if j.counter == Counter::Clock {
+        out.push(weakness(j));
+    }
+    out.join("\n") + "\n"
+}
+
+fn counted(j: &Judgement) -> usize {
+    j.results
+        .iter()
+        .filter(|r| r.judged && r.head.is_some())
+        .count()
+}
+
+fn plural(n: usize, what: &str) -> String {
+    if n == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{n} {what}s")
+    }
+}
+
+fn headline(j: &Judgement) -> String {
+    let regressed = j.with(Verdict::Regressed);
+    let total = counted(j);
+    match j.outcome {
+        Outcome::Regressed => {
+            let worst = regressed
+                .first()
+                .and_then(|r| r.change)
+                .map_or_else(String::new, percent);
+            format!(
+                "REGRESSED: {} of {}, worst {worst}",
+                regressed.len(),
+                plural(total, "benchmark")
+            )
+        }
+        Outcome::NoVerdict => format!("NO VERDICT: {}", why_no_verdict(j)),
+        Outcome::Ok => {
+            let improved = j.with(Verdict::Improved).len();
+            let better = if improved > 0 {
+                format!(", {improved} improved")
+            } else {
+                String::new()
+            };
+            format!(
+                "ok: {}, none regressed{better} ({}; base {}, {})",
+                plural(total, "benchmark"),
+                largest(j),
+                j.base.sha.short(),
+                j.base.how
+            )
+        }
+    }
+}
+
+fn largest(j: &Judgement) -> String {
+    let rows = j.with(Verdict::Unchanged);
+    match rows.first().and_then(|r| Some((r.change?, &r.benchmark))) {
+        Some((change, _)) if change == 0.0 => "no count moved".into(),
+        Some((change, benchmark)) => format!("largest {} {}", percent(change), name(benchmark, 30)),
+        None => "nothing unchanged".into(),
+    }
+}
+
+fn why_no_verdict(j: &Judgement) -> String {
+    let vanished = j.with(Verdict::Vanished);
+    if let Some(first) = vanished.first() {
+        return format!(
+            "{} vanished, `{}` first; leave it out with `exclude` if that is meant",
+            plural(vanished.len(), "benchmark"),
+            name(&first.benchmark, 30)
+        );
+    }
+    if let Some(row) = j.with(Verdict::Incomparable).first() {
+        return format!("head and base cannot be compared: {}", row.why);
+    }
+    if !j.failures.is_empty() {
+        return "no benchmark gave a number".into();
+    }
+    if j.with(Verdict::New).is_empty() {
+        "nothing was measured: no benchmark was found (`uptick init` says what is looked for)"
+            .into()
+    } else {
+        "every benchmark is new: the baseline has none of them".into()
+    }
+}
+
+fn base_line(j: &Judgement) -> String {
+    let far = match j.base.distance {
+        0 => String::new(),
+        n => format!(
+            ", {} before",
+            plural(usize::try_from(n).unwrap_or(0), "commit")
+        ),
+    };
+    format!("base {} {}{far}", j.base.sha.short(), j.base.how)
+}
+
+fn moved(j: &Judgement, verdict: Verdict, out: &mut Vec<String>) {
+    let rows = j.with(verdict);
+    for (i, row) in rows.iter().enumerate() {
+        if i >= DETAILED {
+            out.push(format!("… and {} more {}", rows.len() - i, verdict.name()));
+            break;
+        }
+        detail(j, row, i == 0 && verdict == Verdict::Regressed, out);
+    }
+}
+
+fn detail(j: &Judgement, row: &Row, with_commands: bool, out: &mut Vec<String>) {
+    let change = row.change.map_or_else(String::new, percent);
+    let verdict = match row.verdict {
+        Verdict::Regressed => "▲",
+        Verdict::Improved => "▼",
+        _ => "↔",
+    };
+    out.push(format!(
+        "{verdict} {}  {change}  {}",
+        name(&row.benchmark, 40),
+        sides(row)
+    ));
+    let shifted = if row.verdict == Verdict::Shifted {
+        "shifted between functions; "
+    } else {
+        ""
+    };
+    let unproven = if row.confirmed || row.verdict == Verdict::Shifted {
+        ""
+    } else {
+        "; not measured again"
+    };
+    out.push(format!("    {shifted}limit {}{unproven}", row.why));
+    functions(row, out);
+    for place in row.likely.iter().take(1) {
+        let inside = place.function.as_ref().map_or_else(String::new, |f| {
+            format!(" in {}", name(&crate::profile::names::short(f), 40))
+        });
+        out.push(format!(
+            "    likely {}:{} ({}){inside}",
+            name(&place.file, 40),
+            place.line,
+            signed(place.delta as f64)
+        ));
+    }
+    if with_commands {
+        commands(j, row, out);
+    }
+}
+
+fn functions(row: &Row, out: &mut Vec<String>) {
+    for f in row.functions.iter().take(FUNCTIONS) {
+        let place = match (&f.caller, &f.file) {
+            (Some(c), _) => format!("from {}:{}", c.file, c.line),
+            (None, Some(file)) => format!("{file}:{}", f.line.unwrap_or(0)),
+            (None, None) => String::new(),
+        };
+        let short = crate::profile::names::short(&f.name);
+        out.push(format!(
+            "    {:>10}  {:<32}  {}",
+            signed(f.delta as f64),
+            name(&short, 32),
+            name(&place, 30)
+        ));
+    }
+    if let Some(explained) = row.explained
+        && row.functions.len() > FUNCTIONS
+    {
+        let shown: i64 = row.functions.iter().take(FUNCTIONS).map(|f| f.delta).sum();
+        let part = shown as f64 / row.delta();
+        if row.verdict != Verdict::Shifted && part.is_finite() {
+            out.push(format!(
+                "    these explain {}; all listed functions {}",
+                share(part),
+                share(explained)
+            ));
+        }
+    }
+}
+
+fn commands(j: &Judgement, row: &Row, out: &mut Vec<String>) {
+    let (base, head) = (j.base.sha.short(), j.head.sha.short());
+    let bench = quoted(&row.benchmark);
+    out.push(format!(
+        "    reproduce  uptick compare {base} {head} --only {bench}"
+    ));
+    if let Some(svg) = &row.flamegraph {
+        out.push(format!("    see why    {svg}"));
+    }
+    if j.base.distance > 1 {
+        out.push(format!(
+            "    bisect     uptick bisect {base} {head} --bench {bench}"
+        ));
+    }
+    out.push(format!("    undo       git revert {head}"));
+}
+
+fn others(j: &Judgement, out: &mut Vec<String>) {
+    for verdict in [Verdict::New, Verdict::Vanished, Verdict::Incomparable] {
+        let rows = j.with(verdict);
+        let Some(first) = rows.first() else { continue };
+        let names: Vec<String> = rows
+            .iter()
+            .take(3)
+            .map(|r| name(&r.benchmark, 40))
+            .collect();
+        let more = if rows.len() > 3 {
+            format!(" and {} more", rows.len() - 3)
+        } else {
+            String::new()
+        };
+        let why = if verdict == Verdict::Incomparable {
+            format!(" ({})", first.why)
+        } else {
+            String::new()
+        };
+        out.push(format!(
+            "{}: {}{more}{why}",
+            verdict.name(),
+            names.join(", ")
+        ));
+    }
+}
+
+/// Flame graphs that were drawn though nothing moved.
+fn pictures(j: &Judgement, out: &mut Vec<String>) {
+    for row in j
+        .results
+        .iter()
+        .filter(|r| r.verdict == Verdict::Unchanged || r.verdict == Verdict::New)
+    {
+        let Some(svg) = &row.flamegraph else { continue };
+        if let Some(path) = &row.critical_path {
+            out.push(format!("critical path of {}:", name(&row.benchmark, 50)));
+            out.push(format!("  {path}"));
+        }
+        out.push(format!("flame graph: {svg}"));
+    }
+}
+
+fn failures(j: &Judgement, out: &mut Vec<String>) {
+    for f in j.failures.iter().take(DETAILED) {
+        let benchmark = f.benchmark.as_deref().unwrap_or("the commit");
+        out.push(format!(
+            "FAILED `{}` ({}): {}",
+            name(benchmark, 40),
+            f.stage,
+            indent(&f.message)
+        ));
+    }
+    if j.failures.len() > DETAILED {
+        out.push(format!("… and {} more failed", j.failures.len() - DETAILED));
+    }
+}
+
+fn indent(message: &str) -> String {
+    let lines: Vec<String> = message.lines().take(6).map(|l| name(l, 200)).collect();
+    lines.join("\n    ")
+}
+
+/// How much weaker a verdict from sampled time is.
+fn weakness(j: &Judgement) -> String {
+    let limits: Vec<f64> = j
+        .results
+        .iter()
+        .filter(|r| r.judged && r.metric == Metric::WallTime)
+        .filter_map(|r| r.limit)
+        .filter(|l| l.is_finite())
+        .collect();
+    let least = limits.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = limits.iter().copied().fold(0.0, f64::max);
+    let seen = if limits.is_empty() {
+        String::new()
+    } else {
+        format!(
+            " here changes below {} to {} go unseen,",
+            share(least),
+            share(most)
+        )
+    };
+    format!(
+        "note: judged by sampled wall time, because neither valgrind nor a hardware counter is \
+         here:{seen} where counted instructions show 0.5 % and less; `uptick doctor` says how to \
+         get them"
+    )
+}
+
+/// Whether a class needs a word beside its numbers.
+#[must_use]
+pub(super) const fn class_note(class: NoiseClass) -> Option<&'static str> {
+    match class {
+        NoiseClass::Exact => None,
+        NoiseClass::Seeded => Some("depends on the random seed: median of 5 seeds"),
+        NoiseClass::Layout => Some("depends on addresses: median of 5 layouts"),
+        NoiseClass::Threaded => Some("differs from run to run: median of 5 runs"),
+        NoiseClass::Sampled => Some("sampled"),
+    }
+}
