@@ -1,2 +1,64 @@
-//! The `uptick` command.
-fn main() {}
+//! The `uptick` command: reads the command line, runs one command, exits with the code of the
+//! contract.
+
+mod args;
+mod check;
+mod context;
+mod doctor;
+mod flamegraph;
+mod init;
+mod list;
+mod log;
+mod print;
+mod progress;
+mod run;
+mod transfer;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use collector::error::{EXIT_FAILED, Error};
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match dispatch(&args) {
+        Ok(code) => ExitCode::from(code),
+        Err(e) => ExitCode::from(report_error(&args, &e)),
+    }
+}
+
+fn dispatch(args: &Args) -> anyhow::Result<u8> {
+    match &args.command {
+        Command::Init(a) => init::run(args, a),
+        Command::Doctor(a) => doctor::run(args, a),
+        Command::List(a) => list::run(args, a),
+        Command::Run(a) => run::run(args, a),
+        Command::Check(a) => check::check(args, a),
+        Command::Compare(a) => check::compare(args, a),
+        Command::Log(a) => log::run(args, a),
+        Command::Flamegraph(a) => flamegraph::run(args, a),
+        Command::Export(a) => transfer::export(args, a),
+        Command::Import(a) => transfer::import(args, a),
+        Command::Rebuild(a) => transfer::rebuild(args, a),
+        Command::Verify(a) => transfer::verify(args, a),
+    }
+}
+
+/// Says what went wrong and gives the exit code.
+fn report_error(args: &Args, error: &anyhow::Error) -> u8 {
+    let ours = error.downcast_ref::<Error>();
+    let code = ours.map_or(EXIT_FAILED, Error::exit_code);
+    // A reader that went away (`uptick log | head`) is no error of anybody's.
+    let closed = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
+    if error.downcast_ref::<std::io::Error>().is_some_and(closed) {
+        return 0;
+    }
+    print::error(&format!("{error:#}"));
+    if args.wants_json() {
+        // Whoever asked for a document gets one, whatever happened; a pipe that is gone gets none.
+        let _ = print::json(&args.error_document(&format!("{error:#}"), code));
+    }
+    code
+}

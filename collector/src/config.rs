@@ -281,11 +281,15 @@ impl Config {
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
         let config: Self =
             toml::from_str(text).map_err(|e| e.to_string().trim_end().to_string())?;
-        config.check()?;
+        config.validate()?;
         Ok(config)
     }
 
-    fn check(&self) -> std::result::Result<(), String> {
+    /// Checks what the types alone do not.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    pub fn validate(&self) -> std::result::Result<(), String> {
         for name in &self.suite.metrics {
             known_metric(name, "suite.metrics")?;
         }

@@ -97,6 +97,12 @@ impl Metric {
         Self::ALL.into_iter().find(|m| m.name() == name)
     }
 
+    /// Whether it is judged by default where it is the session's own: what `run` prints.
+    #[must_use]
+    pub const fn is_judged(self) -> bool {
+        matches!(self, Self::Instructions | Self::WallTime)
+    }
+
     /// The unit of its values.
     #[must_use]
     pub const fn unit(self) -> &'static str {

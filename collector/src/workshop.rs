@@ -184,6 +184,16 @@ impl Workshop {
         })
     }
 
+    /// Measures only benchmarks that one of these globs matches; none: all.
+    ///
+    /// The selection is part of the suite's key: a report of some benchmarks must not stand
+    /// for a report of all.
+    pub fn only(&mut self, globs: &[String]) {
+        if !globs.is_empty() {
+            self.config.suite.include = globs.to_vec();
+        }
+    }
+
     /// The repository.
     #[must_use]
     pub fn repo(&self) -> &Repo {

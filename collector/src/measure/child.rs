@@ -111,6 +111,11 @@ pub fn run(command: &mut Command, before: Before, limit: Duration) -> io::Result
     })
 }
 
+/// Makes a child that is run by other means than [`run`] end when uptick is killed.
+pub fn end_with_us(command: &mut Command) {
+    prepare(command, Before::default());
+}
+
 #[expect(unsafe_code, reason = "pre_exec runs between fork and exec")]
 fn prepare(command: &mut Command, before: Before) {
     let hook = move || {

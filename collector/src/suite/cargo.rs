@@ -168,6 +168,7 @@ pub(super) fn generate_lock(config: &Config, place: &Place) -> Result<()> {
 }
 
 fn output(command: &mut Command, what: &str) -> Result<Vec<u8>> {
+    crate::measure::child::end_with_us(command);
     let out = command.output().map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => {
             Error::Failed("cargo is not installed: this repository's benchmarks need it".into())

@@ -1,0 +1,246 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use serde_json::{Value, json};
+
+/// Counts what a program costs, on every commit, and says which commit made it dearer, in
+/// which function, and how sure it is.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 judged, no regression · 1 a regression · 2 wrong command line \
+or uptick.toml · 3 no verdict · 4 building or running failed · 5 the store failed")]
+pub(crate) struct Args {
+    /// The repository [default: the current directory's]
+    #[arg(short = 'C', value_name = "DIR", global = true, default_value = ".", hide_default_value = true)]
+    pub(crate) dir: PathBuf,
+    /// The store [default: .uptick/uptick.db in the repository]
+    #[arg(long, value_name = "PATH", global = true, env = "UPTICK_STORE", hide_env = true)]
+    pub(crate) store: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a commented uptick.toml from what the repository has
+    Init(Init),
+    /// What this machine can count, what makes it noisy, the command that mends it
+    Doctor(Doctor),
+    /// List the benchmarks of a commit
+    List(List),
+    /// Measure commits and store the reports; a range is a backfill, newest first
+    Run(Run),
+    /// The CI step: measure head (and base, if it is not stored), judge, explain, exit
+    Check(Check),
+    /// The same judgement of two commits without failing: "prove my optimisation"
+    Compare(Compare),
+    /// History in the terminal
+    Log(Log),
+    /// The flame graph of a benchmark, or the difference of two commits
+    Flamegraph(Flamegraph),
+    /// Write every report as JSON lines
+    Export(Export),
+    /// Read what `export` wrote; the same file twice changes nothing
+    Import(Import),
+    /// Derive everything from the reports again
+    Rebuild(Plain),
+    /// Read every report and profile and check its hash
+    Verify(Plain),
+}
+
+/// How to measure.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(crate) struct Measuring {
+    /// auto, perf_event, callgrind or clock [default: uptick.toml, else auto]
+    #[arg(long, value_name = "COUNTER")]
+    pub(crate) counter: Option<String>,
+    /// Only benchmarks whose name matches (a glob; may be repeated)
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) only: Vec<String>,
+    /// Metrics to measure and judge instead of instructions (may be repeated)
+    #[arg(long, value_name = "METRIC")]
+    pub(crate) metric: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Init {
+    /// Write over an uptick.toml that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Doctor {
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Plain {
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct List {
+    /// The commit
+    #[arg(default_value = "HEAD")]
+    pub(crate) rev: String,
+    #[command(flatten)]
+    pub(crate) measuring: Measuring,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Run {
+    /// A commit, or a range A..B
+    #[arg(default_value = "HEAD", value_name = "REV | A..B")]
+    pub(crate) what: String,
+    #[command(flatten)]
+    pub(crate) measuring: Measuring,
+    /// Measure again what is stored
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Try commits again that failed before
+    #[arg(long)]
+    pub(crate) retry: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How to judge, and where to say it.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(crate) struct Judging {
+    #[command(flatten)]
+    pub(crate) measuring: Measuring,
+    /// How far a metric may move, such as 0.5% [default: uptick.toml, else by metric]
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) limit: Option<String>,
+    /// Measure both sides again, whatever is stored
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Draw a flame graph even when nothing moved (of the dearest benchmark)
+    #[arg(long)]
+    pub(crate) flamegraph: bool,
+    /// Write the judgement as Markdown too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Check {
+    /// What to judge against [default: the merge-base with the default branch; on it, the first
+    /// parent]
+    #[arg(long, value_name = "REV")]
+    pub(crate) base: Option<String>,
+    /// The commit to judge
+    #[arg(default_value = "HEAD")]
+    pub(crate) head: String,
+    #[command(flatten)]
+    pub(crate) judging: Judging,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Compare {
+    /// The commit before
+    pub(crate) base: String,
+    /// The commit after
+    #[arg(default_value = "HEAD")]
+    pub(crate) head: String,
+    #[command(flatten)]
+    pub(crate) judging: Judging,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Log {
+    /// A benchmark (glob); without one the series are listed
+    pub(crate) bench: Option<String>,
+    /// The metric
+    #[arg(long, default_value = "instructions")]
+    pub(crate) metric: String,
+    /// How many commits
+    #[arg(short = 'n', long, default_value_t = 40)]
+    pub(crate) number: usize,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Flamegraph {
+    /// The benchmark's name
+    pub(crate) bench: String,
+    /// The commit
+    #[arg(default_value = "HEAD")]
+    pub(crate) rev: String,
+    /// Show the difference from this commit
+    #[arg(long, value_name = "REV")]
+    pub(crate) base: Option<String>,
+    /// Where to write the SVG [default: under .uptick/flamegraphs]
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Export {
+    /// The file [default: standard output]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Import {
+    /// The file [default: standard input]
+    pub(crate) file: Option<PathBuf>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Args {
+    /// Whether standard output is for one JSON document only.
+    pub(crate) fn wants_json(&self) -> bool {
+        match &self.command {
+            Command::Init(a) => a.json,
+            Command::Doctor(a) => a.json,
+            Command::List(a) => a.json,
+            Command::Run(a) => a.json,
+            Command::Check(a) => a.judging.json,
+            Command::Compare(a) => a.judging.json,
+            Command::Log(a) => a.json,
+            Command::Flamegraph(a) => a.json,
+            Command::Import(a) => a.json,
+            Command::Rebuild(a) | Command::Verify(a) => a.json,
+            Command::Export(_) => false,
+        }
+    }
+
+    /// The document of a command that could not do its work.
+    pub(crate) fn error_document(&self, message: &str, code: u8) -> Value {
+        match &self.command {
+            Command::Check(_) | Command::Compare(_) => json!({
+                "schema": "uptick.check/1",
+                "outcome": "no_verdict",
+                "results": [],
+                "error": message,
+                "exit_code": code,
+            }),
+            _ => json!({ "schema": "uptick.error/1", "error": message, "exit_code": code }),
+        }
+    }
+}

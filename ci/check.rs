@@ -1,0 +1,83 @@
+//! `uptick check` and `uptick compare`: one commit against its baseline.
+
+use std::path::Path;
+
+use collector::baseline;
+use collector::check::{self, Judgement, Options};
+use collector::error::{EXIT_OK, Error};
+use collector::report;
+
+use crate::args::{Args, Check, Compare, Judging};
+use crate::progress::Terminal;
+use crate::{context, print};
+
+pub(crate) fn check(args: &Args, a: &Check) -> anyhow::Result<u8> {
+    let judgement = judge(args, &a.judging, &a.head, a.base.as_deref())?;
+    say(&judgement, &a.judging, true)?;
+    Ok(judgement.exit_code())
+}
+
+/// Judges without failing: a regression is an answer here, not an error.
+pub(crate) fn compare(args: &Args, a: &Compare) -> anyhow::Result<u8> {
+    let judgement = judge(args, &a.judging, &a.head, Some(&a.base))?;
+    say(&judgement, &a.judging, false)?;
+    Ok(match judgement.exit_code() {
+        collector::error::EXIT_REGRESSED => EXIT_OK,
+        code => code,
+    })
+}
+
+fn judge(
+    args: &Args,
+    judging: &Judging,
+    head: &str,
+    base: Option<&str>,
+) -> anyhow::Result<Judgement> {
+    let overrides = context::overrides(judging)?;
+    let mut workshop = context::workshop(args, &judging.measuring)?;
+    let mut store = context::store(args)?;
+    let progress = Terminal::new();
+    let sha = workshop.repo().resolve(head)?;
+    let baseline = baseline::choose(workshop.repo(), workshop.config(), &sha, base)?;
+    if head == "HEAD" && workshop.repo().is_dirty() {
+        print::note("note: uncommitted changes are not measured; HEAD is");
+    }
+    let options =
+        Options { overrides, fresh: judging.fresh, flamegraph: judging.flamegraph };
+    let judgement =
+        check::run(&mut workshop, &mut store, &sha, baseline, &options, &progress);
+    progress.clear();
+    Ok(judgement?)
+}
+
+fn say(j: &Judgement, judging: &Judging, in_ci: bool) -> anyhow::Result<()> {
+    if let Some(file) = &judging.markdown {
+        collector::explain::write(file, &report::markdown(j))?;
+    }
+    if in_ci {
+        github(j)?;
+    }
+    if judging.json { print::json(j) } else { print::out(&report::text(j)) }
+}
+
+/// In GitHub Actions: the step's summary and annotations. Annotations are workflow commands,
+/// which are read from both streams; standard error leaves the JSON document alone.
+fn github(j: &Judgement) -> anyhow::Result<()> {
+    if std::env::var_os("GITHUB_ACTIONS").is_none() {
+        return Ok(());
+    }
+    for line in report::annotations(j) {
+        print::note(&line);
+    }
+    if let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY") {
+        append(Path::new(&file), &report::markdown(j))?;
+    }
+    Ok(())
+}
+
+fn append(path: &Path, text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    let open = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    open.and_then(|mut f| f.write_all(text.as_bytes())).map_err(Error::io(path))?;
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! What every command opens first: the repository, its configuration, the store.
+
+use std::path::PathBuf;
+
+use collector::config::{Config, Fraction};
+use collector::error::Error;
+use collector::git::Repo;
+use collector::judge::Overrides;
+use collector::store::Store;
+use collector::workshop::{Home, Workshop};
+
+use crate::args::{Args, Judging, Measuring};
+
+/// The repository's configuration with the command line laid over it.
+pub(crate) fn config(repo: &Repo, measuring: &Measuring) -> anyhow::Result<Config> {
+    let mut config = Config::load(repo.root())?;
+    if let Some(counter) = &measuring.counter {
+        config.suite.counter = counter.clone();
+    }
+    if !measuring.metric.is_empty() {
+        config.suite.metrics = measuring.metric.clone();
+    }
+    config.validate().map_err(|e| Error::Usage(format!("command line: {e}")))?;
+    Ok(config)
+}
+
+pub(crate) fn workshop(args: &Args, measuring: &Measuring) -> anyhow::Result<Workshop> {
+    let repo = Repo::open(&args.dir)?;
+    let config = config(&repo, measuring)?;
+    let mut workshop = Workshop::open(repo, config)?;
+    workshop.only(&measuring.only);
+    Ok(workshop)
+}
+
+/// Where the store is: named, or inside the repository.
+pub(crate) fn store_path(args: &Args) -> anyhow::Result<PathBuf> {
+    match &args.store {
+        Some(path) => Ok(path.clone()),
+        None => Ok(Home::of(&Repo::open(&args.dir)?).store()),
+    }
+}
+
+pub(crate) fn store(args: &Args) -> anyhow::Result<Store> {
+    Ok(Store::open(&store_path(args)?)?)
+}
+
+/// A store that must be there already.
+pub(crate) fn existing_store(args: &Args) -> anyhow::Result<Store> {
+    Ok(Store::open_existing(&store_path(args)?)?)
+}
+
+pub(crate) fn overrides(judging: &Judging) -> anyhow::Result<Overrides> {
+    let limit = judging.limit.as_deref().map(Fraction::parse).transpose();
+    let limit = limit.map_err(|e| Error::Usage(format!("--limit: {e}")))?;
+    Ok(Overrides { limit: limit.map(|f| f.0), only: judging.measuring.only.clone() })
+}

@@ -1,0 +1,72 @@
+//! `uptick doctor`: what this machine can count, and the proof.
+
+use collector::error::{EXIT_OK, EXIT_FAILED};
+use collector::measure::{choose_counter, host};
+use collector::measure::host::{Finding, State};
+use collector::model::Counter;
+use serde_json::json;
+
+use crate::args::{Args, Doctor};
+use crate::print;
+
+pub(crate) fn run(_args: &Args, a: &Doctor) -> anyhow::Result<u8> {
+    let findings = host::findings();
+    let counter = choose_counter("auto")?;
+    let test = (counter != Counter::Clock).then(|| host::self_test(counter));
+    let failed = test.as_ref().is_some_and(|t| !t.as_ref().is_ok_and(|t| t.passed));
+    let testbed = host::testbed(collector::config::Strings::Portable);
+    if a.json {
+        let (self_test, error) = match &test {
+            Some(Ok(t)) => (json!(t), None),
+            Some(Err(e)) => (json!(null), Some(e.to_string())),
+            None => (json!(null), None),
+        };
+        print::json(&json!({
+            "schema": "uptick.doctor/1",
+            "counter": counter,
+            "findings": findings,
+            "self_test": self_test,
+            "self_test_error": error,
+            "testbed": testbed,
+        }))?;
+    } else {
+        for f in &findings {
+            print::out(&line(f))?;
+        }
+        print::out(&verdict(counter, test.as_ref()))?;
+    }
+    Ok(if failed { EXIT_FAILED } else { EXIT_OK })
+}
+
+fn line(f: &Finding) -> String {
+    let sign = match f.state {
+        State::Good => "ok     ",
+        State::Weak => "weak   ",
+        State::Missing => "missing",
+    };
+    let mend = f.mend.as_ref().map_or_else(String::new, |m| format!("\n          → {m}"));
+    format!("{sign} {}: {}{mend}\n", f.what, f.detail)
+}
+
+fn verdict(
+    counter: Counter,
+    test: Option<&collector::error::Result<host::SelfTest>>,
+) -> String {
+    let counts = match counter {
+        Counter::PerfEvent => "instructions by the hardware counter",
+        Counter::Callgrind => "instructions by callgrind, exactly",
+        _ => "wall time only: verdicts need changes of several percent",
+    };
+    let proof = match test {
+        None => String::new(),
+        Some(Ok(t)) if t.passed => {
+            format!("\nself-test: /bin/true counted twice: {} and {}: passed", t.counts[0], t.counts[1])
+        }
+        Some(Ok(t)) => format!(
+            "\nself-test FAILED: /bin/true counted twice: {} and {}",
+            t.counts[0], t.counts[1]
+        ),
+        Some(Err(e)) => format!("\nself-test FAILED: {e}"),
+    };
+    format!("\nThis machine counts {counts}.{proof}\n")
+}

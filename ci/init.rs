@@ -1,0 +1,117 @@
+//! `uptick init`: a commented `uptick.toml` from what the repository has.
+
+use collector::config::Config;
+use collector::error::{EXIT_OK, Error};
+use collector::git::Repo;
+use collector::suite::{Discovery, Place, discover};
+use serde_json::json;
+
+use crate::args::{Args, Init};
+use crate::print;
+
+pub(crate) fn run(args: &Args, a: &Init) -> anyhow::Result<u8> {
+    let repo = Repo::open(&args.dir)?;
+    let path = repo.root().join(Config::FILE);
+    if path.exists() && !a.force {
+        return Err(Error::Usage(format!(
+            "{} is there already; --force writes over it",
+            path.display()
+        ))
+        .into());
+    }
+    let found = look(&repo)?;
+    let text = template(&found);
+    collector::explain::write(&path, &text)?;
+    if a.json {
+        let targets: Vec<_> =
+            found.targets.iter().map(|(p, _, t)| json!({ "package": p, "bench": t })).collect();
+        return print::json(&json!({
+            "schema": "uptick.init/1", "file": path, "benches": targets, "left_out": found.left_out,
+        }))
+        .map(|()| EXIT_OK);
+    }
+    print::out(&format!(
+        "{} written; {} found. Next: uptick run\n",
+        path.display(),
+        match found.targets.len() {
+            0 => "no criterion bench target was".to_string(),
+            1 => "1 criterion bench target".to_string(),
+            n => format!("{n} criterion bench targets"),
+        }
+    ))?;
+    for why in &found.left_out {
+        print::note(&format!("note: {why}"));
+    }
+    Ok(EXIT_OK)
+}
+
+/// The bench targets of the checkout as it stands.
+fn look(repo: &Repo) -> anyhow::Result<Discovery> {
+    if !repo.root().join("Cargo.toml").is_file() {
+        return Ok(Discovery::default());
+    }
+    let tree = repo.root().to_path_buf();
+    let target = tree.join("target");
+    Ok(discover(&Config::default(), &Place { tree, target })?)
+}
+
+fn template(found: &Discovery) -> String {
+    let mut benches = String::new();
+    for (package, _, target) in &found.targets {
+        benches.push_str(&format!("#   {package}: {target}\n"));
+    }
+    if benches.is_empty() {
+        benches.push_str("#   (none: add [[command]] benchmarks below)\n");
+    }
+    for why in &found.left_out {
+        benches.push_str(&format!("#   left out: {why}\n"));
+    }
+    TEMPLATE.replace("@BENCHES@", &benches)
+}
+
+const TEMPLATE: &str = r#"# uptick counts what a program costs, on every commit.
+# Every line here is a default: delete what you do not change.
+
+[suite]
+# The criterion benchmarks of the Cargo workspace are found by themselves:
+@BENCHES@# criterion = true
+# dir = "."                  # the workspace, relative to the repository
+# packages = []              # only these packages
+# benches = []               # only these bench targets (globs)
+# features = []
+# all-features = false
+# no-default-features = false
+# profile = "bench"
+# include = []               # only these benchmarks, by name (globs)
+# exclude = []               # not these
+# metrics = []               # judged; empty: instructions. Also: wall_time, cpu_time,
+#                            # peak_rss, page_faults, binary_size
+# counter = "auto"           # perf_event, callgrind, clock
+# strings = "portable"       # "native" lets libc choose string functions for the CPU
+# timeout = "300s"           # for one run of one benchmark
+# env = {}                   # all that benchmarks see beside PATH, HOME and LC_ALL
+# jobs = 0                   # benchmarks counted at the same time; 0: one a core
+# cache-mib = 2048
+
+[limits]
+# How far a metric may move before it counts.
+# instructions = "0.5%"
+# wall_time = "5%"
+
+# [[limit]]                  # for single benchmarks; the last that matches wins
+# benchmark = "io/*"
+# metric = "instructions"
+# limit = "2%"
+# reason = "reads the disk"
+
+# [[command]]                # benchmarks in any language
+# name = "cli/parse"
+# build = "make"             # run by a shell, once a commit
+# run = "./parse --quiet"    # split into words, run without a shell
+# stdin = "bench/input.json" # a file of the repository
+# dir = "."
+# clock = "real"             # "fixed": a clock that ticks the same in every run
+
+[baseline]
+# branch = "main"            # when the remote's HEAD does not say
+"#;

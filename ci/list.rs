@@ -1,0 +1,47 @@
+//! `uptick list`: the benchmarks of a commit, and why others are none.
+
+use serde_json::json;
+
+use collector::error::{EXIT_NO_VERDICT, EXIT_OK};
+use collector::report::name;
+
+use crate::args::{Args, List};
+use crate::progress::Terminal;
+use crate::{context, print};
+
+pub(crate) fn run(args: &Args, a: &List) -> anyhow::Result<u8> {
+    let mut workshop = context::workshop(args, &a.measuring)?;
+    let sha = workshop.repo().resolve(&a.rev)?;
+    let progress = Terminal::new();
+    let built = workshop.bench(0, &sha, &progress);
+    progress.clear();
+    let suite = built?.1.suite;
+    let names: Vec<&String> = suite.jobs.iter().map(|(j, _)| &j.name).collect();
+    if a.json {
+        print::json(&json!({
+            "schema": "uptick.list/1",
+            "sha": sha,
+            "benchmarks": names,
+            "failures": suite.failures,
+            "notes": suite.notes,
+        }))?;
+    } else {
+        for n in &names {
+            print::out(&format!("{}\n", name(n, 200)))?;
+        }
+        for f in &suite.failures {
+            let who = f.benchmark.as_deref().unwrap_or("");
+            print::note(&format!("`{who}` ({}): {}", f.stage, f.message));
+        }
+        for n in &suite.notes {
+            print::note(&format!("note: {n}"));
+        }
+        if names.is_empty() {
+            print::note(
+                "no benchmarks: uptick looks for [[bench]] targets with `harness = false` that use \
+                 criterion, and for [[command]] in uptick.toml",
+            );
+        }
+    }
+    Ok(if names.is_empty() { EXIT_NO_VERDICT } else { EXIT_OK })
+}

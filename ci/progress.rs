@@ -1,0 +1,107 @@
+//! Progress on a terminal: one line that is written over; quiet in a log.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use collector::workshop::Progress;
+
+/// Writes to standard error, if that is a terminal.
+pub(crate) struct Terminal {
+    live: bool,
+    state: Mutex<State>,
+}
+
+struct State {
+    stage: String,
+    began: Instant,
+    /// Commits done and to do, for a backfill.
+    commits: Option<(usize, usize, Instant)>,
+}
+
+const WIDTH: usize = 79;
+
+impl Terminal {
+    pub(crate) fn new() -> Self {
+        let state = State { stage: String::new(), began: Instant::now(), commits: None };
+        Self { live: std::io::stderr().is_terminal(), state: Mutex::new(state) }
+    }
+
+    /// Tells that `done` of `total` commits are done.
+    pub(crate) fn commits(&self, done: usize, total: usize) {
+        let mut s = self.lock();
+        let began = s.commits.map_or_else(Instant::now, |c| c.2);
+        s.commits = Some((done, total, began));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn show(&self, line: &str) {
+        if self.live {
+            let cut: String = line.chars().take(WIDTH).collect();
+            let mut err = std::io::stderr().lock();
+            let _ = write!(err, "\r\x1b[K{cut}");
+            let _ = err.flush();
+        }
+    }
+
+    /// Takes the line away.
+    pub(crate) fn clear(&self) {
+        self.show("");
+        if self.live {
+            let _ = write!(std::io::stderr().lock(), "\r");
+        }
+    }
+}
+
+/// `12 of 300 commits, about 14 min left: `.
+fn commits_prefix(s: &State) -> String {
+    match s.commits {
+        None => String::new(),
+        Some((0, total, _)) => format!("0 of {total} commits: "),
+        Some((done, total, began)) => {
+            let left = began.elapsed().div_f64(done as f64).mul_f64((total - done) as f64);
+            format!("{done} of {total} commits, {}: ", left_in_words(left))
+        }
+    }
+}
+
+fn left_in_words(left: Duration) -> String {
+    match left.as_secs() {
+        s if s < 90 => format!("about {s} s left"),
+        s if s < 5400 => format!("about {} min left", s.div_ceil(60)),
+        s => format!("about {} h left", s.div_ceil(3600)),
+    }
+}
+
+impl Progress for Terminal {
+    fn stage(&self, what: &str) {
+        let mut s = self.lock();
+        s.stage = what.to_string();
+        s.began = Instant::now();
+        let line = format!("{}{what}", commits_prefix(&s));
+        drop(s);
+        self.show(&line);
+    }
+
+    fn step(&self, done: usize, total: usize, name: &str) {
+        let s = self.lock();
+        let left = s.began.elapsed().div_f64(done.max(1) as f64).mul_f64((total - done) as f64);
+        let line = format!(
+            "{}{}: {done} of {total}, {}: {}",
+            commits_prefix(&s),
+            s.stage,
+            left_in_words(left),
+            collector::report::name(name, 30)
+        );
+        drop(s);
+        self.show(&line);
+    }
+
+    fn note(&self, text: &str) {
+        self.clear();
+        crate::print::note(&format!("note: {text}"));
+    }
+}

@@ -1,0 +1,163 @@
+//! `uptick run`: measures a commit, or a range of them from the newest back.
+
+use collector::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, Error};
+use collector::model::{Commit, Report};
+use collector::report::{name, thousands, value};
+use collector::store::Store;
+use collector::workshop::{Reuse, Workshop, is_failed};
+use serde_json::json;
+
+use crate::args::{Args, Run};
+use crate::progress::Terminal;
+use crate::{context, print};
+
+pub(crate) fn run(args: &Args, a: &Run) -> anyhow::Result<u8> {
+    let mut workshop = context::workshop(args, &a.measuring)?;
+    let commits = commits(&workshop, &a.what)?;
+    let mut store = context::store(args)?;
+    let progress = Terminal::new();
+    let reuse = match (a.fresh, a.retry || commits.len() == 1) {
+        (true, _) => Reuse::Nothing,
+        (false, true) => Reuse::Numbers,
+        (false, false) => Reuse::Everything,
+    };
+    let single = commits.len() == 1;
+    if single && a.what == "HEAD" && workshop.repo().is_dirty() {
+        print::note("note: uncommitted changes are not measured; HEAD is");
+    }
+    let reports = measure_all(&mut workshop, &mut store, &commits, reuse, &progress, |report| {
+        if a.json {
+            return Ok(());
+        }
+        print::out(&if single { whole(report) } else { line(report) })
+    })?;
+    if a.json {
+        let commits: Vec<_> = reports.iter().map(document).collect();
+        print::json(&json!({ "schema": "uptick.run/1", "commits": commits }))?;
+    }
+    Ok(exit_code(&reports))
+}
+
+fn commits(workshop: &Workshop, what: &str) -> anyhow::Result<Vec<Commit>> {
+    let repo = workshop.repo();
+    let Some((from, to)) = what.split_once("..") else {
+        return Ok(vec![repo.commit(&repo.resolve(what)?)?]);
+    };
+    let or_head = |rev: &str| if rev.is_empty() { "HEAD".to_string() } else { rev.to_string() };
+    let to = to.trim_start_matches('.');
+    let commits =
+        repo.first_parent_range(&repo.resolve(&or_head(from))?, &repo.resolve(&or_head(to))?)?;
+    if commits.is_empty() {
+        return Err(Error::Usage(format!(
+            "`{what}` is an empty range: the older commit stands before the dots"
+        ))
+        .into());
+    }
+    Ok(commits)
+}
+
+fn measure_all(
+    workshop: &mut Workshop,
+    store: &mut Store,
+    commits: &[Commit],
+    reuse: Reuse,
+    progress: &Terminal,
+    mut each: impl FnMut(&Report) -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<Report>> {
+    let mut reports = Vec::new();
+    for (i, commit) in commits.iter().enumerate() {
+        if commits.len() > 1 {
+            progress.commits(i, commits.len());
+        }
+        let report = workshop.report(store, &commit.sha, reuse, progress);
+        progress.clear();
+        let report = report?;
+        each(&report)?;
+        reports.push(report);
+    }
+    Ok(reports)
+}
+
+fn state(report: &Report) -> &'static str {
+    if is_failed(report) {
+        "failed"
+    } else if report.reused.is_some() {
+        "equal_build"
+    } else {
+        "measured"
+    }
+}
+
+fn document(report: &Report) -> serde_json::Value {
+    json!({
+        "sha": report.commit.sha,
+        "subject": report.commit.subject,
+        "position": report.commit.position,
+        "state": state(report),
+        "same_as": report.reused,
+        "seconds": report.seconds,
+        "testbed": report.testbed,
+        "measurements": report.measurements,
+        "failures": report.failures,
+    })
+}
+
+/// One commit of a backfill.
+fn line(report: &Report) -> String {
+    let c = &report.commit;
+    let what = match report.failures.iter().find(|f| f.benchmark.is_none()) {
+        Some(f) => format!("skipped, {} failed: {}", f.stage, last_line(&f.message)),
+        None => {
+            let n = report.measurements.iter().filter(|m| m.metric.is_judged()).count();
+            let failed = report.failures.len();
+            let also = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+            let twin = report
+                .reused
+                .as_ref()
+                .map_or_else(String::new, |s| format!(", same build as {}", s.short()));
+            format!("{n} benchmarks{also}{twin}")
+        }
+    };
+    format!("{} {}  {}\n", c.sha.short(), what, name(&c.subject, 40))
+}
+
+fn last_line(message: &str) -> String {
+    let errors = message.lines().find(|l| l.starts_with("error"));
+    name(errors.or_else(|| message.lines().next()).unwrap_or(""), 60)
+}
+
+/// All numbers of one commit.
+fn whole(report: &Report) -> String {
+    let mut out = format!("{} {}\n", report.commit.sha.short(), name(&report.commit.subject, 68));
+    let width = report.measurements.iter().map(|m| m.benchmark.chars().count()).max().unwrap_or(0);
+    for m in report.measurements.iter().filter(|m| m.metric.is_judged()) {
+        let cold = report
+            .find(&m.benchmark, collector::model::Metric::InstructionsCold, m.counter)
+            .map_or_else(String::new, |c| format!("  cold {}", thousands(c.value)));
+        out.push_str(&format!(
+            "  {:<width$}  {}{cold}  {}\n",
+            name(&m.benchmark, 40),
+            value(m.value, m.metric),
+            m.class.name(),
+            width = width.min(40)
+        ));
+    }
+    for f in &report.failures {
+        let who = f.benchmark.as_deref().unwrap_or("the commit");
+        out.push_str(&format!("  FAILED {} ({}): {}\n", name(who, 40), f.stage, f.message.trim()));
+    }
+    if report.measurements.is_empty() && report.failures.is_empty() {
+        out.push_str("  no benchmarks found: `uptick list` says what was looked at\n");
+    }
+    out
+}
+
+/// A backfill is done when every commit was tried; a single commit must give numbers.
+fn exit_code(reports: &[Report]) -> u8 {
+    match reports {
+        [one] if is_failed(one) || !one.failures.is_empty() => EXIT_FAILED,
+        [one] if one.measurements.is_empty() => EXIT_NO_VERDICT,
+        all if !all.is_empty() && all.iter().all(is_failed) => EXIT_FAILED,
+        _ => EXIT_OK,
+    }
+}

@@ -1,0 +1,78 @@
+//! `uptick export`, `import`, `rebuild`, `verify`: the store as a whole.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
+
+use collector::error::{EXIT_OK, EXIT_STORE, Error};
+use serde_json::json;
+
+use crate::args::{Args, Export, Import, Plain};
+use crate::{context, print};
+
+pub(crate) fn export(args: &Args, a: &Export) -> anyhow::Result<u8> {
+    let store = context::existing_store(args)?;
+    let lost = match &a.file {
+        None => store.export(&mut BufWriter::new(std::io::stdout().lock()))?,
+        Some(path) => {
+            // Beside its place first, so that a full disk leaves no half export.
+            let dir = path.parent().filter(|d| !d.as_os_str().is_empty());
+            let dir = dir.unwrap_or(std::path::Path::new("."));
+            let mut half = tempfile::NamedTempFile::new_in(dir).map_err(Error::io(dir))?;
+            let lost = store.export(&mut BufWriter::new(&mut half))?;
+            half.flush().map_err(Error::io(path))?;
+            half.persist(path).map_err(|e| Error::Io { path: path.clone(), source: e.error })?;
+            lost
+        }
+    };
+    for what in &lost {
+        print::error(&format!("left out: {what}"));
+    }
+    Ok(if lost.is_empty() { EXIT_OK } else { EXIT_STORE })
+}
+
+pub(crate) fn import(args: &Args, a: &Import) -> anyhow::Result<u8> {
+    let mut store = context::store(args)?;
+    let done = match &a.file {
+        None => store.import(&mut std::io::stdin().lock())?,
+        Some(path) => {
+            let file = File::open(path).map_err(|e| Error::Usage(format!("{}: {e}", path.display())))?;
+            store.import(&mut BufReader::new(file))?
+        }
+    };
+    if a.json {
+        print::json(&json!({ "schema": "uptick.import/1", "reports": done.reports, "new": done.new }))?;
+    } else {
+        print::out(&format!("{} reports read, {} of them new\n", done.reports, done.new))?;
+    }
+    Ok(EXIT_OK)
+}
+
+pub(crate) fn rebuild(args: &Args, a: &Plain) -> anyhow::Result<u8> {
+    context::existing_store(args)?;
+    let reports = context::store(args)?.rebuild()?;
+    if a.json {
+        print::json(&json!({ "schema": "uptick.rebuild/1", "reports": reports }))?;
+    } else {
+        print::out(&format!("series derived again from {reports} reports\n"))?;
+    }
+    Ok(EXIT_OK)
+}
+
+pub(crate) fn verify(args: &Args, a: &Plain) -> anyhow::Result<u8> {
+    let store = context::existing_store(args)?;
+    let v = store.verify()?;
+    if a.json {
+        print::json(&json!({
+            "schema": "uptick.verify/1",
+            "reports": v.reports,
+            "profiles": v.blobs,
+            "problems": v.problems,
+        }))?;
+    } else {
+        print::out(&format!("{} reports and {} profiles read\n", v.reports, v.blobs))?;
+        for p in &v.problems {
+            print::error(p);
+        }
+    }
+    Ok(if v.problems.is_empty() { EXIT_OK } else { EXIT_STORE })
+}
