@@ -330,20 +330,13 @@ fn is_bencher(symbol: &[u8]) -> bool {
     if memchr::memmem::find(symbol, b"9criterion7bencher").is_none() {
         return false;
     }
-    let name = names::normalise(&String::from_utf8_lossy(symbol));
-    let name = name.strip_prefix('<').unwrap_or(&name);
-    let method = ["Bencher", "AsyncBencher"].iter().find_map(|kind| {
-        let rest = name
-            .strip_prefix("criterion::bencher::")?
-            .strip_prefix(kind)?;
-        rest.starts_with(['<', '>', ':']).then_some(rest)
-    });
-    method.is_some_and(|rest| rest.contains("::iter"))
+    names::is_bencher(&names::normalise(&String::from_utf8_lossy(symbol)))
 }
 
 struct Open {
     parent: Option<u32>,
     frame: u32,
+    inlined: bool,
     depth: usize,
     cost: u64,
 }
@@ -357,7 +350,7 @@ struct Tree<'c, 's> {
     frames: Interner<(u32, u32)>,
     calls: HashMap<u32, u64>,
     nodes: Vec<Open>,
-    known: HashMap<(Option<u32>, u32), u32>,
+    known: HashMap<(Option<u32>, u32, bool), u32>,
     /// Weight of each calling line: (node, line) → cost.
     sites: HashMap<(u32, u32), u64>,
     /// Weight of each line of a function: (frame, line) → cost.
@@ -407,14 +400,14 @@ impl<'c, 's> Tree<'c, 's> {
         let count = self.calls.entry(frame).or_default();
         *count = count.saturating_add(call.calls);
         let Some(parent) = call.parent else {
-            return Ok((self.child(None, frame)?, None));
+            return Ok((self.child(None, frame, false)?, None));
         };
         let (outer, inherited) = placed[parent as usize];
         let chain = call
             .site
             .map_or(&[][..], |(object, site)| self.chains.seen(object, site));
         let (at, steps) = self.descend(chain, outer)?;
-        let node = self.child(Some(at), frame)?;
+        let node = self.child(Some(at), frame, false)?;
         if let Some(&(_, last)) = steps.last() {
             *self.sites.entry((node, last.line)).or_default() += 1;
         }
@@ -433,7 +426,7 @@ impl<'c, 's> Tree<'c, 's> {
             if i > 0 {
                 let frame = self.frame(step.name, step.file);
                 let site = steps[i - 1].1.line;
-                at = self.child(Some(at), frame)?;
+                at = self.child(Some(at), frame, true)?;
                 *self.sites.entry((at, site)).or_default() += 1;
             }
             steps.push((at, step));
@@ -455,7 +448,9 @@ impl<'c, 's> Tree<'c, 's> {
         }
         for (node, step) in &steps {
             let frame = self.nodes[*node as usize].frame;
-            *self.dearest.entry((frame, step.line)).or_default() += cost;
+            if self.frames.items[frame as usize].1 == step.file {
+                *self.dearest.entry((frame, step.line)).or_default() += cost;
+            }
         }
         if let Some(place) = self.repo_place(&steps).or(inherited) {
             *self.lines.entry(place).or_default() += cost;
@@ -463,19 +458,31 @@ impl<'c, 's> Tree<'c, 's> {
         Ok(())
     }
 
-    /// The innermost step inside the repository.
+    /// The innermost step inside the repository; line 0 of the symbol's own file where only that is known.
     fn repo_place(&self, steps: &[(u32, Step)]) -> Option<Place> {
-        let files = &self.chains.files.items;
-        let inside = |s: &&(u32, Step)| s.1.line > 0 && files[s.1.file as usize].in_repo;
-        let (node, step) = steps.iter().rev().find(inside)?;
-        Some((step.file, step.line, self.nodes[*node as usize].frame))
+        let frame_of = |node: u32| self.nodes[node as usize].frame;
+        let in_repo = |frame: u32, file: u32| {
+            let (name, _) = self.frames.items[frame as usize];
+            self.chains.files.items[file as usize].in_repo
+                && !names::is_std(&self.chains.names.items[name as usize])
+        };
+        let exact = steps.iter().rev().find_map(|&(node, step)| {
+            let frame = frame_of(node);
+            let found = step.line > 0 && in_repo(frame, step.file);
+            found.then_some((step.file, step.line, frame))
+        });
+        exact.or_else(|| {
+            let frame = frame_of(steps.first()?.0);
+            let (_, file) = self.frames.items[frame as usize];
+            in_repo(frame, file).then_some((file, 0, frame))
+        })
     }
 
     fn frame(&mut self, name: u32, file: u32) -> u32 {
         self.frames.slot((name, self.chains.home(name, file)))
     }
 
-    fn child(&mut self, parent: Option<u32>, frame: u32) -> Result<u32, BuildError> {
+    fn child(&mut self, parent: Option<u32>, frame: u32, inlined: bool) -> Result<u32, BuildError> {
         let depth = parent.map_or(1, |p| self.nodes[p as usize].depth + 1);
         if let Some(p) = parent
             && depth > MAX_DEPTH
@@ -483,7 +490,7 @@ impl<'c, 's> Tree<'c, 's> {
             return Ok(p); // deeper calls count for the deepest frame that is kept
         }
         let next = self.nodes.len() as u32;
-        let node = *self.known.entry((parent, frame)).or_insert(next);
+        let node = *self.known.entry((parent, frame, inlined)).or_insert(next);
         if node == next {
             if self.nodes.len() >= MAX_NODES {
                 return Err(BuildError::TooLarge);
@@ -491,6 +498,7 @@ impl<'c, 's> Tree<'c, 's> {
             self.nodes.push(Open {
                 parent,
                 frame,
+                inlined,
                 depth,
                 cost: 0,
             });
@@ -508,18 +516,20 @@ impl<'c, 's> Tree<'c, 's> {
             .enumerate()
             .map(|(i, &(name, file))| {
                 let source = &self.chains.files.items[file as usize];
+                let name = &self.chains.names.items[name as usize];
                 let i = i as u32;
                 Frame {
-                    name: self.chains.names.items[name as usize].clone(),
+                    name: name.clone(),
                     file: source.path.clone(),
                     line: dearest.get(&i).copied().unwrap_or(0),
-                    in_repo: source.in_repo,
+                    in_repo: source.in_repo && !names::is_std(name),
                     calls: self.calls.get(&i).copied(),
                 }
             });
         let nodes = self.nodes.iter().enumerate().map(|(i, open)| Node {
             parent: open.parent,
             frame: open.frame,
+            inlined: open.inlined,
             site: sites.get(&(i as u32)).copied().unwrap_or(0),
             cost: open.cost,
         });
@@ -559,7 +569,7 @@ fn heaviest(weights: &HashMap<(u32, u32), u64>) -> HashMap<u32, u32> {
 
 impl Profile {
     /// Drops nodes without cost, and brings nodes, frames and lines into the order that names give.
-    fn in_order(mut self) -> Self {
+    pub(super) fn in_order(mut self) -> Self {
         let inclusive = self.inclusive();
         let mut children: Vec<Vec<u32>> = vec![Vec::new(); self.nodes.len()];
         let mut roots = Vec::new();
@@ -575,8 +585,9 @@ impl Profile {
             }
         }
         let key = |i: &u32| {
-            let frame = &self.frames[self.nodes[*i as usize].frame as usize];
-            (frame.name.as_str(), frame.file.as_str())
+            let node = &self.nodes[*i as usize];
+            let frame = &self.frames[node.frame as usize];
+            (frame.name.as_str(), frame.file.as_str(), node.inlined)
         };
         roots.sort_by(|a, b| key(b).cmp(&key(a)));
         children

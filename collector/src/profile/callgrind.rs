@@ -582,7 +582,9 @@ impl<'a> Reader<'a> {
                 return Err("the costs of this part do not sum to its total");
             }
             let all = self.out.total.checked_add(self.sum);
-            self.out.total = all.ok_or("costs overflow 64 bits")?;
+            // Differences of two totals must fit in 64 bits with their sign.
+            let all = all.filter(|t| i64::try_from(*t).is_ok());
+            self.out.total = all.ok_or("costs overflow 63 bits")?;
         }
         self.sum = 0;
         self.part += 1;
@@ -625,3 +627,7 @@ fn digits_in<const BASE: u64>(text: &[u8]) -> Step<(u64, usize)> {
         Ok((value, text.len()))
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;

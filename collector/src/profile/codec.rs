@@ -34,13 +34,15 @@ pub enum DecodeError {
     Invalid(&'static str),
 }
 
+type StoredNode = (u32, u32, bool, u32, u64);
+
 #[derive(Serialize, Deserialize)]
 struct Stored {
     schema: String,
     total: u64,
     frames: Vec<Frame>,
-    /// `[parent + 1 or 0, frame, site, cost]`.
-    nodes: Vec<(u32, u32, u32, u64)>,
+    /// `[parent + 1 or 0, frame, inlined, site, cost]`.
+    nodes: Vec<StoredNode>,
     lines: Vec<LineCost>,
 }
 
@@ -58,7 +60,7 @@ impl Profile {
             nodes: self
                 .nodes
                 .iter()
-                .map(|n| (parent(n), n.frame, n.site, n.cost))
+                .map(|n| (parent(n), n.frame, n.inlined, n.site, n.cost))
                 .collect(),
             lines: self.lines.clone(),
         };
@@ -82,9 +84,10 @@ impl Profile {
         }
         let stored: Stored = serde_json::from_slice(&json)?;
         check(&stored).map_err(DecodeError::Invalid)?;
-        let node = |&(parent, frame, site, cost): &(u32, u32, u32, u64)| Node {
+        let node = |&(parent, frame, inlined, site, cost): &StoredNode| Node {
             parent: parent.checked_sub(1),
             frame,
+            inlined,
             site,
             cost,
         };
@@ -108,7 +111,7 @@ fn check(stored: &Stored) -> Result<(), &'static str> {
     let frames = stored.frames.len() as u32;
     let mut path: Vec<u32> = Vec::new();
     let mut sum = 0u64;
-    for (i, &(parent, frame, _, cost)) in stored.nodes.iter().enumerate() {
+    for (i, &(parent, frame, _, _, cost)) in stored.nodes.iter().enumerate() {
         // Depth first: the parent is the node before, or one of its ancestors.
         while path.last().is_some_and(|&p| p != parent) {
             path.pop();
@@ -121,6 +124,9 @@ fn check(stored: &Stored) -> Result<(), &'static str> {
             return Err("deeper than 1024 frames");
         }
         sum = sum.checked_add(cost).ok_or("costs overflow 64 bits")?;
+    }
+    if i64::try_from(sum).is_err() {
+        return Err("costs overflow 63 bits");
     }
     if sum != stored.total {
         return Err("its costs do not sum to its total");
