@@ -9,45 +9,61 @@ use collector::profile::{Profile, callgrind, critical_path, delta, flame};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// A file as `--dump-instr=yes --separate-callers=64` gives it, of at least `bytes` bytes, in one part: functions
-/// in some twenty callers' contexts, 60 instructions each, a call every dozen. `extra` is added to one function.
+/// under some ten callers each, 60 instructions, a call every dozen. Names are written out once, as callgrind does,
+/// so that most bytes are short cost lines. `extra` is added to each instruction of one function.
 fn synthetic(bytes: usize, extra: u64) -> Vec<u8> {
     let mut out =
         String::from("version: 1\npositions: instr line\nevents: Ir\n\nob=(1) /fixed/b\n");
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = |below: u64| {
-        random = random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (random >> 33) % below
-    };
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut total = 0;
-    let mut function = 0u64;
-    while out.len() < bytes {
-        function += 1;
-        let _ = writeln!(out, "fl=({0}) /repo/src/file{0}.rs", function % 200 + 1);
-        let _ = writeln!(out, "fn=({function}) {}", context(function));
-        let _ = writeln!(out, "{:#x} {} {}", 0x1000 * function, next(900) + 10, 7);
+    let mut named = 0;
+    for function in 1.. {
+        if out.len() >= bytes {
+            break;
+        }
+        let file = function % 200 + 1;
+        let _ = writeln!(out, "fl=({file}) /repo/src/file{file}.rs");
+        let _ = writeln!(out, "fn={}", name(function, &mut named));
+        let _ = writeln!(out, "{:#x} {} 7", 0x1000 * function, random.below(900) + 10);
         total += 7;
         for i in 0..60 {
             if i % 12 == 11 {
-                let callee = function + 1;
-                let _ = writeln!(
-                    out,
-                    "cfn=({callee}) {}\ncalls=3 {:#x} 10\n* * {}",
-                    context(callee),
-                    0x1000 * callee,
-                    next(100_000)
-                );
+                let callee = 1 + random.below(function) / 2;
+                let _ = writeln!(out, "cfn={}", name(callee, &mut named));
+                let _ = writeln!(out, "calls=3 {:#x} 10", 0x1000 * callee);
+                let _ = writeln!(out, "* * {}", random.below(100_000));
             }
-            let cost = 1 + next(5_000) + if function == 50 { extra } else { 0 };
+            let cost = 1 + random.below(5_000) + if function == 50 { extra } else { 0 };
             total += cost;
-            let line = ["*", "+1", "-1", "+12"][next(4) as usize];
-            let _ = writeln!(out, "+{} {line} {cost}", next(9) + 1);
+            let line = ["*", "+1", "-1", "+12"][random.below(4) as usize];
+            let _ = writeln!(out, "+{} {line} {cost}", random.below(9) + 1);
         }
         out.push('\n');
     }
     let _ = writeln!(out, "totals: {total}");
     out.into_bytes()
+}
+
+/// A linear congruential generator: the same file every time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (self.0 >> 33) % end
+    }
+}
+
+/// `(7) full name` at first, then `(7)`.
+fn name(function: u64, named: &mut u64) -> String {
+    if function <= *named {
+        return format!("({function})");
+    }
+    *named = function;
+    format!("({function}) {}", context(function))
 }
 
 /// A function below others: the tree has a branch every few functions.
