@@ -178,9 +178,21 @@ pub fn is_bencher(name: &str) -> bool {
 /// the caller, which would make them look like the caller's repository.
 #[must_use]
 pub fn is_std(name: &str) -> bool {
+    let Some(inner) = name.strip_prefix('<') else {
+        return in_std_crate(name);
+    };
+    let inner = closing(inner).map_or(inner, |end| &inner[..end]);
+    // Only the standard library has inherent methods on its own and on primitive types, and implements its own
+    // traits for them; `<Vec<u8> as a::Trait>::f` and `<a::B as Clone>::clone` are somebody else's.
+    let (receiver, of_trait) = inner.split_once(" as ").unwrap_or((inner, "core::"));
+    let receiver = receiver.trim_start_matches(['&', '*', '[', '(']);
+    in_std_crate(of_trait) && (in_std_crate(receiver) || !receiver.contains("::"))
+}
+
+fn in_std_crate(path: &str) -> bool {
     ["core::", "alloc::", "std::"]
         .iter()
-        .any(|crate_name| name.starts_with(crate_name))
+        .any(|crate_name| path.starts_with(crate_name))
 }
 
 /// Whether the name says in which module the function is (`a::b`, `<a::B as c::D>::e`), not only in its type
@@ -332,6 +344,29 @@ mod tests {
             ("<", "<"),
         ] {
             assert_eq!(short(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn standard_library_code_is_known() {
+        for name in [
+            "core::ptr::read",
+            "<u64>::wrapping_mul",
+            "<alloc::collections::btree::map::BTreeMap<a::K, u64>>::new",
+            "<alloc::vec::Vec<T> as core::clone::Clone>::clone",
+            "<T as alloc::string::ToString>::to_string",
+        ] {
+            assert!(is_std(name), "{name}");
+        }
+        for name in [
+            "toy::words",
+            "<toy::Word>::new",
+            "<toy::Word as core::clone::Clone>::clone",
+            "<alloc::vec::Vec<u8> as toy::Trait>::f",
+            "stdx::f",
+            "memcpy",
+        ] {
+            assert!(!is_std(name), "{name}");
         }
     }
 
