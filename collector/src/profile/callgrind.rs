@@ -6,8 +6,9 @@
 //! With `--dump-instr=yes` callgrind 3.19 prints addresses as the object file numbers them (what `nm` shows),
 //! for position-independent programs and shared objects too.
 //!
-//! Nothing is copied: names are slices of the input, and a cost line costs 32 bytes of memory, so memory is at
-//! most some 6 times the input. Input that does not follow the format is an error with its line number.
+//! Nothing is copied: names are slices of the input, and a cost line takes 32 bytes of memory (10.6 MB for a real
+//! file of 9.1 MB), so that memory is bounded by a constant times the input. Input that does not follow the format
+//! is an error with its line number.
 
 mod reader;
 mod slots;

@@ -16,7 +16,8 @@ pub const MAX_DEPTH: usize = 1_024;
 /// Bytes of a profile after decompression (64 MiB).
 pub const MAX_BYTES: usize = 64 << 20;
 
-/// Level 6: a 224 KB profile takes 3 ms and 9 KB; level 19 would take 60 ms for 8 KB.
+/// Level 6, measured: 34 KB of a benchmark become 5.6 KB in 0.9 ms, 2.3 MB of a whole process 313 KB in 19 ms; level
+/// 19 takes 40 to 50 times as long for 9 to 22 % less.
 const LEVEL: i32 = 6;
 const SCHEMA: &str = "uptick.profile/1";
 

@@ -136,7 +136,7 @@ fn levels(name: &[u8]) -> Vec<&[u8]> {
 
 /// `criterion::bencher::{Bencher, AsyncBencher}::iter…` in either mangling.
 fn is_bencher(symbol: &[u8]) -> bool {
-    // Demangling every symbol would cost more than the rest of the tree.
+    // Only names that can be it are demangled here: contexts repeat the same few symbols many times.
     if memchr::memmem::find(symbol, b"9criterion7bencher").is_none() {
         return false;
     }

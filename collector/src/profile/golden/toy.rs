@@ -1,4 +1,4 @@
-//! The program behind the golden files of this folder; see `README.md` for the commands.
+//! The program behind the golden files of this folder; `make.sh` has the commands.
 #![no_main]
 
 use std::hint::black_box;
