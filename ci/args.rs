@@ -9,14 +9,28 @@ use serde_json::{Value, json};
 /// which function, and how sure it is.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 judged, no regression · 1 a regression · 2 wrong command line \
-or uptick.toml · 3 no verdict · 4 building or running failed · 5 the store failed")]
+#[command(
+    after_help = "Exit codes: 0 judged, no regression · 1 a regression · 2 wrong command line \
+or uptick.toml · 3 no verdict · 4 building or running failed · 5 the store failed"
+)]
 pub(crate) struct Args {
     /// The repository [default: the current directory's]
-    #[arg(short = 'C', value_name = "DIR", global = true, default_value = ".", hide_default_value = true)]
+    #[arg(
+        short = 'C',
+        value_name = "DIR",
+        global = true,
+        default_value = ".",
+        hide_default_value = true
+    )]
     pub(crate) dir: PathBuf,
     /// The store [default: .uptick/uptick.db in the repository]
-    #[arg(long, value_name = "PATH", global = true, env = "UPTICK_STORE", hide_env = true)]
+    #[arg(
+        long,
+        value_name = "PATH",
+        global = true,
+        env = "UPTICK_STORE",
+        hide_env = true
+    )]
     pub(crate) store: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,

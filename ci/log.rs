@@ -14,7 +14,11 @@ use crate::{context, print};
 pub(crate) fn run(args: &Args, a: &Log) -> anyhow::Result<u8> {
     let metric = Metric::from_name(&a.metric).ok_or_else(|| {
         let known: Vec<&str> = Metric::ALL.iter().map(|m| m.name()).collect();
-        Error::Usage(format!("--metric: `{}` is none of {}", a.metric, known.join(", ")))
+        Error::Usage(format!(
+            "--metric: `{}` is none of {}",
+            a.metric,
+            known.join(", ")
+        ))
     })?;
     let store = context::existing_store(args)?;
     let series: Vec<SeriesRow> = store
@@ -37,9 +41,17 @@ pub(crate) fn run(args: &Args, a: &Log) -> anyhow::Result<u8> {
     }
     for s in &series {
         let points = points(&store, s, a.number)?;
-        print::out(&if a.bench.is_some() { history(s, &points, repo.as_ref()) } else { summary(s) })?;
+        print::out(&if a.bench.is_some() {
+            history(s, &points, repo.as_ref())
+        } else {
+            summary(s)
+        })?;
     }
-    Ok(if series.is_empty() { EXIT_NO_VERDICT } else { EXIT_OK })
+    Ok(if series.is_empty() {
+        EXIT_NO_VERDICT
+    } else {
+        EXIT_OK
+    })
 }
 
 fn nothing(a: &Log, metric: Metric) -> Error {
@@ -108,8 +120,9 @@ fn history(s: &SeriesRow, points: &[Point], repo: Option<&Repo>) -> String {
             Some(0.0) | None => (" ", String::new()),
             Some(c) => (" ", percent(c)),
         };
-        let subject =
-            repo.and_then(|r| r.commit(&p.sha).ok()).map_or_else(String::new, |c| c.subject);
+        let subject = repo
+            .and_then(|r| r.commit(&p.sha).ok())
+            .map_or_else(String::new, |c| c.subject);
         lines.push(format!(
             "{mark} {}  {:>24}  {change:>11}  {}\n",
             p.sha.short(),

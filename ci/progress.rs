@@ -23,8 +23,15 @@ const WIDTH: usize = 79;
 
 impl Terminal {
     pub(crate) fn new() -> Self {
-        let state = State { stage: String::new(), began: Instant::now(), commits: None };
-        Self { live: std::io::stderr().is_terminal(), state: Mutex::new(state) }
+        let state = State {
+            stage: String::new(),
+            began: Instant::now(),
+            commits: None,
+        };
+        Self {
+            live: std::io::stderr().is_terminal(),
+            state: Mutex::new(state),
+        }
     }
 
     /// Tells that `done` of `total` commits are done.
@@ -35,7 +42,9 @@ impl Terminal {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn show(&self, line: &str) {
@@ -62,7 +71,10 @@ fn commits_prefix(s: &State) -> String {
         None => String::new(),
         Some((0, total, _)) => format!("0 of {total} commits: "),
         Some((done, total, began)) => {
-            let left = began.elapsed().div_f64(done as f64).mul_f64((total - done) as f64);
+            let left = began
+                .elapsed()
+                .div_f64(done as f64)
+                .mul_f64((total - done) as f64);
             format!("{done} of {total} commits, {}: ", left_in_words(left))
         }
     }
@@ -88,7 +100,11 @@ impl Progress for Terminal {
 
     fn step(&self, done: usize, total: usize, name: &str) {
         let s = self.lock();
-        let left = s.began.elapsed().div_f64(done.max(1) as f64).mul_f64((total - done) as f64);
+        let left = s
+            .began
+            .elapsed()
+            .div_f64(done.max(1) as f64)
+            .mul_f64((total - done) as f64);
         let line = format!(
             "{}{}: {done} of {total}, {}: {}",
             commits_prefix(&s),

@@ -148,6 +148,7 @@ pub struct Workshop {
     cache: Cache,
     workers: Vec<Worker>,
     toolchains: HashMap<Sha, key::Toolchain>,
+    compilers: key::Versions,
 }
 
 impl Workshop {
@@ -181,6 +182,7 @@ impl Workshop {
             cache,
             workers: Vec::new(),
             toolchains: HashMap::new(),
+            compilers: HashMap::new(),
         })
     }
 
@@ -190,7 +192,7 @@ impl Workshop {
     /// for a report of all.
     pub fn only(&mut self, globs: &[String]) {
         if !globs.is_empty() {
-            self.config.suite.include = globs.to_vec();
+            self.config.suite.only = globs.to_vec();
         }
     }
 
@@ -228,7 +230,7 @@ impl Workshop {
         if let Some(known) = self.toolchains.get(sha) {
             return known.clone();
         }
-        let toolchain = key::Toolchain::of(&self.config, &self.repo, sha);
+        let toolchain = key::Toolchain::of(&self.config, &self.repo, sha, &mut self.compilers);
         self.toolchains.insert(sha.clone(), toolchain.clone());
         toolchain
     }
