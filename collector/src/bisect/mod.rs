@@ -23,7 +23,9 @@
 //!   noise shape learned, and a between-build variance beside the run-to-run
 //!   one; the next probe is where information per cost is greatest.
 
+mod blocks;
 mod exact;
+mod model;
 mod noise;
 mod noisy;
 mod outcome;

@@ -61,7 +61,6 @@ const RANGE_OF_FIVE: f64 = 2.33;
 /// A search over one range. See the [module](super) for the picture.
 #[derive(Clone, Debug)]
 pub struct Search {
-    range: Range,
     options: Options,
     track: Track,
     /// The batch handed out and not yet observed: point → runs.
@@ -73,14 +72,13 @@ impl Search {
     ///
     /// # Errors
     /// When the range has fewer than two commits or holds values that are not finite.
-    pub fn new(range: Range, options: Options) -> Result<Self, RangeError> {
+    pub fn new(range: &Range, options: Options) -> Result<Self, RangeError> {
         let numbers = [options.min_effect, options.confidence, options.build_cost];
         if numbers.iter().any(|x| !x.is_finite() || *x < 0.0) {
             return Err(RangeError::NotFinite);
         }
-        let track = Track::new(&range)?;
+        let track = Track::new(range)?;
         Ok(Self {
-            range,
             options,
             track,
             pending: BTreeMap::new(),
@@ -91,7 +89,7 @@ impl Search {
     ///
     /// # Errors
     /// As [`Search::new`].
-    pub fn replay(range: Range, options: Options, log: &[LogEntry]) -> Result<Self, RangeError> {
+    pub fn replay(range: &Range, options: Options, log: &[LogEntry]) -> Result<Self, RangeError> {
         let mut search = Self::new(range, options)?;
         for entry in log {
             search.observe(entry.commit, entry.observation.clone());
@@ -164,7 +162,7 @@ impl Search {
         };
         match self.regime(lo, hi) {
             Regime::Exact(spread) => self.estimate_exact(lo, hi, spread, base),
-            Regime::Noisy => noisy::estimate(&self.track, &self.range, &self.options, lo, hi, base),
+            Regime::Noisy => noisy::estimate(&self.track, &self.options, lo, hi, base),
             Regime::Unknown(_) => Estimate {
                 runs_left: base.builds_left,
                 ..base
@@ -216,14 +214,12 @@ impl Search {
         match self.regime(lo, hi) {
             Regime::Unknown(runs) => self.top_up(&[lo, hi], runs, jobs),
             Regime::Exact(spread) => self.decide_exact(lo, hi, spread, jobs),
-            Regime::Noisy => {
-                match noisy::decide(&self.track, &self.range, &self.options, lo, hi, jobs) {
-                    noisy::Decision::Measure(probes) => Decision::Measure(probes),
-                    noisy::Decision::Done(verdict) => {
-                        Decision::Done(Box::new(self.conclude(lo, hi, verdict, false)))
-                    }
+            Regime::Noisy => match noisy::decide(&self.track, &self.options, lo, hi, jobs) {
+                noisy::Decision::Measure(probes) => Decision::Measure(probes),
+                noisy::Decision::Done(verdict) => {
+                    Decision::Done(Box::new(self.conclude(lo, hi, verdict, false)))
                 }
-            }
+            },
         }
     }
 
@@ -306,17 +302,25 @@ impl Search {
         }
     }
 
-    /// The widest range of runs of one build.
+    /// The widest spread of runs of one build: their range, or the middle nine
+    /// tenths where there are many.
     fn spread_within(&self) -> f64 {
-        let range = |v: &Vec<f64>| {
-            let max = v.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let min = v.iter().copied().fold(f64::INFINITY, f64::min);
-            if v.len() < 2 { 0.0 } else { max - min }
+        let spread = |values: &Vec<f64>| {
+            let mut sorted = values.clone();
+            sorted.sort_by(f64::total_cmp);
+            let cut = sorted.len() / 20;
+            let ends = sorted.get(cut).zip(
+                sorted
+                    .len()
+                    .checked_sub(cut + 1)
+                    .and_then(|i| sorted.get(i)),
+            );
+            ends.map_or(0.0, |(low, high)| high - low)
         };
         self.track
             .slots
             .iter()
-            .map(|s| range(&s.values))
+            .map(|s| spread(&s.values))
             .fold(0.0, f64::max)
     }
 

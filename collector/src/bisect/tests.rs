@@ -18,7 +18,7 @@ fn ceil_log2(n: usize) -> usize {
 }
 
 fn run(world: &mut World, options: Options, jobs: usize) -> Outcome {
-    let mut search = Search::new(world.range(), options).unwrap();
+    let mut search = Search::new(&world.range(), options).unwrap();
     solve(&mut search, world, jobs, 10_000).expect("ends")
 }
 
@@ -97,7 +97,7 @@ fn equal_keys_collapse() {
     for (i, c) in range.commits.iter_mut().enumerate() {
         c.group = i as u64 / 8;
     }
-    let mut search = Search::new(range, exact()).unwrap();
+    let mut search = Search::new(&range, exact()).unwrap();
     let outcome = solve(&mut search, &mut world.clone(), 1, 99).unwrap();
     assert_eq!((outcome.suspects, outcome.builds <= 5), (vec![40], true));
 }
@@ -108,7 +108,7 @@ fn both_ends_the_same_build() {
     for c in &mut range.commits {
         c.group = 7;
     }
-    let Action::Done(outcome) = Search::new(range, exact()).unwrap().next(1) else {
+    let Action::Done(outcome) = Search::new(&range, exact()).unwrap().next(1) else {
         panic!()
     };
     assert_eq!(outcome.answer, Answer::NotReproduced);
@@ -153,7 +153,7 @@ impl Case {
                 c.known = vec![self.world.levels[i]];
             }
         }
-        Search::new(range, options).unwrap()
+        Search::new(&range, options).unwrap()
     }
 }
 

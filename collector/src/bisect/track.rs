@@ -22,6 +22,8 @@ pub(crate) struct Slot {
     pub(crate) stored: usize,
     /// Runs observed.
     pub(crate) runs: usize,
+    /// Whether the values are a stretch of history: many builds, not one.
+    pub(crate) history: bool,
     /// Why it gave no value.
     pub(crate) skip: Option<String>,
 }
@@ -86,7 +88,17 @@ impl Track {
             track.slots[slot].values.extend_from_slice(&commit.known);
             track.slots[slot].stored += commit.known.len();
         }
+        track.seed(0, &range.before);
+        track.seed(track.len() - 1, &range.after);
         Ok(track)
+    }
+
+    /// Gives an end the values of the history that shares its level.
+    fn seed(&mut self, point: usize, values: &[f64]) {
+        let slot = self.slot_mut(point);
+        slot.values.extend_from_slice(values);
+        slot.stored += values.len();
+        slot.history |= !values.is_empty();
     }
 
     /// Number of points.
