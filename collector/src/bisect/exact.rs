@@ -87,7 +87,9 @@ pub(crate) fn plan(
     if !may.is_empty() {
         return cuts(track, &may, left(limits.explore));
     }
-    if !several {
+    // Steps that all go one way leave nothing to hide behind.
+    let signs = |up: bool| steps(segments, limits.may).any(|s| (s.delta > 0.0) == up);
+    if !(several && signs(true) && signs(false)) {
         return Vec::new();
     }
     let mut longest = open(track, segments, 0.0);

@@ -13,12 +13,12 @@ use super::prior::NONE;
 
 /// Between-build deviations that are tried, as multiples of the change at stake.
 const JITTER: [(f64, f64); 6] = [
-    (0.0, 0.95),
-    (0.06, 0.01),
-    (0.12, 0.01),
-    (0.25, 0.01),
-    (0.5, 0.01),
-    (1.0, 0.01),
+    (0.0, 0.86),
+    (0.06, 0.02),
+    (0.12, 0.03),
+    (0.25, 0.04),
+    (0.5, 0.03),
+    (1.0, 0.02),
 ];
 
 /// What the values say about one segment.

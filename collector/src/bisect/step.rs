@@ -84,9 +84,9 @@ impl StepJudge {
         }
         let middle = f64::midpoint(self.good, self.bad);
         let away = (median(values) - middle) * (self.bad - self.good).signum();
-        // A tenth of the change is kept free even where there is no noise.
+        // As wide as the error of the mean, but never so wide that a level itself falls in.
         let guard =
-            (0.1 * (self.bad - self.good).abs()).min(Z * self.sigma / (values.len() as f64).sqrt());
+            (0.4 * (self.bad - self.good).abs()).min(self.sigma / (values.len() as f64).sqrt());
         match away {
             a if a > guard => StepVerdict::Bad,
             a if a < -guard => StepVerdict::Good,

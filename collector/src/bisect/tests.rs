@@ -3,8 +3,11 @@
 
 use proptest::prelude::*;
 
-use super::simulate::{World, solve};
-use super::{Action, Answer, LogEntry, Noise, Observation, Options, Outcome, Search};
+use super::simulate::{Rng, World, solve};
+use super::{
+    Action, Answer, LogEntry, Noise, Observation, Options, Outcome, Range, Search, StepJudge,
+    StepVerdict,
+};
 
 fn exact() -> Options {
     Options {
@@ -146,6 +149,10 @@ fn case(sigma: f64) -> impl Strategy<Value = Case> {
 
 impl Case {
     fn search(&self, options: Options) -> Search {
+        Search::new(&self.range(), options).unwrap()
+    }
+
+    fn range(&self) -> Range {
         let mut range = self.world.range();
         for (i, c) in range.commits.iter_mut().enumerate() {
             c.share = self.hints[i];
@@ -153,7 +160,7 @@ impl Case {
                 c.known = vec![self.world.levels[i]];
             }
         }
-        Search::new(&range, options).unwrap()
+        range
     }
 }
 
@@ -227,5 +234,109 @@ proptest! {
             again.observe(entry.commit, entry.observation.clone());
         }
         prop_assert_eq!(again.next(case.jobs), Action::Done(Box::new(outcome)));
+    }
+}
+
+#[test]
+fn a_step_in_noise_is_found() {
+    let mut right = 0;
+    for seed in 0..40 {
+        let at = 1 + (seed as usize * 37) % 200;
+        let mut world = World::new(200, &[(at, 2.0)], seed);
+        world.sigma = 1.0;
+        let outcome = run(&mut world, Options::default(), 1 + seed as usize % 3);
+        right += usize::from(outcome.answer == Answer::Found && outcome.suspects == [at]);
+        assert!(!outcome.exact);
+    }
+    // 97 % of 40 is 38.8; three misses more would be a one-in-a-hundred event.
+    assert!(right >= 36, "{right} of 40");
+}
+
+#[test]
+fn noise_alone_is_not_blamed_on_anyone() {
+    for seed in 0..40 {
+        let mut world = World::new(200, &[], seed);
+        world.sigma = 1.0;
+        let outcome = run(&mut world, Options::default(), 1);
+        assert_eq!(outcome.suspects, Vec::<usize>::new(), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_hole_over_the_culprit_gives_a_set() {
+    let mut world = World::new(200, &[(90, 3.0)], 5);
+    world.sigma = 1.0;
+    world.broken[85..95].fill(true);
+    let outcome = run(&mut world, Options::default(), 1);
+    assert_eq!(outcome.answer, Answer::Range);
+    assert!(outcome.suspects.contains(&90) && outcome.suspects.len() == 11);
+    assert!(outcome.skipped.iter().any(|s| s.touches));
+}
+
+#[test]
+fn stored_levels_spare_the_ends() {
+    let mut world = World::new(200, &[(77, 2.0)], 9);
+    world.sigma = 1.0;
+    let mut rng = Rng::new(3);
+    let mut range = world.range();
+    range.before = (0..200).map(|_| 100.0 + rng.normal()).collect();
+    range.after = (0..200).map(|_| 102.0 + rng.normal()).collect();
+    let outcome = solve(
+        &mut Search::new(&range, Options::default()).unwrap(),
+        &mut world,
+        1,
+        999,
+    )
+    .unwrap();
+    assert_eq!((outcome.suspects, outcome.builds < 10), (vec![77], true));
+}
+
+#[test]
+fn the_estimate_shrinks_to_nothing() {
+    let mut world = World::new(1000, &[(300, 5.0)], 1);
+    let mut search = Search::new(&world.range(), exact()).unwrap();
+    assert_eq!(search.estimate().builds_left, 12);
+    solve(&mut search, &mut world, 1, 99).unwrap();
+    let estimate = search.estimate();
+    assert_eq!(
+        (estimate.builds_left, estimate.suspect),
+        (0, Some((300, 1.0)))
+    );
+}
+
+#[test]
+fn step_thresholds_come_from_the_ends() {
+    let judge = StepJudge::new(&[100.0], &[110.0], 0.01, 1.0).unwrap();
+    assert_eq!(
+        (judge.judge(&[104.0]), judge.judge(&[106.0])),
+        (StepVerdict::Good, StepVerdict::Bad)
+    );
+    assert_eq!(judge.judge(&[]), StepVerdict::Skip);
+    assert_eq!(StepJudge::new(&[100.0], &[100.5], 0.01, 1.0), None);
+    assert_eq!(StepJudge::new(&[110.0], &[100.0], 0.01, 1.0), None);
+    let noisy = StepJudge::new(&[99.0, 100.0, 101.0], &[109.0, 110.0, 111.0], 0.01, 1.0).unwrap();
+    assert!(noisy.runs > 0 && noisy.judge(&[105.0]) == StepVerdict::Skip);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn noisy_searches_end_replay_and_ignore_order(case in case(2.0)) {
+        let (one, log) = drive(&case, Options::default(), false);
+        let mut again = Search::replay(&case.range(), Options::default(), &log).unwrap();
+        prop_assert_eq!(again.next(case.jobs), Action::Done(Box::new(one)));
+        // A turned batch holds the same observations: the next question is the same.
+        let (mut ahead, mut turned) = (case.search(Options::default()), case.search(Options::default()));
+        let mut world = case.world.clone();
+        for _ in 0..20 {
+            let action = ahead.next(case.jobs);
+            prop_assert_eq!(&action, &turned.next(case.jobs));
+            let Action::Measure(probes) = action else { break };
+            let seen = probes.iter().map(|p| (p.commit, world.measure(p.commit, p.runs)));
+            let seen: Vec<(usize, Observation)> = seen.collect();
+            seen.iter().for_each(|(c, o)| ahead.observe(*c, o.clone()));
+            seen.iter().rev().for_each(|(c, o)| turned.observe(*c, o.clone()));
+        }
     }
 }
