@@ -30,7 +30,6 @@ mod noise;
 mod noisy;
 mod place;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod properties;
 pub mod replay;
 mod segment;
