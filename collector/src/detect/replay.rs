@@ -88,6 +88,17 @@ impl Replay {
         flags
     }
 
+    /// Begins with points that were judged before; everything found in them counts as told.
+    ///
+    /// This is how a live series resumes from the store without replaying its past.
+    pub fn fill(&mut self, points: &[Point]) {
+        let from = points.len().saturating_sub(WINDOW);
+        self.window.clear();
+        self.window.extend_from_slice(&points[from..]);
+        self.moved = from > 0;
+        self.told = self.finder.find(&self.window).changes;
+    }
+
     /// What was told and still stands: found again, or not yet refuted by a second look.
     ///
     /// Opening takes p ≤ 1e-4 and closing p > 1e-2, so that an alarm does not flicker.
