@@ -15,10 +15,13 @@ const ENDLESS: usize = 20_000;
 /// Runs that the store holds on either side, where it knows the levels.
 const HISTORY: usize = 1000;
 
+/// Makes the world of one trial.
+type MakeWorld = Box<dyn Fn(&mut Rng, u64) -> World>;
+
 /// One cell of the table.
 struct Cell {
     name: String,
-    world: Box<dyn Fn(&mut Rng, u64) -> World>,
+    world: MakeWorld,
     options: Options,
     jobs: usize,
     /// What the store knows.
@@ -205,7 +208,7 @@ fn several(count: usize, signs: bool) -> impl Fn(&mut Rng, u64) -> World {
 
 fn exact_cells() -> Vec<Cell> {
     let one = |rng: &mut Rng, seed| World::new(N, &[(1 + rng.below(N), 1.0)], seed);
-    let cell = |name: &str, world: Box<dyn Fn(&mut Rng, u64) -> World>, store, jobs, goal| Cell {
+    let cell = |name: &str, world: MakeWorld, store, jobs, goal| Cell {
         name: format!("exact {name}"),
         world,
         options: exact(),
@@ -301,7 +304,7 @@ fn noisy_cells() -> Vec<Cell> {
 }
 
 fn calibration_cells() -> Vec<Cell> {
-    let cell = |name: &str, world: Box<dyn Fn(&mut Rng, u64) -> World>, jobs, goal| Cell {
+    let cell = |name: &str, world: MakeWorld, jobs, goal| Cell {
         name: format!("sure {name}"),
         world,
         options: Options {
@@ -391,8 +394,7 @@ fn main() {
     let trials = if smoke { 1 } else { number.unwrap_or(200) };
     let word = args
         .iter()
-        .filter(|a| *a != "--test" && a.parse::<u64>().is_err())
-        .next_back();
+        .rfind(|a| *a != "--test" && a.parse::<u64>().is_err());
     println!(
         "{:<42} {:>5} {:>6} {:>6} {:>4} {:>6} {:>4} {:>4} {:>6} {:>7} {:>4} {:>8}  goal",
         "cell",

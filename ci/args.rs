@@ -52,6 +52,10 @@ pub(crate) enum Command {
     Compare(Compare),
     /// History in the terminal
     Log(Log),
+    /// The steps of every series in a CSV
+    Changes(Changes),
+    /// What would have been said at each commit of every series in a CSV
+    Replay(Replay),
     /// The flame graph of a benchmark, or the difference of two commits
     Flamegraph(Flamegraph),
     /// Write every report as JSON lines
@@ -194,6 +198,35 @@ pub(crate) struct Log {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct Changes {
+    /// Rows `series,index,value` with that header; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: PathBuf,
+    /// Leave out changes below this, such as 0.5% [default: none]
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) floor: Option<String>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Replay {
+    /// Rows `series,index,value` with that header; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: PathBuf,
+    /// Leave out changes below this, such as 0.5% [default: none]
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) floor: Option<String>,
+    /// Estimate the false alarms too, by shuffling each series between its changes
+    #[arg(long)]
+    pub(crate) estimate: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct Flamegraph {
     /// The benchmark's name
     pub(crate) bench: String,
@@ -237,6 +270,8 @@ impl Args {
             Command::Check(a) => a.judging.json,
             Command::Compare(a) => a.judging.json,
             Command::Log(a) => a.json,
+            Command::Changes(a) => a.json,
+            Command::Replay(a) => a.json,
             Command::Flamegraph(a) => a.json,
             Command::Import(a) => a.json,
             Command::Rebuild(a) | Command::Verify(a) => a.json,

@@ -2,6 +2,7 @@
 //! contract.
 
 mod args;
+mod changes;
 mod check;
 mod context;
 mod doctor;
@@ -11,6 +12,7 @@ mod list;
 mod log;
 mod print;
 mod progress;
+mod replay;
 mod run;
 mod transfer;
 
@@ -38,6 +40,8 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
         Command::Check(a) => check::check(args, a),
         Command::Compare(a) => check::compare(args, a),
         Command::Log(a) => log::run(args, a),
+        Command::Changes(a) => changes::run(a),
+        Command::Replay(a) => replay::run(a),
         Command::Flamegraph(a) => flamegraph::run(args, a),
         Command::Export(a) => transfer::export(args, a),
         Command::Import(a) => transfer::import(args, a),
