@@ -104,34 +104,47 @@ fn fenced(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<
 /// Counts the whole process: commands, and executables into which nothing can be preloaded.
 fn whole(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<Run, RunError> {
     let pins = Pins {
-        mark: PreloadMark::None,
+        mark: PreloadMark::ValgrindStart,
         jump: job.whole_process_clock(),
         ..pins
     };
-    let files = execute(session, job, pins, purpose)?;
-    let mut total = 0u64;
-    for file in &files {
-        total += parts(file)?.iter().map(|p| p.total).sum::<u64>();
+    let mut files = Vec::new();
+    for file in execute(session, job, pins, purpose)? {
+        let (total, parts) = own_parts(&file)?;
+        files.push((total, parts, file));
     }
+    // A script's own shell comes first; what it started costs more and is what to look at.
+    files.sort_by_key(|(total, ..)| std::cmp::Reverse(*total));
+    let warm = files.iter().map(|(total, ..)| *total).sum::<u64>() as f64;
     let note = matches!(job.kind, Kind::Criterion { .. }).then_some(
         "statically linked or stripped: the whole process is counted, criterion's start-up too",
     );
-    let warm = total as f64;
+    let (functions, profile_marks) = match files.first() {
+        Some((_, parts, file)) => (functions(file, parts)?, parts.clone()),
+        None => (FunctionTable::new(), Vec::new()),
+    };
     let cost = PerIteration {
         warm,
         cold: warm,
-        profile_marks: Vec::new(),
+        profile_marks,
         note,
     };
-    let first = files.first().map_or(&[][..], Vec::as_slice);
-    let all: Vec<usize> = (0..parts(first)?.len()).collect();
-    let functions = functions(first, &all)?;
-    let files = kept(files, purpose);
+    let files = kept(files.into_iter().map(|(.., file)| file).collect(), purpose);
     Ok(Run {
         cost,
         files,
         functions,
     })
+}
+
+/// What a process executed after the dynamic linker had done its work, and the parts that hold
+/// it; everything where nothing could be preloaded.
+fn own_parts(file: &[u8]) -> Result<(u64, Vec<usize>), RunError> {
+    let parts = parts(file)?;
+    let is_start = |p: &output::PartHead| p.trigger.as_deref() == Some("Client Request: start");
+    let first = parts.iter().position(is_start).map_or(0, |i| i + 1);
+    let total = parts[first..].iter().map(|p| p.total).sum();
+    Ok((total, (first..parts.len()).collect()))
 }
 
 /// The output files are only needed for a profile.

@@ -15,11 +15,14 @@
  *   'v'  a callgrind client request that cuts the running totals
  *   'p'  the value of a perf_event counter that the parent opened, to a log
  *   'n'  no mark
+ *   'w'  as 'n', but one cut in callgrind's totals before the program's own code
+ *        begins: how long the dynamic linker takes is no cost of the program, and
+ *        it is the one part that does not repeat to the instruction
  *
  * Settings come in one variable of fixed shape, so that the environment has
  * the same size whatever is asked for:
  *   UPTICK_PRELOAD = MODE CLOCK ':' JUMP(8) ':' SEED(16 hex) ':' MILLIS(8)
- *     MODE   v, p or n           CLOCK  f (faked) or r (real)
+ *     MODE   v, p, n or w          CLOCK  f (faked) or r (real)
  *     JUMP   the reading (from 1) at which the clock jumps by 10 s
  *     MILLIS mode 'p': jump only after that much real time has passed
  * The counter is read from descriptor 198, the log is written to 199.
@@ -77,6 +80,8 @@ static int64_t real_ms(void) {
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+static void cut_totals(const char *tag);
+
 __attribute__((constructor)) static void start(void) {
     real_clock = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
     const char *e = getenv("UPTICK_PRELOAD");
@@ -89,6 +94,7 @@ __attribute__((constructor)) static void start(void) {
     rng = number(e + 12, 16, 16);
     jump_after_ms = number(e + 29, 8, 10);
     if (jump_after_ms) began_ms = real_ms();
+    if (mode == 'w') cut_totals("start");
 }
 
 /* --- randomness ----------------------------------------------------------- */
