@@ -130,8 +130,12 @@ impl Replayed {
 const ESTIMATE_ROUNDS: usize = 3;
 
 fn flags(name: &str, points: &[Point], settings: Settings) -> SeriesFlags {
+    let mut finder = Finder::new(settings);
     let mut replay = Replay::new(settings);
-    let flags = points.iter().flat_map(|p| replay.push(*p)).collect();
+    let flags = points
+        .iter()
+        .flat_map(|p| replay.push(&mut finder, *p))
+        .collect();
     SeriesFlags {
         name: name.to_owned(),
         points: points.len(),
