@@ -1,9 +1,8 @@
-//! The finder, a replayed append and the CSV reader, at 1,000, 10,000 and 100,000 series.
+//! The finder, an append, a replay and the CSV reader; finder and append at 1,000,
+//! 10,000 and 100,000 series, so that the growth of their cost shows.
 //!
-//! A round at 100,000 series takes a minute, so each size measures a fixed
-//! number of series and reports the time per *that size* through its
-//! throughput: what must be seen is that the cost per series does not grow.
-//! `UPTICK_BENCH_FULL=1` runs every series of every size.
+//! At 100,000 series these have 50 commits each: 500 would take a minute a round
+//! and 800 MB. How cost grows with the commits of a series is shown apart.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -14,10 +13,10 @@ use collector::detect::{Finder, Point, Settings};
 use collector::stats::SplitMix64;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
-/// Commits per series, as in the project's yardstick.
-const COMMITS: usize = 500;
-/// Series per round where the whole size would take too long.
-const SAMPLE: usize = 200;
+/// Commits per series where many series are measured.
+const COMMITS: usize = 50;
+/// Numbers of series.
+const SERIES: [u64; 3] = [1_000, 10_000, 100_000];
 
 /// Nearly normal noise around 100 with one step of 4 sigma.
 fn series(seed: u64, n: usize) -> Vec<Point> {
@@ -35,28 +34,15 @@ fn series(seed: u64, n: usize) -> Vec<Point> {
         .collect()
 }
 
-/// How many of `all` series one round takes.
-fn round(all: usize) -> usize {
-    if std::env::var_os("UPTICK_BENCH_FULL").is_some() {
-        all
-    } else {
-        all.min(SAMPLE)
-    }
-}
-
 fn find(c: &mut Criterion) {
     let mut group = c.benchmark_group("finder");
-    for all in [1_000, 10_000, 100_000] {
-        let n = round(all);
-        // Distinct series, spread over the size, so that caches see what a store would give them.
-        let some: Vec<Vec<Point>> = (0..n)
-            .map(|i| series((i * all / n) as u64, COMMITS))
-            .collect();
-        group.throughput(Throughput::Elements(n as u64));
-        group.bench_with_input(BenchmarkId::new("series", all), &some, |b, some| {
+    for n in SERIES {
+        let all: Vec<Vec<Point>> = (0..n).map(|i| series(i, COMMITS)).collect();
+        group.throughput(Throughput::Elements(n));
+        group.bench_with_input(BenchmarkId::new("series", n), &all, |b, all| {
             let mut finder = Finder::new(Settings::default());
             b.iter(|| {
-                some.iter()
+                all.iter()
                     .map(|s| finder.find(black_box(s)).changes.len())
                     .sum::<usize>()
             });
@@ -73,32 +59,46 @@ fn find(c: &mut Criterion) {
     group.finish();
 }
 
+/// One commit for every series. Their windows grow with each round.
 fn append(c: &mut Criterion) {
     let mut group = c.benchmark_group("append");
-    for all in [1_000, 10_000, 100_000] {
-        let n = round(all);
-        let mut live: Vec<Replay> = (0..n).map(|i| filled((i * all / n) as u64)).collect();
+    let mut finder = Finder::new(Settings::default());
+    for n in SERIES {
+        let mut live: Vec<Replay> = (0..n)
+            .map(|i| filled(&mut finder, &series(i, COMMITS)))
+            .collect();
         let mut g = SplitMix64::new(3);
-        let mut index = WINDOW as i64;
-        group.throughput(Throughput::Elements(n as u64));
-        group.bench_function(BenchmarkId::new("one commit", all), |b| {
+        let mut index = COMMITS as i64;
+        group.throughput(Throughput::Elements(n));
+        group.bench_function(BenchmarkId::new("series", n), |b| {
             b.iter(|| {
                 index += 1;
                 let value = 103.0 + 2.0 * g.next_f64();
                 live.iter_mut()
-                    .map(|r| r.push(Point { index, value }).len())
+                    .map(|r| r.push(&mut finder, Point { index, value }).len())
                     .sum::<usize>()
             });
         });
     }
+    // The dearest case: a full window.
+    let mut full = filled(&mut finder, &series(1, WINDOW));
+    let mut index = WINDOW as i64;
+    let mut g = SplitMix64::new(4);
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("full window", |b| {
+        b.iter(|| {
+            index += 1;
+            let value = 103.0 + 2.0 * g.next_f64();
+            full.push(&mut finder, Point { index, value }).len()
+        });
+    });
     group.finish();
 }
 
-/// A series whose window is full.
-fn filled(seed: u64) -> Replay {
-    let points = series(seed, WINDOW);
+/// A series that resumes from its stored points.
+fn filled(finder: &mut Finder, points: &[Point]) -> Replay {
     let mut replay = Replay::new(Settings::default());
-    replay.fill(&points);
+    replay.fill(finder, points);
     replay
 }
 
@@ -112,8 +112,12 @@ fn replay(c: &mut Criterion) {
             &points,
             |b, points| {
                 b.iter(|| {
+                    let mut finder = Finder::new(Settings::default());
                     let mut replay = Replay::new(Settings::default());
-                    points.iter().map(|p| replay.push(*p).len()).sum::<usize>()
+                    points
+                        .iter()
+                        .map(|p| replay.push(&mut finder, *p).len())
+                        .sum::<usize>()
                 });
             },
         );
@@ -124,7 +128,7 @@ fn replay(c: &mut Criterion) {
 fn read(c: &mut Criterion) {
     let mut text = String::from("series,index,value\n");
     for s in 0..120 {
-        for p in series(s, COMMITS) {
+        for p in series(s, 500) {
             text.push_str(&format!("series-{s},{},{}\n", p.index, p.value));
         }
     }

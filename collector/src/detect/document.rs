@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::csv::Series;
 use super::estimate;
-use super::finder::{Change, Finder, Findings, Settings};
+use super::finder::{Change, Finder, Findings, STUCK, Settings};
 use super::replay::{Flag, Replay};
 use super::{Class, Point};
 
@@ -33,7 +33,7 @@ pub struct SeriesChanges {
     pub noise: f64,
     /// Drift per point beside the changes (fraction); 0 for none.
     pub drift: f64,
-    /// The longest run of identical values of a noisy series; from 20 on it may be stuck.
+    /// The longest run of identical values, where a noisy series has 20 or more: is it stuck?
     #[serde(default, skip_serializing_if = "is_zero")]
     pub stuck: usize,
     /// Ascending by index; `index` is the first point of the new level.
@@ -95,7 +95,7 @@ fn entry(s: &Series, f: Findings) -> SeriesChanges {
         class: f.class,
         noise: f.noise,
         drift: f.drift,
-        stuck: f.stuck,
+        stuck: if f.stuck >= STUCK { f.stuck } else { 0 },
         changes: f.changes,
     }
 }
@@ -130,8 +130,12 @@ impl Replayed {
 const ESTIMATE_ROUNDS: usize = 3;
 
 fn flags(name: &str, points: &[Point], settings: Settings) -> SeriesFlags {
+    let mut finder = Finder::new(settings);
     let mut replay = Replay::new(settings);
-    let flags = points.iter().flat_map(|p| replay.push(*p)).collect();
+    let flags = points
+        .iter()
+        .flat_map(|p| replay.push(&mut finder, *p))
+        .collect();
     SeriesFlags {
         name: name.to_owned(),
         points: points.len(),

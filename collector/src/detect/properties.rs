@@ -145,10 +145,11 @@ fn the_order_of_arrival_leaves_no_trace() {
 #[test]
 fn replay_sees_no_further_than_its_commit() {
     let y = series(5, 160, &[(80, 5.0)]);
+    let mut finder = Finder::new(Settings::default());
     let mut replay = Replay::new(Settings::default());
     let flags: Vec<_> = points(&y)
         .into_iter()
-        .flat_map(|p| replay.push(p))
+        .flat_map(|p| replay.push(&mut finder, p))
         .collect();
     assert_eq!(flags.len(), 1, "{flags:?}");
     assert!(
@@ -159,7 +160,7 @@ fn replay_sees_no_further_than_its_commit() {
     let mut again = Replay::new(Settings::default());
     let early: Vec<_> = points(&y[..100])
         .into_iter()
-        .flat_map(|p| again.push(p))
+        .flat_map(|p| again.push(&mut finder, p))
         .collect();
     assert_eq!(early, flags);
 }
