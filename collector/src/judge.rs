@@ -301,7 +301,8 @@ fn compare(
     if let Some(words) = words {
         limit.why = limit.why.replace("floor for this metric", &words);
     }
-    let verdict = match gate::screen(base.value, head.value, &limit) {
+    let expected = gate::expected(&history, base.value, &limit);
+    let verdict = match gate::screen(expected, head.value, &limit) {
         Screen::Within => Verdict::Unchanged,
         Screen::SuspectUp => Verdict::Regressed,
         Screen::SuspectDown => Verdict::Improved,
