@@ -108,11 +108,11 @@ const NAMES: [&str; 8] = [
     "grüße <b>&/a+b (c).*/10",
 ];
 
-/// A hundred turns more in `score`, once a call.
-fn with_turns(n: u32) -> String {
+/// Some hundred instructions more in `json`, once a call.
+fn with_turns() -> String {
     LIBRARY.replace(
-        "    let mut x = 0u64;\n    for b in s {",
-        &format!("    let mut x = 0u64;\n    if s.len() > 30 {{\n        for i in 0..{n}u64 {{ std::hint::black_box(i); }}\n    }}\n    for b in s {{"),
+        "    render(n).iter()",
+        "    for i in 0..200u64 {\n        std::hint::black_box(i);\n    }\n    render(n).iter()",
     )
 }
 
@@ -128,7 +128,7 @@ fn repo() -> &'static Repo {
         repo.write("benches/by_libtest.rs", "#[test]\nfn nothing() {}\n");
         repo.commit("base");
         repo.git(&["tag", "base"]);
-        repo.write("src/lib.rs", &with_turns(1000));
+        repo.write("src/lib.rs", &with_turns());
         repo.commit("dearer");
         repo.git(&["tag", "dearer"]);
         repo.write("src/lib.rs", &LIBRARY.replace("render(n).iter()", "twice(n).iter()").replace(
@@ -250,30 +250,40 @@ fn home() -> std::path::PathBuf {
 }
 
 #[test]
-fn instructions_that_were_added_are_shown_where_they_are() {
+fn a_hundred_instructions_in_millions_are_shown_exactly_where_they_are() {
     let repo = repo();
-    let d = repo
-        .uptick(&[
-            "check", "dearer", "--base", "base", "--limit", "0.05%", "--json",
-        ])
-        .exits(1)
-        .json();
+    let args = [
+        "check", "dearer", "--base", "base", "--limit", "0.001%", "--json",
+    ];
+    let d = repo.uptick(&args).exits(1).json();
     let json = row(&d, "json");
     assert_eq!(json["verdict"], "regressed");
-    let delta = json["head"]["value"].as_f64().unwrap() - json["base"]["value"].as_f64().unwrap();
-    let f = &json["functions"][0];
-    assert!(f["name"].as_str().unwrap().ends_with("score"), "{f:#}");
-    assert_eq!(f["file"], "src/lib.rs");
-    // The function explains the change, to the instructions that the loop's guard costs.
+    let base = json["base"]["value"].as_f64().unwrap();
+    let delta = json["head"]["value"].as_f64().unwrap() - base;
     assert!(
-        (f["delta"].as_f64().unwrap() - delta).abs() / delta < 0.01,
-        "{delta} {f:#}"
+        base > 1e6 && (150.0..600.0).contains(&delta),
+        "{base} {delta}"
     );
+    let functions = json["functions"].as_array().unwrap();
+    let f = &functions[0];
+    assert!(
+        f["name"].as_str().unwrap().ends_with("json"),
+        "{functions:#?}"
+    );
+    assert_eq!(f["file"], "src/lib.rs", "{f:#}");
+    assert_eq!(f["delta"].as_f64().unwrap(), delta, "{functions:#?}");
     assert_eq!(json["likely"][0]["file"], "src/lib.rs");
     let line = json["likely"][0]["line"].as_u64().unwrap();
-    assert!((6..=11).contains(&line), "{line}");
-    // What hashes short texts only is not touched.
+    let source = with_turns();
+    let wanted = source
+        .lines()
+        .position(|l| l.contains("black_box"))
+        .unwrap() as u64
+        + 1;
+    assert!(line.abs_diff(wanted) <= 1, "{line} is not {wanted}");
+    // Ten times less than the limit that is asked for here would be silence.
     assert_eq!(row(&d, "custom")["verdict"], "unchanged");
+    repo.uptick(&["check", "dearer", "--base", "base"]).exits(0);
 }
 
 #[test]

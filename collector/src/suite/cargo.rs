@@ -340,6 +340,7 @@ pub(super) fn build(config: &Config, place: &Place) -> Result<Executables> {
         return Ok(Executables {
             executables: Vec::new(),
             left_out: found.left_out,
+            tree: place.tree.clone(),
         });
     }
     let stdout = output(
@@ -380,6 +381,7 @@ pub(super) fn build(config: &Config, place: &Place) -> Result<Executables> {
     Ok(Executables {
         executables,
         left_out: found.left_out,
+        tree: place.tree.clone(),
     })
 }
 
