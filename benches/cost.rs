@@ -29,6 +29,9 @@ fn main() {
         subjects(&mut c);
         return;
     }
+    if args.iter().any(|a| a == "--list") {
+        return; // a program that measures programs is itself no benchmark
+    }
     let rounds = if args.iter().any(|a| a == "--test") {
         1
     } else {

@@ -63,13 +63,35 @@ pub(super) fn run(
     }
 }
 
-/// Counts between the readings of the clock, moving its jump until criterion makes the calls
-/// that [`fence`] reads.
+/// Counts between the readings of the clock. Set-up that runs before the benchmark's first
+/// output is not instrumented; a program that is silent is run again with all of it.
 fn fenced(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<Run, RunError> {
+    match between_readings(session, job, pins, purpose, PreloadMark::Valgrind)? {
+        Some(run) => Ok(run),
+        None => between_readings(session, job, pins, purpose, PreloadMark::ValgrindEarly)?
+            .ok_or_else(|| {
+                RunError::new(
+                    "run",
+                    "the benchmark's calls could not be told apart: it reads the clock in a \
+                     different way in each run; leave it out (`exclude`) or count its wall time",
+                )
+            }),
+    }
+}
+
+/// Moves the clock's jump until criterion makes the calls that [`fence`] reads; `None` when that
+/// cannot be had, or nothing was counted.
+fn between_readings(
+    session: &Session,
+    job: &Job,
+    pins: Pins,
+    purpose: Purpose,
+    mark: PreloadMark,
+) -> Result<Option<Run>, RunError> {
     let mut jump = job.jump();
     for _ in 0..ATTEMPTS {
         let pins = Pins {
-            mark: PreloadMark::Valgrind,
+            mark,
             jump: Some(jump),
             ..pins
         };
@@ -78,27 +100,27 @@ fn fenced(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<
             .next()
             .unwrap_or_default();
         let marks = marks(&file, job.fences())?;
+        if marks.iter().all(|m| m.cost == 0) {
+            return Ok(None);
+        }
         match fence::per_iteration(&marks) {
             Ok(cost) => {
                 job.remember_jump(jump);
                 let functions = functions(&file, &cost.profile_marks)?;
                 let files = kept(vec![file], purpose);
-                return Ok(Run {
+                return Ok(Some(Run {
                     cost,
                     files,
                     functions,
-                });
+                }));
             }
             Err(Trouble::JumpAt(at)) => jump = if at == jump { jump + 1 } else { at },
+            Err(Trouble::NeverRan) if mark == PreloadMark::Valgrind => return Ok(None),
             Err(Trouble::NeverRan) => return Err(RunError::never_ran()),
             Err(Trouble::Unclear(why)) => return Err(RunError::new("run", why)),
         }
     }
-    Err(RunError::new(
-        "run",
-        "the benchmark's calls could not be told apart: it reads the clock in a different way in \
-         each run; leave it out (`exclude`) or count its wall time",
-    ))
+    Ok(None)
 }
 
 /// Counts the whole process: commands, and executables into which nothing can be preloaded.
@@ -222,7 +244,7 @@ fn execute(
 ) -> Result<Vec<Vec<u8>>, RunError> {
     let slot = session.scratch.slot().map_err(RunError::environment)?;
     let mut command = Command::new("valgrind");
-    command.args(options(job, &slot, purpose));
+    command.args(options(job, &slot, purpose, pins.mark));
     command
         .arg(&job.program)
         .args(job.arguments(PROFILE_SECONDS));
@@ -257,7 +279,7 @@ fn execute(
     Ok(files)
 }
 
-fn options(job: &Job, slot: &Path, purpose: Purpose) -> Vec<String> {
+fn options(job: &Job, slot: &Path, purpose: Purpose, mark: PreloadMark) -> Vec<String> {
     let mut all: Vec<String> = [
         "--tool=callgrind",
         "--demangle=no",
@@ -274,6 +296,11 @@ fn options(job: &Job, slot: &Path, purpose: Purpose) -> Vec<String> {
         slot.join("o.%p").display()
     ));
     all.push(format!("--log-file={}", slot.join("log").display()));
+    let late = mark == PreloadMark::Valgrind;
+    all.push(format!(
+        "--instr-atstart={}",
+        if late { "no" } else { "yes" }
+    ));
     // A command may be a script that starts the program proper.
     let children = matches!(job.kind, Kind::Command { .. });
     all.push(format!(

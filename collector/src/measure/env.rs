@@ -156,8 +156,10 @@ fn empty(dir: &Path) {
 /// What the preloaded object leaves at a reading of the monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// A cut in callgrind's totals.
+    /// A cut in callgrind's totals, which instruments from the first output on.
     Valgrind,
+    /// A cut in callgrind's totals, which instruments from the start.
+    ValgrindEarly,
     /// One cut in callgrind's totals, where the program's own code begins.
     ValgrindStart,
     /// The counter's value, in a log.
@@ -213,6 +215,7 @@ impl Pins {
     fn settings(&self) -> String {
         let mode = match self.mark {
             Mark::Valgrind => 'v',
+            Mark::ValgrindEarly => 'V',
             Mark::ValgrindStart => 'w',
             Mark::Counter => 'p',
             Mark::None => 'n',

@@ -348,6 +348,7 @@ pub(super) fn build(config: &Config, place: &Place) -> Result<Executables> {
         "the benchmarks do not build",
     )?;
     let mut executables = Vec::new();
+    let mut left_out = found.left_out.clone();
     for line in String::from_utf8_lossy(&stdout).lines() {
         let Ok(m) = serde_json::from_str::<Message>(line) else {
             continue;
@@ -368,6 +369,15 @@ pub(super) fn build(config: &Config, place: &Place) -> Result<Executables> {
             continue;
         };
         let package_dir = relative(dir, &place.tree);
+        // Any program may bring its own `main`; only criterion's knows `--list` for sure.
+        let facts = crate::measure::symbols::read(&file)?;
+        if facts.fences.is_empty() && !facts.exact {
+            left_out.push(format!(
+                "bench `{}` of `{package}` brings its own main, without criterion",
+                target.name
+            ));
+            continue;
+        }
         let benchmarks = list(config, place, &file, dir)?;
         executables.push(BenchExecutable {
             package: package.clone(),
@@ -380,7 +390,7 @@ pub(super) fn build(config: &Config, place: &Place) -> Result<Executables> {
     executables.sort_by(|a, b| (&a.package, &a.target).cmp(&(&b.package, &b.target)));
     Ok(Executables {
         executables,
-        left_out: found.left_out,
+        left_out,
         tree: place.tree.clone(),
     })
 }
