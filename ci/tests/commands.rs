@@ -202,3 +202,38 @@ fn the_environment_of_the_caller_does_not_reach_the_benchmark() {
     };
     assert_eq!(count("x"), count(&"y".repeat(5000)));
 }
+
+#[test]
+fn avx_512_is_said_in_words_with_the_way_out() {
+    let repo = Repo::with_command();
+    let source = "int main(void) {\n    __asm__ volatile(\"vpxorq %%zmm0, %%zmm0, %%zmm0\" ::: \"memory\");\n    return 0;\n}\n";
+    repo.write("work.c", source);
+    repo.commit("for this machine alone");
+    let d = repo
+        .uptick(&["run", "--json", "--counter", "callgrind"])
+        .exits(4)
+        .json();
+    let message = d["commits"][0]["failures"][0]["message"].as_str().unwrap();
+    for words in ["AVX-512", "target-cpu", "perf_event"] {
+        assert!(message.contains(words), "{message}");
+    }
+}
+
+#[test]
+fn libc_s_own_string_functions_are_another_testbed() {
+    let repo = Repo::with_command();
+    let testbed = |text: &str| {
+        repo.write(
+            "uptick.toml",
+            &format!("[suite]\nstrings = \"{text}\"\n{COMMAND}"),
+        );
+        let d = repo.uptick(&["run", "--json"]).exits(0).json();
+        d["commits"][0]["testbed"]["strings"].clone()
+    };
+    assert_eq!(
+        (testbed("portable"), testbed("native")),
+        ("portable".into(), "native".into())
+    );
+    let d = repo.uptick(&["log", "work", "--json"]).exits(0).json();
+    assert_eq!(d["series"].as_array().unwrap().len(), 2, "{d:#}");
+}

@@ -97,6 +97,12 @@ criterion_group!(all, benches);
 criterion_main!(all);
 "#;
 
+/// Benchmarks that have nothing to do with the others, in the middle of them.
+const UNRELATED: &str = r#"
+    c.bench_function("unrelated/strings", |b| b.iter(|| black_box("a b c").split(' ').map(String::from).collect::<Vec<_>>()));
+    c.bench_function("unrelated/sum", |b| b.iter(|| (0..black_box(1000u64)).map(|x| x * x).sum::<u64>()));
+    let mut g ="#;
+
 const NAMES: [&str; 8] = [
     "json",
     "tiny",
@@ -116,7 +122,7 @@ fn with_turns() -> String {
     )
 }
 
-/// The repository: commits tagged `base`, `dearer`, `moved`, `broken`, `mended`.
+/// The repository: commits tagged `base`, `dearer`, `moved`, `broken`, `mended`, `unrelated`.
 fn repo() -> &'static Repo {
     static REPO: OnceLock<Repo> = OnceLock::new();
     REPO.get_or_init(|| {
@@ -143,6 +149,9 @@ fn repo() -> &'static Repo {
         repo.write("src/lib.rs", LIBRARY);
         repo.commit("mended");
         repo.git(&["tag", "mended"]);
+        repo.write("benches/sample.rs", &BENCHES.replace("    let mut g =", UNRELATED));
+        repo.commit("unrelated benchmarks");
+        repo.git(&["tag", "unrelated"]);
         repo
     })
 }
@@ -365,4 +374,18 @@ fn flame_graphs_are_drawn_for_one_commit_and_for_two() {
     repo.uptick(&["flamegraph", "no such"])
         .exits(2)
         .says(&["no benchmark `no such`", "json"]);
+}
+
+#[test]
+fn unrelated_benchmarks_move_no_other() {
+    let d = repo()
+        .uptick(&["compare", "mended", "unrelated", "--json"])
+        .exits(0)
+        .json();
+    for name in NAMES {
+        let r = row(&d, name);
+        assert_eq!(r["verdict"], "unchanged", "{r:#}");
+        assert!(r["change"].as_f64().unwrap().abs() < 0.0005, "{r:#}");
+    }
+    assert_eq!(row(&d, "unrelated/sum")["verdict"], "new");
 }
