@@ -50,6 +50,10 @@ pub(crate) enum Command {
     Check(Check),
     /// The same judgement of two commits without failing: "prove my optimisation"
     Compare(Compare),
+    /// From "it got slower" to the commit, the function and the revert
+    Bisect(Bisect),
+    /// One word about HEAD for `git bisect run`: 0 good, 1 bad, 125 skip, 128 and more stop
+    BisectStep(BisectStep),
     /// History in the terminal
     Log(Log),
     /// The steps of every series in a CSV
@@ -183,6 +187,109 @@ pub(crate) struct Compare {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Bisect {
+    #[command(subcommand)]
+    pub(crate) command: Option<BisectCommand>,
+    /// A commit from before
+    pub(crate) good: Option<String>,
+    /// A commit that is dearer (with --fixed: cheaper)
+    pub(crate) bad: Option<String>,
+    /// The benchmark's name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bench: Option<String>,
+    /// The metric [default: what the counter counts]
+    #[arg(long, value_name = "METRIC")]
+    pub(crate) metric: Option<String>,
+    /// A shell command that builds a commit; `{tree}` and $UPTICK_TREE are its sources
+    #[arg(long, value_name = "CMD", requires = "run")]
+    pub(crate) build: Option<String>,
+    /// A program to count instead of a benchmark of the suite; `{tree}` as above
+    #[arg(long, value_name = "CMD")]
+    pub(crate) run: Option<String>,
+    /// auto, perf_event, callgrind or clock [default: uptick.toml, else auto]
+    #[arg(long, value_name = "COUNTER")]
+    pub(crate) counter: Option<String>,
+    /// Lay this file or folder of today (or REV:PATH) over every commit (may be repeated)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) carry: Vec<String>,
+    /// Search every commit, side branches too, instead of first parents
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Look for the commit that made it cheaper
+    #[arg(long)]
+    pub(crate) fixed: bool,
+    /// The smallest change of interest [default: 0.2%]
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) limit: Option<String>,
+    /// Try commits again that failed before
+    #[arg(long)]
+    pub(crate) retry: bool,
+    /// Go on with the search that was begun last
+    #[arg(long, conflicts_with_all = ["good", "bad", "bench", "metric", "build", "run", "counter", "carry", "all", "fixed", "limit", "retry"])]
+    pub(crate) resume: bool,
+    /// Commits built and measured at the same time, each in a worktree of its own
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) jobs: usize,
+    /// Write the answer as Markdown too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BisectCommand {
+    /// What the newest search measured, told to the search again
+    Log(BisectLog),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BisectLog {
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BisectStep {
+    /// The commit to judge
+    #[arg(default_value = "HEAD")]
+    pub(crate) rev: String,
+    /// The benchmark's name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bench: Option<String>,
+    /// The metric [default: what the counter counts]
+    #[arg(long, value_name = "METRIC")]
+    pub(crate) metric: Option<String>,
+    /// The good end [default: what `git bisect` was told first]
+    #[arg(long, value_name = "REV")]
+    pub(crate) good: Option<String>,
+    /// The bad end [default: what `git bisect` was told first]
+    #[arg(long, value_name = "REV")]
+    pub(crate) bad: Option<String>,
+    /// A shell command that builds a commit; `{tree}` and $UPTICK_TREE are its sources
+    #[arg(long, value_name = "CMD", requires = "run")]
+    pub(crate) build: Option<String>,
+    /// A program to count instead of a benchmark of the suite; `{tree}` as above
+    #[arg(long, value_name = "CMD")]
+    pub(crate) run: Option<String>,
+    /// auto, perf_event, callgrind or clock [default: uptick.toml, else auto]
+    #[arg(long, value_name = "COUNTER")]
+    pub(crate) counter: Option<String>,
+    /// Lay this file or folder of today (or REV:PATH) over every commit (may be repeated)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) carry: Vec<String>,
+    /// The bad end is the cheaper one
+    #[arg(long)]
+    pub(crate) fixed: bool,
+    /// The smallest change of interest [default: 0.2%]
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) limit: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct Log {
     /// A benchmark (glob); without one the series are listed
     pub(crate) bench: Option<String>,
@@ -269,6 +376,11 @@ impl Args {
             Command::Run(a) => a.json,
             Command::Check(a) => a.judging.json,
             Command::Compare(a) => a.judging.json,
+            Command::Bisect(a) => match &a.command {
+                Some(BisectCommand::Log(log)) => log.json,
+                None => a.json,
+            },
+            Command::BisectStep(_) => false,
             Command::Log(a) => a.json,
             Command::Changes(a) => a.json,
             Command::Replay(a) => a.json,
@@ -286,6 +398,14 @@ impl Args {
                 "schema": "uptick.check/1",
                 "outcome": "no_verdict",
                 "results": [],
+                "error": message,
+                "exit_code": code,
+            }),
+            Command::Bisect(Bisect { command: None, .. }) => json!({
+                "schema": "uptick.bisect/1",
+                "outcome": "no_verdict",
+                "suspects": [],
+                "steps": [],
                 "error": message,
                 "exit_code": code,
             }),

@@ -17,6 +17,8 @@ struct State {
     began: Instant,
     /// Commits done and to do, for a backfill.
     commits: Option<(usize, usize, Instant)>,
+    /// How far a search has come.
+    search: String,
 }
 
 const WIDTH: usize = 79;
@@ -27,6 +29,7 @@ impl Terminal {
             stage: String::new(),
             began: Instant::now(),
             commits: None,
+            search: String::new(),
         };
         Self {
             live: std::io::stderr().is_terminal(),
@@ -68,7 +71,7 @@ impl Terminal {
 /// `12 of 300 commits, about 14 min left: `.
 fn commits_prefix(s: &State) -> String {
     match s.commits {
-        None => String::new(),
+        None => s.search.clone(),
         Some((0, total, _)) => format!("0 of {total} commits: "),
         Some((done, total, began)) => {
             let left = began
@@ -114,6 +117,10 @@ impl Progress for Terminal {
         );
         drop(s);
         self.show(&line);
+    }
+
+    fn search(&self, so_far: &str) {
+        self.lock().search = so_far.to_string();
     }
 
     fn note(&self, text: &str) {

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod bad_input;
+mod bisect;
 mod commands;
 mod criterion;
 mod history;

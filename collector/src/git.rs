@@ -13,6 +13,10 @@ use crate::error::{Error, Result, tail};
 use crate::model::{Commit, Sha};
 use crate::profile::delta::Hunk;
 
+mod line;
+
+pub use line::Touched;
+
 /// A git repository with a work tree.
 #[derive(Clone, Debug)]
 pub struct Repo {

@@ -1,7 +1,7 @@
 //! From "it got slower" to the commit: which commit to measure next, when to stop, how sure.
 //!
-//! Everything here is pure. It runs no git, builds nothing, reads no clock and
-//! no random numbers: a driver asks [`Search::next`] what to measure, measures
+//! Everything here but the [`driver`] is pure. It runs no git, builds nothing, reads no clock
+//! and no random numbers: the driver asks [`Search::next`] what to measure, measures
 //! it, and hands the values to [`Search::observe`]. The whole state is the
 //! evidence, so that a log of observations replays to the same search, and the
 //! order in which the probes of one batch finish does not matter.
@@ -24,7 +24,9 @@
 //!   one; the next probe is where information per cost is greatest.
 
 mod blocks;
+pub mod driver;
 mod exact;
+pub mod finding;
 mod model;
 mod noise;
 mod noisy;

@@ -140,6 +140,29 @@ impl Search {
         }
     }
 
+    /// The nearest commits to both ends that gave a value, once they are known to be two builds.
+    #[must_use]
+    pub fn ends(&self) -> Option<(usize, usize)> {
+        let (lo, hi) = self.track.ends().ok()?;
+        let apart = lo < hi && self.track.slot_index(lo) != self.track.slot_index(hi);
+        apart.then(|| (self.track.commit(lo), self.track.commit(hi)))
+    }
+
+    /// How many values there are for a commit's build.
+    #[must_use]
+    pub fn values(&self, commit: usize) -> usize {
+        let point = self.track.point(commit);
+        point.map_or(0, |p| self.track.slot(p).values.len())
+    }
+
+    /// The middle of a commit's values, if its build has any.
+    #[must_use]
+    pub fn value(&self, commit: usize) -> Option<f64> {
+        let point = self.track.point(commit)?;
+        let values = &self.track.slot(point).values;
+        (!values.is_empty()).then(|| exact::median(values))
+    }
+
     /// How far the search has come.
     #[must_use]
     pub fn estimate(&self) -> Estimate {

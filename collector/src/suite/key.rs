@@ -1,6 +1,6 @@
 //! What a build depends on, as a hash: equal keys are the same measurement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cargo;
 use crate::config::Config;
@@ -39,6 +39,32 @@ fn is_prose(path: &str) -> bool {
     META.iter()
         .any(|m| path == *m || (m.ends_with('/') && path.starts_with(m)))
         || (top_level && PROSE.iter().any(|p| path.to_uppercase().starts_with(p)))
+}
+
+/// The prose of some commits that a Rust source of theirs mentions, and so is a build input.
+///
+/// # Errors
+/// When git cannot read a tree.
+pub fn mentioned_prose(repo: &Repo, shas: &[&Sha]) -> Result<BTreeSet<String>> {
+    let mut all = BTreeSet::new();
+    for sha in shas {
+        let prose: Vec<String> = repo
+            .tree(sha)?
+            .iter()
+            .filter_map(|l| l.split_once('\t').map(|(_, p)| p.to_string()))
+            .filter(|p| is_prose(p) && !p.starts_with('.'))
+            .collect();
+        if !prose.is_empty() {
+            all.extend(repo.mentioned(sha, &prose));
+        }
+    }
+    Ok(all)
+}
+
+/// Whether a build may read the file, given the prose that sources mention.
+#[must_use]
+pub fn is_input(path: &str, mentioned: &BTreeSet<String>) -> bool {
+    !is_prose(path) || mentioned.contains(path)
 }
 
 /// The files of a commit that a build may read, as `git ls-tree` lists them.

@@ -7,6 +7,7 @@
 
 mod cache;
 mod cargo;
+mod carry;
 mod command;
 pub mod key;
 
@@ -25,6 +26,7 @@ use crate::model::Failure;
 
 pub use cache::Cache;
 pub use cargo::{Discovery, discover};
+pub use carry::Carry;
 
 /// Where one worker builds: a worktree of ours and its own target directory.
 #[derive(Clone, Debug)]
