@@ -8,6 +8,7 @@ mod context;
 mod doctor;
 mod flamegraph;
 mod init;
+mod line;
 mod list;
 mod log;
 mod print;
@@ -40,8 +41,8 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
         Command::Check(a) => check::check(args, a),
         Command::Compare(a) => check::compare(args, a),
         Command::Log(a) => log::run(args, a),
-        Command::Changes(a) => changes::run(a),
-        Command::Replay(a) => replay::run(a),
+        Command::Changes(a) => changes::run(args, a),
+        Command::Replay(a) => replay::run(args, a),
         Command::Flamegraph(a) => flamegraph::run(args, a),
         Command::Export(a) => transfer::export(args, a),
         Command::Import(a) => transfer::import(args, a),

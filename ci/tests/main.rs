@@ -3,6 +3,7 @@
 
 mod architecture;
 mod bad_input;
+mod changes;
 mod commands;
 mod criterion;
 mod history;
