@@ -56,9 +56,9 @@ pub(crate) enum Command {
     BisectStep(BisectStep),
     /// History in the terminal
     Log(Log),
-    /// The steps of every series in a CSV
+    /// The steps of every series of the main line, or in a CSV
     Changes(Changes),
-    /// What would have been said at each commit of every series in a CSV
+    /// What would have been said at each commit: try a limit on real history first
     Replay(Replay),
     /// The flame graph of a benchmark, or the difference of two commits
     Flamegraph(Flamegraph),
@@ -304,14 +304,34 @@ pub(crate) struct Log {
     pub(crate) json: bool,
 }
 
+/// Which series of the store.
 #[derive(Debug, ClapArgs)]
+pub(crate) struct Selection {
+    /// Only benchmarks whose name matches (a glob; may be repeated)
+    #[arg(long, value_name = "GLOB", conflicts_with = "csv")]
+    pub(crate) bench: Vec<String>,
+    /// Metrics, or `all` [default: instructions and wall_time] (may be repeated)
+    #[arg(long, value_name = "METRIC", conflicts_with = "csv")]
+    pub(crate) metric: Vec<String>,
+    /// The commit whose first-parent line counts [default: the default branch, else HEAD]
+    #[arg(long, value_name = "REV", conflicts_with = "csv")]
+    pub(crate) line: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Changes {
-    /// Rows `series,index,value` with that header; `-` reads standard input
+    /// Instead of the store: rows `series,index,value` with that header; `-` reads standard input
     #[arg(long, value_name = "FILE")]
-    pub(crate) csv: PathBuf,
-    /// Leave out changes below this, such as 0.5% [default: none]
+    pub(crate) csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Leave out changes below this, such as 0.5% [default: 0.1%, in a CSV none]
     #[arg(long, value_name = "PERCENT")]
     pub(crate) floor: Option<String>,
+    /// Show changes too that are settled or went back by themselves
+    #[arg(long, conflicts_with = "csv")]
+    pub(crate) all: bool,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -319,13 +339,19 @@ pub(crate) struct Changes {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Replay {
-    /// Rows `series,index,value` with that header; `-` reads standard input
+    /// Instead of the store: rows `series,index,value` with that header; `-` reads standard input
     #[arg(long, value_name = "FILE")]
-    pub(crate) csv: PathBuf,
-    /// Leave out changes below this, such as 0.5% [default: none]
+    pub(crate) csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// The gate's limit to try, such as 0.5% [default: uptick.toml, else by metric]
+    #[arg(long, value_name = "PERCENT", conflicts_with = "csv")]
+    pub(crate) limit: Option<String>,
+    /// Leave out changes below this, such as 0.5% [default: 0.1%, in a CSV none]
     #[arg(long, value_name = "PERCENT")]
     pub(crate) floor: Option<String>,
-    /// Estimate the false alarms too, by shuffling each series between its changes
+    /// Estimate the false alarms too, by shuffling each series between its changes (of a store's
+    /// series it is always done, on up to 40 of them)
     #[arg(long)]
     pub(crate) estimate: bool,
     /// One JSON document on standard output

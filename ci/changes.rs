@@ -1,4 +1,4 @@
-//! `uptick changes`: the steps of every series in a CSV.
+//! `uptick changes`: the steps of every series of the store's main line, or in a CSV.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -9,13 +9,32 @@ use collector::detect::document::{Changes as Document, SeriesChanges};
 use collector::detect::finder::STUCK;
 use collector::detect::{Change, Class, Kind, Settings};
 use collector::error::{EXIT_OK, Error};
-use collector::report::{name, percent};
+use collector::report::{self, name, percent};
+use collector::steps::Steps;
 
-use crate::args::Changes;
-use crate::print;
+use crate::args::{Args, Changes};
+use crate::{line, print};
 
-pub(crate) fn run(a: &Changes) -> anyhow::Result<u8> {
-    let series = read(&a.csv)?;
+pub(crate) fn run(args: &Args, a: &Changes) -> anyhow::Result<u8> {
+    match &a.csv {
+        Some(file) => of_csv(a, file),
+        None => of_store(args, a),
+    }
+}
+
+fn of_store(args: &Args, a: &Changes) -> anyhow::Result<u8> {
+    let found = line::found(args, &a.selection, a.floor.as_deref())?;
+    let document = Steps::of(&found.series, &found.line);
+    if a.json {
+        print::json(&document)?;
+    } else {
+        print::out(&report::changes(&document, a.all))?;
+    }
+    Ok(EXIT_OK)
+}
+
+fn of_csv(a: &Changes, file: &Path) -> anyhow::Result<u8> {
+    let series = read(file)?;
     let document = Document::of(&series, settings(a.floor.as_deref())?);
     if a.json {
         print::json(&document)?;

@@ -43,6 +43,10 @@ pub(crate) fn store_path(args: &Args) -> anyhow::Result<PathBuf> {
 }
 
 pub(crate) fn store(args: &Args) -> anyhow::Result<Store> {
+    if args.store.is_none() {
+        // With its .gitignore, so that `git add -A` never takes the store along.
+        Home::make(&Repo::open(&args.dir)?)?;
+    }
     Ok(Store::open(&store_path(args)?)?)
 }
 

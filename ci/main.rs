@@ -9,6 +9,7 @@ mod context;
 mod doctor;
 mod flamegraph;
 mod init;
+mod line;
 mod list;
 mod log;
 mod print;
@@ -60,8 +61,8 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
         Command::Bisect(a) => bisect::run(args, a),
         Command::BisectStep(a) => Ok(bisect::step(args, a)),
         Command::Log(a) => log::run(args, a),
-        Command::Changes(a) => changes::run(a),
-        Command::Replay(a) => replay::run(a),
+        Command::Changes(a) => changes::run(args, a),
+        Command::Replay(a) => replay::run(args, a),
         Command::Flamegraph(a) => flamegraph::run(args, a),
         Command::Export(a) => transfer::export(args, a),
         Command::Import(a) => transfer::import(args, a),

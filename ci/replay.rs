@@ -1,18 +1,55 @@
-//! `uptick replay`: what would have been said at each commit of every series in a CSV.
+//! `uptick replay`: what would have been said at each commit of every series of the store's
+//! main line, or in a CSV.
 
+use std::path::Path;
+
+use collector::config::{Config, Fraction};
 use collector::detect::Direction;
-use collector::detect::document::{Replayed, SeriesFlags};
+use collector::detect::document::{Replayed as Csv, SeriesFlags};
 use collector::detect::replay::Flag;
-use collector::error::EXIT_OK;
-use collector::report::{name, percent};
+use collector::error::{EXIT_OK, Error};
+use collector::git::Repo;
+use collector::report::{self, name, percent};
+use collector::trial::{Proposed, Replayed};
 
-use crate::args::Replay;
+use crate::args::{Args, Replay};
 use crate::changes::{read, settings};
-use crate::print;
+use crate::{context, line, print};
 
-pub(crate) fn run(a: &Replay) -> anyhow::Result<u8> {
-    let series = read(&a.csv)?;
-    let mut document = Replayed::of(&series, settings(a.floor.as_deref())?);
+pub(crate) fn run(args: &Args, a: &Replay) -> anyhow::Result<u8> {
+    match &a.csv {
+        Some(file) => of_csv(a, file),
+        None => of_store(args, a),
+    }
+}
+
+/// The gate and the finder over the store, under the present policy or a proposed one.
+fn of_store(args: &Args, a: &Replay) -> anyhow::Result<u8> {
+    let limit = a.limit.as_deref().map(Fraction::parse).transpose();
+    let limit = limit.map_err(|e| Error::Usage(format!("--limit: {e}")))?;
+    let store = context::existing_store(args)?;
+    let (line, tracks) = line::tracks(args, &store, &a.selection)?;
+    let config = match Repo::open(&args.dir) {
+        Ok(repo) => Config::load(repo.root())?,
+        Err(_) => Config::default(),
+    };
+    let proposed = Proposed {
+        config: &config,
+        limit: limit.map(|f| f.0),
+        settings: line::settings(a.floor.as_deref())?,
+    };
+    let document = Replayed::of(&tracks, &line, &proposed);
+    if a.json {
+        print::json(&document)?;
+    } else {
+        print::out(&report::replayed(&document))?;
+    }
+    Ok(EXIT_OK)
+}
+
+fn of_csv(a: &Replay, file: &Path) -> anyhow::Result<u8> {
+    let series = read(file)?;
+    let mut document = Csv::of(&series, settings(a.floor.as_deref())?);
     if a.estimate {
         document.estimate(&series, settings(a.floor.as_deref())?);
     }
@@ -24,7 +61,7 @@ pub(crate) fn run(a: &Replay) -> anyhow::Result<u8> {
     Ok(EXIT_OK)
 }
 
-fn text(document: &Replayed) -> String {
+fn text(document: &Csv) -> String {
     let all = &document.series;
     let mut out = String::new();
     for s in all.iter().filter(|s| !s.flags.is_empty()) {

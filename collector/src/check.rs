@@ -12,7 +12,9 @@ use crate::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, EXIT_REGRESSED, Result
 use crate::explain;
 use crate::judge::{self, Overrides, Row};
 use crate::measure;
-use crate::model::{Counter, Failure, Measurement, NoiseClass, Report, Sha, Testbed, Verdict};
+use crate::model::{
+    Commit, Counter, Failure, Measurement, NoiseClass, Report, Sha, Testbed, Verdict,
+};
 use crate::store::{SeriesKey, Store};
 use crate::workshop::{Bench, Progress, Reuse, Workshop, parallel};
 
@@ -51,6 +53,17 @@ pub struct CommitRef {
     pub sha: Sha,
     /// The first line of its message.
     pub subject: String,
+}
+
+impl CommitRef {
+    /// The name of a commit.
+    #[must_use]
+    pub fn of(c: &Commit) -> Self {
+        Self {
+            sha: c.sha.clone(),
+            subject: c.subject.clone(),
+        }
+    }
 }
 
 /// The baseline as a document names it.

@@ -28,9 +28,11 @@ mod level;
 pub mod life;
 mod noise;
 mod noisy;
+pub mod persist;
 mod place;
 #[cfg(test)]
 mod properties;
+pub mod proposal;
 pub mod replay;
 mod segment;
 mod verify;

@@ -7,6 +7,7 @@
 //! transaction, from where it was left; [`Store::rebuild`] derives them anew.
 
 mod derive;
+mod line;
 mod transfer;
 
 use std::collections::HashMap;
