@@ -165,61 +165,84 @@ fn normal_median_interval(v: &[f64], confidence: f64) -> Interval {
 ///
 /// Lags 1 ..= `max_lag`, up to the first pair of lags whose sum is not positive
 /// (Geyer 1992, *Practical Markov chain Monte Carlo*, initial positive
-/// sequence). Each ρ(k) is raised by 1/n, its bias under independence
-/// (Kendall 1954). Input: residuals around their level. 1 for fewer than 8 values.
+/// sequence). Input: residuals around `levels` fitted levels, each of which takes
+/// about τ/n off every ρ(k) (Kendall 1954 for one level); this is put back.
+/// 1 for fewer than 8 values.
 #[must_use]
-pub fn autocorrelation_time(residuals: &[f64], max_lag: usize) -> f64 {
+pub fn autocorrelation_time(residuals: &[f64], levels: usize, max_lag: usize) -> f64 {
     let n = residuals.len();
     let power: f64 = residuals.iter().map(|r| r * r).sum();
     if n < 8 || power <= 0.0 {
         return 1.0;
     }
-    let rho = |k: usize| {
-        let s: f64 = residuals
-            .iter()
-            .zip(&residuals[k..])
-            .map(|(a, b)| a * b)
-            .sum();
-        s / power + 1.0 / n as f64
-    };
-    let (mut tau, mut k) = (1.0, 1);
-    while k <= max_lag.min(n / 2) {
-        let pair = rho(k)
-            + if k < max_lag.min(n / 2) {
-                rho(k + 1)
-            } else {
-                0.0
-            };
-        if pair <= 0.0 {
-            break;
-        }
-        tau += 2.0 * pair;
-        k += 2;
-    }
-    f64::max(tau, 1.0)
+    let lags = max_lag.min(n / 2);
+    let rho: Vec<f64> = (1..=lags)
+        .map(|k| {
+            residuals
+                .iter()
+                .zip(&residuals[k..])
+                .map(|(a, b)| a * b)
+                .sum::<f64>()
+                / power
+        })
+        .collect();
+    let bias = levels as f64 / n as f64;
+    (0..BIAS_ROUNDS).fold(1.0, |tau, _| initial_positive(&rho, tau * bias))
 }
 
-/// Correlation of neighbours that a few outliers cannot spoil, in −1 ..= 1.
+/// The bias depends on τ, and τ on the bias: three rounds settle it to a few percent.
+const BIAS_ROUNDS: usize = 3;
+
+fn initial_positive(rho: &[f64], bias: f64) -> f64 {
+    let pairs = rho
+        .chunks(2)
+        .map(|c| c.iter().map(|r| r + bias).sum::<f64>());
+    let sum: f64 = pairs.take_while(|p| *p > 0.0).sum();
+    f64::max(1.0 + 2.0 * sum, 1.0)
+}
+
+/// Correlation of neighbours that neither outliers nor skew nor two modes can spoil, in −1 ..= 1.
 ///
-/// ρ = (S(x+y)² − S(x−y)²) / (S(x+y)² + S(x−y)²) with S = MAD. Source:
-/// Gnanadesikan & Kettenring (1972), *Robust estimates, residuals, and outlier
-/// detection with multiresponse data*. 0 for fewer than 8 values or no spread.
+/// Spearman's rank correlation r of (x[t], x[t+1]), as the ρ = 2 sin(π r / 6)
+/// of a normal process (Pearson 1907). A MAD of sums and differences would
+/// take independent bimodal noise for correlated. 0 for fewer than 8 values.
 #[must_use]
 pub fn robust_ar1(residuals: &[f64]) -> f64 {
     if residuals.len() < 8 {
         return 0.0;
     }
-    let pairs = |f: fn(f64, f64) -> f64| -> f64 {
-        let v: Vec<f64> = residuals.windows(2).map(|w| f(w[0], w[1])).collect();
-        mad(&v).unwrap_or(0.0).powi(2)
-    };
-    let (sum, difference) = (pairs(|a, b| a + b), pairs(|a, b| a - b));
-    let total = sum + difference;
-    if total > 0.0 {
-        (sum - difference) / total
+    let r = centred_ranks(residuals);
+    let power: f64 = r.iter().map(|x| x * x).sum();
+    let lagged: f64 = r.windows(2).map(|w| w[0] * w[1]).sum();
+    if power > 0.0 {
+        2.0 * (std::f64::consts::PI * lagged / power / 6.0).sin()
     } else {
         0.0
     }
+}
+
+/// The rank of each value less the mean rank; equal values share theirs.
+#[must_use]
+pub fn centred_ranks(xs: &[f64]) -> Vec<f64> {
+    let mut order: Vec<u32> = (0..xs.len() as u32).collect();
+    order.sort_unstable_by(|&i, &j| xs[i as usize].total_cmp(&xs[j as usize]));
+    let mut out = vec![0.0; xs.len()];
+    let mean = (xs.len() as f64 - 1.0) / 2.0;
+    let mut start = 0;
+    while start < order.len() {
+        let value = xs[order[start] as usize];
+        let same = order[start..]
+            .iter()
+            .take_while(|&&i| xs[i as usize] == value)
+            .count()
+            .max(1);
+        let rank = start as f64 + (same as f64 - 1.0) / 2.0 - mean;
+        order[start..start + same]
+            .iter()
+            .for_each(|&i| out[i as usize] = rank);
+        start += same;
+    }
+    out
 }
 
 /// A small generator for shuffles; the seed is the caller's.
@@ -307,7 +330,7 @@ mod tests {
     fn correlation_is_seen_and_its_absence_too() {
         let mut g = SplitMix64::new(7);
         let white: Vec<f64> = (0..4000).map(|_| g.next_f64() - 0.5).collect();
-        assert!(autocorrelation_time(&white, 8) < 1.2);
+        assert!(autocorrelation_time(&white, 1, 8) < 1.2);
         assert!(robust_ar1(&white).abs() < 0.1);
         let mut x = 0.0;
         let red: Vec<f64> = white
@@ -318,7 +341,7 @@ mod tests {
             })
             .collect();
         assert!((robust_ar1(&red) - 0.7).abs() < 0.1);
-        assert!(autocorrelation_time(&red, 20) > 4.0);
+        assert!(autocorrelation_time(&red, 1, 20) > 4.0);
     }
 
     #[test]

@@ -1,24 +1,40 @@
 //! What a history says about a series: its present level and its spread.
 
+use super::{Finder, Point, Settings};
 use crate::stats;
 
 /// Fewer values than this say nothing about spread.
 const LEAST: usize = 3;
+/// Points of the present level that a new one is compared with; older ones drift away.
+const PRESENT: usize = 200;
 
-/// Robust spread of a history around its level, relative to that level; 0 when unknown.
+/// Robust spread of a history around its levels, relative to their size; 0 when unknown.
 #[must_use]
 pub(crate) fn relative_sigma(history: &[f64]) -> f64 {
-    let v = stats::finite(history);
-    if v.len() < LEAST {
+    if history.len() < LEAST {
         return 0.0;
     }
-    let scale = stats::median(&v).unwrap_or(0.0).abs();
-    let sigma = stats::difference_sigma(&v).unwrap_or(0.0);
-    if scale > 0.0 { sigma / scale } else { 0.0 }
+    Finder::default().find(&points(history)).noise
 }
 
-/// The points since the last change of level.
+/// The points since the last change of level, at most 200.
 #[must_use]
 pub(crate) fn present(history: &[f64]) -> Vec<f64> {
-    stats::finite(history)
+    let points = points(history);
+    let found = Finder::new(Settings::default()).find(&points);
+    let from = found.changes.last().map_or(0, |c| c.index as usize);
+    let from = from.max(points.len().saturating_sub(PRESENT));
+    points[from..].iter().map(|p| p.value).collect()
+}
+
+fn points(history: &[f64]) -> Vec<Point> {
+    let values = stats::finite(history);
+    values
+        .into_iter()
+        .enumerate()
+        .map(|(i, value)| Point {
+            index: i as i64,
+            value,
+        })
+        .collect()
 }

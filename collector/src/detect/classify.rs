@@ -1,0 +1,112 @@
+//! What kind of series is it? Each kind is judged by its own detector.
+
+use serde::{Deserialize, Serialize};
+
+use crate::stats;
+
+/// How a series behaves from commit to commit; found anew as it grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Fewer than [`YOUNG`] points: learning, only floors apply.
+    Young,
+    /// Mostly repeats its value: every lasting difference is a change, at once.
+    Exact,
+    /// Most commits move it a little for good: only an outlying move is a change.
+    Walk,
+    /// All else: levels with noise around them.
+    Noisy,
+}
+
+/// With fewer points neither spread nor repetition can be told.
+pub const YOUNG: usize = 8;
+
+/// Neighbours that must be equal in an exact series. Clock ticks of 1.5 sigma
+/// repeat in 39 % of neighbours, a count with jitter in one run of ten in 81 %.
+const EQUAL_SHARE: f64 = 0.6;
+/// … and in each stretch of this length …
+const STRETCH: usize = 20;
+/// … at least this share, so that a noisy series whose pipeline froze stays noisy.
+const EQUAL_SHARE_STRETCH: f64 = 0.3;
+/// A walk is told apart from noise over lags up to 16: it takes a few times that.
+const WALK_LEAST: usize = 64;
+/// A random walk's variance doubles with the lag, 4 × from lag 1 to 4 and again to 16;
+/// AR(1) noise with ρ = 0.7 gives 2.5 and 1.3.
+const WALK_GROWTH: f64 = 2.3;
+
+/// The class of a series of finite values in order.
+#[must_use]
+pub fn classify(y: &[f64]) -> Class {
+    if y.len() < YOUNG {
+        Class::Young
+    } else if repeats(y) {
+        Class::Exact
+    } else if is_walk(y) {
+        Class::Walk
+    } else {
+        Class::Noisy
+    }
+}
+
+/// Whether a series mostly repeats its value; needs at least three points.
+pub(crate) fn repeats(y: &[f64]) -> bool {
+    let share = |v: &[f64]| {
+        let pairs = v.windows(2);
+        let all = pairs.len().max(1) as f64;
+        pairs.filter(|w| w[0] == w[1]).count() as f64 / all
+    };
+    y.len() >= 3
+        && share(y) >= EQUAL_SHARE
+        && y.chunks(STRETCH)
+            .filter(|c| c.len() > STRETCH / 2)
+            .all(|c| share(c) >= EQUAL_SHARE_STRETCH)
+}
+
+fn is_walk(y: &[f64]) -> bool {
+    if y.len() < WALK_LEAST {
+        return false;
+    }
+    // Each noisy series passes here: the first lag settles nearly all of them.
+    let variance = |lag: usize| -> f64 {
+        let mut d: Vec<f64> = y
+            .iter()
+            .zip(&y[lag..])
+            .map(|(a, b)| (b - a).abs())
+            .collect();
+        stats::median_in_place(&mut d).unwrap_or(0.0).powi(2)
+    };
+    let (near, middle) = (variance(1), variance(4));
+    near > 0.0 && middle > WALK_GROWTH * near && variance(16) > WALK_GROWTH * middle
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::SplitMix64;
+
+    #[test]
+    fn each_class_is_told() {
+        let mut g = SplitMix64::new(1);
+        let noisy: Vec<f64> = (0..200).map(|_| g.next_f64()).collect();
+        assert_eq!(classify(&noisy), Class::Noisy);
+        assert_eq!(classify(&noisy[..7]), Class::Young);
+        assert_eq!(classify(&[5.0; 30]), Class::Exact);
+        let mut x = 0.0;
+        let walk: Vec<f64> = noisy
+            .iter()
+            .map(|e| {
+                x += e - 0.5;
+                x
+            })
+            .collect();
+        assert_eq!(classify(&walk), Class::Walk);
+    }
+
+    #[test]
+    fn a_frozen_stretch_does_not_make_noise_exact() {
+        let mut g = SplitMix64::new(2);
+        let mut y: Vec<f64> = (0..60).map(|_| g.next_f64()).collect();
+        y.extend([0.5; 140]);
+        assert_eq!(classify(&y), Class::Noisy);
+    }
+}

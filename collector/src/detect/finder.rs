@@ -1,0 +1,246 @@
+//! The changes of one series: which commits, how much, how sure.
+
+use serde::{Deserialize, Serialize};
+
+use super::classify::{Class, classify, repeats};
+use super::noisy::{self, Boundary, Tuning};
+use super::segment::Segmenter;
+use super::{Point, counts};
+use crate::stats;
+
+/// What is worth telling.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Changes below this fraction of the level before are left out.
+    pub relative_floor: f64,
+    /// The numbers behind the search in noisy series.
+    pub tuning: Tuning,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            relative_floor: 0.0,
+            tuning: Tuning::default(),
+        }
+    }
+}
+
+/// Which way a value went. Every metric costs, so up is worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Dearer.
+    Up,
+    /// Cheaper.
+    Down,
+}
+
+/// What a change is blamed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A new level from one commit on.
+    Step,
+    /// The testbed changed within the commit set: no commit is blamed.
+    Environment,
+}
+
+/// A step in a series that lasted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// The likeliest first commit of the new level (a measured one).
+    pub index: i64,
+    /// The first commit that may have caused it; commits without a measurement count.
+    pub first: i64,
+    /// The last commit that may have caused it: the set holds the cause with 95 %.
+    pub last: i64,
+    /// Median level before.
+    pub before: f64,
+    /// Median level after.
+    pub after: f64,
+    /// Relative change (0.05 = +5 %); infinite from a level of 0.
+    pub change: f64,
+    /// Lower end of its 95 % interval.
+    pub low: f64,
+    /// Upper end of its 95 % interval.
+    pub high: f64,
+    /// 1 − p of the test that confirmed it, autocorrelation allowed for.
+    pub confidence: f64,
+    /// What it is blamed on.
+    pub kind: Kind,
+}
+
+impl Change {
+    /// Which way it went.
+    #[must_use]
+    pub fn direction(&self) -> Direction {
+        if self.after >= self.before {
+            Direction::Up
+        } else {
+            Direction::Down
+        }
+    }
+
+    /// Whether two commit sets have a commit in common.
+    #[must_use]
+    pub const fn overlaps(&self, other: &Self) -> bool {
+        self.first <= other.last && other.first <= self.last
+    }
+
+    /// Blames the testbed when it changed at one of `environment`'s positions within the set.
+    pub fn mark_environment(&mut self, environment: &[i64]) {
+        if environment
+            .iter()
+            .any(|e| (self.first..=self.last).contains(e))
+        {
+            self.kind = Kind::Environment;
+        }
+    }
+}
+
+/// Everything that is said about one series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Findings {
+    /// What kind of series it is.
+    pub class: Class,
+    /// How much it varies from commit to commit around its levels (fraction of the level).
+    pub noise: f64,
+    /// A drift that goes through the whole series, per point (fraction of the level); 0 for none.
+    pub drift: f64,
+    /// The longest run of identical values in a noisy series: from 20 on, the pipeline is stuck.
+    pub stuck: usize,
+    /// Its changes, ascending.
+    pub changes: Vec<Change>,
+}
+
+/// Identical neighbours from which on a noisy series is called stuck.
+pub const STUCK: usize = 20;
+
+/// Finds changes; keeps its scratch space between series.
+#[derive(Debug, Default)]
+pub struct Finder {
+    settings: Settings,
+    segmenter: Segmenter,
+    values: Vec<f64>,
+}
+
+/// Points on each side that an effect is measured over: as many as give a median
+/// to a tenth of the noise; more would only bring in drift.
+const EFFECT_POINTS: usize = 60;
+
+impl Finder {
+    /// A finder with these settings.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            ..Self::default()
+        }
+    }
+
+    /// Everything that can be said about a series, strictly ascending by index, of finite values.
+    pub fn find(&mut self, points: &[Point]) -> Findings {
+        self.values.clear();
+        self.values.extend(points.iter().map(|p| p.value));
+        let y = &self.values;
+        let class = classify(y);
+        let (found, drift) = match class {
+            // What repeats exactly needs no learning.
+            Class::Young if !repeats(y) => (Vec::new(), 0.0),
+            Class::Young | Class::Exact => (counts::exact(y), 0.0),
+            Class::Walk => (counts::walk(y), 0.0),
+            Class::Noisy => noisy::boundaries(y, &self.settings.tuning, &mut self.segmenter),
+        };
+        let changes: Vec<Change> = (0..found.len())
+            .map(|i| describe(points, y, &found, i))
+            .filter(|c| c.change.abs() >= self.settings.relative_floor)
+            .collect();
+        let level = stats::median(y).unwrap_or(0.0).abs();
+        let relative = |x: f64| if level > 0.0 { x / level } else { 0.0 };
+        let sigma = residual_sigma(y, &found);
+        let stuck = if class == Class::Noisy {
+            longest_run(y)
+        } else {
+            0
+        };
+        Findings {
+            class,
+            noise: relative(sigma),
+            drift: relative(drift),
+            stuck,
+            changes,
+        }
+    }
+}
+
+/// Spread around the levels of all pieces.
+fn residual_sigma(y: &[f64], found: &[Boundary]) -> f64 {
+    let mut out = Vec::with_capacity(y.len());
+    let ends = found.iter().map(|b| b.at).chain(std::iter::once(y.len()));
+    let mut from = 0;
+    for to in ends {
+        let m = stats::median(&y[from..to]).unwrap_or(0.0);
+        out.extend(y[from..to].iter().map(|v| (v - m).abs()));
+        from = to;
+    }
+    stats::median_in_place(&mut out).unwrap_or(0.0) * stats::MAD_TO_SIGMA
+}
+
+fn longest_run(y: &[f64]) -> usize {
+    y.chunk_by(|a, b| a == b)
+        .map(<[f64]>::len)
+        .max()
+        .unwrap_or(0)
+}
+
+/// One boundary as people and documents want it.
+fn describe(points: &[Point], y: &[f64], found: &[Boundary], i: usize) -> Change {
+    let b = found[i];
+    let from = if i == 0 { 0 } else { found[i - 1].at };
+    let to = found.get(i + 1).map_or(y.len(), |n| n.at);
+    let left = &y[from.max(b.at.saturating_sub(EFFECT_POINTS))..b.at];
+    let right = &y[b.at..to.min(b.at + EFFECT_POINTS)];
+    let before = stats::median(left).unwrap_or(0.0);
+    let after = stats::median(right).unwrap_or(0.0);
+    let (change, low, high) = effect(left, right, before, after);
+    let first = match b.range.0.checked_sub(1) {
+        Some(previous) => points[previous].index + 1,
+        None => points[0].index,
+    };
+    Change {
+        index: points[b.at].index,
+        first,
+        last: points[b.range.1].index,
+        before,
+        after,
+        change,
+        low,
+        high,
+        confidence: 1.0 - b.p,
+        kind: Kind::Step,
+    }
+}
+
+/// The relative shift with its interval, on the log scale where all values are positive:
+/// errors of time and counts are relative, and +100 % undoes −50 %.
+fn effect(left: &[f64], right: &[f64], before: f64, after: f64) -> (f64, f64, f64) {
+    let exact = super::gate::change(before, after);
+    let repeat = |v: &[f64]| v.iter().all(|x| *x == v[0]);
+    if repeat(left) && repeat(right) {
+        return (exact, exact, exact);
+    }
+    let positive = left.iter().chain(right).all(|v| *v > 0.0);
+    let shift = if positive {
+        let ln = |v: &[f64]| v.iter().map(|x| x.ln()).collect::<Vec<_>>();
+        stats::hodges_lehmann(&ln(left), &ln(right), 0.95)
+            .map(|s| (s.estimate.exp_m1(), s.low.exp_m1(), s.high.exp_m1()))
+    } else if before != 0.0 {
+        let scale = before.abs();
+        stats::hodges_lehmann(left, right, 0.95)
+            .map(|s| (s.estimate / scale, s.low / scale, s.high / scale))
+    } else {
+        None
+    };
+    shift.unwrap_or((exact, exact, exact))
+}

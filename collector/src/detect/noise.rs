@@ -1,0 +1,74 @@
+//! The noise of a series: its local scale and how much of it its neighbours share.
+
+/// The |difference| quantile that scale is read from. The median would see only
+/// the fast mode of bimodal noise (62 % of its differences lie within a mode),
+/// and 0.8 still ignores the 6 % of differences that 3 % outliers touch.
+const QUANTILE: f64 = 0.8;
+/// That quantile of |Z| of the standard normal: Φ⁻¹(0.9).
+const QUANTILE_Z: f64 = 1.281_551_565_544_600_4;
+/// Differences per block of local scale: its estimate is then good to about 12 %.
+const BLOCK: usize = 50;
+/// Blocks this factor away from the whole series' scale have a scale of their own.
+const OWN_SCALE: f64 = 1.5;
+
+/// The noise of one series.
+#[derive(Clone, Debug)]
+pub(crate) struct Noise {
+    /// Standard deviation of the whole series around its levels.
+    pub sigma: f64,
+    /// 1 / (local variance in units of `sigma`²), one per point.
+    pub weights: Vec<f64>,
+}
+
+/// Scale of |y[t+lag] − y[t]| as a standard deviation of y, from its 0.8 quantile.
+fn lag_sigma(y: &[f64], lag: usize, scratch: &mut Vec<f64>) -> f64 {
+    scratch.clear();
+    scratch.extend(
+        y.iter()
+            .zip(&y[lag.min(y.len())..])
+            .map(|(a, b)| (b - a).abs()),
+    );
+    quantile_sigma(scratch)
+}
+
+fn quantile_sigma(d: &mut [f64]) -> f64 {
+    if d.is_empty() {
+        return 0.0;
+    }
+    let k = ((d.len() - 1) as f64 * QUANTILE).round() as usize;
+    *d.select_nth_unstable_by(k, f64::total_cmp).1 / (QUANTILE_Z * std::f64::consts::SQRT_2)
+}
+
+impl Noise {
+    /// Estimates from differences alone, which steps hardly touch.
+    pub(crate) fn of(y: &[f64]) -> Self {
+        let mut d = Vec::with_capacity(y.len());
+        let near = lag_sigma(y, 1, &mut d);
+        let sigma = if near > 0.0 { near } else { f64::MIN_POSITIVE };
+        Self {
+            sigma,
+            weights: local_weights(y, near, &mut d),
+        }
+    }
+}
+
+/// Weights by block; 1 where the block's scale is that of the whole.
+fn local_weights(y: &[f64], near: f64, d: &mut Vec<f64>) -> Vec<f64> {
+    let n = y.len();
+    let mut w = vec![1.0; n];
+    if n < 3 * BLOCK || near <= 0.0 {
+        return w;
+    }
+    let blocks = n / (BLOCK / 2);
+    for i in 0..blocks {
+        let (from, to) = (i * n / blocks, (i + 1) * n / blocks);
+        let margin = BLOCK / 4;
+        let wide = from.saturating_sub(margin)..(to + margin).min(n);
+        let ratio = lag_sigma(&y[wide], 1, d) / near;
+        if ratio > OWN_SCALE || ratio < 1.0 / OWN_SCALE {
+            // A frozen stretch must not make its neighbours' noise look like steps.
+            w[from..to].fill(ratio.max(0.25).powi(-2));
+        }
+    }
+    w
+}

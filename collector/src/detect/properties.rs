@@ -1,0 +1,173 @@
+//! Properties of the finder that hold whatever the numbers are.
+
+use proptest::prelude::*;
+
+use super::csv::settle;
+use super::replay::Replay;
+use super::{Finder, Point, Settings};
+use crate::stats::SplitMix64;
+
+/// Nearly normal noise around levels: `steps` are (first point, level in sigmas).
+fn series(seed: u64, n: usize, steps: &[(usize, f64)]) -> Vec<f64> {
+    let mut g = SplitMix64::new(seed);
+    (0..n)
+        .map(|i| {
+            let level: f64 = steps.iter().filter(|s| s.0 <= i).map(|s| s.1).sum();
+            100.0 + level + (0..12).map(|_| g.next_f64()).sum::<f64>() - 6.0
+        })
+        .collect()
+}
+
+fn points(y: &[f64]) -> Vec<Point> {
+    y.iter()
+        .enumerate()
+        .map(|(i, v)| Point {
+            index: i as i64,
+            value: *v,
+        })
+        .collect()
+}
+
+fn found(y: &[f64]) -> Vec<i64> {
+    Finder::new(Settings::default())
+        .find(&points(y))
+        .changes
+        .iter()
+        .map(|c| c.index)
+        .collect()
+}
+
+/// Two lists of changes, one of which was found after rounding differently.
+fn alike(a: &[i64], b: &[i64]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(x, y)| (x - y).abs() <= 1)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn shift_and_scale_do_not_matter(seed in any::<u64>(), n in 8_usize..250, at in 0.1_f64..0.9,
+                                     size in -8.0_f64..8.0, scale in 0.01_f64..100.0,
+                                     shift in -1000.0_f64..1000.0) {
+        let y = series(seed, n, &[((at * n as f64) as usize, size)]);
+        let moved: Vec<f64> = y.iter().map(|v| v * scale + shift).collect();
+        let (a, b) = (found(&y), found(&moved));
+        prop_assert!(alike(&a, &b), "{a:?} {b:?}");
+    }
+
+    #[test]
+    fn a_clear_step_reversed_is_found_from_the_other_side(seed in any::<u64>(), n in 40_usize..250,
+                                                          at in 0.2_f64..0.8) {
+        let k = (at * n as f64) as usize;
+        let mut y = series(seed, n, &[(k, 9.0)]);
+        prop_assert!(found(&y).contains(&(k as i64)));
+        y.reverse();
+        prop_assert!(found(&y).contains(&((n - k) as i64)));
+    }
+
+    #[test]
+    fn upside_down_is_the_same(seed in any::<u64>(), n in 8_usize..250, at in 0.1_f64..0.9,
+                               size in -8.0_f64..8.0) {
+        let y = series(seed, n, &[((at * n as f64) as usize, size)]);
+        let down: Vec<f64> = y.iter().map(|v| 200.0 - v).collect();
+        prop_assert!(alike(&found(&y), &found(&down)));
+    }
+
+    #[test]
+    fn every_change_is_well_formed(y in prop::collection::vec(prop::num::f64::NORMAL, 0..60)) {
+        let y: Vec<f64> = y.iter().map(|v| v.clamp(-1e150, 1e150)).collect();
+        let findings = Finder::new(Settings::default()).find(&points(&y));
+        for c in &findings.changes {
+            prop_assert!(c.first <= c.index && c.index <= c.last, "{c:?}");
+            prop_assert!(!c.change.is_nan() && c.low <= c.change && c.change <= c.high, "{c:?}");
+            prop_assert!((0.0..=1.0).contains(&c.confidence));
+        }
+        prop_assert!(findings.changes.windows(2).all(|w| w[0].index < w[1].index));
+    }
+
+    #[test]
+    fn whole_numbers_of_few_values_are_well_formed(y in prop::collection::vec(0_u8..4, 0..80)) {
+        let y: Vec<f64> = y.iter().map(|v| f64::from(*v)).collect();
+        for c in Finder::new(Settings::default()).find(&points(&y)).changes {
+            prop_assert!(c.first <= c.index && c.index <= c.last, "{c:?}");
+            prop_assert!(!c.low.is_nan() && !c.high.is_nan());
+        }
+    }
+}
+
+#[test]
+fn a_step_is_found_at_every_position() {
+    for k in 5..=195 {
+        let y = series(k as u64, 200, &[(k, 8.0)]);
+        let at = found(&y);
+        assert!(at.iter().any(|a| (a - k as i64).abs() <= 1), "{k}: {at:?}");
+    }
+}
+
+#[test]
+fn permutations_of_unchanged_points_raise_next_to_nothing() {
+    let mut y = series(42, 200, &[]);
+    let mut g = SplitMix64::new(43);
+    let alarms: usize = (0..300)
+        .map(|_| {
+            g.shuffle(&mut y);
+            found(&y).len()
+        })
+        .sum();
+    // 60,000 commits at the promised 0.10 per 1000 would be 6.
+    assert!(alarms <= 6, "{alarms}");
+}
+
+#[test]
+fn the_order_of_arrival_leaves_no_trace() {
+    let y = series(7, 90, &[(30, 6.0), (60, -5.0)]);
+    // Two samples for some commits, as re-runs bring them.
+    let mut rows = points(&y);
+    rows.extend(points(&y).iter().step_by(7).map(|p| Point {
+        value: p.value + 0.5,
+        ..*p
+    }));
+    let settled = |rows: &[Point]| {
+        let mut sorted = rows.to_vec();
+        settle(&mut sorted);
+        sorted
+    };
+    let mut finder = Finder::new(Settings::default());
+    let expected = finder.find(&settled(&rows));
+    assert_eq!(expected.changes.len(), 2);
+    let mut g = SplitMix64::new(8);
+    for _ in 0..1000 {
+        g.shuffle(&mut rows);
+        assert_eq!(finder.find(&settled(&rows)), expected);
+    }
+}
+
+#[test]
+fn replay_sees_no_further_than_its_commit() {
+    let y = series(5, 160, &[(80, 5.0)]);
+    let mut replay = Replay::new(Settings::default());
+    let flags: Vec<_> = points(&y)
+        .into_iter()
+        .flat_map(|p| replay.push(p))
+        .collect();
+    assert_eq!(flags.len(), 1, "{flags:?}");
+    assert!(
+        flags[0].index <= flags[0].at && (80..=90).contains(&flags[0].at),
+        "{flags:?}"
+    );
+    // What was said at a commit does not depend on later ones.
+    let mut again = Replay::new(Settings::default());
+    let early: Vec<_> = points(&y[..100])
+        .into_iter()
+        .flat_map(|p| again.push(p))
+        .collect();
+    assert_eq!(early, flags);
+}
+
+#[test]
+fn short_and_constant_series_have_an_answer() {
+    for y in [&[][..], &[1.0], &[1.0, 2.0], &[3.0; 50], &[0.0; 9]] {
+        assert!(found(y).is_empty(), "{y:?}");
+    }
+    assert_eq!(found(&[0.0, 0.0, 0.0, 0.0, 5.0, 5.0, 5.0, 5.0, 5.0]), [4]);
+}

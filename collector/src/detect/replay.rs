@@ -1,0 +1,128 @@
+//! What would have been said at each commit, seeing only the points up to it.
+//!
+//! The same object appends live points: one search over the last
+//! [`WINDOW`] points per commit, and a memory of what was already said.
+
+use serde::{Deserialize, Serialize};
+
+use super::finder::{Change, Direction, Finder, Settings};
+use super::place::NEAR;
+use super::{Class, Point};
+
+/// Points that a new commit is judged with. More find no smaller steps that
+/// matter (2 sigma are sure with 60), and the noise of last year is not today's.
+pub const WINDOW: usize = 500;
+
+/// Part of a window's beginning in which nothing new is believed once the window
+/// moves: a boundary that was settled with more points on its left may wander there.
+const STALE: usize = WINDOW / 10;
+
+/// The moment at which a change is told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Flag {
+    /// The commit at which it would have been told.
+    pub at: i64,
+    /// The commit that is blamed (`index ≤ at`).
+    pub index: i64,
+    /// First commit of the set that is blamed.
+    pub first: i64,
+    /// Last commit of the set that is blamed.
+    pub last: i64,
+    /// Which way.
+    pub direction: Direction,
+    /// Relative change as seen at that moment.
+    pub change: f64,
+    /// How far the value could have moved without a word, as a fraction.
+    pub limit: f64,
+}
+
+/// One series as it grows.
+#[derive(Debug, Default)]
+pub struct Replay {
+    settings: Settings,
+    finder: Finder,
+    window: Vec<Point>,
+    moved: bool,
+    told: Vec<Change>,
+}
+
+impl Replay {
+    /// An empty series.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            finder: Finder::new(settings),
+            ..Self::default()
+        }
+    }
+
+    /// Appends the next commit and says what is new.
+    ///
+    /// An index that is not above the last one is ignored: a series is replayed
+    /// in the order of its commits, whatever the order of arrival was.
+    pub fn push(&mut self, point: Point) -> Vec<Flag> {
+        if self.window.last().is_some_and(|l| l.index >= point.index) || !point.value.is_finite() {
+            return Vec::new();
+        }
+        self.window.push(point);
+        if self.window.len() > WINDOW + STALE {
+            // In strides, so that appending stays cheap.
+            self.window.drain(..STALE);
+            self.moved = true;
+        }
+        let found = self.finder.find(&self.window);
+        let fresh = if self.moved {
+            self.window[STALE].index
+        } else {
+            i64::MIN
+        };
+        let limit = limit(&self.settings, found.class, found.noise);
+        let mut flags = Vec::new();
+        for c in found.changes {
+            if c.index >= fresh && !self.known(&c) {
+                flags.push(flag(point.index, &c, limit));
+                self.told.push(c);
+            }
+        }
+        flags
+    }
+
+    /// Whether this change was told: the same way, at an overlapping or neighbouring set.
+    fn known(&mut self, c: &Change) -> bool {
+        let near = NEAR as i64;
+        let same = self.told.iter_mut().find(|t| {
+            t.direction() == c.direction() && (t.overlaps(c) || (t.index - c.index).abs() <= near)
+        });
+        match same {
+            // A boundary that moved takes its set along.
+            Some(t) => {
+                t.clone_from(c);
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// How far a value may lie off without being told.
+fn limit(settings: &Settings, class: Class, noise: f64) -> f64 {
+    let least = match class {
+        Class::Exact | Class::Young => super::counts::SAME_RELATIVE,
+        Class::Walk | Class::Noisy => noise,
+    };
+    settings.relative_floor.max(least)
+}
+
+fn flag(at: i64, c: &Change, limit: f64) -> Flag {
+    let (index, first, last) = (c.index, c.first, c.last);
+    Flag {
+        at,
+        index,
+        first,
+        last,
+        direction: c.direction(),
+        change: c.change,
+        limit,
+    }
+}
