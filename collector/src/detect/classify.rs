@@ -28,6 +28,11 @@ const EQUAL_SHARE: f64 = 0.6;
 const STRETCH: usize = 20;
 /// … at least this share, so that a noisy series whose pipeline froze stays noisy.
 const EQUAL_SHARE_STRETCH: f64 = 0.3;
+/// In a short series ticks repeat by chance, so that more must repeat: all but one of
+/// five neighbours, or three of four in up to twenty.
+const SHORT: usize = 20;
+const SHORT_LEAST: usize = 6;
+const EQUAL_SHARE_SHORT: f64 = 0.75;
 /// A walk is told apart from noise over lags up to 16: it takes a few times that.
 const WALK_LEAST: usize = 64;
 /// A random walk's variance doubles with the lag, 4 × from lag 1 to 4 and again to 16;
@@ -48,15 +53,20 @@ pub fn classify(y: &[f64]) -> Class {
     }
 }
 
-/// Whether a series mostly repeats its value; needs at least three points.
+/// Whether a series mostly repeats its value; needs at least six points.
 pub(crate) fn repeats(y: &[f64]) -> bool {
     let share = |v: &[f64]| {
         let pairs = v.windows(2);
         let all = pairs.len().max(1) as f64;
         pairs.filter(|w| w[0] == w[1]).count() as f64 / all
     };
-    y.len() >= 3
-        && share(y) >= EQUAL_SHARE
+    let least = if y.len() < SHORT {
+        EQUAL_SHARE_SHORT
+    } else {
+        EQUAL_SHARE
+    };
+    y.len() >= SHORT_LEAST
+        && share(y) >= least
         && y.chunks(STRETCH)
             .filter(|c| c.len() > STRETCH / 2)
             .all(|c| share(c) >= EQUAL_SHARE_STRETCH)

@@ -3,27 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::classify::{Class, classify, repeats};
-use super::noisy::{self, Boundary, Tuning};
+use super::noisy::{self, Boundary};
 use super::segment::Segmenter;
 use super::{Point, counts};
 use crate::stats;
 
 /// What is worth telling.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Settings {
     /// Changes below this fraction of the level before are left out.
     pub relative_floor: f64,
-    /// The numbers behind the search in noisy series.
-    pub tuning: Tuning,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            relative_floor: 0.0,
-            tuning: Tuning::default(),
-        }
-    }
 }
 
 /// Which way a value went. Every metric costs, so up is worse.
@@ -150,7 +139,7 @@ impl Finder {
             Class::Young if !repeats(y) => (Vec::new(), 0.0),
             Class::Young | Class::Exact => (counts::exact(y), 0.0),
             Class::Walk => (counts::walk(y), 0.0),
-            Class::Noisy => noisy::boundaries(y, &self.settings.tuning, &mut self.segmenter),
+            Class::Noisy => noisy::boundaries(y, &mut self.segmenter),
         };
         let changes: Vec<Change> = (0..found.len())
             .map(|i| describe(points, y, &found, i))
@@ -181,10 +170,10 @@ fn residual_sigma(y: &[f64], found: &[Boundary]) -> f64 {
     let mut from = 0;
     for to in ends {
         let m = stats::median(&y[from..to]).unwrap_or(0.0);
-        out.extend(y[from..to].iter().map(|v| (v - m).abs()));
+        out.extend(y[from..to].iter().map(|v| v - m));
         from = to;
     }
-    stats::median_in_place(&mut out).unwrap_or(0.0) * stats::MAD_TO_SIGMA
+    stats::clipped_sigma(&out).unwrap_or(0.0)
 }
 
 fn longest_run(y: &[f64]) -> usize {

@@ -56,7 +56,7 @@ fn why_names_the_rule_that_won() {
     );
     assert_eq!(
         limit(&counts(), &[], 1e6, 0.01).why,
-        "2.00 %: 2 × the 1.00 % seen in calibration"
+        "1.75 %: 1.75 × the 1.00 % seen in calibration"
     );
     let mut g = SplitMix64::new(3);
     let l = limit(&time(), &noise(&mut g, 200, 100.0, 10.0), 100.0, 0.0);
@@ -70,6 +70,16 @@ fn steps_in_the_history_do_not_widen_the_limit() {
     let mut h = noise(&mut g, 60, 100.0, 4.0);
     h.extend(noise(&mut g, 60, 200.0, 8.0));
     assert!(limit(&time(), &h, 200.0, 0.0).fraction < 0.13);
+}
+
+#[test]
+fn a_sample_is_screened_against_the_level_unless_the_base_has_left_it() {
+    let mut g = SplitMix64::new(14);
+    let h = noise(&mut g, 100, 100.0, 4.0);
+    let l = limit(&time(), &h, 104.0, 0.0);
+    assert!((expected(&h, 104.0, &l) - 100.0).abs() < 1.5);
+    assert_eq!(expected(&h, 150.0, &l), 150.0);
+    assert_eq!(expected(&[], 150.0, &l), 150.0);
 }
 
 #[test]

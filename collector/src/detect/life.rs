@@ -118,7 +118,7 @@ pub fn update(events: &mut Vec<Event>, points: &[Point], findings: &Findings) ->
     for event in events.iter_mut() {
         let found = findings.changes.iter().any(|c| event.is(c));
         if !found {
-            event.seen = second_look(points, &event.change) <= GONE_P;
+            event.seen = still_seen(points, &event.change);
         }
     }
     fresh
@@ -137,6 +137,11 @@ fn recovers(events: &mut [Event], points: &[Point], c: &Change, noise: f64) -> b
         event.recovered = Some(c.index);
     }
     true
+}
+
+/// Whether a change that is no longer found has not lost its ground either.
+pub(crate) fn still_seen(points: &[Point], change: &Change) -> bool {
+    second_look(points, change) <= GONE_P
 }
 
 /// p of the rank-sum test of the points on both sides of a change.

@@ -16,6 +16,7 @@ pub mod classify;
 mod counts;
 pub mod csv;
 pub mod document;
+mod drift;
 pub mod estimate;
 pub mod finder;
 pub mod gate;
@@ -33,6 +34,7 @@ mod place;
 mod properties;
 pub mod replay;
 mod segment;
+mod verify;
 
 pub use classify::Class;
 pub use finder::{Change, Direction, Finder, Findings, Kind, Settings};

@@ -1,15 +1,15 @@
 //! The noise of a series: its local scale and how much of it its neighbours share.
 
+use crate::stats;
+
 /// The |difference| quantile that scale is read from. The median would see only
 /// the fast mode of bimodal noise (62 % of its differences lie within a mode),
 /// and 0.8 still ignores the 6 % of differences that 3 % outliers touch.
 const QUANTILE: f64 = 0.8;
-/// That quantile of |Z| of the standard normal: Φ⁻¹(0.9).
-const QUANTILE_Z: f64 = 1.281_551_565_544_600_4;
 /// Differences per block of local scale: its estimate is then good to about 12 %.
 const BLOCK: usize = 50;
 /// Blocks this factor away from the whole series' scale have a scale of their own.
-const OWN_SCALE: f64 = 1.5;
+const OWN_SCALE: f64 = 1.35;
 
 /// The noise of one series.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ fn quantile_sigma(d: &mut [f64]) -> f64 {
         return 0.0;
     }
     let k = ((d.len() - 1) as f64 * QUANTILE).round() as usize;
-    *d.select_nth_unstable_by(k, f64::total_cmp).1 / (QUANTILE_Z * std::f64::consts::SQRT_2)
+    *d.select_nth_unstable_by(k, f64::total_cmp).1 / (stats::NORMAL_Q90 * std::f64::consts::SQRT_2)
 }
 
 impl Noise {

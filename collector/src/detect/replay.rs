@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::finder::{Change, Direction, Finder, Settings};
 use super::place::NEAR;
-use super::{Class, Point};
+use super::{Class, Point, life};
 
 /// Points that a new commit is judged with. More find no smaller steps that
 /// matter (2 sigma are sure with 60), and the noise of last year is not today's.
@@ -86,6 +86,16 @@ impl Replay {
             }
         }
         flags
+    }
+
+    /// What was told and still stands: found again, or not yet refuted by a second look.
+    ///
+    /// Opening takes p ≤ 1e-4 and closing p > 1e-2, so that an alarm does not flicker.
+    #[must_use]
+    pub fn standing(&self) -> Vec<&Change> {
+        let begin = self.window.first().map_or(i64::MAX, |p| p.index);
+        let stands = |c: &&Change| c.index <= begin || life::still_seen(&self.window, c);
+        self.told.iter().filter(stands).collect()
     }
 
     /// Whether this change was told: the same way, at an overlapping or neighbouring set.
