@@ -16,7 +16,8 @@ pub const MAX_DEPTH: usize = 1_024;
 /// Bytes of a profile after decompression (64 MiB).
 pub const MAX_BYTES: usize = 64 << 20;
 
-/// Level 6: a 224 KB profile takes 3 ms and 9 KB; level 19 would take 60 ms for 8 KB.
+/// Level 6, measured: 34 KB of a benchmark become 5.6 KB in 0.9 ms, 2.3 MB of a whole process 313 KB in 19 ms; level
+/// 19 takes 40 to 50 times as long for 9 to 22 % less.
 const LEVEL: i32 = 6;
 const SCHEMA: &str = "uptick.profile/1";
 
@@ -34,13 +35,15 @@ pub enum DecodeError {
     Invalid(&'static str),
 }
 
+type StoredNode = (u32, u32, bool, u32, u64);
+
 #[derive(Serialize, Deserialize)]
 struct Stored {
     schema: String,
     total: u64,
     frames: Vec<Frame>,
-    /// `[parent + 1 or 0, frame, site, cost]`.
-    nodes: Vec<(u32, u32, u32, u64)>,
+    /// `[parent + 1 or 0, frame, inlined, site, cost]`.
+    nodes: Vec<StoredNode>,
     lines: Vec<LineCost>,
 }
 
@@ -58,7 +61,7 @@ impl Profile {
             nodes: self
                 .nodes
                 .iter()
-                .map(|n| (parent(n), n.frame, n.site, n.cost))
+                .map(|n| (parent(n), n.frame, n.inlined, n.site, n.cost))
                 .collect(),
             lines: self.lines.clone(),
         };
@@ -82,9 +85,10 @@ impl Profile {
         }
         let stored: Stored = serde_json::from_slice(&json)?;
         check(&stored).map_err(DecodeError::Invalid)?;
-        let node = |&(parent, frame, site, cost): &(u32, u32, u32, u64)| Node {
+        let node = |&(parent, frame, inlined, site, cost): &StoredNode| Node {
             parent: parent.checked_sub(1),
             frame,
+            inlined,
             site,
             cost,
         };
@@ -108,7 +112,7 @@ fn check(stored: &Stored) -> Result<(), &'static str> {
     let frames = stored.frames.len() as u32;
     let mut path: Vec<u32> = Vec::new();
     let mut sum = 0u64;
-    for (i, &(parent, frame, _, cost)) in stored.nodes.iter().enumerate() {
+    for (i, &(parent, frame, _, _, cost)) in stored.nodes.iter().enumerate() {
         // Depth first: the parent is the node before, or one of its ancestors.
         while path.last().is_some_and(|&p| p != parent) {
             path.pop();
@@ -121,6 +125,9 @@ fn check(stored: &Stored) -> Result<(), &'static str> {
             return Err("deeper than 1024 frames");
         }
         sum = sum.checked_add(cost).ok_or("costs overflow 64 bits")?;
+    }
+    if i64::try_from(sum).is_err() {
+        return Err("costs overflow 63 bits");
     }
     if sum != stored.total {
         return Err("its costs do not sum to its total");

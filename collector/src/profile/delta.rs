@@ -214,3 +214,7 @@ pub fn is_layout_function(name: &str) -> bool {
         .map_or(name, |n| &name[..n]);
     LAYOUT.contains(&plain)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;

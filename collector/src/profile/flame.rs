@@ -117,3 +117,117 @@ pub fn removed(base: &Profile, head: &Profile) -> Vec<Removed> {
     out.sort_by(|a, b| (b.inclusive, &a.name, &a.file).cmp(&(a.inclusive, &b.name, &b.file)));
     out
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::{any_profile, golden, profile};
+    use super::*;
+
+    const HOSTILE: &[&str] = &[
+        "\u{1b}[31mred",
+        "<script>alert(1)</script>",
+        "]]>",
+        "\"quoted\" 'twice'",
+        "\u{202e}gnp.exe",
+        "&amp;&lt;&#0;",
+        "a\0b\u{fffe}\u{ffff}\u{85}",
+        "[u8; 4] 12 13",
+        "  ",
+        "]]><svg onload=x>",
+        "--",
+        "é\u{301}\u{1f600}",
+    ];
+
+    fn hostile() -> Profile {
+        let long = "x".repeat(4096) + "<&";
+        let stacks: Vec<(String, u64)> = HOSTILE
+            .iter()
+            .chain([&long.as_str()])
+            .enumerate()
+            .map(|(i, n)| (format!("root;p{i}"), n))
+            .map(|(s, n)| (s + ";" + &n.replace('@', ""), 10))
+            .collect();
+        let stacks: Vec<(&str, u64)> = stacks.iter().map(|(s, c)| (s.as_str(), *c)).collect();
+        profile(&stacks)
+    }
+
+    /// Well-formed, without any element that would run foreign script.
+    fn check(svg: &str) {
+        let options = roxmltree::ParsingOptions {
+            allow_dtd: true,
+            ..Default::default()
+        };
+        let document = roxmltree::Document::parse_with_options(svg, options).unwrap();
+        let scripts = document
+            .descendants()
+            .filter(|n| n.tag_name().name() == "script")
+            .count();
+        assert_eq!(scripts, 1, "inferno's own");
+        assert!(!document.descendants().any(|n| {
+            n.attributes()
+                .any(|a| a.name() == "onload" && a.value() == "x")
+        }));
+        assert!(!svg.contains('\u{1b}') && !svg.contains('\u{202e}'));
+    }
+
+    #[test]
+    fn hostile_names_give_well_formed_graphs() {
+        let (plain, hostile) = (profile(&[("root;a", 10)]), hostile());
+        for title in HOSTILE {
+            check(&graph(&hostile, title).unwrap());
+        }
+        check(&difference(&plain, &hostile, "]]>").unwrap());
+        check(&difference(&hostile, &plain, "]]>").unwrap());
+    }
+
+    #[test]
+    fn graphs_are_deterministic_and_tell_the_total() {
+        let (base, head) = (golden("base"), golden("head"));
+        let svg = graph(&base, "golden").unwrap();
+        assert_eq!(svg, graph(&base, "golden").unwrap());
+        assert!(
+            svg.contains(&format!("{} instructions", base.total)) && svg.contains("toy::words")
+        );
+        let diff = difference(&base, &head, "golden").unwrap();
+        assert_eq!(diff, difference(&base, &head, "golden").unwrap());
+        assert!(diff.contains("toy::words"));
+        check(&svg);
+        check(&diff);
+    }
+
+    #[test]
+    fn what_the_difference_cannot_show_is_listed() {
+        let base = profile(&[("m;gone;below", 5), ("m;gone", 2), ("m;stays", 3)]);
+        let head = profile(&[("m;stays", 3), ("m;fresh", 1)]);
+        let gone: Vec<_> = removed(&base, &head)
+            .into_iter()
+            .map(|r| (r.name, r.cost, r.inclusive))
+            .collect();
+        assert_eq!(
+            gone,
+            [("gone".to_owned(), 2, 7), ("below".to_owned(), 5, 5)]
+        );
+        let diff = difference(&base, &head, "t").unwrap();
+        assert!(!diff.contains("gone") && diff.contains("fresh"));
+    }
+
+    #[test]
+    fn nothing_cannot_be_drawn() {
+        let nothing = Profile::default();
+        assert!(matches!(graph(&nothing, "t"), Err(FlameError::Empty)));
+        assert!(difference(&golden("base"), &nothing, "t").is_err());
+        assert!(difference(&nothing, &golden("base"), "t").is_ok());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn any_title_and_profile_give_well_formed_graphs(base in any_profile(), head in any_profile(), title: String) {
+            check(&graph(&base, &title).unwrap());
+            check(&difference(&base, &head, &title).unwrap());
+        }
+    }
+}

@@ -47,6 +47,8 @@ pub struct Node {
     pub parent: Option<u32>,
     /// Index into [`Profile::frames`].
     pub frame: u32,
+    /// Whether the compiler put this code into its caller's: no call was executed.
+    pub inlined: bool,
     /// The line in the caller from which most of this cost comes; 0 if unknown.
     pub site: u32,
     /// Instructions executed by this function itself.
@@ -59,7 +61,7 @@ pub struct Node {
 pub struct LineCost {
     /// File, relative to the repository.
     pub file: String,
-    /// Line, from 1.
+    /// Line, from 1; 0 for instructions of the function whose line is unknown.
     pub line: u32,
     /// Index into [`Profile::frames`]: the function that the line belongs to.
     pub frame: u32,
@@ -106,6 +108,23 @@ impl Profile {
             }
         }
         sums
+    }
+
+    /// For each node the node whose function answers for its cost: itself, or, for code from outside the repository
+    /// inlined into a function (`wrapping_mul` into `score`), the nearest function around it that is either inside
+    /// the repository or has a symbol. People change the latter, and what the compiler inlines varies.
+    #[must_use]
+    pub fn owners(&self) -> Vec<u32> {
+        let mut owners: Vec<u32> = Vec::with_capacity(self.nodes.len());
+        for (i, node) in self.nodes.iter().enumerate() {
+            let folds = node.inlined && !self.frames[node.frame as usize].in_repo;
+            let owner = node
+                .parent
+                .filter(|_| folds)
+                .map_or(i as u32, |p| owners[p as usize]);
+            owners.push(owner);
+        }
+        owners
     }
 
     /// Self and inclusive cost of each frame; a recursive function's inclusive cost counts once.
@@ -180,3 +199,10 @@ impl Walk {
         self.frames[..self.frames.len() - 1].contains(&frame)
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod testing;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;

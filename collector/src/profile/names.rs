@@ -149,13 +149,50 @@ fn unify_closures(name: &str) -> String {
 /// The last parts of a path, without type arguments: `<a::B<C> as d::E>::f::<g>` → `B::f`, for narrow places.
 #[must_use]
 pub fn short(name: &str) -> String {
-    let plain = without_arguments(name);
+    let mut plain = without_arguments(name);
+    while let Some(outer) = plain.strip_suffix("::{closure}::{closure}") {
+        plain = format!("{outer}::{{closure}}");
+    }
     let segments: Vec<&str> = plain.split("::").filter(|s| !s.is_empty()).collect();
     match segments.as_slice() {
         [] => name.to_owned(),
         [.., a, b] if b.starts_with('{') || starts_upper(a) => format!("{a}::{b}"),
         [.., last] => (*last).to_owned(),
     }
+}
+
+/// Whether it is criterion's `Bencher::iter…` or `AsyncBencher::iter…`, normalised, in either mangling.
+#[must_use]
+pub fn is_bencher(name: &str) -> bool {
+    let name = name.strip_prefix('<').unwrap_or(name);
+    let method = ["Bencher", "AsyncBencher"].iter().find_map(|kind| {
+        let rest = name
+            .strip_prefix("criterion::bencher::")?
+            .strip_prefix(kind)?;
+        rest.starts_with(['<', '>', ':']).then_some(rest)
+    });
+    method.is_some_and(|rest| rest.contains("::iter"))
+}
+
+/// Whether the name is of Rust's own libraries. The compiler gives some of their inlined instructions the line of
+/// the caller, which would make them look like the caller's repository.
+#[must_use]
+pub fn is_std(name: &str) -> bool {
+    let Some(inner) = name.strip_prefix('<') else {
+        return in_std_crate(name);
+    };
+    let inner = closing(inner).map_or(inner, |end| &inner[..end]);
+    // Only the standard library has inherent methods on its own and on primitive types, and implements its own
+    // traits for them; `<Vec<u8> as a::Trait>::f` and `<a::B as Clone>::clone` are somebody else's.
+    let (receiver, of_trait) = inner.split_once(" as ").unwrap_or((inner, "core::"));
+    let receiver = receiver.trim_start_matches(['&', '*', '[', '(']);
+    in_std_crate(of_trait) && (in_std_crate(receiver) || !receiver.contains("::"))
+}
+
+fn in_std_crate(path: &str) -> bool {
+    ["core::", "alloc::", "std::"]
+        .iter()
+        .any(|crate_name| path.starts_with(crate_name))
 }
 
 /// Whether the name says in which module the function is (`a::b`, `<a::B as c::D>::e`), not only in its type
@@ -220,4 +257,140 @@ fn drop_groups(text: &str) -> String {
         before = c;
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn builds_have_names_in_common() {
+        for (raw, name) in [
+            ("_ZN3toy5depth17h0a73824cd1e9cc3aE", "toy::depth"),
+            (
+                "_ZN3toy5depth17hffffffffffffffffE.llvm.3662849008755532795",
+                "toy::depth",
+            ),
+            ("_ZN3toy5depth17h0a73824cd1e9cc3aE'2", "toy::depth"),
+            (
+                "_RNvMNtCsjrHSEGnQ3l9_3std4timeNtB2_7Instant3now",
+                "<std::time::Instant>::now",
+            ),
+            (
+                "_RNvMNtCs0000000000_3std4timeNtB2_7Instant3now",
+                "<std::time::Instant>::now",
+            ),
+            (
+                "_ZN9criterion7bencher16Bencher$LT$M$GT$4iter17h12d768880e0a0fccE",
+                "criterion::bencher::Bencher<M>::iter",
+            ),
+            ("clock_gettime@@GLIBC_2.17", "clock_gettime"),
+            ("__libc_start_main@@GLIBC_2.34", "__libc_start_main"),
+            ("__memcmp_avx2_movbe", "__memcmp_avx2_movbe"),
+            ("(below main)", "(below main)"),
+            ("0x000000000001ab70", UNKNOWN),
+            // C++ shares `_ZN…E`, and may even have a method named `h`.
+            (
+                "_ZNSt6vectorIiSaIiEE9push_backERKi",
+                "_ZNSt6vectorIiSaIiEE9push_backERKi",
+            ),
+            ("_ZN3foo3barE", "_ZN3foo3barE"),
+            ("operator delete(void*)", "operator delete(void*)"),
+            ("a\u{1b}[31m\u{202e}b", "a[31mb"),
+        ] {
+            assert_eq!(normalise(raw), name, "{raw}");
+        }
+    }
+
+    #[test]
+    fn closures_are_the_same_in_both_manglings() {
+        let legacy = "_ZN3std2rt10lang_start28_$u7b$$u7b$closure$u7d$$u7d$17hae2cee0199d301f5E.llvm.550467304500352630";
+        let v0 = "_RNCNvNtCs1234_3std2rt10lang_start0";
+        assert_eq!(normalise(legacy), "std::rt::lang_start::{closure}");
+        assert_eq!(normalise(v0), normalise(legacy));
+        assert_eq!(
+            unify_closures("a#b{closure#12}::{shim:vtable#0}"),
+            "a#b{closure}::{shim:vtable}"
+        );
+    }
+
+    #[test]
+    fn long_names_keep_both_ends() {
+        let name = format!("head{}tail", "x".repeat(4096));
+        let short = normalise(&name);
+        assert_eq!(short.chars().count(), MAX_NAME);
+        assert!(
+            short.starts_with("headx") && short.ends_with("xtail"),
+            "{short}"
+        );
+    }
+
+    #[test]
+    fn short_names_fit_in_a_line() {
+        for (name, expected) in [
+            ("toy::words", "words"),
+            ("criterion::bencher::Bencher<M>::iter", "Bencher::iter"),
+            ("<std::time::Instant>::now", "Instant::now"),
+            (
+                "<alloc::vec::Vec<u8> as core::clone::Clone>::clone",
+                "Vec::clone",
+            ),
+            ("toy::benches::{closure}::{closure}", "benches::{closure}"),
+            ("core::iter::Map<I,fn(u8) -> u64>::next", "Map::next"),
+            ("memcpy", "memcpy"),
+            ("", ""),
+            ("<", "<"),
+        ] {
+            assert_eq!(short(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn standard_library_code_is_known() {
+        for name in [
+            "core::ptr::read",
+            "<u64>::wrapping_mul",
+            "<alloc::collections::btree::map::BTreeMap<a::K, u64>>::new",
+            "<alloc::vec::Vec<T> as core::clone::Clone>::clone",
+            "<T as alloc::string::ToString>::to_string",
+        ] {
+            assert!(is_std(name), "{name}");
+        }
+        for name in [
+            "toy::words",
+            "<toy::Word>::new",
+            "<toy::Word as core::clone::Clone>::clone",
+            "<alloc::vec::Vec<u8> as toy::Trait>::f",
+            "stdx::f",
+            "memcpy",
+        ] {
+            assert!(!is_std(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn criterions_own_loop_is_known() {
+        assert!(is_bencher("criterion::bencher::Bencher<M>::iter"));
+        assert!(is_bencher(
+            "<criterion::bencher::Bencher<_>>::iter_batched::<u8>"
+        ));
+        assert!(is_bencher("<criterion::bencher::Bencher>::iter::<u8>"));
+        assert!(is_bencher("criterion::bencher::AsyncBencher<A,M>::iter"));
+        assert!(!is_bencher("criterion::bencher::BencherReport::iter"));
+        assert!(!is_bencher("my::criterion::bencher::Bencher<M>::iter"));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_hostile_remains(raw in any::<String>(), rust: bool) {
+            let raw = if rust { format!("_R{raw}") } else { raw };
+            let name = normalise(&raw);
+            prop_assert!(name.chars().count() <= MAX_NAME);
+            prop_assert!(!name.chars().any(is_hostile));
+            prop_assert_eq!(clean(&name, MAX_NAME), name.clone());
+            let _ = (short(&name), is_path(&name), is_bencher(&name));
+        }
+    }
 }

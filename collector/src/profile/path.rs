@@ -9,15 +9,22 @@ const GAP: &str = "…";
 
 /// The heaviest path, each step with its share of the total: `words 100% › entry 62% › memcmp 31%`.
 ///
-/// At most 76 columns: where it is longer, steps in the middle give way to `…`, those that say least first
-/// (a step with the share of its caller, then the one closest to its caller's). Empty for an empty profile.
+/// At most 76 columns: where it is longer, steps in the middle give way to `…`, those outside the
+/// repository first, then those whose share is closest to their caller's. Empty for an empty profile.
 #[must_use]
 pub fn critical_path(profile: &Profile) -> String {
-    let steps = heaviest_path(profile);
+    let mut steps = heaviest_path(profile);
+    if steps.len() > 1 && names::is_bencher(&profile.frames[steps[0].0 as usize].name) {
+        steps.remove(0); // every benchmark starts there
+    }
     let texts: Vec<String> = steps.iter().map(|s| step_text(profile, *s)).collect();
     let mut kept: Vec<usize> = (0..steps.len()).collect();
     while width(&kept, &texts) > WIDTH && kept.len() > 2 {
-        let least = (1..kept.len() - 1).min_by_key(|&i| steps[kept[i - 1]].1 - steps[kept[i]].1);
+        let least = (1..kept.len() - 1).min_by_key(|&i| {
+            let (frame, cost) = steps[kept[i]];
+            let in_repo = profile.frames[frame as usize].in_repo;
+            (in_repo, steps[kept[i - 1]].1 - cost)
+        });
         kept.remove(least.unwrap_or(1));
     }
     names::clean(&join(&kept, &texts), WIDTH)
@@ -37,10 +44,14 @@ fn heaviest_path(profile: &Profile) -> Vec<(u32, u64)> {
             *slot = Some(i);
         }
     }
+    let owners = profile.owners();
     let mut path = Vec::new();
     let mut at = root;
     while let Some(i) = at {
-        path.push((profile.nodes[i].frame, inclusive[i]));
+        // Inlined library code is a detail of the step before it.
+        if owners[i] as usize == i {
+            path.push((profile.nodes[i].frame, inclusive[i]));
+        }
         // Where the function itself costs more than anything below it, the path has arrived.
         at = best[i].filter(|&child| inclusive[child] > profile.nodes[i].cost);
     }

@@ -11,7 +11,7 @@ use super::names;
 
 /// Objects larger than this are not read for debug information (4 GiB).
 const MAX_OBJECT: u64 = 4 << 30;
-/// Frames inlined into each other at one address; rustc's own deepest are some 40.
+/// Frames inlined into each other at one address; callers beyond it are dropped.
 const MAX_INLINE: usize = 256;
 
 /// A function at one address: the outermost one is a symbol, the others are inlined into it.

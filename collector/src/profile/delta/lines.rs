@@ -113,6 +113,9 @@ pub(super) fn compare(
 }
 
 fn widen(range: Option<(u32, u32)>, line: u32) -> Option<(u32, u32)> {
+    if line == 0 {
+        return range;
+    }
     Some(range.map_or((line, line), |(first, last)| {
         (first.min(line), last.max(line))
     }))

@@ -78,7 +78,14 @@ fn fill<'p>(
     profile: &'p Profile,
     side: impl Fn(&mut Row) -> &mut Side,
 ) {
-    for (frame, (cost, _)) in profile.frames.iter().zip(profile.by_frame()) {
+    let owners = profile.owners();
+    let mut own = vec![None; profile.frames.len()];
+    for (node, &owner) in profile.nodes.iter().zip(&owners) {
+        let cost = own[profile.nodes[owner as usize].frame as usize].get_or_insert(0);
+        *cost += node.cost;
+    }
+    for (frame, cost) in profile.frames.iter().zip(own) {
+        let Some(cost) = cost else { continue }; // only ever inlined into others
         let row = rows.entry(key(frame)).or_default();
         // The head is filled last, so that its file and line are shown.
         row.name.clone_from(&frame.name);
@@ -93,18 +100,18 @@ fn fill<'p>(
             (a, b) => a.or(b),
         };
     }
-    for (key, inclusive) in inclusive_by_key(profile) {
+    for (key, inclusive) in inclusive_by_key(profile, &owners) {
         if let Some(row) = rows.get_mut(&key) {
             side(row).inclusive = inclusive;
         }
     }
 }
 
-/// Inclusive cost by key: frames of one key (in two files) that call each other count once.
-fn inclusive_by_key(profile: &Profile) -> HashMap<Key<'_>, u64> {
+/// Inclusive cost by key: a function that calls itself, directly or not, counts once.
+fn inclusive_by_key<'p>(profile: &'p Profile, owners: &[u32]) -> HashMap<Key<'p>, u64> {
     let inclusive = profile.inclusive();
-    let mut sums: HashMap<Key<'_>, u64> = HashMap::new();
-    let mut slots: HashMap<Key<'_>, u32> = HashMap::new();
+    let mut sums: HashMap<Key<'p>, u64> = HashMap::new();
+    let mut slots: HashMap<Key<'p>, u32> = HashMap::new();
     let slot_of: Vec<u32> = profile
         .frames
         .iter()
@@ -116,9 +123,15 @@ fn inclusive_by_key(profile: &Profile) -> HashMap<Key<'_>, u64> {
     let mut walk = Walk::default();
     for (i, node) in profile.nodes.iter().enumerate() {
         walk.enter(profile, i);
+        if owners[i] as usize != i {
+            continue;
+        }
         let slot = slot_of[node.frame as usize];
-        let above = &walk.frames[..walk.frames.len() - 1];
-        if !above.iter().any(|&f| slot_of[f as usize] == slot) {
+        let mut above = walk.path[..walk.path.len() - 1].iter();
+        let owns = |&n: &usize| {
+            owners[n] as usize == n && slot_of[profile.nodes[n].frame as usize] == slot
+        };
+        if !above.any(owns) {
             *sums
                 .entry(key(&profile.frames[node.frame as usize]))
                 .or_default() += inclusive[i];
@@ -173,8 +186,9 @@ fn collect<'p>(
     side: impl Fn(&mut Through) -> &mut u64,
 ) {
     // For each node: the nearest node inside the repository, and the line there that leads on.
+    let owners = profile.owners();
     let mut nearest: Vec<Option<(u32, u32)>> = Vec::with_capacity(profile.nodes.len());
-    for node in &profile.nodes {
+    for (node, &owner) in profile.nodes.iter().zip(&owners) {
         let found = node.parent.and_then(|p| {
             let parent = &profile.nodes[p as usize];
             let inside = profile.frames[parent.frame as usize].in_repo;
@@ -185,13 +199,10 @@ fn collect<'p>(
             }
         });
         nearest.push(found);
-        let frame = &profile.frames[node.frame as usize];
-        let Some((caller, line)) = found else {
+        let frame = &profile.frames[profile.nodes[owner as usize].frame as usize];
+        let Some((caller, line)) = found.filter(|_| node.cost > 0 && !frame.in_repo) else {
             continue;
         };
-        if frame.in_repo || node.cost == 0 {
-            continue;
-        }
         let caller = &profile.frames[caller as usize];
         let through = sides.entry((key(frame), key(caller))).or_default();
         *side(through) += node.cost;
