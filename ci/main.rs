@@ -4,6 +4,7 @@
 mod args;
 mod check;
 mod context;
+mod demo;
 mod doctor;
 mod flamegraph;
 mod init;
@@ -12,6 +13,8 @@ mod log;
 mod print;
 mod progress;
 mod run;
+mod serve;
+mod token;
 mod transfer;
 
 use std::process::ExitCode;
@@ -39,6 +42,9 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
         Command::Compare(a) => check::compare(args, a),
         Command::Log(a) => log::run(args, a),
         Command::Flamegraph(a) => flamegraph::run(args, a),
+        Command::Serve(a) => serve::run(args, a),
+        Command::Token(a) => token::run(args, a),
+        Command::Demo(a) => demo::run(args, a),
         Command::Export(a) => transfer::export(args, a),
         Command::Import(a) => transfer::import(args, a),
         Command::Rebuild(a) => transfer::rebuild(args, a),
