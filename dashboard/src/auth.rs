@@ -84,12 +84,6 @@ impl Guard {
         let count = self.misses.get_with(ip, || Arc::new(AtomicU32::new(0)));
         count.fetch_add(1, Ordering::Relaxed) + 1
     }
-
-    fn is_guessing(&self, ip: IpAddr) -> bool {
-        self.misses
-            .get(&ip)
-            .is_some_and(|n| n.load(Ordering::Relaxed) >= MISSES)
-    }
 }
 
 /// Who asks, as the log of decisions names them.
@@ -235,10 +229,6 @@ fn same_site(request: &Request<'_>) -> Result<(), Fail> {
 /// The live token that was shown.
 async fn look_up(app: &Arc<App>, request: &Request<'_>, shown: &str) -> Result<Token, Fail> {
     let guard = &app.guard;
-    if guard.is_guessing(request.ip()) {
-        let words = "Too many wrong tokens from this address; wait a minute.";
-        return Err(Fail::Denied(StatusCode::TOO_MANY_REQUESTS, words.into()));
-    }
     // Found by hash: no comparison that could tell by its duration how much was right.
     let hash = digest(shown.as_bytes());
     let token = if !is_token(shown) {
@@ -258,8 +248,12 @@ async fn look_up(app: &Arc<App>, request: &Request<'_>, shown: &str) -> Result<T
     if let Some(token) = token.filter(|t| t.is_live(now)) {
         return Ok(token);
     }
-    guard.miss(request.ip());
+    // Only whoever guesses has to wait: others behind the same address go on.
     Counters::add(&app.counters.refused);
+    if guard.miss(request.ip()) > MISSES {
+        let words = "Too many wrong tokens from this address; wait a minute.";
+        return Err(Fail::Denied(StatusCode::TOO_MANY_REQUESTS, words.into()));
+    }
     let words = "This token is unknown, has expired or was revoked; `uptick token list` shows which \
                  are live.";
     Err(Fail::Denied(StatusCode::UNAUTHORIZED, words.into()))

@@ -24,11 +24,22 @@ mod query;
 mod routes;
 mod text;
 
-pub use app::{Failure, Options};
+pub use app::{App, Failure, Options};
 pub use auth::{Minted, mint};
 pub use routes::{ROUTES, Route, router};
 
 use std::future::Future;
+
+/// The state behind a router, for a server that is known at `local`.
+///
+/// # Errors
+/// [`Failure`] when the store cannot be opened.
+pub async fn open(
+    options: Options,
+    local: std::net::SocketAddr,
+) -> Result<std::sync::Arc<App>, Failure> {
+    App::open(options, local).await
+}
 
 /// Serves the store until `shutdown` resolves; then lets what is under way finish, for ten
 /// seconds at most.

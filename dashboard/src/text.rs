@@ -137,14 +137,19 @@ pub(crate) fn delta(change: f64, metric: Metric) -> Markup {
     };
     html! {
         span class={ "delta " (sense.class()) } {
-            span aria-hidden="true" { (sense.glyph()) } " " (percent(change)) span .hidden { " " (word) }
+            span aria-hidden="true" { (sense.glyph()) } " " (minus(&percent(change))) span .hidden { " " (word) }
         }
     }
 }
 
+/// A minus sign as wide as a plus sign.
+pub(crate) fn minus(number: &str) -> String {
+    number.replacen('-', "−", 1)
+}
+
 /// A delta without a judgement: it is within its limit.
 pub(crate) fn quiet(change: f64) -> Markup {
-    html! { span .delta.same { (percent(change)) } }
+    html! { span .delta.same { (minus(&percent(change))) } }
 }
 
 pub(crate) fn plural(n: usize, what: &str) -> String {

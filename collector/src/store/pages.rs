@@ -203,7 +203,12 @@ impl Store {
         };
         let metric = f.metric.map(Metric::name);
         self.ask(|db| {
-            let matching = "(?1 IS NULL OR metric = ?1) AND (?2 = '' OR instr(lower(benchmark), lower(?2)) > 0)";
+// A testbed that another one took over from belongs to history.
+            let matching = "(?1 IS NULL OR metric = ?1) \
+                AND (?2 = '' OR instr(lower(benchmark), lower(?2)) > 0) \
+                AND NOT EXISTS (SELECT 1 FROM series o WHERE o.benchmark = series.benchmark \
+                AND o.metric = series.metric AND o.counter = series.counter \
+                AND o.latest_position > series.latest_position + 20)";
             let n: i64 = db
                 .prepare_cached(&format!("SELECT count(*) FROM series WHERE {matching}"))?
                 .query_row(params![metric, f.text], |r| r.get(0))?;

@@ -25,8 +25,8 @@ pub(crate) fn spark(values: &[f64], mark: Option<usize>, words: &str) -> Markup 
     let at = mark.unwrap_or(values.len() - 1).min(values.len() - 1);
     html! {
         svg .spark viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } width=(WIDTH) height=(HEIGHT) role="img" aria-label=(words) {
-            path d=(path);
-            circle cx=(format!("{:.0}", x(at))) cy=(format!("{:.1}", y(values[at]))) r="2.5";
+            path d=(path) {}
+            circle cx=(format!("{:.0}", x(at))) cy=(format!("{:.1}", y(values[at]))) r="2.5" {}
         }
     }
 }

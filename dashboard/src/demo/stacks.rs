@@ -10,6 +10,7 @@ const TREE: &[(usize, &str, &str, u64)] = &[
     (2, "lexis::parse::Parser::value", "src/parse.rs", 92),
     (3, "lexis::parse::Parser::object", "src/parse.rs", 74),
     (4, "lexis::lex::Lexer::next", "src/lex.rs", 163),
+    (5, "lexis::lex::Lexer::peek", "src/lex.rs", 17),
     (5, "lexis::lex::Lexer::string", "src/lex/string.rs", 88),
     (
         6,
@@ -52,47 +53,62 @@ const TREE: &[(usize, &str, &str, u64)] = &[
     (2, "lexis::emit::escape::string", "src/emit/escape.rs", 61),
 ];
 
-/// Where a function stands that the tree above does not have.
-const ADDED: &[(&str, usize, &str)] = &[("lexis::emit::escape::table", 19, "src/emit/escape.rs")];
+const SPLIT: &str = "lexis::lex::Lexer::next";
+const PEEK: &str = "lexis::lex::Lexer::peek";
 
-/// The tree of a benchmark. `shares` is what functions gained or lost as a share of the level
-/// before all of it.
+/// Under which function, function and file of what came later, and whose gain it shares.
+const ADDED: &[(&str, &str, &str, &str)] = &[
+    (
+        "lexis::emit::escape::string",
+        "lexis::emit::escape::table",
+        "src/emit/escape.rs",
+        "lexis::emit::escape::table",
+    ),
+    (SPLIT, "lexis::span::Span::merge", "src/span.rs", SPLIT),
+];
+
+/// What functions gained (`shares`) of the level before all of it.
+fn gain(function: &str, shares: &[(&str, f64)]) -> f64 {
+    shares
+        .iter()
+        .filter(|(f, _)| *f == function)
+        .map(|(_, s)| s)
+        .sum()
+}
+
+/// The tree of a benchmark.
 pub(super) fn profile(name: &str, total: u64, shares: &[(&str, f64)]) -> Profile {
     let grown: f64 = 1.0 + shares.iter().map(|(_, s)| s).sum::<f64>();
     let before = total as f64 / grown;
-    let sum: u64 = TREE.iter().map(|t| t.3).sum();
-    let mut p = Profile {
-        total,
-        ..Profile::default()
-    };
-    let mut path: Vec<u32> = Vec::new();
     let tilt = name.bytes().map(u64::from).sum::<u64>() % 7;
-    for (i, (depth, function, file, share)) in TREE.iter().enumerate() {
+    // Benchmarks of one suite look alike, not equal.
+    let weight = |i: usize| TREE[i].3 + (i as u64 * tilt) % 13;
+    let sum: u64 = (0..TREE.len()).map(weight).sum();
+    let share = |i: usize| weight(i) as f64 / sum as f64;
+    // Once `next` was split, `peek` is inlined away and spans are merged.
+    let is_split = gain(SPLIT, shares) > 0.0;
+    let (mut p, mut path) = (Profile::default(), Vec::new());
+    for (i, (depth, function, file, _)) in TREE.iter().enumerate() {
         path.truncate(*depth);
-        let gained: f64 = shares
-            .iter()
-            .filter(|(f, _)| f == function)
-            .map(|(_, s)| s)
-            .sum();
-        // Benchmarks of one suite look alike, not equal.
-        let tilted = (*share + (i as u64 * tilt) % 13) as f64 / (sum + 60) as f64;
-        let cost = (before * (tilted + gained)).max(0.0) as u64;
-        push(&mut p, &mut path, function, file, cost, 10 + i as u32 * 7);
-        for (extra, under, file) in ADDED.iter().filter(|(_, under, _)| *under == i) {
-            let gained: f64 = shares
-                .iter()
-                .filter(|(f, _)| f == extra)
-                .map(|(_, s)| s)
-                .sum();
-            if gained > 0.0 {
-                push(
-                    &mut p,
-                    &mut path,
-                    extra,
-                    file,
-                    (before * gained) as u64,
-                    31 + *under as u32,
-                );
+        let cost = match *function {
+            PEEK if is_split => continue,
+            SPLIT if is_split => share(i) + share(i + 1) + 0.6 * gain(SPLIT, shares),
+            f => share(i) + gain(f, shares),
+        };
+        let line = 10 + i as u32 * 7;
+        push(
+            &mut p,
+            &mut path,
+            function,
+            file,
+            (before * cost).max(0.0) as u64,
+            line,
+        );
+        for (_, extra, file, cause) in ADDED.iter().filter(|a| a.0 == *function) {
+            let part = if extra == cause { 1.0 } else { 0.4 };
+            let cost = before * part * gain(cause, shares);
+            if cost > 0.0 {
+                push(&mut p, &mut path, extra, file, cost as u64, line + 2);
                 path.pop();
             }
         }

@@ -273,10 +273,18 @@ fn siblings(h: &History) -> Markup {
     let options: Vec<(&str, String, bool)> = h
         .siblings
         .iter()
-        .filter(|s| {
-            s.row.key.fingerprint == h.series.row.key.fingerprint
-                || s.row.key.metric != h.series.row.key.metric
+        .enumerate()
+        .filter(|(i, s)| {
+            // The newest testbed's series of each other metric; they are ordered so.
+            let newest = *i == 0 || h.siblings[i - 1].row.key.metric != s.row.key.metric;
+            let same = s.row.key.metric == h.series.row.key.metric;
+            if same {
+                s.row.id == h.series.row.id
+            } else {
+                newest
+            }
         })
+        .map(|(_, s)| s)
         .take(12)
         .map(|s| {
             (
@@ -323,7 +331,7 @@ fn changes(store: &Store, h: &History) -> Result<Markup, Fail> {
                         td { (number) }
                         td { @if let Some(s) = suspects.last() { (text::time(s.time)) } }
                         td .num { (text::delta(c.change, metric)) }
-                        td { (text::value(c.before, metric)) " → " (text::value(c.after, metric)) }
+                        td .pair { (text::value(c.before, metric)) " → " (text::value(c.after, metric)) }
                         td { @if c.kind == Kind::Environment { span .tag.noisy { "testbed changed" } " " }
                             @match suspects.as_slice() { [] => "–", [one] => { (layout::commit_line(one)) }, [.., last] => { (plural(suspects.len(), "commit")) " up to " (layout::commit_line(last)) } } }
                         td .muted { (today::sure(c)) }

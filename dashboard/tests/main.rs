@@ -1,0 +1,5 @@
+//! The dashboard from outside: over HTTP, and in a browser.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod http;
+mod support;
