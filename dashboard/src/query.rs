@@ -174,6 +174,11 @@ impl Params {
             .collect()
     }
 
+    /// A text that is shown again.
+    fn shown(&self, name: &str) -> String {
+        crate::text::cut_or_empty(self.get(name).unwrap_or(""), MAX_TEXT)
+    }
+
     fn number(&self, name: &str, otherwise: u64) -> Result<u64, Fail> {
         let Some(text) = self.get(name) else {
             return Ok(otherwise);
@@ -355,7 +360,7 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
 fn health(p: &Params) -> Result<What, Fail> {
     Ok(What::Health {
         metric: p.metric()?,
-        text: p.text("q"),
+        text: p.shown("q"),
         order: p.one_of("order", &Order::ALL)?,
         page: p.page()?,
     })
@@ -367,7 +372,7 @@ fn compare(base: String, head: String, p: &Params) -> Result<What, Fail> {
         head,
         metric: p.metric()?,
         show: p.one_of("show", &Show::ALL)?,
-        text: p.text("q"),
+        text: p.shown("q"),
         page: p.page()?,
     })
 }

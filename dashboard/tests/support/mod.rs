@@ -1,5 +1,4 @@
 //! A store with the demo's history, a router or a server over it, and clients.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses its own part")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,28 +10,28 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderName, Method, Request, StatusCode, header};
 use collector::model::{Commit, Sha};
 use collector::store::{Scope, Store, Triage};
+use tower::ServiceExt;
 use uptick_dashboard::demo::{self, Size};
 use uptick_dashboard::{Options, mint};
-use tower::ServiceExt;
 
 /// The moment at which the demo's newest commit was written.
-pub const NOW: i64 = 1_795_000_000;
+pub(crate) const NOW: i64 = 1_795_000_000;
 
 /// A store of its own.
-pub struct Site {
+pub(crate) struct Site {
     _dir: tempfile::TempDir,
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 impl Site {
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("uptick.db");
         Store::open(&path).unwrap();
         Self { _dir: dir, path }
     }
 
-    pub fn demo() -> Self {
+    pub(crate) fn demo() -> Self {
         static FILLED: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
         let bytes = FILLED.get_or_init(|| {
             let site = Self::empty();
@@ -47,7 +46,7 @@ impl Site {
         Self { _dir: dir, path }
     }
 
-    pub fn store(&self) -> Store {
+    pub(crate) fn store(&self) -> Store {
         Store::open(&self.path).unwrap()
     }
 
@@ -62,32 +61,40 @@ impl Site {
     }
 
     async fn build(&self, local: &str, peer: &str, public: bool) -> Client {
-        let app = uptick_dashboard::open(self.options(public), local.parse().unwrap()).await.unwrap();
-        Client { router: uptick_dashboard::router(&app), peer: peer.parse().unwrap() }
+        let app = uptick_dashboard::open(self.options(public), local.parse().unwrap())
+            .await
+            .unwrap();
+        Client {
+            router: uptick_dashboard::router(&app),
+            peer: peer.parse().unwrap(),
+        }
     }
 
     /// On loopback, from loopback.
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         self.build("127.0.0.1:8787", "127.0.0.1:5000", false).await
     }
 
     /// Beyond loopback.
-    pub async fn remote(&self) -> Client {
+    pub(crate) async fn remote(&self) -> Client {
         self.build("192.0.2.1:8787", "192.0.2.99:5000", false).await
     }
 
-    pub async fn public(&self) -> Client {
+    pub(crate) async fn public(&self) -> Client {
         self.build("192.0.2.1:8787", "192.0.2.99:5000", true).await
     }
 
-    pub fn mint(&self, scope: Scope) -> (i64, String) {
+    pub(crate) fn mint(&self, scope: Scope) -> (i64, String) {
         let minted = mint().unwrap();
-        let id = self.store().add_token(scope.name(), scope, &minted.hash, 0, None).unwrap();
+        let id = self
+            .store()
+            .add_token(scope.name(), scope, &minted.hash, 0, None)
+            .unwrap();
         (id, minted.token)
     }
 
     /// Every sort of token: name, what it allows, the token.
-    pub fn tokens(&self) -> Vec<(&'static str, Option<Scope>, String)> {
+    pub(crate) fn tokens(&self) -> Vec<(&'static str, Option<Scope>, String)> {
         let mut out = vec![("none", None, String::new())];
         for scope in Scope::ALL {
             out.push((scope.name(), Some(scope), self.mint(scope).1));
@@ -96,37 +103,66 @@ impl Site {
         self.store().revoke_token(id, 1).unwrap();
         out.push(("revoked", None, revoked));
         let expired = mint().unwrap();
-        self.store().add_token("old", Scope::Admin, &expired.hash, 0, Some(1)).unwrap();
+        self.store()
+            .add_token("old", Scope::Admin, &expired.hash, 0, Some(1))
+            .unwrap();
         out.push(("expired", None, expired.token));
         out
     }
 
     /// The short name of a benchmark's newest series of instructions.
-    pub fn series(&self, benchmark: &str) -> String {
+    pub(crate) fn series(&self, benchmark: &str) -> String {
         let all = self.store().series_of(benchmark).unwrap();
-        all.into_iter().find(|s| s.row.key.metric == collector::model::Metric::Instructions).unwrap().row.key.id()
+        all.into_iter()
+            .find(|s| s.row.key.metric == collector::model::Metric::Instructions)
+            .unwrap()
+            .row
+            .key
+            .id()
     }
 
     /// The commit with that subject, and the one measured before it.
-    pub fn around(&self, subject: &str) -> (String, String) {
+    pub(crate) fn around(&self, subject: &str) -> (String, String) {
         let all = self.store().commits(u64::MAX, 500).unwrap();
-        let at = all.iter().position(|c| c.subject.starts_with(subject)).unwrap();
+        let at = all
+            .iter()
+            .position(|c| c.subject.starts_with(subject))
+            .unwrap();
         (all[at + 1].sha.short().into(), all[at].sha.short().into())
     }
 
-    pub fn open_event(&self) -> i64 {
-        let new = |e: &collector::store::Event| e.told.event.state == collector::detect::life::State::New;
-        self.store().open_events(100).unwrap().into_iter().find(new).unwrap().told.id
+    pub(crate) fn open_event(&self) -> i64 {
+        let new =
+            |e: &collector::store::Event| e.told.event.state == collector::detect::life::State::New;
+        self.store()
+            .open_events(100)
+            .unwrap()
+            .into_iter()
+            .find(new)
+            .unwrap()
+            .told
+            .id
     }
 
-    pub fn state_of(&self, event: i64) -> &'static str {
+    pub(crate) fn state_of(&self, event: i64) -> &'static str {
         let store = self.store();
-        let all = store.open_events(1000).unwrap().into_iter().chain(store.closed_events(1000).unwrap());
-        Triage::word(all.into_iter().find(|e| e.told.id == event).unwrap().told.event.state)
+        let all = store
+            .open_events(1000)
+            .unwrap()
+            .into_iter()
+            .chain(store.closed_events(1000).unwrap());
+        Triage::word(
+            all.into_iter()
+                .find(|e| e.told.id == event)
+                .unwrap()
+                .told
+                .event
+                .state,
+        )
     }
 
     /// An address that a route matches.
-    pub fn example(&self, path: &str) -> String {
+    pub(crate) fn example(&self, path: &str) -> String {
         let (base, head) = self.around("Split Lexer");
         path.replace("{page}", "health")
             .replace("{id}", &self.series("parse/large"))
@@ -152,18 +188,18 @@ impl Site {
         report
     }
 
-    pub fn new_report(&self) -> Vec<u8> {
+    pub(crate) fn new_report(&self) -> Vec<u8> {
         serde_json::to_vec(&self.report()).unwrap()
     }
 
     /// As another process would.
-    pub fn put_elsewhere(&self) {
+    pub(crate) fn put_elsewhere(&self) {
         let report = self.report();
         self.store().put(&report, &[]).unwrap();
     }
 
     /// A server on a port of its own.
-    pub async fn serve(&self) -> Running {
+    pub(crate) async fn serve(&self) -> Running {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -172,9 +208,15 @@ impl Site {
             let until = async {
                 let _ = stopped.await;
             };
-            uptick_dashboard::serve(listener, options, until).await.unwrap();
+            uptick_dashboard::serve(listener, options, until)
+                .await
+                .unwrap();
         });
-        let running = Running { address, stop, task };
+        let running = Running {
+            address,
+            stop,
+            task,
+        };
         running.until("/healthz", 200).await;
         running
     }
@@ -182,47 +224,65 @@ impl Site {
 
 /// Asks a router without a socket.
 #[derive(Clone)]
-pub struct Client {
+pub(crate) struct Client {
     router: Router,
     peer: SocketAddr,
 }
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: axum::http::HeaderMap,
-    pub bytes: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("")
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or("")
     }
 
-    pub fn kind(&self) -> &str {
+    pub(crate) fn kind(&self) -> &str {
         self.header("content-type")
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.bytes).unwrap()
     }
 }
 
 impl Client {
-    pub async fn get(&self, url: &str) -> Answer {
+    pub(crate) async fn get(&self, url: &str) -> Answer {
         self.send(Method::GET, url, &[], b"").await
     }
 
     /// As a browser asks.
-    pub async fn packed(&self, url: &str) -> Answer {
-        self.send(Method::GET, url, &[(header::ACCEPT_ENCODING, "gzip, br, zstd")], b"").await
+    pub(crate) async fn packed(&self, url: &str) -> Answer {
+        self.send(
+            Method::GET,
+            url,
+            &[(header::ACCEPT_ENCODING, "gzip, br, zstd")],
+            b"",
+        )
+        .await
     }
 
-    pub async fn send(&self, method: Method, url: &str, headers: &[(HeaderName, &str)], body: &[u8]) -> Answer {
-        let mut request = Request::builder().method(method).uri(url);
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(HeaderName, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let mut request = Request::builder().method(&method).uri(url);
         if !headers.iter().any(|(n, _)| n == header::HOST) {
             request = request.header(header::HOST, "localhost:8787");
+        }
+        if method == Method::POST {
+            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
         for (name, value) in headers {
             request = request.header(name, *value);
@@ -232,34 +292,61 @@ impl Client {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         // A stream of events never ends.
-        let is_stream = parts.headers.get("content-type").is_some_and(|v| v == "text/event-stream");
-        let bytes = if is_stream { vec![] } else { axum::body::to_bytes(body, 256 << 20).await.unwrap().to_vec() };
-        Answer { status: parts.status, headers: parts.headers, bytes }
+        let is_stream = parts
+            .headers
+            .get("content-type")
+            .is_some_and(|v| v == "text/event-stream");
+        let bytes = if is_stream {
+            vec![]
+        } else {
+            axum::body::to_bytes(body, 256 << 20)
+                .await
+                .unwrap()
+                .to_vec()
+        };
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            bytes,
+        }
     }
 
-    pub async fn metric(&self, name: &str) -> u64 {
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
         let text = self.get("/metrics").await;
-        let line = text.text().lines().find(|l| l.starts_with(name)).unwrap().to_string();
+        let line = text
+            .text()
+            .lines()
+            .find(|l| l.starts_with(name))
+            .unwrap()
+            .to_string();
         line.rsplit(' ').next().unwrap().parse().unwrap()
     }
 
     /// Bytes packed and as written of the sheet or the script.
-    pub async fn asset(&self, suffix: &str) -> (usize, usize) {
+    pub(crate) async fn asset(&self, suffix: &str) -> (usize, usize) {
         let page = self.get("/").await;
-        let url = page.text().split('"').find(|p| p.starts_with("/assets/") && p.ends_with(suffix)).unwrap().to_string();
-        (self.packed(&url).await.bytes.len(), self.get(&url).await.bytes.len())
+        let url = page
+            .text()
+            .split('"')
+            .find(|p| p.starts_with("/assets/") && p.ends_with(suffix))
+            .unwrap()
+            .to_string();
+        (
+            self.packed(&url).await.bytes.len(),
+            self.get(&url).await.bytes.len(),
+        )
     }
 }
 
 /// A server that runs.
-pub struct Running {
-    pub address: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
     stop: tokio::sync::oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Running {
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
@@ -267,41 +354,57 @@ impl Running {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut socket = tokio::net::TcpStream::connect(self.address).await.unwrap();
         let host = self.address;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nCache-Control: no-cache\r\nConnection: close\r\n\r\n");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nCache-Control: no-cache\r\nConnection: close\r\n\r\n"
+        );
         socket.write_all(request.as_bytes()).await.unwrap();
         let mut out = Vec::new();
         socket.read_to_end(&mut out).await.unwrap();
         let text = String::from_utf8_lossy(&out).into_owned();
-        let status = text.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
-        (status, text.split_once("\r\n\r\n").map_or(String::new(), |(_, b)| b.to_string()))
+        let status = text
+            .split(' ')
+            .nth(1)
+            .and_then(|s| s.parse().ok())
+            .unwrap_or(0);
+        (
+            status,
+            text.split_once("\r\n\r\n")
+                .map_or(String::new(), |(_, b)| b.to_string()),
+        )
     }
 
-    pub async fn status(&self, path: &str) -> u16 {
+    pub(crate) async fn status(&self, path: &str) -> u16 {
         self.ask(path).await.0
     }
 
-    pub async fn body(&self, path: &str) -> String {
+    pub(crate) async fn body(&self, path: &str) -> String {
         self.ask(path).await.1
     }
 
     /// Asks until the status is so; ten seconds at most.
-    pub async fn until(&self, path: &str, wanted: u16) {
+    pub(crate) async fn until(&self, path: &str, wanted: u16) {
         let begin = Instant::now();
         while self.status(path).await != wanted {
-            assert!(begin.elapsed() < Duration::from_secs(10), "{path} never answers {wanted}");
+            assert!(
+                begin.elapsed() < Duration::from_secs(10),
+                "{path} never answers {wanted}"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    pub async fn until_body(&self, path: &str, is_right: impl Fn(&str) -> bool) {
+    pub(crate) async fn until_body(&self, path: &str, is_right: impl Fn(&str) -> bool) {
         let begin = Instant::now();
         while !is_right(&self.body(path).await) {
-            assert!(begin.elapsed() < Duration::from_secs(10), "{path} never shows it");
+            assert!(
+                begin.elapsed() < Duration::from_secs(10),
+                "{path} never shows it"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         let _ = self.stop.send(());
         self.task.await.unwrap();
     }
