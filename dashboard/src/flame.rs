@@ -165,7 +165,9 @@ impl Tree {
     fn frame_svg(&self, out: &mut String, p: &Placed, top: usize, link: &str) {
         let f = &self.frames[p.frame];
         let y = (f.depth - top) as f64 * ROW;
-        let characters = (p.w / 6.8) as usize;
+        let characters = ((p.w - 5.0) / 7.0).max(0.0) as usize;
+        // A sign takes the place of two.
+        let characters = characters.saturating_sub(sign(f).chars().count());
         let label = if characters < 3 {
             String::new()
         } else {

@@ -106,6 +106,7 @@ pub const ROUTES: &[Route] = &[
     on_get("/events", READ, || get(live::events)),
     on_get("/healthz", None, || get(pages::status::healthz)),
     on_get("/metrics", READ, || get(pages::status::metrics)),
+    on_get("/favicon.ico", None, || get(pages::assets::icon)),
     on_get("/assets/{file}", None, || get(pages::assets::asset)),
 ];
 

@@ -86,7 +86,7 @@ pub(crate) fn draw(
     let (w, h) = (WIDTH * FINE as u32, HEIGHT * FINE as u32);
     let (left, right) = (LEFT * FINE as u32, w - 10 * FINE as u32);
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" viewBox=\"0 0 {w} {h}\" role=\"img\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" viewBox=\"0 0 {w} {h}\" role=\"group\" \
          aria-labelledby=\"chart-title chart-words\" data-from=\"{}\" data-to=\"{}\" data-left=\"{left}\" \
          data-right=\"{right}\"><title id=\"chart-title\">{}</title><desc id=\"chart-words\">{}</desc>{body}</svg>",
         x.start,
@@ -283,7 +283,7 @@ mod tests {
                 let svg = svg(n, words);
                 let doc = roxmltree::Document::parse(&svg).unwrap();
                 assert!(!doc.descendants().any(|e| e.has_tag_name("script")));
-                assert_eq!(doc.root_element().attribute("role"), Some("img"));
+                assert_eq!(doc.root_element().attribute("role"), Some("group"));
             }
         }
     }

@@ -46,6 +46,11 @@ pub(crate) fn icon_url() -> &'static str {
     &all()[2].url
 }
 
+/// Where browsers look for an icon on what is no page.
+pub(crate) async fn icon() -> Response {
+    (StatusCode::FOUND, [(header::LOCATION, icon_url())]).into_response()
+}
+
 /// One of them; nothing else can be named.
 pub(crate) async fn asset(Path(file): Path<String>, headers: HeaderMap) -> Result<Response, Fail> {
     let wanted = all()

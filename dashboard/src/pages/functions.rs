@@ -259,13 +259,21 @@ fn lead(p: &Pair) -> String {
     for (i, f) in functions.iter().enumerate() {
         sum += f.delta as f64;
         let part = sum / difference;
-        if part >= 0.9 && part <= 1.1 {
+        if (0.9..=1.005).contains(&part) {
             return format!(
                 "{} of it in {}.",
                 share(part),
                 text::plural(i + 1, "function")
             );
         }
+    }
+    let most = &functions[0];
+    if most.delta as f64 / difference > 1.005 {
+        return format!(
+            "{} alone made {}; others gave some of it back.",
+            text::cut(&names::short(&most.name), 60),
+            signed(most.delta as f64)
+        );
     }
     format!("Spread over {}.", text::plural(functions.len(), "function"))
 }
@@ -315,7 +323,7 @@ fn table_html(p: &Pair) -> Markup {
     let has_total = matches!(p.source, Source::Stacks { .. });
     html! {
         section { h2 .hidden { "Functions by change" }
-        div .scroll { table .rows.functions {
+        div .scroll tabindex="0" role="region" aria-label="Functions by change" { table .rows.functions {
             thead { tr { th scope="col" { "Function" } th scope="col" .num { "Self before" } th scope="col" .num { "Self after" } th scope="col" .num { "Δ self" } @if has_total { th scope="col" .num { "Δ total" } } th scope="col" { "Status" } th scope="col" { "Share of what moved" } } }
             tbody { @for f in functions.iter().take(ROWS) {
                 @let (class, word) = status(f);

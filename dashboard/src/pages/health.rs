@@ -24,8 +24,8 @@ const DOCUMENT: usize = 5_000;
 const SPARK: usize = 60;
 /// A series not measured for so many commits is stale.
 const STALE: u64 = 20;
-/// Noise from which on a series is called noisy: its limit is above 5 %.
-const NOISY: f64 = 0.03;
+/// A series whose noise takes its limit to so many times the floor is called noisy.
+const NOISY: f64 = 2.0;
 
 pub(super) struct Asked<'a> {
     pub(super) metric: Option<Metric>,
@@ -133,7 +133,8 @@ impl Row {
                 format!("not measured for {}", plural(behind as usize, "commit")),
             ));
         }
-        if s.noise > NOISY {
+        let policy = Policy::for_series(s.row.key.metric, s.row.key.counter);
+        if self.limit.fraction > NOISY * policy.relative_floor && s.noise > 0.0 {
             let help = if s.row.key.metric == Metric::WallTime {
                 "; count instructions instead"
             } else {

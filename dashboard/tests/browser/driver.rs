@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::support::Running;
 
 /// Long enough for a loaded machine; a step that works takes milliseconds.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(20);
 const AXE: &str = include_str!("../vendor/axe.min.js");
 
 #[derive(Clone, Copy, Debug)]
@@ -278,11 +278,29 @@ impl Browser {
             .await
             .unwrap();
         socket.write_all(request.as_bytes()).await.unwrap();
+        // chromedriver keeps the connection open: the answer ends where its length says.
         let mut out = Vec::new();
-        socket.read_to_end(&mut out).await.unwrap();
-        let text = String::from_utf8_lossy(&out).into_owned();
-        let body = text.split_once("\r\n\r\n").unwrap().1;
-        serde_json::from_str::<Value>(body).unwrap()["value"].clone()
+        let body = loop {
+            let mut part = vec![0; 65_536];
+            let n = tokio::time::timeout(PATIENCE, socket.read(&mut part))
+                .await
+                .unwrap()
+                .unwrap();
+            out.extend_from_slice(&part[..n]);
+            let text = String::from_utf8_lossy(&out).into_owned();
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                let length = head.lines().find_map(|l| {
+                    let (name, value) = l.split_once(':')?;
+                    name.eq_ignore_ascii_case("content-length")
+                        .then(|| value.trim().parse::<usize>().ok())?
+                });
+                if n == 0 || length.is_some_and(|l| body.len() >= l) {
+                    break body.to_string();
+                }
+            }
+            assert!(n > 0, "chromedriver gave half an answer");
+        };
+        serde_json::from_str::<Value>(&body).unwrap()["value"].clone()
     }
 
     /// What axe finds that is serious or critical.
