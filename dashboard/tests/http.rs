@@ -512,3 +512,106 @@ async fn an_empty_store_says_why_it_is_empty() {
     }
     assert!(c.get("/").await.text().contains("uptick run"));
 }
+
+/// The six jobs without a script: each page links to the next, three clicks at most.
+#[tokio::test]
+async fn every_job_is_done_without_a_script() {
+    let site = Site::demo();
+    let c = site.client().await;
+    let (base, head) = site.around("Split Lexer");
+    let today = c.get("/").await;
+    let compare = format!("/compare/{base}..{head}");
+    assert!(
+        today.text().contains(&format!("href=\"{compare}\"")),
+        "a: the comparison is a click away"
+    );
+    let compared = c.get(&compare).await;
+    assert!(
+        compared.text().contains("Regression: 4 of 40 benchmarks"),
+        "a: the verdict"
+    );
+    let series = format!("/series/{}", site.series("parse/large"));
+    assert!(
+        today.text().contains(&series),
+        "b: the series is a click away"
+    );
+    let history = c.get(&series).await;
+    assert!(
+        history.text().contains("Split Lexer::next") && history.text().contains("<svg"),
+        "b: when and who"
+    );
+    let functions = format!("/functions/{}/{base}..{head}", site.series("parse/large"));
+    assert!(
+        compared.text().contains(&functions),
+        "c: the functions are two clicks away"
+    );
+    let named = c.get(&functions).await;
+    let (table, picture) = (
+        named.text().find("Lexer::next"),
+        named.text().find("flamegraph"),
+    );
+    assert!(
+        table.is_some() && table < picture,
+        "c: the table comes before the picture"
+    );
+    assert!(named.text().contains("?focus="), "c: frames are links");
+    assert!(
+        c.get("/health?order=noise")
+            .await
+            .text()
+            .contains("io/watch"),
+        "d"
+    );
+    assert!(
+        today.text().contains("action=\"/triage\""),
+        "e: triage is a form"
+    );
+    let proof = c.get(&format!("{compare}.md")).await;
+    assert!(
+        proof.text().contains("regressed"),
+        "f: the proof as Markdown"
+    );
+}
+
+#[tokio::test]
+async fn an_endless_address_and_a_slow_one_hurt_nobody() {
+    let site = Site::demo();
+    let running = site.serve().await;
+    running
+        .shout(&format!(
+            "GET /health?q={} HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            "x".repeat(10 << 20)
+        ))
+        .await;
+    running.shout("GET / HTTP/1.1\r\nHost: local").await;
+    running.shout("\0\0\0\r\n\r\n").await;
+    assert_eq!(running.status("/healthz").await, 200);
+    running.stop().await;
+}
+
+/// A decision is refused, not lost, while the store cannot be written.
+#[tokio::test]
+async fn a_store_served_for_reading_only_says_so() {
+    let site = Site::demo();
+    let c = site.read_only().await;
+    let event = site.open_event();
+    assert_eq!(c.get("/").await.status, StatusCode::OK);
+    let form = format!("event={event}&state=noise");
+    let answer = c.send(Method::POST, "/triage", &[], form.as_bytes()).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    assert!(answer.text().contains("for reading only"));
+    assert_eq!(site.state_of(event), "new");
+}
+
+#[tokio::test]
+async fn a_damaged_profile_is_said_and_nothing_else_suffers() {
+    let site = Site::demo();
+    let (base, head) = site.around("Split Lexer");
+    site.damage_profiles();
+    let c = site.client().await;
+    let url = format!("/functions/{}/{base}..{head}", site.series("parse/large"));
+    let answer = c.get(&url).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.text().contains("uptick verify"), "{}", answer.text());
+    assert_eq!(c.get("/").await.status, StatusCode::OK);
+}

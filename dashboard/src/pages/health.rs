@@ -2,7 +2,7 @@
 
 use collector::detect::gate::{self, Policy};
 use collector::model::Metric;
-use collector::report::{share, thousands};
+use collector::report::{percent, share, thousands};
 use collector::store::{SeriesFilter, SeriesOrder, SeriesState, Store, TestbedRow};
 use maud::{Markup, html};
 use serde_json::json;
@@ -141,6 +141,9 @@ impl Row {
                 ""
             };
             return Some(("noisy", format!("varies by {}{help}", share(s.noise))));
+        }
+        if (s.drift * SPARK as f64).abs() > policy.relative_floor {
+            return Some(("drifting", format!("by {} a commit", percent(s.drift))));
         }
         (s.kind == "young").then(|| ("young", "too few commits to know it".into()))
     }

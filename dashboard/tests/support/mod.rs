@@ -75,6 +75,31 @@ impl Site {
         self.build("127.0.0.1:8787", "127.0.0.1:5000", false).await
     }
 
+    /// On loopback, for reading only.
+    pub(crate) async fn read_only(&self) -> Client {
+        let options = Options {
+            read_only: true,
+            ..self.options(false)
+        };
+        let app = uptick_dashboard::open(options, "127.0.0.1:8787".parse().unwrap())
+            .await
+            .unwrap();
+        Client {
+            router: uptick_dashboard::router(&app),
+            peer: "127.0.0.1:5000".parse().unwrap(),
+        }
+    }
+
+    /// Cuts every profile short, as a bad disk would.
+    pub(crate) fn damage_profiles(&self) {
+        let db = rusqlite::Connection::open(&self.path).unwrap();
+        db.execute(
+            "UPDATE blob SET bytes = substr(bytes, 1, length(bytes) / 2)",
+            [],
+        )
+        .unwrap();
+    }
+
     /// Beyond loopback.
     pub(crate) async fn remote(&self) -> Client {
         self.build("192.0.2.1:8787", "192.0.2.99:5000", false).await
@@ -371,6 +396,16 @@ impl Running {
             text.split_once("\r\n\r\n")
                 .map_or(String::new(), |(_, b)| b.to_string()),
         )
+    }
+
+    /// Sends bytes that are no proper request, and goes away.
+    pub(crate) async fn shout(&self, bytes: &str) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut socket = tokio::net::TcpStream::connect(self.address).await.unwrap();
+        // The server may hang up before all is said.
+        let _ = socket.write_all(bytes.as_bytes()).await;
+        let mut part = [0; 1024];
+        let _ = tokio::time::timeout(Duration::from_millis(300), socket.read(&mut part)).await;
     }
 
     pub(crate) async fn status(&self, path: &str) -> u16 {
