@@ -62,6 +62,12 @@ pub(crate) enum Command {
     Replay(Replay),
     /// The flame graph of a benchmark, or the difference of two commits
     Flamegraph(Flamegraph),
+    /// The dashboard and the API
+    Serve(Serve),
+    /// Tokens for the dashboard and the API
+    Token(Token),
+    /// Fill an empty store with an invented history, to look around in
+    Demo(Demo),
     /// Write every report as JSON lines
     Export(Export),
     /// Read what `export` wrote; the same file twice changes nothing
@@ -378,6 +384,73 @@ pub(crate) struct Flamegraph {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct Serve {
+    /// Where to listen; beyond loopback writing needs a token
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    pub(crate) listen: String,
+    /// Let anybody read who reaches the address
+    #[arg(long)]
+    pub(crate) public: bool,
+    /// Take no reports and no decisions
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// The name on the pages [default: the repository's]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Token {
+    #[command(subcommand)]
+    pub(crate) command: TokenCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token and show it, once
+    Create {
+        /// What it is for
+        name: String,
+        /// read, write or admin
+        #[arg(long, default_value = "write")]
+        scope: String,
+        /// After how many days it ends [default: never]
+        #[arg(long)]
+        days: Option<u32>,
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
+    /// List them; never the tokens themselves
+    List {
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
+    /// End one
+    Revoke {
+        /// Its number, as listed
+        id: i64,
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Demo {
+    /// How many commits
+    #[arg(long, default_value_t = 240)]
+    pub(crate) commits: u64,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct Export {
     /// The file [default: standard output]
     pub(crate) file: Option<PathBuf>,
@@ -413,6 +486,13 @@ impl Args {
             Command::Flamegraph(a) => a.json,
             Command::Import(a) => a.json,
             Command::Rebuild(a) | Command::Verify(a) => a.json,
+            Command::Serve(a) => a.json,
+            Command::Demo(a) => a.json,
+            Command::Token(a) => match a.command {
+                TokenCommand::Create { json, .. }
+                | TokenCommand::List { json }
+                | TokenCommand::Revoke { json, .. } => json,
+            },
             Command::Export(_) => false,
         }
     }

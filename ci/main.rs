@@ -6,6 +6,7 @@ mod bisect;
 mod changes;
 mod check;
 mod context;
+mod demo;
 mod doctor;
 mod flamegraph;
 mod init;
@@ -16,6 +17,8 @@ mod print;
 mod progress;
 mod replay;
 mod run;
+mod serve;
+mod token;
 mod transfer;
 
 use std::process::ExitCode;
@@ -64,6 +67,9 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
         Command::Changes(a) => changes::run(args, a),
         Command::Replay(a) => replay::run(args, a),
         Command::Flamegraph(a) => flamegraph::run(args, a),
+        Command::Serve(a) => serve::run(args, a),
+        Command::Token(a) => token::run(args, a),
+        Command::Demo(a) => demo::run(args, a),
         Command::Export(a) => transfer::export(args, a),
         Command::Import(a) => transfer::import(args, a),
         Command::Rebuild(a) => transfer::rebuild(args, a),

@@ -236,7 +236,7 @@ impl Repo {
     ///
     /// # Errors
     /// When git cannot walk it.
-    pub fn line(&self, tip: &Sha) -> Result<Vec<Commit>> {
+    pub fn main_line(&self, tip: &Sha) -> Result<Vec<Commit>> {
         let mut commits = self.describe(&["--first-parent", &tip.0])?;
         commits.reverse();
         for (position, c) in (0..).zip(&mut commits) {

@@ -41,7 +41,7 @@ impl MainLine {
         for a in repo.acceptances(&tip.0)? {
             acceptances.entry(a.sha.clone()).or_default().push(a);
         }
-        let mut line = Self::from_commits(repo.line(&tip)?);
+        let mut line = Self::from_commits(repo.main_line(&tip)?);
         line.acceptances = acceptances;
         Ok(line)
     }

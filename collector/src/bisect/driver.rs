@@ -314,7 +314,7 @@ impl Hunt<'_> {
 
     /// What is known before the first probe.
     fn begin(&mut self, line: &Line) -> Result<Section> {
-        let stored = self.store.commits()?;
+        let stored = self.store.measured()?;
         let asked = self.asked.clone();
         let mut exact = self.exact;
         let range = line.range(|i| {

@@ -7,7 +7,10 @@
 //! transaction, from where it was left; [`Store::rebuild`] derives them anew.
 
 mod derive;
+mod events;
 mod line;
+mod pages;
+mod tokens;
 mod transfer;
 
 use std::collections::HashMap;
@@ -19,10 +22,16 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use crate::error::{Error, Result};
 use crate::model::{Counter, Metric, NoiseClass, Report, Sha, digest};
 
+pub use events::{Decision, Event, EventCounts, Told, Triage};
+pub use pages::{
+    Generation, MeasuredCommit, ReportRow, SeriesFilter, SeriesOrder, SeriesState, TestbedRow,
+    Unsearched, Value,
+};
+pub use tokens::{Scope, Token};
 pub use transfer::{Imported, MAX_LINE};
 
 /// One number on the schema; each migration raises it by one.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("dashboard.sql")];
 /// How long one process waits for another one's write.
 const BUSY: Duration = Duration::from_secs(30);
 /// Level 1 packs a report of 20,000 measurements to a fifteenth in about 10 ms.
@@ -53,7 +62,7 @@ pub struct Point {
 }
 
 /// What names a series.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 pub struct SeriesKey {
     /// The benchmark.
     pub benchmark: String,
@@ -63,6 +72,21 @@ pub struct SeriesKey {
     pub counter: Counter,
     /// The testbed's fingerprint for that counter.
     pub fingerprint: String,
+}
+
+impl SeriesKey {
+    /// Sixteen hexadecimal digits that stand for it in addresses.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let (metric, counter) = (self.metric.name(), self.counter.name());
+        let name = format!(
+            "{}\0{metric}\0{counter}\0{}",
+            self.benchmark, self.fingerprint
+        );
+        let mut id = digest(name.as_bytes());
+        id.truncate(16);
+        id
+    }
 }
 
 /// A series as an index shows it.
@@ -108,7 +132,11 @@ impl Store {
             db,
             path: path.to_path_buf(),
         };
-        store.configure().and_then(|()| store.migrate())?;
+        store.configure()?;
+        if store.migrate()? {
+            // Only the dashboard's tables wait for it; what is damaged is told by who reads it.
+            let _ = store.derive();
+        }
         Ok(store)
     }
 
@@ -174,9 +202,10 @@ impl Store {
         Ok(version)
     }
 
-    fn migrate(&mut self) -> Result<()> {
+    /// Brings the schema up to date; gives whether there was anything to do.
+    fn migrate(&mut self) -> Result<bool> {
         if self.check_version()? == MIGRATIONS.len() {
-            return Ok(());
+            return Ok(false);
         }
         let path = self.path.clone();
         let mut apply = || -> rusqlite::Result<()> {
@@ -194,6 +223,29 @@ impl Store {
                 tx.pragma_update(None, "user_version", (i + 1) as i64)?;
             }
             tx.commit()
+        };
+        apply().map_err(|e| explain(&path, &e))?;
+        Ok(true)
+    }
+
+    /// Runs a query; SQLite's error in words.
+    fn ask<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        query(&self.db).map_err(|e| self.error(&e))
+    }
+
+    /// Runs a change in one transaction.
+    fn change<T>(
+        &mut self,
+        change: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        let path = self.path.clone();
+        let apply = || -> rusqlite::Result<T> {
+            let tx = self
+                .db
+                .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let out = change(&tx)?;
+            tx.commit()?;
+            Ok(out)
         };
         apply().map_err(|e| explain(&path, &e))
     }
@@ -306,7 +358,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn commits(&self) -> Result<std::collections::HashSet<Sha>> {
+    pub fn measured(&self) -> Result<std::collections::HashSet<Sha>> {
         let query = || -> rusqlite::Result<std::collections::HashSet<Sha>> {
             let mut s = self.db.prepare_cached("SELECT DISTINCT sha FROM report")?;
             s.query_map([], |r| r.get(0).map(Sha))?.collect()

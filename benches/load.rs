@@ -1,0 +1,459 @@
+//! A load generator for the dashboard: an invented store of a given size, `uptick serve` over it
+//! in a process of its own, keep-alive connections that ask for one page each, and the latencies
+//! beside those of a bare axum route that serves as many bytes, in the same run.
+//!
+//! ```text
+//! cargo bench --bench load -- --points 10000000 [--series 5000] [--connections 8] [--seconds 5] [--store FILE]
+//! ```
+//! Without `--points` (as `cargo bench` and `cargo test` run it) it takes a small store and a
+//! moment, so that it is known to work.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use collector::model::{Commit, Sha};
+use collector::store::Store;
+use dashboard::demo::{self, Size};
+
+struct Arguments {
+    points: u64,
+    series: usize,
+    connections: usize,
+    seconds: f64,
+    store: Option<PathBuf>,
+}
+
+fn arguments() -> anyhow::Result<Arguments> {
+    let mut a = Arguments {
+        points: 4_000,
+        series: 40,
+        connections: 2,
+        seconds: 0.2,
+        store: None,
+    };
+    let mut all = std::env::args().skip(1);
+    while let Some(flag) = all.next() {
+        let mut value = || all.next().with_context(|| format!("{flag} needs a value"));
+        match flag.as_str() {
+            "--points" => {
+                a = Arguments {
+                    points: value()?.parse()?,
+                    series: 5_000,
+                    connections: 8,
+                    seconds: 5.0,
+                    ..a
+                };
+            }
+            "--series" => a.series = value()?.parse()?,
+            "--connections" => a.connections = value()?.parse()?,
+            "--seconds" => a.seconds = value()?.parse()?,
+            "--store" => a.store = Some(value()?.into()),
+            _ => {} // what cargo adds
+        }
+    }
+    Ok(a)
+}
+
+fn main() -> anyhow::Result<()> {
+    if let Some(bytes) = std::env::args().skip_while(|a| a != "--bare").nth(1) {
+        return bare(bytes.parse()?);
+    }
+    let a = arguments()?;
+    let dir = tempfile::tempdir()?;
+    let path = a
+        .store
+        .clone()
+        .unwrap_or_else(|| dir.path().join("load.db"));
+    fill(&a, &path)?;
+    let store = Store::open_existing(&path)?;
+    let (reports, points) = store.counts()?;
+    say(&format!(
+        "{reports} reports, {points} points, {} MB",
+        std::fs::metadata(&path)?.len() >> 20
+    ))?;
+    let server = Server::start(&path)?;
+    say(&format!(
+        "ready after {:.2} s, {} MB resident",
+        server.ready.as_secs_f64(),
+        server.resident()
+    ))?;
+    say(
+        "page                    bytes   status     p50 ms   p99 ms    max ms     rps   bare p50  bare p99  bare rps",
+    )?;
+    for (name, url, etag) in pages(&store, &server)? {
+        row(&a, &server, &name, &url, etag.as_deref())?;
+    }
+    say(&format!("{} MB resident", server.resident()))?;
+    under_ingest(&a, &server, &store)
+}
+
+/// Fills the store unless it is filled already.
+fn fill(a: &Arguments, path: &Path) -> anyhow::Result<()> {
+    let mut store = Store::open(path)?;
+    if store.counts()?.0 > 0 {
+        return Ok(());
+    }
+    let begin = Instant::now();
+    // One commit in eleven is not measured.
+    let commits = (a.points * 11 / 10 / a.series as u64).max(20);
+    let size = Size {
+        commits,
+        more_benchmarks: a.series.saturating_sub(41),
+        plain: true,
+        now: 1_795_000_000,
+    };
+    let filled = demo::fill(&mut store, size, &mut |_, _| {})?;
+    say(&format!(
+        "stored and searched in {:.1} s ({} series)",
+        begin.elapsed().as_secs_f64(),
+        filled.series
+    ))
+}
+
+fn say(line: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}
+
+/// A server in a process of its own.
+struct Server {
+    child: Child,
+    address: SocketAddr,
+    ready: Duration,
+}
+
+impl Server {
+    fn start(store: &Path) -> anyhow::Result<Self> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_uptick"));
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--store"])
+            .arg(store);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> anyhow::Result<Self> {
+        let begin = Instant::now();
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
+        let address: SocketAddr = line
+            .trim()
+            .trim_start_matches("http://")
+            .trim_end_matches('/')
+            .parse()?;
+        let mut server = Self {
+            child,
+            address,
+            ready: Duration::ZERO,
+        };
+        while server.ask("/healthz", None).is_err() {
+            if begin.elapsed() > Duration::from_secs(60) {
+                bail!("the server does not answer");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server.ready = begin.elapsed();
+        Ok(server)
+    }
+
+    fn ask(&self, url: &str, etag: Option<&str>) -> anyhow::Result<Answer> {
+        Connection::open(self.address)?.ask(url, etag)
+    }
+
+    /// Megabytes of memory.
+    fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .unwrap_or_default();
+        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok());
+        kilobytes.unwrap_or(0) / 1024
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Answer {
+    status: u16,
+    etag: String,
+    bytes: usize,
+}
+
+/// One keep-alive connection.
+struct Connection {
+    reader: BufReader<TcpStream>,
+    host: SocketAddr,
+}
+
+impl Connection {
+    fn open(address: SocketAddr) -> anyhow::Result<Self> {
+        let socket = TcpStream::connect(address)?;
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(Duration::from_secs(30)))?;
+        Ok(Self {
+            reader: BufReader::with_capacity(1 << 16, socket),
+            host: address,
+        })
+    }
+
+    fn ask(&mut self, url: &str, etag: Option<&str>) -> anyhow::Result<Answer> {
+        let known = etag.map_or_else(String::new, |e| format!("If-None-Match: {e}\r\n"));
+        let host = self.host;
+        let head = format!(
+            "GET {url} HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: gzip, br, zstd\r\n{known}\r\n"
+        );
+        self.send(head.as_bytes())
+    }
+
+    fn post(&mut self, url: &str, body: &[u8]) -> anyhow::Result<Answer> {
+        let host = self.host;
+        let length = body.len();
+        let mut request =
+            format!("POST {url} HTTP/1.1\r\nHost: {host}\r\nContent-Encoding: zstd\r\nContent-Length: {length}\r\n\r\n").into_bytes();
+        request.extend_from_slice(body);
+        self.send(&request)
+    }
+
+    fn send(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
+        self.reader.get_mut().write_all(request)?;
+        let mut line = String::new();
+        self.reader.read_line(&mut line)?;
+        let status = line.split(' ').nth(1).context("no status")?.parse()?;
+        let (mut etag, mut length) = (String::new(), 0);
+        loop {
+            line.clear();
+            self.reader.read_line(&mut line)?;
+            let Some((name, value)) = line.trim_end().split_once(": ") else {
+                break;
+            };
+            match name {
+                "etag" => etag = value.into(),
+                "content-length" => length = value.parse()?,
+                _ => {}
+            }
+        }
+        let mut body = vec![0; length];
+        self.reader.read_exact(&mut body)?;
+        Ok(Answer {
+            status,
+            etag,
+            bytes: length,
+        })
+    }
+}
+
+/// What is asked for: name, address, the page that is known already.
+fn pages(store: &Store, server: &Server) -> anyhow::Result<Vec<(String, String, Option<String>)>> {
+    let commits = store.commits(u64::MAX, 30)?;
+    let (head, base) = (
+        commits.first().context("no commits")?,
+        commits.last().context("no commits")?,
+    );
+    let longest = store.series_of("load/00/case_00000")?;
+    let series = longest.first().or(None).map(|s| s.row.key.id());
+    let series = match series {
+        Some(id) => id,
+        None => store
+            .series_of("parse/large")?
+            .first()
+            .context("no series")?
+            .row
+            .key
+            .id(),
+    };
+    let etag = server.ask("/", None)?.etag;
+    Ok(vec![
+        ("today".into(), "/".into(), None),
+        ("health".into(), "/health".into(), None),
+        ("series".into(), format!("/series/{series}"), None),
+        (
+            "compare".into(),
+            format!("/compare/{}..{}", base.sha.short(), head.sha.short()),
+            None,
+        ),
+        ("304".into(), "/".into(), Some(etag)),
+    ])
+}
+
+/// Latencies of one page, in milliseconds, ascending.
+struct Measured {
+    sorted: Vec<f64>,
+    seconds: f64,
+    first: f64,
+}
+
+impl Measured {
+    fn at(&self, share: f64) -> f64 {
+        let last = self.sorted.len().saturating_sub(1);
+        self.sorted
+            .get((last as f64 * share) as usize)
+            .copied()
+            .unwrap_or(f64::NAN)
+    }
+
+    fn rate(&self) -> f64 {
+        self.sorted.len() as f64 / self.seconds
+    }
+}
+
+fn drive(
+    a: &Arguments,
+    address: SocketAddr,
+    url: &str,
+    etag: Option<&str>,
+) -> anyhow::Result<Measured> {
+    // The first request makes the page; it is told apart.
+    let begin = Instant::now();
+    Connection::open(address)?.ask(url, etag)?;
+    let first = begin.elapsed().as_secs_f64() * 1e3;
+    let begin = Instant::now();
+    let limit = Duration::from_secs_f64(a.seconds);
+    let mut all = Vec::new();
+    std::thread::scope(|scope| -> anyhow::Result<()> {
+        let threads: Vec<_> = (0..a.connections)
+            .map(|_| {
+                scope.spawn(move || -> anyhow::Result<Vec<f64>> {
+                    let mut c = Connection::open(address)?;
+                    let mut out = Vec::new();
+                    while begin.elapsed() < limit {
+                        let one = Instant::now();
+                        let answer = c.ask(url, etag)?;
+                        out.push(one.elapsed().as_secs_f64() * 1e3);
+                        if answer.status >= 400 {
+                            bail!("{url}: {}", answer.status);
+                        }
+                    }
+                    Ok(out)
+                })
+            })
+            .collect();
+        for t in threads {
+            let part = t
+                .join()
+                .map_err(|_| anyhow::anyhow!("a connection panicked"))?;
+            all.extend(part?);
+        }
+        Ok(())
+    })?;
+    let seconds = begin.elapsed().as_secs_f64();
+    all.sort_by(f64::total_cmp);
+    Ok(Measured {
+        sorted: all,
+        seconds,
+        first,
+    })
+}
+
+fn row(
+    a: &Arguments,
+    server: &Server,
+    name: &str,
+    url: &str,
+    etag: Option<&str>,
+) -> anyhow::Result<()> {
+    let answer = server.ask(url, etag)?;
+    let page = drive(a, server.address, url, etag)?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["--bare", &answer.bytes.to_string()]);
+    let other = Server::spawn(command)?;
+    let beside = drive(a, other.address, "/", None)?;
+    say(&format!(
+        "{name:<18} {:>10} {:>8} {:>10.2} {:>8.2} {:>9.2} {:>7.0} {:>10.2} {:>9.2} {:>9.0}   (first {:.0} ms)",
+        answer.bytes,
+        answer.status,
+        page.at(0.5),
+        page.at(0.99),
+        page.at(1.0),
+        page.rate(),
+        beside.at(0.5),
+        beside.at(0.99),
+        beside.rate(),
+        page.first,
+    ))
+}
+
+/// Reads while reports of 20,000 measurements come in.
+fn under_ingest(a: &Arguments, server: &Server, store: &Store) -> anyhow::Result<()> {
+    let quiet = drive(a, server.address, "/health", None)?;
+    let newest = store.commits(u64::MAX, 1)?.pop().context("no commits")?;
+    let mut report = store.any_report_of(&newest.sha)?.context("no report")?;
+    let some = report.measurements.clone();
+    let wanted = if a.points > 100_000 { 20_000 } else { 100 };
+    for i in 0..wanted {
+        if report.measurements.len() >= wanted {
+            break;
+        }
+        let mut m = some[i % some.len()].clone();
+        m.benchmark = format!("more/{i:05}");
+        report.measurements.push(m);
+    }
+    let done = AtomicBool::new(false);
+    let mut times = Vec::new();
+    let busy = std::thread::scope(|scope| -> anyhow::Result<Measured> {
+        let (done, report) = (&done, &mut report);
+        let writer = scope.spawn(move || -> anyhow::Result<Vec<f64>> {
+            let mut times = Vec::new();
+            for i in 1u64.. {
+                if done.load(Ordering::SeqCst) {
+                    break;
+                }
+                report.commit = Commit {
+                    sha: Sha(format!("{:040x}", u128::from(i) << 64)),
+                    position: newest.position + i,
+                    ..report.commit.clone()
+                };
+                let body = zstd::bulk::compress(&serde_json::to_vec(&report)?, 1)?;
+                let begin = Instant::now();
+                let answer = Connection::open(server.address)?.post("/api/v1/reports", &body)?;
+                times.push(begin.elapsed().as_secs_f64() * 1e3);
+                if answer.status != 201 {
+                    bail!("a report was answered with {}", answer.status);
+                }
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            Ok(times)
+        });
+        let busy = drive(a, server.address, "/health", None);
+        done.store(true, Ordering::SeqCst);
+        times = writer
+            .join()
+            .map_err(|_| anyhow::anyhow!("the writer panicked"))??;
+        busy
+    })?;
+    times.sort_by(f64::total_cmp);
+    say(&format!(
+        "health while {} reports of {} measurements came in: p50 {:.2} p99 {:.2} ms (quiet: {:.2}, {:.2}); a report took {:.0} ms (median)",
+        times.len(),
+        report.measurements.len(),
+        busy.at(0.5),
+        busy.at(0.99),
+        quiet.at(0.5),
+        quiet.at(0.99),
+        times.get(times.len() / 2).copied().unwrap_or(f64::NAN),
+    ))
+}
+
+/// A bare axum route that serves so many bytes.
+fn bare(bytes: usize) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async move {
+        let body = vec![b'x'; bytes];
+        let body: &'static [u8] = Box::leak(body.into_boxed_slice());
+        let app = axum::Router::new().fallback(move || async move { body });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        say(&format!("http://{}/", listener.local_addr()?))?;
+        Ok(axum::serve(listener, app).await?)
+    })
+}

@@ -1,0 +1,97 @@
+//! `uptick serve`: the dashboard and the API.
+
+use std::net::SocketAddr;
+
+use collector::config::Config;
+use collector::error::{EXIT_OK, Error};
+use collector::git::Repo;
+use collector::store::Store;
+use dashboard::Options;
+use serde_json::json;
+
+use crate::args::{Args, Serve};
+use crate::{context, print};
+
+pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
+    let store = context::store_path(args)?;
+    let repo = Repo::open(&args.dir).ok();
+    let config = repo
+        .as_ref()
+        .map(|r| Config::load(r.root()))
+        .transpose()?
+        .unwrap_or_default();
+    let name = a.name.clone().or_else(|| {
+        let root = repo.as_ref()?.root().file_name()?;
+        Some(root.to_string_lossy().into_owned())
+    });
+    if a.read_only && !store.is_file() {
+        Store::open_existing(&store)?;
+    }
+    let options = Options {
+        store,
+        name: name.unwrap_or_else(|| "uptick".into()),
+        config,
+        public: a.public,
+        read_only: a.read_only,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::Failed(format!("no runtime: {e}")))?;
+    runtime.block_on(serve(a, options))?;
+    Ok(EXIT_OK)
+}
+
+async fn serve(a: &Serve, options: Options) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind(a.listen.as_str())
+        .await
+        .map_err(|e| {
+            Error::Usage(format!(
+                "--listen {}: {e}; another port: `--listen 127.0.0.1:0`",
+                a.listen
+            ))
+        })?;
+    let local = listener.local_addr()?;
+    if a.json {
+        print::json(&json!({ "schema": "uptick.serve/1", "url": format!("http://{local}/") }))?;
+    } else {
+        print::out(&format!("http://{local}/\n"))?;
+    }
+    exposed(local, a);
+    dashboard::serve(listener, options, stop())
+        .await
+        .map_err(|e| match e {
+            dashboard::Failure::Store(e) => anyhow::Error::from(e),
+            e => Error::Failed(e.to_string()).into(),
+        })
+}
+
+/// Says what it means to be reachable.
+fn exposed(local: SocketAddr, a: &Serve) {
+    if local.ip().is_loopback() {
+        return;
+    }
+    let reading = if a.public {
+        "anybody who reaches this address can read"
+    } else {
+        "reading needs a token"
+    };
+    print::note(&format!(
+        "note: {reading}; writing needs one: `uptick token create NAME --scope write`. Traffic is not \
+         encrypted: put a reverse proxy with TLS in front."
+    ));
+}
+
+/// Resolves on Ctrl-C or SIGTERM.
+async fn stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+            return;
+        }
+    }
+    let _ = interrupt.await;
+}

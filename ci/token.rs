@@ -1,0 +1,106 @@
+//! `uptick token`: who else may read or write over HTTP.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use collector::error::{EXIT_OK, Error};
+use collector::report::name;
+use collector::store::{Scope, Token as Kept};
+use serde_json::json;
+
+use crate::args::{Args, Token, TokenCommand};
+use crate::{context, print};
+
+pub(crate) fn run(args: &Args, a: &Token) -> anyhow::Result<u8> {
+    match &a.command {
+        TokenCommand::Create {
+            name,
+            scope,
+            days,
+            json,
+        } => create(args, name, scope, *days, *json),
+        TokenCommand::List { json } => list(args, *json),
+        TokenCommand::Revoke { id, json } => revoke(args, *id, *json),
+    }
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
+}
+
+fn create(
+    args: &Args,
+    name: &str,
+    scope: &str,
+    days: Option<u32>,
+    as_json: bool,
+) -> anyhow::Result<u8> {
+    let known = Scope::ALL.map(Scope::name).join(", ");
+    let scope = Scope::from_name(scope)
+        .ok_or_else(|| Error::Usage(format!("--scope: `{scope}` is none of {known}")))?;
+    let minted = dashboard::mint().map_err(|e| Error::Failed(format!("no randomness: {e}")))?;
+    let expires = days.map(|d| now() + i64::from(d) * 86_400);
+    let mut store = context::store(args)?;
+    let id = store.add_token(name, scope, &minted.hash, now(), expires)?;
+    if as_json {
+        print::json(
+            &json!({ "schema": "uptick.token/1", "id": id, "name": name, "scope": scope, "expires": expires, "token": minted.token }),
+        )?;
+    } else {
+        print::out(&format!("{}\n", minted.token))?;
+        print::note(&format!(
+            "token {id} `{name}`, scope {}: shown this once; only its hash is kept",
+            scope.name()
+        ));
+    }
+    Ok(EXIT_OK)
+}
+
+fn list(args: &Args, as_json: bool) -> anyhow::Result<u8> {
+    let all = context::existing_store(args)?.tokens()?;
+    if as_json {
+        print::json(&json!({ "schema": "uptick.tokens/1", "tokens": all }))?;
+        return Ok(EXIT_OK);
+    }
+    for t in &all {
+        print::out(&format!(
+            "{:>4}  {:<6}  {:<8}  {}\n",
+            t.id,
+            t.scope.name(),
+            standing(t),
+            name(&t.name, 60)
+        ))?;
+    }
+    if all.is_empty() {
+        print::note("no tokens; `uptick token create NAME --scope write` makes one");
+    }
+    Ok(EXIT_OK)
+}
+
+fn standing(t: &Kept) -> &'static str {
+    match (t.revoked, t.is_live(now())) {
+        (Some(_), _) => "revoked",
+        (None, false) => "expired",
+        (None, true) if t.last_used.is_some() => "in use",
+        (None, true) => "unused",
+    }
+}
+
+fn revoke(args: &Args, id: i64, as_json: bool) -> anyhow::Result<u8> {
+    context::existing_store(args)?;
+    let ended = context::store(args)?.revoke_token(id, now())?;
+    if !ended {
+        return Err(Error::Usage(format!(
+            "there is no live token {id}; `uptick token list` shows them"
+        ))
+        .into());
+    }
+    if as_json {
+        print::json(&json!({ "schema": "uptick.token/1", "id": id, "revoked": true }))?;
+    } else {
+        print::note(&format!(
+            "token {id} is revoked; it opens nothing after a second"
+        ));
+    }
+    Ok(EXIT_OK)
+}

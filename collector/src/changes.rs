@@ -1,0 +1,106 @@
+//! Keeps the changes of every series up to date: new points go through the change finder, what
+//! it says becomes events in the store. Whoever adds reports, or serves them, calls [`search`].
+
+use crate::detect::{Finder, Findings, Point, Settings, life, replay};
+use crate::error::Result;
+use crate::model::{Counter, Metric};
+use crate::store::{SeriesRow, Store, Told, Unsearched};
+
+/// Points that a series is searched with the first time; later only the newest ones.
+const WHOLE: usize = 5_000;
+/// Points in the beginning of a window that moved, in which nothing new is believed.
+const STALE: usize = replay::WINDOW / 10;
+/// Series whose findings are written in one transaction.
+const BATCH: usize = 64;
+
+/// Searches up to `limit` series that have new points. Gives how many were searched: fewer than
+/// `limit` means that all are up to date.
+///
+/// # Errors
+/// [`crate::error::Error::Store`].
+pub fn search(store: &mut Store, limit: usize) -> Result<usize> {
+    let environment: Vec<i64> = store
+        .testbeds()?
+        .iter()
+        .skip(1)
+        .map(|t| t.first_position.cast_signed())
+        .collect();
+    let mut done = 0;
+    while done < limit {
+        let some = store.unsearched(BATCH.min(limit - done))?;
+        if some.is_empty() {
+            break;
+        }
+        let mut all = Vec::with_capacity(some.len());
+        for series in some {
+            all.push(look(store, series, &environment)?);
+        }
+        done += all.len();
+        store.keep_findings(&all)?;
+    }
+    Ok(done)
+}
+
+fn look(
+    store: &Store,
+    series: Unsearched,
+    environment: &[i64],
+) -> Result<(SeriesRow, Findings, Vec<Told>)> {
+    let n = if series.searched == 0 {
+        WHOLE
+    } else {
+        replay::WINDOW + STALE
+    };
+    let values = store.recent(series.row.id, u64::MAX, n)?;
+    let points: Vec<Point> = values
+        .iter()
+        .map(|v| Point {
+            index: v.position.cast_signed(),
+            value: v.value,
+        })
+        .collect();
+    let mut findings = Finder::new(settings(&series.row)).find(&points);
+    if values.len() == n {
+        let begin = points.get(STALE).map_or(i64::MIN, |p| p.index);
+        findings.changes.retain(|c| c.index >= begin);
+    }
+    for change in &mut findings.changes {
+        change.mark_environment(environment);
+    }
+    let told = store.events_of(&series.row.key.id())?;
+    let events = bring_up_to_date(told, &points, &findings);
+    Ok((series.row, findings, events))
+}
+
+fn settings(series: &SeriesRow) -> Settings {
+    // What the gate would let through is no news either.
+    let floor = match (series.key.metric, series.key.counter) {
+        (Metric::Instructions, Counter::Callgrind | Counter::PerfEvent) => 0.005,
+        _ => 0.02,
+    };
+    Settings {
+        relative_floor: floor,
+    }
+}
+
+fn bring_up_to_date(told: Vec<Told>, points: &[Point], findings: &Findings) -> Vec<Told> {
+    let Some(begin) = points.first().map(|p| p.index) else {
+        return Vec::new();
+    };
+    // What happened before the window can be neither confirmed nor refuted by it.
+    let known: Vec<Told> = told
+        .into_iter()
+        .filter(|t| t.event.change.index > begin)
+        .collect();
+    let mut events: Vec<life::Event> = known.iter().map(|t| t.event.clone()).collect();
+    life::update(&mut events, points, findings);
+    let ids = known.iter().map(|t| t.id).chain(std::iter::repeat(0));
+    ids.zip(events)
+        .map(|(id, event)| Told {
+            id,
+            event,
+            note: String::new(),
+            link: String::new(),
+        })
+        .collect()
+}

@@ -1,0 +1,539 @@
+//! Changes as they were told, what people decided about them, and the log of it.
+
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+use serde::Serialize;
+
+use super::{SeriesKey, SeriesRow, Store, derive};
+use crate::detect::life::{self, Resolution, State};
+use crate::detect::{Change, Class, Findings, Kind};
+use crate::error::Result;
+use crate::model::{Counter, Metric};
+
+/// A change with its number in the store.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Told {
+    /// Its number.
+    pub id: i64,
+    /// The change and where people stand with it.
+    #[serde(flatten)]
+    pub event: life::Event,
+    /// The last note.
+    pub note: String,
+    /// Where the work on it is tracked.
+    pub link: String,
+}
+
+/// A change with its series.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The series that changed.
+    pub series: SeriesRow,
+    /// The change.
+    pub told: Told,
+}
+
+/// How many events wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct EventCounts {
+    /// Nobody has looked at them.
+    pub new: u64,
+    /// Somebody works on them.
+    pub acknowledged: u64,
+    /// Settled by people.
+    pub resolved: u64,
+    /// Went back by themselves.
+    pub recovered: u64,
+}
+
+/// One line of the log of decisions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// Its number.
+    pub id: i64,
+    /// The decisions of one request share it.
+    pub batch: i64,
+    /// Seconds since 1970-01-01 UTC.
+    pub time: i64,
+    /// Who decided: a token's name, or `somebody on this machine`.
+    pub actor: String,
+    /// The event's number.
+    pub event: i64,
+    /// The benchmark that it is about.
+    pub benchmark: String,
+    /// The series' short name.
+    pub series: String,
+    /// State before.
+    pub before: String,
+    /// State after.
+    pub after: String,
+    /// A note.
+    pub note: String,
+    /// An issue.
+    pub link: String,
+    /// The batch that this one took back.
+    pub undoes: Option<i64>,
+    /// Whether it was taken back.
+    pub undone: bool,
+}
+
+/// What is decided about some events at once.
+#[derive(Clone, Debug, Default)]
+pub struct Triage {
+    /// The events.
+    pub events: Vec<i64>,
+    /// The state to set; `None` keeps it.
+    pub state: Option<State>,
+    /// A note; empty keeps the last one.
+    pub note: String,
+    /// An issue; empty keeps the last one.
+    pub link: String,
+}
+
+/// The one word that a state has in the store, in forms and in documents.
+pub(super) const fn state_name(state: State) -> &'static str {
+    match state {
+        State::New => "new",
+        State::Acknowledged => "acknowledged",
+        State::Resolved(Resolution::FixedBy) => "fixed_by",
+        State::Resolved(Resolution::Accepted) => "accepted",
+        State::Resolved(Resolution::Noise) => "noise",
+        State::Resolved(Resolution::Infra) => "infra",
+        State::Resolved(Resolution::Invalid) => "invalid",
+    }
+}
+
+impl Triage {
+    /// Every state with its word.
+    pub const STATES: [State; 7] = [
+        State::New,
+        State::Acknowledged,
+        State::Resolved(Resolution::FixedBy),
+        State::Resolved(Resolution::Accepted),
+        State::Resolved(Resolution::Noise),
+        State::Resolved(Resolution::Infra),
+        State::Resolved(Resolution::Invalid),
+    ];
+
+    /// The word for a state: `new`, `acknowledged`, `fixed_by`, `accepted`, `noise`, `infra`, `invalid`.
+    #[must_use]
+    pub const fn word(state: State) -> &'static str {
+        state_name(state)
+    }
+
+    /// The state of that word.
+    #[must_use]
+    pub fn state_of(word: &str) -> Option<State> {
+        Self::STATES.into_iter().find(|s| state_name(*s) == word)
+    }
+}
+
+const EVENT: &str = "e.id, e.told_at, e.position, e.first, e.last, e.before, e.after, e.change, \
+    e.low, e.high, e.confidence, e.kind, e.state, e.recovered, e.seen, e.note, e.link";
+const SERIES: &str = "s.id, s.benchmark, s.metric, s.counter, s.fingerprint, s.class, s.points, \
+    s.latest_position, s.latest_value";
+const OPEN: &str = "e.seen = 1 AND e.recovered IS NULL AND e.state IN ('new', 'acknowledged')";
+
+fn told(r: &Row<'_>, at: usize) -> rusqlite::Result<Told> {
+    let kind: String = r.get(at + 11)?;
+    let state: String = r.get(at + 12)?;
+    Ok(Told {
+        id: r.get(at)?,
+        event: life::Event {
+            told_at: r.get(at + 1)?,
+            change: Change {
+                index: r.get(at + 2)?,
+                first: r.get(at + 3)?,
+                last: r.get(at + 4)?,
+                before: r.get(at + 5)?,
+                after: r.get(at + 6)?,
+                change: r.get(at + 7)?,
+                low: r.get(at + 8)?,
+                high: r.get(at + 9)?,
+                confidence: r.get(at + 10)?,
+                kind: if kind == "environment" {
+                    Kind::Environment
+                } else {
+                    Kind::Step
+                },
+            },
+            state: Triage::state_of(&state).unwrap_or_default(),
+            recovered: r.get(at + 13)?,
+            seen: r.get(at + 14)?,
+        },
+        note: r.get(at + 15)?,
+        link: r.get(at + 16)?,
+    })
+}
+
+pub(super) fn series_row(r: &Row<'_>, at: usize) -> rusqlite::Result<SeriesRow> {
+    let (metric, counter, class): (String, String, String) =
+        (r.get(at + 2)?, r.get(at + 3)?, r.get(at + 5)?);
+    Ok(SeriesRow {
+        id: r.get(at)?,
+        key: SeriesKey {
+            benchmark: r.get(at + 1)?,
+            metric: Metric::from_name(&metric).unwrap_or(Metric::Instructions),
+            counter: Counter::from_name(&counter).unwrap_or(Counter::Clock),
+            fingerprint: r.get(at + 4)?,
+        },
+        class: derive::class_from_name(&class),
+        points: r.get::<_, i64>(at + 6)?.cast_unsigned(),
+        latest_position: r.get::<_, i64>(at + 7)?.cast_unsigned(),
+        latest_value: r.get(at + 8)?,
+    })
+}
+
+const fn class_word(class: Class) -> &'static str {
+    match class {
+        Class::Young => "young",
+        Class::Exact => "exact",
+        Class::Walk => "walk",
+        Class::Noisy => "noisy",
+    }
+}
+
+impl Store {
+    /// The events of one series, oldest first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn events_of(&self, series: &str) -> Result<Vec<Told>> {
+        self.ask(|db| {
+            db.prepare_cached(&format!(
+                "SELECT {EVENT} FROM event e WHERE e.series = ?1 ORDER BY e.position, e.id"
+            ))?
+            .query_map([series], |r| told(r, 0))?
+            .collect()
+        })
+    }
+
+    /// Open events of judged metrics, the newest commit first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn open_events(&self, limit: usize) -> Result<Vec<Event>> {
+        let condition = format!("e.judged = 1 AND {OPEN}");
+        self.events_where(&condition, params![limit as i64])
+    }
+
+    /// Events of judged metrics that are settled, recovered or gone, the newest commit first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn closed_events(&self, limit: usize) -> Result<Vec<Event>> {
+        let condition = format!("e.judged = 1 AND NOT ({OPEN})");
+        self.events_where(&condition, params![limit as i64])
+    }
+
+    /// Events whose commit set touches positions `first..=last`, the newest commit first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn events_within(&self, first: u64, last: u64, limit: usize) -> Result<Vec<Event>> {
+        self.events_where(
+            "e.judged = 1 AND e.seen = 1 AND e.last >= ?2 AND e.first <= ?3",
+            params![limit as i64, first.cast_signed(), last.cast_signed()],
+        )
+    }
+
+    fn events_where(&self, condition: &str, args: &[&dyn rusqlite::ToSql]) -> Result<Vec<Event>> {
+        self.ask(|db| {
+            db.prepare_cached(&format!(
+                "SELECT {SERIES}, {EVENT} FROM event e JOIN series s ON s.key = e.series \
+                 WHERE {condition} ORDER BY e.position DESC, e.id LIMIT ?1"
+            ))?
+            .query_map(args, |r| {
+                Ok(Event {
+                    series: series_row(r, 0)?,
+                    told: told(r, 9)?,
+                })
+            })?
+            .collect()
+        })
+    }
+
+    /// How many events of judged metrics wait, and how many do not.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn event_counts(&self) -> Result<EventCounts> {
+        self.ask(|db| {
+            db.prepare_cached(
+                "SELECT coalesce(sum(seen AND recovered IS NULL AND state = 'new'), 0), \
+                 coalesce(sum(seen AND recovered IS NULL AND state = 'acknowledged'), 0), \
+                 coalesce(sum(state NOT IN ('new', 'acknowledged')), 0), \
+                 coalesce(sum(recovered IS NOT NULL AND state IN ('new', 'acknowledged')), 0) \
+                 FROM event WHERE judged = 1",
+            )?
+            .query_row([], |r| {
+                let n = |i| r.get::<_, i64>(i).map(i64::cast_unsigned);
+                Ok(EventCounts {
+                    new: n(0)?,
+                    acknowledged: n(1)?,
+                    resolved: n(2)?,
+                    recovered: n(3)?,
+                })
+            })
+        })
+    }
+
+    /// How many events each of these series has had, and how many of them were noise.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn alarms(&self, series: &str) -> Result<(u64, u64)> {
+        self.ask(|db| {
+            db.prepare_cached(
+                "SELECT count(*), coalesce(sum(state = 'noise'), 0) FROM event WHERE series = ?1",
+            )?
+            .query_row([series], |r| {
+                Ok((
+                    r.get::<_, i64>(0)?.cast_unsigned(),
+                    r.get::<_, i64>(1)?.cast_unsigned(),
+                ))
+            })
+        })
+    }
+
+    /// Keeps what the change finder said of a series with `points` points, and its events.
+    /// An event with the number 0 is a new one.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn keep_findings(&mut self, all: &[(SeriesRow, Findings, Vec<Told>)]) -> Result<()> {
+        self.change(|tx| {
+            for (series, findings, events) in all {
+                tx.prepare_cached(
+                    "UPDATE series SET kind = ?2, noise = ?3, drift = ?4, searched = ?5 WHERE id = ?1",
+                )?
+                .execute(params![
+                    series.id,
+                    class_word(findings.class),
+                    findings.noise,
+                    findings.drift,
+                    series.points.cast_signed()
+                ])?;
+                for event in events {
+                    keep_event(tx, series, event)?;
+                }
+            }
+            bump(tx, "facts_generation")
+        })
+    }
+
+    /// Applies a decision, and writes it into the log. Gives the number of its batch; `None`
+    /// when nothing changed, because no event of those numbers is there or all were so already.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn decide(&mut self, what: &Triage, actor: &str, now: i64) -> Result<Option<i64>> {
+        self.change(|tx| {
+            let mut batch = None;
+            for id in &what.events {
+                let Some((before, note, link)) = standing(tx, *id)? else {
+                    continue;
+                };
+                let after = what
+                    .state
+                    .map_or_else(|| before.clone(), |s| state_name(s).to_owned());
+                let new_note = if what.note.is_empty() {
+                    note.as_str()
+                } else {
+                    &what.note
+                };
+                let new_link = if what.link.is_empty() {
+                    link.as_str()
+                } else {
+                    &what.link
+                };
+                if before == after && note == new_note && link == new_link {
+                    continue;
+                }
+                tx.execute(
+                    "UPDATE event SET state = ?2, note = ?3, link = ?4 WHERE id = ?1",
+                    params![id, after, new_note, new_link],
+                )?;
+                let (note, link) = (what.note.as_str(), what.link.as_str());
+                let line = Line {
+                    actor,
+                    event: *id,
+                    before: &before,
+                    after: &after,
+                    note,
+                    link,
+                };
+                batch = Some(log(tx, &line, now, batch, None)?);
+            }
+            if batch.is_some() {
+                bump(tx, "people_generation")?;
+            }
+            Ok(batch)
+        })
+    }
+
+    /// Takes a batch of decisions back, where the events are still as it left them.
+    /// Gives how many.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn undo(&mut self, batch: i64, actor: &str, now: i64) -> Result<usize> {
+        self.change(|tx| {
+            let done: i64 = tx.query_row(
+                "SELECT count(*) FROM decision WHERE undoes = ?1",
+                [batch],
+                |r| r.get(0),
+            )?;
+            let lines: Vec<(i64, String, String)> = tx
+                .prepare_cached("SELECT event, before, after FROM decision WHERE batch = ?1")?
+                .query_map([batch], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
+                .collect::<rusqlite::Result<_>>()?;
+            let (mut own, mut n) = (None, 0);
+            for (event, before, after) in lines.iter().filter(|_| done == 0) {
+                let changed = tx.execute(
+                    "UPDATE event SET state = ?2 WHERE id = ?1 AND state = ?3",
+                    params![event, before, after],
+                )?;
+                if changed == 0 || before == after {
+                    continue;
+                }
+                n += 1;
+                let (note, link) = ("", "");
+                let line = Line {
+                    actor,
+                    event: *event,
+                    before: after,
+                    after: before,
+                    note,
+                    link,
+                };
+                own = Some(log(tx, &line, now, own, Some(batch))?);
+            }
+            if n > 0 {
+                bump(tx, "people_generation")?;
+            }
+            Ok(n)
+        })
+    }
+
+    /// The newest decisions first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn decisions(&self, limit: usize) -> Result<Vec<Decision>> {
+        self.ask(|db| {
+            db.prepare_cached(
+                "SELECT d.id, d.batch, d.time, d.actor, d.event, coalesce(s.benchmark, ''), \
+                 e.series, d.before, d.after, d.note, d.link, d.undoes, \
+                 EXISTS (SELECT 1 FROM decision u WHERE u.undoes = d.batch) \
+                 FROM decision d JOIN event e ON e.id = d.event \
+                 LEFT JOIN series s ON s.key = e.series ORDER BY d.id DESC LIMIT ?1",
+            )?
+            .query_map([limit as i64], |r| {
+                Ok(Decision {
+                    id: r.get(0)?,
+                    batch: r.get(1)?,
+                    time: r.get(2)?,
+                    actor: r.get(3)?,
+                    event: r.get(4)?,
+                    benchmark: r.get(5)?,
+                    series: r.get(6)?,
+                    before: r.get(7)?,
+                    after: r.get(8)?,
+                    note: r.get(9)?,
+                    link: r.get(10)?,
+                    undoes: r.get(11)?,
+                    undone: r.get(12)?,
+                })
+            })?
+            .collect()
+        })
+    }
+}
+
+fn keep_event(tx: &Transaction<'_>, series: &SeriesRow, t: &Told) -> rusqlite::Result<()> {
+    let (e, c) = (&t.event, &t.event.change);
+    let kind = if c.kind == Kind::Environment {
+        "environment"
+    } else {
+        "step"
+    };
+    let id = (t.id != 0).then_some(t.id);
+    // Only what the finder says: a decision made meanwhile stays.
+    tx.prepare_cached(
+        "INSERT INTO event (id, series, judged, told_at, position, first, last, before, after, \
+         change, low, high, confidence, kind, state, recovered, seen) \
+         VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17) \
+         ON CONFLICT (id) DO UPDATE SET position = excluded.position, first = excluded.first, \
+         last = excluded.last, before = excluded.before, after = excluded.after, \
+         change = excluded.change, low = excluded.low, high = excluded.high, \
+         confidence = excluded.confidence, kind = excluded.kind, \
+         recovered = excluded.recovered, seen = excluded.seen",
+    )?
+    .execute(params![
+        id,
+        series.key.id(),
+        series.key.metric.is_judged(),
+        e.told_at,
+        c.index,
+        c.first,
+        c.last,
+        c.before,
+        c.after,
+        c.change,
+        c.low,
+        c.high,
+        c.confidence,
+        kind,
+        state_name(e.state),
+        e.recovered,
+        e.seen
+    ])?;
+    Ok(())
+}
+
+fn standing(tx: &Transaction<'_>, id: i64) -> rusqlite::Result<Option<(String, String, String)>> {
+    tx.query_row(
+        "SELECT state, note, link FROM event WHERE id = ?1",
+        [id],
+        |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)),
+    )
+    .optional()
+}
+
+struct Line<'a> {
+    actor: &'a str,
+    event: i64,
+    before: &'a str,
+    after: &'a str,
+    note: &'a str,
+    link: &'a str,
+}
+
+/// Appends to the log; gives the batch, which is the number of its first line.
+fn log(
+    tx: &Transaction<'_>,
+    l: &Line<'_>,
+    now: i64,
+    batch: Option<i64>,
+    undoes: Option<i64>,
+) -> rusqlite::Result<i64> {
+    let next: i64 = tx.query_row("SELECT coalesce(max(id), 0) + 1 FROM decision", [], |r| {
+        r.get(0)
+    })?;
+    let batch = batch.unwrap_or(next);
+    tx.execute(
+        "INSERT INTO decision VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+        params![
+            next, batch, now, l.actor, l.event, l.before, l.after, l.note, l.link, undoes
+        ],
+    )?;
+    Ok(batch)
+}
+
+fn bump(tx: &Transaction<'_>, counter: &str) -> rusqlite::Result<()> {
+    tx.execute(
+        "UPDATE state SET value = value + 1 WHERE name = ?1",
+        [counter],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,482 @@
+//! What pages read: rows of series, of commits and of testbeds. Nothing here visits all points.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{OptionalExtension, Row, params};
+use serde::Serialize;
+
+use super::events::series_row;
+use super::{SeriesRow, Store};
+use crate::error::Result;
+use crate::model::{Metric, Report, Sha};
+
+/// Two counters: whoever knows them knows whether a page is still right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Generation {
+    /// Grows with every report derived and every series searched.
+    pub facts: u64,
+    /// Grows with every decision of people.
+    pub people: u64,
+}
+
+/// A series with what its row says beyond its name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeriesState {
+    /// Name, class, number of points, latest value.
+    pub row: SeriesRow,
+    /// The commit of the latest value.
+    pub latest_sha: Sha,
+    /// When it was measured, in seconds since 1970-01-01 UTC.
+    pub latest_time: i64,
+    /// What kind of series the change finder takes it for: `young`, `exact`, `walk`, `noisy`.
+    pub kind: String,
+    /// How much it varies around its levels (fraction).
+    pub noise: f64,
+    /// Drift per point (fraction).
+    pub drift: f64,
+}
+
+/// Which series are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct SeriesFilter {
+    /// Of this metric only.
+    pub metric: Option<Metric>,
+    /// Whose benchmark's name contains this text.
+    pub text: String,
+    /// In this order.
+    pub order: SeriesOrder,
+    /// So many are left out at the beginning …
+    pub skip: usize,
+    /// … and at most so many given.
+    pub take: usize,
+}
+
+/// In which order series are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SeriesOrder {
+    /// By benchmark.
+    #[default]
+    Name,
+    /// The noisiest first.
+    Noise,
+    /// The longest not measured first.
+    Age,
+    /// The dearest first.
+    Cost,
+}
+
+/// A series that the change finder has not seen all of.
+#[derive(Clone, Debug)]
+pub struct Unsearched {
+    /// The series.
+    pub row: SeriesRow,
+    /// How many points it had when it was last searched.
+    pub searched: u64,
+}
+
+/// One value, as charts want it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Value {
+    /// The commit's place on the main line.
+    pub position: u64,
+    /// The measured value.
+    pub value: f64,
+    /// The least sample.
+    pub low: f64,
+    /// The greatest sample.
+    pub high: f64,
+}
+
+/// A commit that has a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MeasuredCommit {
+    /// Its object name.
+    pub sha: Sha,
+    /// Its place on the main line.
+    pub position: u64,
+    /// Author date in seconds since 1970-01-01 UTC.
+    pub time: i64,
+    /// The author.
+    pub author: String,
+    /// The first line of the message.
+    pub subject: String,
+    /// How many reports it has.
+    pub reports: u64,
+    /// How many numbers the newest one holds.
+    pub measurements: u64,
+    /// How many things failed in the newest one.
+    pub failures: u64,
+}
+
+/// A machine and environment, and the stretch of history that it measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TestbedRow {
+    /// Facts by name.
+    pub facts: BTreeMap<String, String>,
+    /// The first position measured on it.
+    pub first_position: u64,
+    /// The last one.
+    pub last_position: u64,
+    /// When the first commit was written, in seconds since 1970-01-01 UTC.
+    pub first_time: i64,
+    /// When the last one was.
+    pub last_time: i64,
+    /// How many reports.
+    pub reports: u64,
+}
+
+/// A report as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReportRow {
+    /// Its content hash.
+    pub hash: String,
+    /// The commit.
+    pub sha: Sha,
+    /// The commit's place on the main line.
+    pub position: u64,
+    /// When measuring began.
+    pub started: i64,
+    /// Which counters on which testbeds.
+    pub testbed_key: String,
+    /// Whether the commit as a whole gave no number.
+    pub failed: bool,
+}
+
+const STATE: &str = "id, benchmark, metric, counter, fingerprint, class, points, \
+    latest_position, latest_value, latest_sha, latest_time, kind, noise, drift";
+const COMMIT: &str = "sha, position, time, author, subject, reports, measurements, failures";
+
+fn state(r: &Row<'_>) -> rusqlite::Result<SeriesState> {
+    Ok(SeriesState {
+        row: series_row(r, 0)?,
+        latest_sha: Sha(r.get(9)?),
+        latest_time: r.get(10)?,
+        kind: r.get(11)?,
+        noise: r.get(12)?,
+        drift: r.get(13)?,
+    })
+}
+
+fn commit(r: &Row<'_>) -> rusqlite::Result<MeasuredCommit> {
+    let n = |i| r.get::<_, i64>(i).map(i64::cast_unsigned);
+    Ok(MeasuredCommit {
+        sha: Sha(r.get(0)?),
+        position: n(1)?,
+        time: r.get(2)?,
+        author: r.get(3)?,
+        subject: r.get(4)?,
+        reports: n(5)?,
+        measurements: n(6)?,
+        failures: n(7)?,
+    })
+}
+
+impl Store {
+    /// The counters that change with everything a page may show.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn generation(&self) -> Result<Generation> {
+        self.ask(|db| {
+            let get = |db: &rusqlite::Connection, name: &str| -> rusqlite::Result<u64> {
+                db.prepare_cached("SELECT value FROM state WHERE name = ?1")?
+                    .query_row([name], |r| r.get::<_, i64>(0))
+                    .map(i64::cast_unsigned)
+            };
+            Ok(Generation {
+                facts: get(db, "facts_generation")?,
+                people: get(db, "people_generation")?,
+            })
+        })
+    }
+
+    /// Series that match, and how many there are in all.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn find_series(&self, f: &SeriesFilter) -> Result<(Vec<SeriesState>, u64)> {
+        let order = match f.order {
+            SeriesOrder::Name => "benchmark, metric, latest_position DESC",
+            SeriesOrder::Noise => "noise DESC, benchmark",
+            SeriesOrder::Age => "latest_time, benchmark",
+            SeriesOrder::Cost => "latest_value DESC, benchmark",
+        };
+        let metric = f.metric.map(Metric::name);
+        self.ask(|db| {
+// A testbed that another one took over from belongs to history.
+            let matching = "(?1 IS NULL OR metric = ?1) \
+                AND (?2 = '' OR instr(lower(benchmark), lower(?2)) > 0) \
+                AND NOT EXISTS (SELECT 1 FROM series o WHERE o.benchmark = series.benchmark \
+                AND o.metric = series.metric AND o.counter = series.counter \
+                AND o.latest_position > series.latest_position + 20)";
+            let n: i64 = db
+                .prepare_cached(&format!("SELECT count(*) FROM series WHERE {matching}"))?
+                .query_row(params![metric, f.text], |r| r.get(0))?;
+            let rows = db
+                .prepare_cached(&format!(
+                    "SELECT {STATE} FROM series WHERE {matching} ORDER BY {order} LIMIT ?3 OFFSET ?4"
+                ))?
+                .query_map(params![metric, f.text, f.take as i64, f.skip as i64], state)?
+                .collect::<rusqlite::Result<_>>()?;
+            Ok((rows, n.cast_unsigned()))
+        })
+    }
+
+    /// How many series each metric has, by metric.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn metrics(&self) -> Result<Vec<(Metric, u64)>> {
+        self.ask(|db| {
+            let rows: Vec<(String, i64)> = db
+                .prepare_cached("SELECT metric, count(*) FROM series GROUP BY metric")?
+                .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
+                .collect::<rusqlite::Result<_>>()?;
+            Ok(rows
+                .into_iter()
+                .filter_map(|(m, n)| Some((Metric::from_name(&m)?, n.cast_unsigned())))
+                .collect())
+        })
+    }
+
+    /// The series with that short name, see [`super::SeriesKey::id`].
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn series_by_id(&self, key: &str) -> Result<Option<SeriesState>> {
+        self.ask(|db| {
+            db.prepare_cached(&format!("SELECT {STATE} FROM series WHERE key = ?1"))?
+                .query_row([key], state)
+                .optional()
+        })
+    }
+
+    /// All series of one benchmark, the newest testbed first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn series_of(&self, benchmark: &str) -> Result<Vec<SeriesState>> {
+        self.ask(|db| {
+            db.prepare_cached(&format!(
+                "SELECT {STATE} FROM series WHERE benchmark = ?1 \
+                 ORDER BY metric, latest_position DESC LIMIT 100"
+            ))?
+            .query_map([benchmark], state)?
+            .collect()
+        })
+    }
+
+    /// The newest `n` values up to a position, one a position, oldest first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn recent(&self, series: i64, up_to: u64, n: usize) -> Result<Vec<Value>> {
+        // Several reports of one commit are rare: a few rows more make up for them.
+        let mut out = self.ask(|db| {
+            db.prepare_cached(
+                "SELECT position, value, low, high FROM point WHERE series = ?1 AND position <= ?2 \
+                 ORDER BY position DESC, report DESC LIMIT ?3",
+            )?
+            .query_map(params![series, signed(up_to), (n + n / 4) as i64], value)?
+            .collect::<rusqlite::Result<Vec<Value>>>()
+        })?;
+        out.dedup_by_key(|v| v.position);
+        out.truncate(n);
+        out.reverse();
+        Ok(out)
+    }
+
+    /// The values at positions `from..=to`, one a position (the newest report's), in order.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn values(&self, series: i64, from: u64, to: u64) -> Result<Vec<Value>> {
+        let mut out = self.ask(|db| {
+            db.prepare_cached(
+                "SELECT position, value, low, high FROM point \
+                 WHERE series = ?1 AND position BETWEEN ?2 AND ?3 ORDER BY position, report DESC",
+            )?
+            .query_map(params![series, signed(from), signed(to)], value)?
+            .collect::<rusqlite::Result<Vec<Value>>>()
+        })?;
+        out.dedup_by_key(|v| v.position);
+        Ok(out)
+    }
+
+    /// Measured commits before a position, the newest first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn commits(&self, before: u64, limit: usize) -> Result<Vec<MeasuredCommit>> {
+        self.commits_where(
+            "position < ?1 ORDER BY position DESC, sha LIMIT ?2",
+            before,
+            limit as i64,
+        )
+    }
+
+    /// Measured commits from a position on, the oldest first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn commits_from(&self, from: u64, limit: usize) -> Result<Vec<MeasuredCommit>> {
+        self.commits_where(
+            "position >= ?1 ORDER BY position, sha LIMIT ?2",
+            from,
+            limit as i64,
+        )
+    }
+
+    /// Measured commits at positions `from..=to`, the oldest first; at most 10,000.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn commits_between(&self, from: u64, to: u64) -> Result<Vec<MeasuredCommit>> {
+        let condition = "position BETWEEN ?1 AND ?2 ORDER BY position, sha LIMIT 10000";
+        self.commits_where(condition, from, signed(to))
+    }
+
+    fn commits_where(&self, rest: &str, a: u64, b: i64) -> Result<Vec<MeasuredCommit>> {
+        self.ask(|db| {
+            db.prepare_cached(&format!(
+                "SELECT {COMMIT} FROM measured_commit WHERE {rest}"
+            ))?
+            .query_map(params![signed(a), b], commit)?
+            .collect()
+        })
+    }
+
+    /// The measured commit whose object name begins so; `None` when there is none or several.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn commit(&self, prefix: &str) -> Result<Option<MeasuredCommit>> {
+        let found: Vec<MeasuredCommit> = self.ask(|db| {
+            db.prepare_cached(&format!(
+                "SELECT {COMMIT} FROM measured_commit WHERE sha >= ?1 AND sha < ?2 LIMIT 2"
+            ))?
+            // `g` comes after every hexadecimal digit.
+            .query_map([prefix, &format!("{prefix}g")], commit)?
+            .collect()
+        })?;
+        Ok(match found.as_slice() {
+            [one] => Some(one.clone()),
+            _ => None,
+        })
+    }
+
+    /// Every testbed, in the order of its first commit.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn testbeds(&self) -> Result<Vec<TestbedRow>> {
+        self.ask(|db| {
+            db.prepare_cached(
+                "SELECT facts, first_position, last_position, first_time, last_time, reports \
+                 FROM testbed ORDER BY first_position, first_time LIMIT 200",
+            )?
+            .query_map([], |r| {
+                let facts: String = r.get(0)?;
+                let n = |i| r.get::<_, i64>(i).map(i64::cast_unsigned);
+                Ok(TestbedRow {
+                    facts: serde_json::from_str(&facts).unwrap_or_default(),
+                    first_position: n(1)?,
+                    last_position: n(2)?,
+                    first_time: r.get(3)?,
+                    last_time: r.get(4)?,
+                    reports: n(5)?,
+                })
+            })?
+            .collect()
+        })
+    }
+
+    /// The newest reports first, those of one commit only if it is named.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn reports(&self, sha: Option<&Sha>, limit: usize) -> Result<Vec<ReportRow>> {
+        self.ask(|db| {
+            let columns = "hash, sha, position, started, testbed_key, failed";
+            let row = |r: &Row<'_>| {
+                Ok(ReportRow {
+                    hash: r.get(0)?,
+                    sha: Sha(r.get(1)?),
+                    position: r.get::<_, i64>(2)?.cast_unsigned(),
+                    started: r.get(3)?,
+                    testbed_key: r.get(4)?,
+                    failed: r.get(5)?,
+                })
+            };
+            match sha {
+                None => db
+                    .prepare_cached(&format!(
+                        "SELECT {columns} FROM report ORDER BY id DESC LIMIT ?1"
+                    ))?
+                    .query_map([limit as i64], row)?
+                    .collect(),
+                Some(sha) => db
+                    .prepare_cached(&format!(
+                        "SELECT {columns} FROM report WHERE sha = ?2 ORDER BY id DESC LIMIT ?1"
+                    ))?
+                    .query_map(params![limit as i64, sha.0], row)?
+                    .collect(),
+            }
+        })
+    }
+
+    /// A report by its content hash, checked.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`] when it is damaged.
+    pub fn report(&self, hash: &str) -> Result<Option<Report>> {
+        self.report_where("hash = ?1", &[hash])
+    }
+
+    /// A profile of call stacks of that benchmark on that commit, whatever suite it was taken in.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`] when it is damaged.
+    pub fn any_stacks(&self, sha: &Sha, benchmark: &str) -> Result<Option<Vec<u8>>> {
+        let hash: Option<String> = self.ask(|db| {
+            db.prepare_cached("SELECT blob FROM stacks WHERE sha = ?1 AND benchmark = ?2 LIMIT 1")?
+                .query_row(params![sha.0, benchmark], |r| r.get(0))
+                .optional()
+        })?;
+        hash.map_or(Ok(None), |h| self.blob(&h))
+    }
+
+    /// Series with points that the change finder has not seen.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn unsearched(&self, limit: usize) -> Result<Vec<Unsearched>> {
+        self.ask(|db| {
+            db.prepare_cached(
+                "SELECT id, benchmark, metric, counter, fingerprint, class, points, \
+                 latest_position, latest_value, searched FROM series \
+                 WHERE searched <> points LIMIT ?1",
+            )?
+            .query_map([limit as i64], |r| {
+                Ok(Unsearched {
+                    row: series_row(r, 0)?,
+                    searched: r.get::<_, i64>(9)?.cast_unsigned(),
+                })
+            })?
+            .collect()
+        })
+    }
+}
+
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+fn value(r: &Row<'_>) -> rusqlite::Result<Value> {
+    Ok(Value {
+        position: r.get::<_, i64>(0)?.cast_unsigned(),
+        value: r.get(1)?,
+        low: r.get(2)?,
+        high: r.get(3)?,
+    })
+}

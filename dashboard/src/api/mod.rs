@@ -1,0 +1,303 @@
+//! The API beyond what pages give as JSON: handing in reports, triage, tokens, its own document.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Extension, RawForm, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use collector::model::Report;
+use serde_json::{Value, json};
+
+use crate::app::{App, Counters};
+use crate::auth::Actor;
+use crate::error::Fail;
+use crate::routes::{MAX_BODY, ROUTES};
+use crate::text;
+
+/// Bytes that a report may take on the wire.
+const MAX_WIRE: usize = 10 << 20;
+/// Measurements of one report.
+const MAX_MEASUREMENTS: usize = 200_000;
+/// Bytes of a name.
+const MAX_NAME: usize = 4_096;
+
+/// Stores a report: `uptick.report/1` as one document, or lines of `uptick.export/1` with its
+/// profiles; plain, gzip or zstd.
+pub(crate) async fn hand_in(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Fail> {
+    if body.len() > MAX_WIRE {
+        return Err(Fail::TooLarge(
+            "A report may take 10 MiB on the wire; packed with zstd it takes a fifteenth.".into(),
+        ));
+    }
+    let encoding = headers
+        .get(header::CONTENT_ENCODING)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("")
+        .to_string();
+    let done = app
+        .write(move |store| {
+            let lines = lines(&unpack(&body, &encoding)?)?;
+            let done = store.import(&mut lines.as_slice())?;
+            Ok(done)
+        })
+        .await?;
+    Counters::add(&app.counters.reports);
+    app.unsearched.notify_one();
+    let status = if done.new > 0 {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    let document =
+        json!({ "schema": "uptick.received/1", "reports": done.reports, "new": done.new });
+    Ok((status, axum::Json(document)).into_response())
+}
+
+/// The plain body, never more than is taken however small it was packed.
+fn unpack(body: &[u8], encoding: &str) -> Result<Vec<u8>, Fail> {
+    let limit = MAX_BODY as u64 + 1;
+    let mut out = Vec::new();
+    let read = match encoding {
+        "" | "identity" => {
+            out.extend_from_slice(body);
+            Ok(0)
+        }
+        "gzip" => flate2::read::GzDecoder::new(body)
+            .take(limit)
+            .read_to_end(&mut out),
+        "zstd" => zstd::stream::read::Decoder::new(body).and_then(|mut d| {
+            // A frame may not ask for a window of more than 8 MiB.
+            d.window_log_max(23)?;
+            d.take(limit).read_to_end(&mut out)
+        }),
+        _ => return Err(Fail::Bad("Content-Encoding must be gzip or zstd.".into())),
+    };
+    read.map_err(|e| Fail::Bad(format!("The body cannot be unpacked: {e}.")))?;
+    if out.len() > MAX_BODY {
+        return Err(Fail::TooLarge("A report may take 64 MiB unpacked.".into()));
+    }
+    Ok(out)
+}
+
+/// The body as lines of an export; each report within its bounds.
+fn lines(body: &[u8]) -> Result<Vec<u8>, Fail> {
+    if let Ok(report) = serde_json::from_slice::<Report>(body) {
+        bounded(&report)?;
+        let mut line = serde_json::to_vec(&json!({ "report": report })).map_err(|_| Fail::Ours)?;
+        line.push(b'\n');
+        return Ok(line);
+    }
+    let mut reports = 0;
+    for line in body
+        .split(|b| *b == b'\n')
+        .filter(|l| l.starts_with(b"{\"report\""))
+    {
+        #[derive(serde::Deserialize)]
+        struct Line {
+            report: Report,
+        }
+        let parsed: Line = serde_json::from_slice(line)
+            .map_err(|e| Fail::Bad(format!("This is no report: {e}.")))?;
+        bounded(&parsed.report)?;
+        reports += 1;
+    }
+    if reports == 0 {
+        return Err(Fail::Bad(
+            "The body is neither a report (uptick.report/1) nor lines of uptick.export/1 with one."
+                .into(),
+        ));
+    }
+    Ok(body.to_vec())
+}
+
+fn bounded(r: &Report) -> Result<(), Fail> {
+    if r.measurements.len() > MAX_MEASUREMENTS {
+        return Err(Fail::TooLarge(
+            "A report may hold 200,000 measurements.".into(),
+        ));
+    }
+    let names = r
+        .measurements
+        .iter()
+        .map(|m| &m.benchmark)
+        .chain([&r.commit.author, &r.commit.subject]);
+    if names.into_iter().any(|n| n.len() > MAX_NAME) {
+        return Err(Fail::TooLarge("A name may have 4,096 bytes.".into()));
+    }
+    if r.commit.position > i64::MAX.cast_unsigned() {
+        return Err(Fail::Bad(
+            "commit.position is no place on a main line.".into(),
+        ));
+    }
+    Ok(())
+}
+
+/// Applies a decision; a form as on the pages.
+pub(crate) async fn triage(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+    RawForm(form): RawForm,
+) -> Result<Response, Fail> {
+    let what = crate::pages::triage::parse(&form)?;
+    let batch = app
+        .write(move |store| Ok(store.decide(&what, &actor.0, text::now())?))
+        .await?;
+    Ok(axum::Json(json!({ "schema": "uptick.decided/1", "batch": batch })).into_response())
+}
+
+/// Every token, without the tokens.
+pub(crate) async fn tokens(State(app): State<Arc<App>>) -> Result<Response, Fail> {
+    let all = app.read(|store, _| Ok(store.tokens()?)).await?;
+    Ok(axum::Json(json!({ "schema": "uptick.tokens/1", "tokens": all })).into_response())
+}
+
+/// What each route of the API is for; a test holds it against the routes.
+const SUMMARIES: [(&str, &str, &str); 12] = [
+    ("GET", "/api/v1/reports", "The newest reports"),
+    (
+        "GET",
+        "/api/v1/reports/{hash}",
+        "One report, by the SHA-256 of its content",
+    ),
+    (
+        "GET",
+        "/api/v1/series",
+        "Series with latest value, noise and limit; query: metric, q, order, page",
+    ),
+    (
+        "GET",
+        "/api/v1/series/{id}",
+        "The points and changes of a series; query: from, to (positions)",
+    ),
+    (
+        "GET",
+        "/api/v1/changes",
+        "Open changes, grouped by commit set",
+    ),
+    (
+        "GET",
+        "/api/v1/compare/{range}",
+        "The judgement of `base..head`: uptick.check/1, as the command gives",
+    ),
+    (
+        "GET",
+        "/api/v1/profiles/{id}/{range}",
+        "Functions that differ between `base..head`",
+    ),
+    (
+        "GET",
+        "/api/v1/commits",
+        "Measured commits, newest first; query: before (position)",
+    ),
+    (
+        "GET",
+        "/api/v1/commits/{sha}",
+        "A commit, its reports, its judgement against the commit measured before",
+    ),
+    ("GET", "/api/v1/tokens", "Tokens, without the tokens"),
+    (
+        "POST",
+        "/api/v1/reports",
+        "Hand in a report: uptick.report/1, or lines of uptick.export/1; plain, gzip or zstd",
+    ),
+    (
+        "POST",
+        "/api/v1/triage",
+        "Decide about changes; form: event (repeated), state, note, link",
+    ),
+];
+
+/// The OpenAPI document, made from the routes.
+pub(crate) fn document() -> Value {
+    let mut paths = serde_json::Map::new();
+    for route in ROUTES.iter().filter(|r| r.path.starts_with("/api/")) {
+        let summary = SUMMARIES
+            .iter()
+            .find(|(m, p, _)| *m == route.method && *p == route.path);
+        let parameters: Vec<Value> = route
+            .path
+            .split('/')
+            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+            .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+            .collect();
+        let ok = if route.method == "POST" { "201" } else { "200" };
+        let security = route
+            .scope
+            .map_or_else(|| json!([]), |s| json!([{ "token": [s.name()] }]));
+        let operation = json!({
+            "summary": summary.map_or("This document", |s| s.2),
+            "parameters": parameters,
+            "security": security,
+            "responses": {
+                ok: { "description": "done", "content": { "application/json": {} } },
+                "default": { "description": "uptick.error/1", "content": { "application/json": {} } },
+            },
+        });
+        let entry = paths.entry(route.path).or_insert_with(|| json!({}));
+        entry[route.method.to_lowercase()] = operation;
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": "uptick", "version": "1" },
+        "paths": paths,
+        "components": { "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } } },
+    })
+}
+
+pub(crate) async fn openapi() -> Response {
+    axum::Json(document()).into_response()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_names_every_route_of_the_api_and_nothing_else() {
+        let document = document();
+        let mut named: Vec<(String, String)> = document["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(p, ops)| {
+                ops.as_object()
+                    .unwrap()
+                    .keys()
+                    .map(|m| (m.to_uppercase(), p.clone()))
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        let mut routes: Vec<(String, String)> = ROUTES
+            .iter()
+            .filter(|r| r.path.starts_with("/api/"))
+            .map(|r| (r.method.to_string(), r.path.to_string()))
+            .collect();
+        named.sort();
+        routes.sort();
+        assert_eq!(named, routes);
+        let described: Vec<&str> = SUMMARIES.iter().map(|(_, p, _)| *p).collect();
+        for (_, path) in routes.iter().filter(|(_, p)| !p.ends_with("openapi.json")) {
+            assert!(described.contains(&path.as_str()), "{path} has no summary");
+        }
+    }
+
+    #[test]
+    fn bombs_are_refused_while_they_unpack() {
+        let zeros = vec![b' '; MAX_BODY + 4096];
+        let packed = zstd::bulk::compress(&zeros, 19).unwrap();
+        assert!(packed.len() < 100_000);
+        assert!(matches!(
+            unpack(&packed, "zstd"),
+            Err(Fail::TooLarge(_) | Fail::Bad(_))
+        ));
+        assert!(matches!(unpack(b"x", "br"), Err(Fail::Bad(_))));
+        assert!(matches!(unpack(b"x", "gzip"), Err(Fail::Bad(_))));
+    }
+}

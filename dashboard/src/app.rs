@@ -1,0 +1,206 @@
+//! What all requests share: readers, the writer, the cache, the counters.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use collector::config::Config;
+use collector::store::{Generation, Store};
+use tokio::sync::{Semaphore, watch};
+
+use crate::auth::Guard;
+use crate::cache::Cache;
+use crate::error::Fail;
+
+/// Readers at once; more would only wait for the same cores and the same disk.
+const READERS: usize = 8;
+/// Writes that wait for the one writer; further ones are told to come again.
+const WRITES: usize = 64;
+/// Browsers that listen for news at once.
+pub(crate) const LISTENERS: usize = 256;
+
+/// How a dashboard is served.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The store's file.
+    pub store: PathBuf,
+    /// What the project is called on its pages.
+    pub name: String,
+    /// Limits and the like, from `uptick.toml`.
+    pub config: Config,
+    /// Whether anybody may read beyond loopback; without it a token is asked for.
+    pub public: bool,
+    /// Whether anything can be written at all.
+    pub read_only: bool,
+}
+
+/// Why a dashboard cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] collector::error::Error),
+    /// The socket.
+    #[error("the address cannot be served: {0}")]
+    Listen(std::io::Error),
+}
+
+/// What is counted for `/metrics`.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) requests: AtomicU64,
+    pub(crate) errors: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) hits: AtomicU64,
+    pub(crate) builds: AtomicU64,
+    pub(crate) not_modified: AtomicU64,
+    pub(crate) reports: AtomicU64,
+    pub(crate) listeners: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn add(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The state behind every route.
+#[derive(Debug)]
+pub struct App {
+    pub(crate) options: Options,
+    pub(crate) local: SocketAddr,
+    readers: Mutex<Vec<Store>>,
+    reading: Semaphore,
+    writer: Arc<Mutex<Option<Store>>>,
+    writing: Arc<Semaphore>,
+    pub(crate) cache: Cache,
+    pub(crate) guard: Guard,
+    pub(crate) counters: Counters,
+    pub(crate) generation: watch::Sender<Generation>,
+    /// What is wrong with the store, in words; empty when nothing is.
+    pub(crate) trouble: Mutex<String>,
+    pub(crate) listeners: Arc<Semaphore>,
+    pub(crate) unsearched: tokio::sync::Notify,
+    closing: AtomicBool,
+    pub(crate) started: std::time::Instant,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl App {
+    pub(crate) async fn open(options: Options, local: SocketAddr) -> Result<Arc<Self>, Failure> {
+        let path = options.store.clone();
+        let read_only = options.read_only;
+        let opened = tokio::task::spawn_blocking(move || {
+            // Opening for writing migrates; a store that cannot be written can still be read.
+            let writer = if read_only {
+                None
+            } else {
+                Some(Store::open(&path)?)
+            };
+            let reader = Store::open_existing(&path)?;
+            let generation = reader.generation()?;
+            Ok::<_, collector::error::Error>((writer, reader, generation))
+        });
+        let (writer, reader, generation) = opened
+            .await
+            .map_err(|e| Failure::Listen(std::io::Error::other(e)))??;
+        Ok(Arc::new(Self {
+            options,
+            local,
+            readers: Mutex::new(vec![reader]),
+            reading: Semaphore::new(READERS),
+            writer: Arc::new(Mutex::new(writer)),
+            writing: Arc::new(Semaphore::new(WRITES)),
+            cache: Cache::new(),
+            guard: Guard::new(),
+            counters: Counters::default(),
+            generation: watch::Sender::new(generation),
+            trouble: Mutex::new(String::new()),
+            listeners: Arc::new(Semaphore::new(LISTENERS)),
+            unsearched: tokio::sync::Notify::new(),
+            closing: AtomicBool::new(false),
+            started: std::time::Instant::now(),
+        }))
+    }
+
+    /// The counters as last seen.
+    pub(crate) fn now_at(&self) -> Generation {
+        *self.generation.borrow()
+    }
+
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let words = lock(&self.trouble);
+        (!words.is_empty()).then(|| words.clone())
+    }
+
+    /// Notes what is wrong with the store, or that nothing is any more.
+    pub(crate) fn set_trouble(&self, words: &str) {
+        lock(&self.trouble).replace_range(.., words);
+    }
+
+    /// Whether whoever asks from this very machine may do everything.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.local.ip().is_loopback()
+    }
+
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        self.generation.send_modify(|_| {});
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    /// Runs `work` with a reader, away from the threads that serve requests.
+    pub(crate) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Store, &Self) -> Result<T, Fail> + Send + 'static,
+    ) -> Result<T, Fail> {
+        let _permit = self.reading.acquire().await.map_err(|_| Fail::busy())?;
+        let app = self.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let free = lock(&app.readers).pop();
+            let store = match free {
+                Some(store) => store,
+                None => Store::open_existing(&app.options.store)?,
+            };
+            let result = work(&store, &app);
+            lock(&app.readers).push(store);
+            result
+        });
+        task.await.map_err(|_| Fail::panicked())?
+    }
+
+    /// Runs `work` with the one writer.
+    pub(crate) async fn write<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut Store) -> Result<T, Fail> + Send + 'static,
+    ) -> Result<T, Fail> {
+        let Ok(permit) = self.writing.clone().try_acquire_owned() else {
+            return Err(Fail::busy());
+        };
+        let app = self.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let mut writer = lock(&app.writer);
+            let Some(store) = writer.as_mut() else {
+                return Err(Fail::ReadOnly);
+            };
+            let out = work(store)?;
+            // Whoever wrote reads what it wrote: the counters move before the answer goes out.
+            let generation = store.generation()?;
+            app.generation.send_if_modified(|g| {
+                let moved = *g != generation;
+                *g = generation;
+                moved
+            });
+            Ok(out)
+        });
+        task.await.map_err(|_| Fail::panicked())?
+    }
+}

@@ -1,0 +1,290 @@
+//! Who may do what.
+//!
+//! On loopback whoever sits at the machine may do everything: the store is their file anyway.
+//! Beyond it reading needs a token unless it was opened to all, and writing always does. A
+//! browser shows its token as a cookie after signing in once, a machine as
+//! `Authorization: Bearer`. A request that another site made a browser send is refused.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use collector::model::digest;
+use collector::store::{Scope, Token};
+
+use crate::app::{App, Counters};
+use crate::error::Fail;
+
+/// What a token begins with, so that scanners of leaked secrets know it.
+const PREFIX: &str = "upt_";
+/// The cookie of a browser that signed in.
+pub(crate) const COOKIE: &str = "uptick_token";
+/// Wrong tokens from one address in a minute, before it has to wait.
+const MISSES: u32 = 30;
+
+/// A new token and what is kept of it.
+#[derive(Clone, Debug)]
+pub struct Minted {
+    /// The token, shown once.
+    pub token: String,
+    /// Its SHA-256, which is kept.
+    pub hash: String,
+}
+
+/// A new token: 32 random bytes in hexadecimal, and six digits by which a typing error shows.
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn mint() -> Result<Minted, std::io::Error> {
+    let mut bytes = [0u8; 32];
+    getrandom::fill(&mut bytes).map_err(|e| std::io::Error::other(e.to_string()))?;
+    let body: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    let check = digest(body.as_bytes());
+    let token = format!("{PREFIX}{body}{}", &check[..6]);
+    let hash = digest(token.as_bytes());
+    Ok(Minted { token, hash })
+}
+
+/// Whether a text can be a token at all; spares the store the question.
+fn is_token(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix(PREFIX) else {
+        return false;
+    };
+    rest.len() == 70
+        && rest.is_char_boundary(64)
+        && digest(&rest.as_bytes()[..64])[..6] == rest[64..]
+}
+
+/// Tokens as last looked up, for a second; addresses that guess, for a minute.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    known: moka::sync::Cache<String, Option<Token>>,
+    misses: moka::sync::Cache<IpAddr, Arc<AtomicU32>>,
+}
+
+impl Guard {
+    pub(crate) fn new() -> Self {
+        let ttl = |s| Duration::from_secs(s);
+        Self {
+            known: moka::sync::Cache::builder()
+                .max_capacity(4096)
+                .time_to_live(ttl(1))
+                .build(),
+            misses: moka::sync::Cache::builder()
+                .max_capacity(65_536)
+                .time_to_live(ttl(60))
+                .build(),
+        }
+    }
+
+    fn miss(&self, ip: IpAddr) -> u32 {
+        let count = self.misses.get_with(ip, || Arc::new(AtomicU32::new(0)));
+        count.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+/// Who asks, as the log of decisions names them.
+#[derive(Clone, Debug)]
+pub(crate) struct Actor(pub(crate) String);
+
+/// The parts of a request that decide whether it is let in.
+pub(crate) struct Request<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) peer: Option<ConnectInfo<SocketAddr>>,
+}
+
+impl Request<'_> {
+    fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|v| v.to_str().ok())
+    }
+
+    fn bearer(&self) -> Option<&str> {
+        self.header(header::AUTHORIZATION)?
+            .strip_prefix("Bearer ")
+            .map(str::trim)
+    }
+
+    fn cookie(&self) -> Option<&str> {
+        let all = self.header(header::COOKIE)?;
+        let pairs = all.split(';').filter_map(|p| p.trim().split_once('='));
+        pairs
+            .into_iter()
+            .find(|(k, _)| *k == COOKIE)
+            .map(|(_, v)| v)
+    }
+
+    /// Whether it comes straight from this machine, and through no proxy.
+    fn is_local(&self) -> bool {
+        let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip"];
+        let loopback = self.peer.as_ref().is_some_and(|p| p.0.ip().is_loopback());
+        loopback && !forwarded.iter().any(|h| self.headers.contains_key(*h))
+    }
+
+    fn ip(&self) -> IpAddr {
+        self.peer
+            .as_ref()
+            .map_or(IpAddr::from([0, 0, 0, 0]), |p| p.0.ip())
+    }
+}
+
+/// Lets a request in, or says why not.
+pub(crate) async fn admit(
+    app: &Arc<App>,
+    request: &Request<'_>,
+    needed: Option<Scope>,
+) -> Result<Actor, Fail> {
+    host(app, request)?;
+    if !request.method.is_safe() {
+        same_site(request)?;
+    }
+    let nobody = Actor("somebody".into());
+    let Some(needed) = needed else {
+        return Ok(nobody);
+    };
+    let shown = request.bearer().or_else(|| request.cookie());
+    if let Some(shown) = shown {
+        let token = look_up(app, request, shown).await?;
+        if token.scope < needed {
+            Counters::add(&app.counters.refused);
+            return Err(Fail::Denied(
+                StatusCode::FORBIDDEN,
+                format!(
+                    "This needs a token of scope `{}`; the one shown has `{}`.",
+                    needed.name(),
+                    token.scope.name()
+                ),
+            ));
+        }
+        return Ok(Actor(token.name));
+    }
+    if app.is_loopback() && request.is_local() {
+        return Ok(Actor("somebody at this machine".into()));
+    }
+    if needed == Scope::Read && app.options.public {
+        return Ok(nobody);
+    }
+    Counters::add(&app.counters.refused);
+    Err(Fail::Denied(
+        StatusCode::UNAUTHORIZED,
+        format!(
+            "This needs a token of scope `{0}`: `uptick token create NAME --scope {0}` makes one on the \
+             machine that serves; a browser signs in with it at /login, a program sends \
+             `Authorization: Bearer TOKEN`.",
+            needed.name()
+        ),
+    ))
+}
+
+/// A name that resolves to this machine without being its name is how a web page reaches a
+/// server on loopback ("DNS rebinding").
+fn host(app: &App, request: &Request<'_>) -> Result<(), Fail> {
+    if !app.is_loopback() || !request.is_local() {
+        return Ok(());
+    }
+    let host = request.header(header::HOST).unwrap_or("localhost");
+    let name = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or(""),
+        None => host.rsplit_once(':').map_or(host, |(n, _)| n),
+    };
+    let is_ours = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if is_ours {
+        return Ok(());
+    }
+    Err(Fail::Denied(
+        StatusCode::MISDIRECTED_REQUEST,
+        "This dashboard answers to `localhost` only; `--listen` opens it to others.".into(),
+    ))
+}
+
+/// Refuses what another site made a browser send.
+fn same_site(request: &Request<'_>) -> Result<(), Fail> {
+    if request.bearer().is_some() && request.cookie().is_none() {
+        return Ok(()); // a browser adds no bearer token by itself
+    }
+    let ours = match (
+        request.header("sec-fetch-site"),
+        request.header(header::ORIGIN),
+    ) {
+        (Some(site), _) => site == "same-origin" || site == "none",
+        (None, Some(origin)) => {
+            let host = request.header(header::HOST).unwrap_or("");
+            origin.split_once("://").is_some_and(|(_, h)| h == host)
+        }
+        // No browser sends neither.
+        (None, None) => true,
+    };
+    if ours {
+        return Ok(());
+    }
+    Err(Fail::Denied(
+        StatusCode::FORBIDDEN,
+        "This request was made by another site; nothing was changed.".into(),
+    ))
+}
+
+/// The live token that was shown.
+async fn look_up(app: &Arc<App>, request: &Request<'_>, shown: &str) -> Result<Token, Fail> {
+    let guard = &app.guard;
+    // Found by hash: no comparison that could tell by its duration how much was right.
+    let hash = digest(shown.as_bytes());
+    let token = if !is_token(shown) {
+        None
+    } else if let Some(known) = guard.known.get(&hash) {
+        known
+    } else {
+        let key = hash.clone();
+        let found = app.read(move |store, _| Ok(store.token(&key)?)).await?;
+        guard.known.insert(hash, found.clone());
+        if let Some(t) = &found {
+            touch(app, t.id);
+        }
+        found
+    };
+    let now = crate::text::now();
+    if let Some(token) = token.filter(|t| t.is_live(now)) {
+        return Ok(token);
+    }
+    // Only whoever guesses has to wait: others behind the same address go on.
+    Counters::add(&app.counters.refused);
+    if guard.miss(request.ip()) > MISSES {
+        let words = "Too many wrong tokens from this address; wait a minute.";
+        return Err(Fail::Denied(StatusCode::TOO_MANY_REQUESTS, words.into()));
+    }
+    let words = "This token is unknown, has expired or was revoked; `uptick token list` shows which \
+                 are live.";
+    Err(Fail::Denied(StatusCode::UNAUTHORIZED, words.into()))
+}
+
+/// Notes the use of a token, without making anybody wait for it.
+fn touch(app: &Arc<App>, id: i64) {
+    let app = app.clone();
+    tokio::spawn(async move {
+        let _ = app
+            .write(move |store| Ok(store.touch_token(id, crate::text::now())?))
+            .await;
+    });
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_told_from_other_text() {
+        let minted = mint().unwrap();
+        assert!(is_token(&minted.token));
+        assert_ne!(minted.token, mint().unwrap().token);
+        let mut typo = minted.token.clone();
+        let last = if typo.pop() == Some('0') { '1' } else { '0' };
+        typo.push(last);
+        assert!(!is_token(&typo));
+        assert!(
+            !is_token("upt_") && !is_token("") && !is_token(&format!("upt_{}", "é".repeat(35)))
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! What can go wrong with a request, sorted by whose matter it is, and the page that says so.
+
+use axum::http::StatusCode;
+use collector::error::Error;
+
+/// Why there is no answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Fail {
+    /// There is no such thing: what was asked for, and where to look.
+    NotFound(String),
+    /// The request cannot be understood.
+    Bad(String),
+    /// More than is taken: of what, and how much is.
+    TooLarge(String),
+    /// No token, or one that does not suffice.
+    Denied(StatusCode, String),
+    /// Too much at once.
+    Busy,
+    /// The store is served for reading only.
+    ReadOnly,
+    /// The store failed.
+    Store(String),
+    /// Our own mistake.
+    Ours,
+}
+
+impl Fail {
+    pub(crate) const fn busy() -> Self {
+        Self::Busy
+    }
+
+    pub(crate) const fn panicked() -> Self {
+        Self::Ours
+    }
+
+    pub(crate) const fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Bad(_) => StatusCode::BAD_REQUEST,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Denied(status, _) => *status,
+            Self::Busy | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ReadOnly => StatusCode::CONFLICT,
+            Self::Ours => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The headline.
+    pub(crate) const fn title(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "Not found",
+            Self::Bad(_) => "This address cannot be understood",
+            Self::TooLarge(_) => "Too large",
+            Self::Denied(..) => "Not allowed",
+            Self::Busy => "Busy",
+            Self::ReadOnly => "Nothing can be written here",
+            Self::Store(_) => "The store cannot be read or written",
+            Self::Ours => "This is our mistake",
+        }
+    }
+
+    /// What happened, and what to do next.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::NotFound(s) | Self::Bad(s) | Self::TooLarge(s) | Self::Denied(_, s) => s.clone(),
+            Self::Store(s) => s.clone(),
+            Self::Busy => {
+                "Too many requests are under way; the same one will do in a second.".into()
+            }
+            Self::ReadOnly => "This dashboard serves its store for reading only.".into(),
+            Self::Ours => "The page could not be made because of a mistake in uptick; nothing was \
+                           lost. Please report the address that shows it."
+                .into(),
+        }
+    }
+}
+
+impl From<Error> for Fail {
+    fn from(e: Error) -> Self {
+        match e {
+            Error::Usage(s) | Error::NoVerdict(s) => Self::Bad(s),
+            e => Self::Store(e.to_string()),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What goes on beside requests: looking whether the store moved (another process may write it
+//! too), searching new points for changes, and telling the browsers that listen.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::Stream;
+
+use crate::app::App;
+use crate::error::Fail;
+
+/// A report that another process stored shows within this time.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Series searched before readers and writers get their turn again.
+const STRIDE: usize = 64;
+
+/// Looks at the store's counters for ever.
+pub(crate) async fn watch(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let seen = app
+            .read(|store, app| {
+                // A file that was moved away is still readable through what is open.
+                if !app.options.store.is_file() {
+                    let path = app.options.store.display();
+                    return Err(Fail::Store(format!("{path}: the store is gone")));
+                }
+                Ok(store.generation()?)
+            })
+            .await;
+        match seen {
+            Ok(generation) => {
+                app.set_trouble("");
+                let moved = app.generation.send_if_modified(|g| {
+                    let moved = *g != generation;
+                    *g = generation;
+                    moved
+                });
+                if moved {
+                    app.unsearched.notify_one();
+                }
+            }
+            Err(e) => app.set_trouble(&e.words()),
+        }
+    }
+}
+
+/// Searches new points for changes whenever there are any.
+pub(crate) async fn search(app: Arc<App>) {
+    loop {
+        let done = app
+            .write(|store| Ok(collector::changes::search(store, STRIDE)?))
+            .await;
+        if !matches!(done, Ok(STRIDE)) {
+            app.unsearched.notified().await;
+        }
+    }
+}
+
+/// News as server-sent events: `facts` when reports came, `people` when somebody decided.
+pub(crate) async fn events(
+    State(app): State<Arc<App>>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Fail> {
+    let Ok(permit) = app.listeners.clone().try_acquire_owned() else {
+        return Err(Fail::Busy);
+    };
+    crate::app::Counters::add(&app.counters.listeners);
+    let news = app.generation.subscribe();
+    let first = *news.borrow();
+    let stream = futures_util::stream::unfold((app, news, first, permit), |state| async move {
+        let (app, mut news, last, permit) = state;
+        loop {
+            if news.changed().await.is_err() || app.is_closing() {
+                return None;
+            }
+            let now = *news.borrow_and_update();
+            let name = match (now.facts != last.facts, now.people != last.people) {
+                (true, _) => "facts",
+                (false, true) => "people",
+                (false, false) => continue,
+            };
+            let event = Event::default()
+                .event(name)
+                .data(format!("{}.{}", now.facts, now.people));
+            return Some((Ok(event), (app, news, now, permit)));
+        }
+    });
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(20))))
+}

@@ -1,0 +1,65 @@
+//! Open changes as an Atom feed: one entry a cause.
+
+use super::ATOM;
+use super::today::Group;
+use crate::app::App;
+use crate::cache::{Page, Policy};
+use crate::error::Fail;
+use crate::text::{cut, iso, plural, xml};
+
+/// Entries that are given.
+const NEWEST: usize = 50;
+
+pub(super) fn page(app: &App, groups: &[Group]) -> Result<Page, Fail> {
+    let mut newest: Vec<&Group> = groups.iter().collect();
+    let when = |g: &Group| g.suspects.last().map_or(0, |c| c.time);
+    newest.sort_by_key(|g| std::cmp::Reverse(when(g)));
+    let name = xml(&cut(&app.options.name, 80));
+    let updated = iso(newest.first().map_or(0, |g| when(g)));
+    let mut out = format!(
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<feed xmlns=\"http://www.w3.org/2005/Atom\">\
+         <title>{name}: changes</title><id>urn:uptick:{name}</id><updated>{updated}</updated><link href=\"/\"/>\n"
+    );
+    for g in newest.into_iter().take(NEWEST) {
+        out.push_str(&entry(g));
+    }
+    out.push_str("</feed>\n");
+    Ok(Page::new(ATOM, Policy::Page, out.into_bytes()))
+}
+
+fn entry(g: &Group) -> String {
+    let first = &g.events[0];
+    let change = collector::report::percent(g.worst().change);
+    let commit = g.suspects.last();
+    let subject = commit.map_or("", |c| c.subject.as_str());
+    let title = format!(
+        "{change} in {}: {}",
+        plural(g.events.len(), "series"),
+        cut(subject, 120)
+    );
+    let lines: Vec<String> = g
+        .events
+        .iter()
+        .take(20)
+        .map(|e| {
+            format!(
+                "{} {}",
+                cut(&e.series.key.benchmark, 120),
+                collector::report::percent(e.told.event.change.change)
+            )
+        })
+        .collect();
+    let link = g
+        .compare()
+        .unwrap_or_else(|| format!("/series/{}", first.series.key.id()));
+    format!(
+        "<entry><title>{}</title><id>urn:uptick:event:{}</id><updated>{}</updated><author><name>{}</name></author>\
+         <link href=\"{}\"/><summary>{}</summary></entry>\n",
+        xml(&title),
+        first.told.id,
+        iso(commit.map_or(0, |c| c.time)),
+        xml(&cut(commit.map_or("", |c| c.author.as_str()), 80)),
+        xml(&link),
+        xml(&lines.join("; "))
+    )
+}

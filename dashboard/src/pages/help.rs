@@ -1,0 +1,70 @@
+//! What the words, signs and keys mean.
+
+use maud::html;
+
+use super::layout::{self, Nav};
+use super::no_such_form;
+use crate::app::App;
+use crate::cache::Page;
+use crate::error::Fail;
+use crate::query::Format;
+
+const KEYS: &[(&str, &str)] = &[
+    ("j, k", "next and previous group or row"),
+    ("Enter", "open it"),
+    ("x", "select a group"),
+    ("a", "acknowledge (the selected groups, or the current one)"),
+    ("f, w, n", "fixed, accepted (wanted), noise"),
+    ("i", "infrastructure: the machine changed, not the code"),
+    ("u", "undo the last decision"),
+    ("/", "search"),
+    (
+        "← →",
+        "on a chart: point to the previous and next commit; with Shift: select a range, Enter zooms in",
+    ),
+    ("0 or Esc", "show all again"),
+    ("g then t, h, c", "go to Today, Health, Commits"),
+];
+
+const WORDS: &[(&str, &str)] = &[
+    (
+        "change",
+        "a step in a series that lasted: the level before, the level after, and the commits that may have caused it (95 %)",
+    ),
+    (
+        "noise",
+        "how much a series varies around its level from commit to commit",
+    ),
+    (
+        "can detect",
+        "the smallest change that would be noticed on the next commit",
+    ),
+    (
+        "testbed",
+        "machine, compiler and libraries that a number depends on; numbers of two testbeds are never compared",
+    ),
+    (
+        "limit",
+        "how far a number may move before it counts; each row says where its limit comes from",
+    ),
+    ("recovered", "went back to its old level by itself"),
+];
+
+pub(super) fn page(app: &App, format: Format) -> Result<Page, Fail> {
+    if format != Format::Html {
+        return Err(no_such_form(format));
+    }
+    let body = html! {
+        h1 { "Help and keys" }
+        section { h2 { "Keys" } dl .keys { @for (k, what) in KEYS { dt { kbd { (k) } } dd { (what) } } } }
+        section { h2 { "Words" } dl .keys { @for (w, what) in WORDS { dt { (w) } dd { (what) } } } }
+        section { h2 { "Signs" }
+            p { span .delta.up { "▲ +4.10 %" } " dearer beyond its limit, " span .delta.down { "▼ −2.00 %" }
+                " cheaper, " span .delta.same { "+0.02 %" } " within its limit." } }
+        section { h2 { "Other forms" }
+            p { "Add " code { ".json" } ", " code { ".csv" } " or " code { ".md" } " to an address; "
+                code { ".svg" } " to that of a series. " a href="/changes.atom" { "Atom feed" } ". "
+                a href="/api/v1/openapi.json" { "API document" } "." } }
+    };
+    Ok(layout::page(app, Nav::None, "Help and keys", body))
+}

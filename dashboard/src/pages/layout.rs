@@ -1,0 +1,146 @@
+//! What every page has around it, and the pieces that several pages share.
+
+use collector::report::thousands;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::app::App;
+use crate::cache::{Page, Policy};
+use crate::text;
+
+use super::{HTML, assets};
+
+/// Which entry of the navigation is the current one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nav {
+    Today,
+    Health,
+    Commits,
+    None,
+}
+
+/// A page of ours.
+pub(crate) fn page(app: &App, nav: Nav, title: &str, body: Markup) -> Page {
+    Page::new(
+        HTML,
+        Policy::Page,
+        frame(app, nav, title, body).into_string().into_bytes(),
+    )
+}
+
+/// The whole document.
+pub(crate) fn frame(app: &App, nav: Nav, title: &str, body: Markup) -> Markup {
+    let at = app.now_at();
+    let entry = |this: Nav, href: &str, word: &str| {
+        html! { a href=(href) aria-current=[(nav == this).then_some("page")] { (word) } }
+    };
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (text::cut(title, 90)) " · uptick" }
+                link rel="stylesheet" href=(assets::css_url());
+                link rel="icon" href=(assets::icon_url()) type="image/svg+xml";
+                link rel="alternate" type="application/atom+xml" title="Changes" href="/changes.atom";
+                script src=(assets::js_url()) defer {}
+            }
+            body data-at={ (at.facts) "." (at.people) } {
+                a .skip href="#main" { "Skip to content" }
+                header .top {
+                    a .brand href="/" { (logo()) span { (text::cut(&app.options.name, 40)) } }
+                    nav aria-label="Pages" {
+                        (entry(Nav::Today, "/", "Today"))
+                        (entry(Nav::Health, "/health", "Health"))
+                        (entry(Nav::Commits, "/commits", "Commits"))
+                    }
+                    form .find action="/series" role="search" {
+                        label .hidden for="find" { "Benchmark" }
+                        input #find name="benchmark" placeholder="benchmark, then Enter" autocomplete="off" spellcheck="false" maxlength="512";
+                    }
+                }
+                main #main tabindex="-1" { (body) }
+                footer {
+                    p { "uptick " (env!("CARGO_PKG_VERSION")) " · all times UTC · "
+                        a href="/log" { "Decisions" } " · " a href="/changes.atom" { "Atom" } " · "
+                        a href="/api/v1/openapi.json" { "API" } " · " a href="/help" { "Help and keys" } }
+                    output #live .hidden aria-live="polite" {}
+                }
+            }
+        }
+    }
+}
+
+fn logo() -> Markup {
+    PreEscaped(LOGO.to_string())
+}
+
+const LOGO: &str = "<svg class=\"logo\" viewBox=\"0 0 24 24\" width=\"22\" height=\"22\" aria-hidden=\"true\">\
+    <path d=\"M2 16h7v-5h6V5h7\"/><path class=\"tick\" d=\"m18 9 4-4-4-4\"/></svg>";
+
+/// A command to copy.
+pub(crate) fn command(text: &str) -> Markup {
+    html! {
+        span .command { code { (text::cut(text, 400)) } button .copy type="button" hidden data-copy=(text::cut(text, 2000)) { "Copy" } }
+    }
+}
+
+/// Why there is nothing, and what to do.
+pub(crate) fn empty(title: &str, why: Markup, commands: &[(&str, &str)]) -> Markup {
+    html! {
+        section .empty {
+            h2 { (title) }
+            p { (why) }
+            @if !commands.is_empty() {
+                dl { @for (what, line) in commands { dt { (what) } dd { (command(line)) } } }
+            }
+        }
+    }
+}
+
+/// Links to the same thing in other forms.
+pub(crate) fn forms(links: &[(&str, String)]) -> Markup {
+    html! {
+        p .forms { @for (i, (word, href)) in links.iter().enumerate() { @if i > 0 { " " } a href=(href) { (word) } } }
+    }
+}
+
+/// Which of how many rows are seen, and the way to the others.
+pub(crate) fn pager(
+    page: usize,
+    per_page: usize,
+    total: u64,
+    url: &dyn Fn(usize) -> String,
+) -> Markup {
+    let pages = (total as usize).div_ceil(per_page).max(1);
+    let first = (page - 1) * per_page + 1;
+    let last = (page * per_page).min(total as usize);
+    html! {
+        @if total > 0 {
+            nav .pager aria-label="Further rows" {
+                @if page > 1 { a rel="prev" href=(url(page - 1)) { "← previous" } }
+                span { (thousands(first as f64)) "–" (thousands(last as f64)) " of " (thousands(total as f64)) }
+                @if page < pages { a rel="next" href=(url(page + 1)) { "next →" } }
+            }
+        }
+    }
+}
+
+/// A choice between a few words, as links; the current one marked.
+pub(crate) fn choice(label: &str, options: &[(&str, String, bool)]) -> Markup {
+    html! {
+        div .choice role="group" aria-label=(label) {
+            span .muted { (label) }
+            @for (word, href, on) in options { a href=(href) aria-current=[on.then_some("true")] { (word) } }
+        }
+    }
+}
+
+/// A commit in one line: short name, subject, author.
+pub(crate) fn commit_line(c: &collector::store::MeasuredCommit) -> Markup {
+    html! {
+        a .sha href={ "/commit/" (c.sha.short()) } { (c.sha.short()) } " "
+        span .subject { (text::cut(&c.subject, 80)) } " " span .muted { (text::cut(&c.author, 32)) }
+    }
+}

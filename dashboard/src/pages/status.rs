@@ -1,0 +1,149 @@
+//! Whether all is well, for machines; and the page for when it is not.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use maud::html;
+use serde_json::json;
+
+use super::layout::{self, Nav};
+use crate::app::App;
+use crate::error::Fail;
+
+/// 200 while the store can be read, 503 with the reason while it cannot.
+pub(crate) async fn healthz(State(app): State<Arc<App>>) -> Response {
+    match app.trouble() {
+        None => "ok\n".into_response(),
+        Some(words) => (StatusCode::SERVICE_UNAVAILABLE, format!("{words}\n")).into_response(),
+    }
+}
+
+/// Prometheus text.
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Fail> {
+    let (reports, points) = app.read(|store, _| Ok(store.counts()?)).await?;
+    let c = &app.counters;
+    let read = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed);
+    let at = app.now_at();
+    let lines = [
+        (
+            "requests_total",
+            "counter",
+            "Requests answered.",
+            read(&c.requests),
+        ),
+        (
+            "errors_total",
+            "counter",
+            "Answers that were an error.",
+            read(&c.errors),
+        ),
+        (
+            "refused_total",
+            "counter",
+            "Requests without a sufficient token.",
+            read(&c.refused),
+        ),
+        (
+            "cache_hits_total",
+            "counter",
+            "Pages given from the cache.",
+            read(&c.hits),
+        ),
+        (
+            "pages_made_total",
+            "counter",
+            "Pages made.",
+            read(&c.builds),
+        ),
+        (
+            "not_modified_total",
+            "counter",
+            "Answers that the page is known already.",
+            read(&c.not_modified),
+        ),
+        (
+            "reports_received_total",
+            "counter",
+            "Reports handed in over HTTP.",
+            read(&c.reports),
+        ),
+        (
+            "listeners_total",
+            "counter",
+            "Browsers that began to listen for news.",
+            read(&c.listeners),
+        ),
+        ("store_reports", "gauge", "Reports in the store.", reports),
+        ("store_points", "gauge", "Points in the store.", points),
+        (
+            "store_facts_generation",
+            "counter",
+            "Changes of facts in the store.",
+            at.facts,
+        ),
+        (
+            "store_ok",
+            "gauge",
+            "1 while the store can be read.",
+            u64::from(app.trouble().is_none()),
+        ),
+        (
+            "uptime_seconds",
+            "gauge",
+            "Seconds since the start.",
+            app.started.elapsed().as_secs(),
+        ),
+    ];
+    let mut out = String::new();
+    for (name, kind, help, value) in lines {
+        out.push_str(&format!(
+            "# HELP uptick_{name} {help}\n# TYPE uptick_{name} {kind}\nuptick_{name} {value}\n"
+        ));
+    }
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], out).into_response())
+}
+
+/// No route of that name.
+pub(crate) async fn nowhere() -> Fail {
+    Fail::NotFound("There is nothing at this address.".into())
+}
+
+/// A failure in the form that was asked for.
+pub(crate) fn error(app: &App, fail: &Fail, as_html: bool) -> Response {
+    let status = fail.status();
+    let mut response = if as_html {
+        let body = html! {
+            section .empty {
+                p .code { (status.as_u16()) }
+                h1 { (fail.title()) }
+                p { (crate::text::cut(&fail.words(), 1000)) }
+                p { a href="/" { "Today" } " · " a href="/health" { "Health" }
+                    @if status == StatusCode::UNAUTHORIZED { " · " a href="/login" { "Sign in" } } }
+            }
+        };
+        let page = layout::frame(app, Nav::None, fail.title(), body);
+        let html = [(header::CONTENT_TYPE, HeaderValue::from_static(super::HTML))];
+        (status, html, page.into_string()).into_response()
+    } else {
+        let document = json!({
+            "schema": "uptick.error/1",
+            "status": status.as_u16(),
+            "error": fail.title(),
+            "message": fail.words(),
+        });
+        let kind = [(header::CONTENT_TYPE, HeaderValue::from_static(super::JSON))];
+        (status, kind, format!("{document}\n")).into_response()
+    };
+    let h = response.headers_mut();
+    h.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS {
+        h.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        h.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}

@@ -1,0 +1,459 @@
+//! Today: what changed and waits for somebody, by cause rather than by series.
+
+use collector::detect::life::State;
+use collector::detect::{Change, Direction, Kind, group};
+use collector::report::{percent, quoted};
+use collector::store::{Event, EventCounts, MeasuredCommit, Store, Triage};
+use maud::{Markup, html};
+use serde_json::json;
+
+use super::layout::{self, Nav};
+use super::{csv_page, feed, json_page, log, markdown_page, no_such_form};
+use crate::app::App;
+use crate::cache::Page;
+use crate::chart::spark;
+use crate::error::Fail;
+use crate::query::{Format, compare_url};
+use crate::text::{self, csv_field, md, plural};
+
+/// Open events that are looked at; a suite that has more has one cause, and says so.
+const EVENTS: usize = 2_000;
+/// Groups on the page.
+const GROUPS: usize = 60;
+/// Series of a group that are seen at once.
+const MEMBERS: usize = 4;
+/// Commits in a sparkline.
+const SPARK: usize = 60;
+/// Decisions under the groups.
+const DECISIONS: usize = 8;
+
+/// Changes with one cause.
+pub(super) struct Group {
+    /// The largest change first.
+    pub(super) events: Vec<Event>,
+    first: u64,
+    last: u64,
+    everything: bool,
+    /// The newest measured commit before the cause.
+    base: Option<MeasuredCommit>,
+    /// The measured commits that may be the cause.
+    pub(super) suspects: Vec<MeasuredCommit>,
+}
+
+impl Group {
+    pub(super) fn worst(&self) -> &Change {
+        &self.events[0].told.event.change
+    }
+
+    pub(super) fn is_regression(&self) -> bool {
+        self.events
+            .iter()
+            .any(|e| e.told.event.change.direction() == Direction::Up)
+    }
+
+    fn is_new(&self) -> bool {
+        self.events.iter().any(|e| e.told.event.state == State::New)
+    }
+
+    fn is_environment(&self) -> bool {
+        self.everything
+            || self
+                .events
+                .iter()
+                .all(|e| e.told.event.change.kind == Kind::Environment)
+    }
+
+    fn ids(&self) -> String {
+        let ids: Vec<String> = self.events.iter().map(|e| e.told.id.to_string()).collect();
+        ids.join(",")
+    }
+
+    /// Commits that may be the cause and were not measured.
+    fn unmeasured(&self) -> u64 {
+        (self.last - self.first + 1).saturating_sub(self.suspects.len() as u64)
+    }
+
+    pub(super) fn compare(&self) -> Option<String> {
+        Some(compare_url(
+            &self.base.as_ref()?.sha,
+            &self.suspects.last()?.sha,
+        ))
+    }
+
+    fn bisect(&self) -> Option<String> {
+        let (base, head) = (self.base.as_ref()?, self.suspects.last()?);
+        let bench = quoted(&text::whole(&self.events[0].series.key.benchmark));
+        Some(format!(
+            "uptick bisect {} {} --bench {bench}",
+            base.sha.short(),
+            head.sha.short()
+        ))
+    }
+}
+
+/// Open events by cause: regressions first, the newest commits first.
+pub(super) fn groups(store: &Store, mut events: Vec<Event>) -> Result<Vec<Group>, Fail> {
+    let series: std::collections::HashSet<i64> = events.iter().map(|e| e.series.id).collect();
+    let owners: Vec<usize> = events
+        .iter()
+        .map(|e| usize::try_from(e.series.id).unwrap_or(0))
+        .collect();
+    let found = {
+        let changes: Vec<(usize, &Change)> = owners
+            .iter()
+            .copied()
+            .zip(events.iter().map(|e| &e.told.event.change))
+            .collect();
+        group::group(&changes, series.len().max(20))
+    };
+    let mut slots: Vec<Option<Event>> = events.drain(..).map(Some).collect();
+    let mut out = Vec::new();
+    for g in found {
+        let mut members: Vec<Event> = g.members.iter().filter_map(|i| slots[*i].take()).collect();
+        let size = |e: &Event| e.told.event.change.change;
+        // What costs most first; where nothing got dearer, what gained most.
+        let any_up = members.iter().any(|e| size(e) > 0.0);
+        let rank = |e: &Event| if any_up { size(e) } else { -size(e) };
+        members.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
+        let (first, last) = (
+            g.first.max(0).cast_unsigned(),
+            g.last.max(0).cast_unsigned(),
+        );
+        if members.is_empty() {
+            continue;
+        }
+        out.push(Group {
+            events: members,
+            first,
+            last,
+            everything: g.everything,
+            base: store.commits(first, 1)?.pop(),
+            suspects: store.commits_between(first, last)?,
+        });
+    }
+    out.sort_by_key(|g| (!g.is_regression(), !g.is_new(), std::cmp::Reverse(g.last)));
+    Ok(out)
+}
+
+struct Today {
+    groups: Vec<Group>,
+    counts: EventCounts,
+    newest: Option<MeasuredCommit>,
+    reports: u64,
+    points: u64,
+}
+
+fn load(store: &Store) -> Result<Today, Fail> {
+    let (reports, points) = store.counts()?;
+    Ok(Today {
+        groups: groups(store, store.open_events(EVENTS)?)?,
+        counts: store.event_counts()?,
+        newest: store.commits(u64::MAX, 1)?.pop(),
+        reports,
+        points,
+    })
+}
+
+pub(super) fn page(store: &Store, app: &App, format: Format) -> Result<Page, Fail> {
+    let today = load(store)?;
+    match format {
+        Format::Html => Ok(layout::page(
+            app,
+            Nav::Today,
+            "Today",
+            html(store, app, &today)?,
+        )),
+        Format::Json => json_page(&document(&today)),
+        Format::Csv => Ok(csv_page("changes", csv(&today))),
+        Format::Markdown => Ok(markdown_page(markdown(&today))),
+        Format::Atom => feed::page(app, &today.groups),
+        Format::Svg => Err(no_such_form(format)),
+    }
+}
+
+/// What a person would say first.
+fn verdict(t: &Today) -> (Markup, &'static str) {
+    let bad: Vec<&Group> = t
+        .groups
+        .iter()
+        .filter(|g| g.is_regression() && !g.is_environment())
+        .collect();
+    let new = bad.iter().filter(|g| g.is_new()).count();
+    if t.reports == 0 {
+        return (html! { "Nothing measured yet" }, "quiet");
+    }
+    match (bad.first(), new) {
+        (None, _) => (
+            html! { span .tick aria-hidden="true" { "✓" } " No regression is open" },
+            "good",
+        ),
+        (Some(_), 0) => (
+            html! { span aria-hidden="true" { "▲" } " " (plural(bad.len(), "regression")) " being worked on, none new" },
+            "quiet",
+        ),
+        (Some(g), _) => {
+            let worst = bad
+                .iter()
+                .map(|g| g.worst().change)
+                .fold(g.worst().change, f64::max);
+            (
+                html! { span aria-hidden="true" { "▲" } " " (plural(new, "new regression")) ", worst " (percent(worst)) },
+                "bad",
+            )
+        }
+    }
+}
+
+fn html(store: &Store, app: &App, t: &Today) -> Result<Markup, Fail> {
+    let (verdict, class) = verdict(t);
+    let better = t.groups.iter().filter(|g| !g.is_regression()).count();
+    let groups: Vec<Markup> = t
+        .groups
+        .iter()
+        .take(GROUPS)
+        .map(|g| group_html(store, g))
+        .collect::<Result<_, _>>()?;
+    let log = store.decisions(DECISIONS)?;
+    Ok(html! {
+        section .verdict.(class) {
+            h1 { (verdict) }
+            p { @if let Some(c) = &t.newest { "Last measured: " (layout::commit_line(c)) ", " (text::time(c.time)) }
+                @else { "The store " code { (app.options.store.file_name().map(|n| n.to_string_lossy()).unwrap_or_default()) } " holds no report." } }
+            ul .tally {
+                li { b { (t.counts.new) } " new" } li { b { (t.counts.acknowledged) } " acknowledged" }
+                li { b { (better) } " for the better" } li { b { (t.counts.recovered) } " recovered" } li { b { (t.counts.resolved) } " settled" }
+            }
+            (layout::forms(&[("JSON", "/today.json".into()), ("CSV", "/today.csv".into()), ("Markdown", "/today.md".into()), ("Atom", "/changes.atom".into())]))
+        }
+        @if t.groups.is_empty() { (nothing(t)) } @else {
+            form #bulk .bulk method="post" action="/triage" aria-label="Decide about the selected changes" {
+                span .muted { "Selected changes:" }
+                (buttons(true))
+                input name="note" placeholder="note" aria-label="Note" maxlength="1000";
+                input name="link" type="url" placeholder="https:// issue" aria-label="Issue" maxlength="500";
+            }
+            @for g in groups { (g) }
+            @if t.groups.len() > GROUPS { p .muted { "and " (plural(t.groups.len() - GROUPS, "group")) " more: " a href="/today.csv" { "all of them as CSV" } } }
+        }
+        section { h2 { "Decisions" }
+            @if log.is_empty() { p .muted { "None yet. Each is logged here, and can be undone." } }
+            @else { (log::table(&log)) p { a href="/log" { "All decisions" } } } }
+    })
+}
+
+/// Why there is nothing to do.
+fn nothing(t: &Today) -> Markup {
+    if t.reports == 0 {
+        return layout::empty(
+            "No report is stored yet",
+            html! { "A report is what " code { "uptick run" } " measures for one commit. It shows here as soon as it is stored, without a reload." },
+            &[
+                ("measure the newest commit", "uptick run"),
+                ("measure the last 50", "uptick run HEAD~50..HEAD"),
+                (
+                    "look around in an invented history",
+                    "uptick demo --store /tmp/demo.db && uptick serve --store /tmp/demo.db",
+                ),
+            ],
+        );
+    }
+    let why = if t.points < 6 * t.reports.min(20) && t.reports < 8 {
+        html! { "A change is told once a level has lasted: with " (plural(t.reports as usize, "report")) " most series are still too short. More history helps." }
+    } else {
+        html! { (plural(t.reports as usize, "report")) " with " (plural(t.points as usize, "point")) " were searched; every step in them is settled or went back." }
+    };
+    layout::empty(
+        "Nothing waits for you",
+        why,
+        &[("measure older commits too", "uptick run HEAD~200..HEAD")],
+    )
+}
+
+/// One key per state.
+const ACTIONS: [(&str, &str, &str); 5] = [
+    ("acknowledged", "Acknowledge", "a"),
+    ("fixed_by", "Fixed", "f"),
+    ("accepted", "Accept", "w"),
+    ("noise", "Noise", "n"),
+    ("infra", "Infra", "i"),
+];
+
+fn buttons(all: bool) -> Markup {
+    html! {
+        @for (state, word, key) in ACTIONS {
+            button .small type="submit" name="state" value=(state) data-key=[(!all).then_some(key)] { (word) " " kbd { (key) } }
+        }
+    }
+}
+
+fn group_html(store: &Store, g: &Group) -> Result<Markup, Fail> {
+    let worst = &g.events[0];
+    let metric = worst.series.key.metric;
+    let id = worst.told.id;
+    let mut rows = Vec::new();
+    for e in g.events.iter().take(MEMBERS) {
+        rows.push(member(store, e)?);
+    }
+    let more = g.events.len().saturating_sub(MEMBERS);
+    Ok(html! {
+        article .group.(if g.is_regression() { "worse" } else { "better" }) tabindex="-1" aria-labelledby={ "g" (id) } {
+            header {
+                input type="checkbox" form="bulk" name="event" value=(g.ids()) aria-label="Select this group";
+                h2 #{ "g" (id) } {
+                    (text::delta(worst.told.event.change.change, metric)) " "
+                    @if g.events.len() > 1 { "in " (plural(g.events.len(), "series")) } @else { (text::name(&worst.series.key.benchmark)) }
+                }
+                (state_html(worst))
+                @if let Some(c) = g.suspects.last() { span .when { (text::time(c.time)) } }
+            }
+            p .cause {
+                @if g.is_environment() { strong { "The testbed changed here" } ": ask what happened to the machine first. " }
+                (cause(g))
+                @if let Some(url) = g.compare() { " " a .open href=(url) { "Compare" } }
+            }
+            div .scroll { table .members {
+                thead .hidden { tr { th scope="col" { "Benchmark" } th scope="col" { "Change" } th scope="col" { "Before and after" } th scope="col" { "History" } th scope="col" { "How sure" } } }
+                tbody { @for row in &rows { (row) } }
+            } }
+            @if more > 0 { p .muted { "and " (plural(more, "series")) " more" @if let Some(url) = g.compare() { ": " a href=(url) { "see all" } } } }
+            @if !worst.told.note.is_empty() || !worst.told.link.is_empty() { p .note { (text::cut_or_empty(&worst.told.note, 400)) @if let Some(link) = log::safe_link(&worst.told.link) { " " a href=(link) rel="noopener noreferrer nofollow" { (text::cut(&link, 80)) } } } }
+            div .actions {
+                form method="post" action="/triage" { input type="hidden" name="event" value=(g.ids()); (buttons(false)) }
+                @if let Some(line) = g.bisect() { @if g.last > g.first { (layout::command(&line)) } }
+            }
+        }
+    })
+}
+
+fn state_html(e: &Event) -> Markup {
+    let word = Triage::word(e.told.event.state);
+    html! { span .state.(word) { (log::word(word)) } }
+}
+
+/// Which commits it may have been.
+fn cause(g: &Group) -> Markup {
+    let unmeasured = g.unmeasured();
+    html! {
+        @match g.suspects.as_slice() {
+            [] => { "No measured commit is in the range." }
+            [one] if unmeasured == 0 => { (layout::commit_line(one)) }
+            [.., last] => {
+                (plural((g.last - g.first + 1) as usize, "commit")) " up to " (layout::commit_line(last))
+                @if unmeasured > 0 { span .muted { ", " (unmeasured) " of them not measured" } }
+            }
+        }
+    }
+}
+
+fn member(store: &Store, e: &Event) -> Result<Markup, Fail> {
+    let c = &e.told.event.change;
+    let (key, metric) = (&e.series.key, e.series.key.metric);
+    let recent = store.recent(e.series.id, u64::MAX, SPARK)?;
+    let values: Vec<f64> = recent.iter().map(|v| v.value).collect();
+    let mark = recent
+        .iter()
+        .position(|v| v.position.cast_signed() >= c.index);
+    let words = format!(
+        "history of {}: {} then, {} after",
+        text::name(&key.benchmark),
+        text::value(c.before, metric),
+        text::value(c.after, metric)
+    );
+    Ok(html! {
+        tr {
+            td .name { a href={ "/series/" (key.id()) } title=(text::whole(&key.benchmark)) { (text::name(&key.benchmark)) } " " span .muted { (metric.name()) } }
+            td .num { (text::delta(c.change, metric)) }
+            td .num.muted { (text::value(c.before, metric)) " → " (text::value(c.after, metric)) }
+            td { (spark(&values, mark, &words)) }
+            td .muted { (sure(c)) }
+        }
+    })
+}
+
+/// How sure a change is, in words.
+pub(super) fn sure(c: &Change) -> String {
+    if c.low == c.high {
+        return "exact".into();
+    }
+    format!("95 %: {} to {}", percent(c.low), percent(c.high))
+}
+
+fn document(t: &Today) -> serde_json::Value {
+    let groups: Vec<_> = t.groups.iter().map(|g| json!({
+        "first": g.first, "last": g.last, "environment": g.is_environment(),
+        "base": g.base, "suspects": g.suspects, "not_measured": g.unmeasured(),
+        "changes": g.events.iter().map(|e| json!({
+            "benchmark": e.series.key.benchmark, "metric": e.series.key.metric, "counter": e.series.key.counter,
+            "testbed": e.series.key.fingerprint, "series": e.series.key.id(), "event": e.told,
+        })).collect::<Vec<_>>(),
+    })).collect();
+    json!({ "schema": "uptick.open_changes/1", "counts": t.counts, "groups": groups })
+}
+
+fn csv(t: &Today) -> Vec<Vec<String>> {
+    let mut out = vec![
+        [
+            "event",
+            "benchmark",
+            "metric",
+            "first",
+            "last",
+            "commit",
+            "before",
+            "after",
+            "change",
+            "state",
+        ]
+        .map(String::from)
+        .to_vec(),
+    ];
+    for g in &t.groups {
+        for e in &g.events {
+            let c = &e.told.event.change;
+            out.push(vec![
+                e.told.id.to_string(),
+                csv_field(&e.series.key.benchmark),
+                e.series.key.metric.name().into(),
+                c.first.to_string(),
+                c.last.to_string(),
+                g.suspects
+                    .last()
+                    .map_or_else(String::new, |s| s.sha.0.clone()),
+                c.before.to_string(),
+                c.after.to_string(),
+                c.change.to_string(),
+                Triage::word(e.told.event.state).into(),
+            ]);
+        }
+    }
+    out
+}
+
+fn markdown(t: &Today) -> String {
+    let mut out = format!(
+        "# Open changes\n\n{} new, {} acknowledged.\n",
+        t.counts.new, t.counts.acknowledged
+    );
+    if t.groups.is_empty() {
+        out.push_str("\nNothing waits.\n");
+    }
+    for g in &t.groups {
+        let subject = g.suspects.last().map_or_else(String::new, |s| {
+            format!("`{}` {}", s.sha.short(), md(&s.subject))
+        });
+        out.push_str(&format!("\n## {} · {subject}\n\n| benchmark | metric | change | before | after | state |\n|---|---|--:|--:|--:|---|\n", percent(g.worst().change)));
+        for e in &g.events {
+            let (c, m) = (&e.told.event.change, e.series.key.metric);
+            out.push_str(&format!(
+                "| {} | {} | {} | {} | {} | {} |\n",
+                md(&e.series.key.benchmark),
+                m,
+                percent(c.change),
+                text::value(c.before, m),
+                text::value(c.after, m),
+                log::word(Triage::word(e.told.event.state))
+            ));
+        }
+    }
+    out
+}

@@ -1,0 +1,441 @@
+//! From an address to what it asks for. Everything that comes from outside is bounded and
+//! checked here once; beyond it a [`View`] names exactly one page, and keys the cache.
+
+use collector::model::{Metric, Sha};
+
+use crate::error::Fail;
+
+/// Characters of a search text.
+const MAX_TEXT: usize = 512;
+/// Pages of a list that can be turned.
+const MAX_PAGE: usize = 10_000;
+
+/// In which form an answer is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Format {
+    Html,
+    Json,
+    Csv,
+    Markdown,
+    Svg,
+    Atom,
+}
+
+impl Format {
+    const SUFFIXES: [(&'static str, Self); 5] = [
+        (".json", Self::Json),
+        (".csv", Self::Csv),
+        (".md", Self::Markdown),
+        (".svg", Self::Svg),
+        (".atom", Self::Atom),
+    ];
+
+    /// A path without its suffix, and the form that the suffix names.
+    fn split(path: &str) -> (&str, Self) {
+        let found = Self::SUFFIXES
+            .iter()
+            .find_map(|(s, f)| Some((path.strip_suffix(s)?, *f)));
+        found.unwrap_or((path, Self::Html))
+    }
+}
+
+/// Which rows of a comparison are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Show {
+    #[default]
+    Changed,
+    Slower,
+    Faster,
+    All,
+    Missing,
+}
+
+impl Show {
+    pub(crate) const ALL: [(Self, &'static str); 5] = [
+        (Self::Changed, "changed"),
+        (Self::Slower, "slower"),
+        (Self::Faster, "faster"),
+        (Self::All, "all"),
+        (Self::Missing, "missing"),
+    ];
+}
+
+/// The order of the index of benchmarks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Order {
+    #[default]
+    Name,
+    Noise,
+    Age,
+    Cost,
+}
+
+impl Order {
+    pub(crate) const ALL: [(Self, &'static str); 4] = [
+        (Self::Name, "name"),
+        (Self::Noise, "noise"),
+        (Self::Age, "age"),
+        (Self::Cost, "cost"),
+    ];
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum What {
+    Today,
+    Log,
+    Commits {
+        before: u64,
+    },
+    Health {
+        metric: Option<Metric>,
+        text: String,
+        order: Order,
+        page: usize,
+    },
+    Find {
+        benchmark: String,
+        metric: Option<Metric>,
+    },
+    Series {
+        id: String,
+        from: u64,
+        to: u64,
+    },
+    Badge {
+        id: String,
+    },
+    Commit {
+        sha: String,
+    },
+    Compare {
+        base: String,
+        head: String,
+        metric: Option<Metric>,
+        show: Show,
+        text: String,
+        page: usize,
+    },
+    Functions {
+        id: String,
+        base: String,
+        head: String,
+        focus: usize,
+    },
+    Flame {
+        id: String,
+        base: String,
+        head: String,
+    },
+    Reports,
+    Report {
+        hash: String,
+    },
+    Help,
+}
+
+/// What is asked for, and in which form.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct View {
+    pub(crate) what: What,
+    pub(crate) format: Format,
+}
+
+/// The parameters of an address, decoded.
+struct Params(Vec<(String, String)>);
+
+impl Params {
+    fn of(query: &str) -> Self {
+        let pairs = query
+            .split('&')
+            .filter(|p| !p.is_empty())
+            .take(32)
+            .map(|pair| {
+                let (k, v) = pair.split_once('=').unwrap_or((pair, ""));
+                (decode(&k.replace('+', " ")), decode(&v.replace('+', " ")))
+            });
+        Self(pairs.collect())
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let found = self
+            .0
+            .iter()
+            .find(|(k, _)| k == name)
+            .map(|(_, v)| v.as_str());
+        found.filter(|v| !v.is_empty())
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.get(name)
+            .unwrap_or("")
+            .chars()
+            .take(MAX_TEXT)
+            .collect()
+    }
+
+    /// A text that is shown again.
+    fn shown(&self, name: &str) -> String {
+        crate::text::cut_or_empty(self.get(name).unwrap_or(""), MAX_TEXT)
+    }
+
+    fn number(&self, name: &str, otherwise: u64) -> Result<u64, Fail> {
+        let Some(text) = self.get(name) else {
+            return Ok(otherwise);
+        };
+        text.parse().map_err(|_| bad(name, "a whole number"))
+    }
+
+    fn page(&self) -> Result<usize, Fail> {
+        let n = usize::try_from(self.number("page", 1)?).unwrap_or(usize::MAX);
+        if n == 0 || n > MAX_PAGE {
+            Err(bad("page", "a number from 1 to 10,000"))
+        } else {
+            Ok(n)
+        }
+    }
+
+    fn metric(&self) -> Result<Option<Metric>, Fail> {
+        let Some(name) = self.get("metric") else {
+            return Ok(None);
+        };
+        let known: Vec<&str> = Metric::ALL.iter().map(|m| m.name()).collect();
+        let metric = Metric::from_name(name);
+        metric
+            .map(Some)
+            .ok_or_else(|| bad("metric", &format!("one of {}", known.join(", "))))
+    }
+
+    fn one_of<T: Copy + Default>(&self, name: &str, all: &[(T, &'static str)]) -> Result<T, Fail> {
+        let Some(text) = self.get(name) else {
+            return Ok(T::default());
+        };
+        let words: Vec<&str> = all.iter().map(|(_, w)| *w).collect();
+        let found = all.iter().find(|(_, w)| *w == text).map(|(t, _)| *t);
+        found.ok_or_else(|| bad(name, &format!("one of {}", words.join(", "))))
+    }
+}
+
+fn bad(name: &str, wanted: &str) -> Fail {
+    Fail::Bad(format!("`{name}` must be {wanted}."))
+}
+
+/// Percent-decoding; what is no text becomes the replacement character.
+pub(crate) fn decode(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let bytes = text.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        let hex = (bytes[i] == b'%').then(|| text.get(i + 1..i + 3)).flatten();
+        match hex.and_then(|h| u8::from_str_radix(h, 16).ok()) {
+            Some(b) => {
+                out.push(b);
+                i += 3;
+            }
+            None => {
+                out.push(bytes[i]);
+                i += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Percent-encoding for a parameter's value.
+pub(crate) fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for b in text.bytes() {
+        if b.is_ascii_alphanumeric() || b"-_.~/:".contains(&b) {
+            out.push(char::from(b));
+        } else {
+            out.push_str(&format!("%{b:02X}"));
+        }
+    }
+    out
+}
+
+fn hex(text: &str, lengths: std::ops::RangeInclusive<usize>) -> Option<String> {
+    let fits = lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
+    fits.then(|| text.to_ascii_lowercase())
+}
+
+fn series_id(text: &str) -> Result<String, Fail> {
+    hex(text, 16..=16).ok_or_else(|| {
+        Fail::NotFound(
+            "A series' address ends in 16 hexadecimal digits; Health lists them all.".into(),
+        )
+    })
+}
+
+fn commit(text: &str) -> Result<String, Fail> {
+    hex(text, 4..=64).ok_or_else(|| {
+        Fail::NotFound("A commit is named by 4 to 64 hexadecimal digits of its object name.".into())
+    })
+}
+
+fn range(text: &str) -> Result<(String, String), Fail> {
+    let (base, head) = text
+        .split_once("..")
+        .ok_or_else(|| Fail::NotFound("Two commits are named as `base..head`.".into()))?;
+    Ok((commit(base)?, commit(head)?))
+}
+
+/// What an address asks for. The router has already matched its path.
+pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
+    let p = Params::of(query);
+    let (path, api) = match path.strip_prefix("/api/v1") {
+        Some(rest) => (rest, true),
+        None => (path, false),
+    };
+    let (plain, mut format) = Format::split(path);
+    if api {
+        format = Format::Json;
+    }
+    let parts: Vec<&str> = plain.trim_start_matches('/').split('/').collect();
+    let what = match parts.as_slice() {
+        [""] | ["today" | "changes"] => What::Today,
+        ["log"] => What::Log,
+        ["commits"] => What::Commits {
+            before: p.number("before", u64::MAX)?,
+        },
+        ["health"] => health(&p)?,
+        ["series"] if api => health(&p)?,
+        ["series"] => What::Find {
+            benchmark: p.text("benchmark"),
+            metric: p.metric()?,
+        },
+        ["series", id] => {
+            let (from, to) = (p.number("from", 0)?, p.number("to", u64::MAX)?);
+            if from > to {
+                return Err(Fail::Bad("`from` must not lie behind `to`.".into()));
+            }
+            What::Series {
+                id: series_id(id)?,
+                from,
+                to,
+            }
+        }
+        ["badge", id] => What::Badge { id: series_id(id)? },
+        ["commit" | "commits", sha] => What::Commit { sha: commit(sha)? },
+        ["compare"] => {
+            let (base, head) = (p.text("base"), p.text("head"));
+            compare(commit(base.trim())?, commit(head.trim())?, &p)?
+        }
+        ["compare", both] => {
+            let (base, head) = range(both)?;
+            compare(base, head, &p)?
+        }
+        ["functions" | "profiles", id, both] => {
+            let (base, head) = range(both)?;
+            let focus = usize::try_from(p.number("focus", 0)?).unwrap_or(0);
+            What::Functions {
+                id: series_id(id)?,
+                base,
+                head,
+                focus,
+            }
+        }
+        ["flame", id, both] => {
+            let (base, head) = range(both)?;
+            What::Flame {
+                id: series_id(id)?,
+                base,
+                head,
+            }
+        }
+        ["reports"] => What::Reports,
+        ["reports", hash] => {
+            let hash = hex(hash, 64..=64);
+            What::Report {
+                hash: hash
+                    .ok_or_else(|| Fail::NotFound("A report is named by its SHA-256.".into()))?,
+            }
+        }
+        ["help"] => What::Help,
+        _ => return Err(Fail::NotFound("There is no page of that name.".into())),
+    };
+    Ok(View { what, format })
+}
+
+fn health(p: &Params) -> Result<What, Fail> {
+    Ok(What::Health {
+        metric: p.metric()?,
+        text: p.shown("q"),
+        order: p.one_of("order", &Order::ALL)?,
+        page: p.page()?,
+    })
+}
+
+fn compare(base: String, head: String, p: &Params) -> Result<What, Fail> {
+    Ok(What::Compare {
+        base,
+        head,
+        metric: p.metric()?,
+        show: p.one_of("show", &Show::ALL)?,
+        text: p.shown("q"),
+        page: p.page()?,
+    })
+}
+
+/// The address of a comparison.
+pub(crate) fn compare_url(base: &Sha, head: &Sha) -> String {
+    format!("/compare/{}..{}", base.short(), head.short())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_name_views() {
+        let v = view("/series/0123456789abcdef.csv", "from=3&to=9&junk=1").unwrap();
+        let id = "0123456789abcdef".to_string();
+        assert_eq!(
+            v,
+            View {
+                what: What::Series { id, from: 3, to: 9 },
+                format: Format::Csv
+            }
+        );
+        let v = view("/compare/abcd1..ABCD2.json", "show=all").unwrap();
+        let What::Compare {
+            base, head, show, ..
+        } = v.what
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (base.as_str(), head.as_str(), show),
+            ("abcd1", "abcd2", Show::All)
+        );
+        assert_eq!(view("/api/v1/changes", "").unwrap().format, Format::Json);
+    }
+
+    #[test]
+    fn what_is_no_address_is_said() {
+        for (path, query) in [
+            ("/series/../../etc/passwd", ""),
+            ("/series/0123456789abcdeg", ""),
+            ("/commit/xyz", ""),
+            ("/compare/abcd", ""),
+            ("/series/0123456789abcdef", "from=9&to=3"),
+            ("/series/0123456789abcdef", "from=-1"),
+            ("/health", "page=0"),
+            ("/health", "page=99999999999999999999"),
+            ("/health", "metric=furlongs"),
+            ("/:key", ""),
+        ] {
+            assert!(view(path, query).is_err(), "{path}?{query}");
+        }
+    }
+
+    #[test]
+    fn decoding_undoes_encoding() {
+        for text in ["a b&c=d", "é\u{202e}", "100%", "%zz", "<script>"] {
+            assert_eq!(decode(&encode(text)), text);
+        }
+        assert_eq!(decode("%ff"), "\u{fffd}");
+        assert_eq!(decode("%é"), "%é");
+    }
+}

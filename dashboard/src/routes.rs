@@ -1,0 +1,332 @@
+//! All routes on one screen, and what every answer carries.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use collector::store::Scope;
+
+use crate::app::{App, Counters};
+use crate::cache::{Page, Policy};
+use crate::error::Fail;
+use crate::{api, auth, live, pages, query};
+
+/// Bytes that a request may send (after decompression too).
+pub(crate) const MAX_BODY: usize = 64 << 20;
+/// Bytes of an address.
+const MAX_URI: usize = 8 << 10;
+/// Longer than any page takes; whoever waits longer is told so.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One route: what it is called, what it takes to be let in, who answers.
+pub struct Route {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// As axum writes paths.
+    pub path: &'static str,
+    /// What is needed beyond loopback; `None`: nothing.
+    pub scope: Option<Scope>,
+    make: fn() -> MethodRouter<Arc<App>>,
+}
+
+const READ: Option<Scope> = Some(Scope::Read);
+const WRITE: Option<Scope> = Some(Scope::Write);
+const ADMIN: Option<Scope> = Some(Scope::Admin);
+
+const fn show(path: &'static str) -> Route {
+    Route {
+        method: "GET",
+        path,
+        scope: READ,
+        make: || get(page),
+    }
+}
+
+const fn on_get(
+    path: &'static str,
+    scope: Option<Scope>,
+    make: fn() -> MethodRouter<Arc<App>>,
+) -> Route {
+    Route {
+        method: "GET",
+        path,
+        scope,
+        make,
+    }
+}
+
+const fn on_post(
+    path: &'static str,
+    scope: Option<Scope>,
+    make: fn() -> MethodRouter<Arc<App>>,
+) -> Route {
+    Route {
+        method: "POST",
+        path,
+        scope,
+        make,
+    }
+}
+
+/// Every route there is: the router, the API's document and the test of tokens are made from it.
+pub const ROUTES: &[Route] = &[
+    show("/"),
+    show("/{page}"),
+    show("/series/{id}"),
+    show("/commit/{sha}"),
+    show("/compare/{range}"),
+    show("/functions/{id}/{range}"),
+    show("/flame/{id}/{range}"),
+    show("/badge/{id}"),
+    show("/api/v1/reports"),
+    show("/api/v1/reports/{hash}"),
+    show("/api/v1/series"),
+    show("/api/v1/series/{id}"),
+    show("/api/v1/changes"),
+    show("/api/v1/compare/{range}"),
+    show("/api/v1/profiles/{id}/{range}"),
+    show("/api/v1/commits"),
+    show("/api/v1/commits/{sha}"),
+    on_get("/api/v1/openapi.json", None, || get(api::openapi)),
+    on_get("/api/v1/tokens", ADMIN, || get(api::tokens)),
+    on_post("/api/v1/reports", WRITE, || post(api::hand_in)),
+    on_post("/api/v1/triage", WRITE, || post(api::triage)),
+    on_post("/triage", WRITE, || post(pages::triage::decide)),
+    on_post("/triage/undo", WRITE, || post(pages::triage::undo)),
+    on_get("/login", None, || get(pages::login::form)),
+    on_post("/login", None, || post(pages::login::sign_in)),
+    on_post("/logout", None, || post(pages::login::sign_out)),
+    on_get("/events", READ, || get(live::events)),
+    on_get("/healthz", None, || get(pages::status::healthz)),
+    on_get("/metrics", READ, || get(pages::status::metrics)),
+    on_get("/favicon.ico", None, || get(pages::assets::icon)),
+    on_get("/assets/{file}", None, || get(pages::assets::asset)),
+];
+
+/// The router of everything.
+pub fn router(app: &Arc<App>) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let scope = route.scope;
+        let guard = from_fn_with_state(app.clone(), move |state, request, next| {
+            guarded(state, scope, request, next)
+        });
+        router = router.route(route.path, (route.make)().route_layer(guard));
+    }
+    router
+        .fallback(pages::status::nowhere)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(app.clone(), around))
+        .with_state(app.clone())
+}
+
+/// What goes around every request: limits before, headers after.
+async fn around(State(app): State<Arc<App>>, request: Request<Body>, next: Next) -> Response {
+    Counters::add(&app.counters.requests);
+    let wants_html = wants_html(request.uri(), request.headers());
+    let too_long = request
+        .uri()
+        .path_and_query()
+        .is_some_and(|p| p.as_str().len() > MAX_URI);
+    let is_stream = request.uri().path() == "/events";
+    let mut response = if too_long {
+        let words = "An address may have 8,192 characters.".to_string();
+        Fail::Denied(StatusCode::URI_TOO_LONG, words).into_response()
+    } else if is_stream {
+        next.run(request).await
+    } else {
+        match tokio::time::timeout(PATIENCE, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => Fail::Busy.into_response(),
+        }
+    };
+    if let Some(fail) = response.extensions_mut().remove::<Fail>() {
+        Counters::add(&app.counters.errors);
+        response = pages::status::error(&app, &fail, wants_html);
+    } else if response.status().is_client_error()
+        && response.headers().get(header::CONTENT_TYPE).is_none()
+    {
+        let fail = Fail::Denied(
+            response.status(),
+            "This address does not take such a request.".into(),
+        );
+        response = pages::status::error(&app, &fail, wants_html);
+    }
+    let headers = response.headers_mut();
+    for (name, value) in FIXED {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(PAGE_POLICY));
+    response
+}
+
+const FIXED: [(HeaderName, &str); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=()",
+    ),
+    (header::CACHE_CONTROL, "no-cache"),
+];
+
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+const PICTURE_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'";
+const SANDBOX_POLICY: &str = "sandbox allow-scripts allow-modals; default-src 'none'; \
+    script-src 'unsafe-inline'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+
+/// Lets in whoever may, and remembers who it is.
+async fn guarded(
+    State(app): State<Arc<App>>,
+    scope: Option<Scope>,
+    mut request: Request<Body>,
+    next: Next,
+) -> Response {
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .copied();
+    let asked = auth::Request {
+        method: request.method(),
+        headers: request.headers(),
+        peer,
+    };
+    match auth::admit(&app, &asked, scope).await {
+        Ok(actor) => {
+            request.extensions_mut().insert(actor);
+            next.run(request).await
+        }
+        Err(fail) => fail.into_response(),
+    }
+}
+
+impl IntoResponse for Fail {
+    /// Only carries the failure to [`around`], which knows in which form it is wanted.
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+fn wants_html(uri: &Uri, headers: &HeaderMap) -> bool {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("*/*");
+    let path = uri.path();
+    !path.starts_with("/api/")
+        && ![".json", ".csv", ".md", ".svg", ".atom"]
+            .iter()
+            .any(|s| path.ends_with(s))
+        && (accept.contains("text/html") || accept.contains("*/*"))
+}
+
+/// Any page: from the cache, or made now.
+async fn page(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Result<Response, Fail> {
+    let view = query::view(uri.path(), uri.query().unwrap_or(""))?;
+    if let Some(to) = pages::redirect(&app, &view).await? {
+        return Ok((StatusCode::FOUND, [(header::LOCATION, to)]).into_response());
+    }
+    let at = app.now_at();
+    if let Some(page) = app.cache.get(&view, at).await {
+        Counters::add(&app.counters.hits);
+        return Ok(answer(&app, &page, &headers));
+    }
+    if let Some(words) = app.trouble() {
+        return Err(Fail::Store(words));
+    }
+    let fresh = headers
+        .get(header::CACHE_CONTROL)
+        .is_some_and(|v| v.as_bytes() == b"no-cache");
+    let before = if fresh {
+        None
+    } else {
+        app.cache.before(&view, at)
+    };
+    let making = make(app.clone(), view);
+    match before {
+        Some(page) => {
+            tokio::spawn(making);
+            Ok(answer(&app, &page, &headers))
+        }
+        None => Ok(answer(&app, &*making.await?, &headers)),
+    }
+}
+
+async fn make(app: Arc<App>, view: query::View) -> Result<Arc<Page>, Fail> {
+    let at = app.now_at();
+    let (maker, wanted) = (app.clone(), view.clone());
+    let build = async move {
+        Counters::add(&maker.counters.builds);
+        maker
+            .read(move |store, app| pages::render(store, app, &wanted))
+            .await
+    };
+    app.cache.make(view, at, build).await
+}
+
+/// A page as an answer: 304 when it is known already.
+fn answer(app: &App, page: &Page, headers: &HeaderMap) -> Response {
+    let known = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("");
+    let mut response = if known.split(',').any(|t| t.trim() == page.etag) {
+        Counters::add(&app.counters.not_modified);
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let accepts = headers
+            .get(header::ACCEPT_ENCODING)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or("");
+        let (encoding, body) = page.packed(accepts);
+        let mut response = Response::new(Body::from(body));
+        let h = response.headers_mut();
+        h.insert(header::CONTENT_TYPE, HeaderValue::from_static(page.kind));
+        if let Some(encoding) = encoding {
+            h.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        response
+    };
+    let h = response.headers_mut();
+    if let Ok(etag) = HeaderValue::from_str(&page.etag) {
+        h.insert(header::ETAG, etag);
+    }
+    h.insert(
+        header::VARY,
+        HeaderValue::from_static("accept-encoding, cookie"),
+    );
+    let policy = match page.policy {
+        Policy::Page => PAGE_POLICY,
+        Policy::Picture => PICTURE_POLICY,
+        Policy::Sandbox => SANDBOX_POLICY,
+    };
+    h.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(policy),
+    );
+    if let Some(name) = &page.download
+        && let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
+    {
+        h.insert(header::CONTENT_DISPOSITION, value);
+    }
+    response
+}

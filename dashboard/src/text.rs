@@ -1,0 +1,234 @@
+//! How things are written on pages: names, numbers, times, changes. A name is data: it is cleaned
+//! of control and direction characters here, and escaped by the templates.
+
+use collector::model::Metric;
+use collector::profile::names;
+use collector::report::{percent, thousands};
+use maud::{Markup, html};
+
+/// Characters of a name on a page; the whole one is in its tooltip up to [`WHOLE`].
+const SHOWN: usize = 72;
+/// Characters of a name at most, anywhere.
+pub(crate) const WHOLE: usize = 512;
+
+/// Seconds since 1970-01-01 UTC.
+pub(crate) fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+/// A name, cleaned and cut for a page.
+pub(crate) fn name(text: &str) -> String {
+    cut(text, SHOWN)
+}
+
+/// A name, cleaned and cut in its middle.
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    let clean = names::clean(text, width);
+    if clean.trim().is_empty() {
+        "(no name)".into()
+    } else {
+        clean
+    }
+}
+
+/// A text that may be empty, cleaned and cut.
+pub(crate) fn cut_or_empty(text: &str, width: usize) -> String {
+    names::clean(text.trim(), width)
+}
+
+/// A whole name, cleaned.
+pub(crate) fn whole(text: &str) -> String {
+    names::clean(text, WHOLE)
+}
+
+/// `12 Nov 2026`.
+pub(crate) fn date(time: i64) -> String {
+    format_time(time, "%-d %b %Y")
+}
+
+/// `12 Nov`.
+pub(crate) fn day(time: i64) -> String {
+    format_time(time, "%-d %b")
+}
+
+/// `2026-11-12T14:02:00Z`.
+pub(crate) fn iso(time: i64) -> String {
+    format_time(time, "%Y-%m-%dT%H:%M:%SZ")
+}
+
+fn format_time(time: i64, format: &str) -> String {
+    let Ok(t) = jiff::Timestamp::from_second(time) else {
+        return "?".into();
+    };
+    t.to_zoned(jiff::tz::TimeZone::UTC)
+        .strftime(format)
+        .to_string()
+}
+
+/// A time that reads well and that machines read too.
+pub(crate) fn time(t: i64) -> Markup {
+    html! { time datetime=(iso(t)) title=(format_time(t, "%Y-%m-%d %H:%M UTC")) { (date(t)) } }
+}
+
+/// A value in few characters: `1,204.1 M`, `35.2 MiB`, `1.200 ms`.
+pub(crate) fn value(x: f64, metric: Metric) -> String {
+    match metric {
+        Metric::Instructions | Metric::InstructionsCold | Metric::PageFaults => count(x),
+        _ => collector::report::value(x, metric),
+    }
+}
+
+/// A count in few characters.
+pub(crate) fn count(x: f64) -> String {
+    match x.abs() {
+        a if a >= 1e10 => format!("{:.2} G", x / 1e9),
+        a if a >= 1e9 => format!("{:.3} G", x / 1e9),
+        a if a >= 1e7 => format!("{:.2} M", x / 1e6),
+        a if a >= 1e6 => format!("{:.3} M", x / 1e6),
+        _ => thousands(x),
+    }
+}
+
+/// Which way a change went, beyond what is worth a sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sense {
+    Slower,
+    Faster,
+    Same,
+}
+
+impl Sense {
+    pub(crate) fn of(change: f64) -> Self {
+        if change > 0.0 {
+            Self::Slower
+        } else if change < 0.0 {
+            Self::Faster
+        } else {
+            Self::Same
+        }
+    }
+
+    pub(crate) const fn class(self) -> &'static str {
+        match self {
+            Self::Slower => "up",
+            Self::Faster => "down",
+            Self::Same => "same",
+        }
+    }
+
+    pub(crate) const fn glyph(self) -> &'static str {
+        match self {
+            Self::Slower => "▲",
+            Self::Faster => "▼",
+            Self::Same => "·",
+        }
+    }
+}
+
+/// A change: sign, number and colour; the sense also for those who see neither.
+pub(crate) fn delta(change: f64, metric: Metric) -> Markup {
+    let sense = Sense::of(change);
+    let word = match (sense, metric) {
+        (Sense::Slower, Metric::PeakRss | Metric::BinarySize) => "larger",
+        (Sense::Faster, Metric::PeakRss | Metric::BinarySize) => "smaller",
+        (Sense::Slower, _) => "dearer",
+        (Sense::Faster, _) => "cheaper",
+        (Sense::Same, _) => "same",
+    };
+    html! {
+        span class={ "delta " (sense.class()) } {
+            span aria-hidden="true" { (sense.glyph()) } " " (minus(&percent(change))) span .hidden { " " (word) }
+        }
+    }
+}
+
+/// A minus sign as wide as a plus sign.
+pub(crate) fn minus(number: &str) -> String {
+    number.replacen('-', "−", 1)
+}
+
+/// A delta without a judgement: it is within its limit.
+pub(crate) fn quiet(change: f64) -> Markup {
+    html! { span .delta.same { (minus(&percent(change))) } }
+}
+
+pub(crate) fn plural(n: usize, what: &str) -> String {
+    let number = thousands(n as f64);
+    match (n, what.strip_suffix('s'), what.strip_suffix('y')) {
+        (1, _, _) => format!("1 {what}"),
+        (_, Some(_), _) => format!("{number} {what}"),
+        (_, _, Some(stem)) => format!("{number} {stem}ies"),
+        _ => format!("{number} {what}s"),
+    }
+}
+
+/// One field of a CSV file. A spreadsheet would run what begins with `=`, `+`, `-`, `@`.
+pub(crate) fn csv_field(text: &str) -> String {
+    let clean = names::clean(text, WHOLE);
+    let guarded = if clean.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{clean}")
+    } else {
+        clean
+    };
+    if guarded.contains(['"', ',', '\n', ';']) || guarded.starts_with('\'') {
+        format!("\"{}\"", guarded.replace('"', "\"\""))
+    } else {
+        guarded
+    }
+}
+
+/// A text in a Markdown table.
+pub(crate) fn md(text: &str) -> String {
+    let mut out = String::new();
+    for c in cut(text, 120).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' | '~' | '!' | '@' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Text inside XML that maud does not write.
+pub(crate) fn xml(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c if c.is_control() && c != '\n' && c != '\t' => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spreadsheets_run_nothing() {
+        assert_eq!(csv_field("=cmd()"), "\"'=cmd()\"");
+        assert_eq!(csv_field("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(csv_field("parse/large"), "parse/large");
+    }
+
+    #[test]
+    fn values_are_short() {
+        assert_eq!(count(1_204_100_000.0), "1.204 G");
+        assert_eq!(count(8_805.0), "8,805");
+        assert_eq!(plural(2, "benchmark"), "2 benchmarks");
+        assert_eq!(plural(3, "series"), "3 series");
+        assert_eq!(day(0), "1 Jan");
+    }
+}

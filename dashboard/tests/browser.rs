@@ -1,0 +1,200 @@
+//! The dashboard as a person uses it: in Chromium, by mouse, by keyboard, on a telephone, in the
+//! dark, and read aloud. Nothing sleeps: each step polls for what it waits for.
+//!
+//! Needs `chromium` and `chromedriver`. Without them these tests say so and pass, unless
+//! `REQUIRE_BROWSER=1` is set, as `ci/test` does.
+
+mod driver;
+
+use fantoccini::key::Key;
+
+use crate::support::Site;
+use driver::{Browser, Scheme};
+
+/// Opens a browser, or ends the test where there is none.
+macro_rules! browser {
+    ($running:expr) => {
+        match Browser::open(&$running).await {
+            Some(b) => b,
+            None => return,
+        }
+    };
+}
+
+/// Job a: did my commit regress? Two clicks. Job f: the proof to hand on. One more.
+#[tokio::test]
+async fn a_regression_is_two_clicks_away() {
+    let site = Site::demo();
+    let running = site.serve().await;
+    let b = browser!(running);
+    b.go("/").await;
+    b.see("h1", "new regressions").await;
+    b.click_text(".group .open", "Compare", 1).await;
+    b.see("h1", "Regression: 4 of").await;
+    b.see("table", "parse/large").await;
+    b.click_text("a", "Markdown", 0).await;
+    b.see("body", "regressed").await;
+    b.finish().await;
+}
+
+/// Job b: when, and who? One click; then the chart by keyboard.
+#[tokio::test]
+async fn a_series_is_read_by_keyboard() {
+    let site = Site::demo();
+    let running = site.serve().await;
+    let b = browser!(running);
+    b.go("/").await;
+    b.click_text(".members a", "parse/large", 0).await;
+    b.see("h2", "Changes").await;
+    b.see("table", "Split Lexer::next").await;
+    b.keys(".chart", "").await;
+    b.see(".cursor", "instructions").await;
+    let left = char::from(Key::Left).to_string();
+    b.keys(".chart", &left).await;
+    b.see(".cursor", "to the one before").await;
+    let select = format!("{}{}", char::from(Key::Shift), left.repeat(6));
+    b.keys(".chart", &select).await;
+    b.keys(".chart", &char::from(Key::Enter).to_string()).await;
+    b.at("from=").await;
+    b.see("figcaption", "Show all").await;
+    b.keys(".chart", &char::from(Key::Escape).to_string()).await;
+    b.see("figcaption", "last 50").await;
+    b.finish().await;
+}
+
+/// Job c: which function? Two clicks, the table before the picture.
+#[tokio::test]
+async fn the_function_is_named_and_the_flame_graph_searched() {
+    let site = Site::demo();
+    let running = site.serve().await;
+    let b = browser!(running);
+    b.go("/").await;
+    b.click_text(".group .open", "Compare", 1).await;
+    b.click_text("td a", "Functions", 0).await;
+    b.see(".functions tbody tr:first-child", "Lexer::next")
+        .await;
+    b.see(".functions", "removed").await;
+    b.keys(".flamesearch", "lexer").await;
+    b.see(".flamefound", "% of the width").await;
+    let frames = b.count(".flamegraph a.match").await;
+    assert!(frames >= 3, "{frames} frames match");
+    // From the widest frame two callees down, then that one at full width.
+    let down = char::from(Key::Down).to_string();
+    b.keys(".flamegraph a[data-i='0']", &down.repeat(2)).await;
+    b.keys_here(&char::from(Key::Enter).to_string()).await;
+    b.until("zoomed in", "return [...document.querySelectorAll('.flamegraph a')].some(a => a.style.display === 'none')").await;
+    b.keys_here("0").await;
+    b.until("zoomed out", "return ![...document.querySelectorAll('.flamegraph a')].some(a => a.style.display === 'none')").await;
+    b.finish().await;
+}
+
+/// Job d: is the suite healthy? One key sequence, one click.
+#[tokio::test]
+async fn health_is_a_key_away() {
+    let site = Site::demo();
+    let running = site.serve().await;
+    let b = browser!(running);
+    b.go("/").await;
+    b.keys("body", "gh").await;
+    b.see("h1", "series of instructions").await;
+    b.click_text(".choice a", "noise", 0).await;
+    b.see("tbody tr:first-child", "io/watch").await;
+    b.see("tbody tr:first-child", "noisy").await;
+    b.finish().await;
+}
+
+/// Job e: triage with one key per state, and back.
+#[tokio::test]
+async fn triage_needs_no_mouse() {
+    let site = Site::demo();
+    let running = site.serve().await;
+    let b = browser!(running);
+    b.go("/").await;
+    b.keys("body", "j").await;
+    b.until(
+        "marked",
+        "return document.querySelectorAll('.group.current').length === 1",
+    )
+    .await;
+    b.keys_here("a").await;
+    b.see(".state.acknowledged", "acknowledged").await;
+    b.see("tbody", "somebody at this machine").await;
+    b.keys("body", "u").await;
+    b.see("tbody", "undone").await;
+    // Several at once, by selection.
+    b.keys("body", "jx").await;
+    b.until(
+        "selected",
+        "return document.querySelectorAll('[form=bulk]:checked').length === 1",
+    )
+    .await;
+    b.keys_here("w").await;
+    b.see("tbody", "accepted").await;
+    b.finish().await;
+}
+
+/// A report that another process stores shows without a reload.
+#[tokio::test]
+async fn news_arrive_by_themselves() {
+    let site = Site::demo();
+    let running = site.serve().await;
+    let b = browser!(running);
+    b.go("/commits").await;
+    b.see("table", "Compare").await;
+    b.until("marker", "window.stays = 1; return true").await;
+    site.put_elsewhere();
+    b.see("table", "A report from afar").await;
+    b.until("same document", "return window.stays === 1").await;
+    b.finish().await;
+}
+
+/// Every page, in both schemes and on a telephone: axe finds nothing serious, nothing is wider
+/// than the screen, and a picture is kept for people to look at.
+#[tokio::test]
+async fn pages_are_accessible_in_light_dark_and_on_a_telephone() {
+    let site = Site::demo();
+    let series = site.series("parse/large");
+    let (base, head) = site.around("Split Lexer");
+    let running = site.serve().await;
+    let b = browser!(running);
+    let pages = [
+        ("today", "/".to_string()),
+        ("health", "/health".into()),
+        ("series", format!("/series/{series}")),
+        ("compare", format!("/compare/{base}..{head}")),
+        ("functions", format!("/functions/{series}/{base}..{head}")),
+        ("commit", format!("/commit/{head}")),
+        ("commits", "/commits".into()),
+        ("log", "/log".into()),
+        ("help", "/help".into()),
+        ("login", "/login".into()),
+        ("missing", "/commit/ffffffff".into()),
+    ];
+    let mut found = Vec::new();
+    for (scheme, width) in [
+        (Scheme::Light, 1280),
+        (Scheme::Dark, 1280),
+        (Scheme::Light, 360),
+    ] {
+        b.look(scheme, width).await;
+        for (name, url) in &pages {
+            b.go(url).await;
+            found.extend(
+                b.audit()
+                    .await
+                    .into_iter()
+                    .map(|v| format!("{name} {scheme:?} {width}: {v}")),
+            );
+            let wide = b.number("return document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
+            if wide > 0.0 {
+                found.push(format!(
+                    "{name} {scheme:?} {width}: {wide} px wider than the screen"
+                ));
+            }
+            b.picture(&format!("{name}-{}-{width}", scheme.name()))
+                .await;
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    b.finish_with(&["/commit/ffffffff"]).await;
+}

@@ -1,0 +1,6 @@
+//! The dashboard from outside: over HTTP, and in a browser.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod browser;
+mod http;
+mod support;
