@@ -172,12 +172,12 @@ fn a_revert_inside_the_range_does_not_hide_the_culprit() {
 #[test]
 fn a_hole_over_the_culprit_gives_the_set_and_says_so() {
     let repo = Repo::with_command();
-    let mut shas = history(&repo, &vec![1000; 10]);
+    let mut shas = history(&repo, &[1000; 10]);
     for i in 0..4 {
         repo.write("work.c", &format!("broken {i}"));
         shas.push(repo.commit("does not build"));
     }
-    shas.extend(history(&repo, &vec![2000; 10]).split_off(1));
+    shas.extend(history(&repo, &[2000; 10]).split_off(1));
     let d = document(&repo, &shas[0], "main", &[]);
     assert_eq!(d["outcome"], "range", "{d:#}");
     assert_eq!(d["culprit"], Value::Null);
@@ -205,7 +205,7 @@ fn ends_that_do_not_build_are_walked_past() {
     let repo = Repo::with_command();
     repo.write("work.c", "broken");
     let good = repo.commit("broken good");
-    let mut turns = vec![1000; 12];
+    let mut turns = [1000; 12];
     turns[6..].fill(1500);
     let shas = history(&repo, &turns);
     repo.write("work.c", "broken");
@@ -225,7 +225,7 @@ fn a_build_that_writes_tracked_files_and_leaves_others_is_survived() {
     repo.write("Cargo.lock", "tracked\n");
     repo.work(1000);
     repo.commit("first");
-    let mut turns = vec![1000; 12];
+    let mut turns = [1000; 12];
     turns[8..].fill(1600);
     let shas = history(&repo, &turns[..6]);
     // From here on the commits track a file that the build of the others leaves in the way.

@@ -346,7 +346,6 @@ fn incomparable(
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::model::{Commit, Failure, Sha, Testbed};

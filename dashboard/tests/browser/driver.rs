@@ -50,7 +50,10 @@ impl Driver {
                 !required,
                 "REQUIRE_BROWSER is set, and there is no chromedriver"
             );
-            eprintln!("SKIPPED: no chromedriver (apt-get install chromium chromium-driver)");
+            #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
+            {
+                eprintln!("SKIPPED: no chromedriver (apt-get install chromium chromium-driver)");
+            }
             return None;
         };
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
