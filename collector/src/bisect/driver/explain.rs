@@ -6,12 +6,12 @@ use super::journal::Event;
 use super::line::Line;
 use super::probe;
 use super::{Hunt, Trail};
-use crate::bisect::Search;
 use crate::bisect::finding::{Finding, Found};
+use crate::bisect::{Noise, Search};
 use crate::error::{Error, Result};
 use crate::explain::{self, Pair};
 use crate::judge::{self, Overrides};
-use crate::model::{Commit, Metric, NoiseClass, Sha};
+use crate::model::{Commit, Metric, Sha};
 use crate::profile::delta::{self, Explanation};
 use crate::workshop::{Bench, Reuse};
 
@@ -94,7 +94,13 @@ impl Hunt<'_> {
         let Some(pair) = self.benches(&base.sha, &head.sha)? else {
             return Ok(());
         };
-        finding.verified = self.verify(&pair, step.after.value - step.before.value);
+        let exact = self.journal.sections[trail.section].options.noise == Noise::Exact;
+        let delta = step.after.value - step.before.value;
+        finding.verified = if exact {
+            self.verify(&pair, delta)
+        } else {
+            None
+        };
         if finding.verified == Some(false) {
             self.notes.push(
                 "measured again side by side, the culprit did not differ from its parent".into(),
@@ -107,7 +113,7 @@ impl Hunt<'_> {
     /// by one run each.
     fn verify(&self, (base, head): &(Bench, Bench), delta: f64) -> Option<bool> {
         let like = self.like.as_ref()?;
-        if like.class != NoiseClass::Exact || like.metric == Metric::BinarySize {
+        if like.metric == Metric::BinarySize {
             return None;
         }
         self.progress
