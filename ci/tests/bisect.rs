@@ -171,12 +171,12 @@ fn a_revert_inside_the_range_does_not_hide_the_culprit() {
 #[test]
 fn a_hole_over_the_culprit_gives_the_set_and_says_so() {
     let repo = Repo::with_command();
-    let mut shas = history(&repo, &vec![1000; 10]);
+    let mut shas = history(&repo, &[1000; 10]);
     for i in 0..4 {
         repo.write("work.c", &format!("broken {i}"));
         shas.push(repo.commit("does not build"));
     }
-    shas.extend(history(&repo, &vec![2000; 10]).split_off(1));
+    shas.extend(history(&repo, &[2000; 10]).split_off(1));
     let d = document(&repo, &shas[0], "main", &[]);
     assert_eq!(d["outcome"], "range", "{d:#}");
     assert_eq!(d["culprit"], Value::Null);
@@ -224,7 +224,7 @@ fn a_build_that_writes_tracked_files_and_leaves_others_is_survived() {
     repo.write("Cargo.lock", "tracked\n");
     repo.work(1000);
     repo.commit("first");
-    let mut turns = vec![1000; 12];
+    let mut turns = [1000; 12];
     turns[8..].fill(1600);
     let shas = history(&repo, &turns[..6]);
     // From here on the commits track a file that the build of the others leaves in the way.
@@ -515,4 +515,44 @@ fn noisy_time_is_searched_by_runs() {
     );
     assert_eq!(d["culprit"]["sha"], culprit.as_str(), "{d:#}");
     assert_eq!(d["metric"], "wall_time");
+}
+
+#[test]
+fn a_thousand_commits_cost_a_dozen_builds() {
+    let repo = Repo::with_command();
+    let good = repo.git(&["rev-parse", "HEAD"]);
+    let program = |turns: u32| {
+        format!(
+            "int main(void) {{ volatile unsigned x = 0; for (unsigned i = 0; i < {turns}u; i++) x += i; return 0; }}\n"
+        )
+    };
+    let mut stream = String::new();
+    for i in 1..=1000 {
+        let turns = if i < 618 { 1000 } else { 1500 };
+        let (text, message) = (format!("{}// {i}\n", program(turns)), format!("commit {i}"));
+        stream.push_str(&format!(
+            "commit refs/heads/long\ncommitter T <t@example.org> {} +0000\ndata {}\n{message}\n",
+            1_700_000_000 + i,
+            message.len()
+        ));
+        if i == 1 {
+            stream.push_str(&format!("from {good}\n"));
+        }
+        stream.push_str(&format!(
+            "M 644 inline work.c\ndata {}\n{text}\n",
+            text.len()
+        ));
+    }
+    let mut import = std::process::Command::new("git")
+        .args(["fast-import", "--quiet"])
+        .current_dir(repo.path())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut import.stdin.take().unwrap(), stream.as_bytes()).unwrap();
+    assert!(import.wait().unwrap().success());
+    let d = document(&repo, &good, "long", &[]);
+    assert_eq!(d["culprit"]["subject"], "commit 618", "{d:#}");
+    assert_eq!(d["range"]["commits"], 1000);
+    builds(&d, 1000);
 }

@@ -295,7 +295,8 @@ impl Hunt<'_> {
         loop {
             let mut search = self.journal.sections[section].search()?;
             self.say(&search, &line);
-            match search.next(self.width(section)) {
+            let width = self.width(section, &search);
+            match search.next(width) {
                 Action::Done(outcome) => {
                     self.progress.search("");
                     return Ok(Trail {
@@ -354,10 +355,10 @@ impl Hunt<'_> {
 
     /// How many commits to ask for at once. Where runs differ, neighbours would disturb each
     /// other; both ends together are run in turn.
-    fn width(&self, section: usize) -> usize {
+    fn width(&self, section: usize, search: &super::Search) -> usize {
         match self.journal.sections[section].options.noise {
             Noise::Exact => 1 + self.others.len(),
-            _ if self.journal.sections[section].entries.len() < 4 => 2,
+            _ if search.ends().is_none() => 2,
             _ => 1,
         }
     }

@@ -94,13 +94,11 @@ impl Hunt<'_> {
         let Some(pair) = self.benches(&base.sha, &head.sha)? else {
             return Ok(());
         };
-        let exact = self.journal.sections[trail.section].options.noise == Noise::Exact;
-        let delta = step.after.value - step.before.value;
-        finding.verified = if exact {
-            self.verify(&pair, delta)
-        } else {
-            None
-        };
+        if trail.outcome.exact {
+            let repeats = self.journal.sections[trail.section].options.noise == Noise::Exact;
+            let delta = step.after.value - step.before.value;
+            finding.verified = self.verify(&pair, delta, if repeats { 1 } else { 3 });
+        }
         if finding.verified == Some(false) {
             self.notes.push(
                 "measured again side by side, the culprit did not differ from its parent".into(),
@@ -109,20 +107,22 @@ impl Hunt<'_> {
         self.functions(finding, &base, &head, &pair)
     }
 
-    /// Whether the step shows again between two fresh builds; only counts that repeat can tell
-    /// by one run each.
-    fn verify(&self, (base, head): &(Bench, Bench), delta: f64) -> Option<bool> {
+    /// Whether the step shows again between two fresh builds, by the middle of some runs of each.
+    fn verify(&self, (base, head): &(Bench, Bench), delta: f64, runs: usize) -> Option<bool> {
         let like = self.like.as_ref()?;
         if like.metric == Metric::BinarySize {
             return None;
         }
         self.progress
             .stage("verifying the culprit against its parent");
-        let take = |bench| probe::sample(self.workshop, bench, like, 0);
-        let (Ok(before), Ok(after)) = (take(base), take(head)) else {
-            return None;
-        };
-        Some((after - before - delta).abs() <= REPEATS * delta.abs())
+        let mut differences = Vec::new();
+        for i in 0..runs {
+            let before = probe::sample(self.workshop, base, like, i).ok()?;
+            let after = probe::sample(self.workshop, head, like, i).ok()?;
+            differences.push(after - before);
+        }
+        let seen = crate::stats::median(&differences)?;
+        Some((seen - delta).abs() <= REPEATS * delta.abs())
     }
 
     fn functions(
