@@ -64,7 +64,6 @@ fn one_step_is_found_explained_and_the_checkout_untouched() {
     assert_eq!(d["steps"].as_array().unwrap().len(), 1);
     assert_eq!(d["steps"][0]["sha"], shas[24].as_str());
     assert_eq!(d["functions"][0]["name"], "main");
-    assert_eq!(d["likely"][0]["file"], "work.c");
     assert_eq!(d["undo"], format!("git revert {}", &shas[24][..9]));
     builds(&d, 40);
 
@@ -310,7 +309,7 @@ fn any_program_by_a_build_and_a_run_command() {
             "HEAD",
             "--json",
             "--build",
-            "cc -O1 -o \"$UPTICK_TREE\"/prog {tree}/src/main.c",
+            "cc -g -O1 -o \"$UPTICK_TREE\"/prog {tree}/src/main.c",
             "--run",
             "./prog {tree}",
         ])
@@ -318,6 +317,7 @@ fn any_program_by_a_build_and_a_run_command() {
         .json();
     assert_eq!(d["culprit"]["sha"], culprit.as_str(), "{d:#}");
     assert_eq!(d["benchmark"], "./prog {tree}");
+    assert_eq!(d["likely"][0]["file"], "src/main.c", "{d:#}");
     assert_eq!(d["functions"][0]["name"], "main");
 }
 
@@ -515,4 +515,44 @@ fn noisy_time_is_searched_by_runs() {
     );
     assert_eq!(d["culprit"]["sha"], culprit.as_str(), "{d:#}");
     assert_eq!(d["metric"], "wall_time");
+}
+
+#[test]
+fn a_thousand_commits_cost_a_dozen_builds() {
+    let repo = Repo::with_command();
+    let good = repo.git(&["rev-parse", "HEAD"]);
+    let program = |turns: u32| {
+        format!(
+            "int main(void) {{ volatile unsigned x = 0; for (unsigned i = 0; i < {turns}u; i++) x += i; return 0; }}\n"
+        )
+    };
+    let mut stream = String::new();
+    for i in 1..=1000 {
+        let turns = if i < 618 { 1000 } else { 1500 };
+        let (text, message) = (format!("{}// {i}\n", program(turns)), format!("commit {i}"));
+        stream.push_str(&format!(
+            "commit refs/heads/long\ncommitter T <t@example.org> {} +0000\ndata {}\n{message}\n",
+            1_700_000_000 + i,
+            message.len()
+        ));
+        if i == 1 {
+            stream.push_str(&format!("from {good}\n"));
+        }
+        stream.push_str(&format!(
+            "M 644 inline work.c\ndata {}\n{text}\n",
+            text.len()
+        ));
+    }
+    let mut import = std::process::Command::new("git")
+        .args(["fast-import", "--quiet"])
+        .current_dir(repo.path())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut import.stdin.take().unwrap(), stream.as_bytes()).unwrap();
+    assert!(import.wait().unwrap().success());
+    let d = document(&repo, &good, "long", &[]);
+    assert_eq!(d["culprit"]["subject"], "commit 618", "{d:#}");
+    assert_eq!(d["range"]["commits"], 1000);
+    builds(&d, 1000);
 }

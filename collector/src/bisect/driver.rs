@@ -28,7 +28,7 @@ use super::{Action, Answer, Direction, LogEntry, Noise, Observation, Options, Ou
 use crate::config::{ClockMode, Command, Config};
 use crate::error::{Error, Result};
 use crate::git::Repo;
-use crate::model::{Commit, Counter, Measurement, Metric, NoiseClass, Sha};
+use crate::model::{Commit, Counter, Measurement, Metric, Sha};
 use crate::store::Store;
 use crate::workshop::{Home, Progress, Workshop};
 use line::Line;
@@ -295,7 +295,8 @@ impl Hunt<'_> {
         loop {
             let mut search = self.journal.sections[section].search()?;
             self.say(&search, &line);
-            match search.next(self.width(section)) {
+            let width = self.width(section, &search);
+            match search.next(width) {
                 Action::Done(outcome) => {
                     self.progress.search("");
                     return Ok(Trail {
@@ -316,7 +317,7 @@ impl Hunt<'_> {
     fn begin(&mut self, line: &Line) -> Result<Section> {
         let stored = self.store.measured()?;
         let asked = self.asked.clone();
-        let mut exact = self.exact;
+        let (mut exact, mut reference) = (self.exact, Vec::new());
         let range = line.range(|i| {
             let sha = &line.commits[i].sha;
             if !stored.contains(sha) {
@@ -326,9 +327,14 @@ impl Hunt<'_> {
             let Some((values, like)) = probe::values(&reports, &asked) else {
                 return Ok(Vec::new());
             };
-            exact &= like.class == NoiseClass::Exact || !self.exact;
+            if reference.is_empty() && probe::is_paired(like.class) {
+                reference.clone_from(&values);
+            }
+            let level = probe::levelled(&values, 0, &reference);
+            let settled = probe::settled(&level, &like);
             self.like = Some(like);
-            Ok(values)
+            exact &= settled.is_some();
+            Ok(settled.map_or(level, |v| vec![v]))
         })?;
         let noise = if exact { Noise::Exact } else { Noise::Unknown };
         let defaults = Options::default();
@@ -342,16 +348,17 @@ impl Hunt<'_> {
             commits: line.shas(),
             range,
             options,
+            reference,
             ..Section::default()
         })
     }
 
     /// How many commits to ask for at once. Where runs differ, neighbours would disturb each
     /// other; both ends together are run in turn.
-    fn width(&self, section: usize) -> usize {
+    fn width(&self, section: usize, search: &super::Search) -> usize {
         match self.journal.sections[section].options.noise {
             Noise::Exact => 1 + self.others.len(),
-            _ if self.journal.sections[section].entries.len() < 4 => 2,
+            _ if search.ends().is_none() => 2,
             _ => 1,
         }
     }
@@ -369,7 +376,7 @@ impl Hunt<'_> {
         let (new, again): (Vec<Probe>, Vec<Probe>) =
             probes.iter().partition(|p| search.values(p.commit) == 0);
         if new.is_empty() {
-            return self.again(search, line, &again);
+            return self.again(section, search, line, &again);
         }
         let shas: Vec<Sha> = new.iter().map(sha).collect();
         self.looks += shas.len();
@@ -395,16 +402,13 @@ impl Hunt<'_> {
     }
 
     fn take(&mut self, section: usize, sha: Sha, commit: usize, seen: Seen) -> Result<()> {
-        let noisy = seen
-            .like
-            .as_ref()
-            .is_some_and(|l| l.class != NoiseClass::Exact);
-        if noisy && self.journal.sections[section].options.noise == Noise::Exact {
-            let noise = Noise::Unknown;
-            self.journal.note(Event::Noise { noise })?;
-        }
+        let observation = match (seen.observation, &seen.like) {
+            (Observation::Values(runs), Some(like)) => {
+                Observation::Values(self.level(section, &runs, like)?)
+            }
+            (other, _) => other,
+        };
         self.like = seen.like.or(self.like.take());
-        let observation = seen.observation;
         self.journal.note(Event::Observed {
             sha,
             source: Some(seen.source),
@@ -415,8 +419,33 @@ impl Hunt<'_> {
         })
     }
 
+    /// What the runs of a commit say: one count, or if they differ after all, each of them.
+    fn level(&mut self, section: usize, runs: &[f64], like: &Measurement) -> Result<Vec<f64>> {
+        if self.journal.sections[section].reference.is_empty() && probe::is_paired(like.class) {
+            let runs = runs.to_vec();
+            self.journal.note(Event::Reference { runs })?;
+        }
+        let section = &self.journal.sections[section];
+        let level = probe::levelled(runs, 0, &section.reference);
+        match probe::settled(&level, like) {
+            Some(value) => Ok(vec![value]),
+            None if section.options.noise == Noise::Exact => {
+                let noise = Noise::Unknown;
+                self.journal.note(Event::Noise { noise })?;
+                Ok(level)
+            }
+            None => Ok(level),
+        }
+    }
+
     /// Further runs of commits that have some.
-    fn again(&mut self, search: &super::Search, line: &Line, probes: &[Probe]) -> Result<()> {
+    fn again(
+        &mut self,
+        section: usize,
+        search: &super::Search,
+        line: &Line,
+        probes: &[Probe],
+    ) -> Result<()> {
         let wanted: Vec<(Sha, usize, usize)> = probes
             .iter()
             .map(|p| {
@@ -429,6 +458,13 @@ impl Hunt<'_> {
         for (p, observation) in probes.iter().zip(seen) {
             let sha = line.commits[p.commit].sha.clone();
             let commit = p.commit;
+            let reference = &self.journal.sections[section].reference;
+            let observation = match observation {
+                Observation::Values(runs) => {
+                    Observation::Values(probe::levelled(&runs, search.values(commit), reference))
+                }
+                skip @ Observation::Skip(_) => skip,
+            };
             self.journal.note(Event::Observed {
                 sha,
                 source: None,

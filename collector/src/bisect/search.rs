@@ -318,7 +318,10 @@ impl Search {
             _ if CLEAR * spread >= delta => LOOK,
             _ => DIFFER,
         };
-        match (fewest >= enough, CLEAR * spread < delta || spread == 0.0) {
+        // Noise that is far below the smallest change of interest is none.
+        let level = exact::median(good).abs();
+        let clear = CLEAR * spread < delta.max(self.options.min_effect * level);
+        match (fewest >= enough, clear || spread == 0.0) {
             (false, _) => Regime::Unknown(enough),
             (true, true) => Regime::Exact(spread),
             (true, false) => Regime::Noisy,

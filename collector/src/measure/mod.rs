@@ -488,7 +488,9 @@ pub fn sample(
                 SEED
             };
             let padding = if class == NoiseClass::Layout && index > 0 {
-                8 << index
+                // The layouts of [`calibrate`] again and again: further doublings would soon
+                // exceed what the kernel gives an environment.
+                8 << (index % RUNS)
             } else {
                 0
             };

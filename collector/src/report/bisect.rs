@@ -236,6 +236,7 @@ fn head(text: &str, width: usize) -> String {
 }
 
 fn cut(line: String) -> String {
+    let line = line.trim_end().to_string();
     if line.chars().count() <= WIDTH {
         return line;
     }

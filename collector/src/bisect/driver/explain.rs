@@ -6,12 +6,12 @@ use super::journal::Event;
 use super::line::Line;
 use super::probe;
 use super::{Hunt, Trail};
-use crate::bisect::Search;
 use crate::bisect::finding::{Finding, Found};
+use crate::bisect::{Noise, Search};
 use crate::error::{Error, Result};
 use crate::explain::{self, Pair};
 use crate::judge::{self, Overrides};
-use crate::model::{Commit, Metric, NoiseClass, Sha};
+use crate::model::{Commit, Metric, Sha};
 use crate::profile::delta::{self, Explanation};
 use crate::workshop::{Bench, Reuse};
 
@@ -94,7 +94,11 @@ impl Hunt<'_> {
         let Some(pair) = self.benches(&base.sha, &head.sha)? else {
             return Ok(());
         };
-        finding.verified = self.verify(&pair, step.after.value - step.before.value);
+        if trail.outcome.exact {
+            let repeats = self.journal.sections[trail.section].options.noise == Noise::Exact;
+            let delta = step.after.value - step.before.value;
+            finding.verified = self.verify(&pair, delta, if repeats { 1 } else { 3 });
+        }
         if finding.verified == Some(false) {
             self.notes.push(
                 "measured again side by side, the culprit did not differ from its parent".into(),
@@ -103,20 +107,22 @@ impl Hunt<'_> {
         self.functions(finding, &base, &head, &pair)
     }
 
-    /// Whether the step shows again between two fresh builds; only counts that repeat can tell
-    /// by one run each.
-    fn verify(&self, (base, head): &(Bench, Bench), delta: f64) -> Option<bool> {
+    /// Whether the step shows again between two fresh builds, by the middle of some runs of each.
+    fn verify(&self, (base, head): &(Bench, Bench), delta: f64, runs: usize) -> Option<bool> {
         let like = self.like.as_ref()?;
-        if like.class != NoiseClass::Exact || like.metric == Metric::BinarySize {
+        if like.metric == Metric::BinarySize {
             return None;
         }
         self.progress
             .stage("verifying the culprit against its parent");
-        let take = |bench| probe::sample(self.workshop, bench, like, 0);
-        let (Ok(before), Ok(after)) = (take(base), take(head)) else {
-            return None;
-        };
-        Some((after - before - delta).abs() <= REPEATS * delta.abs())
+        let mut differences = Vec::new();
+        for i in 0..runs {
+            let before = probe::sample(self.workshop, base, like, i).ok()?;
+            let after = probe::sample(self.workshop, head, like, i).ok()?;
+            differences.push(after - before);
+        }
+        let seen = crate::stats::median(&differences)?;
+        Some((seen - delta).abs() <= REPEATS * delta.abs())
     }
 
     fn functions(

@@ -35,6 +35,11 @@ pub enum Event {
         /// One share a commit.
         shares: Vec<f64>,
     },
+    /// The runs under several layouts or seeds that others are compared with, one by one.
+    Reference {
+        /// In the order taken.
+        runs: Vec<f64>,
+    },
     /// Values differ from run to run after all.
     Noise {
         /// What is known about the noise.
@@ -73,6 +78,9 @@ pub struct Section {
     /// Whether the prior was learned.
     #[serde(default)]
     pub informed: bool,
+    /// Runs under several layouts or seeds; those of other commits are levelled by them.
+    #[serde(default)]
+    pub reference: Vec<f64>,
     /// Commits measured anew.
     #[serde(default)]
     pub measured: usize,
@@ -271,6 +279,7 @@ impl Journal {
         match (event, self.sections.last_mut()) {
             (Event::Section(s), _) => self.sections.push(*s),
             (Event::Prior { shares }, Some(s)) => s.inform(&shares),
+            (Event::Reference { runs }, Some(s)) => s.reference = runs,
             (Event::Noise { noise }, Some(s)) => s.options.noise = noise,
             (Event::Observed { source, entry, .. }, Some(s)) => s.observe(source, entry),
             (Event::Ended { outcome, suspects }, _) => self.ended = Some((outcome, suspects)),

@@ -4,7 +4,7 @@ use super::Request;
 use super::probe::{self, Asked, Seen};
 use crate::bisect::{Observation, Options, StepJudge, StepVerdict};
 use crate::error::{Error, Result};
-use crate::model::{Measurement, NoiseClass, Sha};
+use crate::model::{Measurement, Sha};
 use crate::store::Store;
 use crate::workshop::{Progress, Workshop};
 
@@ -37,8 +37,17 @@ pub fn judge_head(
     progress: &dyn Progress,
 ) -> Result<StepAnswer> {
     let asked = request.asked(workshop.session().counter);
-    let mut values =
-        |sha: &Sha, least: usize| samples(workshop, store, &asked, sha, least, progress);
+    let mut reference = Vec::new();
+    let mut values = |sha: &Sha, least: usize| {
+        let runs = samples(workshop, store, &asked, sha, least, progress)?;
+        Ok::<_, Error>(runs.map(|(runs, like)| {
+            if reference.is_empty() && probe::is_paired(like.class) {
+                reference.clone_from(&runs);
+            }
+            let level = probe::levelled(&runs, 0, &reference);
+            probe::settled(&level, &like).map_or(level, |v| vec![v])
+        }))
+    };
     let end = |name: &str, seen: std::result::Result<Vec<f64>, String>| {
         seen.map_err(|why| Error::Failed(format!("{name} gives no number: {why}")))
     };
@@ -74,7 +83,10 @@ fn middle(values: &[f64]) -> f64 {
     crate::stats::median(values).unwrap_or(f64::NAN)
 }
 
-/// At least `least` runs of a commit, or one where runs do not differ; or why it gives none.
+/// The runs of a commit, and what they are of; or why it gives none.
+type Runs = std::result::Result<(Vec<f64>, Measurement), String>;
+
+/// At least `least` runs of a commit, or what its report has where those settle it.
 fn samples(
     workshop: &mut Workshop,
     store: &mut Store,
@@ -82,7 +94,7 @@ fn samples(
     sha: &Sha,
     least: usize,
     progress: &dyn Progress,
-) -> Result<std::result::Result<Vec<f64>, String>> {
+) -> Result<Runs> {
     let Seen {
         observation, like, ..
     } = probe::look(workshop, store, asked, sha, progress)?;
@@ -91,7 +103,8 @@ fn samples(
         (Observation::Skip(why), _) => return Ok(Err(why)),
         (Observation::Values(_), None) => return Ok(Err("no value".into())),
     };
-    if like.class != NoiseClass::Exact && values.len() < least {
+    let settled = probe::is_paired(like.class) || probe::settled(&values, &like).is_some();
+    if !settled && values.len() < least {
         let wanted = [(sha.clone(), least - values.len(), values.len())];
         for seen in probe::more(workshop, store, &wanted, &like, progress)? {
             if let Observation::Values(more) = seen {
@@ -99,5 +112,5 @@ fn samples(
             }
         }
     }
-    Ok(Ok(values))
+    Ok(Ok((values, like)))
 }
