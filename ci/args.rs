@@ -338,6 +338,59 @@ pub(crate) struct Changes {
     /// Show changes too that are settled or went back by themselves
     #[arg(long, conflicts_with = "csv")]
     pub(crate) all: bool,
+    #[command(subcommand)]
+    pub(crate) settle: Option<Settle>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What people decide about a change.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Settle {
+    /// Wanted: the new level is the baseline from here on
+    Accept(Decision),
+    /// Nothing had changed; counts into the series' false alarms
+    Noise(Decision),
+    /// A later commit mended it
+    Fixed(Decision),
+    /// The machine had changed, not the code
+    Infra(Decision),
+    /// The measurement was wrong
+    Invalid(Decision),
+    /// Somebody works on it
+    Ack(Decision),
+    /// Take the last decision back
+    Undo(Decision),
+}
+
+impl Settle {
+    /// The change that it is about.
+    pub(crate) const fn decision(&self) -> &Decision {
+        match self {
+            Self::Accept(d)
+            | Self::Noise(d)
+            | Self::Fixed(d)
+            | Self::Infra(d)
+            | Self::Invalid(d)
+            | Self::Ack(d)
+            | Self::Undo(d) => d,
+        }
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Decision {
+    /// The change, as `uptick changes` names it; the beginning is enough
+    pub(crate) id: String,
+    /// Why
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) note: String,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -481,7 +534,7 @@ impl Args {
             },
             Command::BisectStep(_) => false,
             Command::Log(a) => a.json,
-            Command::Changes(a) => a.json,
+            Command::Changes(a) => a.json || a.settle.as_ref().is_some_and(|s| s.decision().json),
             Command::Replay(a) => a.json,
             Command::Flamegraph(a) => a.json,
             Command::Import(a) => a.json,

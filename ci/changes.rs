@@ -13,12 +13,13 @@ use collector::report::{self, name, percent};
 use collector::steps::Steps;
 
 use crate::args::{Args, Changes};
-use crate::{line, print};
+use crate::{line, print, settle};
 
 pub(crate) fn run(args: &Args, a: &Changes) -> anyhow::Result<u8> {
-    match &a.csv {
-        Some(file) => of_csv(a, file),
-        None => of_store(args, a),
+    match (&a.settle, &a.csv) {
+        (Some(what), _) => settle::run(args, what),
+        (None, Some(file)) => of_csv(a, file),
+        (None, None) => of_store(args, a),
     }
 }
 

@@ -12,14 +12,14 @@ use crate::progress::Terminal;
 use crate::{context, print};
 
 pub(crate) fn check(args: &Args, a: &Check) -> anyhow::Result<u8> {
-    let judgement = judge(args, &a.judging, &a.head, a.base.as_deref())?;
+    let judgement = judge(args, &a.judging, &a.head, a.base.as_deref(), true)?;
     say(&judgement, &a.judging, true)?;
     Ok(judgement.exit_code())
 }
 
 /// Judges without failing: a regression is an answer here, not an error.
 pub(crate) fn compare(args: &Args, a: &Compare) -> anyhow::Result<u8> {
-    let judgement = judge(args, &a.judging, &a.head, Some(&a.base))?;
+    let judgement = judge(args, &a.judging, &a.head, Some(&a.base), false)?;
     say(&judgement, &a.judging, false)?;
     Ok(match judgement.exit_code() {
         collector::error::EXIT_REGRESSED => EXIT_OK,
@@ -32,6 +32,7 @@ fn judge(
     judging: &Judging,
     head: &str,
     base: Option<&str>,
+    release: bool,
 ) -> anyhow::Result<Judgement> {
     let overrides = context::overrides(judging)?;
     let mut workshop = context::workshop(args, &judging.measuring)?;
@@ -46,6 +47,7 @@ fn judge(
         overrides,
         fresh: judging.fresh,
         flamegraph: judging.flamegraph,
+        release,
     };
     let judgement = check::run(
         &mut workshop,

@@ -100,6 +100,7 @@ const TEMPLATE: &str = r#"# uptick counts what a program costs, on every commit.
 # How far a metric may move before it counts.
 # instructions = "0.5%"
 # wall_time = "5%"
+# release-budget = "2%"      # in all since the last tag, where that is stored; "0%": no budget
 
 # [[limit]]                  # for single benchmarks; the last that matches wins
 # benchmark = "io/*"

@@ -6,7 +6,7 @@ use collector::error::Error;
 use collector::git::Repo;
 use collector::mainline::{self, MainLine, Track};
 use collector::model::Metric;
-use collector::steps::{self, Found, Known};
+use collector::steps::{self, Found};
 use collector::store::{SeriesKey, Store};
 
 use crate::args::{Args, Selection};
@@ -25,12 +25,19 @@ pub(crate) struct Searched {
 /// Reads and searches the series asked for.
 pub(crate) fn found(args: &Args, s: &Selection, floor: Option<&str>) -> anyhow::Result<Searched> {
     let settings = settings(floor)?;
-    let store = context::existing_store(args)?;
+    // Made by an older uptick it has no decisions yet: opening it to write brings it up to date.
+    // Where it cannot be written it is read as it is.
+    let existing = context::existing_store(args)?;
+    let store = context::store(args).unwrap_or(existing);
     let (line, tracks) = tracks(args, &store, s)?;
+    let find = |t: Track| {
+        let known = store.events_of(&t.key.id())?;
+        Ok(steps::find(t, known, settings))
+    };
     let series = tracks
         .into_iter()
-        .map(|t| steps::find(t, Known::default(), settings))
-        .collect();
+        .map(find)
+        .collect::<anyhow::Result<_>>()?;
     Ok(Searched { line, series })
 }
 

@@ -18,6 +18,7 @@ mod progress;
 mod replay;
 mod run;
 mod serve;
+mod settle;
 mod token;
 mod transfer;
 

@@ -249,3 +249,101 @@ fn what_cannot_be_asked_is_said() {
         .uptick(&["changes", "--csv", "x", "--bench", "y"])
         .exits(2);
 }
+
+/// The one change of a history with a step.
+fn only(d: &Value) -> Value {
+    let changes = d["series"][0]["changes"].as_array().unwrap();
+    assert_eq!(changes.len(), 1, "{d:#}");
+    changes[0].clone()
+}
+
+#[test]
+fn a_decision_lasts_survives_a_rebuild_and_travels() {
+    let h = History::new(30, step_at(20), plain);
+    let id = only(&h.changes())["id"].as_str().unwrap().to_string();
+    let run = |args: &[&str]| h.repo.uptick(args).exits(0);
+    let d = run(&["changes", "ack", &id[..5], "--note", "looking", "--json"]).json();
+    assert_eq!(
+        (&d["before"], &d["after"]),
+        (&"new".into(), &"acknowledged".into())
+    );
+    run(&["changes", "accept", &id, "--note", "it must be"]);
+    let settled = only(&h.changes());
+    assert_eq!(settled["state"], json!({ "resolved": "accepted" }));
+    assert_eq!(
+        (&settled["note"], &settled["open"]),
+        (&"it must be".into(), &false.into())
+    );
+    let text = run(&["changes"]).stdout;
+    assert!(text.starts_with("0 open changes, 1 settled"), "{text}");
+    let text = run(&["changes", "--all"]).stdout;
+    assert!(
+        text.contains("accepted") && text.contains("it must be"),
+        "{text}"
+    );
+    // More commits: the same change, still settled.
+    let more: Vec<String> = (30..40).map(|i| h.repo.commit(&plain(i))).collect();
+    let reports: Vec<Value> = more
+        .iter()
+        .zip(30..)
+        .map(|(sha, p)| report(sha, p, 1.02e6, "1.90", 1))
+        .collect();
+    h.import(&reports);
+    run(&["rebuild"]);
+    assert_eq!(only(&h.changes())["note"], "it must be");
+    // Into another store, twice.
+    run(&["export", "all.jsonl"]);
+    for _ in 0..2 {
+        run(&["--store", "other.db", "import", "all.jsonl"]);
+    }
+    let there = run(&["--store", "other.db", "changes", "--json"]).json();
+    assert_eq!(only(&there)["state"], json!({ "resolved": "accepted" }));
+    run(&["--store", "other.db", "export", "again.jsonl"]);
+    let read = |f: &str| std::fs::read_to_string(h.repo.path().join(f)).unwrap();
+    assert_eq!(read("all.jsonl"), read("again.jsonl"));
+    // Taken back, step by step.
+    run(&["changes", "undo", &id]);
+    assert_eq!(only(&h.changes())["state"], "acknowledged");
+    run(&["changes", "undo", &id]);
+    assert_eq!(only(&h.changes())["state"], "new");
+    h.repo
+        .uptick(&["changes", "undo", &id])
+        .exits(2)
+        .says(&["nothing was decided"]);
+    h.repo
+        .uptick(&["changes", "noise", "zz"])
+        .exits(2)
+        .says(&["names no change"]);
+}
+
+#[test]
+fn a_change_accepted_in_its_commit_is_settled() {
+    let message = |i: usize| match i {
+        20 => "dearer\n\nUptick-Accept: wo* it must".to_string(),
+        _ => plain(i),
+    };
+    let h = History::new(30, step_at(20), message);
+    let c = only(&h.changes());
+    assert_eq!(c["state"], json!({ "resolved": "accepted" }));
+    assert_eq!((&c["note"], &c["open"]), (&"it must".into(), &false.into()));
+    assert_eq!(c["accepted_in"]["sha"], h.shas[20].as_str());
+}
+
+#[test]
+fn a_change_that_went_back_is_one_event_with_two_edges() {
+    let value = |i: usize| if (12..18).contains(&i) { 2e6 } else { 1e6 };
+    let h = History::new(30, value, plain);
+    let d = h.changes();
+    let c = d["series"][0]["changes"].as_array().unwrap();
+    assert_eq!(c.len(), 2, "{d:#}");
+    assert_eq!(
+        (&c[0]["recovered"], &c[1]["recovers"]),
+        (&18.into(), &12.into())
+    );
+    assert!(c.iter().all(|c| c["open"] == false));
+    let id = c[1]["id"].as_str().unwrap();
+    h.repo
+        .uptick(&["changes", "noise", id])
+        .exits(2)
+        .says(&["the way back"]);
+}

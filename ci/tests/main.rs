@@ -9,5 +9,6 @@ mod commands;
 mod criterion;
 mod history;
 mod readme;
+mod release;
 mod store;
 mod support;

@@ -107,6 +107,11 @@ impl Repo {
         self.git(&["rev-parse", "HEAD"])
     }
 
+    /// Tags HEAD.
+    pub(crate) fn tag(&self, name: &str) {
+        self.git(&["tag", name]);
+    }
+
     /// The command, ready to run in the repository.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut c = Command::new(env!("CARGO_BIN_EXE_uptick"));

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::baseline::Baseline;
+use crate::budget::Release;
 use crate::detect::gate::{self, Decision, Limit};
 use crate::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, EXIT_REGRESSED, Result};
 use crate::explain;
@@ -32,6 +33,8 @@ pub struct Options {
     pub fresh: bool,
     /// Draw flame graphs even when nothing moved: of the dearest benchmark.
     pub flamegraph: bool,
+    /// Hold the head against the last release too.
+    pub release: bool,
 }
 
 /// The judgement as a whole.
@@ -114,6 +117,14 @@ impl Judgement {
         }
     }
 
+    /// Regressions that no message accepts, the largest first.
+    #[must_use]
+    pub fn unaccepted(&self) -> Vec<&Row> {
+        let mut rows = self.with(Verdict::Regressed);
+        rows.retain(|r| r.accepted.is_none());
+        rows
+    }
+
     /// Judged rows with that verdict, the largest relative change first.
     #[must_use]
     pub fn with(&self, verdict: Verdict) -> Vec<&Row> {
@@ -152,6 +163,7 @@ pub fn run(
     let mut run = Run::new(workshop, store, base_report, head_report, options, progress)?;
     run.confirm()?;
     run.explain()?;
+    run.hold_against_release()?;
     run.finish(baseline)
 }
 
@@ -375,6 +387,21 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// The creep since the last release, and what the messages of the range accept.
+    fn hold_against_release(&mut self) -> Result<()> {
+        let release = Release {
+            repo: self.workshop.repo(),
+            config: self.workshop.config(),
+            store: self.store,
+            base: &self.base,
+            head: &self.head,
+        };
+        if self.options.release {
+            release.creep(&mut self.rows, &mut self.notes)?;
+        }
+        release.accept(&mut self.rows)
+    }
+
     fn finish(mut self, baseline: Baseline) -> Result<Judgement> {
         let base_failed =
             |name: &Option<String>| self.base.failures.iter().any(|f| &f.benchmark == name);
@@ -421,13 +448,15 @@ impl<'a> Run<'a> {
 
 fn outcome(j: &Judgement) -> Outcome {
     let judged: Vec<&Row> = j.results.iter().filter(|r| r.judged).collect();
-    if judged.iter().any(|r| r.verdict == Verdict::Regressed) {
+    let regressed = |r: &&Row| r.verdict == Verdict::Regressed;
+    let stands = |r: &&Row| regressed(r) && r.accepted.is_none();
+    if judged.iter().any(stands) {
         return Outcome::Regressed;
     }
     let compared = |r: &&&Row| {
         matches!(
             r.verdict,
-            Verdict::Unchanged | Verdict::Improved | Verdict::Shifted
+            Verdict::Unchanged | Verdict::Improved | Verdict::Shifted | Verdict::Regressed
         )
     };
     let missing = judged.iter().any(|r| r.verdict == Verdict::Vanished);

@@ -12,13 +12,17 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::error::{Error, Result};
 use crate::model::{Counter, Metric};
 
+/// The key beside the metrics in `[limits]`.
+const RELEASE_BUDGET: &str = "release-budget";
+
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Config {
     /// What is measured, and how.
     pub suite: Suite,
-    /// How far a metric may move, by metric name: `instructions = "0.5%"`.
+    /// How far a metric may move, by metric name: `instructions = "0.5%"`; and how far any may
+    /// creep since the last release tag: `release-budget = "2%"`.
     pub limits: BTreeMap<String, Fraction>,
     /// Limits of single benchmarks, the last matching one wins.
     #[serde(rename = "limit")]
@@ -297,7 +301,7 @@ impl Config {
         for name in &self.suite.metrics {
             known_metric(name, "suite.metrics")?;
         }
-        for name in self.limits.keys() {
+        for name in self.limits.keys().filter(|n| *n != RELEASE_BUDGET) {
             known_metric(name, "limits")?;
         }
         for limit in &self.benchmark_limits {
@@ -371,6 +375,13 @@ impl Config {
         }
         let general = self.limits.get(metric.name())?;
         Some((general.0, format!("set in {}", Self::FILE)))
+    }
+
+    /// How far a benchmark may creep since the last release tag, where the file says so; 0: as
+    /// far as it likes.
+    #[must_use]
+    pub fn release_budget(&self) -> Option<f64> {
+        self.limits.get(RELEASE_BUDGET).map(|f| f.0)
     }
 
     /// Whether a benchmark is asked for.

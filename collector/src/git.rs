@@ -266,6 +266,13 @@ impl Repo {
         Ok(out.split('\0').flat_map(parse_acceptances).collect())
     }
 
+    /// Who works in this repository, as commits would say.
+    #[must_use]
+    pub fn user(&self) -> Option<String> {
+        let name = ask(&self.root, &["config", "user.name"]).ok()?;
+        (!name.is_empty()).then_some(name)
+    }
+
     /// The best common ancestor of two commits.
     ///
     /// # Errors
@@ -399,6 +406,16 @@ impl Repo {
             &head.0,
         ];
         Ok(parse_hunks(&ask(&self.root, &args)?))
+    }
+
+    /// The first-parent ancestor of `tip` that brought a commit to its line: the merge, where the
+    /// commit was made on a branch.
+    #[must_use]
+    pub fn carrier(&self, sha: &Sha, tip: &Sha) -> Option<Sha> {
+        let range = format!("{sha}..{tip}");
+        let args = ["rev-list", "--first-parent", "--ancestry-path", &range];
+        let out = ask(&self.root, &args).ok()?;
+        out.lines().next_back().map(|l| Sha(l.to_string()))
     }
 
     /// The newest tag that a commit descends from, by `git describe`.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::detect::gate::{self, Policy, Screen};
-use crate::model::{Counter, FunctionDelta, Measurement, Metric, NoiseClass, Report, Verdict};
+use crate::model::{Counter, FunctionDelta, Measurement, Metric, NoiseClass, Report, Sha, Verdict};
 use crate::profile::delta::{LineDelta, Ranked};
 
 /// One side of a comparison.
@@ -79,12 +79,36 @@ pub struct Row {
     /// `file:line` of the likeliest places in the diff, best first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub likely: Vec<Likely>,
+    /// How far it crept since the last release, where that is why it counts as regressed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creep: Option<Creep>,
+    /// Why the regression is accepted; it then fails nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
+    /// The commit whose message accepts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted_in: Option<Sha>,
     /// The limit in the metric's unit.
     #[serde(skip)]
     pub limit_units: f64,
     /// Earlier values of the series, for the confirmation.
     #[serde(skip)]
     pub history: Vec<f64>,
+}
+
+/// More than a benchmark may cost since a release, in steps that each passed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Creep {
+    /// The tag, or the commit that accepted a change since.
+    pub since: String,
+    /// Its commit.
+    pub sha: Sha,
+    /// The value there.
+    pub value: f64,
+    /// The relative change since.
+    pub change: f64,
+    /// The change that is allowed (fraction).
+    pub budget: f64,
 }
 
 /// A place in the diff that the change likely comes from.
@@ -250,6 +274,9 @@ fn blank(m: &Measurement) -> Row {
         flamegraph: None,
         critical_path: None,
         likely: Vec::new(),
+        creep: None,
+        accepted: None,
+        accepted_in: None,
         limit_units: 0.0,
         history: Vec::new(),
     }
@@ -348,7 +375,7 @@ fn incomparable(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Commit, Failure, Sha, Testbed};
+    use crate::model::{Commit, Failure, Testbed};
 
     fn measurement(name: &str, value: f64) -> Measurement {
         Measurement {

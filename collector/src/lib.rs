@@ -1,6 +1,7 @@
 //! Facts and verdicts: from a git commit to a judged, explained report.
 pub mod baseline;
 pub mod bisect;
+pub mod budget;
 pub mod changes;
 pub mod check;
 pub mod config;

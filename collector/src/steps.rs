@@ -11,6 +11,7 @@ use crate::detect::persist::{Persistence, persistence};
 use crate::detect::{Change, Class, Finder, Findings, Settings};
 use crate::mainline::{MainLine, Seam, Track};
 use crate::model::{Counter, Metric, digest};
+use crate::store::Told;
 
 /// Commits of a set that a document lists; a larger set is given by its ends.
 const LISTED: usize = 50;
@@ -139,13 +140,6 @@ pub struct Expected {
     pub confirmed: (usize, usize),
 }
 
-/// What is known of one series' events from the store; `told` as it was last kept.
-#[derive(Clone, Debug, Default)]
-pub struct Known {
-    /// Events as told before, each with people's last note.
-    pub events: Vec<(Event, String)>,
-}
-
 /// One series with everything that was found.
 #[derive(Clone, Debug)]
 pub struct Found {
@@ -154,20 +148,38 @@ pub struct Found {
     /// What the finder says.
     pub findings: Findings,
     /// Its events now, the known ones first and in their order.
-    pub events: Vec<(Event, String)>,
+    pub events: Vec<Told>,
 }
 
-/// Searches one series and brings its events up to date.
+/// Searches one series and brings its events up to date; `known` as the store kept them.
 #[must_use]
-pub fn find(track: Track, known: Known, settings: Settings) -> Found {
+pub fn find(track: Track, known: Vec<Told>, settings: Settings) -> Found {
     let findings = Finder::new(settings).find(&track.points);
-    let (mut events, mut notes): (Vec<Event>, Vec<String>) = known.events.into_iter().unzip();
+    let mut events: Vec<Event> = known.iter().map(|t| t.event.clone()).collect();
     life::update(&mut events, &track.points, &findings);
-    notes.resize(events.len(), String::new());
+    let mut known = known.into_iter();
+    let told = events.into_iter().map(|event| {
+        let before = known.next();
+        let (id, note, link) = before.map_or_else(Default::default, |t| (t.id, t.note, t.link));
+        Told {
+            id,
+            event,
+            note,
+            link,
+        }
+    });
     Found {
+        events: told.collect(),
         track,
         findings,
-        events: events.into_iter().zip(notes).collect(),
+    }
+}
+
+impl Found {
+    /// The event that tells of a change.
+    #[must_use]
+    pub fn event(&self, c: &Change) -> Option<&Told> {
+        self.events.iter().find(|t| same(&t.event.change, c))
     }
 }
 
@@ -236,15 +248,16 @@ fn entry(f: &Found, line: &MainLine) -> SeriesSteps {
 }
 
 fn step(f: &Found, c: &Change, until: i64, line: &MainLine) -> Step {
-    let told = f.events.iter().find(|(e, _)| same(&e.change, c));
+    let told = f.event(c);
     let back = f
         .events
         .iter()
-        .find(|(e, _)| e.recovered.is_some_and(|at| at == c.index))
-        .map(|(e, _)| e.change.index);
-    let (mut state, mut note) =
-        told.map_or((State::New, String::new()), |(e, n)| (e.state, n.clone()));
-    let recovered = told.and_then(|(e, _)| e.recovered);
+        .find(|t| t.event.recovered.is_some_and(|at| at == c.index))
+        .map(|t| t.event.change.index);
+    let (mut state, mut note) = told.map_or((State::New, String::new()), |t| {
+        (t.event.state, t.note.clone())
+    });
+    let recovered = told.and_then(|t| t.event.recovered);
     let acceptance = line.accepted(&f.track.key.benchmark, c.first, c.last);
     if let Some(a) = acceptance
         && matches!(state, State::New | State::Acknowledged)
@@ -322,8 +335,8 @@ fn groups(series: &[SeriesSteps], line: &MainLine) -> Vec<GroupRef> {
 fn expected(series: &[SeriesSteps], found: &[Found]) -> Expected {
     let varies = |s: &&SeriesSteps| matches!(s.class, Class::Noisy | Class::Walk);
     let varying_series = series.iter().filter(varies).count();
-    let settled = found.iter().flat_map(|f| &f.events).filter_map(|(e, _)| {
-        let State::Resolved(how) = e.state else {
+    let settled = found.iter().flat_map(|f| &f.events).filter_map(|t| {
+        let State::Resolved(how) = t.event.state else {
             return None;
         };
         Some(how != Resolution::Noise)

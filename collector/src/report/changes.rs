@@ -22,7 +22,8 @@ pub fn changes(d: &Steps, all: bool) -> String {
     }
     out.push(summary(d, all));
     out.extend(expected(d));
-    let lines = out.iter().map(|l| cut(l)).collect::<Vec<_>>();
+    let lines = out.iter().flat_map(|l| l.split('\n')).map(cut);
+    let lines = lines.collect::<Vec<_>>();
     lines.join("\n") + "\n"
 }
 
@@ -223,7 +224,7 @@ fn summary(d: &Steps, all: bool) -> String {
     };
     let changes = if open == 1 { "change" } else { "changes" };
     let points = d.series.iter().map(|s| s.points).max().unwrap_or(0);
-    format!("{open} open {changes}{more} in {series} of up to {points} commits")
+    format!("{open} open {changes}{more}\n{series}, up to {points} commits each")
 }
 
 fn expected(d: &Steps) -> Vec<String> {

@@ -45,9 +45,13 @@ pub fn markdown(j: &Judgement) -> String {
         out.push_str(&s);
         out.push('\n');
     };
-    let regressed = j.with(Verdict::Regressed);
+    let regressed = j.unaccepted();
+    let accepted = j.with(Verdict::Regressed).len() - regressed.len();
     let head = match j.outcome {
         Outcome::Regressed => format!("### ▲ {} regressed", plural(regressed.len())),
+        Outcome::Ok if accepted > 0 => {
+            format!("### ✔ {} regressed, accepted", plural(accepted))
+        }
         Outcome::Ok => "### ✔ no regression".to_string(),
         Outcome::NoVerdict => "### ? no verdict".to_string(),
     };
@@ -120,9 +124,13 @@ fn table_row(row: &Row) -> String {
         Verdict::Improved => "▼",
         _ => "↔",
     };
+    let accepted = row
+        .accepted
+        .as_ref()
+        .map_or_else(String::new, |r| format!(", accepted: {}", cell(r)));
     let class = class_note(row.class).map_or_else(String::new, |c| format!(" ({c})"));
     format!(
-        "| {} | {} | {}{class} | {} | {sign} {} |",
+        "| {} | {} | {}{class} | {} | {sign} {}{accepted} |",
         code(&row.benchmark),
         row.change.map_or_else(String::new, percent),
         sides(row),
@@ -172,7 +180,7 @@ fn details(j: &Judgement, row: &Row, line: &mut dyn FnMut(String)) {
 /// Annotations for GitHub Actions: one `::error` a regressed benchmark, at its likeliest line.
 #[must_use]
 pub fn annotations(j: &Judgement) -> Vec<String> {
-    j.with(Verdict::Regressed)
+    j.unaccepted()
         .iter()
         .take(10)
         .map(|row| {

@@ -20,6 +20,7 @@ pub fn text(j: &Judgement) -> String {
         && j.failures.is_empty()
         && j.notes.is_empty()
         && [
+            Verdict::Regressed,
             Verdict::Improved,
             Verdict::Shifted,
             Verdict::New,
@@ -64,7 +65,7 @@ fn plural(n: usize, what: &str) -> String {
 }
 
 fn headline(j: &Judgement) -> String {
-    let regressed = j.with(Verdict::Regressed);
+    let regressed = j.unaccepted();
     let total = counted(j);
     match j.outcome {
         Outcome::Regressed => {
@@ -81,13 +82,18 @@ fn headline(j: &Judgement) -> String {
         Outcome::NoVerdict => format!("NO VERDICT: {}", why_no_verdict(j)),
         Outcome::Ok => {
             let improved = j.with(Verdict::Improved).len();
+            let accepted = match j.with(Verdict::Regressed).len() {
+                0 => "none regressed".to_string(),
+                1 => "1 regression accepted".to_string(),
+                n => format!("{n} regressions accepted"),
+            };
             let better = if improved > 0 {
                 format!(", {improved} improved")
             } else {
                 String::new()
             };
             format!(
-                "ok: {}, none regressed{better} ({}; base {}, {})",
+                "ok: {}, {accepted}{better} ({}; base {}, {})",
                 plural(total, "benchmark"),
                 largest(j),
                 j.base.sha.short(),
@@ -147,7 +153,8 @@ fn moved(j: &Judgement, verdict: Verdict, out: &mut Vec<String>) {
             out.push(format!("… and {} more {}", rows.len() - i, verdict.name()));
             break;
         }
-        detail(j, row, i == 0 && verdict == Verdict::Regressed, out);
+        let first = i == 0 && verdict == Verdict::Regressed;
+        detail(j, row, first && row.accepted.is_none(), out);
     }
 }
 
@@ -174,6 +181,10 @@ fn detail(j: &Judgement, row: &Row, with_commands: bool, out: &mut Vec<String>) 
         "; not measured again"
     };
     out.push(format!("    {shifted}limit {}{unproven}", row.why));
+    if let Some(reason) = &row.accepted {
+        let by = row.accepted_in.as_ref().map_or("", |s| s.short());
+        out.push(format!("    accepted in {by}: {}", name(reason, 55)));
+    }
     functions(row, out);
     for place in row.likely.iter().take(1) {
         let inside = place.function.as_ref().map_or_else(String::new, |f| {
@@ -222,7 +233,8 @@ fn functions(row: &Row, out: &mut Vec<String>) {
 }
 
 fn commands(j: &Judgement, row: &Row, out: &mut Vec<String>) {
-    let (base, head) = (j.base.sha.short(), j.head.sha.short());
+    let since = row.creep.as_ref().map_or(&j.base.sha, |c| &c.sha);
+    let (base, head) = (since.short(), j.head.sha.short());
     let bench = quoted(&row.benchmark);
     out.push(format!(
         "    reproduce  uptick compare {base} {head} --only {bench}"
@@ -230,12 +242,14 @@ fn commands(j: &Judgement, row: &Row, out: &mut Vec<String>) {
     if let Some(svg) = &row.flamegraph {
         out.push(format!("    see why    {svg}"));
     }
-    if j.base.distance > 1 {
+    if j.base.distance > 1 || row.creep.is_some() {
         out.push(format!(
             "    bisect     uptick bisect {base} {head} --bench {bench}"
         ));
     }
-    out.push(format!("    undo       git revert {head}"));
+    if row.creep.is_none() {
+        out.push(format!("    undo       git revert {head}"));
+    }
 }
 
 fn others(j: &Judgement, out: &mut Vec<String>) {

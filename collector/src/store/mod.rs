@@ -6,6 +6,7 @@
 //! The same report twice is stored once. Series and points are derived in a second
 //! transaction, from where it was left; [`Store::rebuild`] derives them anew.
 
+mod decisions;
 mod derive;
 mod events;
 mod line;
@@ -22,6 +23,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use crate::error::{Error, Result};
 use crate::model::{Counter, Metric, NoiseClass, Report, Sha, digest};
 
+pub use decisions::Decided;
 pub use events::{Decision, Event, EventCounts, Told, Triage};
 pub use pages::{
     Generation, MeasuredCommit, ReportRow, SeriesFilter, SeriesOrder, SeriesState, TestbedRow,

@@ -5,6 +5,7 @@
 //! ```text
 //! {"blob":{"hash":"<sha-256 of the bytes>","base64":"…"}}
 //! {"report":{…}}                     a report document, see `model::Report`
+//! {"decided":{…}}                    a change with what people decided about it
 //! ```
 //!
 //! A report's profiles come before it. Importing the same file twice changes nothing.
@@ -15,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
-use super::Store;
+use super::{Decided, Store, Triage};
 use crate::error::{Error, Result};
 use crate::model::{Report, digest};
 
@@ -29,6 +30,7 @@ enum Line {
     Header { schema: String },
     Blob { blob: Blob },
     Report { report: Box<Report> },
+    Decided { decided: Box<Decided> },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -92,6 +94,10 @@ impl Store {
                 },
             )
         })?;
+        for decided in self.decided()? {
+            let decided = Box::new(decided);
+            write_line(out, &Line::Decided { decided })?;
+        }
         out.flush()
             .map_err(|e| Error::Failed(format!("the export cannot be written: {e}")))?;
         Ok(lost)
@@ -123,7 +129,7 @@ impl Store {
                 return Err(bad("longer than 256 MiB".into()));
             }
             let line: Line = serde_json::from_slice(&text).map_err(|_| {
-                bad("neither a header, a blob nor a report of uptick.export/1".into())
+                bad("neither a header, a blob, a report nor a decision of uptick.export/1".into())
             })?;
             match line {
                 Line::Header { schema } if schema == SCHEMA => {}
@@ -136,6 +142,10 @@ impl Store {
                         return Err(bad("the blob does not have the hash that it claims".into()));
                     }
                     blobs.push((blob.hash, bytes));
+                }
+                Line::Decided { decided } => {
+                    check_decided(&decided).map_err(bad)?;
+                    self.put_decided(&decided)?;
                 }
                 Line::Report { report } => {
                     let before = self.counts()?.0;
@@ -168,6 +178,18 @@ fn check(report: &Report) -> std::result::Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Refuses what nobody can have decided.
+fn check_decided(d: &Decided) -> std::result::Result<(), String> {
+    if !d.before.is_finite() || !d.after.is_finite() || d.first > d.last {
+        return Err("the change has no levels or no commits".into());
+    }
+    let words = d.decisions.iter().flat_map(|l| [&l.before, &l.after]);
+    match words.into_iter().find(|w| Triage::state_of(w).is_none()) {
+        Some(word) => Err(format!("unknown state `{word}`")),
+        None => Ok(()),
+    }
 }
 
 fn write_line(out: &mut dyn Write, line: &Line) -> Result<()> {

@@ -1,0 +1,195 @@
+//! What the history of a release adds to a judgement: the creep since the last tag, which no
+//! single commit shows, and the regressions that a commit's message accepts.
+
+use crate::config::Config;
+use crate::detect::gate::{self, Policy};
+use crate::error::Result;
+use crate::git::{Acceptance, Repo};
+use crate::judge::{Creep, Row};
+use crate::model::{NoiseClass, Report, Sha, Verdict};
+use crate::store::{SeriesKey, Store};
+
+/// What the judgement of one head against one base rests on.
+#[derive(Debug)]
+pub struct Release<'a> {
+    /// The repository.
+    pub repo: &'a Repo,
+    /// Its limits.
+    pub config: &'a Config,
+    /// Where reports are.
+    pub store: &'a Store,
+    /// The baseline's report.
+    pub base: &'a Report,
+    /// The head's report.
+    pub head: &'a Report,
+}
+
+/// A value of a series that the head is held against.
+struct Reference {
+    /// The tag, or the commit that accepted a change since.
+    name: String,
+    sha: Sha,
+    value: (f64, f64, f64),
+}
+
+impl Release<'_> {
+    /// Holds every unchanged row against the last release: 20 steps of +0.2 % make +4.1 %.
+    ///
+    /// A tag that is not stored is never measured here: a note names the command that does.
+    ///
+    /// # Errors
+    /// When git or the store fails.
+    pub fn creep(&self, rows: &mut [Row], notes: &mut Vec<String>) -> Result<()> {
+        let Some((tag, at)) = self.repo.last_tag(&self.base.commit.sha) else {
+            return Ok(());
+        };
+        let set = self.config.release_budget();
+        // Between the tag and its child there is one step, and that has its limit.
+        if at == self.base.commit.sha || set == Some(0.0) {
+            return Ok(());
+        }
+        let range = format!("{at}..{}", self.base.commit.sha);
+        let accepted = self.repo.acceptances(&range)?;
+        let (mut stored, mut old) = (false, Vec::new());
+        for row in rows.iter_mut().filter(|r| r.judged && r.head.is_some()) {
+            let Some(reference) = self.reference(row, &tag, &at, &accepted)? else {
+                continue;
+            };
+            stored = true;
+            if row.verdict == Verdict::Unchanged
+                && let Some(creep) = creep(row, &reference, set)
+            {
+                old.extend(blame(row, creep));
+            }
+        }
+        let any = rows.iter().any(|r| r.judged && r.head.is_some());
+        if any && !stored {
+            notes.push(self.missing(&tag, &at)?);
+        }
+        notes.extend(standing(&tag, &old));
+        Ok(())
+    }
+
+    /// The value that a row is held against: the last accepted one since the tag, else the tag's.
+    fn reference(
+        &self,
+        row: &Row,
+        tag: &str,
+        at: &Sha,
+        accepted: &[Acceptance],
+    ) -> Result<Option<Reference>> {
+        let key = SeriesKey {
+            benchmark: row.benchmark.clone(),
+            metric: row.metric,
+            counter: row.counter,
+            fingerprint: self.head.testbed.fingerprint(row.counter),
+        };
+        let matching = |a: &&Acceptance| crate::config::glob(&a.benchmark, &row.benchmark);
+        for a in accepted.iter().filter(matching) {
+            // A branch's own commits are seldom measured: the merge that brought it counts.
+            let merged = self.repo.carrier(&a.sha, &self.base.commit.sha);
+            for sha in std::iter::once(a.sha.clone()).chain(merged) {
+                if let Some(value) = self.store.value_of(&key, &sha)? {
+                    let name = format!("{} (accepted)", sha.short());
+                    return Ok(Some(Reference { name, sha, value }));
+                }
+            }
+        }
+        let value = self.store.value_of(&key, at)?;
+        Ok(value.map(|value| Reference {
+            name: tag.to_string(),
+            sha: at.clone(),
+            value,
+        }))
+    }
+
+    /// Why there is nothing to hold the head against.
+    fn missing(&self, tag: &str, at: &Sha) -> Result<String> {
+        let known = self.store.any_report_of(at)?.is_some();
+        let why = if known {
+            "was measured on another testbed, or without these benchmarks"
+        } else {
+            "is not measured"
+        };
+        Ok(format!(
+            "the creep since {tag} is not judged: {tag} {why}; `uptick run {tag}` stores it"
+        ))
+    }
+
+    /// Marks the regressions that a message between base and head accepts.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn accept(&self, rows: &mut [Row]) -> Result<()> {
+        let regressed = |r: &&mut Row| r.judged && r.verdict == Verdict::Regressed;
+        let mut suspects: Vec<&mut Row> = rows.iter_mut().filter(regressed).collect();
+        if suspects.is_empty() {
+            return Ok(());
+        }
+        let range = format!("{}..{}", self.base.commit.sha, self.head.commit.sha);
+        let accepted = self.repo.acceptances(&range)?;
+        for row in &mut suspects {
+            let matching = |a: &&Acceptance| crate::config::glob(&a.benchmark, &row.benchmark);
+            if let Some(a) = accepted.iter().find(matching) {
+                row.accepted = Some(a.reason.clone());
+                row.accepted_in = Some(a.sha.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The creep of a row where it exceeds its budget.
+fn creep(row: &Row, reference: &Reference, set: Option<f64>) -> Option<Creep> {
+    let head = row.head.as_ref()?;
+    let policy = Policy::for_series(row.metric, row.counter);
+    let mut budget = set.unwrap_or(policy.release_budget);
+    let (value, _, highest) = reference.value;
+    if row.class != NoiseClass::Exact {
+        // One noisy commit against another proves nothing unless even their samples part.
+        budget = budget.max(row.limit.unwrap_or(0.0));
+        if head.low <= highest {
+            return None;
+        }
+    }
+    let judged = gate::cumulative(&policy, value, head.value, budget)?;
+    judged.exceeded.then(|| Creep {
+        since: reference.name.clone(),
+        sha: reference.sha.clone(),
+        value,
+        change: judged.change,
+        budget,
+    })
+}
+
+/// Calls a row regressed when the head itself is dearer; else gives the creep back, for that
+/// was there before.
+fn blame(row: &mut Row, creep: Creep) -> Option<(String, f64)> {
+    let least = Policy::for_series(row.metric, row.counter).absolute_floor;
+    if row.delta() <= least {
+        return Some((row.benchmark.clone(), creep.change));
+    }
+    row.verdict = Verdict::Regressed;
+    row.confirmed = row.class == NoiseClass::Exact;
+    row.why = format!(
+        "{} since {} in all, budget {}: no single commit passed its limit",
+        crate::report::percent(creep.change),
+        creep.since,
+        crate::report::share(creep.budget)
+    );
+    row.creep = Some(creep);
+    None
+}
+
+/// What had crept before this head, in one note.
+fn standing(tag: &str, old: &[(String, f64)]) -> Option<String> {
+    let worst = old.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let (change, name) = (crate::report::percent(worst.1), &worst.0);
+    Some(match old.len() {
+        1 => format!("`{name}` had crept by {change} since {tag}, over its budget, before this"),
+        n => format!(
+            "{n} benchmarks had crept over their budget since {tag} before this, most `{name}` by \
+             {change}"
+        ),
+    })
+}
