@@ -50,8 +50,16 @@ pub(crate) enum Command {
     Check(Check),
     /// The same judgement of two commits without failing: "prove my optimisation"
     Compare(Compare),
+    /// From "it got slower" to the commit, the function and the revert
+    Bisect(Bisect),
+    /// One word about HEAD for `git bisect run`: 0 good, 1 bad, 125 skip, 128 and more stop
+    BisectStep(BisectStep),
     /// History in the terminal
     Log(Log),
+    /// The steps of every series of the main line, or in a CSV
+    Changes(Changes),
+    /// What would have been said at each commit: try a limit on real history first
+    Replay(Replay),
     /// The flame graph of a benchmark, or the difference of two commits
     Flamegraph(Flamegraph),
     /// The dashboard and the API
@@ -185,6 +193,109 @@ pub(crate) struct Compare {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Bisect {
+    #[command(subcommand)]
+    pub(crate) command: Option<BisectCommand>,
+    /// A commit from before
+    pub(crate) good: Option<String>,
+    /// A commit that is dearer (with --fixed: cheaper)
+    pub(crate) bad: Option<String>,
+    /// The benchmark's name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bench: Option<String>,
+    /// The metric [default: what the counter counts]
+    #[arg(long, value_name = "METRIC")]
+    pub(crate) metric: Option<String>,
+    /// A shell command that builds a commit; `{tree}` and $UPTICK_TREE are its sources
+    #[arg(long, value_name = "CMD", requires = "run")]
+    pub(crate) build: Option<String>,
+    /// A program to count instead of a benchmark of the suite; `{tree}` as above
+    #[arg(long, value_name = "CMD")]
+    pub(crate) run: Option<String>,
+    /// auto, perf_event, callgrind or clock [default: uptick.toml, else auto]
+    #[arg(long, value_name = "COUNTER")]
+    pub(crate) counter: Option<String>,
+    /// Lay this file or folder of today (or REV:PATH) over every commit (may be repeated)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) carry: Vec<String>,
+    /// Search every commit, side branches too, instead of first parents
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Look for the commit that made it cheaper
+    #[arg(long)]
+    pub(crate) fixed: bool,
+    /// The smallest change of interest [default: 0.2%]
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) limit: Option<String>,
+    /// Try commits again that failed before
+    #[arg(long)]
+    pub(crate) retry: bool,
+    /// Go on with the search that was begun last
+    #[arg(long, conflicts_with_all = ["good", "bad", "bench", "metric", "build", "run", "counter", "carry", "all", "fixed", "limit", "retry"])]
+    pub(crate) resume: bool,
+    /// Commits built and measured at the same time, each in a worktree of its own
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) jobs: usize,
+    /// Write the answer as Markdown too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BisectCommand {
+    /// What the newest search measured, told to the search again
+    Log(BisectLog),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BisectLog {
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BisectStep {
+    /// The commit to judge
+    #[arg(default_value = "HEAD")]
+    pub(crate) rev: String,
+    /// The benchmark's name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bench: Option<String>,
+    /// The metric [default: what the counter counts]
+    #[arg(long, value_name = "METRIC")]
+    pub(crate) metric: Option<String>,
+    /// The good end [default: what `git bisect` was told first]
+    #[arg(long, value_name = "REV")]
+    pub(crate) good: Option<String>,
+    /// The bad end [default: what `git bisect` was told first]
+    #[arg(long, value_name = "REV")]
+    pub(crate) bad: Option<String>,
+    /// A shell command that builds a commit; `{tree}` and $UPTICK_TREE are its sources
+    #[arg(long, value_name = "CMD", requires = "run")]
+    pub(crate) build: Option<String>,
+    /// A program to count instead of a benchmark of the suite; `{tree}` as above
+    #[arg(long, value_name = "CMD")]
+    pub(crate) run: Option<String>,
+    /// auto, perf_event, callgrind or clock [default: uptick.toml, else auto]
+    #[arg(long, value_name = "COUNTER")]
+    pub(crate) counter: Option<String>,
+    /// Lay this file or folder of today (or REV:PATH) over every commit (may be repeated)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) carry: Vec<String>,
+    /// The bad end is the cheaper one
+    #[arg(long)]
+    pub(crate) fixed: bool,
+    /// The smallest change of interest [default: 0.2%]
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) limit: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct Log {
     /// A benchmark (glob); without one the series are listed
     pub(crate) bench: Option<String>,
@@ -194,6 +305,61 @@ pub(crate) struct Log {
     /// How many commits
     #[arg(short = 'n', long, default_value_t = 40)]
     pub(crate) number: usize,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which series of the store.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Selection {
+    /// Only benchmarks whose name matches (a glob; may be repeated)
+    #[arg(long, value_name = "GLOB", conflicts_with = "csv")]
+    pub(crate) bench: Vec<String>,
+    /// Metrics, or `all` [default: instructions and wall_time] (may be repeated)
+    #[arg(long, value_name = "METRIC", conflicts_with = "csv")]
+    pub(crate) metric: Vec<String>,
+    /// The commit whose first-parent line counts [default: the default branch, else HEAD]
+    #[arg(long, value_name = "REV", conflicts_with = "csv")]
+    pub(crate) line: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Changes {
+    /// Instead of the store: rows `series,index,value` with that header; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Leave out changes below this, such as 0.5% [default: 0.1%, in a CSV none]
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) floor: Option<String>,
+    /// Show changes too that are settled or went back by themselves
+    #[arg(long, conflicts_with = "csv")]
+    pub(crate) all: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Replay {
+    /// Instead of the store: rows `series,index,value` with that header; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// The gate's limit to try, such as 0.5% [default: uptick.toml, else by metric]
+    #[arg(long, value_name = "PERCENT", conflicts_with = "csv")]
+    pub(crate) limit: Option<String>,
+    /// Leave out changes below this, such as 0.5% [default: 0.1%, in a CSV none]
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) floor: Option<String>,
+    /// Estimate the false alarms too, by shuffling each series between its changes (of a store's
+    /// series it is always done, on up to 40 of them)
+    #[arg(long)]
+    pub(crate) estimate: bool,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -309,7 +475,14 @@ impl Args {
             Command::Run(a) => a.json,
             Command::Check(a) => a.judging.json,
             Command::Compare(a) => a.judging.json,
+            Command::Bisect(a) => match &a.command {
+                Some(BisectCommand::Log(log)) => log.json,
+                None => a.json,
+            },
+            Command::BisectStep(_) => false,
             Command::Log(a) => a.json,
+            Command::Changes(a) => a.json,
+            Command::Replay(a) => a.json,
             Command::Flamegraph(a) => a.json,
             Command::Import(a) => a.json,
             Command::Rebuild(a) | Command::Verify(a) => a.json,
@@ -331,6 +504,14 @@ impl Args {
                 "schema": "uptick.check/1",
                 "outcome": "no_verdict",
                 "results": [],
+                "error": message,
+                "exit_code": code,
+            }),
+            Command::Bisect(Bisect { command: None, .. }) => json!({
+                "schema": "uptick.bisect/1",
+                "outcome": "no_verdict",
+                "suspects": [],
+                "steps": [],
                 "error": message,
                 "exit_code": code,
             }),

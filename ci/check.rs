@@ -42,10 +42,19 @@ fn judge(
     if head == "HEAD" && workshop.repo().is_dirty() {
         print::note("note: uncommitted changes are not measured; HEAD is");
     }
-    let options =
-        Options { overrides, fresh: judging.fresh, flamegraph: judging.flamegraph };
-    let judgement =
-        check::run(&mut workshop, &mut store, &sha, baseline, &options, &progress);
+    let options = Options {
+        overrides,
+        fresh: judging.fresh,
+        flamegraph: judging.flamegraph,
+    };
+    let judgement = check::run(
+        &mut workshop,
+        &mut store,
+        &sha,
+        baseline,
+        &options,
+        &progress,
+    );
     progress.clear();
     Ok(judgement?)
 }
@@ -57,7 +66,11 @@ fn say(j: &Judgement, judging: &Judging, in_ci: bool) -> anyhow::Result<()> {
     if in_ci {
         github(j)?;
     }
-    if judging.json { print::json(j) } else { print::out(&report::text(j)) }
+    if judging.json {
+        print::json(j)
+    } else {
+        print::out(&report::text(j))
+    }
 }
 
 /// In GitHub Actions: the step's summary and annotations. Annotations are workflow commands,
@@ -77,7 +90,11 @@ fn github(j: &Judgement) -> anyhow::Result<()> {
 
 fn append(path: &Path, text: &str) -> anyhow::Result<()> {
     use std::io::Write;
-    let open = std::fs::OpenOptions::new().create(true).append(true).open(path);
-    open.and_then(|mut f| f.write_all(text.as_bytes())).map_err(Error::io(path))?;
+    let open = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path);
+    open.and_then(|mut f| f.write_all(text.as_bytes()))
+        .map_err(Error::io(path))?;
     Ok(())
 }

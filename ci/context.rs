@@ -20,7 +20,9 @@ pub(crate) fn config(repo: &Repo, measuring: &Measuring) -> anyhow::Result<Confi
     if !measuring.metric.is_empty() {
         config.suite.metrics = measuring.metric.clone();
     }
-    config.validate().map_err(|e| Error::Usage(format!("command line: {e}")))?;
+    config
+        .validate()
+        .map_err(|e| Error::Usage(format!("command line: {e}")))?;
     Ok(config)
 }
 
@@ -41,6 +43,10 @@ pub(crate) fn store_path(args: &Args) -> anyhow::Result<PathBuf> {
 }
 
 pub(crate) fn store(args: &Args) -> anyhow::Result<Store> {
+    if args.store.is_none() {
+        // With its .gitignore, so that `git add -A` never takes the store along.
+        Home::make(&Repo::open(&args.dir)?)?;
+    }
     Ok(Store::open(&store_path(args)?)?)
 }
 
@@ -52,5 +58,8 @@ pub(crate) fn existing_store(args: &Args) -> anyhow::Result<Store> {
 pub(crate) fn overrides(judging: &Judging) -> anyhow::Result<Overrides> {
     let limit = judging.limit.as_deref().map(Fraction::parse).transpose();
     let limit = limit.map_err(|e| Error::Usage(format!("--limit: {e}")))?;
-    Ok(Overrides { limit: limit.map(|f| f.0), only: judging.measuring.only.clone() })
+    Ok(Overrides {
+        limit: limit.map(|f| f.0),
+        only: judging.measuring.only.clone(),
+    })
 }

@@ -1,8 +1,8 @@
 //! `uptick doctor`: what this machine can count, and the proof.
 
-use collector::error::{EXIT_OK, EXIT_FAILED};
-use collector::measure::{choose_counter, host};
+use collector::error::{EXIT_FAILED, EXIT_OK};
 use collector::measure::host::{Finding, State};
+use collector::measure::{choose_counter, host};
 use collector::model::Counter;
 use serde_json::json;
 
@@ -13,7 +13,9 @@ pub(crate) fn run(_args: &Args, a: &Doctor) -> anyhow::Result<u8> {
     let findings = host::findings();
     let counter = choose_counter("auto")?;
     let test = (counter != Counter::Clock).then(|| host::self_test(counter));
-    let failed = test.as_ref().is_some_and(|t| !t.as_ref().is_ok_and(|t| t.passed));
+    let failed = test
+        .as_ref()
+        .is_some_and(|t| !t.as_ref().is_ok_and(|t| t.passed));
     let testbed = host::testbed(collector::config::Strings::Portable);
     if a.json {
         let (self_test, error) = match &test {
@@ -44,14 +46,14 @@ fn line(f: &Finding) -> String {
         State::Weak => "weak   ",
         State::Missing => "missing",
     };
-    let mend = f.mend.as_ref().map_or_else(String::new, |m| format!("\n          → {m}"));
+    let mend = f
+        .mend
+        .as_ref()
+        .map_or_else(String::new, |m| format!("\n          → {m}"));
     format!("{sign} {}: {}{mend}\n", f.what, f.detail)
 }
 
-fn verdict(
-    counter: Counter,
-    test: Option<&collector::error::Result<host::SelfTest>>,
-) -> String {
+fn verdict(counter: Counter, test: Option<&collector::error::Result<host::SelfTest>>) -> String {
     let counts = match counter {
         Counter::PerfEvent => "instructions by the hardware counter",
         Counter::Callgrind => "instructions by callgrind, exactly",
@@ -60,7 +62,10 @@ fn verdict(
     let proof = match test {
         None => String::new(),
         Some(Ok(t)) if t.passed => {
-            format!("\nself-test: /bin/true counted twice: {} and {}: passed", t.counts[0], t.counts[1])
+            format!(
+                "\nself-test: /bin/true counted twice: {} and {}: passed",
+                t.counts[0], t.counts[1]
+            )
         }
         Some(Ok(t)) => format!(
             "\nself-test FAILED: /bin/true counted twice: {} and {}",

@@ -15,7 +15,11 @@ pub(crate) fn run(args: &Args, a: &Flamegraph) -> anyhow::Result<u8> {
     let mut workshop = context::workshop(args, &Measuring::default())?;
     let progress = Terminal::new();
     let head = workshop.repo().resolve(&a.rev)?;
-    let base = a.base.as_deref().map(|b| workshop.repo().resolve(b)).transpose()?;
+    let base = a
+        .base
+        .as_deref()
+        .map(|b| workshop.repo().resolve(b))
+        .transpose()?;
     let profile = profile(&mut workshop, 0, &head, &a.bench, &progress)?;
     let title = format!("{} at {}", a.bench, head.short());
     let drawn = match &base {
@@ -45,7 +49,10 @@ pub(crate) fn run(args: &Args, a: &Flamegraph) -> anyhow::Result<u8> {
             "critical_path": path_line,
         }))?;
     } else {
-        print::out(&format!("critical path: {path_line}\nflame graph: {}\n", path.display()))?;
+        print::out(&format!(
+            "critical path: {path_line}\nflame graph: {}\n",
+            path.display()
+        ))?;
     }
     Ok(EXIT_OK)
 }
@@ -66,8 +73,13 @@ fn profile(
     }
     let (_, built) = workshop.bench(slot, sha, progress)?;
     if built.job(bench).is_none() {
-        let names: Vec<&str> =
-            built.suite.jobs.iter().take(20).map(|(j, _)| j.name.as_str()).collect();
+        let names: Vec<&str> = built
+            .suite
+            .jobs
+            .iter()
+            .take(20)
+            .map(|(j, _)| j.name.as_str())
+            .collect();
         return Err(Error::Usage(format!(
             "{} has no benchmark `{bench}`; it has: {}",
             sha.short(),

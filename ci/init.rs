@@ -23,8 +23,11 @@ pub(crate) fn run(args: &Args, a: &Init) -> anyhow::Result<u8> {
     let text = template(&found);
     collector::explain::write(&path, &text)?;
     if a.json {
-        let targets: Vec<_> =
-            found.targets.iter().map(|(p, _, t)| json!({ "package": p, "bench": t })).collect();
+        let targets: Vec<_> = found
+            .targets
+            .iter()
+            .map(|(p, _, t)| json!({ "package": p, "bench": t }))
+            .collect();
         return print::json(&json!({
             "schema": "uptick.init/1", "file": path, "benches": targets, "left_out": found.left_out,
         }))

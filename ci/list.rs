@@ -43,5 +43,9 @@ pub(crate) fn run(args: &Args, a: &List) -> anyhow::Result<u8> {
             );
         }
     }
-    Ok(if names.is_empty() { EXIT_NO_VERDICT } else { EXIT_OK })
+    Ok(if names.is_empty() {
+        EXIT_NO_VERDICT
+    } else {
+        EXIT_OK
+    })
 }

@@ -1,20 +1,28 @@
 //! `uptick log`: the history of a benchmark in the terminal.
 
+use std::collections::HashMap;
+
 use collector::config::glob;
-use collector::error::{EXIT_NO_VERDICT, EXIT_OK, Error};
+use collector::detect::{Change, Direction, Finder};
+use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
+use collector::mainline;
 use collector::model::Metric;
 use collector::report::{name, percent, value};
-use collector::store::{Point, SeriesRow, Store};
+use collector::store::{Point, SeriesKey, SeriesRow, Store};
 use serde_json::json;
 
 use crate::args::{Args, Log};
-use crate::{context, print};
+use crate::{context, line, print};
 
 pub(crate) fn run(args: &Args, a: &Log) -> anyhow::Result<u8> {
     let metric = Metric::from_name(&a.metric).ok_or_else(|| {
         let known: Vec<&str> = Metric::ALL.iter().map(|m| m.name()).collect();
-        Error::Usage(format!("--metric: `{}` is none of {}", a.metric, known.join(", ")))
+        Error::Usage(format!(
+            "--metric: `{}` is none of {}",
+            a.metric,
+            known.join(", ")
+        ))
     })?;
     let store = context::existing_store(args)?;
     let series: Vec<SeriesRow> = store
@@ -27,19 +35,52 @@ pub(crate) fn run(args: &Args, a: &Log) -> anyhow::Result<u8> {
         return Err(nothing(a, metric).into());
     }
     let repo = Repo::open(&args.dir).ok();
+    let marks = if a.bench.is_some() || a.json {
+        marks(args, &store, &series)?
+    } else {
+        HashMap::new()
+    };
+    let none = Marks::default();
+    let marks = |s: &SeriesRow| marks.get(&s.key).unwrap_or(&none);
     if a.json {
         let all: Vec<_> = series
             .iter()
-            .map(|s| Ok(document(s, &points(&store, s, a.number)?)))
+            .map(|s| Ok(document(s, &points(&store, s, a.number)?, marks(s))))
             .collect::<anyhow::Result<_>>()?;
         print::json(&json!({ "schema": "uptick.log/1", "series": all }))?;
         return Ok(EXIT_OK);
     }
     for s in &series {
         let points = points(&store, s, a.number)?;
-        print::out(&if a.bench.is_some() { history(s, &points, repo.as_ref()) } else { summary(s) })?;
+        print::out(&if a.bench.is_some() {
+            history(s, &points, marks(s), repo.as_ref())
+        } else {
+            summary(s)
+        })?;
     }
-    Ok(if series.is_empty() { EXIT_NO_VERDICT } else { EXIT_OK })
+    Ok(EXIT_OK)
+}
+
+/// The changes of one series by position.
+type Marks = HashMap<u64, Change>;
+
+/// What the change finder says of each series, by the position of the first commit of the new
+/// level. Found on the main line; commits beside it are listed and never marked.
+fn marks(
+    args: &Args,
+    store: &Store,
+    series: &[SeriesRow],
+) -> anyhow::Result<HashMap<SeriesKey, Marks>> {
+    let wanted = |k: &SeriesKey| series.iter().any(|s| s.key == *k);
+    let line = line::line(args, None)?;
+    let mut finder = Finder::new(line::settings(None)?);
+    let mut all = HashMap::new();
+    for t in mainline::tracks(store, &line, &wanted)? {
+        let changes = finder.find(&t.points).changes.into_iter();
+        let marks = changes.filter_map(|c| Some((u64::try_from(c.index).ok()?, c)));
+        all.insert(t.key, marks.collect());
+    }
+    Ok(all)
 }
 
 fn nothing(a: &Log, metric: Metric) -> Error {
@@ -63,7 +104,7 @@ fn points(store: &Store, s: &SeriesRow, n: usize) -> anyhow::Result<Vec<Point>> 
     Ok(points.split_off(skip))
 }
 
-fn document(s: &SeriesRow, points: &[Point]) -> serde_json::Value {
+fn document(s: &SeriesRow, points: &[Point], marks: &Marks) -> serde_json::Value {
     json!({
         "benchmark": s.key.benchmark,
         "metric": s.key.metric,
@@ -73,6 +114,9 @@ fn document(s: &SeriesRow, points: &[Point]) -> serde_json::Value {
         "points": points.iter().map(|p| json!({
             "sha": p.sha, "position": p.position, "value": p.value, "low": p.low, "high": p.high,
         })).collect::<Vec<_>>(),
+        "changes": points.iter().filter_map(|p| Some(json!({
+            "sha": p.sha, "change": marks.get(&p.position)?,
+        }))).collect::<Vec<_>>(),
     })
 }
 
@@ -86,10 +130,7 @@ fn summary(s: &SeriesRow) -> String {
     )
 }
 
-/// Changes are marked from here on: half the gate's usual limit, so that creeping shows too.
-const MARK: f64 = 0.0025;
-
-fn history(s: &SeriesRow, points: &[Point], repo: Option<&Repo>) -> String {
+fn history(s: &SeriesRow, points: &[Point], marks: &Marks, repo: Option<&Repo>) -> String {
     let mut out = format!(
         "{} · {} by {} · {} · testbed {}\n",
         name(&s.key.benchmark, 40),
@@ -101,15 +142,16 @@ fn history(s: &SeriesRow, points: &[Point], repo: Option<&Repo>) -> String {
     let mut before: Option<f64> = None;
     let mut lines = Vec::new();
     for p in points {
-        let change = before.map(|b| collector::detect::gate::change(b, p.value));
-        let (mark, change) = match change {
-            Some(c) if c > MARK => ("▲", percent(c)),
-            Some(c) if c < -MARK => ("▼", percent(c)),
-            Some(0.0) | None => (" ", String::new()),
-            Some(c) => (" ", percent(c)),
+        let moved = before.map_or(0.0, |b| collector::detect::gate::change(b, p.value));
+        let (mark, change) = match marks.get(&p.position) {
+            Some(c) if c.direction() == Direction::Up => ("▲", percent(c.change)),
+            Some(c) => ("▼", percent(c.change)),
+            None if moved == 0.0 => (" ", String::new()),
+            None => (" ", percent(moved)),
         };
-        let subject =
-            repo.and_then(|r| r.commit(&p.sha).ok()).map_or_else(String::new, |c| c.subject);
+        let subject = repo
+            .and_then(|r| r.commit(&p.sha).ok())
+            .map_or_else(String::new, |c| c.subject);
         lines.push(format!(
             "{mark} {}  {:>24}  {change:>11}  {}\n",
             p.sha.short(),

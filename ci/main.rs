@@ -2,16 +2,20 @@
 //! contract.
 
 mod args;
+mod bisect;
+mod changes;
 mod check;
 mod context;
 mod demo;
 mod doctor;
 mod flamegraph;
 mod init;
+mod line;
 mod list;
 mod log;
 mod print;
 mod progress;
+mod replay;
 mod run;
 mod serve;
 mod token;
@@ -20,15 +24,32 @@ mod transfer;
 use std::process::ExitCode;
 
 use clap::Parser;
-use collector::error::{EXIT_FAILED, Error};
+use collector::error::{EXIT_FAILED, EXIT_USAGE, Error};
 
 use args::{Args, Command};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(e) => return ExitCode::from(refuse(&e)),
+    };
     match dispatch(&args) {
         Ok(code) => ExitCode::from(code),
         Err(e) => ExitCode::from(report_error(&args, &e)),
+    }
+}
+
+/// Says what is wrong with the command line, or shows the help that was asked for.
+///
+/// `git bisect run` would take clap's 2 for "this commit is bad", so that a step stops instead.
+fn refuse(error: &clap::Error) -> u8 {
+    let _ = error.print();
+    let code = u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE);
+    let step = std::env::args().any(|a| a == "bisect-step");
+    if step && code != 0 {
+        bisect::STOP + code
+    } else {
+        code
     }
 }
 
@@ -40,7 +61,11 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
         Command::Run(a) => run::run(args, a),
         Command::Check(a) => check::check(args, a),
         Command::Compare(a) => check::compare(args, a),
+        Command::Bisect(a) => bisect::run(args, a),
+        Command::BisectStep(a) => Ok(bisect::step(args, a)),
         Command::Log(a) => log::run(args, a),
+        Command::Changes(a) => changes::run(args, a),
+        Command::Replay(a) => replay::run(args, a),
         Command::Flamegraph(a) => flamegraph::run(args, a),
         Command::Serve(a) => serve::run(args, a),
         Command::Token(a) => token::run(args, a),

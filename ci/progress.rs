@@ -17,14 +17,24 @@ struct State {
     began: Instant,
     /// Commits done and to do, for a backfill.
     commits: Option<(usize, usize, Instant)>,
+    /// How far a search has come.
+    search: String,
 }
 
 const WIDTH: usize = 79;
 
 impl Terminal {
     pub(crate) fn new() -> Self {
-        let state = State { stage: String::new(), began: Instant::now(), commits: None };
-        Self { live: std::io::stderr().is_terminal(), state: Mutex::new(state) }
+        let state = State {
+            stage: String::new(),
+            began: Instant::now(),
+            commits: None,
+            search: String::new(),
+        };
+        Self {
+            live: std::io::stderr().is_terminal(),
+            state: Mutex::new(state),
+        }
     }
 
     /// Tells that `done` of `total` commits are done.
@@ -35,7 +45,9 @@ impl Terminal {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn show(&self, line: &str) {
@@ -59,10 +71,13 @@ impl Terminal {
 /// `12 of 300 commits, about 14 min left: `.
 fn commits_prefix(s: &State) -> String {
     match s.commits {
-        None => String::new(),
+        None => s.search.clone(),
         Some((0, total, _)) => format!("0 of {total} commits: "),
         Some((done, total, began)) => {
-            let left = began.elapsed().div_f64(done as f64).mul_f64((total - done) as f64);
+            let left = began
+                .elapsed()
+                .div_f64(done as f64)
+                .mul_f64((total - done) as f64);
             format!("{done} of {total} commits, {}: ", left_in_words(left))
         }
     }
@@ -88,7 +103,11 @@ impl Progress for Terminal {
 
     fn step(&self, done: usize, total: usize, name: &str) {
         let s = self.lock();
-        let left = s.began.elapsed().div_f64(done.max(1) as f64).mul_f64((total - done) as f64);
+        let left = s
+            .began
+            .elapsed()
+            .div_f64(done.max(1) as f64)
+            .mul_f64((total - done) as f64);
         let line = format!(
             "{}{}: {done} of {total}, {}: {}",
             commits_prefix(&s),
@@ -98,6 +117,10 @@ impl Progress for Terminal {
         );
         drop(s);
         self.show(&line);
+    }
+
+    fn search(&self, so_far: &str) {
+        self.lock().search = so_far.to_string();
     }
 
     fn note(&self, text: &str) {

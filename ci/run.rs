@@ -25,12 +25,19 @@ pub(crate) fn run(args: &Args, a: &Run) -> anyhow::Result<u8> {
     if single && a.what == "HEAD" && workshop.repo().is_dirty() {
         print::note("note: uncommitted changes are not measured; HEAD is");
     }
-    let reports = measure_all(&mut workshop, &mut store, &commits, reuse, &progress, |report| {
-        if a.json {
-            return Ok(());
-        }
-        print::out(&if single { whole(report) } else { line(report) })
-    })?;
+    let reports = measure_all(
+        &mut workshop,
+        &mut store,
+        &commits,
+        reuse,
+        &progress,
+        |report| {
+            if a.json {
+                return Ok(());
+            }
+            print::out(&if single { whole(report) } else { line(report) })
+        },
+    )?;
     if a.json {
         let commits: Vec<_> = reports.iter().map(document).collect();
         print::json(&json!({ "schema": "uptick.run/1", "commits": commits }))?;
@@ -43,7 +50,13 @@ fn commits(workshop: &Workshop, what: &str) -> anyhow::Result<Vec<Commit>> {
     let Some((from, to)) = what.split_once("..") else {
         return Ok(vec![repo.commit(&repo.resolve(what)?)?]);
     };
-    let or_head = |rev: &str| if rev.is_empty() { "HEAD".to_string() } else { rev.to_string() };
+    let or_head = |rev: &str| {
+        if rev.is_empty() {
+            "HEAD".to_string()
+        } else {
+            rev.to_string()
+        }
+    };
     let to = to.trim_start_matches('.');
     let commits =
         repo.first_parent_range(&repo.resolve(&or_head(from))?, &repo.resolve(&or_head(to))?)?;
@@ -108,9 +121,17 @@ fn line(report: &Report) -> String {
     let what = match report.failures.iter().find(|f| f.benchmark.is_none()) {
         Some(f) => format!("skipped, {} failed: {}", f.stage, last_line(&f.message)),
         None => {
-            let n = report.measurements.iter().filter(|m| m.metric.is_judged()).count();
+            let n = report
+                .measurements
+                .iter()
+                .filter(|m| m.metric.is_judged())
+                .count();
             let failed = report.failures.len();
-            let also = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+            let also = if failed > 0 {
+                format!(", {failed} failed")
+            } else {
+                String::new()
+            };
             let twin = report
                 .reused
                 .as_ref()
@@ -128,11 +149,24 @@ fn last_line(message: &str) -> String {
 
 /// All numbers of one commit.
 fn whole(report: &Report) -> String {
-    let mut out = format!("{} {}\n", report.commit.sha.short(), name(&report.commit.subject, 68));
-    let width = report.measurements.iter().map(|m| m.benchmark.chars().count()).max().unwrap_or(0);
+    let mut out = format!(
+        "{} {}\n",
+        report.commit.sha.short(),
+        name(&report.commit.subject, 68)
+    );
+    let width = report
+        .measurements
+        .iter()
+        .map(|m| m.benchmark.chars().count())
+        .max()
+        .unwrap_or(0);
     for m in report.measurements.iter().filter(|m| m.metric.is_judged()) {
         let cold = report
-            .find(&m.benchmark, collector::model::Metric::InstructionsCold, m.counter)
+            .find(
+                &m.benchmark,
+                collector::model::Metric::InstructionsCold,
+                m.counter,
+            )
             .map_or_else(String::new, |c| format!("  cold {}", thousands(c.value)));
         out.push_str(&format!(
             "  {:<width$}  {}{cold}  {}\n",
@@ -144,7 +178,12 @@ fn whole(report: &Report) -> String {
     }
     for f in &report.failures {
         let who = f.benchmark.as_deref().unwrap_or("the commit");
-        out.push_str(&format!("  FAILED {} ({}): {}\n", name(who, 40), f.stage, f.message.trim()));
+        out.push_str(&format!(
+            "  FAILED {} ({}): {}\n",
+            name(who, 40),
+            f.stage,
+            f.message.trim()
+        ));
     }
     if report.measurements.is_empty() && report.failures.is_empty() {
         out.push_str("  no benchmarks found: `uptick list` says what was looked at\n");

@@ -20,7 +20,10 @@ pub(crate) fn export(args: &Args, a: &Export) -> anyhow::Result<u8> {
             let mut half = tempfile::NamedTempFile::new_in(dir).map_err(Error::io(dir))?;
             let lost = store.export(&mut BufWriter::new(&mut half))?;
             half.flush().map_err(Error::io(path))?;
-            half.persist(path).map_err(|e| Error::Io { path: path.clone(), source: e.error })?;
+            half.persist(path).map_err(|e| Error::Io {
+                path: path.clone(),
+                source: e.error,
+            })?;
             lost
         }
     };
@@ -35,14 +38,20 @@ pub(crate) fn import(args: &Args, a: &Import) -> anyhow::Result<u8> {
     let done = match &a.file {
         None => store.import(&mut std::io::stdin().lock())?,
         Some(path) => {
-            let file = File::open(path).map_err(|e| Error::Usage(format!("{}: {e}", path.display())))?;
+            let file =
+                File::open(path).map_err(|e| Error::Usage(format!("{}: {e}", path.display())))?;
             store.import(&mut BufReader::new(file))?
         }
     };
     if a.json {
-        print::json(&json!({ "schema": "uptick.import/1", "reports": done.reports, "new": done.new }))?;
+        print::json(
+            &json!({ "schema": "uptick.import/1", "reports": done.reports, "new": done.new }),
+        )?;
     } else {
-        print::out(&format!("{} reports read, {} of them new\n", done.reports, done.new))?;
+        print::out(&format!(
+            "{} reports read, {} of them new\n",
+            done.reports, done.new
+        ))?;
     }
     Ok(EXIT_OK)
 }
@@ -69,10 +78,17 @@ pub(crate) fn verify(args: &Args, a: &Plain) -> anyhow::Result<u8> {
             "problems": v.problems,
         }))?;
     } else {
-        print::out(&format!("{} reports and {} profiles read\n", v.reports, v.blobs))?;
+        print::out(&format!(
+            "{} reports and {} profiles read\n",
+            v.reports, v.blobs
+        ))?;
         for p in &v.problems {
             print::error(p);
         }
     }
-    Ok(if v.problems.is_empty() { EXIT_OK } else { EXIT_STORE })
+    Ok(if v.problems.is_empty() {
+        EXIT_OK
+    } else {
+        EXIT_STORE
+    })
 }

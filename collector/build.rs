@@ -14,6 +14,7 @@ fn main() {
     }
     let compiler = cc::Build::new()
         .opt_level(2)
+        .debug(false)
         .cargo_warnings(false)
         .get_compiler();
     let mut command: Command = compiler.to_command();

@@ -1,1 +1,13 @@
-//! End-to-end tests of the `uptick` binary.
+//! End-to-end tests of the `uptick` binary, on temporary git repositories.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod architecture;
+mod bad_input;
+mod bisect;
+mod changes;
+mod commands;
+mod criterion;
+mod history;
+mod readme;
+mod store;
+mod support;

@@ -12,7 +12,9 @@ use crate::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, EXIT_REGRESSED, Result
 use crate::explain;
 use crate::judge::{self, Overrides, Row};
 use crate::measure;
-use crate::model::{Counter, Failure, Measurement, NoiseClass, Report, Sha, Testbed, Verdict};
+use crate::model::{
+    Commit, Counter, Failure, Measurement, NoiseClass, Report, Sha, Testbed, Verdict,
+};
 use crate::store::{SeriesKey, Store};
 use crate::workshop::{Bench, Progress, Reuse, Workshop, parallel};
 
@@ -51,6 +53,17 @@ pub struct CommitRef {
     pub sha: Sha,
     /// The first line of its message.
     pub subject: String,
+}
+
+impl CommitRef {
+    /// The name of a commit.
+    #[must_use]
+    pub fn of(c: &Commit) -> Self {
+        Self {
+            sha: c.sha.clone(),
+            subject: c.subject.clone(),
+        }
+    }
 }
 
 /// The baseline as a document names it.
@@ -479,7 +492,7 @@ fn confirm_row(
         bs.extend(row.base.as_ref().map(|s| s.value));
         hs.extend(row.head.as_ref().map(|s| s.value));
     }
-    for i in 0..policy.rerun {
+    for i in 0..runs_needed(&policy, row.history.len()) {
         bs.push(sample(session, b, row, i)?);
         hs.push(sample(session, h, row, i)?);
         let repeats = |v: &[f64]| v.iter().all(|x| *x == v[0]);
@@ -488,6 +501,20 @@ fn confirm_row(
         }
     }
     Ok(gate::confirm(&policy, &limit, &row.history, &bs, &hs))
+}
+
+/// The least number of fresh runs of each side with which the rank test can reach the policy's
+/// level at all: the smallest two-sided p is 2/C(h + 2n, n). Without a history 5 runs would
+/// never prove anything; 7 do.
+fn runs_needed(policy: &gate::Policy, history: usize) -> usize {
+    const MOST: usize = 12;
+    let least_p = |n: usize| {
+        let ways = (1..=n).fold(1.0, |w, k| w * ((history + n + k) as f64) / (k as f64));
+        2.0 / ways
+    };
+    (policy.rerun..MOST)
+        .find(|&n| least_p(n) <= policy.alpha)
+        .unwrap_or(MOST)
 }
 
 fn sample(
@@ -557,4 +584,17 @@ pub fn flamegraph_path(workshop: &Workshop, base: Option<&Sha>, head: &Sha, name
         .join("flamegraphs")
         .join(head.short())
         .join(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Metric;
+
+    #[test]
+    fn enough_runs_are_taken_to_prove_a_change() {
+        let policy = gate::Policy::for_series(Metric::WallTime, Counter::Clock);
+        assert_eq!(runs_needed(&policy, 0), 7);
+        assert_eq!(runs_needed(&policy, 50), policy.rerun);
+    }
 }

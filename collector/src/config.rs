@@ -54,6 +54,9 @@ pub struct Suite {
     pub include: Vec<String>,
     /// Benchmarks to leave out, by name (globs).
     pub exclude: Vec<String>,
+    /// Benchmarks that the command line asks for (globs); empty: all that are included.
+    #[serde(skip)]
+    pub only: Vec<String>,
     /// What is judged; other metrics that cost nothing are stored and shown.
     pub metrics: Vec<String>,
     /// `auto`, `perf_event`, `callgrind` or `clock`.
@@ -84,6 +87,7 @@ impl Default for Suite {
             profile: "bench".into(),
             include: Vec::new(),
             exclude: Vec::new(),
+            only: Vec::new(),
             metrics: Vec::new(),
             counter: "auto".into(),
             strings: Strings::Portable,
@@ -372,9 +376,9 @@ impl Config {
     /// Whether a benchmark is asked for.
     #[must_use]
     pub fn wants(&self, benchmark: &str) -> bool {
-        let included =
-            self.suite.include.is_empty() || self.suite.include.iter().any(|p| glob(p, benchmark));
-        included && !self.suite.exclude.iter().any(|p| glob(p, benchmark))
+        let any = |globs: &[String]| globs.iter().any(|p| glob(p, benchmark));
+        let passes = |globs: &[String]| globs.is_empty() || any(globs);
+        passes(&self.suite.include) && passes(&self.suite.only) && !any(&self.suite.exclude)
     }
 }
 

@@ -189,7 +189,7 @@ pub fn take(
         ));
     };
     let raw = measure::profile(workshop.session(), job).map_err(|e| e.message)?;
-    let mut symbols = Symbols::new(&bench.tree);
+    let mut symbols = Symbols::new(&bench.suite.built_in);
     if let Some(file) = executable {
         symbols = symbols.with_object(&job.program.to_string_lossy(), file);
     }

@@ -293,13 +293,16 @@ fn compare(
         };
     }
     let (policy, words) = policy(config, overrides, head);
-    let history = history(base);
+    // An exact count has no noise: what its history varied by were real changes.
+    let exact = base.class == NoiseClass::Exact && head.class == NoiseClass::Exact;
+    let history = if exact { Vec::new() } else { history(base) };
     let spread = base.spread.max(head.spread);
     let mut limit = gate::limit(&policy, &history, base.value, spread);
     if let Some(words) = words {
         limit.why = limit.why.replace("floor for this metric", &words);
     }
-    let verdict = match gate::screen(base.value, head.value, &limit) {
+    let expected = gate::expected(&history, base.value, &limit);
+    let verdict = match gate::screen(expected, head.value, &limit) {
         Screen::Within => Verdict::Unchanged,
         Screen::SuspectUp => Verdict::Regressed,
         Screen::SuspectDown => Verdict::Improved,

@@ -1,5 +1,6 @@
 //! Facts and verdicts: from a git commit to a judged, explained report.
 pub mod baseline;
+pub mod bisect;
 pub mod changes;
 pub mod check;
 pub mod config;
@@ -8,11 +9,14 @@ pub mod error;
 pub mod explain;
 pub mod git;
 pub mod judge;
+pub mod mainline;
 pub mod measure;
 pub mod model;
 pub mod profile;
 pub mod report;
 pub mod stats;
+pub mod steps;
 pub mod store;
 pub mod suite;
+pub mod trial;
 pub mod workshop;

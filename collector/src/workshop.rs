@@ -33,7 +33,7 @@ use crate::model::{
     Sha, Testbed, digest,
 };
 use crate::store::Store;
-use crate::suite::{self, Cache, Place, Suite, key};
+use crate::suite::{self, Cache, Carry, Place, Suite, key};
 
 /// More processes than this on one repository at once are a mistake.
 const MAX_WORKERS: usize = 64;
@@ -48,6 +48,8 @@ pub trait Progress: Sync {
     fn step(&self, done: usize, total: usize, name: &str);
     /// Something that the user should know, once.
     fn note(&self, text: &str);
+    /// How far the search has come of which the next stages are a part.
+    fn search(&self, _so_far: &str) {}
 }
 
 /// Says nothing.
@@ -69,6 +71,18 @@ pub enum Reuse {
     Numbers,
     /// Nothing: measure anew.
     Nothing,
+}
+
+/// Where a report came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// The store had it.
+    Stored,
+    /// A commit with an equal build key had it.
+    Twin,
+    /// It was measured just now.
+    Measured,
 }
 
 /// A worktree and a target directory that only this process uses now.
@@ -148,6 +162,8 @@ pub struct Workshop {
     cache: Cache,
     workers: Vec<Worker>,
     toolchains: HashMap<Sha, key::Toolchain>,
+    compilers: key::Versions,
+    carry: Carry,
 }
 
 impl Workshop {
@@ -181,7 +197,25 @@ impl Workshop {
             cache,
             workers: Vec::new(),
             toolchains: HashMap::new(),
+            compilers: HashMap::new(),
+            carry: Carry::default(),
         })
+    }
+
+    /// A second workshop on the same repository for the same work, with workers of its own, so
+    /// that two threads can build at once.
+    ///
+    /// # Errors
+    /// As [`Workshop::open`].
+    pub fn another(&self) -> Result<Self> {
+        let mut other = Self::open(self.repo.clone(), self.config.clone())?;
+        other.carry = self.carry.clone();
+        Ok(other)
+    }
+
+    /// Lays these files over every commit before it is built. They are part of every key.
+    pub fn carry(&mut self, carry: Carry) {
+        self.carry = carry;
     }
 
     /// Measures only benchmarks that one of these globs matches; none: all.
@@ -190,7 +224,7 @@ impl Workshop {
     /// for a report of all.
     pub fn only(&mut self, globs: &[String]) {
         if !globs.is_empty() {
-            self.config.suite.include = globs.to_vec();
+            self.config.suite.only = globs.to_vec();
         }
     }
 
@@ -221,14 +255,25 @@ impl Workshop {
     /// The hash of what is asked for.
     #[must_use]
     pub fn suite_key(&self) -> String {
-        key::suite_key(&self.config, self.session.counter.name())
+        self.suite_key_of(&self.config)
+    }
+
+    fn suite_key_of(&self, config: &Config) -> String {
+        let key = key::suite_key(config, self.session.counter.name());
+        self.carry.mark(key, 16)
+    }
+
+    /// The key of reports that hold further runs of single benchmarks: they must never stand
+    /// for a whole report.
+    fn samples_key(&self) -> String {
+        digest(format!("samples {}", self.suite_key()).as_bytes())[..16].to_string()
     }
 
     fn toolchain(&mut self, sha: &Sha) -> key::Toolchain {
         if let Some(known) = self.toolchains.get(sha) {
             return known.clone();
         }
-        let toolchain = key::Toolchain::of(&self.config, &self.repo, sha);
+        let toolchain = key::Toolchain::of(&self.config, &self.repo, sha, &mut self.compilers);
         self.toolchains.insert(sha.clone(), toolchain.clone());
         toolchain
     }
@@ -264,7 +309,8 @@ impl Workshop {
         let inputs = key::build_inputs(&self.repo, sha)?;
         let seed = std::fs::read_to_string(self.lock_seed()).unwrap_or_default();
         let toolchain = self.toolchain(sha);
-        Ok(key::build_key(&self.config, &inputs, &seed, &toolchain))
+        let key = key::build_key(&self.config, &inputs, &seed, &toolchain);
+        Ok(self.carry.mark(key, 64))
     }
 
     fn lock_seed(&self) -> PathBuf {
@@ -284,19 +330,72 @@ impl Workshop {
         reuse: Reuse,
         progress: &dyn Progress,
     ) -> Result<Report> {
+        Ok(self.report_from(store, sha, reuse, progress)?.0)
+    }
+
+    /// [`Workshop::report`], and where it came from.
+    ///
+    /// # Errors
+    /// As [`Workshop::report`].
+    pub fn report_from(
+        &mut self,
+        store: &mut Store,
+        sha: &Sha,
+        reuse: Reuse,
+        progress: &dyn Progress,
+    ) -> Result<(Report, Source)> {
         if reuse != Reuse::Nothing
             && let Some(known) = self.known(store, sha)?
             && (reuse == Reuse::Everything || !is_failed(&known))
         {
-            return Ok(known);
+            return Ok((known, Source::Stored));
         }
         let commit = self.repo.commit(sha)?;
         if reuse != Reuse::Nothing
             && let Some(twin) = self.twin(store, &commit)?
         {
-            return Ok(twin);
+            return Ok((twin, Source::Twin));
         }
-        self.measure(store, commit, progress)
+        Ok((self.measure(store, commit, progress)?, Source::Measured))
+    }
+
+    /// Every stored report of a commit that may speak of one benchmark under today's
+    /// conditions: those of the selection, those of the whole suite, and further runs.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn evidence(&mut self, store: &Store, sha: &Sha) -> Result<Vec<Report>> {
+        let testbed = self.testbed_key(sha);
+        let mut whole = self.config.clone();
+        whole.suite.only.clear();
+        let mut found: Vec<Report> = Vec::new();
+        for key in [self.suite_key(), self.suite_key_of(&whole)] {
+            if found.is_empty() {
+                found.extend(store.report_of(sha, &key, &testbed)?);
+            }
+        }
+        found.extend(store.reports_of(sha, &self.samples_key(), &testbed)?);
+        Ok(found)
+    }
+
+    /// Stores further runs of one benchmark of a commit.
+    ///
+    /// # Errors
+    /// When git or the store fails.
+    pub fn keep_samples(
+        &mut self,
+        store: &mut Store,
+        sha: &Sha,
+        measurement: Measurement,
+    ) -> Result<()> {
+        let (testbed, testbed_key) = (self.testbed(sha), self.testbed_key(sha));
+        let report = Report {
+            build_key: self.build_key(sha)?,
+            suite_key: self.samples_key(),
+            measurements: vec![measurement],
+            ..self.empty_report(self.repo.commit(sha)?, testbed, testbed_key)
+        };
+        store.put(&report, &[]).map(|_| ())
     }
 
     /// The stored report of a commit under today's conditions.
@@ -407,6 +506,7 @@ impl Workshop {
         if worker.standing.as_ref() != Some(sha) {
             worker.standing = None;
             self.repo.checkout(&place.tree, sha)?;
+            self.carry.lay(&self.repo, &place.tree)?;
         }
         suite::seed_lock(&self.config, &place, &self.lock_seed())?;
         let key = self.build_key(sha)?;

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::csv::Series;
-use super::finder::{Change, Finder, Findings, Settings};
+use super::estimate;
+use super::finder::{Change, Finder, Findings, STUCK, Settings};
 use super::replay::{Flag, Replay};
 use super::{Class, Point};
 
@@ -32,6 +33,9 @@ pub struct SeriesChanges {
     pub noise: f64,
     /// Drift per point beside the changes (fraction); 0 for none.
     pub drift: f64,
+    /// The longest run of identical values, where a noisy series has 20 or more: is it stuck?
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stuck: usize,
     /// Ascending by index; `index` is the first point of the new level.
     pub changes: Vec<Change>,
 }
@@ -54,6 +58,9 @@ pub struct SeriesFlags {
     pub points: usize,
     /// In the order in which they would have been raised.
     pub flags: Vec<Flag>,
+    /// Expected false alarms per 1000 points, where they were estimated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub false_alarms: Option<f64>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -88,6 +95,7 @@ fn entry(s: &Series, f: Findings) -> SeriesChanges {
         class: f.class,
         noise: f.noise,
         drift: f.drift,
+        stuck: if f.stuck >= STUCK { f.stuck } else { 0 },
         changes: f.changes,
     }
 }
@@ -108,14 +116,30 @@ impl Replayed {
             series,
         }
     }
+
+    /// Adds each series' expected false alarms. `series` as given to [`Replayed::of`].
+    pub fn estimate(&mut self, series: &[Series], settings: Settings) {
+        for (seed, (entry, s)) in (0..).zip(self.series.iter_mut().zip(series)) {
+            let rate = estimate::false_alarms(&s.points, settings, ESTIMATE_ROUNDS, seed);
+            entry.false_alarms = Some(rate);
+        }
+    }
 }
 
+/// Shuffles per series: 3 × 500 commits see a rate of 1 per 1000 more often than not.
+const ESTIMATE_ROUNDS: usize = 3;
+
 fn flags(name: &str, points: &[Point], settings: Settings) -> SeriesFlags {
+    let mut finder = Finder::new(settings);
     let mut replay = Replay::new(settings);
-    let flags = points.iter().flat_map(|p| replay.push(*p)).collect();
+    let flags = points
+        .iter()
+        .flat_map(|p| replay.push(&mut finder, *p))
+        .collect();
     SeriesFlags {
         name: name.to_owned(),
         points: points.len(),
         flags,
+        false_alarms: None,
     }
 }

@@ -19,7 +19,8 @@ pub fn false_alarms(points: &[Point], settings: Settings, rounds: usize, seed: u
     if commits == 0 {
         return 0.0;
     }
-    let changes = Finder::new(settings).find(points).changes;
+    let mut finder = Finder::new(settings);
+    let changes = finder.find(points).changes;
     let true_at: Vec<i64> = changes.iter().map(|c| c.index).collect();
     let near = |index: i64| true_at.iter().any(|t| (t - index).abs() <= NEAR as i64);
     let mut random = SplitMix64::new(seed);
@@ -27,7 +28,7 @@ pub fn false_alarms(points: &[Point], settings: Settings, rounds: usize, seed: u
     for _ in 0..rounds {
         let copy = shuffled(points, &true_at, &mut random);
         let mut replay = Replay::new(settings);
-        let flags = copy.into_iter().flat_map(|p| replay.push(p));
+        let flags = copy.into_iter().flat_map(|p| replay.push(&mut finder, p));
         alarms += flags.filter(|f| !near(f.index)).count();
     }
     1000.0 * alarms as f64 / commits as f64

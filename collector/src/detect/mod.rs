@@ -28,10 +28,11 @@ mod level;
 pub mod life;
 mod noise;
 mod noisy;
+pub mod persist;
 mod place;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod properties;
+pub mod proposal;
 pub mod replay;
 mod segment;
 mod verify;

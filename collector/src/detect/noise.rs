@@ -8,7 +8,8 @@ use crate::stats;
 const QUANTILE: f64 = 0.8;
 /// Differences per block of local scale: its estimate is then good to about 12 %.
 const BLOCK: usize = 50;
-/// Blocks this factor away from the whole series' scale have a scale of their own.
+/// Blocks this factor away from the whole series' scale have a scale of their own:
+/// 2.5 standard errors of a block's estimate.
 const OWN_SCALE: f64 = 1.35;
 
 /// The noise of one series.
@@ -65,7 +66,7 @@ fn local_weights(y: &[f64], near: f64, d: &mut Vec<f64>) -> Vec<f64> {
         let margin = BLOCK / 4;
         let wide = from.saturating_sub(margin)..(to + margin).min(n);
         let ratio = lag_sigma(&y[wide], 1, d) / near;
-        if ratio > OWN_SCALE || ratio < 1.0 / OWN_SCALE {
+        if !(1.0 / OWN_SCALE..=OWN_SCALE).contains(&ratio) {
             // A frozen stretch must not make its neighbours' noise look like steps.
             w[from..to].fill(ratio.max(0.25).powi(-2));
         }

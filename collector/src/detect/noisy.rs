@@ -23,18 +23,19 @@ pub(crate) struct Boundary {
 }
 
 /// Price of a boundary in σ² ln n. Two parameters (level and place) would cost 2
-/// by Schwarz's criterion; 5 halves the false candidates of 4 and loses 0.3 % of steps.
-const PENALTY: f64 = 5.0;
+/// by Schwarz's criterion; between 4 and 5 the F1 of 2-sigma steps is flat, below
+/// it false candidates grow, above it alarms come later.
+const PENALTY: f64 = 4.3;
 /// ln n begins here: a short series has had few chances to look odd, but its noise
-/// is badly known. Halves the false alarms of the first hundred commits.
+/// is badly known. Takes a third of the false alarms off the first hundred commits.
 const LEAST_N: f64 = 120.0;
 /// A boundary costs as much as 1.2 points at their bound: two outliers in a row may
 /// make a candidate, which the rank test then needs three points to believe. At 2.2
 /// a step taken back after five commits was found half as often.
 const OUTLIERS: f64 = 1.2;
 /// Correlated noise makes boundaries dearer by τ to this power. The full τ would
-/// swallow short excursions (recall .48 rather than .73), none of it would leave
-/// too much to the tests (twice the false alarms).
+/// swallow short excursions (half as many found), none of it would leave too much
+/// to the tests.
 const TAU_POWER: f64 = 0.4;
 /// Rounds of cutting with the correlation that the round before left over; a third changes nothing.
 const TAU_ROUNDS: usize = 2;
@@ -44,7 +45,7 @@ const TAU_CLOSE: f64 = 1.2;
 const TAU_LAGS: usize = 8;
 /// A change must lie within 5 points of where it is reported with this probability.
 /// What cannot be placed helps nobody and is mostly below 1.5 sigma.
-const NEAR_LEAST: f64 = 0.8;
+const NEAR_LEAST: f64 = 0.85;
 /// Correlations of neighbours below this are not told from none in a few hundred points.
 const RHO_LEAST: f64 = 0.15;
 /// … and above this the series would count as a walk.

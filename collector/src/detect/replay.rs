@@ -40,7 +40,6 @@ pub struct Flag {
 #[derive(Debug, Default)]
 pub struct Replay {
     settings: Settings,
-    finder: Finder,
     window: Vec<Point>,
     moved: bool,
     told: Vec<Change>,
@@ -52,16 +51,15 @@ impl Replay {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            finder: Finder::new(settings),
             ..Self::default()
         }
     }
 
-    /// Appends the next commit and says what is new.
+    /// Appends the next commit and says what is new. The finder may serve many series.
     ///
     /// An index that is not above the last one is ignored: a series is replayed
     /// in the order of its commits, whatever the order of arrival was.
-    pub fn push(&mut self, point: Point) -> Vec<Flag> {
+    pub fn push(&mut self, finder: &mut Finder, point: Point) -> Vec<Flag> {
         if self.window.last().is_some_and(|l| l.index >= point.index) || !point.value.is_finite() {
             return Vec::new();
         }
@@ -71,7 +69,7 @@ impl Replay {
             self.window.drain(..STALE);
             self.moved = true;
         }
-        let found = self.finder.find(&self.window);
+        let found = finder.find(&self.window);
         let fresh = if self.moved {
             self.window[STALE].index
         } else {
@@ -86,6 +84,17 @@ impl Replay {
             }
         }
         flags
+    }
+
+    /// Begins with points that were judged before; everything found in them counts as told.
+    ///
+    /// This is how a live series resumes from the store without replaying its past.
+    pub fn fill(&mut self, finder: &mut Finder, points: &[Point]) {
+        let from = points.len().saturating_sub(WINDOW);
+        self.window.clear();
+        self.window.extend_from_slice(&points[from..]);
+        self.moved = from > 0;
+        self.told = finder.find(&self.window).changes;
     }
 
     /// What was told and still stands: found again, or not yet refuted by a second look.

@@ -47,9 +47,8 @@ pub(crate) fn verify(x: &[f64], at: &[usize], noise: Correlated) -> Vec<(usize, 
         };
         at.remove(worst);
         ps.remove(worst);
-        for i in worst.saturating_sub(1)..(worst + 1).min(at.len()) {
-            ps[i] = p_of(&at, i);
-        }
+        let neighbours = worst.saturating_sub(1)..(worst + 1).min(at.len());
+        neighbours.for_each(|i| ps[i] = p_of(&at, i));
     }
 }
 

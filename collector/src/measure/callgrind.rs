@@ -63,13 +63,35 @@ pub(super) fn run(
     }
 }
 
-/// Counts between the readings of the clock, moving its jump until criterion makes the calls
-/// that [`fence`] reads.
+/// Counts between the readings of the clock. Set-up that runs before the benchmark's first
+/// output is not instrumented; a program that is silent is run again with all of it.
 fn fenced(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<Run, RunError> {
+    match between_readings(session, job, pins, purpose, PreloadMark::Valgrind)? {
+        Some(run) => Ok(run),
+        None => between_readings(session, job, pins, purpose, PreloadMark::ValgrindEarly)?
+            .ok_or_else(|| {
+                RunError::new(
+                    "run",
+                    "the benchmark's calls could not be told apart: it reads the clock in a \
+                     different way in each run; leave it out (`exclude`) or count its wall time",
+                )
+            }),
+    }
+}
+
+/// Moves the clock's jump until criterion makes the calls that [`fence`] reads; `None` when that
+/// cannot be had, or nothing was counted.
+fn between_readings(
+    session: &Session,
+    job: &Job,
+    pins: Pins,
+    purpose: Purpose,
+    mark: PreloadMark,
+) -> Result<Option<Run>, RunError> {
     let mut jump = job.jump();
     for _ in 0..ATTEMPTS {
         let pins = Pins {
-            mark: PreloadMark::Valgrind,
+            mark,
             jump: Some(jump),
             ..pins
         };
@@ -78,60 +100,73 @@ fn fenced(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<
             .next()
             .unwrap_or_default();
         let marks = marks(&file, job.fences())?;
+        if marks.iter().all(|m| m.cost == 0) {
+            return Ok(None);
+        }
         match fence::per_iteration(&marks) {
             Ok(cost) => {
                 job.remember_jump(jump);
                 let functions = functions(&file, &cost.profile_marks)?;
                 let files = kept(vec![file], purpose);
-                return Ok(Run {
+                return Ok(Some(Run {
                     cost,
                     files,
                     functions,
-                });
+                }));
             }
             Err(Trouble::JumpAt(at)) => jump = if at == jump { jump + 1 } else { at },
+            Err(Trouble::NeverRan) if mark == PreloadMark::Valgrind => return Ok(None),
             Err(Trouble::NeverRan) => return Err(RunError::never_ran()),
             Err(Trouble::Unclear(why)) => return Err(RunError::new("run", why)),
         }
     }
-    Err(RunError::new(
-        "run",
-        "the benchmark's calls could not be told apart: it reads the clock in a different way in \
-         each run; leave it out (`exclude`) or count its wall time",
-    ))
+    Ok(None)
 }
 
 /// Counts the whole process: commands, and executables into which nothing can be preloaded.
 fn whole(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<Run, RunError> {
     let pins = Pins {
-        mark: PreloadMark::None,
+        mark: PreloadMark::ValgrindStart,
         jump: job.whole_process_clock(),
         ..pins
     };
-    let files = execute(session, job, pins, purpose)?;
-    let mut total = 0u64;
-    for file in &files {
-        total += parts(file)?.iter().map(|p| p.total).sum::<u64>();
+    let mut files = Vec::new();
+    for file in execute(session, job, pins, purpose)? {
+        let (total, parts) = own_parts(&file)?;
+        files.push((total, parts, file));
     }
+    // A script's own shell comes first; what it started costs more and is what to look at.
+    files.sort_by_key(|(total, ..)| std::cmp::Reverse(*total));
+    let warm = files.iter().map(|(total, ..)| *total).sum::<u64>() as f64;
     let note = matches!(job.kind, Kind::Criterion { .. }).then_some(
         "statically linked or stripped: the whole process is counted, criterion's start-up too",
     );
-    let warm = total as f64;
+    let (functions, profile_marks) = match files.first() {
+        Some((_, parts, file)) => (functions(file, parts)?, parts.clone()),
+        None => (FunctionTable::new(), Vec::new()),
+    };
     let cost = PerIteration {
         warm,
         cold: warm,
-        profile_marks: Vec::new(),
+        profile_marks,
         note,
     };
-    let first = files.first().map_or(&[][..], Vec::as_slice);
-    let all: Vec<usize> = (0..parts(first)?.len()).collect();
-    let functions = functions(first, &all)?;
-    let files = kept(files, purpose);
+    let files = kept(files.into_iter().map(|(.., file)| file).collect(), purpose);
     Ok(Run {
         cost,
         files,
         functions,
     })
+}
+
+/// What a process executed after the dynamic linker had done its work, and the parts that hold
+/// it; everything where nothing could be preloaded.
+fn own_parts(file: &[u8]) -> Result<(u64, Vec<usize>), RunError> {
+    let parts = parts(file)?;
+    let is_start = |p: &output::PartHead| p.trigger.as_deref() == Some("Client Request: start");
+    let first = parts.iter().position(is_start).map_or(0, |i| i + 1);
+    let total = parts[first..].iter().map(|p| p.total).sum();
+    Ok((total, (first..parts.len()).collect()))
 }
 
 /// The output files are only needed for a profile.
@@ -209,7 +244,7 @@ fn execute(
 ) -> Result<Vec<Vec<u8>>, RunError> {
     let slot = session.scratch.slot().map_err(RunError::environment)?;
     let mut command = Command::new("valgrind");
-    command.args(options(job, &slot, purpose));
+    command.args(options(job, &slot, purpose, pins.mark));
     command
         .arg(&job.program)
         .args(job.arguments(PROFILE_SECONDS));
@@ -244,7 +279,7 @@ fn execute(
     Ok(files)
 }
 
-fn options(job: &Job, slot: &Path, purpose: Purpose) -> Vec<String> {
+fn options(job: &Job, slot: &Path, purpose: Purpose, mark: PreloadMark) -> Vec<String> {
     let mut all: Vec<String> = [
         "--tool=callgrind",
         "--demangle=no",
@@ -261,6 +296,11 @@ fn options(job: &Job, slot: &Path, purpose: Purpose) -> Vec<String> {
         slot.join("o.%p").display()
     ));
     all.push(format!("--log-file={}", slot.join("log").display()));
+    let late = mark == PreloadMark::Valgrind;
+    all.push(format!(
+        "--instr-atstart={}",
+        if late { "no" } else { "yes" }
+    ));
     // A command may be a script that starts the program proper.
     let children = matches!(job.kind, Kind::Command { .. });
     all.push(format!(

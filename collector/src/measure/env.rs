@@ -17,11 +17,12 @@ use crate::error::{Error, Result};
 /// The preloaded object, built from `preload.c`.
 const PRELOAD: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/preload.so"));
 
-/// Where scratch directories are made: the same on every machine, so that the path's
-/// length is too.
+/// Where scratch directories are made: the same on every machine. A dynamic linker compares
+/// paths byte by byte, so that not only their length but their very letters cost instructions;
+/// the first process gets `/tmp/uptick-00`, only one beside it another digit.
 const SCRATCH_ROOT: &str = "/tmp";
 const SCRATCH_PREFIX: &str = "uptick-";
-const SCRATCH_RANDOM: usize = 8;
+const MAX_SCRATCH: usize = 100;
 
 /// libc's dispatch pinned to code without AVX: the same instructions on every host, no
 /// page-crossing special cases, and no `rep movsb`, which counters see once a byte.
@@ -32,47 +33,52 @@ const NATIVE_TUNABLES: &str = "glibc.malloc.arena_max=1";
 /// The environment block is filled up to a multiple of this.
 const BLOCK: usize = 4096;
 
-/// A directory for one uptick process, removed at its end; what a killed one left is swept.
+/// A directory that one uptick process uses at a time; emptied before and after.
 #[derive(Debug)]
 pub struct Scratch {
-    dir: tempfile::TempDir,
+    dir: PathBuf,
     _lock: File,
-    next: AtomicUsize,
+    slots: AtomicUsize,
+    programs: AtomicUsize,
 }
 
 impl Scratch {
-    /// A new scratch directory with the preloaded object in it.
+    /// The first scratch directory that nobody uses, with the preloaded object in it.
     ///
     /// # Errors
     /// When `/tmp` cannot be written.
     pub fn new() -> Result<Self> {
-        sweep();
-        let dir = tempfile::Builder::new()
-            .prefix(SCRATCH_PREFIX)
-            .rand_bytes(SCRATCH_RANDOM)
-            .tempdir_in(SCRATCH_ROOT)
-            .map_err(Error::io(SCRATCH_ROOT))?;
-        let path = dir.path().join("lock");
-        let lock = File::create(&path).map_err(Error::io(&path))?;
-        lock.lock().map_err(Error::io(&path))?;
-        let preload = dir.path().join("preload.so");
+        let mut last = None;
+        for n in 0..MAX_SCRATCH {
+            let dir = Path::new(SCRATCH_ROOT).join(format!("{SCRATCH_PREFIX}{n:02}"));
+            match claim(&dir) {
+                Ok(Some(lock)) => return Self::fill(dir, lock),
+                Ok(None) => {}
+                Err(e) => last = Some(e),
+            }
+        }
+        let why = last.map_or_else(|| "all are in use".to_string(), |e| e.to_string());
+        Err(Error::Failed(format!(
+            "no scratch directory {SCRATCH_ROOT}/{SCRATCH_PREFIX}00 … 99 can be had: {why}"
+        )))
+    }
+
+    fn fill(dir: PathBuf, lock: File) -> Result<Self> {
+        empty(&dir);
+        let preload = dir.join("preload.so");
         std::fs::write(&preload, PRELOAD).map_err(Error::io(&preload))?;
         Ok(Self {
             dir,
             _lock: lock,
-            next: AtomicUsize::new(0),
+            slots: AtomicUsize::new(0),
+            programs: AtomicUsize::new(0),
         })
     }
 
     /// The object to preload.
     #[must_use]
     pub fn preload(&self) -> PathBuf {
-        self.dir.path().join("preload.so")
-    }
-
-    fn numbered(&self, letter: char) -> PathBuf {
-        let n = self.next.fetch_add(1, Ordering::Relaxed);
-        self.dir.path().join(format!("{letter}{n:06}"))
+        self.dir.join("preload.so")
     }
 
     /// A new empty directory for one run.
@@ -80,7 +86,8 @@ impl Scratch {
     /// # Errors
     /// When the disk is full or read-only.
     pub fn slot(&self) -> Result<PathBuf> {
-        let path = self.numbered('s');
+        let n = self.slots.fetch_add(1, Ordering::Relaxed);
+        let path = self.dir.join(format!("s{n:06}"));
         std::fs::create_dir(&path).map_err(Error::io(&path))?;
         Ok(path)
     }
@@ -91,7 +98,8 @@ impl Scratch {
     /// # Errors
     /// When the disk is full or read-only.
     pub fn install(&self, program: &Path) -> Result<PathBuf> {
-        let at = self.numbered('b');
+        let n = self.programs.fetch_add(1, Ordering::Relaxed);
+        let at = self.dir.join(format!("b{n:06}"));
         let stripped = Command::new("objcopy")
             .arg("--strip-debug")
             .args([program, &at])
@@ -106,29 +114,54 @@ impl Scratch {
     }
 }
 
-/// Removes scratch directories whose owners are gone: their lock can be had.
-fn sweep() {
-    let Ok(entries) = std::fs::read_dir(SCRATCH_ROOT) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        let ours = name
-            .strip_prefix(SCRATCH_PREFIX)
-            .is_some_and(|r| r.len() == SCRATCH_RANDOM);
-        let free = || File::open(entry.path().join("lock")).is_ok_and(|f| f.try_lock().is_ok());
-        if ours && free() {
-            let _ = std::fs::remove_dir_all(entry.path());
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        empty(&self.dir);
+    }
+}
+
+/// Locks a scratch directory, made if need be; `None` when another process has it, or it is not
+/// ours: in a shared `/tmp` anybody may have put something of that name there.
+fn claim(dir: &Path) -> std::io::Result<Option<File>> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    match std::fs::DirBuilder::new().mode(0o700).create(dir) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(e),
+        _ => {}
+    }
+    let facts = std::fs::symlink_metadata(dir)?;
+    if !facts.is_dir() || facts.uid() != user() || facts.mode() & 0o077 != 0 {
+        return Ok(None);
+    }
+    let lock = File::create(dir.join("lock"))?;
+    Ok(lock.try_lock().is_ok().then_some(lock))
+}
+
+#[expect(unsafe_code, reason = "geteuid(2)")]
+fn user() -> u32 {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// Removes everything in a scratch directory but its lock.
+fn empty(dir: &Path) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if entry.file_name() == "lock" {
+            continue;
         }
+        let _ = std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path));
     }
 }
 
 /// What the preloaded object leaves at a reading of the monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// A cut in callgrind's totals.
+    /// A cut in callgrind's totals, which instruments from the first output on.
     Valgrind,
+    /// A cut in callgrind's totals, which instruments from the start.
+    ValgrindEarly,
+    /// One cut in callgrind's totals, where the program's own code begins.
+    ValgrindStart,
     /// The counter's value, in a log.
     Counter,
     /// Nothing.
@@ -182,6 +215,8 @@ impl Pins {
     fn settings(&self) -> String {
         let mode = match self.mark {
             Mark::Valgrind => 'v',
+            Mark::ValgrindEarly => 'V',
+            Mark::ValgrindStart => 'w',
             Mark::Counter => 'p',
             Mark::None => 'n',
         };
@@ -276,12 +311,30 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_owner_s_directory_is_swept_and_a_live_one_s_is_not() {
-        let live = Scratch::new().unwrap();
-        let dead = PathBuf::from(SCRATCH_ROOT).join("uptick-deadbeef");
-        let _ = std::fs::create_dir(&dead);
-        std::fs::write(dead.join("lock"), "").unwrap();
-        sweep();
-        assert!(live.preload().exists() && !dead.exists());
+    fn each_process_has_a_directory_of_its_own_and_leaves_it_empty() {
+        let one = Scratch::new().unwrap();
+        let two = Scratch::new().unwrap();
+        assert_ne!(one.preload(), two.preload());
+        assert_eq!(
+            one.preload().as_os_str().len(),
+            two.preload().as_os_str().len()
+        );
+        let slot = one.slot().unwrap();
+        assert!(slot.is_dir());
+        drop(one);
+        assert!(!slot.exists() && two.preload().exists());
+    }
+
+    #[test]
+    fn what_is_not_ours_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink("/", &link).unwrap();
+        assert!(claim(&link).unwrap().is_none());
+        let open = dir.path().join("open");
+        std::fs::create_dir(&open).unwrap();
+        let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(&open, everybody).unwrap();
+        assert!(claim(&open).unwrap().is_none());
     }
 }

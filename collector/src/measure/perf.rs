@@ -313,4 +313,61 @@ mod tests {
         }
         assert_eq!(with_fake(Some([0, 0, 0]), 0, unavailable).0, None);
     }
+
+    /// What criterion does in `--profile-time`: calls of 1, 2, 4 … iterations, four readings of
+    /// the clock in each, until its warm-up second is over.
+    const HARNESS: &str = r#"
+#include <time.h>
+static long now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec * 1000000000L + t.tv_nsec; }
+int main(void) {
+    volatile unsigned x = 0;
+    long elapsed = 0;
+    for (long n = 1; elapsed <= 1000000000L; n *= 2) {
+        long a = now(); now();
+        for (long i = 0; i < n * 2000; i++) x += i;
+        now(); elapsed += now() - a;
+    }
+    return 0;
+}
+"#;
+
+    /// A software counter stands in for the hardware's: the whole way is the same.
+    #[test]
+    fn a_benchmark_is_counted_between_the_readings_of_its_clock() {
+        let dir = tempfile::tempdir().unwrap();
+        let (source, program) = (dir.path().join("h.c"), dir.path().join("h"));
+        std::fs::write(&source, HARNESS).unwrap();
+        let cc = Command::new("cc")
+            .arg("-O1")
+            .arg("-o")
+            .args([&program, &source])
+            .status()
+            .unwrap();
+        assert!(cc.success());
+        let session = Session {
+            scratch: env::Scratch::new().unwrap(),
+            counter: crate::model::Counter::PerfEvent,
+            strings: crate::config::Strings::Portable,
+            metrics: Vec::new(),
+        };
+        let job = Job {
+            name: "h".into(),
+            program,
+            kind: Kind::Criterion {
+                fences: std::sync::Arc::new(Vec::new()),
+                exact: true,
+            },
+            dir: "/".into(),
+            stdin: None,
+            env: std::collections::BTreeMap::new(),
+            timeout: std::time::Duration::from_secs(60),
+            jump: 0.into(),
+        };
+        let event = Event::from(perf_event::events::Software::TASK_CLOCK);
+        let samples = run(&session, &job, Pins::plain(), &event).unwrap();
+        // Nanoseconds of 2,000 turns: some hundreds to some ten thousands, whatever the machine.
+        assert_eq!(samples.warm.len(), 5);
+        let ns = crate::stats::median(&samples.warm).unwrap();
+        assert!((200.0..200_000.0).contains(&ns), "{samples:?}");
+    }
 }

@@ -12,7 +12,7 @@ use crate::model::Verdict;
 const ROWS: usize = 30;
 
 /// Escapes what Markdown and a table cell would take for more than text.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let mut out = String::new();
     for c in name(text, 120).chars() {
         match c {
@@ -30,7 +30,7 @@ fn cell(text: &str) -> String {
 }
 
 /// Text between backticks; a name cannot end them.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     format!(
         "`{}`",
         name(text, 120).replace('`', "'").replace('|', "\\|")

@@ -1,9 +1,14 @@
 //! A judgement as people and machines read it: text, Markdown, JSON. Pure.
 
+pub mod bisect;
+mod changes;
 mod markdown;
+mod replayed;
 mod text;
 
+pub use changes::{changes, state};
 pub use markdown::{annotations, markdown};
+pub use replayed::replayed;
 pub use text::text;
 
 use crate::judge::Row;

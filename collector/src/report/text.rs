@@ -100,7 +100,7 @@ fn headline(j: &Judgement) -> String {
 fn largest(j: &Judgement) -> String {
     let rows = j.with(Verdict::Unchanged);
     match rows.first().and_then(|r| Some((r.change?, &r.benchmark))) {
-        Some((change, _)) if change == 0.0 => "no count moved".into(),
+        Some((0.0, _)) => "no count moved".into(),
         Some((change, benchmark)) => format!("largest {} {}", percent(change), name(benchmark, 30)),
         None => "nothing unchanged".into(),
     }

@@ -8,6 +8,7 @@
 
 mod derive;
 mod events;
+mod line;
 mod pages;
 mod tokens;
 mod transfer;
@@ -330,6 +331,39 @@ impl Store {
             .map_err(|e| self.error(&e))?;
         row.map(|(hash, document)| self.unpack_report(&hash, &document))
             .transpose()
+    }
+
+    /// Every report of a commit for what is asked and where, in the order of arrival.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn reports_of(&self, sha: &Sha, suite: &str, testbed: &str) -> Result<Vec<Report>> {
+        let query = || -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
+            let mut s = self.db.prepare_cached(
+                "SELECT hash, document FROM report \
+                 WHERE sha = ?1 AND suite_key = ?2 AND testbed_key = ?3 ORDER BY id",
+            )?;
+            s.query_map(params![sha.0, suite, testbed], |r| {
+                Ok((r.get(0)?, r.get(1)?))
+            })?
+            .collect()
+        };
+        let rows = query().map_err(|e| self.error(&e))?;
+        rows.iter()
+            .map(|(hash, document)| self.unpack_report(hash, document))
+            .collect()
+    }
+
+    /// The commits that have any report.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn measured(&self) -> Result<std::collections::HashSet<Sha>> {
+        let query = || -> rusqlite::Result<std::collections::HashSet<Sha>> {
+            let mut s = self.db.prepare_cached("SELECT DISTINCT sha FROM report")?;
+            s.query_map([], |r| r.get(0).map(Sha))?.collect()
+        };
+        query().map_err(|e| self.error(&e))
     }
 
     fn unpack_report(&self, hash: &str, document: &[u8]) -> Result<Report> {

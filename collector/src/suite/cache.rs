@@ -148,6 +148,7 @@ mod tests {
                 benchmarks: vec!["x".into()],
             }],
             left_out: vec![],
+            tree: PathBuf::new(),
         }
     }
 

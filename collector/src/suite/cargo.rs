@@ -340,6 +340,7 @@ pub(super) fn build(config: &Config, place: &Place) -> Result<Executables> {
         return Ok(Executables {
             executables: Vec::new(),
             left_out: found.left_out,
+            tree: place.tree.clone(),
         });
     }
     let stdout = output(
@@ -347,6 +348,7 @@ pub(super) fn build(config: &Config, place: &Place) -> Result<Executables> {
         "the benchmarks do not build",
     )?;
     let mut executables = Vec::new();
+    let mut left_out = found.left_out.clone();
     for line in String::from_utf8_lossy(&stdout).lines() {
         let Ok(m) = serde_json::from_str::<Message>(line) else {
             continue;
@@ -367,6 +369,15 @@ pub(super) fn build(config: &Config, place: &Place) -> Result<Executables> {
             continue;
         };
         let package_dir = relative(dir, &place.tree);
+        // Any program may bring its own `main`; only criterion's knows `--list` for sure.
+        let facts = crate::measure::symbols::read(&file)?;
+        if facts.fences.is_empty() && !facts.exact {
+            left_out.push(format!(
+                "bench `{}` of `{package}` brings its own main, without criterion",
+                target.name
+            ));
+            continue;
+        }
         let benchmarks = list(config, place, &file, dir)?;
         executables.push(BenchExecutable {
             package: package.clone(),
@@ -379,7 +390,8 @@ pub(super) fn build(config: &Config, place: &Place) -> Result<Executables> {
     executables.sort_by(|a, b| (&a.package, &a.target).cmp(&(&b.package, &b.target)));
     Ok(Executables {
         executables,
-        left_out: found.left_out,
+        left_out,
+        tree: place.tree.clone(),
     })
 }
 
@@ -420,9 +432,10 @@ fn bench_command(config: &Config, place: &Place, found: &Discovery) -> Command {
     if suite.no_default_features {
         c.arg("--no-default-features");
     }
-    // Symbols bound the counted region, line tables name the lines; neither changes code.
+    // Symbols bound the counted region and level 1 names functions, inlined ones too, by
+    // file and line, at half the size of level 2; none of it changes code.
     let profile = suite.profile.to_uppercase().replace('-', "_");
-    c.env(format!("CARGO_PROFILE_{profile}_DEBUG"), "line-tables-only");
+    c.env(format!("CARGO_PROFILE_{profile}_DEBUG"), "1");
     c.env(format!("CARGO_PROFILE_{profile}_STRIP"), "none");
     c.env("CARGO_TARGET_DIR", &place.target);
     c

@@ -1,6 +1,6 @@
 //! What a build depends on, as a hash: equal keys are the same measurement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cargo;
 use crate::config::Config;
@@ -41,6 +41,32 @@ fn is_prose(path: &str) -> bool {
         || (top_level && PROSE.iter().any(|p| path.to_uppercase().starts_with(p)))
 }
 
+/// The prose of some commits that a Rust source of theirs mentions, and so is a build input.
+///
+/// # Errors
+/// When git cannot read a tree.
+pub fn mentioned_prose(repo: &Repo, shas: &[&Sha]) -> Result<BTreeSet<String>> {
+    let mut all = BTreeSet::new();
+    for sha in shas {
+        let prose: Vec<String> = repo
+            .tree(sha)?
+            .iter()
+            .filter_map(|l| l.split_once('\t').map(|(_, p)| p.to_string()))
+            .filter(|p| is_prose(p) && !p.starts_with('.'))
+            .collect();
+        if !prose.is_empty() {
+            all.extend(repo.mentioned(sha, &prose));
+        }
+    }
+    Ok(all)
+}
+
+/// Whether a build may read the file, given the prose that sources mention.
+#[must_use]
+pub fn is_input(path: &str, mentioned: &BTreeSet<String>) -> bool {
+    !is_prose(path) || mentioned.contains(path)
+}
+
 /// The files of a commit that a build may read, as `git ls-tree` lists them.
 ///
 /// # Errors
@@ -67,6 +93,9 @@ pub fn build_inputs(repo: &Repo, sha: &Sha) -> Result<Vec<String>> {
         .collect())
 }
 
+/// Names what we add to the user's own profile; raised when that changes.
+const BUILD_OPTIONS: &str = "debug=1 strip=none";
+
 /// What the key is made of, beside the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Toolchain {
@@ -74,10 +103,13 @@ pub struct Toolchain {
     pub rustc: String,
 }
 
+/// Compiler versions by channel, so that the compiler is asked once.
+pub type Versions = std::collections::HashMap<Option<String>, String>;
+
 impl Toolchain {
     /// The toolchain that builds a commit.
     #[must_use]
-    pub fn of(config: &Config, repo: &Repo, sha: &Sha) -> Self {
+    pub fn of(config: &Config, repo: &Repo, sha: &Sha, known: &mut Versions) -> Self {
         let dir = config.suite.dir.trim_start_matches("./");
         let manifest = if dir == "." {
             "Cargo.toml".to_string()
@@ -88,8 +120,11 @@ impl Toolchain {
             return Self::default();
         }
         let channel = cargo::pinned_by(config, repo, sha);
+        let rustc = known.entry(channel).or_insert_with_key(|channel| {
+            cargo::rustc_version(channel.as_deref()).unwrap_or_default()
+        });
         Self {
-            rustc: cargo::rustc_version(channel.as_deref()).unwrap_or_default(),
+            rustc: rustc.clone(),
         }
     }
 }
@@ -102,6 +137,7 @@ pub fn build_key(config: &Config, inputs: &[String], lock: &str, toolchain: &Too
     parts.insert("inputs", inputs.join("\n"));
     parts.insert("lock", lock.to_string());
     parts.insert("rustc", toolchain.rustc.clone());
+    parts.insert("build", BUILD_OPTIONS.to_string());
     parts.insert("profile", suite.profile.clone());
     parts.insert("features", format!("{:?}", suite.features));
     parts.insert(
@@ -133,8 +169,8 @@ pub fn build_key(config: &Config, inputs: &[String], lock: &str, toolchain: &Too
 pub fn suite_key(config: &Config, counter: &str) -> String {
     let s = &config.suite;
     let text = format!(
-        "{:?} {:?} {:?} {counter} {:?} {:?} {:?} {}",
-        s.include, s.exclude, s.metrics, s.strings, s.env, config.commands, s.criterion
+        "{:?} {:?} {:?} {:?} {counter} {:?} {:?} {:?} {}",
+        s.include, s.only, s.exclude, s.metrics, s.strings, s.env, config.commands, s.criterion
     );
     digest(text.as_bytes())[..16].to_string()
 }

@@ -7,6 +7,7 @@
 
 mod cache;
 mod cargo;
+mod carry;
 mod command;
 pub mod key;
 
@@ -25,6 +26,7 @@ use crate::model::Failure;
 
 pub use cache::Cache;
 pub use cargo::{Discovery, discover};
+pub use carry::Carry;
 
 /// Where one worker builds: a worktree of ours and its own target directory.
 #[derive(Clone, Debug)]
@@ -57,6 +59,8 @@ pub struct Executables {
     pub executables: Vec<BenchExecutable>,
     /// Bench targets that were left out, and why, in words.
     pub left_out: Vec<String>,
+    /// The worktree that they were built in: debug information names its files.
+    pub tree: PathBuf,
 }
 
 /// A suite, ready to be measured.
@@ -70,6 +74,8 @@ pub struct Suite {
     pub failures: Vec<Failure>,
     /// For people: targets left out, names that stand twice.
     pub notes: Vec<String>,
+    /// The worktree whose files debug information names; another worker's may have built it.
+    pub built_in: PathBuf,
 }
 
 /// Builds everything that the configuration asks for in a worktree that stands at the commit.
@@ -83,7 +89,10 @@ pub fn build(
     key: &str,
     scratch: &Scratch,
 ) -> Result<Suite> {
-    let mut suite = Suite::default();
+    let mut suite = Suite {
+        built_in: place.tree.clone(),
+        ..Suite::default()
+    };
     if config.suite.criterion && cargo::is_cargo(config, place) {
         let built = match cache.get(key) {
             Some(known) => known,
@@ -93,6 +102,7 @@ pub fn build(
             }
         };
         suite.notes.extend(built.left_out.iter().cloned());
+        suite.built_in.clone_from(&built.tree);
         add_criterion(&mut suite, config, place, scratch, &built)?;
     }
     for command in &config.commands {

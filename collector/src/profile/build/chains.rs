@@ -132,8 +132,11 @@ impl<'s> Chains<'s> {
                 continue;
             };
             let call = &calls.nodes[node as usize];
-            *weights.entry((call.name, call.file)).or_default() += cost.cost;
             let chain = self.at(raw.contexts[cost.context as usize].object, cost.site);
+            // callgrind may have run a copy without debug information and know no file.
+            let known = chain.first().filter(|s| s.name != u32::MAX);
+            let file = known.map_or(call.file, |s| s.file);
+            *weights.entry((call.name, file)).or_default() += cost.cost;
             for step in &chain[1..] {
                 *weights.entry((step.name, step.file)).or_default() += cost.cost;
             }

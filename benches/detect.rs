@@ -1,0 +1,151 @@
+//! The finder, an append, a replay and the CSV reader; finder and append at 1,000,
+//! 10,000 and 100,000 series, so that the growth of their cost shows.
+//!
+//! At 100,000 series these have 50 commits each: 500 would take a minute a round
+//! and 800 MB. How cost grows with the commits of a series is shown apart.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use collector::detect::csv;
+use collector::detect::replay::{Replay, WINDOW};
+use collector::detect::{Finder, Point, Settings};
+use collector::stats::SplitMix64;
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+
+/// Commits per series where many series are measured.
+const COMMITS: usize = 50;
+/// Numbers of series.
+const SERIES: [u64; 3] = [1_000, 10_000, 100_000];
+
+/// Nearly normal noise around 100 with one step of 4 sigma.
+fn series(seed: u64, n: usize) -> Vec<Point> {
+    let mut g = SplitMix64::new(seed);
+    let at = n / 5 + g.below(n * 3 / 5);
+    (0..n)
+        .map(|i| {
+            let noise = (0..12).map(|_| g.next_f64()).sum::<f64>() - 6.0;
+            let value = 100.0 + noise + if i < at { 0.0 } else { 4.0 };
+            Point {
+                index: i as i64,
+                value,
+            }
+        })
+        .collect()
+}
+
+fn find(c: &mut Criterion) {
+    let mut group = c.benchmark_group("finder");
+    for n in SERIES {
+        let all: Vec<Vec<Point>> = (0..n).map(|i| series(i, COMMITS)).collect();
+        group.throughput(Throughput::Elements(n));
+        group.bench_with_input(BenchmarkId::new("series", n), &all, |b, all| {
+            let mut finder = Finder::new(Settings::default());
+            b.iter(|| {
+                all.iter()
+                    .map(|s| finder.find(black_box(s)).changes.len())
+                    .sum::<usize>()
+            });
+        });
+    }
+    for commits in [50, 500, 5_000] {
+        let one = series(1, commits);
+        group.throughput(Throughput::Elements(commits as u64));
+        group.bench_with_input(BenchmarkId::new("commits", commits), &one, |b, one| {
+            let mut finder = Finder::new(Settings::default());
+            b.iter(|| finder.find(black_box(one)).changes.len());
+        });
+    }
+    group.finish();
+}
+
+/// One commit for every series. Their windows grow with each round.
+fn append(c: &mut Criterion) {
+    let mut group = c.benchmark_group("append");
+    let mut finder = Finder::new(Settings::default());
+    for n in SERIES {
+        let mut live: Vec<Replay> = (0..n)
+            .map(|i| filled(&mut finder, &series(i, COMMITS)))
+            .collect();
+        let mut g = SplitMix64::new(3);
+        let mut index = COMMITS as i64;
+        group.throughput(Throughput::Elements(n));
+        group.bench_function(BenchmarkId::new("series", n), |b| {
+            b.iter(|| {
+                index += 1;
+                let value = 103.0 + 2.0 * g.next_f64();
+                live.iter_mut()
+                    .map(|r| r.push(&mut finder, Point { index, value }).len())
+                    .sum::<usize>()
+            });
+        });
+    }
+    // The dearest case: a full window.
+    let mut full = filled(&mut finder, &series(1, WINDOW));
+    let mut index = WINDOW as i64;
+    let mut g = SplitMix64::new(4);
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("full window", |b| {
+        b.iter(|| {
+            index += 1;
+            let value = 103.0 + 2.0 * g.next_f64();
+            full.push(&mut finder, Point { index, value }).len()
+        });
+    });
+    group.finish();
+}
+
+/// A series that resumes from its stored points.
+fn filled(finder: &mut Finder, points: &[Point]) -> Replay {
+    let mut replay = Replay::new(Settings::default());
+    replay.fill(finder, points);
+    replay
+}
+
+fn replay(c: &mut Criterion) {
+    let mut group = c.benchmark_group("replay");
+    for commits in [100, 500, 2_000] {
+        let points = series(7, commits);
+        group.throughput(Throughput::Elements(commits as u64));
+        group.bench_with_input(
+            BenchmarkId::new("commits", commits),
+            &points,
+            |b, points| {
+                b.iter(|| {
+                    let mut finder = Finder::new(Settings::default());
+                    let mut replay = Replay::new(Settings::default());
+                    points
+                        .iter()
+                        .map(|p| replay.push(&mut finder, *p).len())
+                        .sum::<usize>()
+                });
+            },
+        );
+    }
+    group.finish();
+}
+
+fn read(c: &mut Criterion) {
+    let mut text = String::from("series,index,value\n");
+    for s in 0..120 {
+        for p in series(s, 500) {
+            text.push_str(&format!("series-{s},{},{}\n", p.index, p.value));
+        }
+    }
+    let mut group = c.benchmark_group("csv");
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    group.bench_function("60,000 rows", |b| {
+        b.iter(|| csv::read(black_box(text.as_bytes())).map_or(0, |s| s.len()));
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(2));
+    targets = find, append, replay, read
+}
+criterion_main!(benches);

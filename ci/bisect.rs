@@ -1,0 +1,254 @@
+//! `uptick bisect` and `uptick bisect-step`: from "it got slower" to the commit.
+
+use collector::bisect::driver::{self, Journal, Request};
+use collector::bisect::{Action, Observation, StepVerdict};
+use collector::config::{Config, Fraction};
+use collector::error::{EXIT_OK, Error};
+use collector::git::Repo;
+use collector::model::{Metric, Sha};
+use collector::report;
+use collector::suite::Carry;
+use collector::workshop::{Home, Workshop};
+use serde_json::json;
+
+use crate::args::{Args, Bisect, BisectCommand, BisectLog, BisectStep};
+use crate::progress::Terminal;
+use crate::{context, print};
+
+/// `git bisect run` stops at codes from here on; below, they are words about the commit.
+pub(crate) const STOP: u8 = 128;
+
+pub(crate) fn run(args: &Args, a: &Bisect) -> anyhow::Result<u8> {
+    if let Some(BisectCommand::Log(log)) = &a.command {
+        return say_log(args, log);
+    }
+    let repo = Repo::open(&args.dir)?;
+    let (mut journal, mut workshop) = open(&repo, a)?;
+    let mut store = context::store(args)?;
+    let progress = Terminal::new();
+    let finding = driver::run(&mut workshop, &mut store, &mut journal, a.jobs, &progress);
+    progress.clear();
+    let finding = finding.inspect_err(|_| {
+        print::note("note: `uptick bisect --resume` goes on where this stopped");
+    })?;
+    if let Some(file) = &a.markdown {
+        collector::explain::write(file, &report::bisect::markdown(&finding))?;
+    }
+    if a.json {
+        print::json(&finding)?;
+    } else {
+        print::out(&report::bisect::text(&finding))?;
+    }
+    Ok(finding.exit_code())
+}
+
+/// The log and the workshop of a new search, or of the one to go on with.
+fn open(repo: &Repo, a: &Bisect) -> anyhow::Result<(Journal, Workshop)> {
+    if a.resume {
+        let journal = Journal::resume(&driver::logs(&Home::of(repo)))?;
+        let workshop = workshop(repo, &journal.request, &journal.carry)?;
+        return Ok((journal, workshop));
+    }
+    let request = request(repo, a)?;
+    let carry = Carry::take(repo, Home::make(repo)?.dir(), &a.carry)?;
+    let workshop = workshop(repo, &request, &carry)?;
+    let journal = Journal::create(&driver::logs(workshop.home()), &request, &carry)?;
+    Ok((journal, workshop))
+}
+
+fn workshop(repo: &Repo, request: &Request, carry: &Carry) -> anyhow::Result<Workshop> {
+    let mut config = Config::load(repo.root())?;
+    request.configure(&mut config)?;
+    let mut workshop = Workshop::open(repo.clone(), config)?;
+    workshop.carry(carry.clone());
+    Ok(workshop)
+}
+
+fn request(repo: &Repo, a: &Bisect) -> anyhow::Result<Request> {
+    let (Some(good), Some(bad)) = (&a.good, &a.bad) else {
+        return Err(Error::Usage(
+            "name both ends: `uptick bisect GOOD BAD --bench NAME`; or go on with --resume".into(),
+        )
+        .into());
+    };
+    let benchmark = benchmark(a.bench.as_deref(), a.run.as_deref())?;
+    let metric = a.metric.as_deref().map(metric).transpose()?;
+    let (good, bad) = driver::ends(repo, good, bad)?;
+    Ok(Request {
+        good: good.0,
+        bad: bad.0,
+        benchmark,
+        metric,
+        counter: a.counter.clone(),
+        build: a.build.clone(),
+        run: a.run.clone(),
+        all: a.all,
+        fixed: a.fixed,
+        limit: limit(a.limit.as_deref())?,
+        retry: a.retry,
+    })
+}
+
+/// A program without a name is called by its command.
+fn benchmark(bench: Option<&str>, run: Option<&str>) -> anyhow::Result<String> {
+    match bench.or(run) {
+        Some(name) => Ok(name.to_string()),
+        None => Err(Error::Usage(
+            "name the benchmark with --bench NAME (`uptick list` shows them), or count any program \
+             with --build CMD --run CMD"
+                .into(),
+        )
+        .into()),
+    }
+}
+
+fn metric(text: &str) -> anyhow::Result<Metric> {
+    Metric::from_name(text).ok_or_else(|| {
+        let known: Vec<&str> = Metric::ALL.iter().map(|m| m.name()).collect();
+        let known = known.join(", ");
+        Error::Usage(format!("--metric: `{text}` is none; there are {known}")).into()
+    })
+}
+
+fn limit(text: Option<&str>) -> anyhow::Result<Option<f64>> {
+    let limit = text.map(Fraction::parse).transpose();
+    Ok(limit
+        .map_err(|e| Error::Usage(format!("--limit: {e}")))?
+        .map(|f| f.0))
+}
+
+/// What the newest search was told, and what it says to that.
+fn say_log(args: &Args, a: &BisectLog) -> anyhow::Result<u8> {
+    let repo = Repo::open(&args.dir)?;
+    let journal = Journal::latest(&driver::logs(&Home::of(&repo)))?;
+    if a.json {
+        print::json(&json!({
+            "schema": "uptick.bisect-log/1",
+            "request": journal.request,
+            "sections": journal.sections,
+            "ended": journal.ended.as_ref().map(|(outcome, suspects)| json!({
+                "outcome": outcome, "suspects": suspects,
+            })),
+        }))?;
+        return Ok(EXIT_OK);
+    }
+    let mut out = vec![format!("{}", journal.path().display())];
+    let short = |sha: &str| Sha(sha.to_string()).short().to_string();
+    let r = &journal.request;
+    out.push(format!(
+        "{} from {} to {}",
+        report::name(&r.benchmark, 40),
+        short(&r.good),
+        short(&r.bad)
+    ));
+    for section in &journal.sections {
+        out.extend(replayed(section)?);
+    }
+    print::out(&(out.join("\n") + "\n"))?;
+    Ok(EXIT_OK)
+}
+
+fn replayed(section: &driver::Section) -> anyhow::Result<Vec<String>> {
+    let name = |i: usize| section.commits.get(i).map_or("?", Sha::short);
+    let mut out = vec![format!(
+        "{}..{}: {} commits",
+        name(0),
+        name(section.commits.len() - 1),
+        section.commits.len() - 1
+    )];
+    for e in &section.entries {
+        let what = match &e.observation {
+            Observation::Values(v) => v
+                .iter()
+                .map(|x| report::thousands(*x))
+                .collect::<Vec<_>>()
+                .join(" "),
+            Observation::Skip(why) => {
+                format!(
+                    "skipped: {}",
+                    report::name(why.lines().next().unwrap_or(""), 55)
+                )
+            }
+        };
+        out.push(format!("  {}  {what}", name(e.commit)));
+    }
+    out.push(match driver::replay(section)? {
+        Action::Measure(probes) => {
+            let next: Vec<&str> = probes.iter().map(|p| name(p.commit)).collect();
+            format!("  next: {}", next.join(" "))
+        }
+        Action::Done(outcome) => {
+            let suspects: Vec<&str> = outcome.suspects.iter().map(|&i| name(i)).collect();
+            format!(
+                "  {:?} {} ({:.0} % sure)",
+                outcome.answer,
+                suspects.join(" "),
+                100.0 * outcome.confidence
+            )
+        }
+    });
+    Ok(out)
+}
+
+/// One word about HEAD for `git bisect run`. Nothing that goes wrong may pass for a verdict:
+/// every error becomes a code that stops the bisection.
+pub(crate) fn step(args: &Args, a: &BisectStep) -> u8 {
+    match judge(args, a) {
+        Ok(code) => code,
+        Err(e) => {
+            print::error(&format!("{e:#}"));
+            STOP + e.downcast_ref::<Error>().map_or(0, Error::exit_code)
+        }
+    }
+}
+
+fn judge(args: &Args, a: &BisectStep) -> anyhow::Result<u8> {
+    let repo = Repo::open(&args.dir)?;
+    let told = repo.bisect_ends();
+    let end = |named: &Option<String>, told: Option<Sha>, name: &str| match (named, told) {
+        (Some(rev), _) => repo.resolve(rev),
+        (None, Some(sha)) => Ok(sha),
+        (None, None) => Err(Error::Usage(format!(
+            "no `git bisect` with both ends is under way here: name --{name} REV"
+        ))),
+    };
+    let request = Request {
+        good: end(&a.good, told.clone().map(|t| t.0), "good")?.0,
+        bad: end(&a.bad, told.map(|t| t.1), "bad")?.0,
+        benchmark: benchmark(a.bench.as_deref(), a.run.as_deref())?,
+        metric: a.metric.as_deref().map(metric).transpose()?,
+        counter: a.counter.clone(),
+        build: a.build.clone(),
+        run: a.run.clone(),
+        fixed: a.fixed,
+        limit: limit(a.limit.as_deref())?,
+        ..Request::default()
+    };
+    let carry = Carry::take(&repo, Home::make(&repo)?.dir(), &a.carry)?;
+    let head = repo.resolve(&a.rev)?;
+    let mut workshop = workshop(&repo, &request, &carry)?;
+    let mut store = context::store(args)?;
+    let progress = Terminal::new();
+    let answer = driver::judge_head(&mut workshop, &mut store, &request, &head, &progress);
+    progress.clear();
+    let answer = answer?;
+    let word = match answer.verdict {
+        StepVerdict::Good => "good".to_string(),
+        StepVerdict::Bad => "bad".to_string(),
+        StepVerdict::Skip => {
+            let why = answer.why.lines().next().unwrap_or("");
+            format!("skip: {}", report::name(why, 60))
+        }
+    };
+    let value = answer
+        .value
+        .map_or_else(String::new, |v| format!(" {}", report::thousands(v)));
+    let (good, bad) = answer.ends;
+    print::out(&format!(
+        "{}{value} {word} (good {}, bad {})\n",
+        head.short(),
+        report::thousands(good),
+        report::thousands(bad)
+    ))?;
+    Ok(answer.verdict.exit_code())
+}

@@ -1,0 +1,186 @@
+//! `uptick changes`: the steps of every series of the store's main line, or in a CSV.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use collector::detect::csv::{self, CsvError, Series};
+use collector::detect::document::{Changes as Document, SeriesChanges};
+use collector::detect::finder::STUCK;
+use collector::detect::{Change, Class, Kind, Settings};
+use collector::error::{EXIT_OK, Error};
+use collector::report::{self, name, percent};
+use collector::steps::Steps;
+
+use crate::args::{Args, Changes};
+use crate::{line, print};
+
+pub(crate) fn run(args: &Args, a: &Changes) -> anyhow::Result<u8> {
+    match &a.csv {
+        Some(file) => of_csv(a, file),
+        None => of_store(args, a),
+    }
+}
+
+fn of_store(args: &Args, a: &Changes) -> anyhow::Result<u8> {
+    let found = line::found(args, &a.selection, a.floor.as_deref())?;
+    let document = Steps::of(&found.series, &found.line);
+    if a.json {
+        print::json(&document)?;
+    } else {
+        print::out(&report::changes(&document, a.all))?;
+    }
+    Ok(EXIT_OK)
+}
+
+fn of_csv(a: &Changes, file: &Path) -> anyhow::Result<u8> {
+    let series = read(file)?;
+    let document = Document::of(&series, settings(a.floor.as_deref())?);
+    if a.json {
+        print::json(&document)?;
+    } else {
+        print::out(&text(&document))?;
+    }
+    Ok(EXIT_OK)
+}
+
+/// All series of a file; `-` is standard input.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Series>> {
+    let result = if path.as_os_str() == "-" {
+        csv::read(std::io::stdin().lock())
+    } else {
+        let missing = |e| Error::Usage(format!("--csv {}: {e}", path.display()));
+        csv::read(BufReader::new(File::open(path).map_err(missing)?))
+    };
+    result.map_err(|e| match e {
+        CsvError::Io { source, .. } => Error::io(path)(source).into(),
+        // The file is part of what was asked.
+        bad => Error::Usage(format!("{}: {bad}", path.display())).into(),
+    })
+}
+
+/// The floor as people write it: `0.5%` or `0.005`.
+pub(crate) fn settings(floor: Option<&str>) -> anyhow::Result<Settings> {
+    let Some(text) = floor else {
+        return Ok(Settings::default());
+    };
+    let (number, unit) = match text.strip_suffix('%') {
+        Some(n) => (n, 100.0),
+        None => (text, 1.0),
+    };
+    let parsed = number.trim().parse::<f64>().ok().map(|x| x / unit);
+    let floor = parsed.filter(|x| x.is_finite() && *x >= 0.0);
+    let relative_floor = floor
+        .ok_or_else(|| Error::Usage(format!("--floor: `{text}` is not like 0.5% or 0.005")))?;
+    Ok(Settings { relative_floor })
+}
+
+fn text(document: &Document) -> String {
+    let all = &document.series;
+    let changes: usize = all.iter().map(|s| s.changes.len()).sum();
+    let mut out = String::new();
+    for s in all
+        .iter()
+        .filter(|s| !s.changes.is_empty() || s.stuck >= STUCK || s.drift != 0.0)
+    {
+        out.push_str(&heading(s));
+        out.extend(s.changes.iter().map(line));
+    }
+    let moved = all.iter().filter(|s| !s.changes.is_empty()).count();
+    out.push_str(&format!(
+        "{changes} changes in {moved} of {} series\n",
+        all.len()
+    ));
+    let left_out: usize = all.iter().map(|s| s.left_out).sum();
+    if left_out > 0 {
+        out.push_str(&format!("{left_out} rows left out: not finite\n"));
+    }
+    out
+}
+
+fn heading(s: &SeriesChanges) -> String {
+    let noise = match s.class {
+        Class::Young => format!("{} points: still learning", s.points),
+        Class::Exact => "repeats exactly".to_owned(),
+        Class::Walk | Class::Noisy => format!("varies by {}", unsigned(s.noise)),
+    };
+    let mut out = format!("{} · {noise}\n", name(&s.name, 50));
+    if s.drift != 0.0 {
+        let all = s.drift * s.points as f64;
+        out.push_str(&format!(
+            "  drifts by {} over {} points\n",
+            percent(all),
+            s.points
+        ));
+    }
+    if s.stuck >= STUCK {
+        out.push_str(&format!(
+            "  {} identical values in a row: is it stuck?\n",
+            s.stuck
+        ));
+    }
+    out
+}
+
+/// `  ▲ +4.10 % (+3.20 … +5.00 %)  at 1312 (1310–1313)  sure to 99.99 %`
+fn line(c: &Change) -> String {
+    let mark = if c.change > 0.0 { "▲" } else { "▼" };
+    let interval = if c.low == c.high {
+        String::new()
+    } else {
+        format!(" ({} … {})", percent(c.low), percent(c.high))
+    };
+    let set = if c.first == c.last {
+        String::new()
+    } else {
+        format!(" ({}–{})", c.first, c.last)
+    };
+    let blame = if c.kind == Kind::Environment {
+        "  the testbed changed"
+    } else {
+        ""
+    };
+    format!(
+        "  {mark} {:>9}{interval}  at {}{set}{blame}\n",
+        percent(c.change),
+        c.index
+    )
+}
+
+/// A fraction that has no direction.
+fn unsigned(fraction: f64) -> String {
+    percent(fraction).trim_start_matches('+').to_owned()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floors_are_read_as_people_write_them() {
+        assert_eq!(settings(Some("0.5%")).unwrap().relative_floor, 0.005);
+        assert_eq!(settings(Some("0.02")).unwrap().relative_floor, 0.02);
+        assert_eq!(settings(None).unwrap().relative_floor, 0.0);
+        for bad in ["", "x", "-1%", "NaN", "inf"] {
+            assert!(settings(Some(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn lines_are_short_enough_for_a_terminal() {
+        let points: String = (0..60)
+            .map(|i| {
+                format!(
+                    "{},{i},{}\n",
+                    "s".repeat(70),
+                    if i < 30 { 1e6 } else { 1.5e6 }
+                )
+            })
+            .collect();
+        let series = csv::read(format!("series,index,value\n{points}").as_bytes()).unwrap();
+        let text = text(&Document::of(&series, Settings::default()));
+        assert!(text.contains("at 30"), "{text}");
+        assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
+    }
+}

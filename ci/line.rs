@@ -1,0 +1,108 @@
+//! The store's series on the main line, as `changes`, `replay` and `log` read them.
+
+use collector::config::{Config, glob};
+use collector::detect::Settings;
+use collector::error::Error;
+use collector::git::Repo;
+use collector::mainline::{self, MainLine, Track};
+use collector::model::Metric;
+use collector::steps::{self, Found, Known};
+use collector::store::{SeriesKey, Store};
+
+use crate::args::{Args, Selection};
+use crate::{changes, context, print};
+
+/// Changes below this are left out unless asked for: a count moves by as much for no reason
+/// that a reader cares for.
+const FLOOR: f64 = 0.001;
+
+/// The main line with the series asked for, searched.
+pub(crate) struct Searched {
+    pub(crate) line: MainLine,
+    pub(crate) series: Vec<Found>,
+}
+
+/// Reads and searches the series asked for.
+pub(crate) fn found(args: &Args, s: &Selection, floor: Option<&str>) -> anyhow::Result<Searched> {
+    let settings = settings(floor)?;
+    let store = context::existing_store(args)?;
+    let (line, tracks) = tracks(args, &store, s)?;
+    let series = tracks
+        .into_iter()
+        .map(|t| steps::find(t, Known::default(), settings))
+        .collect();
+    Ok(Searched { line, series })
+}
+
+/// The settings for a store's series.
+pub(crate) fn settings(floor: Option<&str>) -> anyhow::Result<Settings> {
+    match floor {
+        Some(_) => changes::settings(floor),
+        None => Ok(Settings {
+            relative_floor: FLOOR,
+        }),
+    }
+}
+
+/// The series asked for, on the line asked for.
+pub(crate) fn tracks(
+    args: &Args,
+    store: &Store,
+    s: &Selection,
+) -> anyhow::Result<(MainLine, Vec<Track>)> {
+    let metrics = metrics(&s.metric)?;
+    let wanted = |k: &SeriesKey| {
+        metrics.contains(&k.metric)
+            && (s.bench.is_empty() || s.bench.iter().any(|b| glob(b, &k.benchmark)))
+    };
+    let line = line(args, s.line.as_deref())?;
+    let mut tracks = mainline::tracks(store, &line, &wanted)?;
+    if tracks.is_empty() && s.line.is_none() && !line.is_empty() {
+        tracks = mainline::tracks(store, &MainLine::default(), &wanted)?;
+        if !tracks.is_empty() {
+            print::note("note: no measured commit is on the main line; all are taken by position");
+            return Ok((MainLine::default(), tracks));
+        }
+    }
+    if tracks.is_empty() {
+        return Err(nothing(s).into());
+    }
+    Ok((line, tracks))
+}
+
+/// The main line; without a repository there is none, and positions must do.
+pub(crate) fn line(args: &Args, rev: Option<&str>) -> anyhow::Result<MainLine> {
+    let repo = match Repo::open(&args.dir) {
+        Ok(repo) => repo,
+        Err(_) if args.store.is_some() && rev.is_none() => {
+            print::note("note: no repository here; the store's commits are taken by position");
+            return Ok(MainLine::default());
+        }
+        Err(e) => return Err(e.into()),
+    };
+    let branch = Config::load(repo.root())?.baseline.branch;
+    Ok(MainLine::of(&repo, branch.as_deref(), rev)?)
+}
+
+fn metrics(names: &[String]) -> anyhow::Result<Vec<Metric>> {
+    if names.iter().any(|n| n == "all") {
+        return Ok(Metric::ALL.to_vec());
+    }
+    if names.is_empty() {
+        return Ok(Metric::ALL.into_iter().filter(|m| m.is_judged()).collect());
+    }
+    let one = |n: &String| {
+        let known: Vec<&str> = Metric::ALL.iter().map(|m| m.name()).collect();
+        let unknown = || format!("--metric: `{n}` is none of {}, all", known.join(", "));
+        Metric::from_name(n).ok_or_else(|| Error::Usage(unknown()).into())
+    };
+    names.iter().map(one).collect()
+}
+
+fn nothing(s: &Selection) -> Error {
+    Error::NoVerdict(if s.bench.is_empty() && s.metric.is_empty() {
+        "the store holds no commit of this line yet; `uptick run A..B` measures a range".into()
+    } else {
+        "no series of the main line matches; `uptick log` lists them all".into()
+    })
+}

@@ -1,0 +1,110 @@
+//! `uptick replay`: what would have been said at each commit of every series of the store's
+//! main line, or in a CSV.
+
+use std::path::Path;
+
+use collector::config::{Config, Fraction};
+use collector::detect::Direction;
+use collector::detect::document::{Replayed as Csv, SeriesFlags};
+use collector::detect::replay::Flag;
+use collector::error::{EXIT_OK, Error};
+use collector::git::Repo;
+use collector::report::{self, name, percent};
+use collector::trial::{Proposed, Replayed};
+
+use crate::args::{Args, Replay};
+use crate::changes::{read, settings};
+use crate::{context, line, print};
+
+pub(crate) fn run(args: &Args, a: &Replay) -> anyhow::Result<u8> {
+    match &a.csv {
+        Some(file) => of_csv(a, file),
+        None => of_store(args, a),
+    }
+}
+
+/// The gate and the finder over the store, under the present policy or a proposed one.
+fn of_store(args: &Args, a: &Replay) -> anyhow::Result<u8> {
+    let limit = a.limit.as_deref().map(Fraction::parse).transpose();
+    let limit = limit.map_err(|e| Error::Usage(format!("--limit: {e}")))?;
+    let store = context::existing_store(args)?;
+    let (line, tracks) = line::tracks(args, &store, &a.selection)?;
+    let config = match Repo::open(&args.dir) {
+        Ok(repo) => Config::load(repo.root())?,
+        Err(_) => Config::default(),
+    };
+    let proposed = Proposed {
+        config: &config,
+        limit: limit.map(|f| f.0),
+        settings: line::settings(a.floor.as_deref())?,
+    };
+    let document = Replayed::of(&tracks, &line, &proposed);
+    if a.json {
+        print::json(&document)?;
+    } else {
+        print::out(&report::replayed(&document))?;
+    }
+    Ok(EXIT_OK)
+}
+
+fn of_csv(a: &Replay, file: &Path) -> anyhow::Result<u8> {
+    let series = read(file)?;
+    let mut document = Csv::of(&series, settings(a.floor.as_deref())?);
+    if a.estimate {
+        document.estimate(&series, settings(a.floor.as_deref())?);
+    }
+    if a.json {
+        print::json(&document)?;
+    } else {
+        print::out(&text(&document))?;
+    }
+    Ok(EXIT_OK)
+}
+
+fn text(document: &Csv) -> String {
+    let all = &document.series;
+    let mut out = String::new();
+    for s in all.iter().filter(|s| !s.flags.is_empty()) {
+        out.push_str(&format!("{}\n", name(&s.name, 76)));
+        out.extend(s.flags.iter().map(line));
+    }
+    let flags: usize = all.iter().map(|s| s.flags.len()).sum();
+    let commits: usize = all.iter().map(|s| s.points).sum();
+    out.push_str(&format!("{flags} flags over {commits} measurements\n"));
+    if let Some(rate) = expected(all) {
+        out.push_str(&format!(
+            "by chance about {rate:.2} per 1000 measurements\n"
+        ));
+    }
+    out
+}
+
+/// The mean false-alarm rate, weighted by points, where it was estimated.
+fn expected(all: &[SeriesFlags]) -> Option<f64> {
+    let rates: Vec<(f64, f64)> = all
+        .iter()
+        .filter_map(|s| Some((s.false_alarms?, s.points as f64)))
+        .collect();
+    let points: f64 = rates.iter().map(|r| r.1).sum();
+    (points > 0.0).then(|| rates.iter().map(|r| r.0 * r.1).sum::<f64>() / points)
+}
+
+fn line(f: &Flag) -> String {
+    let mark = if f.direction == Direction::Up {
+        "▲"
+    } else {
+        "▼"
+    };
+    let blame = if f.index == f.at {
+        String::new()
+    } else {
+        format!(" for {}", f.index)
+    };
+    let limit = percent(f.limit);
+    let limit = limit.trim_start_matches('+');
+    format!(
+        "  {mark} {:>9}  told at {}{blame} (limit {limit})\n",
+        percent(f.change),
+        f.at
+    )
+}

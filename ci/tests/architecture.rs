@@ -1,0 +1,164 @@
+//! The design's invariants, so that they stay true.
+
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(dir: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut todo = vec![root().join(dir)];
+    while let Some(dir) = todo.pop() {
+        for entry in std::fs::read_dir(dir).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                todo.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.push((path.strip_prefix(root()).unwrap().to_path_buf(), text));
+            }
+        }
+    }
+    assert!(!found.is_empty());
+    found
+}
+
+/// The code of a file without its tests and comments.
+fn code(text: &str) -> String {
+    let production = text.split("#[cfg(test)]").next().unwrap_or("");
+    production
+        .lines()
+        .filter(|l| !l.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn offenders(dir: &str, allowed: impl Fn(&Path) -> bool, words: &[&str]) -> Vec<String> {
+    sources(dir)
+        .into_iter()
+        .filter(|(path, _)| !allowed(path))
+        .flat_map(|(path, text)| {
+            let code = code(&text);
+            words
+                .iter()
+                .filter(|w| code.contains(**w))
+                .map(|w| format!("{}: {w}", path.display()))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn the_collector_knows_no_web_framework_and_no_runtime() {
+    let manifest = std::fs::read_to_string(root().join("collector/Cargo.toml")).unwrap();
+    for name in ["tokio", "axum", "maud", "hyper", "async"] {
+        assert!(!manifest.contains(name), "collector depends on {name}");
+    }
+}
+
+#[test]
+fn sql_is_written_under_store_only() {
+    let outside = |p: &Path| p.starts_with("collector/src/store");
+    let words = ["rusqlite", "SELECT ", "INSERT INTO", "PRAGMA"];
+    for dir in ["collector/src", "dashboard/src"] {
+        assert_eq!(offenders(dir, outside, &words), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn git_is_run_from_one_file() {
+    let allowed = |p: &Path| p.ends_with("git.rs");
+    for dir in ["collector/src", "dashboard/src"] {
+        assert_eq!(
+            offenders(dir, allowed, &["Command::new(\"git\")"]),
+            Vec::<String>::new()
+        );
+    }
+}
+
+#[test]
+fn the_pure_parts_do_no_io() {
+    let words = [
+        "std::fs",
+        "std::net",
+        "std::process",
+        "Instant::now",
+        "SystemTime::now",
+        "std::env",
+    ];
+    let impure = |p: &Path| {
+        let pure = [
+            "collector/src/stats",
+            "collector/src/detect",
+            "collector/src/report",
+            "collector/src/bisect",
+        ];
+        // The driver is the search's own rim: its file and its folder do what the search may not.
+        let driver =
+            p.ends_with("bisect/driver.rs") || p.starts_with("collector/src/bisect/driver");
+        let file = p.with_extension("");
+        driver
+            || !pure
+                .iter()
+                .any(|d| p.starts_with(d) || file == Path::new(d))
+    };
+    assert_eq!(
+        offenders("collector/src", impure, &words),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn channels_are_bounded() {
+    let words = ["mpsc::channel(", "unbounded_channel", "unbounded()"];
+    for dir in ["collector/src", "dashboard/src", "ci"] {
+        let tests = |p: &Path| p.starts_with("ci/tests");
+        assert_eq!(offenders(dir, tests, &words), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn only_one_module_prints() {
+    let allowed = |p: &Path| {
+        p.starts_with("ci/tests") || p.ends_with("print.rs") || p.ends_with("progress.rs")
+    };
+    assert_eq!(
+        offenders("ci", allowed, &["println!", "eprintln!"]),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn libraries_and_binaries_are_no_bench_targets() {
+    // Otherwise `cargo bench -- --save-baseline x` fails on libtest's own argument parser.
+    for manifest in ["Cargo.toml", "collector/Cargo.toml", "dashboard/Cargo.toml"] {
+        let table: toml::Table = std::fs::read_to_string(root().join(manifest))
+            .unwrap()
+            .parse()
+            .unwrap();
+        let targets = table.get("lib").into_iter().chain(
+            table
+                .get("bin")
+                .and_then(|b| b.as_array())
+                .into_iter()
+                .flatten(),
+        );
+        for target in targets {
+            assert_eq!(
+                target.get("bench").and_then(toml::Value::as_bool),
+                Some(false),
+                "{manifest}"
+            );
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_lives_in_measure_only() {
+    let allowed = |p: &Path| p.starts_with("collector/src/measure");
+    for dir in ["collector/src", "dashboard/src", "ci"] {
+        let skip = |p: &Path| allowed(p) || p.starts_with("ci/tests");
+        assert_eq!(offenders(dir, skip, &["unsafe "]), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,155 @@
+//! Bad input: each a clear error with its documented exit code, and nothing half-written.
+
+use crate::support::{Repo, git, path_with_only};
+
+#[test]
+fn no_repository_no_commit_no_such_revision() {
+    let dir = tempfile::tempdir().unwrap();
+    let repo = Repo::new();
+    let at = dir.path().to_str().unwrap();
+    repo.uptick(&["-C", at, "run"])
+        .exits(2)
+        .says(&["not a git repository", "-C DIR"]);
+    repo.uptick(&["-C", "/no/such/dir", "run"])
+        .exits(2)
+        .says(&["no such directory"]);
+    repo.uptick(&["run"]).exits(2).says(&["no commit yet"]);
+    repo.commit("one");
+    repo.uptick(&["run", "nonsense"])
+        .exits(2)
+        .says(&["`nonsense` names no commit"]);
+    repo.uptick(&["run", "--upload-pack=x"]).exits(2);
+    repo.uptick(&["run", "HEAD..HEAD"])
+        .exits(2)
+        .says(&["empty range"]);
+}
+
+#[test]
+fn no_benchmarks_and_no_baseline_are_no_verdict() {
+    let repo = Repo::new();
+    repo.write("a", "1");
+    repo.commit("one");
+    repo.uptick(&["check"])
+        .exits(3)
+        .says(&["no baseline", "first commit", "--base"]);
+    repo.write("a", "2");
+    repo.commit("two");
+    let ran = repo.uptick(&["check"]).exits(3);
+    assert!(
+        ran.stdout.contains("NO VERDICT: nothing was measured"),
+        "{}",
+        ran.stdout
+    );
+    let d = repo
+        .uptick(&["check", "--json", "--base", "nonsense"])
+        .exits(2)
+        .json();
+    assert_eq!(
+        (&d["schema"], &d["outcome"]),
+        (&"uptick.check/1".into(), &"no_verdict".into())
+    );
+    repo.uptick(&["list"]).exits(3).says(&["[[command]]"]);
+}
+
+#[test]
+fn a_wrong_configuration_names_its_line() {
+    let repo = Repo::with_command();
+    repo.write(
+        "uptick.toml",
+        "[suite]\nprofile = \"bench\"\nfeatuers = []\n",
+    );
+    repo.uptick(&["run"])
+        .exits(2)
+        .says(&["uptick.toml", "line 3", "featuers"]);
+    repo.write("uptick.toml", "[suite]\n\ntimeout = true\n");
+    repo.uptick(&["run"]).exits(2).says(&["line 3"]);
+    repo.write("uptick.toml", "[limits]\nspeed = \"1%\"\n");
+    repo.uptick(&["run"])
+        .exits(2)
+        .says(&["`speed` is no metric", "wall_time"]);
+    repo.git(&["checkout", "-q", "uptick.toml"]);
+    repo.uptick(&["check", "--limit", "lots"])
+        .exits(2)
+        .says(&["--limit", "0.5%"]);
+    repo.uptick(&["run", "--counter", "sundial"])
+        .exits(2)
+        .says(&["sundial", "callgrind"]);
+    repo.uptick(&["run", "--no-such-flag"]).exits(2);
+}
+
+#[test]
+fn a_shallow_clone_says_how_to_mend_it() {
+    let repo = Repo::with_command();
+    repo.work(1001);
+    repo.commit("two");
+    let clone = tempfile::tempdir().unwrap();
+    let from = format!("file://{}", repo.path().display());
+    let to = clone.path().join("c");
+    git(
+        clone.path(),
+        &["clone", "-q", "--depth", "1", &from, to.to_str().unwrap()],
+    );
+    repo.uptick(&["-C", to.to_str().unwrap(), "check"])
+        .exits(3)
+        .says(&["shallow", "git fetch --unshallow", "fetch-depth: 0"]);
+}
+
+#[test]
+fn uncommitted_changes_are_not_measured_and_that_is_said() {
+    let repo = Repo::with_command();
+    repo.write("work.c", "this does not compile");
+    let before = repo.state();
+    repo.uptick(&["run"])
+        .exits(0)
+        .says(&["uncommitted changes are not measured"]);
+    assert_eq!(before, repo.state());
+}
+
+#[test]
+fn without_valgrind_time_is_sampled_unless_callgrind_is_asked_for() {
+    let repo = Repo::with_command();
+    let tools = [
+        "git", "cc", "gcc", "as", "ld", "sh", "objcopy", "collect2", "getconf",
+    ];
+    let bin = path_with_only(&tools, repo.path());
+    let ran = repo.uptick_with(&["run", "--json"], |c| {
+        c.env("PATH", &bin);
+    });
+    let d = ran.exits(0).json();
+    let all = d["commits"][0]["measurements"].as_array().unwrap();
+    assert!(all.iter().any(|m| m["metric"] == "wall_time"), "{d:#}");
+    assert!(!all.iter().any(|m| m["metric"] == "instructions"), "{d:#}");
+    let ran = repo.uptick_with(&["run", "--counter", "callgrind"], |c| {
+        c.env("PATH", &bin);
+    });
+    ran.exits(4).says(&["valgrind is not installed", "install"]);
+    let ran = repo.uptick_with(&["doctor"], |c| {
+        c.env("PATH", &bin);
+    });
+    let said = ran.exits(0).stdout;
+    assert!(
+        said.contains("missing valgrind") && said.contains("install"),
+        "{said}"
+    );
+    assert!(said.contains("wall time only"), "{said}");
+}
+
+#[test]
+fn a_commit_that_does_not_build_is_an_answer_with_the_compiler_s_words() {
+    let repo = Repo::with_command();
+    repo.write("work.c", "int main(void) { return x; }\n");
+    repo.commit("broken");
+    let d = repo.uptick(&["run", "--json"]).exits(4).json();
+    let message = d["commits"][0]["failures"][0]["message"].as_str().unwrap();
+    assert!(message.contains("undeclared"), "{message}");
+}
+
+#[test]
+fn hardware_counters_that_are_not_there_are_refused_in_words() {
+    let repo = Repo::with_command();
+    let ran = repo.uptick(&["run", "--counter", "perf_event"]);
+    // On a machine with a PMU this works; elsewhere the reason is given.
+    if ran.code != 0 {
+        ran.exits(4).says(&["perf_event"]);
+    }
+}

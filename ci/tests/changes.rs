@@ -1,0 +1,251 @@
+//! `changes`, `replay` and `log` over the store: the main line only, commits named, testbeds
+//! kept apart, decisions kept.
+
+use serde_json::{Value, json};
+
+use crate::support::Repo;
+
+/// The SHA-256 of nothing in particular: a report's keys need only be equal where they should.
+const KEY: &str = "0123456789abcdef";
+
+/// One report as `uptick import` reads it: `work` cost `value` on a commit.
+fn report(sha: &str, position: usize, value: f64, rustc: &str, started: i64) -> Value {
+    let facts = json!({ "arch": "x86_64", "rustc": rustc, "profile": "bench" });
+    json!({ "report": {
+        "schema": "uptick.report/1",
+        "commit": {
+            "sha": sha, "position": position, "parents": [], "author": "T", "time": 0,
+            "subject": "",
+        },
+        "testbed": { "facts": facts },
+        "build_key": format!("{sha}{value}"), "suite_key": KEY, "testbed_key": KEY,
+        "started": started, "seconds": 1.0,
+        "measurements": [{
+            "benchmark": "work", "metric": "instructions", "counter": "callgrind",
+            "value": value, "low": value, "high": value, "samples": [value], "class": "exact",
+        }],
+    }})
+}
+
+/// Commits on `main`, with the values that `value` gives, stored in the default store.
+struct History {
+    repo: Repo,
+    shas: Vec<String>,
+}
+
+impl History {
+    fn new(n: usize, value: impl Fn(usize) -> f64, message: impl Fn(usize) -> String) -> Self {
+        let repo = Repo::new();
+        let shas: Vec<String> = (0..n).map(|i| repo.commit(&message(i))).collect();
+        let history = Self { repo, shas };
+        let reports: Vec<Value> = (0..n)
+            .map(|i| report(&history.shas[i], i, value(i), "1.90", i as i64))
+            .collect();
+        history.import(&reports);
+        history
+    }
+
+    fn import(&self, reports: &[Value]) {
+        let mut text = String::from("{\"schema\":\"uptick.export/1\"}\n");
+        text.extend(reports.iter().map(|r| format!("{r}\n")));
+        self.repo.write("e.jsonl", &text);
+        self.repo.uptick(&["import", "e.jsonl"]).exits(0);
+    }
+
+    fn changes(&self) -> Value {
+        self.repo.uptick(&["changes", "--json"]).exits(0).json()
+    }
+}
+
+fn step_at(at: usize) -> impl Fn(usize) -> f64 {
+    move |i| if i < at { 1e6 } else { 1.02e6 }
+}
+
+fn plain(i: usize) -> String {
+    format!("commit {i}")
+}
+
+#[test]
+fn a_step_names_its_commit_and_how_well_it_held() {
+    let h = History::new(30, step_at(20), plain);
+    let d = h.changes();
+    assert_eq!(d["schema"], "uptick.changes/1");
+    assert_eq!(d["head"]["sha"], h.shas[29].as_str());
+    let s = &d["series"][0];
+    assert_eq!(
+        (&s["benchmark"], &s["class"]),
+        (&"work".into(), &"exact".into())
+    );
+    let changes = s["changes"].as_array().unwrap();
+    assert_eq!(changes.len(), 1, "{d:#}");
+    let c = &changes[0];
+    assert_eq!(c["index"], 20);
+    assert_eq!(c["commit"]["sha"], h.shas[20].as_str());
+    assert_eq!(c["commit"]["subject"], "commit 20");
+    assert_eq!(c["commits"].as_array().unwrap().len(), 1);
+    assert_eq!(c["since"], json!({ "held": 10, "measured": 10 }));
+    assert_eq!((&c["state"], &c["open"]), (&"new".into(), &true.into()));
+    let text = h.repo.uptick(&["changes"]).exits(0).stdout;
+    assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
+    for words in [
+        "commit 20",
+        "▲ work",
+        "+2.00 %",
+        "held in 10 of 10",
+        "repeats its value",
+    ] {
+        assert!(text.contains(words), "`{words}` is missing in:\n{text}");
+    }
+    let log = h.repo.uptick(&["log", "work"]).exits(0).stdout;
+    let marked: Vec<&str> = log.lines().filter(|l| l.starts_with('▲')).collect();
+    assert_eq!(marked.len(), 1, "{log}");
+    assert!(marked[0].contains("commit 20"), "{log}");
+}
+
+#[test]
+fn commits_beside_the_line_and_older_reports_do_not_count() {
+    let h = History::new(30, step_at(99), plain);
+    // A branch that was measured and never merged, at positions of the main line.
+    h.repo.git(&["checkout", "-q", "-b", "side", &h.shas[10]]);
+    let side: Vec<String> = (0..6)
+        .map(|i| h.repo.commit(&format!("side {i}")))
+        .collect();
+    h.repo.git(&["checkout", "-q", "main"]);
+    let beside: Vec<Value> = side
+        .iter()
+        .zip(11..)
+        .map(|(sha, p)| report(sha, p, 9e6, "1.90", 100))
+        .collect();
+    h.import(&beside);
+    assert_eq!(h.changes()["series"][0]["changes"], json!([]));
+    let log = h.repo.uptick(&["log", "work"]).exits(0).stdout;
+    assert!(!log.contains('▲') && !log.contains('▼'), "{log}");
+    // The newest report of a commit counts.
+    let again: Vec<Value> = (20..30)
+        .map(|i| report(&h.shas[i], i, 1.1e6, "1.90", 200))
+        .collect();
+    h.import(&again);
+    let d = h.changes();
+    assert_eq!(d["series"][0]["points"], 30);
+    assert_eq!(d["series"][0]["changes"][0]["index"], 20);
+    // The line may be named, and then that one counts.
+    let side = h
+        .repo
+        .uptick(&["changes", "--line", "side", "--json"])
+        .exits(0)
+        .json();
+    assert_eq!(
+        side["series"][0]["changes"][0]["commit"]["subject"],
+        "side 0"
+    );
+}
+
+#[test]
+fn another_toolchain_is_another_series_and_no_commit_is_blamed() {
+    let h = History::new(40, step_at(99), plain);
+    let repo = &h.repo;
+    let more: Vec<String> = (40..60).map(|i| repo.commit(&plain(i))).collect();
+    let reports: Vec<Value> = more
+        .iter()
+        .zip(40..)
+        .map(|(sha, p)| report(sha, p, 1.3e6, "1.95", 1))
+        .collect();
+    h.import(&reports);
+    let d = h.changes();
+    let series = d["series"].as_array().unwrap();
+    assert_eq!(series.len(), 2);
+    assert!(series.iter().all(|s| s["changes"] == json!([])), "{d:#}");
+    let new = series.iter().find(|s| s["points"] == 20).unwrap();
+    let e = &new["environment"];
+    assert_eq!((&e["at"], &e["previous_last"]), (&40.into(), &39.into()));
+    assert_eq!(e["commit"]["sha"], more[0].as_str());
+    assert_eq!(
+        e["facts"],
+        json!([{ "name": "rustc", "before": "1.90", "after": "1.95" }])
+    );
+    let text = repo.uptick(&["changes"]).exits(0).stdout;
+    assert!(
+        text.contains("no commit is blamed") && text.contains("rustc"),
+        "{text}"
+    );
+    assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
+}
+
+#[test]
+fn a_commit_that_was_not_measured_stays_under_suspicion() {
+    let repo = Repo::new();
+    let shas: Vec<String> = (0..30).map(|i| repo.commit(&plain(i))).collect();
+    let h = History { repo, shas };
+    let measured = (0..30).filter(|i| !(18..20).contains(i));
+    let reports: Vec<Value> = measured
+        .map(|i| report(&h.shas[i], i, step_at(18)(i), "1.90", 1))
+        .collect();
+    h.import(&reports);
+    let d = h.changes();
+    let c = &d["series"][0]["changes"][0];
+    assert_eq!(
+        (&c["first"], &c["last"], &c["in_set"]),
+        (&18.into(), &20.into(), &3.into())
+    );
+    assert_eq!(c["commits"][0]["sha"], h.shas[18].as_str());
+    let text = h.repo.uptick(&["changes"]).exits(0).stdout;
+    assert!(text.contains("one of 3 commits"), "{text}");
+}
+
+#[test]
+fn a_policy_is_tried_on_the_past() {
+    let h = History::new(30, step_at(20), plain);
+    let d = h.repo.uptick(&["replay", "--json"]).exits(0).json();
+    assert_eq!(d["schema"], "uptick.replay/1");
+    let flags = d["series"][0]["flags"].as_array().unwrap();
+    assert_eq!(flags.len(), 1, "{d:#}");
+    assert_eq!(
+        (&flags[0]["by"], &flags[0]["at"]),
+        (&"gate".into(), &20.into())
+    );
+    assert_eq!(flags[0]["commit"]["sha"], h.shas[20].as_str());
+    assert_eq!(d["total"]["median_delay"], 0.0);
+    // A looser limit leaves it to the finder; a floor above it silences that too.
+    let loose = ["replay", "--limit", "5%", "--json"];
+    let d = h.repo.uptick(&loose).exits(0).json();
+    assert_eq!(d["series"][0]["flags"][0]["by"], "finder");
+    assert_eq!(d["limit"], 0.05);
+    let silent = ["replay", "--limit", "5%", "--floor", "5%", "--json"];
+    let d = h.repo.uptick(&silent).exits(0).json();
+    assert_eq!(d["series"][0]["flags"], json!([]));
+    let text = h.repo.uptick(&["replay"]).exits(0).stdout;
+    assert!(
+        text.contains("gate, at once") && text.contains("by chance"),
+        "{text}"
+    );
+    assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
+    h.repo
+        .uptick(&["replay", "--limit", "x"])
+        .exits(2)
+        .says(&["--limit"]);
+}
+
+#[test]
+fn what_cannot_be_asked_is_said() {
+    let repo = Repo::new();
+    repo.commit("one");
+    repo.uptick(&["changes"])
+        .exits(5)
+        .says(&["no store here yet"]);
+    let h = History::new(10, step_at(99), plain);
+    h.repo
+        .uptick(&["changes", "--metric", "x"])
+        .exits(2)
+        .says(&["none of"]);
+    h.repo
+        .uptick(&["changes", "--bench", "x*"])
+        .exits(3)
+        .says(&["uptick log"]);
+    h.repo
+        .uptick(&["changes", "--line", "gone"])
+        .exits(2)
+        .says(&["names no commit"]);
+    h.repo
+        .uptick(&["changes", "--csv", "x", "--bench", "y"])
+        .exits(2);
+}

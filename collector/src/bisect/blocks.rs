@@ -1,0 +1,214 @@
+//! Stretches of measured builds under one common level, with the level integrated out.
+
+use std::f64::consts::TAU;
+
+/// Up to so many runs, heavy-tailed noise is judged run by run.
+pub(crate) const FEW: usize = 4;
+
+/// One measured build.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Stop {
+    /// First point that it stands for.
+    pub(crate) first: usize,
+    /// Last point that it stands for; a revert makes the points between equal.
+    pub(crate) last: usize,
+    /// Its level.
+    pub(crate) level: f64,
+    /// Runs behind the level.
+    pub(crate) runs: usize,
+    /// The runs themselves while they are few: too few to sum up a heavy tail.
+    pub(crate) few: [f64; FEW],
+    /// Whether between-build deviation applies: not to a long history.
+    pub(crate) build: bool,
+}
+
+/// One way in which the noise may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Hyper {
+    /// Degrees of freedom of a run's noise.
+    pub(crate) freedom: f64,
+    /// Variance of a level per run, in scale².
+    pub(crate) kappa: f64,
+    /// Scale of a run's noise.
+    pub(crate) scale: f64,
+    /// Between-build variance.
+    pub(crate) jitter: f64,
+}
+
+impl Hyper {
+    /// Variance of a level per run.
+    pub(crate) fn per_run(&self) -> f64 {
+        self.kappa * self.scale * self.scale
+    }
+
+    /// Variance of a stop's level about the common level.
+    pub(crate) fn variance(&self, stop: &Stop) -> f64 {
+        self.per_run() / stop.runs.max(1) as f64 + self.between(stop)
+    }
+
+    fn between(&self, stop: &Stop) -> f64 {
+        if stop.build { self.jitter } else { 0.0 }
+    }
+
+    /// The likelihood of a level, given a stop, as Student's t: (degrees of freedom, scale²).
+    ///
+    /// n runs of t with ν degrees of freedom have a likelihood whose tails fall
+    /// like |μ|^−n(ν+1): those of t with n(ν+1)−1. One run keeps its own scale, many
+    /// tend to κs²/n. So a single outlier cannot shout down a block.
+    fn tail(&self, stop: &Stop) -> (f64, f64) {
+        let n = stop.runs.max(1) as f64;
+        let freedom = n * (self.freedom + 1.0) - 1.0;
+        let kappa = self.kappa - (self.kappa - 1.0) / n;
+        (
+            freedom,
+            kappa * self.scale * self.scale / n + self.between(stop),
+        )
+    }
+}
+
+/// Mean and variance of a level.
+pub(crate) type Normal = (f64, f64);
+
+/// A stop as the heavy-tailed arithmetic wants it.
+struct Heavy {
+    level: f64,
+    freedom: f64,
+    square: f64,
+    /// ln of the density's constant.
+    constant: f64,
+}
+
+/// Sums over stops 0..i, from which any block's evidence follows.
+pub(crate) struct Blocks {
+    centre: f64,
+    /// Precision, precision × level, precision × level², Σ ln(2π variance).
+    sums: Vec<[f64; 4]>,
+    heavy: Vec<Heavy>,
+    /// Where each stop begins in `heavy`; empty for normal noise.
+    starts: Vec<usize>,
+}
+
+impl Blocks {
+    /// Prepares the stops of a segment.
+    pub(crate) fn new(stops: &[Stop], hyper: Hyper) -> Self {
+        // An origin near the data, so that squares do not cancel.
+        let centre = stops.first().map_or(0.0, |s| s.level);
+        let mut sums = Vec::with_capacity(stops.len() + 1);
+        let mut sum = [0.0; 4];
+        sums.push(sum);
+        for stop in stops {
+            let (variance, y) = (hyper.variance(stop), stop.level - centre);
+            let terms = [
+                1.0 / variance,
+                y / variance,
+                y * y / variance,
+                (TAU * variance).ln(),
+            ];
+            sum.iter_mut().zip(terms).for_each(|(s, t)| *s += t);
+            sums.push(sum);
+        }
+        let (mut heavy, mut starts) = (Vec::new(), Vec::new());
+        if hyper.freedom.is_finite() {
+            for stop in stops {
+                starts.push(heavy.len());
+                heavy.extend(Heavy::of(stop, hyper, centre));
+            }
+            starts.push(heavy.len());
+        }
+        Self {
+            centre,
+            sums,
+            heavy,
+            starts,
+        }
+    }
+
+    /// The heavy-tailed terms of stops a..b; `None` for normal noise.
+    fn terms(&self, a: usize, b: usize) -> Option<&[Heavy]> {
+        self.heavy.get(*self.starts.get(a)?..*self.starts.get(b)?)
+    }
+
+    /// Posterior of the common level of stops a..b.
+    pub(crate) fn level(&self, a: usize, b: usize) -> Normal {
+        let (mean, variance) = self.centred(a, b);
+        (mean + self.centre, variance)
+    }
+
+    /// Log evidence of stops a..b under one level, with a flat prior of width `width`.
+    pub(crate) fn block(&self, a: usize, b: usize, width: f64) -> f64 {
+        let (mean, variance) = self.centred(a, b);
+        let fit = match self.terms(a, b) {
+            Some(stops) => stops.iter().map(|s| s.log_density(mean)).sum(),
+            None => {
+                let [_, _, square, logs] = self.sum(a, b);
+                -0.5 * logs - 0.5 * (square - mean * mean / variance).max(0.0)
+            }
+        };
+        fit + 0.5 * (TAU * variance).ln() - width.ln()
+    }
+
+    fn sum(&self, a: usize, b: usize) -> [f64; 4] {
+        std::array::from_fn(|k| self.sums[b][k] - self.sums[a][k])
+    }
+
+    fn centred(&self, a: usize, b: usize) -> Normal {
+        let [precision, first, _, _] = self.sum(a, b);
+        let start = (first / precision, 1.0 / precision);
+        self.terms(a, b).map_or(start, |stops| settle(stops, start))
+    }
+}
+
+impl Heavy {
+    /// A stop's terms: one per run while they are few.
+    fn of(stop: &Stop, hyper: Hyper, centre: f64) -> Vec<Self> {
+        if stop.runs > FEW {
+            let (freedom, square) = hyper.tail(stop);
+            return vec![Self::new(stop.level - centre, freedom, square)];
+        }
+        let square = hyper.scale * hyper.scale + hyper.between(stop);
+        stop.few[..stop.runs]
+            .iter()
+            .map(|v| Self::new(v - centre, hyper.freedom, square))
+            .collect()
+    }
+
+    fn new(level: f64, freedom: f64, square: f64) -> Self {
+        // Γ((ν+1)/2)/Γ(ν/2) ≈ √(ν/2)(1 − 1/4ν + 1/32ν²): within 0.2 % from ν = 3 on.
+        let gammas =
+            (freedom / 2.0).sqrt() * (1.0 - 0.25 / freedom + 1.0 / (32.0 * freedom * freedom));
+        let constant = (gammas / (freedom * std::f64::consts::PI * square).sqrt()).ln();
+        Self {
+            level,
+            freedom,
+            square,
+            constant,
+        }
+    }
+
+    fn log_density(&self, at: f64) -> f64 {
+        let z = (self.level - at).powi(2) / self.square;
+        self.constant - f64::midpoint(self.freedom, 1.0) * (z / self.freedom).ln_1p()
+    }
+
+    /// Precision that the stop lends to a level at `at`.
+    fn precision(&self, at: f64) -> f64 {
+        let z = (self.level - at).powi(2) / self.square;
+        (self.freedom + 1.0) / (self.freedom + z) / self.square
+    }
+}
+
+/// The most probable level of heavy-tailed stops, by reweighting, and its variance.
+fn settle(stops: &[Heavy], start: Normal) -> Normal {
+    let (mut mean, mut variance) = start;
+    for _ in 0..6 {
+        let (mut total, mut sum) = (0.0, 0.0);
+        for s in stops {
+            let p = s.precision(mean);
+            total += p;
+            sum += p * s.level;
+        }
+        mean = sum / total;
+        variance = 1.0 / total;
+    }
+    (mean, variance)
+}

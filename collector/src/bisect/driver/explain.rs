@@ -1,0 +1,273 @@
+//! Where the cost went: before the search as a prior, after it as the answer.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::journal::Event;
+use super::line::Line;
+use super::probe;
+use super::{Hunt, Trail};
+use crate::bisect::Search;
+use crate::bisect::finding::{Finding, Found};
+use crate::error::{Error, Result};
+use crate::explain::{self, Pair};
+use crate::judge::{self, Overrides};
+use crate::model::{Commit, Metric, NoiseClass, Sha};
+use crate::profile::delta::{self, Explanation};
+use crate::workshop::{Bench, Reuse};
+
+/// Two runs of a step that repeat it within this share of it are the same step.
+const REPEATS: f64 = 0.2;
+
+impl Hunt<'_> {
+    /// Whether profiles of both ends would help now: the ends are known, the rest is not.
+    pub(super) fn wants_prior(&self, section: usize, search: &Search, line: &Line) -> bool {
+        let s = &self.journal.sections[section];
+        let counts = matches!(
+            self.asked.metric,
+            Metric::Instructions | Metric::InstructionsCold | Metric::CpuTime | Metric::WallTime
+        );
+        !s.informed
+            && counts
+            && line.builds() >= super::WORTH_PROFILES
+            && search.ends().is_some()
+            && explain::possible(self.workshop)
+    }
+
+    /// Takes profiles of both ends, and tells the log in whose files the cost moved.
+    pub(super) fn learn(&mut self, search: &Search, line: &Line) -> Result<()> {
+        let shares = match search.ends() {
+            Some((lo, hi)) => {
+                let (a, b) = (&line.commits[lo].sha, &line.commits[hi].sha);
+                self.difference(a, b)?
+                    .map(|e| shares(&e, &line.touched))
+                    .unwrap_or_default()
+            }
+            None => Vec::new(),
+        };
+        self.journal.note(Event::Prior { shares })
+    }
+
+    /// Both commits, each built in a worktree of its own.
+    fn benches(&mut self, base: &Sha, head: &Sha) -> Result<Option<(Bench, Bench)>> {
+        let head = self.workshop.bench(0, head, self.progress);
+        let base = self.workshop.bench(1, base, self.progress);
+        match (base, head) {
+            (Ok((_, b)), Ok((_, h))) => Ok(Some((b, h))),
+            (Err(Error::Failed(_)), _) | (_, Err(Error::Failed(_))) => Ok(None),
+            (Err(e), _) | (_, Err(e)) => Err(e),
+        }
+    }
+
+    /// What the profiles of two commits differ in; `None` where none could be taken.
+    fn difference(&mut self, base: &Sha, head: &Sha) -> Result<Option<Explanation>> {
+        let Some((b, h)) = self.benches(base, head)? else {
+            return Ok(None);
+        };
+        self.progress.stage("taking profiles of both ends");
+        let name = &self.asked.benchmark;
+        let take = |bench| explain::take(self.workshop, bench, name);
+        let (Ok(before), Ok(after)) = (take(&b), take(&h)) else {
+            return Ok(None);
+        };
+        let hunks = self.workshop.repo().hunks(base, head).unwrap_or_default();
+        Ok(Some(delta::explain(&before, &after, 0.0, &hunks)))
+    }
+
+    /// Verifies the culprit against its parent, and says which functions and lines did it.
+    pub(super) fn explain(&mut self, finding: &mut Finding, trail: &Trail) -> Result<()> {
+        let Some(step) = trail
+            .outcome
+            .steps
+            .iter()
+            .find(|s| s.suspects == trail.outcome.suspects)
+        else {
+            return Ok(());
+        };
+        if finding.outcome == Found::NoRegression {
+            return Ok(());
+        }
+        let base = trail.commit(step.last_before).clone();
+        let head = trail.commit(step.first_after).clone();
+        if let [only] = trail.outcome.suspects[..] {
+            finding.dependencies = self.dependencies(trail, only, &base);
+        }
+        let Some(pair) = self.benches(&base.sha, &head.sha)? else {
+            return Ok(());
+        };
+        finding.verified = self.verify(&pair, step.after.value - step.before.value);
+        if finding.verified == Some(false) {
+            self.notes.push(
+                "measured again side by side, the culprit did not differ from its parent".into(),
+            );
+        }
+        self.functions(finding, &base, &head, &pair)
+    }
+
+    /// Whether the step shows again between two fresh builds; only counts that repeat can tell
+    /// by one run each.
+    fn verify(&self, (base, head): &(Bench, Bench), delta: f64) -> Option<bool> {
+        let like = self.like.as_ref()?;
+        if like.class != NoiseClass::Exact || like.metric == Metric::BinarySize {
+            return None;
+        }
+        self.progress
+            .stage("verifying the culprit against its parent");
+        let take = |bench| probe::sample(self.workshop, bench, like, 0);
+        let (Ok(before), Ok(after)) = (take(base), take(head)) else {
+            return None;
+        };
+        Some((after - before - delta).abs() <= REPEATS * delta.abs())
+    }
+
+    fn functions(
+        &mut self,
+        finding: &mut Finding,
+        base: &Commit,
+        head: &Commit,
+        (base_bench, head_bench): &(Bench, Bench),
+    ) -> Result<()> {
+        if !explain::possible(self.workshop) {
+            self.notes
+                .push("functions cannot be named without valgrind".into());
+            return Ok(());
+        }
+        let reports = [&base.sha, &head.sha].map(|sha| {
+            self.workshop
+                .report(self.store, sha, Reuse::Everything, self.progress)
+        });
+        let [before, after] = reports;
+        let (before, after) = (before?, after?);
+        let config = self.workshop.config().clone();
+        let mut rows = judge::rows(
+            &before,
+            &after,
+            &config,
+            &Overrides::default(),
+            &[Metric::Instructions],
+            &|_| Vec::new(),
+        );
+        rows.retain(|r| r.benchmark == self.asked.benchmark && r.metric == Metric::Instructions);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.progress
+            .stage("taking profiles of the culprit and its parent");
+        let hunks = self.workshop.repo().hunks(&base.sha, &head.sha)?;
+        let pair = Pair {
+            base: base_bench,
+            head: head_bench,
+            hunks: &hunks,
+        };
+        explain::rows(
+            self.workshop,
+            self.store,
+            &mut rows,
+            &[0],
+            &pair,
+            &mut self.notes,
+        )?;
+        let Some(row) = rows.pop() else {
+            return Ok(());
+        };
+        finding.functions = row.functions;
+        finding.functions_explain = row.explained;
+        finding.likely = row.likely;
+        finding.flamegraph = row.flamegraph;
+        Ok(())
+    }
+
+    /// The versions that a culprit changes, if all it changes is which dependencies are used.
+    fn dependencies(&self, trail: &Trail, culprit: usize, base: &Commit) -> Vec<String> {
+        let files = &trail.line.touched[culprit];
+        let name = |f: &String| f.rsplit('/').next().unwrap_or("").to_string();
+        let only = |f: &String| matches!(name(f).as_str(), "Cargo.lock" | "Cargo.toml");
+        if files.is_empty() || !files.iter().all(only) {
+            return Vec::new();
+        }
+        let locks = files.iter().filter(|f| name(f) == "Cargo.lock");
+        let repo = self.workshop.repo();
+        let read = |sha: &Sha, f: &String| versions(&repo.file(sha, f).unwrap_or_default());
+        locks
+            .flat_map(|f| bumps(&read(&base.sha, f), &read(&trail.commit(culprit).sha, f)))
+            .collect()
+    }
+}
+
+/// For each commit the share of the moved cost that lies in files which it touches.
+///
+/// Code of a dependency lies in no file of the repository; it counts for the commits that
+/// change which versions are used.
+fn shares(e: &Explanation, touched: &[Vec<String>]) -> Vec<f64> {
+    let mut by_file: HashMap<&str, f64> = HashMap::new();
+    for line in &e.lines {
+        *by_file.entry(&line.file).or_default() += line.delta().unsigned_abs() as f64;
+    }
+    let foreign = |f: &Option<String>| {
+        f.as_ref()
+            .is_some_and(|f| f.contains("/registry/src/") || f.contains("/git/checkouts/"))
+    };
+    let outside: f64 = e
+        .functions
+        .iter()
+        .filter(|f| foreign(&f.file))
+        .map(|f| f.delta.unsigned_abs() as f64)
+        .sum();
+    let total = by_file.values().sum::<f64>() + outside;
+    if total <= 0.0 {
+        return Vec::new();
+    }
+    let of = |path: &String| {
+        if path.ends_with("Cargo.lock") {
+            outside
+        } else {
+            by_file.get(path.as_str()).copied().unwrap_or(0.0)
+        }
+    };
+    touched
+        .iter()
+        .map(|files| (files.iter().map(of).sum::<f64>() / total).min(1.0))
+        .collect()
+}
+
+/// The versions of each package that a lock file names.
+fn versions(lock: &str) -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let table: toml::Table = lock.parse().unwrap_or_default();
+    let packages = table.get("package").and_then(toml::Value::as_array);
+    for package in packages.into_iter().flatten() {
+        let text = |key: &str| package.get(key).and_then(toml::Value::as_str);
+        if let (Some(name), Some(version)) = (text("name"), text("version")) {
+            found.entry(name.into()).or_default().push(version.into());
+        }
+    }
+    found
+}
+
+/// `regex 1.9.0 → 1.10.2`, one a package whose versions differ.
+fn bumps(old: &BTreeMap<String, Vec<String>>, new: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+    let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let at = |all: &BTreeMap<String, Vec<String>>, name: &String| {
+        all.get(name).map_or("none".to_string(), |v| v.join(", "))
+    };
+    names
+        .into_iter()
+        .filter(|n| old.get(*n) != new.get(*n))
+        .map(|n| format!("{n} {} → {}", at(old, n), at(new, n)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bump_names_both_versions() {
+        let old = "[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n";
+        let new = "[[package]]\nname = \"a\"\nversion = \"1.0.1\"\n[[package]]\nname = \"b\"\nversion = \"2.0.0\"\n";
+        assert_eq!(
+            bumps(&versions(old), &versions(new)),
+            ["a 1.0.0 → 1.0.1", "b none → 2.0.0"]
+        );
+        assert!(bumps(&versions(new), &versions(new)).is_empty());
+    }
+}

@@ -1,0 +1,215 @@
+//! One commit for the search: its report, the values of one benchmark in it, further runs.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::bisect::Observation;
+use crate::error::{Error, Result, tail};
+use crate::measure;
+use crate::model::{Measurement, Metric, NoiseClass, Report, Sha};
+use crate::store::Store;
+use crate::workshop::{Bench, Progress, Reuse, Source, Workshop};
+
+/// What is measured of every commit.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) benchmark: String,
+    pub(super) metric: Metric,
+    /// Try commits again that failed before.
+    pub(super) retry: bool,
+}
+
+/// What a commit gave.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) observation: Observation,
+    pub(super) source: Source,
+    /// A measurement of it, for its class and counter.
+    pub(super) like: Option<Measurement>,
+    /// It builds and runs, but has no benchmark of that name.
+    pub(super) missing: bool,
+}
+
+/// The values of one benchmark in reports of one commit, and one of its measurements.
+pub(super) fn values(reports: &[Report], asked: &Asked) -> Option<(Vec<f64>, Measurement)> {
+    let wanted = |m: &&Measurement| m.benchmark == asked.benchmark && m.metric == asked.metric;
+    let all: Vec<&Measurement> = reports
+        .iter()
+        .flat_map(|r| r.measurements.iter().filter(wanted))
+        .collect();
+    let first = (*all.first()?).clone();
+    if first.class == NoiseClass::Exact {
+        return Some((vec![first.value], first));
+    }
+    let same = all.iter().filter(|m| m.counter == first.counter);
+    Some((same.flat_map(|m| m.samples.clone()).collect(), first))
+}
+
+/// The report of a commit, from the store if it is there.
+pub(super) fn look(
+    workshop: &mut Workshop,
+    store: &mut Store,
+    asked: &Asked,
+    sha: &Sha,
+    progress: &dyn Progress,
+) -> Result<Seen> {
+    let stored = workshop.evidence(store, sha)?;
+    let seen = read(&stored, asked, Source::Stored);
+    match seen.observation {
+        Observation::Values(_) => return Ok(seen),
+        Observation::Skip(_) if !stored.is_empty() && !asked.retry && !seen.missing => {
+            return Ok(seen);
+        }
+        Observation::Skip(_) => {}
+    }
+    let reuse = if asked.retry {
+        Reuse::Numbers
+    } else {
+        Reuse::Everything
+    };
+    match workshop.report_from(store, sha, reuse, progress) {
+        Ok((report, source)) => Ok(read(&[report], asked, source)),
+        // No fault of the commit's own, such as an object that a partial clone lacks; it gives
+        // no number here all the same, and nothing is stored.
+        Err(Error::Failed(why)) => Ok(Seen {
+            observation: Observation::Skip(tail(&why, 1000).to_string()),
+            source: Source::Measured,
+            like: None,
+            missing: false,
+        }),
+        Err(e) => Err(e),
+    }
+}
+
+fn read(reports: &[Report], asked: &Asked, source: Source) -> Seen {
+    if let Some((values, like)) = values(reports, asked) {
+        return Seen {
+            observation: Observation::Values(values),
+            source,
+            like: Some(like),
+            missing: false,
+        };
+    }
+    let failures = || reports.iter().flat_map(|r| &r.failures);
+    let speaks = |b: &Option<String>| b.as_ref().is_none_or(|b| *b == asked.benchmark);
+    let failure = failures().find(|f| speaks(&f.benchmark));
+    let (why, missing) = match failure {
+        Some(f) => (format!("{}: {}", f.stage, f.message.trim()), false),
+        None => (lacks(reports, asked), true),
+    };
+    Seen {
+        observation: Observation::Skip(why),
+        source,
+        like: None,
+        missing,
+    }
+}
+
+fn lacks(reports: &[Report], asked: &Asked) -> String {
+    let mut others = reports.iter().flat_map(|r| &r.measurements);
+    if others.any(|m| m.benchmark == asked.benchmark) {
+        format!("no {} of `{}`", asked.metric, asked.benchmark)
+    } else {
+        format!("no benchmark `{}`", asked.benchmark)
+    }
+}
+
+/// Looks at several commits at once, one a member of the crew at a time.
+pub(super) fn look_all(
+    crew: Vec<(&mut Workshop, &mut Store)>,
+    asked: &Asked,
+    shas: &[Sha],
+    progress: &dyn Progress,
+) -> Vec<Result<Seen>> {
+    let next = AtomicUsize::new(0);
+    let found: Mutex<Vec<(usize, Result<Seen>)>> = Mutex::new(Vec::new());
+    let (next, seen) = (&next, &found);
+    std::thread::scope(|scope| {
+        for (workshop, store) in crew {
+            scope.spawn(move || {
+                while let Some((i, sha)) = {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    shas.get(i).map(|s| (i, s))
+                } {
+                    let result = look(workshop, store, asked, sha, progress);
+                    seen.lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((i, result));
+                }
+            });
+        }
+    });
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    found.sort_by_key(|(i, _)| *i);
+    found.into_iter().map(|(_, r)| r).collect()
+}
+
+/// Further runs of commits, `(commit, how many, how many there are)`, in turn: A, B, A, B, so
+/// that a machine that grows slower is no difference between them.
+pub(super) fn more(
+    workshop: &mut Workshop,
+    store: &mut Store,
+    wanted: &[(Sha, usize, usize)],
+    like: &Measurement,
+    progress: &dyn Progress,
+) -> Result<Vec<Observation>> {
+    let mut benches: Vec<std::result::Result<Bench, String>> = Vec::new();
+    for (slot, (sha, _, _)) in wanted.iter().enumerate() {
+        benches.push(match workshop.bench(slot, sha, progress) {
+            Ok((_, bench)) => Ok(bench),
+            Err(Error::Failed(why)) => Err(why),
+            Err(e) => return Err(e),
+        });
+    }
+    let mut taken: Vec<Vec<f64>> = vec![Vec::new(); wanted.len()];
+    let most = wanted.iter().map(|w| w.1).max().unwrap_or(0);
+    progress.stage(&format!("running {} more times", most));
+    for round in 0..most {
+        for (i, (_, runs, have)) in wanted.iter().enumerate() {
+            if round >= *runs {
+                continue;
+            }
+            let Ok(bench) = &benches[i] else { continue };
+            match sample(workshop, bench, like, have + round) {
+                Ok(value) => taken[i].push(value),
+                Err(why) => benches[i] = Err(why),
+            }
+        }
+    }
+    let mut out = Vec::new();
+    for ((sha, _, _), (values, bench)) in wanted.iter().zip(taken.into_iter().zip(benches)) {
+        out.push(match (values.is_empty(), bench) {
+            (true, bench) => Observation::Skip(bench.err().unwrap_or_default()),
+            (false, _) => {
+                workshop.keep_samples(store, sha, of(like, values.clone()))?;
+                Observation::Values(values)
+            }
+        });
+    }
+    Ok(out)
+}
+
+/// One fresh run of a benchmark.
+pub(super) fn sample(
+    workshop: &Workshop,
+    bench: &Bench,
+    like: &Measurement,
+    index: usize,
+) -> std::result::Result<f64, String> {
+    let Some((job, _)) = bench.job(&like.benchmark) else {
+        return Err(format!("no benchmark `{}`", like.benchmark));
+    };
+    measure::sample(workshop.session(), job, like.metric, like.class, index).map_err(|e| e.message)
+}
+
+fn of(like: &Measurement, samples: Vec<f64>) -> Measurement {
+    let fold = |f: fn(f64, f64) -> f64, from| samples.iter().copied().fold(from, f);
+    Measurement {
+        value: crate::stats::median(&samples).unwrap_or(f64::NAN),
+        low: fold(f64::min, f64::INFINITY),
+        high: fold(f64::max, f64::NEG_INFINITY),
+        samples,
+        ..like.clone()
+    }
+}

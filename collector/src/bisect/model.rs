@@ -1,0 +1,236 @@
+//! Bayes on the values: where a step lies, with its levels integrated out.
+//!
+//! The measured builds along a segment are *stops*, the unmeasured commits
+//! between two of them a *gap*. A hypothesis says in which gap the step lies.
+//! Given scale s and between-build deviation τ, a stop with n runs has its
+//! level within κs²/n + τ²; the common level of a block of stops has a flat
+//! prior, so that the block's evidence is closed-form. s and τ are averaged
+//! over ladders.
+
+use super::blocks::{Blocks, Hyper, Normal, Stop};
+use super::noise::{Noise, log_phi, log_sum};
+use super::prior::NONE;
+
+/// Between-build deviations that are tried, as multiples of the change at stake.
+const JITTER: [(f64, f64); 6] = [
+    (0.0, 0.86),
+    (0.06, 0.02),
+    (0.12, 0.03),
+    (0.25, 0.04),
+    (0.5, 0.03),
+    (1.0, 0.02),
+];
+
+/// What the values say about one segment.
+#[derive(Clone, Debug)]
+pub(crate) struct Posterior {
+    /// Probability that the step lies in the gap after stop i; one fewer than stops.
+    pub(crate) gaps: Vec<f64>,
+    /// Probability that there is no step.
+    pub(crate) none: f64,
+    /// ln Bayes factor of one step against none, jitter allowed for.
+    pub(crate) log_step: f64,
+    /// The same where builds of equal code are taken to be equal.
+    pub(crate) log_differ: f64,
+    /// ln Bayes factor of two steps against one, and the stop between the best two.
+    pub(crate) log_two: f64,
+    /// Index of a stop that lies between the two steps of the best pair.
+    pub(crate) between: usize,
+    /// Level before and after the step, per gap, under the most probable jitter.
+    pub(crate) levels: Vec<(Normal, Normal)>,
+    /// The same, jitter by jitter, for the forecast of the next runs.
+    pub(crate) worlds: Vec<World>,
+}
+
+impl Posterior {
+    /// The same with as much doubt about the step's existence as about its
+    /// absence: for choosing probes that tell a step from jitter.
+    pub(crate) fn doubting(&self) -> Self {
+        let odds = (1.0 - NONE) / NONE;
+        let total = self.gaps.iter().sum::<f64>() + self.none * odds;
+        let mut doubt = self.clone();
+        doubt.none *= odds / total;
+        doubt.gaps.iter_mut().for_each(|g| *g /= total);
+        for w in &mut doubt.worlds {
+            w.none *= odds / total;
+            w.gaps.iter_mut().for_each(|g| *g /= total);
+        }
+        doubt
+    }
+}
+
+/// One between-build deviation, and what follows from it.
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    /// The noise; its scale is the fitted one.
+    pub(crate) hyper: Hyper,
+    /// Joint probability of this jitter and a step in each gap.
+    pub(crate) gaps: Vec<f64>,
+    /// Joint probability of this jitter and no step.
+    pub(crate) none: f64,
+    /// Level before and after the step, per gap.
+    pub(crate) levels: Vec<(Normal, Normal)>,
+    /// The common level if there is no step.
+    pub(crate) common: Normal,
+}
+
+/// Log evidence of every hypothesis under one jitter, the scale averaged out.
+struct Evidence {
+    tau: f64,
+    gaps: Vec<f64>,
+    none: f64,
+    two: f64,
+    /// The likeliest pair of steps: its evidence and a stop between.
+    pair: (f64, usize),
+}
+
+/// What the model is told of a segment.
+pub(crate) struct Setting<'a> {
+    /// Measured builds in order.
+    pub(crate) stops: &'a [Stop],
+    /// Prior mass of the gap after each stop but the last.
+    pub(crate) mass: &'a [f64],
+    /// The noise.
+    pub(crate) noise: &'a Noise,
+    /// Between-build deviation, where it is known.
+    pub(crate) between: Option<f64>,
+    /// The change at stake, which sets the ladder of jitters.
+    pub(crate) stake: f64,
+    /// The smallest change of interest, in the metric's unit.
+    pub(crate) least: f64,
+    /// +1 for a step up, −1 for down, 0 for either.
+    pub(crate) sign: f64,
+}
+
+impl Setting<'_> {
+    /// Works out the posterior. Needs two stops.
+    pub(crate) fn posterior(&self) -> Posterior {
+        let jitters: Vec<(f64, f64)> = match self.between {
+            Some(tau) => vec![(tau, 1.0)],
+            None => JITTER.iter().map(|(t, p)| (t * self.stake, *p)).collect(),
+        };
+        let evidence: Vec<Evidence> = jitters
+            .into_iter()
+            .map(|(tau, p)| self.evidence(tau, p.ln()))
+            .collect();
+        let gap = |g: usize| log_sum(evidence.iter().map(|e| e.gaps[g]));
+        let gaps: Vec<f64> = (0..self.mass.len()).map(gap).collect();
+        let step = log_sum(gaps.iter().copied());
+        let none = log_sum(evidence.iter().map(|e| e.none));
+        let (yes, no) = ((1.0 - NONE).ln(), NONE.ln());
+        let total = log_sum([step + yes, none + no].into_iter());
+        let worlds: Vec<World> = evidence
+            .iter()
+            .map(|e| self.world(e, yes - total, no - total))
+            .collect();
+        let weight = |w: &World| w.none + w.gaps.iter().sum::<f64>();
+        let likely = worlds.iter().max_by(|x, y| weight(x).total_cmp(&weight(y)));
+        let pair = evidence
+            .iter()
+            .map(|e| e.pair)
+            .fold((f64::NEG_INFINITY, 0), |b, p| if p.0 > b.0 { p } else { b });
+        Posterior {
+            gaps: gaps.iter().map(|g| (g + yes - total).exp()).collect(),
+            none: (none + no - total).exp(),
+            log_step: step - none,
+            log_differ: log_sum(evidence[0].gaps.iter().copied()) - evidence[0].none,
+            log_two: log_sum(evidence.iter().map(|e| e.two)) - step,
+            between: pair.1,
+            levels: likely.map(|w| w.levels.clone()).unwrap_or_default(),
+            worlds,
+        }
+    }
+
+    fn evidence(&self, tau: f64, prior: f64) -> Evidence {
+        let n = self.stops.len();
+        let width = 4.0 * self.noise.scale + 2.0 * self.stake;
+        let mut all = Evidence {
+            tau,
+            gaps: vec![f64::NEG_INFINITY; n - 1],
+            none: f64::NEG_INFINITY,
+            two: f64::NEG_INFINITY,
+            pair: (f64::NEG_INFINITY, n / 2),
+        };
+        let add = |sum: &mut f64, term: f64| *sum = log_sum([*sum, term].into_iter());
+        for &(scale, weight) in &self.noise.ladder {
+            let weight = weight + prior;
+            let blocks = Blocks::new(self.stops, self.hyper(scale, tau));
+            for g in 0..n - 1 {
+                add(
+                    &mut all.gaps[g],
+                    weight + self.log_mass(g) + self.one(&blocks, g, width),
+                );
+            }
+            add(&mut all.none, weight + blocks.block(0, n, width));
+            let (two, between, peak) = self.two(&blocks, width);
+            add(&mut all.two, weight + two);
+            if weight + peak > all.pair.0 {
+                all.pair = (weight + peak, between);
+            }
+        }
+        all
+    }
+
+    fn world(&self, e: &Evidence, yes: f64, no: f64) -> World {
+        let n = self.stops.len();
+        let hyper = self.hyper(self.noise.scale, e.tau);
+        let blocks = Blocks::new(self.stops, hyper);
+        World {
+            hyper,
+            gaps: e.gaps.iter().map(|g| (g + yes).exp()).collect(),
+            none: (e.none + no).exp(),
+            levels: (0..n - 1)
+                .map(|g| (blocks.level(0, g + 1), blocks.level(g + 1, n)))
+                .collect(),
+            common: blocks.level(0, n),
+        }
+    }
+
+    fn hyper(&self, scale: f64, tau: f64) -> Hyper {
+        Hyper {
+            freedom: self.noise.freedom,
+            kappa: self.noise.kappa,
+            scale,
+            jitter: tau * tau,
+        }
+    }
+
+    /// ln of a gap's share of the prior.
+    fn log_mass(&self, gap: usize) -> f64 {
+        (self.mass[gap] / self.mass.iter().sum::<f64>()).ln()
+    }
+
+    /// Log evidence of a step in gap `g`, in the direction asked for.
+    fn one(&self, blocks: &Blocks, g: usize, width: f64) -> f64 {
+        let n = self.stops.len();
+        let evidence = blocks.block(0, g + 1, width) + blocks.block(g + 1, n, width);
+        let ((m0, v0), (m1, v1)) = (blocks.level(0, g + 1), blocks.level(g + 1, n));
+        if self.sign == 0.0 {
+            return evidence + log_phi(((m1 - m0).abs() - self.least) / (v0 + v1).sqrt());
+        }
+        let z = ((m1 - m0) * self.sign - self.least) / (v0 + v1).sqrt();
+        // Half of the flat prior over both levels goes in that direction.
+        evidence + std::f64::consts::LN_2 + log_phi(z)
+    }
+
+    /// Log evidence of two steps, a stop between the likeliest two, and their evidence.
+    fn two(&self, blocks: &Blocks, width: f64) -> (f64, usize, f64) {
+        let n = self.stops.len();
+        let mass: Vec<f64> = (0..n - 1).map(|g| self.log_mass(g)).collect();
+        let mut terms = Vec::new();
+        let mut best = (f64::NEG_INFINITY, n / 2);
+        for g in 0..n - 1 {
+            for h in g + 1..n - 1 {
+                let evidence = blocks.block(0, g + 1, width)
+                    + blocks.block(g + 1, h + 1, width)
+                    + blocks.block(h + 1, n, width);
+                let term = evidence + std::f64::consts::LN_2 + mass[g] + mass[h];
+                terms.push(term);
+                if term > best.0 {
+                    best = (term, usize::midpoint(g + 1, h));
+                }
+            }
+        }
+        (log_sum(terms.iter().copied()), best.1, best.0)
+    }
+}

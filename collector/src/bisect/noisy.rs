@@ -1,0 +1,437 @@
+//! The noisy regime: prove the ends, follow the information, say how sure.
+
+use super::blocks::Stop;
+use super::exact::{SHARE, median};
+use super::model::{Posterior, Setting};
+use super::noise::Noise as Fit;
+use super::outcome::{Answer, Estimate, Level, Step};
+use super::policy::{Choice, View};
+use super::range::{Noise, Options};
+use super::search::Verdict;
+use super::track::Track;
+
+/// ln Bayes factor at which the ends count as different and the search may go inside.
+const PROVEN: f64 = 3.0;
+/// ln Bayes factor that a culprit needs: where nothing changed, at most one range
+/// in a hundred ever reaches it (Ville's inequality).
+const CERTAIN: f64 = 4.605_170_185_988_091;
+/// ln Bayes factor that it needs against jitter alone. More turns true steps into
+/// `Undecided` (at 4.6, half of those of 0.5 sigma) and still does not hold back
+/// jitter that is as large as the change.
+const JITTERY: f64 = 2.0;
+/// ln prior odds against a further step beside one that was found.
+const FURTHER: f64 = 3.0;
+/// ln odds at which two steps are preferred to one, and the segment is cut between them.
+const TWO: f64 = 2.0;
+/// The ends are as good as equal when the change is below the smallest of
+/// interest with this many standard errors.
+const FUTILE: f64 = 2.6;
+/// Fewer runs at an end than this say too little of the noise to give up on.
+const ENOUGH: usize = 12;
+/// Growth of the price of a build beyond those that an exact search needs.
+const GROWTH: f64 = 1.3;
+/// Runs per build from which the noise's shape and scale are learned; more cost time only.
+const SAMPLE: usize = 150;
+/// A probe that tells less than this, in nats, even with the largest batch, tells nothing.
+const NOTHING: f64 = 0.01;
+
+/// What the noisy regime calls for.
+pub(crate) enum Decision {
+    /// Points and runs.
+    Measure(Vec<(usize, usize)>),
+    /// The end.
+    Done(Verdict),
+}
+
+/// The next step, as a function of the evidence alone.
+pub(crate) fn decide(
+    track: &Track,
+    options: &Options,
+    lo: usize,
+    hi: usize,
+    jobs: usize,
+) -> Decision {
+    let case = Case::new(track, options, lo, hi);
+    match case.segment(0, case.stops.len() - 1, true, jobs) {
+        Part::Act(mut probes) => {
+            probes.truncate(jobs);
+            Decision::Measure(probes)
+        }
+        Part::Steps(steps) => Decision::Done(case.verdict(steps)),
+        Part::Stop(answer, reason) => Decision::Done(Verdict::none(answer, reason)),
+    }
+}
+
+/// How far the search has come.
+pub(crate) fn estimate(
+    track: &Track,
+    options: &Options,
+    lo: usize,
+    hi: usize,
+    base: Estimate,
+) -> Estimate {
+    let case = Case::new(track, options, lo, hi);
+    let (_, posterior) = case.posterior(0, case.stops.len() - 1, true);
+    let chances = case.chances(0, &posterior);
+    let entropy: f64 = chances
+        .iter()
+        .filter(|c| c.1 > 0.0)
+        .map(|c| -c.1 * c.1.ln())
+        .sum();
+    let best = case
+        .view(&case.stops, &posterior)
+        .choices(1)
+        .first()
+        .copied();
+    let runs_left = best.map_or(0.0, |b| entropy / b.gain.max(1e-3) * b.runs as f64);
+    Estimate {
+        builds_left: (entropy / std::f64::consts::LN_2).ceil() as usize,
+        runs_left: (runs_left as usize).min(options.max_runs),
+        suspect: chances.first().copied(),
+        ..base
+    }
+}
+
+/// The commits that may have made a step between two points, most probable first.
+pub(crate) fn suspects(track: &Track, a: usize, b: usize) -> Vec<usize> {
+    let mut points: Vec<usize> = (a + 1..=b).collect();
+    points.sort_by(|&x, &y| {
+        track
+            .mass(y - 1, y)
+            .total_cmp(&track.mass(x - 1, x))
+            .then(x.cmp(&y))
+    });
+    points.into_iter().map(|p| track.commit(p)).collect()
+}
+
+/// Robust standard deviation of residuals.
+pub(crate) fn scale(residuals: &[f64]) -> f64 {
+    let centre = median(residuals);
+    let deviations: Vec<f64> = residuals.iter().map(|v| (v - centre).abs()).collect();
+    1.4826 * median(&deviations)
+}
+
+/// What came of one segment.
+enum Part {
+    Act(Vec<(usize, usize)>),
+    Steps(Vec<Step>),
+    Stop(Answer, String),
+}
+
+/// The evidence between the ends, in the form that the model wants.
+struct Case<'a> {
+    track: &'a Track,
+    options: &'a Options,
+    stops: Vec<Stop>,
+    noise: Fit,
+    between: Option<f64>,
+    /// Level(hi) − level(lo), as measured at these two.
+    total: f64,
+    /// The smallest change of interest, in the metric's unit.
+    least: f64,
+}
+
+impl<'a> Case<'a> {
+    fn new(track: &'a Track, options: &'a Options, lo: usize, hi: usize) -> Self {
+        let mut groups: Vec<&[f64]> = track.slots.iter().map(|s| sample(&s.values)).collect();
+        let mut between = None;
+        if let Noise::Known {
+            residuals,
+            between: known,
+        } = &options.noise
+        {
+            groups.push(sample(residuals));
+            between = *known;
+        }
+        let good = median(&track.slot(lo).values);
+        let delta = (median(&track.slot(hi).values) - good).abs();
+        let floor = 1e-4 * delta.max(1e-9 * good.abs()).max(f64::MIN_POSITIVE * 1e9);
+        let noise = Fit::fit(&groups, floor);
+        let stops = stops(track, &noise, lo, hi);
+        let total = stops[stops.len() - 1].level - stops[0].level;
+        let least = options.min_effect * stops[0].level.abs();
+        Self {
+            track,
+            options,
+            stops,
+            noise,
+            between,
+            total,
+            least,
+        }
+    }
+
+    /// What is to be done about the stops a..=b.
+    fn segment(&self, a: usize, b: usize, root: bool, jobs: usize) -> Part {
+        if a >= b {
+            return Part::Steps(Vec::new());
+        }
+        let (least, posterior) = self.posterior(a, b, root);
+        if !root && posterior.log_step < FURTHER {
+            return Part::Steps(Vec::new());
+        }
+        if posterior.log_differ < PROVEN {
+            return self.prove(a, b, least, root, jobs);
+        }
+        if posterior.log_two > FURTHER + TWO && posterior.between > 0 && a + posterior.between < b {
+            let middle = a + posterior.between;
+            return both(
+                self.segment(a, middle, false, jobs),
+                self.segment(middle, b, false, jobs),
+            );
+        }
+        let (gap, chance) = top(&posterior.gaps);
+        let (left, right) = (&self.stops[a + gap], &self.stops[a + gap + 1]);
+        let whole = !self.track.divisible(left.last, right.first);
+        if whole && chance >= self.options.confidence && certain(&posterior) {
+            let step = self.step(a, gap, &posterior);
+            let others = both(
+                self.segment(a, a + gap, false, jobs),
+                self.segment(a + gap + 1, b, false, jobs),
+            );
+            return both(Part::Steps(vec![step]), others);
+        }
+        if chance >= self.options.confidence && posterior.log_step < JITTERY {
+            return self.explore(a, b, &posterior.doubting(), jobs);
+        }
+        if whole && chance >= self.options.confidence {
+            return self.prove(a, b, least, root, jobs);
+        }
+        self.explore(a, b, &posterior, jobs)
+    }
+
+    /// More runs at both ends in turn, until they differ for sure or as good as do not.
+    fn prove(&self, a: usize, b: usize, least: f64, root: bool, jobs: usize) -> Part {
+        let (good, bad) = (&self.stops[a], &self.stops[b]);
+        let per_run = self.noise.kappa * self.noise.scale * self.noise.scale;
+        let error = (per_run / good.runs as f64 + per_run / bad.runs as f64).sqrt();
+        let delta = (bad.level - good.level) * self.options.direction.sign();
+        let spent = self.runs() >= self.options.max_runs;
+        let enough = good.runs.min(bad.runs) >= ENOUGH;
+        if root && ((enough && delta + FUTILE * error < least) || spent) {
+            let reason = format!(
+                "the ends differ by {delta:.6} ± {:.6} in the direction asked for",
+                1.96 * error
+            );
+            return Part::Stop(Answer::NotReproduced, reason);
+        }
+        if !root && ((enough && delta.abs() + FUTILE * error < least) || spent) {
+            return Part::Steps(Vec::new());
+        }
+        let mut ends = [(good.runs, good.first), (bad.runs, bad.first)];
+        ends.sort_unstable();
+        let batch = (ends[0].0 / 4).clamp(2, 32);
+        Part::Act(ends.iter().take(jobs).map(|e| (e.1, batch)).collect())
+    }
+
+    /// The probes that tell most; a credible set where none tells anything.
+    fn explore(&self, a: usize, b: usize, posterior: &Posterior, jobs: usize) -> Part {
+        let stops = &self.stops[a..=b];
+        let options = self.view(stops, posterior).choices(jobs);
+        let most = options.iter().map(|o| o.most).fold(0.0, f64::max);
+        if most < NOTHING || self.runs() >= self.options.max_runs {
+            return self.settle(a, posterior);
+        }
+        let mut chosen: Vec<(usize, usize)> = Vec::new();
+        for Choice { point, runs, .. } in options {
+            if chosen.len() < jobs && chosen.iter().all(|c| c.0 != point) {
+                chosen.push((point, runs));
+            }
+        }
+        Part::Act(chosen)
+    }
+
+    /// The answer that stands when more runs would not change it.
+    fn settle(&self, a: usize, posterior: &Posterior) -> Part {
+        let chances = self.chances(a, posterior);
+        if posterior.none > 0.5 || !certain(posterior) {
+            let reason = "builds of equal code differ as much as the two ends".to_owned();
+            return Part::Stop(Answer::Undecided, reason);
+        }
+        let mut set = Vec::new();
+        let mut confidence = 0.0;
+        for (commit, chance) in chances {
+            if confidence >= self.options.confidence {
+                break;
+            }
+            set.push(commit);
+            confidence += chance;
+        }
+        let (gap, _) = top(&posterior.gaps);
+        let step = Step {
+            suspects: set,
+            confidence,
+            ..self.step(a, gap, posterior)
+        };
+        Part::Steps(vec![step])
+    }
+
+    fn view<'b>(&'b self, stops: &'b [Stop], posterior: &'b Posterior) -> View<'b> {
+        let built = self
+            .track
+            .slots
+            .iter()
+            .filter(|s| s.runs > 0 || s.skip.is_some())
+            .count();
+        View {
+            track: self.track,
+            stops,
+            posterior,
+            build_cost: self.build_cost(built),
+            may_build: built < self.options.max_builds,
+        }
+    }
+
+    /// What one more build costs, in runs.
+    ///
+    /// It doubles with every build beyond those that an exact search needs:
+    /// from there on, runs of what is built settle most doubts.
+    fn build_cost(&self, built: usize) -> f64 {
+        let exact = (self.track.len() as f64).log2().ceil() + 2.0;
+        self.options.build_cost * GROWTH.powf((built as f64 - exact).max(0.0))
+    }
+
+    /// The smallest step of interest in the stops a..=b, and what the values say of one.
+    fn posterior(&self, a: usize, b: usize, root: bool) -> (f64, Posterior) {
+        let stops = &self.stops[a..=b];
+        let mass: Vec<f64> = stops
+            .windows(2)
+            .map(|w| self.track.mass(w[0].last, w[1].first))
+            .collect();
+        let least = if root {
+            self.least
+        } else {
+            self.least.max(SHARE * self.total.abs())
+        };
+        let sign = if root {
+            self.options.direction.sign()
+        } else {
+            0.0
+        };
+        let setting = Setting {
+            stops,
+            mass: &mass,
+            noise: &self.noise,
+            between: self.between,
+            stake: self.total.abs().max(self.least),
+            least,
+            sign,
+        };
+        (least, setting.posterior())
+    }
+
+    /// Each suspect commit with its probability, most probable first.
+    fn chances(&self, a: usize, posterior: &Posterior) -> Vec<(usize, f64)> {
+        let mut chances = Vec::new();
+        for (g, chance) in posterior.gaps.iter().enumerate() {
+            let (from, to) = (self.stops[a + g].last, self.stops[a + g + 1].first);
+            let mass = self.track.mass(from, to);
+            let share = |p: usize| self.track.mass(p - 1, p) / mass;
+            chances.extend((from + 1..=to).map(|p| (self.track.commit(p), chance * share(p))));
+        }
+        chances.sort_by(|x, y| y.1.total_cmp(&x.1).then(x.0.cmp(&y.0)));
+        chances
+    }
+
+    fn step(&self, a: usize, gap: usize, posterior: &Posterior) -> Step {
+        let (left, right) = (&self.stops[a + gap], &self.stops[a + gap + 1]);
+        let (before, after) = posterior.levels[gap];
+        let before = Level::normal(before.0, before.1.sqrt());
+        let after = Level::normal(after.0, after.1.sqrt());
+        Step {
+            suspects: suspects(self.track, left.last, right.first),
+            last_before: self.track.last_commit(left.last),
+            first_after: self.track.commit(right.first),
+            before,
+            after,
+            change: before.change_to(&after),
+            share: (after.value - before.value) / self.total,
+            confidence: posterior.gaps[gap].min(1.0),
+        }
+    }
+
+    /// The steps with the levels at both ends that they imply.
+    fn verdict(&self, mut steps: Vec<Step>) -> Verdict {
+        steps.sort_by_key(|s| s.first_after);
+        let ends = steps
+            .first()
+            .zip(steps.last())
+            .map(|(f, l)| (f.before, l.after));
+        if let Some((good, bad)) = ends {
+            let total = bad.value - good.value;
+            for s in &mut steps {
+                s.share = (s.after.value - s.before.value) / total;
+            }
+        }
+        Verdict {
+            ends,
+            ..Verdict::steps(steps)
+        }
+    }
+
+    fn runs(&self) -> usize {
+        self.track.slots.iter().map(|s| s.runs).sum()
+    }
+}
+
+/// The stops from `lo` to `hi`; what lies between two equal builds is one stop.
+fn stops(track: &Track, noise: &Fit, lo: usize, hi: usize) -> Vec<Stop> {
+    let mut stops: Vec<Stop> = Vec::new();
+    for p in (lo..=hi).filter(|&p| track.measured(p)) {
+        let same = |s: &Stop| track.slot_index(s.first) == track.slot_index(p);
+        if let Some(i) = stops.iter().position(same) {
+            stops.truncate(i + 1);
+            stops[i].last = p;
+            continue;
+        }
+        let slot = track.slot(p);
+        let level = noise.locate(&slot.values);
+        let few = std::array::from_fn(|i| slot.values.get(i).copied().unwrap_or(level));
+        stops.push(Stop {
+            first: p,
+            last: p,
+            level,
+            runs: slot.values.len(),
+            few,
+            build: !slot.history,
+        });
+    }
+    stops
+}
+
+/// As much of one build's runs as the noise is learned from.
+fn sample(values: &[f64]) -> &[f64] {
+    &values[..values.len().min(SAMPLE)]
+}
+
+/// Whether there is a step at all, wherever it lies.
+fn certain(posterior: &Posterior) -> bool {
+    posterior.log_differ >= CERTAIN && posterior.log_step >= JITTERY
+}
+
+/// The likeliest gap.
+fn top(gaps: &[f64]) -> (usize, f64) {
+    gaps.iter().copied().enumerate().fold(
+        (0, 0.0),
+        |best, (g, p)| if p > best.1 { (g, p) } else { best },
+    )
+}
+
+/// Two segments' parts as one: what must be measured goes first.
+fn both(x: Part, y: Part) -> Part {
+    match (x, y) {
+        (Part::Act(mut p), Part::Act(q)) => {
+            p.extend(q);
+            p.sort_unstable();
+            p.dedup_by_key(|probe| probe.0);
+            Part::Act(p)
+        }
+        (Part::Act(p), _) | (_, Part::Act(p)) => Part::Act(p),
+        (Part::Steps(mut s), Part::Steps(t)) => {
+            s.extend(t);
+            Part::Steps(s)
+        }
+        (Part::Steps(s), _) | (_, Part::Steps(s)) if !s.is_empty() => Part::Steps(s),
+        (Part::Stop(a, r), _) | (_, Part::Stop(a, r)) => Part::Stop(a, r),
+    }
+}

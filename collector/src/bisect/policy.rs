@@ -1,0 +1,238 @@
+//! Where the next runs tell most per cost.
+//!
+//! The value of b runs of a commit is the mutual information between the mean
+//! that they will show and the place of the step (Lindley 1956). Each
+//! hypothesis predicts a normal mean; the levels' own uncertainty is part of
+//! the prediction, so that the ends and old stops are worth another look
+//! whenever they, not the place, are what is in doubt.
+
+use super::blocks::{Hyper, Normal, Stop};
+use super::model::Posterior;
+use super::track::Track;
+
+/// Batch sizes that are weighed.
+const BATCHES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
+/// What a probe costs beside its runs, as a share of a build: a checkout, a start.
+const CALL: f64 = 0.05;
+/// Points of the grid on which a predicted mean is integrated.
+const GRID: usize = 48;
+/// Hypotheses below this probability do not enter the forecast.
+const NEGLIGIBLE: f64 = 1e-4;
+/// Gaps below this probability are not worth a candidate of their own.
+const SLIM: f64 = 0.02;
+
+/// A probe that could come next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Choice {
+    /// The point to measure.
+    pub(crate) point: usize,
+    /// How many runs.
+    pub(crate) runs: usize,
+    /// Expected information in nats.
+    pub(crate) gain: f64,
+    /// Expected information per run, a build counted as `build_cost` runs.
+    pub(crate) rate: f64,
+    /// Expected information of the largest batch.
+    pub(crate) most: f64,
+}
+
+/// What the policy sees of a segment.
+pub(crate) struct View<'a> {
+    pub(crate) track: &'a Track,
+    pub(crate) stops: &'a [Stop],
+    pub(crate) posterior: &'a Posterior,
+    /// What a build costs, in runs.
+    pub(crate) build_cost: f64,
+    /// Whether new builds are still allowed.
+    pub(crate) may_build: bool,
+}
+
+/// A forecast of the next mean: hypothesis, probability, mean, variance without run noise.
+type Forecast = (usize, f64, f64, f64);
+
+impl View<'_> {
+    /// The candidates, the most informative per cost first.
+    pub(crate) fn choices(&self, jobs: usize) -> Vec<Choice> {
+        let mut choices: Vec<Choice> = Vec::new();
+        for stop in self.stops_in_doubt() {
+            let forecast = self.again(stop);
+            choices.extend(self.best_batch(self.stops[stop].first, &forecast, 0.0));
+        }
+        for (gap, point) in self.new_points(jobs) {
+            let forecast = self.fresh(gap, point);
+            choices.extend(self.best_batch(point, &forecast, self.build_cost));
+        }
+        choices.sort_by(|x, y| y.rate.total_cmp(&x.rate).then(x.point.cmp(&y.point)));
+        choices
+    }
+
+    /// The batch size with the best rate.
+    fn best_batch(&self, point: usize, forecast: &[Forecast], build: f64) -> Option<Choice> {
+        let per_run = self.posterior.worlds.first()?.hyper.per_run();
+        let mut best: Option<Choice> = None;
+        let mut most = 0.0_f64;
+        for runs in BATCHES {
+            let gain = information(forecast, per_run / runs as f64);
+            let rate = gain / (build + CALL * self.build_cost + runs as f64);
+            most = most.max(gain);
+            if best.is_none_or(|b| rate > b.rate) {
+                best = Some(Choice {
+                    point,
+                    runs,
+                    gain,
+                    rate,
+                    most,
+                });
+            }
+        }
+        best.map(|b| Choice { most, ..b })
+    }
+
+    /// Stops beside a gap that is in play, and both ends.
+    fn stops_in_doubt(&self) -> Vec<usize> {
+        let last = self.stops.len() - 1;
+        let near = |g: Option<&f64>| g.is_some_and(|p| *p >= SLIM);
+        (0..=last)
+            .filter(|&i| {
+                let before = i.checked_sub(1).and_then(|g| self.posterior.gaps.get(g));
+                i == 0 || i == last || near(before) || near(self.posterior.gaps.get(i))
+            })
+            .filter(|&i| !self.track.skipped(self.stops[i].first))
+            .collect()
+    }
+
+    /// Unmeasured points at quantiles of the posterior, and one in each gap in play.
+    fn new_points(&self, jobs: usize) -> Vec<(usize, usize)> {
+        let mut points: Vec<(usize, usize)> = Vec::new();
+        if !self.may_build {
+            return points;
+        }
+        let total: f64 = self.posterior.gaps.iter().sum();
+        let mut wanted: Vec<(usize, f64)> = Vec::new();
+        for k in 1..=jobs.max(3) {
+            let mut rest = total * k as f64 / (jobs.max(3) + 1) as f64;
+            for (g, p) in self.posterior.gaps.iter().enumerate() {
+                if rest < *p {
+                    wanted.push((g, rest / p));
+                    break;
+                }
+                rest -= p;
+            }
+        }
+        for (g, p) in self.posterior.gaps.iter().enumerate() {
+            if *p >= SLIM {
+                wanted.push((g, 0.5));
+            }
+        }
+        for (g, q) in wanted {
+            let (a, b) = (self.stops[g].last, self.stops[g + 1].first);
+            if let Some(p) = self.track.cut(a, b, q.clamp(0.02, 0.98))
+                && !points.contains(&(g, p))
+            {
+                points.push((g, p));
+            }
+        }
+        points
+    }
+
+    /// Forecasts for an unmeasured point in a gap.
+    fn fresh(&self, gap: usize, point: usize) -> Vec<Forecast> {
+        let (a, b) = (self.stops[gap].last, self.stops[gap + 1].first);
+        let early = self.track.mass(a, point) / self.track.mass(a, b);
+        let mut forecast = Vec::new();
+        let gaps = self.posterior.gaps.len();
+        for world in &self.posterior.worlds {
+            let mut push = |h: usize, p: f64, level: Normal| {
+                forecast.push((h, p, level.0, level.1 + world.hyper.jitter))
+            };
+            for (g, &p) in world.gaps.iter().enumerate() {
+                let (before, after) = world.levels[g];
+                match g.cmp(&gap) {
+                    std::cmp::Ordering::Less => push(g, p, after),
+                    std::cmp::Ordering::Greater => push(g, p, before),
+                    std::cmp::Ordering::Equal => {
+                        push(g, p * early, after);
+                        push(gaps + 1, p * (1.0 - early), before);
+                    }
+                }
+            }
+            push(gaps, world.none, world.common);
+        }
+        forecast
+    }
+
+    /// Forecasts for further runs of a stop's build.
+    fn again(&self, stop: usize) -> Vec<Forecast> {
+        let mut forecast = Vec::new();
+        for world in &self.posterior.worlds {
+            let own = |level: Normal| own_level(&self.stops[stop], level, world.hyper);
+            for (g, &p) in world.gaps.iter().enumerate() {
+                let (before, after) = world.levels[g];
+                let (mean, variance) = own(if g < stop { after } else { before });
+                forecast.push((g, p, mean, variance));
+            }
+            let (mean, variance) = own(world.common);
+            forecast.push((world.gaps.len(), world.none, mean, variance));
+        }
+        forecast
+    }
+}
+
+/// What a build's own level is, given its runs and the other stops of its block.
+fn own_level(stop: &Stop, block: Normal, hyper: Hyper) -> Normal {
+    let (mean, variance) = block;
+    let own_variance = hyper.variance(stop);
+    let others = 1.0 / variance - 1.0 / own_variance;
+    let runs = hyper.per_run() / stop.runs.max(1) as f64;
+    if others <= 1e-9 / variance {
+        return (stop.level, runs);
+    }
+    let others_mean = (mean / variance - stop.level / own_variance) / others;
+    let prior = 1.0 / others + if stop.build { hyper.jitter } else { 0.0 };
+    let precision = 1.0 / prior + 1.0 / runs;
+    (
+        (others_mean / prior + stop.level / runs) / precision,
+        1.0 / precision,
+    )
+}
+
+/// Mutual information, in nats, between the hypothesis and a mean with run variance `noise`.
+fn information(forecast: &[Forecast], noise: f64) -> f64 {
+    let parts: Vec<(usize, f64, f64, f64)> = forecast
+        .iter()
+        .filter(|f| f.1 > NEGLIGIBLE)
+        .map(|&(h, p, mean, variance)| (h, p, mean, (variance + noise).sqrt()))
+        .collect();
+    let low = parts
+        .iter()
+        .map(|p| p.2 - 4.0 * p.3)
+        .fold(f64::INFINITY, f64::min);
+    let high = parts
+        .iter()
+        .map(|p| p.2 + 4.0 * p.3)
+        .fold(f64::NEG_INFINITY, f64::max);
+    let step = (high - low) / GRID as f64;
+    if !step.is_finite() || step <= 0.0 {
+        return 0.0;
+    }
+    let hypotheses = parts.iter().map(|p| p.0 + 1).max().unwrap_or(0);
+    let total: f64 = parts.iter().map(|p| p.1).sum();
+    let mut mass = vec![0.0; hypotheses];
+    for p in &parts {
+        mass[p.0] += p.1 / total;
+    }
+    let mut density = vec![0.0; hypotheses];
+    let mut sum = 0.0;
+    for i in 0..GRID {
+        let x = low + (i as f64 + 0.5) * step;
+        density.fill(0.0);
+        for &(h, p, mean, sd) in &parts {
+            let z = (x - mean) / sd;
+            density[h] += p / total / sd * (-0.5 * z * z).exp();
+        }
+        let mixture: f64 = density.iter().sum();
+        let own = density.iter().zip(&mass).filter(|(d, _)| **d > 0.0);
+        sum += own.map(|(d, m)| d * (d / m / mixture).ln()).sum::<f64>();
+    }
+    (sum * step / std::f64::consts::TAU.sqrt()).max(0.0)
+}

@@ -1,0 +1,175 @@
+//! What a policy would have said at each commit of a series: the gate, and behind it the finder.
+
+use serde::{Deserialize, Serialize};
+
+use super::finder::{Change, Direction, Finder, Settings};
+use super::gate::{self, Policy, Screen};
+use super::place::NEAR;
+use super::replay::{Flag, Replay};
+use super::{Point, estimate};
+
+/// Earlier points that the gate takes the spread from, as in a live check.
+const HISTORY: usize = 200;
+
+/// Who speaks up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// The gate, at the commit itself.
+    Gate,
+    /// The change finder, once the new level has lasted.
+    Finder,
+}
+
+/// A flag with who raised it and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Raised {
+    /// The flag.
+    #[serde(flatten)]
+    pub flag: Flag,
+    /// Who raised it.
+    pub by: By,
+    /// Commits measured from the one that is blamed to the one at which it was told.
+    pub delay: usize,
+    /// Whether the whole history shows a change there.
+    pub lasted: bool,
+}
+
+/// What a policy would have said of one series.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// In the order in which they would have been raised.
+    pub flags: Vec<Raised>,
+    /// Commits at which the gate would have measured a varying series again. What fresh runs
+    /// would have said cannot be replayed.
+    pub suspects: usize,
+    /// Changes of the whole history that nobody would have been told of.
+    pub missed: usize,
+}
+
+/// Replays a policy over a series. `exact`: its counts repeat, so that the gate's suspicion is
+/// its verdict.
+#[must_use]
+pub fn propose(points: &[Point], policy: &Policy, settings: Settings, exact: bool) -> Proposal {
+    let mut finder = Finder::new(settings);
+    let changes = finder.find(points).changes;
+    let mut out = Proposal::default();
+    let mut replay = Replay::new(settings);
+    let mut gate_said: Vec<Flag> = Vec::new();
+    for i in 0..points.len() {
+        match at_gate(points, i, policy, exact) {
+            Some(flag) if exact => {
+                gate_said.push(flag.clone());
+                out.flags.push(raised(points, flag, By::Gate, &changes));
+            }
+            Some(_) => out.suspects += 1,
+            None => {}
+        }
+        for flag in replay.push(&mut finder, points[i]) {
+            if !gate_said.iter().any(|g| same(g, &flag)) {
+                out.flags.push(raised(points, flag, By::Finder, &changes));
+            }
+        }
+    }
+    let told = |c: &&Change| out.flags.iter().any(|r| blames(&r.flag, c));
+    out.missed = changes.len() - changes.iter().filter(told).count();
+    out
+}
+
+/// False alarms per 1000 commits, see [`estimate::false_alarms`]; 0 for what repeats exactly
+/// between its changes.
+#[must_use]
+pub fn false_alarms(points: &[Point], settings: Settings, seed: u64) -> f64 {
+    /// 3 × 500 commits see a rate of 1 per 1000 more often than not.
+    const ROUNDS: usize = 3;
+    estimate::false_alarms(points, settings, ROUNDS, seed)
+}
+
+/// The gate at point `i`, against the point before it.
+fn at_gate(points: &[Point], i: usize, policy: &Policy, exact: bool) -> Option<Flag> {
+    let (base, head) = (points[i.checked_sub(1)?], points[i]);
+    // An exact count has no noise: what its history varied by were real changes.
+    let from = if exact { i } else { i.saturating_sub(HISTORY) };
+    let history: Vec<f64> = points[from..i].iter().map(|p| p.value).collect();
+    let limit = gate::limit(policy, &history, base.value, 0.0);
+    let expected = gate::expected(&history, base.value, &limit);
+    let direction = match gate::screen(expected, head.value, &limit) {
+        Screen::SuspectUp => Direction::Up,
+        Screen::SuspectDown => Direction::Down,
+        Screen::Within | Screen::Unusable => return None,
+    };
+    Some(Flag {
+        at: head.index,
+        index: head.index,
+        first: base.index + 1,
+        last: head.index,
+        direction,
+        change: gate::change(base.value, head.value),
+        limit: limit.fraction,
+    })
+}
+
+fn same(a: &Flag, b: &Flag) -> bool {
+    a.direction == b.direction && a.first <= b.last && b.first <= a.last
+}
+
+fn blames(f: &Flag, c: &Change) -> bool {
+    let near = NEAR as i64;
+    f.direction == c.direction()
+        && ((f.first <= c.last && c.first <= f.last) || (f.index - c.index).abs() <= near)
+}
+
+fn raised(points: &[Point], flag: Flag, by: By, changes: &[Change]) -> Raised {
+    let place = |index: i64| points.partition_point(|p| p.index < index);
+    Raised {
+        delay: place(flag.at) - place(flag.index),
+        lasted: changes.iter().any(|c| blames(&flag, c)),
+        by,
+        flag,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Counter, Metric};
+    use crate::stats::SplitMix64;
+
+    fn series(value: impl Fn(i64) -> f64) -> Vec<Point> {
+        let point = |index| Point {
+            index,
+            value: value(index),
+        };
+        (0..60).map(point).collect()
+    }
+
+    #[test]
+    fn the_gate_speaks_at_once_and_the_finder_does_not_repeat_it() {
+        let policy = Policy::for_series(Metric::Instructions, Counter::Callgrind);
+        let points = series(|i| if i < 30 { 1e6 } else { 1.02e6 });
+        let p = propose(&points, &policy, Settings::default(), true);
+        assert_eq!(p.flags.len(), 1, "{p:?}");
+        assert_eq!((p.flags[0].by, p.flags[0].delay), (By::Gate, 0));
+        assert!(p.flags[0].lasted && p.missed == 0 && p.suspects == 0);
+        // A limit that lets 2 % through leaves it to the finder.
+        let loose = Policy {
+            relative_floor: 0.05,
+            ..policy
+        };
+        let p = propose(&points, &loose, Settings::default(), true);
+        assert_eq!(p.flags.len(), 1, "{p:?}");
+        assert_eq!((p.flags[0].by, p.flags[0].flag.index), (By::Finder, 30));
+    }
+
+    #[test]
+    fn what_varies_is_only_ever_suspect_at_the_gate() {
+        let policy = Policy::for_series(Metric::WallTime, Counter::Clock);
+        let mut g = SplitMix64::new(5);
+        let noise: Vec<f64> = (0..60).map(|_| g.next_f64()).collect();
+        let points = series(|i| 100.0 + noise[i as usize] + if i < 30 { 0.0 } else { 20.0 });
+        let p = propose(&points, &policy, Settings::default(), false);
+        assert!(p.suspects >= 1, "{p:?}");
+        assert_eq!(p.flags.len(), 1, "{p:?}");
+        assert_eq!(p.flags[0].by, By::Finder);
+    }
+}

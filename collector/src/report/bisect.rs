@@ -1,0 +1,330 @@
+//! What a search found, in a terminal (80 columns wide, the culprit first) and as Markdown.
+
+use super::markdown::{cell, code};
+use super::{name, percent, quoted, share, signed, value};
+use crate::bisect::finding::{Finding, Found, FoundStep, Named};
+use crate::model::FunctionDelta;
+use crate::profile::names;
+
+const WIDTH: usize = 80;
+const STEPS: usize = 6;
+const SUSPECTS: usize = 8;
+const SKIPPED: usize = 4;
+const FUNCTIONS: usize = 5;
+
+/// The finding as text, lines ended by a newline.
+#[must_use]
+pub fn text(f: &Finding) -> String {
+    let mut out = vec![headline(f)];
+    out.push(cut(format!(
+        "{}  {}  {}",
+        name(&f.benchmark, 40),
+        percent(f.change),
+        sides(f)
+    )));
+    if let Some(c) = &f.culprit {
+        out.push(field(
+            "author",
+            &format!("{}, {}", name(&c.author, 40), c.day()),
+        ));
+    }
+    if let Some(m) = &f.merged_by {
+        let merged = format!("{} {}", m.sha.short(), name(&m.subject, 50));
+        out.push(field("merged by", &merged));
+    }
+    if let Some(s) = f.share {
+        let total = percent(change(f.good, f.bad));
+        out.push(field(
+            "explains",
+            &format!("{} of the range's {total}", share(s)),
+        ));
+    }
+    out.push(field("sure", &sureness(f)));
+    out.push(field("effort", &effort(f)));
+    for d in f.dependencies.iter().take(STEPS) {
+        out.push(field("bumps", d));
+    }
+    suspects(f, &mut out);
+    functions(f, &mut out);
+    others(f, &mut out);
+    skipped(f, &mut out);
+    if !f.reason.is_empty() {
+        out.extend(wrapped("why", &f.reason));
+    }
+    if let Some(svg) = &f.flamegraph {
+        // A path is not cut: it is there to be opened.
+        out.push(format!("    see       {svg}"));
+    }
+    if let Some(undo) = &f.undo {
+        out.push(field("undo", undo));
+    }
+    for note in &f.notes {
+        out.extend(wrapped("note", note));
+    }
+    out.join("\n") + "\n"
+}
+
+fn headline(f: &Finding) -> String {
+    let line = match (f.outcome, &f.culprit) {
+        (Found::Found, Some(c)) => format!("FOUND: {} {}", c.sha.short(), name(&c.subject, 62)),
+        (Found::NoRegression, _) => format!(
+            "NOT REPRODUCED between {} and {}",
+            f.range.good.short(),
+            f.range.bad.short()
+        ),
+        _ if f.suspects.is_empty() => "UNDECIDED: the ends differ, nothing can be blamed".into(),
+        _ => format!(
+            "ONE OF {} commits: they cannot be told apart",
+            f.suspects.len()
+        ),
+    };
+    cut(line)
+}
+
+/// `before → after` in the metric's unit.
+fn sides(f: &Finding) -> String {
+    let (before, after) = (value(f.before, f.metric), value(f.after, f.metric));
+    match (before.rsplit_once(' '), after.rsplit_once(' ')) {
+        (Some((n, u)), Some((_, v))) if u == v => format!("{n} → {after}"),
+        _ => format!("{before} → {after}"),
+    }
+}
+
+fn change(from: f64, to: f64) -> f64 {
+    if from == 0.0 {
+        f64::INFINITY
+    } else {
+        (to - from) / from.abs()
+    }
+}
+
+fn sureness(f: &Finding) -> String {
+    let verified = match f.verified {
+        Some(true) => ", verified against its parent",
+        Some(false) => ", but NOT verified against its parent",
+        None => "",
+    };
+    match f.outcome {
+        Found::NoRegression => "both ends measured".into(),
+        _ => format!("{:.0} %{verified}", 100.0 * f.confidence),
+    }
+}
+
+fn effort(f: &Finding) -> String {
+    let runs = if f.runs > 0 {
+        format!(", {} runs", f.runs)
+    } else {
+        String::new()
+    };
+    format!(
+        "{} of {} commits measured, {} reused, {} skipped{runs}",
+        f.measured,
+        f.range.commits,
+        f.reused,
+        f.skipped.len()
+    )
+}
+
+fn suspects(f: &Finding, out: &mut Vec<String>) {
+    if f.outcome != Found::Range {
+        return;
+    }
+    for sha in f.suspects.iter().take(SUSPECTS) {
+        out.push(field("suspect", sha.short()));
+    }
+    if f.suspects.len() > SUSPECTS {
+        out.push(field(
+            "",
+            &format!("and {} more", f.suspects.len() - SUSPECTS),
+        ));
+    }
+}
+
+fn functions(f: &Finding, out: &mut Vec<String>) {
+    for g in f.functions.iter().take(FUNCTIONS) {
+        out.push(cut(format!(
+            "    {:>10}  {:<34}  {}",
+            signed(g.delta as f64),
+            name(&names::short(&g.name), 34),
+            name(&place(g), 26)
+        )));
+    }
+    for l in f.likely.iter().take(2) {
+        let at = format!(
+            "{}:{} ({})",
+            name(&l.file, 45),
+            l.line,
+            signed(l.delta as f64)
+        );
+        out.push(field("likely", &at));
+    }
+}
+
+fn place(f: &FunctionDelta) -> String {
+    match (&f.caller, &f.file) {
+        (Some(c), _) => format!("from {}:{}", c.file, c.line),
+        (None, Some(file)) => format!("{file}:{}", f.line.unwrap_or(0)),
+        (None, None) => String::new(),
+    }
+}
+
+/// The steps that are not the one blamed.
+fn rest(f: &Finding) -> Vec<&FoundStep> {
+    f.steps
+        .iter()
+        .filter(|s| s.suspects != f.suspects)
+        .collect()
+}
+
+fn others(f: &Finding, out: &mut Vec<String>) {
+    let rest = rest(f);
+    for s in rest.iter().take(STEPS) {
+        let set = if s.suspects.len() > 1 {
+            format!(" (one of {})", s.suspects.len())
+        } else {
+            String::new()
+        };
+        out.push(cut(format!(
+            "    also      {}  {} {}{set}",
+            percent(s.change),
+            s.sha.short(),
+            name(&s.subject, 40)
+        )));
+    }
+    if rest.len() > STEPS {
+        out.push(field("", &format!("and {} more steps", rest.len() - STEPS)));
+    }
+}
+
+fn skipped(f: &Finding, out: &mut Vec<String>) {
+    for s in f.skipped.iter().take(SKIPPED) {
+        let why = s.why.lines().next().unwrap_or("");
+        let suspect = if s.suspect { " (a suspect)" } else { "" };
+        let line = format!("{}{suspect} {}", s.sha.short(), head(why, 50));
+        out.push(field("skipped", &line));
+    }
+    if f.skipped.len() > SKIPPED {
+        out.push(field(
+            "",
+            &format!("and {} more", f.skipped.len() - SKIPPED),
+        ));
+    }
+}
+
+fn field(label: &str, text: &str) -> String {
+    cut(format!("    {label:<9} {text}"))
+}
+
+/// A sentence under a label, on as many lines as it needs.
+fn wrapped(label: &str, text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = format!("    {label:<9}");
+    for word in name(text, 1000).split_whitespace() {
+        if line.chars().count() + 1 + word.chars().count() > WIDTH {
+            lines.push(std::mem::replace(&mut line, " ".repeat(13)));
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    lines.push(cut(line));
+    lines
+}
+
+/// The beginning of a text, cleaned.
+fn head(text: &str, width: usize) -> String {
+    name(text, 4000).chars().take(width).collect()
+}
+
+fn cut(line: String) -> String {
+    if line.chars().count() <= WIDTH {
+        return line;
+    }
+    let kept: String = line.chars().take(WIDTH - 1).collect();
+    kept + "…"
+}
+
+/// The finding as Markdown, to paste into an issue.
+#[must_use]
+pub fn markdown(f: &Finding) -> String {
+    let mut out = vec![title(f), String::new()];
+    out.push(format!(
+        "{} · {} · **{}** · {}",
+        code(&f.benchmark),
+        f.metric,
+        percent(f.change),
+        sides(f)
+    ));
+    if let Some(c) = &f.culprit {
+        out.push(format!("\nby {}, {}", cell(&c.author), c.day()));
+    }
+    if let Some(m) = &f.merged_by {
+        out.push(format!("\nmerged by {}", named(m)));
+    }
+    for d in &f.dependencies {
+        out.push(format!("\nbumps {}", cell(d)));
+    }
+    let explained = f.share.map_or_else(String::new, |s| {
+        format!("explains {} of the range's change; ", share(s))
+    });
+    out.push(format!("\n{explained}{} sure; {}", sureness(f), effort(f)));
+    if !f.functions.is_empty() {
+        out.push("\n| function | change | where |\n|---|---:|---|".into());
+        for g in f.functions.iter().take(2 * FUNCTIONS) {
+            out.push(format!(
+                "| {} | {} | {} |",
+                code(&names::short(&g.name)),
+                signed(g.delta as f64),
+                code(&place(g))
+            ));
+        }
+    }
+    lists(f, &mut out);
+    if let Some(undo) = &f.undo {
+        out.push(format!("\nundo: {}", code(undo)));
+    }
+    out.push(format!("\nagain: {}", code(&again(f))));
+    out.join("\n") + "\n"
+}
+
+fn title(f: &Finding) -> String {
+    match (f.outcome, &f.culprit) {
+        (Found::Found, Some(c)) => format!("### {}", named(c)),
+        (Found::NoRegression, _) => "### not reproduced".into(),
+        _ => format!("### one of {} commits", f.suspects.len()),
+    }
+}
+
+fn named(c: &Named) -> String {
+    format!("{} {}", code(c.sha.short()), cell(&c.subject))
+}
+
+fn lists(f: &Finding, out: &mut Vec<String>) {
+    if f.outcome == Found::Range {
+        let shas: Vec<String> = f.suspects.iter().map(|s| code(s.short())).collect();
+        out.push(format!("\nsuspects: {}", shas.join(" ")));
+    }
+    for s in rest(f) {
+        out.push(format!(
+            "\nalso {} {} {}",
+            percent(s.change),
+            code(s.sha.short()),
+            cell(&s.subject)
+        ));
+    }
+    for s in &f.skipped {
+        let why = head(s.why.lines().next().unwrap_or(""), 100);
+        out.push(format!("\nskipped {}: {}", code(s.sha.short()), cell(&why)));
+    }
+    if !f.reason.is_empty() {
+        out.push(format!("\n{}", cell(&f.reason)));
+    }
+}
+
+fn again(f: &Finding) -> String {
+    format!(
+        "uptick bisect {} {} --bench {}",
+        f.range.good.short(),
+        f.range.bad.short(),
+        quoted(&f.benchmark)
+    )
+}

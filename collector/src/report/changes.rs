@@ -1,0 +1,245 @@
+//! The changes of a store in a terminal: by commit, the newest first, 80 columns wide.
+
+use super::{name, percent, share, value};
+use crate::detect::life::{Resolution, State};
+use crate::detect::{Class, Direction};
+use crate::steps::{GroupRef, SeriesSteps, Step, Steps};
+
+const WIDTH: usize = 80;
+/// Changes of one commit that are listed; the others are counted.
+const LISTED: usize = 20;
+
+/// The document as text, lines ended by a newline; `all` shows what is settled or recovered too.
+#[must_use]
+pub fn changes(d: &Steps, all: bool) -> String {
+    let mut out = Vec::new();
+    for g in &d.groups {
+        group(d, g, all, &mut out);
+    }
+    for s in &d.series {
+        environment(s, &mut out);
+        oddities(s, &mut out);
+    }
+    out.push(summary(d, all));
+    out.extend(expected(d));
+    let lines = out.iter().map(|l| cut(l)).collect::<Vec<_>>();
+    lines.join("\n") + "\n"
+}
+
+/// A line that fits, whatever the names in it are.
+fn cut(line: &str) -> String {
+    if line.chars().count() <= WIDTH {
+        return line.to_string();
+    }
+    line.chars().take(WIDTH - 1).chain(['…']).collect()
+}
+
+fn group(d: &Steps, g: &GroupRef, all: bool, out: &mut Vec<String>) {
+    let members: Vec<(&SeriesSteps, &Step)> = d
+        .all()
+        .filter(|(_, c)| g.changes.contains(&c.id) && (all || c.open))
+        .collect();
+    if members.is_empty() {
+        return;
+    }
+    out.push(heading(g));
+    if g.everything {
+        out.push("  every series of this testbed moved: did the machine change?".into());
+    }
+    for (s, c) in members.iter().take(LISTED) {
+        out.extend(step(s, c));
+    }
+    if members.len() > LISTED {
+        out.push(format!("  … and {} more", members.len() - LISTED));
+    }
+    out.push(String::new());
+}
+
+fn heading(g: &GroupRef) -> String {
+    match g.commits.as_slice() {
+        [one] => format!("{} {}", one.sha.short(), name(&one.subject, WIDTH - 11)),
+        [first, .., last] => format!(
+            "{}..{} one of {} commits, {}",
+            first.sha.short(),
+            last.sha.short(),
+            g.last - g.first + 1,
+            name(&last.subject, 30)
+        ),
+        [] if g.first == g.last => format!("position {}", g.last),
+        [] => format!("positions {} to {}", g.first, g.last),
+    }
+}
+
+fn step(s: &SeriesSteps, c: &Step) -> Vec<String> {
+    let change = &c.change;
+    let mark = match change.direction() {
+        Direction::Up => "▲",
+        Direction::Down => "▼",
+    };
+    let interval = if change.low == change.high {
+        String::new()
+    } else {
+        format!(" ({} … {})", percent(change.low), percent(change.high))
+    };
+    let mut lines = vec![format!(
+        "  {mark} {}  {}{interval}",
+        name(&s.benchmark, 40),
+        percent(change.change)
+    )];
+    lines.push(format!("      {} by {}", levels(s, c), s.counter));
+    lines.push(format!(
+        "      held in {} of {} commits since; {}",
+        c.since.held,
+        c.since.measured,
+        noise(s)
+    ));
+    if c.in_set > 1 {
+        lines.push(set(c));
+    }
+    lines.push(format!("      {} · id {}", life(c), c.id));
+    if !c.note.is_empty() {
+        let who = c
+            .accepted_in
+            .as_ref()
+            .map_or_else(String::new, |a| format!(" (in {})", a.sha.short()));
+        lines.push(format!("      “{}”{who}", name(&c.note, 50)));
+    }
+    lines
+}
+
+/// `before → after unit`.
+fn levels(s: &SeriesSteps, c: &Step) -> String {
+    two(
+        value(c.change.before, s.metric),
+        &value(c.change.after, s.metric),
+    )
+}
+
+/// Two values with their unit; once where it is the same.
+fn two(before: String, after: &str) -> String {
+    match (before.rsplit_once(' '), after.rsplit_once(' ')) {
+        (Some((n, u)), Some((_, v))) if u == v => format!("{n} → {after}"),
+        _ => format!("{before} → {after}"),
+    }
+}
+
+/// The commits that it may be, where that is more than one.
+fn set(c: &Step) -> String {
+    let best = c
+        .commit
+        .as_ref()
+        .map_or_else(String::new, |b| format!(", likeliest {}", b.sha.short()));
+    format!("      one of {} commits{best}: `uptick bisect`", c.in_set)
+}
+
+fn noise(s: &SeriesSteps) -> String {
+    match s.class {
+        Class::Young => "still learning".into(),
+        Class::Exact => "exact: repeats its value".into(),
+        Class::Walk => format!("walk: moves by {} a commit", share(s.noise)),
+        Class::Noisy => format!("noisy: varies by {}", share(s.noise)),
+    }
+}
+
+/// The state in words.
+fn life(c: &Step) -> String {
+    if let Some(at) = c.recovered {
+        return format!("went back at {at}");
+    }
+    if let Some(at) = c.recovers {
+        return format!("the way back of {at}");
+    }
+    state(c.state).into()
+}
+
+/// The word for a state.
+#[must_use]
+pub const fn state(state: State) -> &'static str {
+    match state {
+        State::New => "new",
+        State::Acknowledged => "acknowledged",
+        State::Resolved(Resolution::FixedBy) => "fixed",
+        State::Resolved(Resolution::Accepted) => "accepted",
+        State::Resolved(Resolution::Noise) => "noise",
+        State::Resolved(Resolution::Infra) => "infra",
+        State::Resolved(Resolution::Invalid) => "invalid",
+    }
+}
+
+/// A seam between two testbeds; nobody is blamed.
+fn environment(s: &SeriesSteps, out: &mut Vec<String>) {
+    let Some(e) = &s.environment else { return };
+    let at = e
+        .commit
+        .as_ref()
+        .map_or_else(|| e.seam.at.to_string(), |c| c.sha.short().to_string());
+    out.push(format!(
+        "{}: another testbed from {at} on, a series of its own",
+        name(&s.benchmark, 34)
+    ));
+    for f in e.seam.facts.iter().take(3) {
+        out.push(format!(
+            "  {}: {} → {}",
+            name(&f.name, 12),
+            name(&f.before, 28),
+            name(&f.after, 28)
+        ));
+    }
+    let levels = two(
+        value(e.seam.before, s.metric),
+        &value(e.seam.after, s.metric),
+    );
+    out.push(format!("  {levels}: no commit is blamed"));
+}
+
+fn oddities(s: &SeriesSteps, out: &mut Vec<String>) {
+    let benchmark = name(&s.benchmark, 34);
+    if s.drift != 0.0 {
+        let whole = percent(s.drift * s.points as f64);
+        out.push(format!(
+            "{benchmark}: drifts, {whole} over {} commits, no step",
+            s.points
+        ));
+    }
+    if s.stuck > 0 {
+        out.push(format!(
+            "{benchmark}: {} identical values in a row: is it stuck?",
+            s.stuck
+        ));
+    }
+}
+
+fn summary(d: &Steps, all: bool) -> String {
+    let open = d.all().filter(|(_, c)| c.open).count();
+    let closed = d.all().count() - open;
+    let series = match d.series.len() {
+        1 => "1 series".to_string(),
+        n => format!("{n} series"),
+    };
+    let more = match closed {
+        0 => String::new(),
+        n if all => format!(", {n} settled or recovered"),
+        n => format!(", {n} settled or recovered (--all)"),
+    };
+    let changes = if open == 1 { "change" } else { "changes" };
+    let points = d.series.iter().map(|s| s.points).max().unwrap_or(0);
+    format!("{open} open {changes}{more} in {series} of up to {points} commits")
+}
+
+fn expected(d: &Steps) -> Vec<String> {
+    let e = &d.expected;
+    let mut lines = Vec::new();
+    if e.varying_series > 0 {
+        lines.push(format!(
+            "by chance: about {:.1} false alarms per 100 commits ({} series vary)",
+            e.per_100_commits, e.varying_series
+        ));
+    }
+    if e.confirmed.1 > 0 {
+        lines.push(format!(
+            "so far {} of {} settled changes were real",
+            e.confirmed.0, e.confirmed.1
+        ));
+    }
+    lines
+}

@@ -1,0 +1,341 @@
+//! The changes of the store's main line, as one document: what moved, since which commits, how
+//! sure, how well it held, and where people stand with it.
+
+use serde::Serialize;
+
+use crate::check::CommitRef;
+use crate::detect::finder::STUCK;
+use crate::detect::group::group;
+use crate::detect::life::{self, Event, Resolution, State};
+use crate::detect::persist::{Persistence, persistence};
+use crate::detect::{Change, Class, Finder, Findings, Settings};
+use crate::mainline::{MainLine, Seam, Track};
+use crate::model::{Counter, Metric, digest};
+
+/// Commits of a set that a document lists; a larger set is given by its ends.
+const LISTED: usize = 50;
+/// False alarms of the live finder per series and commit on quiet noise, as measured on the
+/// yardstick's generator: the worse of two sets of seeds (1.08 and 1.67 per 1000).
+const FALSE_ALARMS: f64 = 1.67e-3;
+
+/// `uptick.changes/1` over a store: the fields of the CSV's document and more.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Steps {
+    /// `uptick.changes/1`.
+    pub schema: &'static str,
+    /// The newest commit of the line; `None` when positions are all that is known.
+    pub head: Option<CommitRef>,
+    /// The commits of the line.
+    pub commits: usize,
+    /// One entry a series.
+    pub series: Vec<SeriesSteps>,
+    /// Changes that one commit explains, told together; the newest first.
+    pub groups: Vec<GroupRef>,
+    /// What the project must expect by chance.
+    pub expected: Expected,
+}
+
+/// The changes of one series.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SeriesSteps {
+    /// Benchmark, metric, counter and testbed in one, so that it names one series only.
+    pub name: String,
+    /// The benchmark.
+    pub benchmark: String,
+    /// What is counted.
+    pub metric: Metric,
+    /// How.
+    pub counter: Counter,
+    /// The unit of the values.
+    pub unit: &'static str,
+    /// The testbed's fingerprint for that counter.
+    pub testbed: String,
+    /// Commits of the line that were measured.
+    pub points: usize,
+    /// What kind of series it is.
+    pub class: Class,
+    /// How much it varies around its levels (fraction).
+    pub noise: f64,
+    /// Drift per point beside the changes (fraction); 0 for none.
+    pub drift: f64,
+    /// The longest run of identical values where a noisy series has 20 or more, else 0.
+    pub stuck: usize,
+    /// Ascending by index.
+    pub changes: Vec<Step>,
+    /// Where it took over from another testbed's series; no commit is blamed for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
+}
+
+/// A seam with its commit.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Environment {
+    /// Where, and what differs.
+    #[serde(flatten)]
+    pub seam: Seam,
+    /// The first commit measured on the new testbed.
+    pub commit: Option<CommitRef>,
+}
+
+/// A change with its commits and its life.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Step {
+    /// Short name of series and commit set, for `uptick changes accept ID`.
+    pub id: String,
+    /// The change.
+    #[serde(flatten)]
+    pub change: Change,
+    /// The likeliest commit.
+    pub commit: Option<CommitRef>,
+    /// The set that holds the cause with 95 %, oldest first; only its ends where it is large.
+    pub commits: Vec<CommitRef>,
+    /// How many commits the set has.
+    pub in_set: i64,
+    /// How well it has held.
+    pub since: Persistence,
+    /// Where people stand with it.
+    pub state: State,
+    /// Their last note, or the reason in the accepting commit's message.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// The commit whose message accepts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted_in: Option<CommitRef>,
+    /// From which position on the level was back by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<i64>,
+    /// This change is the way back of the one at that position.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovers: Option<i64>,
+    /// Whether anybody need care.
+    pub open: bool,
+}
+
+/// Changes that have a commit in common, on one testbed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GroupRef {
+    /// First position that all members may be caused by.
+    pub first: i64,
+    /// Last position that all members may be caused by.
+    pub last: i64,
+    /// The commits between, oldest first; only the ends where there are many.
+    pub commits: Vec<CommitRef>,
+    /// The members' ids.
+    pub changes: Vec<String>,
+    /// The largest |relative change| among them.
+    pub largest: f64,
+    /// Every series of the testbed moved: ask what happened to the machine first.
+    pub everything: bool,
+}
+
+/// False alarms to expect of the project as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Expected {
+    /// Series whose values vary; what repeats exactly raises none.
+    pub varying_series: usize,
+    /// False alarms per 100 commits over all series.
+    pub per_100_commits: f64,
+    /// Changes that people settled as something else than noise, of all that they settled.
+    pub confirmed: (usize, usize),
+}
+
+/// What is known of one series' events from the store; `told` as it was last kept.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Events as told before, each with people's last note.
+    pub events: Vec<(Event, String)>,
+}
+
+/// One series with everything that was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The series.
+    pub track: Track,
+    /// What the finder says.
+    pub findings: Findings,
+    /// Its events now, the known ones first and in their order.
+    pub events: Vec<(Event, String)>,
+}
+
+/// Searches one series and brings its events up to date.
+#[must_use]
+pub fn find(track: Track, known: Known, settings: Settings) -> Found {
+    let findings = Finder::new(settings).find(&track.points);
+    let (mut events, mut notes): (Vec<Event>, Vec<String>) = known.events.into_iter().unzip();
+    life::update(&mut events, &track.points, &findings);
+    notes.resize(events.len(), String::new());
+    Found {
+        track,
+        findings,
+        events: events.into_iter().zip(notes).collect(),
+    }
+}
+
+impl Steps {
+    /// The document of some series.
+    #[must_use]
+    pub fn of(found: &[Found], line: &MainLine) -> Self {
+        let series: Vec<SeriesSteps> = found.iter().map(|f| entry(f, line)).collect();
+        Self {
+            schema: "uptick.changes/1",
+            head: line.tip().map(CommitRef::of),
+            commits: line.len(),
+            groups: groups(&series, line),
+            expected: expected(&series, found),
+            series,
+        }
+    }
+
+    /// Every change with its series.
+    pub fn all(&self) -> impl Iterator<Item = (&SeriesSteps, &Step)> {
+        self.series
+            .iter()
+            .flat_map(|s| s.changes.iter().map(move |c| (s, c)))
+    }
+}
+
+/// A set's commits, or its ends where there are many.
+fn references(line: &MainLine, first: i64, last: i64) -> Vec<CommitRef> {
+    match line.set(first, last) {
+        [a, .., b] if last - first >= LISTED as i64 => vec![CommitRef::of(a), CommitRef::of(b)],
+        all => all.iter().map(CommitRef::of).collect(),
+    }
+}
+
+fn entry(f: &Found, line: &MainLine) -> SeriesSteps {
+    let key = &f.track.key;
+    let changes = &f.findings.changes;
+    let ends = changes.iter().skip(1).map(|c| c.index);
+    let ends = ends.chain(std::iter::once(i64::MAX));
+    let environment = f.track.seam.clone().map(|seam| Environment {
+        commit: line.commit(seam.at).map(CommitRef::of),
+        seam,
+    });
+    SeriesSteps {
+        name: f.track.name(),
+        benchmark: key.benchmark.clone(),
+        metric: key.metric,
+        counter: key.counter,
+        unit: key.metric.unit(),
+        testbed: key.fingerprint.clone(),
+        points: f.track.points.len(),
+        class: f.findings.class,
+        noise: f.findings.noise,
+        drift: f.findings.drift,
+        stuck: match f.findings.stuck {
+            n if n >= STUCK => n,
+            _ => 0,
+        },
+        changes: changes
+            .iter()
+            .zip(ends)
+            .map(|(c, until)| step(f, c, until, line))
+            .collect(),
+        environment,
+    }
+}
+
+fn step(f: &Found, c: &Change, until: i64, line: &MainLine) -> Step {
+    let told = f.events.iter().find(|(e, _)| same(&e.change, c));
+    let back = f
+        .events
+        .iter()
+        .find(|(e, _)| e.recovered.is_some_and(|at| at == c.index))
+        .map(|(e, _)| e.change.index);
+    let (mut state, mut note) =
+        told.map_or((State::New, String::new()), |(e, n)| (e.state, n.clone()));
+    let recovered = told.and_then(|(e, _)| e.recovered);
+    let acceptance = line.accepted(&f.track.key.benchmark, c.first, c.last);
+    if let Some(a) = acceptance
+        && matches!(state, State::New | State::Acknowledged)
+    {
+        state = State::Resolved(Resolution::Accepted);
+        note.clone_from(&a.reason);
+    }
+    let settled = matches!(state, State::Resolved(_));
+    Step {
+        id: id(f, c, line),
+        commit: line.commit(c.index).map(CommitRef::of),
+        commits: references(line, c.first, c.last),
+        in_set: c.last - c.first + 1,
+        since: persistence(&f.track.points, c, until),
+        state,
+        note,
+        accepted_in: acceptance
+            .and_then(|a| line.set(c.first, c.last).iter().find(|x| x.sha == a.sha))
+            .map(CommitRef::of),
+        recovered,
+        recovers: back,
+        open: !settled && recovered.is_none() && back.is_none(),
+        change: c.clone(),
+    }
+}
+
+fn same(a: &Change, b: &Change) -> bool {
+    a.direction() == b.direction() && a.overlaps(b)
+}
+
+/// Eight hexadecimal digits of the hash of a series and the ends of a commit set.
+fn id(f: &Found, c: &Change, line: &MainLine) -> String {
+    let end = |at: i64| line.commit(at).map_or(at.to_string(), |c| c.sha.0.clone());
+    let k = &f.track.key;
+    let text = format!(
+        "{}\0{}\0{}\0{}\0{}\0{}",
+        k.benchmark,
+        k.metric,
+        k.counter,
+        k.fingerprint,
+        end(c.first),
+        end(c.last)
+    );
+    let mut id = digest(text.as_bytes());
+    id.truncate(8);
+    id
+}
+
+/// Groups the changes of each testbed.
+fn groups(series: &[SeriesSteps], line: &MainLine) -> Vec<GroupRef> {
+    let mut testbeds: Vec<&str> = series.iter().map(|s| s.testbed.as_str()).collect();
+    testbeds.sort_unstable();
+    testbeds.dedup();
+    let mut all = Vec::new();
+    for testbed in testbeds {
+        let here: Vec<&SeriesSteps> = series.iter().filter(|s| s.testbed == testbed).collect();
+        let steps: Vec<(usize, &Step)> = (0..)
+            .zip(&here)
+            .flat_map(|(i, s)| s.changes.iter().map(move |c| (i, c)))
+            .collect();
+        let tagged: Vec<(usize, &Change)> = steps.iter().map(|(i, s)| (*i, &s.change)).collect();
+        all.extend(group(&tagged, here.len()).into_iter().map(|g| GroupRef {
+            first: g.first,
+            last: g.last,
+            commits: references(line, g.first, g.last),
+            changes: g.members.iter().map(|m| steps[*m].1.id.clone()).collect(),
+            largest: g.largest,
+            everything: g.everything,
+        }));
+    }
+    all.sort_by(|a, b| b.last.cmp(&a.last).then(b.largest.total_cmp(&a.largest)));
+    all
+}
+
+fn expected(series: &[SeriesSteps], found: &[Found]) -> Expected {
+    let varies = |s: &&SeriesSteps| matches!(s.class, Class::Noisy | Class::Walk);
+    let varying_series = series.iter().filter(varies).count();
+    let settled = found.iter().flat_map(|f| &f.events).filter_map(|(e, _)| {
+        let State::Resolved(how) = e.state else {
+            return None;
+        };
+        Some(how != Resolution::Noise)
+    });
+    let (mut real, mut all) = (0, 0);
+    for confirmed in settled {
+        all += 1;
+        real += usize::from(confirmed);
+    }
+    Expected {
+        varying_series,
+        per_100_commits: 100.0 * FALSE_ALARMS * varying_series as f64,
+        confirmed: (real, all),
+    }
+}

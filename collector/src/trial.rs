@@ -1,0 +1,202 @@
+//! A policy tried on real history: what gate and finder would have told at every past commit of
+//! the main line, how late, and how much of it by chance.
+
+use serde::Serialize;
+
+use crate::check::CommitRef;
+use crate::config::Config;
+use crate::detect::gate::Policy;
+use crate::detect::proposal::{self, Raised};
+use crate::detect::{Class, Settings, classify};
+use crate::mainline::{MainLine, Track};
+use crate::model::{Counter, Metric, NoiseClass};
+
+/// Varying series whose false alarms are estimated. Each takes about a second a 1000 commits,
+/// and the mean of 40 is good to a third where the rate is about 1 per 1000.
+const ESTIMATED: usize = 40;
+
+/// The policy that is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Proposed<'a> {
+    /// The repository's limits.
+    pub config: &'a Config,
+    /// Instead of them.
+    pub limit: Option<f64>,
+    /// The finder's floor.
+    pub settings: Settings,
+}
+
+impl Proposed<'_> {
+    fn policy(&self, benchmark: &str, metric: Metric, counter: Counter) -> Policy {
+        let mut policy = Policy::for_series(metric, counter);
+        let set = self.config.limit_for(benchmark, metric).map(|(x, _)| x);
+        policy.relative_floor = self.limit.or(set).unwrap_or(policy.relative_floor);
+        policy
+    }
+}
+
+/// `uptick.replay/1` over a store: the fields of the CSV's document and more.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Replayed {
+    /// `uptick.replay/1`.
+    pub schema: &'static str,
+    /// The newest commit of the line; `None` when positions are all that is known.
+    pub head: Option<CommitRef>,
+    /// `--limit`, where it was given (fraction).
+    pub limit: Option<f64>,
+    /// Changes below this fraction are left out.
+    pub floor: f64,
+    /// One entry a series.
+    pub series: Vec<SeriesReplay>,
+    /// Over all series.
+    pub total: Total,
+}
+
+/// What would have been said of one series.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SeriesReplay {
+    /// Benchmark, metric, counter and testbed in one.
+    pub name: String,
+    /// The benchmark.
+    pub benchmark: String,
+    /// What is counted.
+    pub metric: Metric,
+    /// How.
+    pub counter: Counter,
+    /// The testbed's fingerprint.
+    pub testbed: String,
+    /// Commits measured.
+    pub points: usize,
+    /// What kind of series it is.
+    pub class: Class,
+    /// The gate's relative floor for it.
+    pub limit: f64,
+    /// In the order in which they would have been raised.
+    pub flags: Vec<CommitFlag>,
+    /// Commits at which the gate would have measured again.
+    pub suspects: usize,
+    /// Changes of the whole history that nobody would have been told of.
+    pub missed: usize,
+    /// Expected false alarms per 1000 commits, where they were estimated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub false_alarms: Option<f64>,
+}
+
+/// A flag with its commits.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CommitFlag {
+    /// The flag.
+    #[serde(flatten)]
+    pub raised: Raised,
+    /// The commit that is blamed.
+    pub commit: Option<CommitRef>,
+    /// The commit at which it would have been told.
+    pub told: Option<CommitRef>,
+}
+
+/// The sum over all series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Total {
+    /// Flags raised.
+    pub flags: usize,
+    /// Those of them that point at no change of the whole history.
+    pub went_away: usize,
+    /// Changes that nobody would have been told of.
+    pub missed: usize,
+    /// Median commits from a change to its flag; `None` without a flag that lasted.
+    pub median_delay: Option<f64>,
+    /// Commits × series.
+    pub measurements: usize,
+    /// Times that the gate would have measured again.
+    pub suspects: usize,
+    /// False alarms to expect of all series together per 100 commits.
+    pub false_alarms_per_100_commits: f64,
+    /// Varying series that this is estimated on, of all that vary.
+    pub estimated_on: (usize, usize),
+}
+
+impl Replayed {
+    /// Tries a policy on some series.
+    #[must_use]
+    pub fn of(tracks: &[Track], line: &MainLine, proposed: &Proposed<'_>) -> Self {
+        let mut series: Vec<SeriesReplay> =
+            tracks.iter().map(|t| replay(t, line, proposed)).collect();
+        let estimated_on = estimate(&mut series, tracks, proposed.settings);
+        Self {
+            schema: "uptick.replay/1",
+            head: line.tip().map(CommitRef::of),
+            limit: proposed.limit,
+            floor: proposed.settings.relative_floor,
+            total: total(&series, estimated_on),
+            series,
+        }
+    }
+}
+
+fn replay(t: &Track, line: &MainLine, proposed: &Proposed<'_>) -> SeriesReplay {
+    let key = &t.key;
+    let policy = proposed.policy(&key.benchmark, key.metric, key.counter);
+    let exact = t.noise == NoiseClass::Exact;
+    let p = proposal::propose(&t.points, &policy, proposed.settings, exact);
+    let values: Vec<f64> = t.points.iter().map(|p| p.value).collect();
+    SeriesReplay {
+        name: t.name(),
+        benchmark: key.benchmark.clone(),
+        metric: key.metric,
+        counter: key.counter,
+        testbed: key.fingerprint.clone(),
+        points: t.points.len(),
+        class: classify::classify(&values),
+        limit: policy.relative_floor,
+        flags: p
+            .flags
+            .into_iter()
+            .map(|raised| CommitFlag {
+                commit: line.commit(raised.flag.index).map(CommitRef::of),
+                told: line.commit(raised.flag.at).map(CommitRef::of),
+                raised,
+            })
+            .collect(),
+        suspects: p.suspects,
+        missed: p.missed,
+        false_alarms: None,
+    }
+}
+
+/// Estimates the false alarms of varying series, evenly picked; what repeats raises none.
+fn estimate(series: &mut [SeriesReplay], tracks: &[Track], settings: Settings) -> (usize, usize) {
+    let varying: Vec<usize> = (0..series.len())
+        .filter(|&i| matches!(series[i].class, Class::Noisy | Class::Walk))
+        .collect();
+    let n = varying.len().min(ESTIMATED);
+    for k in 0..n {
+        let i = varying[k * varying.len() / n];
+        let rate = proposal::false_alarms(&tracks[i].points, settings, k as u64);
+        series[i].false_alarms = Some(rate);
+    }
+    (n, varying.len())
+}
+
+fn total(series: &[SeriesReplay], estimated_on: (usize, usize)) -> Total {
+    let flags = || series.iter().flat_map(|s| &s.flags);
+    let delays: Vec<f64> = flags()
+        .filter(|f| f.raised.lasted)
+        .map(|f| f.raised.delay as f64)
+        .collect();
+    let rates: Vec<(f64, f64)> = series
+        .iter()
+        .filter_map(|s| Some((s.false_alarms?, s.points as f64)))
+        .collect();
+    let weight: f64 = rates.iter().map(|r| r.1).sum();
+    let mean = rates.iter().map(|r| r.0 * r.1).sum::<f64>() / weight.max(1.0);
+    Total {
+        flags: flags().count(),
+        went_away: flags().filter(|f| !f.raised.lasted).count(),
+        missed: series.iter().map(|s| s.missed).sum(),
+        median_delay: crate::stats::median(&delays),
+        measurements: series.iter().map(|s| s.points).sum(),
+        suspects: series.iter().map(|s| s.suspects).sum(),
+        false_alarms_per_100_commits: mean / 10.0 * estimated_on.1 as f64,
+        estimated_on,
+    }
+}
