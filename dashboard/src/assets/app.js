@@ -145,10 +145,12 @@
       if (e.target.closest("a")) return;
       drag = true; anchor = await nearest(e);
     });
-    addEventListener("pointerup", async (e) => {
+    addEventListener("pointerup", async () => {
       if (!drag) return;
       drag = false;
-      if (picture.isConnected && Math.abs(at - anchor) >= 2) await zoom(); else { const hit = at === anchor; anchor = null; box.setAttribute("width", 0); if (hit && e.target.closest && e.target.closest(".chart") === picture && e.detail !== 0) { /* a click only points */ } }
+      if (picture.isConnected && Math.abs(at - anchor) >= 2) await zoom();
+      anchor = null;
+      box.setAttribute("width", 0);
     });
     picture.addEventListener("focus", () => { if (at < 0) load().then((all) => show(all.length - 1)); });
     picture.addEventListener("keydown", (e) => {

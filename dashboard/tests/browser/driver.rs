@@ -37,6 +37,7 @@ struct Driver {
 }
 
 impl Driver {
+    #[expect(clippy::print_stderr, reason = "whoever reads the log must see what was left out")]
     fn start() -> Option<Self> {
         let started = Command::new("chromedriver")
             .arg("--port=0")
