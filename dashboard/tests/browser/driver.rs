@@ -37,7 +37,10 @@ struct Driver {
 }
 
 impl Driver {
-    #[expect(clippy::print_stderr, reason = "whoever reads the log must see what was left out")]
+    #[expect(
+        clippy::print_stderr,
+        reason = "whoever reads the log must see what was left out"
+    )]
     fn start() -> Option<Self> {
         let started = Command::new("chromedriver")
             .arg("--port=0")
@@ -51,10 +54,7 @@ impl Driver {
                 !required,
                 "REQUIRE_BROWSER is set, and there is no chromedriver"
             );
-            #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
-            {
-                eprintln!("SKIPPED: no chromedriver (apt-get install chromium chromium-driver)");
-            }
+            eprintln!("SKIPPED: no chromedriver (apt-get install chromium chromium-driver)");
             return None;
         };
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
