@@ -228,7 +228,7 @@ fn libc_s_own_string_functions_are_another_testbed() {
             &format!("[suite]\nstrings = \"{text}\"\n{COMMAND}"),
         );
         let d = repo.uptick(&["run", "--json"]).exits(0).json();
-        d["commits"][0]["testbed"]["strings"].clone()
+        d["commits"][0]["testbed"]["facts"]["strings"].clone()
     };
     assert_eq!(
         (testbed("portable"), testbed("native")),
