@@ -111,6 +111,9 @@ pub struct Total {
     pub suspects: usize,
     /// False alarms to expect of all series together per 100 commits.
     pub false_alarms_per_100_commits: f64,
+    /// With 95 % no more than that: where none was seen in n commits, 3/n (the rule of three:
+    /// Hanley & Lippman-Hand 1983), else by the normal approximation of a count.
+    pub at_most: f64,
     /// Varying series that this is estimated on, of all that vary.
     pub estimated_on: (usize, usize),
 }
@@ -188,7 +191,18 @@ fn total(series: &[SeriesReplay], estimated_on: (usize, usize)) -> Total {
         .filter_map(|s| Some((s.false_alarms?, s.points as f64)))
         .collect();
     let weight: f64 = rates.iter().map(|r| r.1).sum();
-    let mean = rates.iter().map(|r| r.0 * r.1).sum::<f64>() / weight.max(1.0);
+    let rounds = proposal::ROUNDS as f64;
+    let commits = (weight * rounds).max(1.0);
+    let seen = rates
+        .iter()
+        .map(|r| r.0 * r.1 * rounds / 1000.0)
+        .sum::<f64>();
+    let most = if seen < 0.5 {
+        3.0
+    } else {
+        seen + 1.96 * seen.sqrt()
+    };
+    let of_all = 100.0 * estimated_on.1 as f64;
     Total {
         flags: flags().count(),
         went_away: flags().filter(|f| !f.raised.lasted).count(),
@@ -196,7 +210,8 @@ fn total(series: &[SeriesReplay], estimated_on: (usize, usize)) -> Total {
         median_delay: crate::stats::median(&delays),
         measurements: series.iter().map(|s| s.points).sum(),
         suspects: series.iter().map(|s| s.suspects).sum(),
-        false_alarms_per_100_commits: mean / 10.0 * estimated_on.1 as f64,
+        false_alarms_per_100_commits: seen / commits * of_all,
+        at_most: most / commits * of_all,
         estimated_on,
     }
 }

@@ -11,6 +11,9 @@ use super::{Point, estimate};
 /// Earlier points that the gate takes the spread from, as in a live check.
 const HISTORY: usize = 200;
 
+/// Shuffled copies of a series: 3 × 500 commits see a rate of 1 per 1000 more often than not.
+pub const ROUNDS: usize = 3;
+
 /// Who speaks up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -80,8 +83,6 @@ pub fn propose(points: &[Point], policy: &Policy, settings: Settings, exact: boo
 /// between its changes.
 #[must_use]
 pub fn false_alarms(points: &[Point], settings: Settings, seed: u64) -> f64 {
-    /// 3 × 500 commits see a rate of 1 per 1000 more often than not.
-    const ROUNDS: usize = 3;
     estimate::false_alarms(points, settings, ROUNDS, seed)
 }
 

@@ -81,9 +81,9 @@ fn total(d: &Replayed, out: &mut Vec<String>) {
         "by chance: no false alarms, every series repeats its value".into()
     } else {
         format!(
-            "by chance: about {:.2} false alarms per 100 commits, all series together\n  \
+            "by chance: about {:.1} (at most {:.1}) false alarms per 100 commits in all\n  \
              (shuffled between their changes: {on} of {of} series that vary)",
-            d.total.false_alarms_per_100_commits
+            d.total.false_alarms_per_100_commits, d.total.at_most
         )
     });
 }
