@@ -69,8 +69,12 @@ fn a_release_that_is_not_stored_is_named_and_not_measured() {
     repo.commit("two");
     repo.work(1002);
     repo.commit("three");
+    // All is well, so that the text stays one line; the document has the hint.
     let ran = repo.uptick(&["check"]).exits(0);
-    assert!(ran.stdout.contains("`uptick run v1.0`"), "{}", ran.stdout);
+    assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.stdout);
+    let d = repo.uptick(&["check", "--json"]).exits(0).json();
+    let hint = d["hints"][0].as_str().unwrap();
+    assert!(hint.contains("`uptick run v1.0`"), "{hint}");
     let log = repo.uptick(&["log", "work", "--json"]).exits(0).json();
     assert_eq!(log["series"][0]["points"].as_array().unwrap().len(), 2);
     repo.uptick(&["run", "v1.0"]).exits(0);

@@ -141,7 +141,7 @@ fn two_at_once_use_two_worktrees_and_one_store() {
     repo.commit("two");
     let spawn = |rev: &str| {
         let mut c = repo.command(&["run", rev, "--fresh"]);
-        c.stdout(std::process::Stdio::null())
+        c.stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped());
         c.spawn().unwrap()
     };
@@ -151,7 +151,7 @@ fn two_at_once_use_two_worktrees_and_one_store() {
         assert!(
             out.status.success(),
             "{}",
-            String::from_utf8_lossy(&out.stderr)
+            String::from_utf8_lossy(&out.stdout)
         );
     }
     let d = repo.uptick(&["log", "work", "--json"]).exits(0).json();

@@ -35,11 +35,16 @@ struct Reference {
 impl Release<'_> {
     /// Holds every unchanged row against the last release: 20 steps of +0.2 % make +4.1 %.
     ///
-    /// A tag that is not stored is never measured here: a note names the command that does.
+    /// A tag that is not stored is never measured here: a hint names the command that does.
     ///
     /// # Errors
     /// When git or the store fails.
-    pub fn creep(&self, rows: &mut [Row], notes: &mut Vec<String>) -> Result<()> {
+    pub fn creep(
+        &self,
+        rows: &mut [Row],
+        notes: &mut Vec<String>,
+        hints: &mut Vec<String>,
+    ) -> Result<()> {
         let Some((tag, at)) = self.repo.last_tag(&self.base.commit.sha) else {
             return Ok(());
         };
@@ -64,7 +69,7 @@ impl Release<'_> {
         }
         let any = rows.iter().any(|r| r.judged && r.head.is_some());
         if any && !stored {
-            notes.push(self.missing(&tag, &at)?);
+            hints.push(self.missing(&tag, &at)?);
         }
         notes.extend(standing(&tag, &old));
         Ok(())

@@ -103,6 +103,9 @@ pub struct Judgement {
     pub failures: Vec<Failure>,
     /// What else a reader must know.
     pub notes: Vec<String>,
+    /// What could be told with more in the store; text keeps silent about it when all is well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
 }
 
 impl Judgement {
@@ -228,6 +231,7 @@ struct Run<'a> {
     progress: &'a dyn Progress,
     benches: Option<(Bench, Bench)>,
     notes: Vec<String>,
+    hints: Vec<String>,
 }
 
 impl<'a> Run<'a> {
@@ -260,6 +264,7 @@ impl<'a> Run<'a> {
             progress,
             benches: None,
             notes: Vec::new(),
+            hints: Vec::new(),
         })
     }
 
@@ -397,7 +402,7 @@ impl<'a> Run<'a> {
             head: &self.head,
         };
         if self.options.release {
-            release.creep(&mut self.rows, &mut self.notes)?;
+            release.creep(&mut self.rows, &mut self.notes, &mut self.hints)?;
         }
         release.accept(&mut self.rows)
     }
@@ -440,6 +445,7 @@ impl<'a> Run<'a> {
             results: self.rows,
             failures,
             notes: self.notes,
+            hints: self.hints,
         };
         judgement.outcome = outcome(&judgement);
         Ok(judgement)

@@ -144,6 +144,14 @@ impl Home {
         &self.0
     }
 
+    /// Held while git changes worktrees: two at once get into each other's way.
+    fn git_lock(&self) -> Result<File> {
+        let path = self.0.join("git.lock");
+        let lock = File::create(&path).map_err(Error::io(&path))?;
+        lock.lock().map_err(Error::io(&path))?;
+        Ok(lock)
+    }
+
     /// The default store.
     #[must_use]
     pub fn store(&self) -> PathBuf {
@@ -505,6 +513,7 @@ impl Workshop {
         let place = worker.place.clone();
         if worker.standing.as_ref() != Some(sha) {
             worker.standing = None;
+            let _turn = self.home.git_lock()?;
             self.repo.checkout(&place.tree, sha)?;
             self.carry.lay(&self.repo, &place.tree)?;
         }

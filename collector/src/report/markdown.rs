@@ -104,7 +104,7 @@ pub fn markdown(j: &Judgement) -> String {
             cell(first)
         ));
     }
-    for n in &j.notes {
+    for n in j.notes.iter().chain(&j.hints) {
         line(format!("\n{}", cell(n)));
     }
     out

@@ -42,7 +42,9 @@ pub fn text(j: &Judgement) -> String {
     others(j, &mut out);
     pictures(j, &mut out);
     failures(j, &mut out);
-    out.extend(j.notes.iter().map(|n| format!("note: {}", name(n, 400))));
+    let hints: &[String] = if quiet { &[] } else { &j.hints };
+    let notes = j.notes.iter().chain(hints);
+    out.extend(notes.map(|n| format!("note: {}", name(n, 400))));
     if j.counter == Counter::Clock {
         out.push(weakness(j));
     }

@@ -170,6 +170,7 @@ fn judgement(
         counter,
         results,
         failures: report.failures.clone(),
+        hints: Vec::new(),
         notes: vec!["from stored reports; nothing was measured again".into()],
     }
 }
