@@ -249,7 +249,7 @@ pub struct Testbed {
     pub facts: BTreeMap<String, String>,
 }
 
-/// How often one benchmark failed to give a number, and why.
+/// Why one benchmark, or a commit as a whole, gave no number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The benchmark, or `None` when the commit as a whole failed.
