@@ -3,7 +3,11 @@
 //!
 //! At 100,000 series these have 50 commits each: 500 would take a minute a round
 //! and 800 MB. How cost grows with the commits of a series is shown apart.
+//!
+//! Inputs are made when a benchmark first wants them, so that running one does not wait for
+//! the inputs of all.
 
+use std::cell::{LazyCell, RefCell};
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -37,9 +41,10 @@ fn series(seed: u64, n: usize) -> Vec<Point> {
 fn find(c: &mut Criterion) {
     let mut group = c.benchmark_group("finder");
     for n in SERIES {
-        let all: Vec<Vec<Point>> = (0..n).map(|i| series(i, COMMITS)).collect();
+        let all = LazyCell::new(|| (0..n).map(|i| series(i, COMMITS)).collect::<Vec<_>>());
         group.throughput(Throughput::Elements(n));
-        group.bench_with_input(BenchmarkId::new("series", n), &all, |b, all| {
+        group.bench_function(BenchmarkId::new("series", n), |b| {
+            let all = LazyCell::force(&all);
             let mut finder = Finder::new(Settings::default());
             b.iter(|| {
                 all.iter()
@@ -49,48 +54,68 @@ fn find(c: &mut Criterion) {
         });
     }
     for commits in [50, 500, 5_000] {
-        let one = series(1, commits);
         group.throughput(Throughput::Elements(commits as u64));
-        group.bench_with_input(BenchmarkId::new("commits", commits), &one, |b, one| {
+        group.bench_function(BenchmarkId::new("commits", commits), |b| {
+            let one = series(1, commits);
             let mut finder = Finder::new(Settings::default());
-            b.iter(|| finder.find(black_box(one)).changes.len());
+            b.iter(|| finder.find(black_box(&one)).changes.len());
         });
     }
     group.finish();
 }
 
-/// One commit for every series. Their windows grow with each round.
+/// Series that grow with each round, and where they stand.
+struct Growing {
+    live: Vec<Replay>,
+    finder: Finder,
+    random: SplitMix64,
+    index: i64,
+}
+
+impl Growing {
+    fn new(n: u64, commits: usize) -> Self {
+        let mut finder = Finder::new(Settings::default());
+        Self {
+            live: (0..n)
+                .map(|i| filled(&mut finder, &series(i, commits)))
+                .collect(),
+            finder,
+            random: SplitMix64::new(3),
+            index: commits as i64,
+        }
+    }
+
+    /// One commit for every series; how many flags it raises.
+    fn append(&mut self) -> usize {
+        self.index += 1;
+        let value = 103.0 + 2.0 * self.random.next_f64();
+        let point = Point {
+            index: self.index,
+            value,
+        };
+        self.live
+            .iter_mut()
+            .map(|r| r.push(&mut self.finder, point).len())
+            .sum()
+    }
+}
+
 fn append(c: &mut Criterion) {
     let mut group = c.benchmark_group("append");
-    let mut finder = Finder::new(Settings::default());
     for n in SERIES {
-        let mut live: Vec<Replay> = (0..n)
-            .map(|i| filled(&mut finder, &series(i, COMMITS)))
-            .collect();
-        let mut g = SplitMix64::new(3);
-        let mut index = COMMITS as i64;
+        let growing = LazyCell::new(|| RefCell::new(Growing::new(n, COMMITS)));
         group.throughput(Throughput::Elements(n));
         group.bench_function(BenchmarkId::new("series", n), |b| {
-            b.iter(|| {
-                index += 1;
-                let value = 103.0 + 2.0 * g.next_f64();
-                live.iter_mut()
-                    .map(|r| r.push(&mut finder, Point { index, value }).len())
-                    .sum::<usize>()
-            });
+            let growing = LazyCell::force(&growing);
+            b.iter(|| growing.borrow_mut().append());
         });
     }
     // The dearest case: a full window.
-    let mut full = filled(&mut finder, &series(1, WINDOW));
-    let mut index = WINDOW as i64;
-    let mut g = SplitMix64::new(4);
+    let full = LazyCell::new(|| RefCell::new(Growing::new(1, WINDOW)));
     group.throughput(Throughput::Elements(1));
     group.bench_function("full window", |b| {
-        b.iter(|| {
-            index += 1;
-            let value = 103.0 + 2.0 * g.next_f64();
-            full.push(&mut finder, Point { index, value }).len()
-        });
+        let full = LazyCell::force(&full);
+        b.iter(|| full.borrow_mut().append());
     });
     group.finish();
 }
@@ -105,36 +130,36 @@ fn filled(finder: &mut Finder, points: &[Point]) -> Replay {
 fn replay(c: &mut Criterion) {
     let mut group = c.benchmark_group("replay");
     for commits in [100, 500, 2_000] {
-        let points = series(7, commits);
         group.throughput(Throughput::Elements(commits as u64));
-        group.bench_with_input(
-            BenchmarkId::new("commits", commits),
-            &points,
-            |b, points| {
-                b.iter(|| {
-                    let mut finder = Finder::new(Settings::default());
-                    let mut replay = Replay::new(Settings::default());
-                    points
-                        .iter()
-                        .map(|p| replay.push(&mut finder, *p).len())
-                        .sum::<usize>()
-                });
-            },
-        );
+        group.bench_function(BenchmarkId::new("commits", commits), |b| {
+            let points = series(7, commits);
+            b.iter(|| {
+                let mut finder = Finder::new(Settings::default());
+                let mut replay = Replay::new(Settings::default());
+                points
+                    .iter()
+                    .map(|p| replay.push(&mut finder, *p).len())
+                    .sum::<usize>()
+            });
+        });
     }
     group.finish();
 }
 
 fn read(c: &mut Criterion) {
-    let mut text = String::from("series,index,value\n");
-    for s in 0..120 {
-        for p in series(s, 500) {
-            text.push_str(&format!("series-{s},{},{}\n", p.index, p.value));
+    let text = LazyCell::new(|| {
+        let mut text = String::from("series,index,value\n");
+        for s in 0..12 {
+            for p in series(s, 500) {
+                text.push_str(&format!("series-{s},{},{}\n", p.index, p.value));
+            }
         }
-    }
+        text
+    });
     let mut group = c.benchmark_group("csv");
-    group.throughput(Throughput::Bytes(text.len() as u64));
-    group.bench_function("60,000 rows", |b| {
+    group.throughput(Throughput::Elements(6_000));
+    group.bench_function("6,000 rows", |b| {
+        let text = LazyCell::force(&text);
         b.iter(|| csv::read(black_box(text.as_bytes())).map_or(0, |s| s.len()));
     });
     group.finish();
