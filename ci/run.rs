@@ -2,7 +2,7 @@
 
 use collector::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, Error};
 use collector::model::{Commit, Report};
-use collector::report::{name, thousands, value};
+use collector::report::{name, prose, thousands, value};
 use collector::store::Store;
 use collector::workshop::{Reuse, Workshop, is_failed};
 use serde_json::json;
@@ -139,12 +139,12 @@ fn line(report: &Report) -> String {
             format!("{n} benchmarks{also}{twin}")
         }
     };
-    format!("{} {}  {}\n", c.sha.short(), what, name(&c.subject, 40))
+    format!("{} {}  {}\n", c.sha.short(), what, prose(&c.subject, 40))
 }
 
 fn last_line(message: &str) -> String {
     let errors = message.lines().find(|l| l.starts_with("error"));
-    name(errors.or_else(|| message.lines().next()).unwrap_or(""), 60)
+    prose(errors.or_else(|| message.lines().next()).unwrap_or(""), 60)
 }
 
 /// All numbers of one commit.
@@ -152,7 +152,7 @@ fn whole(report: &Report) -> String {
     let mut out = format!(
         "{} {}\n",
         report.commit.sha.short(),
-        name(&report.commit.subject, 68)
+        prose(&report.commit.subject, 68)
     );
     let width = report
         .measurements

@@ -1,7 +1,7 @@
 //! What a search found, in a terminal (80 columns wide, the culprit first) and as Markdown.
 
 use super::markdown::{cell, code};
-use super::{name, percent, quoted, share, signed, value};
+use super::{name, percent, prose, quoted, share, signed, value};
 use crate::bisect::finding::{Finding, Found, FoundStep, Named};
 use crate::model::FunctionDelta;
 use crate::profile::names;
@@ -29,7 +29,7 @@ pub fn text(f: &Finding) -> String {
         ));
     }
     if let Some(m) = &f.merged_by {
-        let merged = format!("{} {}", m.sha.short(), name(&m.subject, 50));
+        let merged = format!("{} {}", m.sha.short(), prose(&m.subject, 50));
         out.push(field("merged by", &merged));
     }
     if let Some(s) = f.share {
@@ -66,7 +66,7 @@ pub fn text(f: &Finding) -> String {
 
 fn headline(f: &Finding) -> String {
     let line = match (f.outcome, &f.culprit) {
-        (Found::Found, Some(c)) => format!("FOUND: {} {}", c.sha.short(), name(&c.subject, 62)),
+        (Found::Found, Some(c)) => format!("FOUND: {} {}", c.sha.short(), prose(&c.subject, 62)),
         (Found::NoRegression, _) => format!(
             "NOT REPRODUCED between {} and {}",
             f.range.good.short(),
@@ -188,7 +188,7 @@ fn others(f: &Finding, out: &mut Vec<String>) {
             "    also      {}  {} {}{set}",
             percent(s.change),
             s.sha.short(),
-            name(&s.subject, 40)
+            prose(&s.subject, 40)
         )));
     }
     if rest.len() > STEPS {

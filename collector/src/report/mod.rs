@@ -103,17 +103,27 @@ fn bytes(x: f64) -> String {
     }
 }
 
-/// A name as it may stand in a terminal: without control and direction characters, cut to a width.
+/// A name as it may stand in a terminal: without control and direction characters, cut to a
+/// width at its front, because the end of a path tells more than its beginning.
 #[must_use]
 pub fn name(text: &str, width: usize) -> String {
+    let clean = crate::profile::names::clean(text, crate::profile::names::MAX_NAME);
+    let Some(over) = clean.chars().count().checked_sub(width + 1) else {
+        return clean;
+    };
+    let tail: String = clean.chars().skip(over + 2).collect();
+    format!("…{tail}")
+}
+
+/// The same for what is read from its beginning: a commit's subject, a message.
+#[must_use]
+pub fn prose(text: &str, width: usize) -> String {
     let clean = crate::profile::names::clean(text, crate::profile::names::MAX_NAME);
     if clean.chars().count() <= width {
         return clean;
     }
-    let keep = width.saturating_sub(1);
-    // The end of a path tells more than its beginning.
-    let tail: String = clean.chars().skip(clean.chars().count() - keep).collect();
-    format!("…{tail}")
+    let head: String = clean.chars().take(width.saturating_sub(1)).collect();
+    format!("{}…", head.trim_end())
 }
 
 /// `before → after unit`.
@@ -170,8 +180,11 @@ mod tests {
     }
 
     #[test]
-    fn names_are_cut_at_the_front_and_cleaned() {
+    fn names_are_cut_at_the_front_prose_at_the_end_and_both_cleaned() {
         assert_eq!(name("abcdef", 4), "…def");
+        assert_eq!(name("abcd", 4), "abcd");
+        assert_eq!(prose("abcdef", 4), "abc…");
+        assert_eq!(prose("ab cdef", 4), "ab…");
         assert!(!name("a\u{1b}[31mb", 20).contains('\u{1b}'));
     }
 }

@@ -1,7 +1,7 @@
 //! A judgement in a terminal: one line when all is well, at most 15 for one regression, 80
 //! columns wide, the verdict first.
 
-use super::{name, percent, quoted, share, sides, signed};
+use super::{name, percent, prose, quoted, share, sides, signed};
 use crate::check::{Judgement, Outcome};
 use crate::judge::Row;
 use crate::model::{Counter, Metric, NoiseClass, Verdict};
@@ -32,7 +32,7 @@ pub fn text(j: &Judgement) -> String {
         out.push(format!(
             "head {} {}",
             j.head.sha.short(),
-            name(&j.head.subject, WIDTH - 15)
+            prose(&j.head.subject, WIDTH - 15)
         ));
         out.push(base_line(j));
     }
@@ -44,7 +44,7 @@ pub fn text(j: &Judgement) -> String {
     failures(j, &mut out);
     let hints: &[String] = if quiet { &[] } else { &j.hints };
     let notes = j.notes.iter().chain(hints);
-    out.extend(notes.map(|n| format!("note: {}", name(n, 400))));
+    out.extend(notes.map(|n| format!("note: {}", prose(n, 400))));
     if j.counter == Counter::Clock {
         out.push(weakness(j));
     }
@@ -185,7 +185,7 @@ fn detail(j: &Judgement, row: &Row, with_commands: bool, out: &mut Vec<String>) 
     out.push(format!("    {shifted}limit {}{unproven}", row.why));
     if let Some(reason) = &row.accepted {
         let by = row.accepted_in.as_ref().map_or("", |s| s.short());
-        out.push(format!("    accepted in {by}: {}", name(reason, 55)));
+        out.push(format!("    accepted in {by}: {}", prose(reason, 55)));
     }
     functions(row, out);
     for place in row.likely.iter().take(1) {
@@ -313,7 +313,7 @@ fn failures(j: &Judgement, out: &mut Vec<String>) {
 }
 
 fn indent(message: &str) -> String {
-    let lines: Vec<String> = message.lines().take(6).map(|l| name(l, 200)).collect();
+    let lines: Vec<String> = message.lines().take(6).map(|l| prose(l, 200)).collect();
     lines.join("\n    ")
 }
 
