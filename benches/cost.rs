@@ -198,18 +198,8 @@ fn bare(session: &Session, own: &std::path::Path, job: &Job) {
 fn report(position: u64) -> Report {
     let measurement = |i: usize| {
         let value = 1e6 + (i as f64) * 17.0 + (position as f64);
-        Measurement {
-            benchmark: format!("group_{}/benchmark with a name {i}", i % 97),
-            metric: Metric::Instructions,
-            counter: Counter::Callgrind,
-            value,
-            low: value,
-            high: value,
-            samples: vec![value],
-            class: NoiseClass::Exact,
-            spread: 0.0,
-            note: None,
-        }
+        let name = format!("group_{}/benchmark with a name {i}", i % 97);
+        Measurement::once(&name, Metric::Instructions, Counter::Callgrind, value)
     };
     Report {
         schema: Report::SCHEMA.into(),

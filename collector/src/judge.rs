@@ -378,18 +378,7 @@ mod tests {
     use crate::model::{Commit, Failure, Testbed};
 
     fn measurement(name: &str, value: f64) -> Measurement {
-        Measurement {
-            benchmark: name.into(),
-            metric: Metric::Instructions,
-            counter: Counter::Callgrind,
-            value,
-            low: value,
-            high: value,
-            samples: vec![value],
-            class: NoiseClass::Exact,
-            spread: 0.0,
-            note: None,
-        }
+        Measurement::once(name, Metric::Instructions, Counter::Callgrind, value)
     }
 
     fn report(measurements: Vec<Measurement>) -> Report {

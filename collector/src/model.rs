@@ -231,6 +231,25 @@ pub struct Measurement {
     pub note: Option<String>,
 }
 
+impl Measurement {
+    /// A value that needed to be taken once, because it repeats exactly.
+    #[must_use]
+    pub fn once(benchmark: &str, metric: Metric, counter: Counter, value: f64) -> Self {
+        Self {
+            benchmark: benchmark.to_string(),
+            metric,
+            counter,
+            value,
+            low: value,
+            high: value,
+            samples: vec![value],
+            class: NoiseClass::Exact,
+            spread: 0.0,
+            note: None,
+        }
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_zero(x: &f64) -> bool {
     *x == 0.0

@@ -699,17 +699,5 @@ fn fill(report: &mut Report, bench: &Bench, measured: Vec<Measured>) -> Vec<(Str
 }
 
 fn size_of(benchmark: &str, bytes: u64) -> Measurement {
-    let value = bytes as f64;
-    Measurement {
-        benchmark: benchmark.to_string(),
-        metric: Metric::BinarySize,
-        counter: Counter::File,
-        value,
-        low: value,
-        high: value,
-        samples: vec![value],
-        class: NoiseClass::Exact,
-        spread: 0.0,
-        note: None,
-    }
+    Measurement::once(benchmark, Metric::BinarySize, Counter::File, bytes as f64)
 }

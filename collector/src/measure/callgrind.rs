@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::child::{self, Before, Ended};
-use super::env::{self, Mark as PreloadMark, Pins};
+use super::env::{Mark as PreloadMark, Pins};
 use super::fence::{self, Mark, Method, PerIteration, Place, Trouble};
 use super::symbols::Fence;
 use super::{FunctionTable, Job, Kind, RunError, Session};
@@ -248,15 +248,7 @@ fn execute(
     command
         .arg(&job.program)
         .args(job.arguments(PROFILE_SECONDS));
-    command.current_dir(&job.dir).env_clear();
-    command.envs(env::environment(
-        &session.scratch,
-        &slot,
-        &pins,
-        session.strings,
-        &job.env,
-    ));
-    command.stdin(job.open_stdin()?);
+    job.surround(&mut command, session, &slot, &pins)?;
     let ended = child::run(&mut command, Before::default(), job.timeout).map_err(|e| {
         RunError::new(
             "run",

@@ -16,7 +16,7 @@ pub mod symbols;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -120,6 +120,25 @@ impl Job {
             } => Some(u64::MAX),
             _ => None,
         }
+    }
+
+    /// Gives a command this job's directory and standard input, and an environment that holds
+    /// what is declared and pinned and nothing of ours.
+    fn surround(
+        &self,
+        command: &mut std::process::Command,
+        session: &Session,
+        slot: &Path,
+        pins: &Pins,
+    ) -> std::result::Result<(), RunError> {
+        let environment =
+            env::environment(&session.scratch, slot, pins, session.strings, &self.env);
+        command
+            .current_dir(&self.dir)
+            .env_clear()
+            .envs(environment)
+            .stdin(self.open_stdin()?);
+        Ok(())
     }
 
     fn open_stdin(&self) -> std::result::Result<Stdio, RunError> {
@@ -455,16 +474,12 @@ fn measurement(job: &Job, metric: Metric, counter: Counter, samples: Vec<f64>) -
         0.0
     };
     Measurement {
-        benchmark: job.name.clone(),
-        metric,
-        counter,
-        value,
         low,
         high,
         samples,
         class: NoiseClass::Sampled,
         spread,
-        note: None,
+        ..Measurement::once(&job.name, metric, counter, value)
     }
 }
 

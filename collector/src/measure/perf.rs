@@ -17,7 +17,7 @@ use perf_event::events::{Event, Hardware};
 use perf_event::{Builder, Counter};
 
 use super::child::{self, Before, Ended};
-use super::env::{self, Mark, Pins};
+use super::env::{Mark, Pins};
 use super::fence;
 use super::{Job, Kind, RunError, Session};
 
@@ -167,18 +167,8 @@ fn execute(
         .map_err(|e| RunError::new("run", format!("perf_event_open failed: {e}")))?;
     let mut command = Command::new(&job.program);
     // The faked clock jumps by 10 s, past these 5: no call follows the doubling ones.
-    command
-        .args(job.arguments("5"))
-        .current_dir(&job.dir)
-        .env_clear();
-    command.envs(env::environment(
-        &session.scratch,
-        &slot,
-        &pins,
-        session.strings,
-        &job.env,
-    ));
-    command.stdin(job.open_stdin()?);
+    command.args(job.arguments("5"));
+    job.surround(&mut command, session, &slot, &pins)?;
     let before = Before {
         fixed_addresses: true,
         descriptors: [
@@ -345,7 +335,7 @@ int main(void) {
             .unwrap();
         assert!(cc.success());
         let session = Session {
-            scratch: env::Scratch::new().unwrap(),
+            scratch: crate::measure::env::Scratch::new().unwrap(),
             counter: crate::model::Counter::PerfEvent,
             strings: crate::config::Strings::Portable,
             metrics: Vec::new(),

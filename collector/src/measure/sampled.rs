@@ -12,7 +12,7 @@ use std::process::Command;
 use serde::Deserialize;
 
 use super::child::{self, Before, Ended};
-use super::env::{self, Pins};
+use super::env::Pins;
 use super::{Job, Kind, RunError, Session};
 use crate::model::Metric;
 use crate::stats;
@@ -88,16 +88,8 @@ fn native(
 ) -> Result<(Ended, std::path::PathBuf), RunError> {
     let slot = session.scratch.slot().map_err(RunError::environment)?;
     let mut command = Command::new(&job.program);
-    command.args(arguments).current_dir(&job.dir).env_clear();
-    let pins = Pins::plain();
-    command.envs(env::environment(
-        &session.scratch,
-        &slot,
-        &pins,
-        session.strings,
-        &job.env,
-    ));
-    command.stdin(job.open_stdin()?);
+    command.args(arguments);
+    job.surround(&mut command, session, &slot, &Pins::plain())?;
     let ended = child::run(&mut command, Before::default(), job.timeout)
         .map_err(|e| RunError::new("run", format!("{}: {e}", job.program.display())))?;
     if ended.timed_out {
