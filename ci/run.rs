@@ -2,7 +2,7 @@
 
 use collector::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, Error};
 use collector::model::{Commit, Report};
-use collector::report::{name, prose, thousands, value};
+use collector::report::{benchmarks, name, prose, thousands, value};
 use collector::store::Store;
 use collector::workshop::{Reuse, Workshop, is_failed};
 use serde_json::json;
@@ -136,7 +136,7 @@ fn line(report: &Report) -> String {
                 .reused
                 .as_ref()
                 .map_or_else(String::new, |s| format!(", same build as {}", s.short()));
-            format!("{n} benchmarks{also}{twin}")
+            format!("{}{also}{twin}", benchmarks(n))
         }
     };
     format!("{} {}  {}\n", c.sha.short(), what, prose(&c.subject, 40))

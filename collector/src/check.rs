@@ -2,22 +2,23 @@
 //!
 //! This is the flow behind `check` and `compare`, and the one owner of each of its steps.
 
+mod confirm;
+
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::baseline::Baseline;
 use crate::budget::Release;
-use crate::detect::gate::{self, Decision, Limit};
+use crate::detect::gate;
 use crate::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, EXIT_REGRESSED, Result};
 use crate::explain;
 use crate::judge::{self, Overrides, Row};
-use crate::measure;
-use crate::model::{
-    Commit, Counter, Failure, Measurement, NoiseClass, Report, Sha, Testbed, Verdict,
-};
+use crate::model::{Commit, Counter, Failure, Measurement, Report, Sha, Testbed, Verdict};
+use crate::report::benchmarks;
 use crate::store::{SeriesKey, Store};
 use crate::workshop::{Bench, Progress, Reuse, Workshop, parallel};
+use confirm::{apply, confirm_row};
 
 /// How many earlier commits a series' spread is taken from.
 const HISTORY: usize = 200;
@@ -297,7 +298,7 @@ impl<'a> Run<'a> {
         self.benches()?;
         self.progress.stage(&format!(
             "measuring {} again on both sides",
-            count(suspects.len())
+            benchmarks(suspects.len())
         ));
         let Some((base, head)) = &self.benches else {
             return Ok(());
@@ -364,7 +365,7 @@ impl<'a> Run<'a> {
         };
         self.progress.stage(&format!(
             "taking profiles of {}",
-            count(wanted.len() + usize::from(dearest.is_some()))
+            benchmarks(wanted.len() + usize::from(dearest.is_some()))
         ));
         let hunks = self.workshop.repo().hunks(&base.sha, &head.sha)?;
         let pair = explain::Pair {
@@ -472,14 +473,6 @@ fn outcome(j: &Judgement) -> Outcome {
     Outcome::Ok
 }
 
-fn count(n: usize) -> String {
-    if n == 1 {
-        "1 benchmark".into()
-    } else {
-        format!("{n} benchmarks")
-    }
-}
-
 /// Earlier values of a series on the baseline's own line, oldest first; one a commit.
 fn history(store: &Store, base: &Report, m: &Measurement, line: &[Sha]) -> Vec<f64> {
     let key = SeriesKey {
@@ -499,98 +492,6 @@ fn history(store: &Store, base: &Report, m: &Measurement, line: &[Sha]) -> Vec<f
         }
     }
     values.into_iter().map(|(_, v)| v).collect()
-}
-
-/// Fresh samples of both sides, in turn, and what they say.
-fn confirm_row(
-    workshop: &Workshop,
-    row: &Row,
-    base: &Bench,
-    head: &Bench,
-) -> std::result::Result<gate::Confirmation, String> {
-    let jobs = (base.job(&row.benchmark), head.job(&row.benchmark));
-    let (Some((b, _)), Some((h, _))) = jobs else {
-        // A file's size, or a benchmark that only the report knows: nothing to run again.
-        return Err("it has no program to run".into());
-    };
-    let session = workshop.session();
-    let limit = Limit {
-        fraction: row.limit.unwrap_or(0.0),
-        units: row.limit_units,
-        why: row.why.clone(),
-    };
-    let policy = gate::Policy::for_series(row.metric, row.counter);
-    let (mut bs, mut hs) = (Vec::new(), Vec::new());
-    let exact = row.class == NoiseClass::Exact;
-    if exact {
-        // The stored value is the first of two: an exact count must come again as it was.
-        bs.extend(row.base.as_ref().map(|s| s.value));
-        hs.extend(row.head.as_ref().map(|s| s.value));
-    }
-    for i in 0..runs_needed(&policy, row.history.len()) {
-        bs.push(sample(session, b, row, i)?);
-        hs.push(sample(session, h, row, i)?);
-        let repeats = |v: &[f64]| v.iter().all(|x| *x == v[0]);
-        if exact && repeats(&bs) && repeats(&hs) {
-            break;
-        }
-    }
-    Ok(gate::confirm(&policy, &limit, &row.history, &bs, &hs))
-}
-
-/// The least number of fresh runs of each side with which the rank test can reach the policy's
-/// level at all: the smallest two-sided p is 2/C(h + 2n, n). Without a history 5 runs would
-/// never prove anything; 7 do.
-fn runs_needed(policy: &gate::Policy, history: usize) -> usize {
-    const MOST: usize = 12;
-    let least_p = |n: usize| {
-        let ways = (1..=n).fold(1.0, |w, k| w * ((history + n + k) as f64) / (k as f64));
-        2.0 / ways
-    };
-    (policy.rerun..MOST)
-        .find(|&n| least_p(n) <= policy.alpha)
-        .unwrap_or(MOST)
-}
-
-fn sample(
-    session: &measure::Session,
-    job: &measure::Job,
-    row: &Row,
-    index: usize,
-) -> std::result::Result<f64, String> {
-    measure::sample(session, job, row.metric, row.class, index).map_err(|e| e.message)
-}
-
-/// Writes a confirmation into its row.
-fn apply(row: &mut Row, c: &gate::Confirmation) {
-    row.confirmed = true;
-    match c.decision {
-        Decision::Regressed => row.verdict = Verdict::Regressed,
-        Decision::Improved => row.verdict = Verdict::Improved,
-        Decision::Pass => {
-            row.verdict = Verdict::Unchanged;
-            row.why
-                .push_str("; measured again, the change did not hold");
-        }
-        Decision::Suspect => {
-            row.verdict = Verdict::Unchanged;
-            row.confirmed = false;
-            row.why
-                .push_str("; measured again, a change is likely but not proven");
-        }
-        Decision::CannotTell { detectable } => {
-            row.verdict = Verdict::Unchanged;
-            row.confirmed = false;
-            row.why.push_str(&if detectable.is_finite() {
-                format!(
-                    "; too noisy to tell: changes from {:.1} % can be told",
-                    100.0 * detectable
-                )
-            } else {
-                "; too noisy to tell".to_string()
-            });
-        }
-    }
 }
 
 /// Where a flame graph of these two commits goes.
@@ -619,17 +520,4 @@ pub fn flamegraph_path(workshop: &Workshop, base: Option<&Sha>, head: &Sha, name
         .join("flamegraphs")
         .join(head.short())
         .join(file)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Metric;
-
-    #[test]
-    fn enough_runs_are_taken_to_prove_a_change() {
-        let policy = gate::Policy::for_series(Metric::WallTime, Counter::Clock);
-        assert_eq!(runs_needed(&policy, 0), 7);
-        assert_eq!(runs_needed(&policy, 50), policy.rerun);
-    }
 }

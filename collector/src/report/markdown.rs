@@ -4,7 +4,7 @@
 //! link or an annotation of its own.
 
 use super::text::class_note;
-use super::{name, percent, quoted, share, sides, signed};
+use super::{benchmarks, name, percent, quoted, share, sides, signed};
 use crate::check::{Judgement, Outcome};
 use crate::judge::Row;
 use crate::model::Verdict;
@@ -48,9 +48,9 @@ pub fn markdown(j: &Judgement) -> String {
     let regressed = j.unaccepted();
     let accepted = j.with(Verdict::Regressed).len() - regressed.len();
     let head = match j.outcome {
-        Outcome::Regressed => format!("### ▲ {} regressed", plural(regressed.len())),
+        Outcome::Regressed => format!("### ▲ {} regressed", benchmarks(regressed.len())),
         Outcome::Ok if accepted > 0 => {
-            format!("### ✔ {} regressed, accepted", plural(accepted))
+            format!("### ✔ {} regressed, accepted", benchmarks(accepted))
         }
         Outcome::Ok => "### ✔ no regression".to_string(),
         Outcome::NoVerdict => "### ? no verdict".to_string(),
@@ -108,14 +108,6 @@ pub fn markdown(j: &Judgement) -> String {
         line(format!("\n{}", cell(n)));
     }
     out
-}
-
-fn plural(n: usize) -> String {
-    if n == 1 {
-        "1 benchmark".into()
-    } else {
-        format!("{n} benchmarks")
-    }
 }
 
 fn table_row(row: &Row) -> String {

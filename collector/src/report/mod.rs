@@ -11,6 +11,8 @@ pub use markdown::{annotations, markdown};
 pub use replayed::replayed;
 pub use text::text;
 
+use std::path::Path;
+
 use crate::judge::Row;
 use crate::model::Metric;
 
@@ -126,6 +128,23 @@ pub fn prose(text: &str, width: usize) -> String {
     format!("{}…", head.trim_end())
 }
 
+/// `1 benchmark`, `3 benchmarks`.
+#[must_use]
+pub fn benchmarks(n: usize) -> String {
+    if n == 1 {
+        "1 benchmark".into()
+    } else {
+        format!("{n} benchmarks")
+    }
+}
+
+/// A file as one would type it in the directory `here`: without that directory where it lies
+/// below it.
+fn from_here(file: &str, here: &Path) -> String {
+    let below = Path::new(file).strip_prefix(here);
+    below.map_or_else(|_| file.to_string(), |p| p.display().to_string())
+}
+
 /// `before → after unit`.
 fn sides(row: &Row) -> String {
     match (&row.base, &row.head) {
@@ -170,6 +189,13 @@ mod tests {
         assert_eq!(share(0.005), "0.50 %");
         assert_eq!(value(1_200_000.0, Metric::WallTime), "1.200 ms");
         assert_eq!(value(2_097_152.0, Metric::PeakRss), "2.00 MiB");
+    }
+
+    #[test]
+    fn files_below_the_current_directory_are_named_from_there() {
+        let here = Path::new("/repo");
+        assert_eq!(from_here("/repo/.uptick/a.svg", here), ".uptick/a.svg");
+        assert_eq!(from_here("/repository/a.svg", here), "/repository/a.svg");
     }
 
     #[test]

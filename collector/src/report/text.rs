@@ -1,7 +1,9 @@
 //! A judgement in a terminal: one line when all is well, at most 15 for one regression, 80
 //! columns wide, the verdict first.
 
-use super::{name, percent, prose, quoted, share, sides, signed};
+use super::{from_here, name, percent, prose, quoted, share, sides, signed};
+use std::path::Path;
+
 use crate::check::{Judgement, Outcome};
 use crate::judge::Row;
 use crate::model::{Counter, Metric, NoiseClass, Verdict};
@@ -11,9 +13,9 @@ const WIDTH: usize = 80;
 const DETAILED: usize = 5;
 const FUNCTIONS: usize = 3;
 
-/// The judgement as text, lines ended by a newline.
+/// The judgement as text, lines ended by a newline; files are named from the directory `here`.
 #[must_use]
-pub fn text(j: &Judgement) -> String {
+pub fn text(j: &Judgement, here: &Path) -> String {
     let mut out = Vec::new();
     out.push(headline(j));
     let quiet = j.outcome == Outcome::Ok
@@ -37,10 +39,10 @@ pub fn text(j: &Judgement) -> String {
         out.push(base_line(j));
     }
     for verdict in [Verdict::Regressed, Verdict::Improved, Verdict::Shifted] {
-        moved(j, verdict, &mut out);
+        moved(j, verdict, here, &mut out);
     }
     others(j, &mut out);
-    pictures(j, &mut out);
+    pictures(j, here, &mut out);
     failures(j, &mut out);
     let hints: &[String] = if quiet { &[] } else { &j.hints };
     let notes = j.notes.iter().chain(hints);
@@ -148,19 +150,21 @@ fn base_line(j: &Judgement) -> String {
     format!("base {} {}{far}", j.base.sha.short(), j.base.how)
 }
 
-fn moved(j: &Judgement, verdict: Verdict, out: &mut Vec<String>) {
+fn moved(j: &Judgement, verdict: Verdict, here: &Path, out: &mut Vec<String>) {
     let rows = j.with(verdict);
     for (i, row) in rows.iter().enumerate() {
         if i >= DETAILED {
             out.push(format!("… and {} more {}", rows.len() - i, verdict.name()));
             break;
         }
-        let first = i == 0 && verdict == Verdict::Regressed;
-        detail(j, row, first && row.accepted.is_none(), out);
+        detail(row, out);
+        if i == 0 && verdict == Verdict::Regressed && row.accepted.is_none() {
+            commands(j, row, here, out);
+        }
     }
 }
 
-fn detail(j: &Judgement, row: &Row, with_commands: bool, out: &mut Vec<String>) {
+fn detail(row: &Row, out: &mut Vec<String>) {
     let change = row.change.map_or_else(String::new, percent);
     let verdict = match row.verdict {
         Verdict::Regressed => "▲",
@@ -199,9 +203,6 @@ fn detail(j: &Judgement, row: &Row, with_commands: bool, out: &mut Vec<String>) 
             signed(place.delta as f64)
         ));
     }
-    if with_commands {
-        commands(j, row, out);
-    }
 }
 
 fn functions(row: &Row, out: &mut Vec<String>) {
@@ -234,7 +235,7 @@ fn functions(row: &Row, out: &mut Vec<String>) {
     }
 }
 
-fn commands(j: &Judgement, row: &Row, out: &mut Vec<String>) {
+fn commands(j: &Judgement, row: &Row, here: &Path, out: &mut Vec<String>) {
     let since = row.creep.as_ref().map_or(&j.base.sha, |c| &c.sha);
     let (base, head) = (since.short(), j.head.sha.short());
     let bench = quoted(&row.benchmark);
@@ -242,7 +243,7 @@ fn commands(j: &Judgement, row: &Row, out: &mut Vec<String>) {
         "    reproduce  uptick compare {base} {head} --only {bench}"
     ));
     if let Some(svg) = &row.flamegraph {
-        out.push(format!("    see why    {svg}"));
+        out.push(format!("    see why    {}", from_here(svg, here)));
     }
     if j.base.distance > 1 || row.creep.is_some() {
         out.push(format!(
@@ -282,7 +283,7 @@ fn others(j: &Judgement, out: &mut Vec<String>) {
 }
 
 /// Flame graphs that were drawn though nothing moved.
-fn pictures(j: &Judgement, out: &mut Vec<String>) {
+fn pictures(j: &Judgement, here: &Path, out: &mut Vec<String>) {
     for row in j
         .results
         .iter()
@@ -293,7 +294,7 @@ fn pictures(j: &Judgement, out: &mut Vec<String>) {
             out.push(format!("critical path of {}:", name(&row.benchmark, 50)));
             out.push(format!("  {path}"));
         }
-        out.push(format!("flame graph: {svg}"));
+        out.push(format!("flame graph: {}", from_here(svg, here)));
     }
 }
 
