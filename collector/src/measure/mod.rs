@@ -4,211 +4,35 @@
 //! session's counter, finds out on first sight what makes the benchmark vary
 //! ([`NoiseClass`]), and gives [`Measurement`]s.
 
+mod calibrate;
 pub mod callgrind;
 pub mod child;
 pub mod env;
 pub mod fence;
 pub mod host;
+mod job;
 #[cfg(target_os = "linux")]
 pub mod perf;
 mod sampled;
 pub mod symbols;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use perf_event::events::{Event, Hardware};
 
-use crate::config::{ClockMode, Strings};
 use crate::error::{Error, Result, tail};
 use crate::model::{Counter, Failure, Measurement, Metric, NoiseClass};
 use crate::stats;
-use env::{Pins, SEED, Scratch};
-use symbols::Fence;
+use calibrate::calibrate;
+use env::{Pins, SEED};
+pub use job::{Job, Kind, Session};
 
 /// Runs that a benchmark needs that does not repeat exactly, or that is sampled.
 pub const RUNS: usize = 5;
 /// Processes of criterion's own sampling; each already takes a second or more.
 const WALL_RUNS: usize = 3;
-/// A second seed and a second layout, for calibration: any other would do.
-const OTHER_SEED: u64 = 2;
-const OTHER_PADDING: usize = 64;
-
-/// How everything in one go is measured.
-#[derive(Debug)]
-pub struct Session {
-    /// Where runs happen.
-    pub scratch: Scratch,
-    /// The counter of instructions, or `clock` where there is none.
-    pub counter: Counter,
-    /// How libc's string functions are chosen.
-    pub strings: Strings,
-    /// Metrics asked for by name, beside those that cost nothing.
-    pub metrics: Vec<Metric>,
-}
-
-/// A benchmark, ready to run.
-#[derive(Debug)]
-pub struct Job {
-    /// Its name.
-    pub name: String,
-    /// The executable, or the program of a command.
-    pub program: PathBuf,
-    /// What kind of program it is.
-    pub kind: Kind,
-    /// The working directory.
-    pub dir: PathBuf,
-    /// The file that becomes standard input.
-    pub stdin: Option<PathBuf>,
-    /// Declared variables.
-    pub env: BTreeMap<String, String>,
-    /// The longest that one run may take.
-    pub timeout: Duration,
-    /// The reading at which the faked clock jumps, once it is known to differ from the usual.
-    pub jump: AtomicU64,
-}
-
-/// What kind of program a job is.
-#[derive(Debug)]
-pub enum Kind {
-    /// A benchmark inside a criterion executable.
-    Criterion {
-        /// The methods that bound its calls; empty: the whole process is counted.
-        fences: Arc<Vec<Fence>>,
-        /// Whether it knows `--exact`.
-        exact: bool,
-    },
-    /// A command.
-    Command {
-        /// Its arguments.
-        args: Vec<String>,
-        /// The clock that it sees.
-        clock: ClockMode,
-    },
-}
-
-impl Job {
-    fn fences(&self) -> &[Fence] {
-        match &self.kind {
-            Kind::Criterion { fences, .. } => fences,
-            Kind::Command { .. } => &[],
-        }
-    }
-
-    fn jump(&self) -> u64 {
-        match self.jump.load(Ordering::Relaxed) {
-            0 => callgrind::USUAL_JUMP,
-            known => known,
-        }
-    }
-
-    fn remember_jump(&self, jump: u64) {
-        self.jump.store(jump, Ordering::Relaxed);
-    }
-
-    /// The jump for a run that is counted whole: a faked clock that never jumps, or none.
-    fn whole_process_clock(&self) -> Option<u64> {
-        match self.kind {
-            Kind::Command {
-                clock: ClockMode::Fixed,
-                ..
-            } => Some(u64::MAX),
-            _ => None,
-        }
-    }
-
-    /// Gives a command this job's directory and standard input, and an environment that holds
-    /// what is declared and pinned and nothing of ours.
-    fn surround(
-        &self,
-        command: &mut std::process::Command,
-        session: &Session,
-        slot: &Path,
-        pins: &Pins,
-    ) -> std::result::Result<(), RunError> {
-        let environment =
-            env::environment(&session.scratch, slot, pins, session.strings, &self.env);
-        command
-            .current_dir(&self.dir)
-            .env_clear()
-            .envs(environment)
-            .stdin(self.open_stdin()?);
-        Ok(())
-    }
-
-    fn open_stdin(&self) -> std::result::Result<Stdio, RunError> {
-        let Some(path) = &self.stdin else {
-            return Ok(Stdio::null());
-        };
-        let file = File::open(path)
-            .map_err(|e| RunError::new("run", format!("stdin: {}: {e}", path.display())))?;
-        Ok(file.into())
-    }
-
-    /// Selects exactly this benchmark in a criterion executable.
-    fn selection(&self, exact: bool) -> [String; 2] {
-        if exact {
-            ["--exact".into(), self.name.clone()]
-        } else {
-            // Before 0.5 the filter is a regular expression and nothing else.
-            [format!("^{}$", escape(&self.name)), "--noplot".into()]
-        }
-    }
-
-    fn criterion(&self, mode: &[&str]) -> Vec<String> {
-        let Kind::Criterion { exact, .. } = &self.kind else {
-            return Vec::new();
-        };
-        let mut all = vec!["--bench".to_string()];
-        all.extend(mode.iter().map(|s| (*s).to_string()));
-        all.extend(self.selection(*exact));
-        all
-    }
-
-    /// Arguments of a counting run.
-    fn arguments(&self, profile_seconds: &str) -> Vec<String> {
-        match &self.kind {
-            Kind::Command { args, .. } => args.clone(),
-            Kind::Criterion { fences, .. } if fences.is_empty() => self.test_arguments(),
-            Kind::Criterion { .. } => self.criterion(&["--profile-time", profile_seconds]),
-        }
-    }
-
-    /// Arguments of a run with a single iteration.
-    fn test_arguments(&self) -> Vec<String> {
-        self.criterion(&["--test"])
-    }
-
-    /// Arguments of a run in which criterion samples.
-    fn sampling_arguments(&self) -> Vec<String> {
-        let quick = [
-            "--warm-up-time",
-            "0.3",
-            "--measurement-time",
-            "1",
-            "--sample-size",
-            "30",
-        ];
-        let mut all = self.criterion(&quick);
-        if !all.iter().any(|a| a == "--noplot") {
-            all.push("--noplot".into());
-        }
-        all
-    }
-}
-
-/// Escapes what a regular expression would take for more than text.
-fn escape(name: &str) -> String {
-    let special = |c: char| "\\.+*?()|[]{}^$#&-~".contains(c);
-    name.chars()
-        .flat_map(|c| special(c).then_some('\\').into_iter().chain([c]))
-        .collect()
-}
 
 /// Why a run gave no number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -371,43 +195,6 @@ fn callgrind_measurements(
     Ok(out)
 }
 
-/// Runs of one benchmark, with what calibration says of it.
-#[derive(Debug)]
-struct Calibrated {
-    class: NoiseClass,
-    costs: Vec<fence::PerIteration>,
-}
-
-/// Counts once if that is known to be enough; else finds out what the count depends on.
-///
-/// A benchmark is seen first with another random seed *and* another stack layout at once:
-/// if the count stays, neither matters, and two runs have settled it. Else the causes are
-/// told apart one by one, and the count is taken over [`RUNS`] values of the cause.
-fn calibrate(
-    known: Option<NoiseClass>,
-    run: &mut dyn FnMut(u64, usize) -> std::result::Result<fence::PerIteration, RunError>,
-) -> std::result::Result<Calibrated, RunError> {
-    let first = run(SEED, 0)?;
-    let class = match known {
-        Some(class) => class,
-        None if run(OTHER_SEED, OTHER_PADDING)?.warm == first.warm => NoiseClass::Exact,
-        None if run(SEED, 0)?.warm != first.warm => NoiseClass::Threaded,
-        None if run(OTHER_SEED, 0)?.warm != first.warm => NoiseClass::Seeded,
-        None => NoiseClass::Layout,
-    };
-    let mut costs = vec![first];
-    for i in 1..RUNS {
-        match class {
-            NoiseClass::Exact | NoiseClass::Sampled => break,
-            NoiseClass::Threaded => costs.push(run(SEED, 0)?),
-            NoiseClass::Seeded => costs.push(run(SEED + i as u64, 0)?),
-            // Steps of the stack's own alignment, doubling: 16, 32, 64, 128 bytes.
-            NoiseClass::Layout => costs.push(run(SEED, 8 << i)?),
-        }
-    }
-    Ok(Calibrated { class, costs })
-}
-
 fn perf_measurements(
     session: &Session,
     job: &Job,
@@ -558,56 +345,4 @@ pub fn profile(session: &Session, job: &Job) -> std::result::Result<RawProfile, 
         files: run.files,
         parts: run.cost.profile_marks,
     })
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    fn cost(warm: f64) -> fence::PerIteration {
-        fence::PerIteration {
-            warm,
-            cold: warm,
-            profile_marks: Vec::new(),
-            note: None,
-        }
-    }
-
-    /// Calibrates a made-up benchmark; gives the class and how many runs it took.
-    fn class_of(mut f: impl FnMut(u64, usize, usize) -> f64) -> (NoiseClass, usize, usize) {
-        let mut runs = 0;
-        let c = calibrate(None, &mut |seed, padding| {
-            runs += 1;
-            Ok(cost(f(seed, padding, runs)))
-        })
-        .unwrap();
-        (c.class, c.costs.len(), runs)
-    }
-
-    #[test]
-    fn calibration_tells_the_causes_apart() {
-        assert_eq!(class_of(|_, _, _| 5.0), (NoiseClass::Exact, 1, 2));
-        assert_eq!(class_of(|seed, _, _| seed as f64).0, NoiseClass::Seeded);
-        assert_eq!(
-            class_of(|_, padding, _| padding as f64).0,
-            NoiseClass::Layout
-        );
-        assert_eq!(class_of(|_, _, run| run as f64).0, NoiseClass::Threaded);
-    }
-
-    #[test]
-    fn a_known_class_costs_no_calibration() {
-        let mut runs = 0;
-        let c = calibrate(Some(NoiseClass::Exact), &mut |_, _| {
-            runs += 1;
-            Ok(cost(1.0))
-        });
-        assert_eq!((c.unwrap().costs.len(), runs), (1, 1));
-    }
-
-    #[test]
-    fn names_of_any_characters_select_themselves_only() {
-        assert_eq!(escape("a+b (c)/d.e"), "a\\+b \\(c\\)/d\\.e");
-    }
 }

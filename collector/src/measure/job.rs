@@ -1,0 +1,196 @@
+//! A benchmark, ready to run: its program, its arguments for each kind of run, what surrounds it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::env::{self, Pins, Scratch};
+use super::symbols::Fence;
+use super::{RunError, callgrind};
+use crate::config::{ClockMode, Strings};
+use crate::model::{Counter, Metric};
+
+/// How everything in one go is measured.
+#[derive(Debug)]
+pub struct Session {
+    /// Where runs happen.
+    pub scratch: Scratch,
+    /// The counter of instructions, or `clock` where there is none.
+    pub counter: Counter,
+    /// How libc's string functions are chosen.
+    pub strings: Strings,
+    /// Metrics asked for by name, beside those that cost nothing.
+    pub metrics: Vec<Metric>,
+}
+
+/// A benchmark, ready to run.
+#[derive(Debug)]
+pub struct Job {
+    /// Its name.
+    pub name: String,
+    /// The executable, or the program of a command.
+    pub program: PathBuf,
+    /// What kind of program it is.
+    pub kind: Kind,
+    /// The working directory.
+    pub dir: PathBuf,
+    /// The file that becomes standard input.
+    pub stdin: Option<PathBuf>,
+    /// Declared variables.
+    pub env: BTreeMap<String, String>,
+    /// The longest that one run may take.
+    pub timeout: Duration,
+    /// The reading at which the faked clock jumps, once it is known to differ from the usual.
+    pub jump: AtomicU64,
+}
+
+/// What kind of program a job is.
+#[derive(Debug)]
+pub enum Kind {
+    /// A benchmark inside a criterion executable.
+    Criterion {
+        /// The methods that bound its calls; empty: the whole process is counted.
+        fences: Arc<Vec<Fence>>,
+        /// Whether it knows `--exact`.
+        exact: bool,
+    },
+    /// A command.
+    Command {
+        /// Its arguments.
+        args: Vec<String>,
+        /// The clock that it sees.
+        clock: ClockMode,
+    },
+}
+
+impl Job {
+    pub(super) fn fences(&self) -> &[Fence] {
+        match &self.kind {
+            Kind::Criterion { fences, .. } => fences,
+            Kind::Command { .. } => &[],
+        }
+    }
+
+    pub(super) fn jump(&self) -> u64 {
+        match self.jump.load(Ordering::Relaxed) {
+            0 => callgrind::USUAL_JUMP,
+            known => known,
+        }
+    }
+
+    pub(super) fn remember_jump(&self, jump: u64) {
+        self.jump.store(jump, Ordering::Relaxed);
+    }
+
+    /// The jump for a run that is counted whole: a faked clock that never jumps, or none.
+    pub(super) fn whole_process_clock(&self) -> Option<u64> {
+        match self.kind {
+            Kind::Command {
+                clock: ClockMode::Fixed,
+                ..
+            } => Some(u64::MAX),
+            _ => None,
+        }
+    }
+
+    /// Gives a command this job's directory and standard input, and an environment that holds
+    /// what is declared and pinned and nothing of ours.
+    pub(super) fn surround(
+        &self,
+        command: &mut std::process::Command,
+        session: &Session,
+        slot: &Path,
+        pins: &Pins,
+    ) -> std::result::Result<(), RunError> {
+        let environment =
+            env::environment(&session.scratch, slot, pins, session.strings, &self.env);
+        command
+            .current_dir(&self.dir)
+            .env_clear()
+            .envs(environment)
+            .stdin(self.open_stdin()?);
+        Ok(())
+    }
+
+    pub(super) fn open_stdin(&self) -> std::result::Result<Stdio, RunError> {
+        let Some(path) = &self.stdin else {
+            return Ok(Stdio::null());
+        };
+        let file = File::open(path)
+            .map_err(|e| RunError::new("run", format!("stdin: {}: {e}", path.display())))?;
+        Ok(file.into())
+    }
+
+    /// Selects exactly this benchmark in a criterion executable.
+    pub(super) fn selection(&self, exact: bool) -> [String; 2] {
+        if exact {
+            ["--exact".into(), self.name.clone()]
+        } else {
+            // Before 0.5 the filter is a regular expression and nothing else.
+            [format!("^{}$", escape(&self.name)), "--noplot".into()]
+        }
+    }
+
+    pub(super) fn criterion(&self, mode: &[&str]) -> Vec<String> {
+        let Kind::Criterion { exact, .. } = &self.kind else {
+            return Vec::new();
+        };
+        let mut all = vec!["--bench".to_string()];
+        all.extend(mode.iter().map(|s| (*s).to_string()));
+        all.extend(self.selection(*exact));
+        all
+    }
+
+    /// Arguments of a counting run.
+    pub(super) fn arguments(&self, profile_seconds: &str) -> Vec<String> {
+        match &self.kind {
+            Kind::Command { args, .. } => args.clone(),
+            Kind::Criterion { fences, .. } if fences.is_empty() => self.test_arguments(),
+            Kind::Criterion { .. } => self.criterion(&["--profile-time", profile_seconds]),
+        }
+    }
+
+    /// Arguments of a run with a single iteration.
+    pub(super) fn test_arguments(&self) -> Vec<String> {
+        self.criterion(&["--test"])
+    }
+
+    /// Arguments of a run in which criterion samples.
+    pub(super) fn sampling_arguments(&self) -> Vec<String> {
+        let quick = [
+            "--warm-up-time",
+            "0.3",
+            "--measurement-time",
+            "1",
+            "--sample-size",
+            "30",
+        ];
+        let mut all = self.criterion(&quick);
+        if !all.iter().any(|a| a == "--noplot") {
+            all.push("--noplot".into());
+        }
+        all
+    }
+}
+
+/// Escapes what a regular expression would take for more than text.
+fn escape(name: &str) -> String {
+    let special = |c: char| "\\.+*?()|[]{}^$#&-~".contains(c);
+    name.chars()
+        .flat_map(|c| special(c).then_some('\\').into_iter().chain([c]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_any_characters_select_themselves_only() {
+        assert_eq!(escape("a+b (c)/d.e"), "a\\+b \\(c\\)/d\\.e");
+    }
+}
