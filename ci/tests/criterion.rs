@@ -64,7 +64,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 fn benches(c: &mut Criterion) {
-    c.bench_function("json", |b| b.iter(|| sample::json(black_box(2000))));
+    c.bench_function("json", |b| b.iter(|| sample::json(black_box(5000))));
     c.bench_function("tiny", |b| b.iter(|| sample::score(black_box(b"hello world"))));
     c.bench_function("random state", |b| b.iter(|| sample::count(black_box(500))));
     c.bench_function("batched", |b| {
@@ -114,15 +114,16 @@ const NAMES: [&str; 8] = [
     "grüße <b>&/a+b (c).*/10",
 ];
 
-/// Some hundred instructions more in `json`, once a call.
-fn with_turns() -> String {
+/// A few instructions more in `json` for each turn of a loop.
+fn with_turns(turns: u32) -> String {
+    let spin = format!("    for i in 0..{turns}u64 {{\n        std::hint::black_box(i);\n    }}\n");
     LIBRARY.replace(
         "    render(n).iter()",
-        "    for i in 0..100u64 {\n        std::hint::black_box(i);\n    }\n    render(n).iter()",
+        &format!("{spin}    render(n).iter()"),
     )
 }
 
-/// The repository: commits tagged `base`, `dearer`, `moved`, `broken`, `mended`, `unrelated`.
+/// The repository: commits tagged `base`, `dearer`, `tenth`, `moved`, `broken`, `mended`, `unrelated`.
 fn repo() -> &'static Repo {
     static REPO: OnceLock<Repo> = OnceLock::new();
     REPO.get_or_init(|| {
@@ -134,9 +135,12 @@ fn repo() -> &'static Repo {
         repo.write("benches/by_libtest.rs", "#[test]\nfn nothing() {}\n");
         repo.commit("base");
         repo.git(&["tag", "base"]);
-        repo.write("src/lib.rs", &with_turns());
+        repo.write("src/lib.rs", &with_turns(100));
         repo.commit("dearer");
         repo.git(&["tag", "dearer"]);
+        repo.write("src/lib.rs", &with_turns(3000));
+        repo.commit("a tenth of a percent");
+        repo.git(&["tag", "tenth"]);
         repo.write("src/lib.rs", &LIBRARY.replace("render(n).iter()", "twice(n).iter()").replace(
             "pub fn json",
             "#[inline(never)]\nfn twice(n: usize) -> Vec<String> {\n    (0..n).map(|i| format!(\"{{\\\"k{i}\\\":[{i},{i}]}}\")).collect()\n}\n\npub fn json",
@@ -270,7 +274,7 @@ fn a_hundred_instructions_in_millions_are_shown_exactly_where_they_are() {
     let base = json["base"]["value"].as_f64().unwrap();
     let delta = json["head"]["value"].as_f64().unwrap() - base;
     assert!(
-        base > 1e6 && (90.0..500.0).contains(&delta),
+        base > 8e6 && (90.0..500.0).contains(&delta),
         "{base} {delta}"
     );
     let functions = json["functions"].as_array().unwrap();
@@ -283,7 +287,7 @@ fn a_hundred_instructions_in_millions_are_shown_exactly_where_they_are() {
     assert_eq!(f["delta"].as_f64().unwrap(), delta, "{functions:#?}");
     assert_eq!(json["likely"][0]["file"], "src/lib.rs");
     let line = json["likely"][0]["line"].as_u64().unwrap();
-    let source = with_turns();
+    let source = with_turns(100);
     let wanted = source
         .lines()
         .position(|l| l.contains("black_box"))
@@ -294,6 +298,26 @@ fn a_hundred_instructions_in_millions_are_shown_exactly_where_they_are() {
     assert_eq!(row(&d, "custom")["verdict"], "unchanged");
     repo.uptick(&["check", "dearer", "--base", "base", "--only", "json"])
         .exits(0);
+}
+
+#[test]
+fn a_tenth_of_a_percent_counts_where_the_limit_is_half_of_it() {
+    let repo = repo();
+    let args = [
+        "check", "tenth", "--base", "base", "--only", "json", "--json",
+    ];
+    let row_of = |more: &[&str], code| {
+        let d = repo.uptick(&[&args[..], more].concat()).exits(code).json();
+        row(&d, "json").clone()
+    };
+    let strict = row_of(&["--limit", "0.05%"], 1);
+    assert_eq!(
+        (&strict["verdict"], &strict["confirmed"]),
+        (&"regressed".into(), &true.into())
+    );
+    let change = strict["change"].as_f64().unwrap();
+    assert!((0.0005..0.002).contains(&change), "{change}");
+    assert_eq!(row_of(&[], 0)["verdict"], "unchanged");
 }
 
 #[test]
