@@ -1,7 +1,7 @@
 //! Keeps the changes of every series up to date: new points go through the change finder, what
 //! it says becomes events in the store. Whoever adds reports, or serves them, calls [`search`].
 
-use crate::detect::{Finder, Findings, Point, Settings, life, replay};
+use crate::detect::{Change, Finder, Findings, Point, Settings, life, replay, tell};
 use crate::error::Result;
 use crate::model::{Counter, Metric};
 use crate::store::{SeriesRow, Store, Told, Unsearched};
@@ -68,7 +68,10 @@ fn look(
         change.mark_environment(environment);
     }
     let told = store.events_of(&series.row.key.id())?;
-    let events = bring_up_to_date(told, &points, &findings);
+    // The first search of a history is its only look so far; after that each commit is one.
+    let first_look = series.searched == 0;
+    let tell = |c: &Change| first_look || tell::is_ripe(c, &findings, &points);
+    let events = bring_up_to_date(told, &points, &findings, tell);
     Ok((series.row, findings, events))
 }
 
@@ -83,7 +86,12 @@ fn settings(series: &SeriesRow) -> Settings {
     }
 }
 
-fn bring_up_to_date(told: Vec<Told>, points: &[Point], findings: &Findings) -> Vec<Told> {
+fn bring_up_to_date(
+    told: Vec<Told>,
+    points: &[Point],
+    findings: &Findings,
+    tell: impl Fn(&Change) -> bool,
+) -> Vec<Told> {
     let Some(begin) = points.first().map(|p| p.index) else {
         return Vec::new();
     };
@@ -93,7 +101,7 @@ fn bring_up_to_date(told: Vec<Told>, points: &[Point], findings: &Findings) -> V
         .filter(|t| t.event.change.index > begin)
         .collect();
     let mut events: Vec<life::Event> = known.iter().map(|t| t.event.clone()).collect();
-    life::update(&mut events, points, findings);
+    life::update(&mut events, points, findings, tell);
     let ids = known.iter().map(|t| t.id).chain(std::iter::repeat(0));
     ids.zip(events)
         .map(|(id, event)| Told {

@@ -156,7 +156,8 @@ pub struct Found {
 pub fn find(track: Track, known: Vec<Told>, settings: Settings) -> Found {
     let findings = Finder::new(settings).find(&track.points);
     let mut events: Vec<Event> = known.iter().map(|t| t.event.clone()).collect();
-    life::update(&mut events, &track.points, &findings);
+    // The whole history at once: one look, so that nothing need ripen.
+    life::update(&mut events, &track.points, &findings, |_| true);
     let mut known = known.into_iter();
     let told = events.into_iter().map(|event| {
         let before = known.next();

@@ -21,18 +21,20 @@ pub enum Class {
 /// With fewer points neither spread nor repetition can be told.
 pub const YOUNG: usize = 8;
 
-/// Neighbours that must be equal in an exact series. Clock ticks of 1.5 sigma
-/// repeat in 39 % of neighbours, a count with jitter in one run of ten in 81 %.
+/// Neighbours that must be equal in an exact series: a count with jitter in one run of
+/// ten repeats in 81 % …
 const EQUAL_SHARE: f64 = 0.6;
+/// … and noise in clock ticks of 1.5 sigma in 39 %, by chance.
+const EQUAL_BY_CHANCE: f64 = 0.39;
+/// So many standard errors of that chance must be exceeded, which settles itself at
+/// 70 points: 2e-4 for each look.
+const CHANCE_Z: f64 = 3.5;
+/// More than this is asked of no series: one that steps once has 6 of 7 neighbours equal.
+const EQUAL_SHARE_MOST: f64 = 0.8;
 /// … and in each stretch of this length …
 const STRETCH: usize = 20;
 /// … at least this share, so that a noisy series whose pipeline froze stays noisy.
 const EQUAL_SHARE_STRETCH: f64 = 0.3;
-/// In a short series ticks repeat by chance, so that more must repeat: all but one of
-/// five neighbours, or three of four in up to twenty.
-const SHORT: usize = 20;
-const SHORT_LEAST: usize = 6;
-const EQUAL_SHARE_SHORT: f64 = 0.75;
 /// A walk is told apart from noise over lags up to 16: it takes a few times that.
 const WALK_LEAST: usize = 64;
 /// A random walk's variance doubles with the lag, 4 × from lag 1 to 4 and again to 16;
@@ -53,20 +55,18 @@ pub fn classify(y: &[f64]) -> Class {
     }
 }
 
-/// Whether a series mostly repeats its value; needs at least six points.
-pub(crate) fn repeats(y: &[f64]) -> bool {
+/// Whether a series mostly repeats its value, more than ticks do by chance.
+fn repeats(y: &[f64]) -> bool {
     let share = |v: &[f64]| {
         let pairs = v.windows(2);
         let all = pairs.len().max(1) as f64;
         pairs.filter(|w| w[0] == w[1]).count() as f64 / all
     };
-    let least = if y.len() < SHORT {
-        EQUAL_SHARE_SHORT
-    } else {
-        EQUAL_SHARE
-    };
-    y.len() >= SHORT_LEAST
-        && share(y) >= least
+    // The normal approximation of a binomial share (Conover, *Practical Nonparametric
+    // Statistics*, §3.1).
+    let error = (EQUAL_BY_CHANCE * (1.0 - EQUAL_BY_CHANCE) / (y.len() - 1) as f64).sqrt();
+    let least = (EQUAL_BY_CHANCE + CHANCE_Z * error).clamp(EQUAL_SHARE, EQUAL_SHARE_MOST);
+    share(y) >= least
         && y.chunks(STRETCH)
             .filter(|c| c.len() > STRETCH / 2)
             .all(|c| share(c) >= EQUAL_SHARE_STRETCH)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::classify::{Class, classify, repeats};
+use super::classify::{Class, classify};
 use super::noisy::{self, Boundary};
 use super::segment::Segmenter;
 use super::{Point, counts};
@@ -135,9 +135,8 @@ impl Finder {
         let y = &self.values;
         let class = classify(y);
         let (found, drift) = match class {
-            // What repeats exactly needs no learning.
-            Class::Young if !repeats(y) => (Vec::new(), 0.0),
-            Class::Young | Class::Exact => (counts::exact(y), 0.0),
+            Class::Young => (Vec::new(), 0.0),
+            Class::Exact => (counts::exact(y), 0.0),
             Class::Walk => (counts::walk(y), 0.0),
             Class::Noisy => noisy::boundaries(y, &mut self.segmenter),
         };

@@ -90,8 +90,14 @@ impl Event {
 ///
 /// `points`: the series so far; `findings`: what the finder says of it now.
 /// The far edge of a recovered change is named in its event and opens none of
-/// its own. Settled events stay, so that nothing is told twice.
-pub fn update(events: &mut Vec<Event>, points: &[Point], findings: &Findings) -> Vec<usize> {
+/// its own. Settled events stay, so that nothing is told twice. `tell` says
+/// whether a change that no event tells of yet becomes one.
+pub fn update(
+    events: &mut Vec<Event>,
+    points: &[Point],
+    findings: &Findings,
+    tell: impl Fn(&Change) -> bool,
+) -> Vec<usize> {
     let Some(at) = points.last().map(|p| p.index) else {
         return Vec::new();
     };
@@ -103,7 +109,7 @@ pub fn update(events: &mut Vec<Event>, points: &[Point], findings: &Findings) ->
                 ..c.clone()
             };
             event.seen = true;
-        } else if !recovers(events, points, c, findings.noise) {
+        } else if tell(c) && !recovers(events, points, c, findings.noise) {
             fresh.push(events.len());
             let change = c.clone();
             events.push(Event {
@@ -172,7 +178,7 @@ mod tests {
                 value,
             });
             let findings = finder.find(&points);
-            update(&mut events, &points, &findings);
+            update(&mut events, &points, &findings, |_| true);
         }
         events
     }
@@ -211,7 +217,7 @@ mod tests {
         let mut events = live(step.into_iter());
         events[0].state = State::Resolved(Resolution::Accepted);
         let findings = Finder::default().find(&points);
-        assert!(update(&mut events, &points, &findings).is_empty());
+        assert!(update(&mut events, &points, &findings, |_| true).is_empty());
         assert!(!events[0].is_open());
     }
 }

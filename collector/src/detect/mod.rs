@@ -3,7 +3,8 @@
 //! ```text
 //! one commit     gate::limit → gate::screen → gate::confirm → gate::benjamini_hochberg
 //! a series       classify → finder (noisy) | counts (exact, walk) → Findings
-//! over time      replay: what would have been said at each commit, seeing only the past
+//! over time      replay: what would have been said at each commit, seeing only the past;
+//!                tell: how sure it must be, looked at again and again
 //! over people    life: one event per commit set, its states; group: many series, one cause
 //! any CSV        csv → Finder → document
 //! ```
@@ -35,6 +36,8 @@ mod properties;
 pub mod proposal;
 pub mod replay;
 mod segment;
+mod shape;
+pub mod tell;
 mod verify;
 
 pub use classify::Class;

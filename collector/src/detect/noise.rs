@@ -45,12 +45,20 @@ impl Noise {
     pub(crate) fn of(y: &[f64]) -> Self {
         let mut d = Vec::with_capacity(y.len());
         let near = lag_sigma(y, 1, &mut d);
-        let sigma = if near > 0.0 { near } else { f64::MIN_POSITIVE };
+        let sigma = if near > 0.0 { near } else { mean_sigma(y) };
         Self {
             sigma,
             weights: local_weights(y, near, &mut d),
         }
     }
+}
+
+/// Scale from the mean square of all differences, for a series that repeats itself so often
+/// that their quantile is 0 (von Neumann et al. 1941, *The mean square successive difference*).
+fn mean_sigma(y: &[f64]) -> f64 {
+    let square = |w: &[f64]| (w[1] - w[0]).powi(2);
+    let mean = y.windows(2).map(square).sum::<f64>() / y.len() as f64;
+    (mean / 2.0).sqrt().max(f64::MIN_POSITIVE)
 }
 
 /// Weights by block; 1 where the block's scale is that of the whole.

@@ -6,8 +6,9 @@
 
 use super::drift;
 use super::noise::Noise;
-use super::place::{Step, place};
+use super::place::{Law, Step, place};
 use super::segment::{Cost, Segmenter};
+use super::shape::Shape;
 use super::verify::{Correlated, verify};
 use crate::stats;
 
@@ -145,16 +146,38 @@ pub(crate) fn pieces(at: &[usize], n: usize) -> impl Iterator<Item = (usize, usi
     starts.zip(at.iter().copied().chain(std::iter::once(n)))
 }
 
-/// Moves each boundary to its likeliest place; those that lie nowhere in particular are left out.
-fn placed(x: &[f64], kept: &[(usize, f64)], weights: &[f64]) -> Vec<Boundary> {
-    let at: Vec<usize> = kept.iter().map(|k| k.0).collect();
-    let rho = stats::robust_ar1(&residuals(x, &at));
+/// What the residuals around the levels follow, in units of the local scale.
+fn law(x: &[f64], at: &[usize], root_w: &[f64]) -> Law {
+    let rho = stats::robust_ar1(&residuals(x, at));
     let rho = if rho < RHO_LEAST {
         0.0
     } else {
         rho.min(RHO_MOST)
     };
-    let bound = cost(x.len(), 1.0).bound;
+    let mut fresh = Vec::with_capacity(x.len());
+    for (from, to) in pieces(at, x.len()) {
+        let m = stats::median(&x[from..to]).unwrap_or(0.0);
+        let r = |t: usize| (x[t] - m) * root_w[t];
+        fresh.push(r(from) * (1.0 - rho * rho).sqrt());
+        fresh.extend((from + 1..to).map(|t| r(t) - rho * r(t - 1)));
+    }
+    let scale = match stats::clipped_sigma(&fresh) {
+        Some(s) if s > 0.0 => s,
+        _ => 1.0,
+    };
+    fresh.iter_mut().for_each(|e| *e /= scale);
+    Law {
+        rho,
+        scale,
+        shape: Shape::of(&fresh),
+    }
+}
+
+/// Moves each boundary to its likeliest place; those that lie nowhere in particular are left out.
+fn placed(x: &[f64], kept: &[(usize, f64)], weights: &[f64]) -> Vec<Boundary> {
+    let at: Vec<usize> = kept.iter().map(|k| k.0).collect();
+    let root_w: Vec<f64> = weights.iter().map(|w| w.sqrt()).collect();
+    let law = law(x, &at, &root_w);
     let level = |(from, to): (usize, usize)| stats::median(&x[from..to]).unwrap_or(0.0);
     let spans: Vec<(usize, usize)> = pieces(&at, x.len()).collect();
     let mut out: Vec<Boundary> = Vec::new();
@@ -167,7 +190,7 @@ fn placed(x: &[f64], kept: &[(usize, f64)], weights: &[f64]) -> Vec<Boundary> {
             left: level(pair[0]),
             right: level(pair[1]),
         };
-        let found = place(x, weights, step, rho, bound);
+        let found = place(x, &root_w, step, &law);
         // Two boundaries may move towards each other, but not past.
         let after = out.last().is_none_or(|b| b.at < found.at);
         if found.near >= NEAR_LEAST && after {

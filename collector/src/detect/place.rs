@@ -1,5 +1,7 @@
 //! Places a boundary: the likeliest commit, and the set of commits it may be.
 
+use super::shape::Shape;
+
 /// One boundary between two levels, in units of the noise.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
@@ -33,25 +35,35 @@ pub(crate) const NEAR: usize = 5;
 /// The probability that the set of candidates must hold.
 const MASS: f64 = 0.95;
 
-/// The likeliest place by bounded least squares, with posterior weights exp(−loss/2).
+/// What residuals around the levels follow.
+#[derive(Clone, Debug)]
+pub(crate) struct Law {
+    /// How much of a residual its successor repeats.
+    pub rho: f64,
+    /// Standard deviation of what is new in each residual.
+    pub scale: f64,
+    /// The shape of that.
+    pub shape: Shape,
+}
+
+/// The likeliest place, with the likelihood of every other one as its weight.
 ///
-/// With correlated neighbours (ρ) the losses are those of the innovations
-/// e[t] = r[t] − ρ r[t−1], which a step enters at one point: generalised least
-/// squares for AR(1), Cochrane & Orcutt (1949). Flat prior; the posterior of a
-/// change point: Smith (1975), *A Bayesian approach to inference about a
-/// change-point*, Biometrika 62.
-pub(crate) fn place(x: &[f64], w: &[f64], step: Step, rho: f64, bound: f64) -> Place {
+/// `x`: the series; `root_w`: 1 / local scale, one per point. With correlated neighbours (ρ)
+/// the residuals are the innovations e[t] = r[t] − ρ r[t−1], which a step enters at one
+/// point: generalised least squares for AR(1), Cochrane & Orcutt (1949), with the noise's own
+/// law in place of squares. Flat prior; the posterior of a change point: Smith (1975), *A
+/// Bayesian approach to inference about a change-point*, Biometrika 62.
+pub(crate) fn place(x: &[f64], root_w: &[f64], step: Step, law: &Law) -> Place {
     let low = step.at.saturating_sub(WINDOW).max(step.from + 1);
     let high = (step.at + WINDOW).min(step.to - 1).max(low);
-    let innovation = 1.0 - rho * rho;
     let loss = |t: usize, now: f64, before: f64| {
-        let r = x[t] - now;
-        let past = if t > step.from {
-            rho * (x[t - 1] - before)
+        let r = (x[t] - now) * root_w[t];
+        let past = if t > step.from && law.rho != 0.0 {
+            law.rho * (x[t - 1] - before) * root_w[t - 1]
         } else {
             0.0
         };
-        ((r - past).powi(2) * w[t] / innovation).min(bound)
+        law.shape.loss((r - past) / law.scale)
     };
     // loss(b+1) − loss(b): t = b becomes left, and b + 1 becomes the first of the right.
     let (l, r) = (step.left, step.right);
@@ -59,7 +71,7 @@ pub(crate) fn place(x: &[f64], w: &[f64], step: Step, rho: f64, bound: f64) -> P
     let mut sum = 0.0;
     for b in low..high {
         sum += loss(b, l, l) - loss(b, r, l);
-        if b + 1 < step.to {
+        if b + 1 < step.to && law.rho != 0.0 {
             sum += loss(b + 1, r, l) - loss(b + 1, r, r);
         }
         losses.push(sum);
@@ -95,6 +107,14 @@ fn choose(losses: &[f64], low: usize) -> Place {
 mod tests {
     use super::*;
 
+    fn normal() -> Law {
+        Law {
+            rho: 0.0,
+            scale: 1.0,
+            shape: Shape::of(&[]),
+        }
+    }
+
     #[test]
     fn a_clear_step_has_one_candidate() {
         let x: Vec<f64> = (0..40).map(|i| if i < 17 { 0.0 } else { 8.0 }).collect();
@@ -106,7 +126,7 @@ mod tests {
                 left: 0.0,
                 right: 8.0,
             };
-            let p = place(&x, &[1.0; 40], step, 0.0, 12.0);
+            let p = place(&x, &[1.0; 40], step, &normal());
             assert_eq!((p.at, p.range), (17, (17, 17)));
             assert!(p.near > 0.999);
         }
@@ -123,6 +143,6 @@ mod tests {
             left: 0.0,
             right: 8.0,
         };
-        assert_eq!(place(&x, &[1.0; 40], step, 0.0, 12.0).range, (17, 18));
+        assert_eq!(place(&x, &[1.0; 40], step, &normal()).range, (17, 18));
     }
 }

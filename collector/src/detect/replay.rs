@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::finder::{Change, Direction, Finder, Settings};
 use super::place::NEAR;
-use super::{Class, Point, life};
+use super::{Class, Point, life, tell};
 
 /// Points that a new commit is judged with. More find no smaller steps that
 /// matter (2 sigma are sure with 60), and the noise of last year is not today's.
@@ -77,16 +77,17 @@ impl Replay {
         };
         let limit = limit(&self.settings, found.class, found.noise);
         let mut flags = Vec::new();
-        for c in found.changes {
-            if c.index >= fresh && !self.known(&c) {
-                flags.push(flag(point.index, &c, limit));
-                self.told.push(c);
+        for c in &found.changes {
+            let ripe = tell::is_ripe(c, &found, &self.window);
+            if c.index >= fresh && !self.known(c) && ripe {
+                flags.push(flag(point.index, c, limit));
+                self.told.push(c.clone());
             }
         }
         flags
     }
 
-    /// Begins with points that were judged before; everything found in them counts as told.
+    /// Begins with points that were judged before; what is ripe among them counts as told.
     ///
     /// This is how a live series resumes from the store without replaying its past.
     pub fn fill(&mut self, finder: &mut Finder, points: &[Point]) {
@@ -94,7 +95,9 @@ impl Replay {
         self.window.clear();
         self.window.extend_from_slice(&points[from..]);
         self.moved = from > 0;
-        self.told = finder.find(&self.window).changes;
+        let found = finder.find(&self.window);
+        let ripe = |c: &&Change| tell::is_ripe(c, &found, &self.window);
+        self.told = found.changes.iter().filter(ripe).cloned().collect();
     }
 
     /// What was told and still stands: found again, or not yet refuted by a second look.

@@ -6,7 +6,7 @@ use crate::stats;
 /// Largest two-sided p of a kept boundary. A boundary was chosen among n places
 /// and p is not corrected for that, hence so small: at 2e-4 quiet series raise
 /// twice the false alarms (.041 rather than .021 per 1000 commits).
-const ALPHA: f64 = 1e-4;
+pub(crate) const ALPHA: f64 = 1e-4;
 /// Most points of a side: further ones belong to other times.
 const CAP: usize = 200;
 /// … but against three points it takes 250 to reach the p that three can give.
@@ -15,7 +15,7 @@ const CAP_SMALL: usize = 250;
 /// of means are taken 1.4 times as large. At 1.0 correlated noise raises three times the alarms.
 const DOUBT: f64 = 1.4;
 /// Sides this many sigmas apart that do not overlap need no correlation allowed for …
-const APART: f64 = 6.0;
+pub(crate) const APART: f64 = 6.0;
 /// … from so many points each.
 const APART_POINTS: usize = 3;
 /// Beyond this z, p is no longer told from 0.
