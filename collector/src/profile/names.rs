@@ -15,8 +15,8 @@ pub const UNKNOWN: &str = "[unknown]";
 /// Mangled names beyond this are cut before demangling (64 KiB).
 const MAX_RAW: usize = 64 << 10;
 
-/// The name of a function as people know it: demangled, without hash, disambiguator, `.llvm.` suffix,
-/// symbol version and recursion mark; C and C++ names as they are.
+/// The name of a function as people know it: demangled, without hash, disambiguator, the suffixes of compilers'
+/// clones, symbol version and recursion mark. C++ names keep their parameters, which tell overloads apart.
 #[must_use]
 pub fn normalise(raw: &str) -> String {
     if raw
@@ -82,10 +82,31 @@ fn without_suffixes(mut name: &str) -> &str {
     {
         name = head;
     }
-    match name.rsplit_once(".llvm.") {
-        Some((head, digits)) if all_digits(digits) => head,
-        _ => name,
+    if let Some((head, digits)) = name.rsplit_once(".llvm.")
+        && all_digits(digits)
+    {
+        name = head;
     }
+    without_clones(name)
+}
+
+/// GCC's copies of a function for some arguments, and parts split off it. Which of them a build has
+/// changes with any edit nearby, and their cost is the function's.
+const CLONES: [&str; 5] = ["isra", "constprop", "part", "cold", "lto_priv"];
+
+/// Without `.isra.0`, `.constprop.3.cold` and their like.
+fn without_clones(mut name: &str) -> &str {
+    while let Some((head, last)) = name.rsplit_once('.') {
+        let (head, kind) = match head.rsplit_once('.') {
+            Some((outer, kind)) if all_digits(last) => (outer, kind),
+            _ => (head, last),
+        };
+        if head.is_empty() || !CLONES.contains(&kind) {
+            break;
+        }
+        name = head;
+    }
+    name
 }
 
 fn all_digits(text: &str) -> bool {
@@ -94,12 +115,24 @@ fn all_digits(text: &str) -> bool {
 
 fn demangle(raw: &str) -> Option<String> {
     if !raw.starts_with("_R") && !is_legacy_rust(raw) {
-        return None;
+        return demangle_cpp(raw);
     }
     let name = rustc_demangle::try_demangle(raw).ok()?;
     let mut out = Bounded(String::new());
     // Back references can make a short symbol print without end: an error here only means "enough".
     let _ = write!(out, "{name:#}");
+    (!out.0.is_empty()).then_some(out.0)
+}
+
+fn demangle_cpp(raw: &str) -> Option<String> {
+    if !raw.starts_with("_Z") {
+        return None;
+    }
+    let symbol = cpp_demangle::Symbol::new(raw).ok()?;
+    let mut out = Bounded(String::new());
+    // The return type tells nothing apart; substitutions can print without end here as well.
+    let options = cpp_demangle::DemangleOptions::new().no_return_type();
+    let _ = symbol.structured_demangle(&mut out, &options);
     (!out.0.is_empty()).then_some(out.0)
 }
 
@@ -149,7 +182,7 @@ fn unify_closures(name: &str) -> String {
 /// The last parts of a path, without type arguments: `<a::B<C> as d::E>::f::<g>` → `B::f`, for narrow places.
 #[must_use]
 pub fn short(name: &str) -> String {
-    let mut plain = without_arguments(name);
+    let mut plain = without_arguments(without_parameters(name));
     while let Some(outer) = plain.strip_suffix("::{closure}::{closure}") {
         plain = format!("{outer}::{{closure}}");
     }
@@ -159,6 +192,26 @@ pub fn short(name: &str) -> String {
         [.., a, b] if b.starts_with('{') || starts_upper(a) => format!("{a}::{b}"),
         [.., last] => (*last).to_owned(),
     }
+}
+
+/// A C++ name without its parameters: `a::f(int) const` → `a::f`.
+fn without_parameters(name: &str) -> &str {
+    let Some(list) = name.trim_end_matches(" const").strip_suffix(')') else {
+        return name;
+    };
+    let mut depth = 1;
+    for (i, c) in list.char_indices().rev() {
+        match c {
+            ')' => depth += 1,
+            '(' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            // callgrind's `(below main)` has nothing before it.
+            return if i == 0 { name } else { &name[..i] };
+        }
+    }
+    name
 }
 
 /// Whether it is criterion's `Bencher::iter…` or `AsyncBencher::iter…`, normalised, in either mangling.
@@ -294,9 +347,15 @@ mod tests {
             // C++ shares `_ZN…E`, and may even have a method named `h`.
             (
                 "_ZNSt6vectorIiSaIiEE9push_backERKi",
-                "_ZNSt6vectorIiSaIiEE9push_backERKi",
+                "std::vector<int, std::allocator<int> >::push_back(int const&)",
             ),
-            ("_ZN3foo3barE", "_ZN3foo3barE"),
+            ("_ZN3foo3barE", "foo::bar"),
+            ("_ZN3foo3barEv.isra.0", "foo::bar()"),
+            ("_Zno", "_Zno"),
+            ("emphasis.constprop.3.cold", "emphasis"),
+            ("chunk.part.0.lto_priv.1", "chunk"),
+            ("v1.0", "v1.0"),
+            (".cold", ".cold"),
             ("operator delete(void*)", "operator delete(void*)"),
             ("a\u{1b}[31m\u{202e}b", "a[31mb"),
         ] {
@@ -340,6 +399,13 @@ mod tests {
             ("toy::benches::{closure}::{closure}", "benches::{closure}"),
             ("core::iter::Map<I,fn(u8) -> u64>::next", "Map::next"),
             ("memcpy", "memcpy"),
+            (
+                "fmt::v9::detail::buffer<char>::push_back(char const&) const",
+                "push_back",
+            ),
+            ("a::Parser::operator()(int (*)(int))", "Parser::operator()"),
+            ("(below main)", "(below main)"),
+            ("operator delete(void*)", "operator delete"),
             ("", ""),
             ("<", "<"),
         ] {
