@@ -101,6 +101,7 @@ fn bring_up_to_date(told: Vec<Told>, points: &[Point], findings: &Findings) -> V
             event,
             note: String::new(),
             link: String::new(),
+            cause: None,
         })
         .collect()
 }

@@ -177,22 +177,14 @@ pub(crate) fn csv_field(text: &str) -> String {
     }
 }
 
-/// A text in a Markdown table.
+/// A text in a Markdown table; the collector owns what has to be escaped there.
 pub(crate) fn md(text: &str) -> String {
-    let mut out = String::new();
-    for c in cut(text, 120).chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' | '~' | '!' | '@' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c => out.push(c),
-        }
-    }
-    out
+    collector::report::cell(&cut(text, 120))
+}
+
+/// A metric in words: `wall time`.
+pub(crate) fn metric(metric: Metric) -> String {
+    metric.name().replace('_', " ")
 }
 
 /// Text inside XML that maud does not write.
