@@ -142,6 +142,11 @@ pub(crate) fn delta(change: f64, metric: Metric) -> Markup {
     }
 }
 
+/// A number that no line break parts from its sign or unit.
+pub(crate) fn tight(number: &str) -> String {
+    minus(number).replace(' ', "\u{a0}")
+}
+
 /// A minus sign as wide as a plus sign.
 pub(crate) fn minus(number: &str) -> String {
     number.replacen('-', "−", 1)

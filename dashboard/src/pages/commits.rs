@@ -74,7 +74,7 @@ fn html(store: &Store, all: &[MeasuredCommit], (from, before): (u64, u64)) -> Re
                     tr {
                         td { (layout::commit_line(c)) }
                         td { (text::time(c.time)) }
-                        td .num { (c.measurements) @if c.failures > 0 { " " span .tag.stale { (c.failures) " failed" } } }
+                        td .num { @if c.failures > 0 { span .tag.stale { (c.failures) " failed" } " " } (c.measurements) }
                         td { @if let Some(changes) = told.get(&c.position) { (extremes(changes)) } }
                         td { @if let Some(b) = before { a href=(compare_url(&b.sha, &c.sha)) { "Compare" } } }
                     }

@@ -280,10 +280,10 @@ pub(super) fn verdict(j: &Judgement) -> Markup {
         .count();
     match j.outcome {
         Outcome::Regressed => html! {
-            span aria-hidden="true" { "▲" } " Regression: " (slower.len()) " of " (plural(total, "benchmark")) ", worst " (slower.first().and_then(|r| r.change).map_or_else(String::new, percent))
+            span aria-hidden="true" { "▲" } " Regression: " (slower.len()) " of " (plural(total, "benchmark")) ", worst " (slower.first().and_then(|r| r.change).map_or_else(String::new, |x| text::tight(&percent(x))))
         },
         Outcome::Ok => html! {
-            span .tick aria-hidden="true" { "✓" } " No regression in " (plural(total, "benchmark")) @if faster > 0 { ": " (faster) " of them cheaper" @if let Some(best) = best(j) { ", best " (text::minus(&percent(best))) } }
+            span .tick aria-hidden="true" { "✓" } " No regression in " (plural(total, "benchmark")) @if faster > 0 { ": " (faster) " of them cheaper" @if let Some(best) = best(j) { ", best " (text::tight(&percent(best))) } }
         },
         Outcome::NoVerdict => html! { "No verdict: " (why_not(j)) },
     }

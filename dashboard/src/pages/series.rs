@@ -340,7 +340,7 @@ fn changes(store: &Store, h: &History) -> Result<Markup, Fail> {
         section { h2 { "Changes" }
             @if rows.is_empty() {
                 p { (why_none(h)) }
-            } @else { div .scroll { table .rows {
+            } @else { div .scroll { table .rows.stack {
                 thead { tr { th scope="col" { "#" } th scope="col" { "When" } th scope="col" .num { "Change" } th scope="col" { "Before → after" } th scope="col" { "Suspects" } th scope="col" { "How sure" } th scope="col" { "State" } th scope="col" { span .hidden { "Links" } } } }
                 tbody { @for (number, t, suspects, url) in &rows {
                     @let c = &t.event.change;
@@ -349,7 +349,7 @@ fn changes(store: &Store, h: &History) -> Result<Markup, Fail> {
                         td { @if let Some(s) = suspects.last() { (text::time(s.time)) } }
                         td .num { (text::delta(c.change, metric)) }
                         td .pair { (text::value(c.before, metric)) " → " (text::value(c.after, metric)) }
-                        td { @if c.kind == Kind::Environment { span .tag.noisy { "testbed changed" } " " }
+                        td .suspects { @if c.kind == Kind::Environment { span .tag.noisy { "testbed changed" } " " }
                             @match suspects.as_slice() { [] => "–", [one] => { (layout::commit_line(one)) }, [.., last] => { (plural(suspects.len(), "commit")) " up to " (layout::commit_line(last)) } } }
                         td .muted { (today::sure(c)) }
                         td { @if t.event.recovered.is_some() { "recovered" } @else { (log::word(Triage::word(t.event.state))) } @if !t.note.is_empty() { " " span .muted { "“" (text::cut(&t.note, 80)) "”" } } }

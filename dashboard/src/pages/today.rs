@@ -236,7 +236,7 @@ fn verdict(t: &Today) -> (Markup, &'static str) {
                 .map(|g| g.worst().change)
                 .fold(g.worst().change, f64::max);
             (
-                html! { span aria-hidden="true" { "▲" } " " (plural(new, "new regression")) ", worst " (percent(worst)) },
+                html! { span aria-hidden="true" { "▲" } " " (plural(new, "new regression")) ", worst " (text::tight(&percent(worst))) },
                 "bad",
             )
         }
