@@ -278,18 +278,27 @@ fn append(
     l: &Line,
     batches: &mut Batches,
 ) -> rusqlite::Result<()> {
-    let known: Option<i64> = tx
+    let alike: Vec<i64> = tx
         .prepare_cached(
             "SELECT batch FROM decision WHERE event = ?1 AND time = ?2 AND actor = ?3 \
-             AND before = ?4 AND after = ?5 AND note = ?6 AND link = ?7 AND regroups = ?8",
+             AND before = ?4 AND after = ?5 AND note = ?6 AND link = ?7 AND regroups = ?8 \
+             ORDER BY id",
         )?
-        .query_row(
+        .query_map(
             params![
                 event, l.time, l.actor, l.before, l.after, l.note, l.link, l.regroups
             ],
             |r| r.get(0),
-        )
-        .optional()?;
+        )?
+        .collect::<rusqlite::Result<_>>()?;
+    // Two decisions of one second can read alike: each is known by one line of the import.
+    let known = match batches.get(&l.batch) {
+        Some(ours) => alike.contains(ours).then_some(*ours),
+        None => {
+            let is_taken = |b: &i64| batches.values().any(|v| v == b);
+            alike.into_iter().find(|b| !is_taken(b))
+        }
+    };
     if let Some(batch) = known {
         batches.insert(l.batch, batch);
         return Ok(());

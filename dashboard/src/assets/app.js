@@ -150,10 +150,10 @@
     out.textContent = "Point at a commit, or use ← →; drag, or hold Shift, for a range.";
     out.after(button("Save PNG", async () => {
       const name = $("h1").textContent;
-      const doc = new DOMParser().parseFromString(await (await fetch(`/series/${figure.dataset.series}.svg${location.search}`)).text(), "image/svg+xml").documentElement;
-      $$("style[media]", doc).forEach((s) => s.remove());
-      doc.setAttribute("width", 2000); doc.setAttribute("height", 640);
-      const image = make("img", { src: `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(doc))}` });
+      // On white paper whatever the scheme.
+      const drawn = (await (await fetch(`/series/${figure.dataset.series}.svg${location.search}`)).text())
+        .replace(/<style media.*?<\/style>/, "").replace("<svg ", '<svg width="2000" height="640" ');
+      const image = make("img", { src: `data:image/svg+xml,${encodeURIComponent(drawn)}` });
       await image.decode();
       const canvas = make("canvas", { width: 2000, height: 740 }), c = canvas.getContext("2d");
       c.fillStyle = "#fff"; c.fillRect(0, 0, 2000, 740); c.drawImage(image, 0, 100);
