@@ -5,8 +5,10 @@
 //! ```text
 //! cargo bench --bench load -- --points 10000000 [--series 5000] [--connections 8] [--seconds 5] [--store FILE]
 //! ```
-//! Without `--points` (as `cargo bench` and `cargo test` run it) it takes a small store and a
-//! moment, so that it is known to work.
+//! Without `--points` (as plain `cargo bench` runs it) it takes a small store and a moment;
+//! without `--bench` either (as `cargo test --benches` runs it) each page is asked for once, so
+//! that it is known to work. The server's page times do not depend on who fills the store, which
+//! is why it is filled as an import would: reports first, then everything derived at once.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -17,8 +19,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use collector::model::{Commit, Sha};
-use collector::store::Store;
+use collector::profile::{Frame, Node, Profile};
+use collector::store::{MeasuredCommit, SeriesState, Store};
 use dashboard::demo::{self, Size};
+
+/// Points on the chart that is asked for.
+const SERIES_POINTS: usize = 2_000;
 
 struct Arguments {
     points: u64,
@@ -29,11 +35,13 @@ struct Arguments {
 }
 
 fn arguments() -> anyhow::Result<Arguments> {
+    // Only `cargo bench` says so.
+    let is_bench = std::env::args().any(|a| a == "--bench");
     let mut a = Arguments {
-        points: 4_000,
+        points: if is_bench { 4_000 } else { 1 },
         series: 40,
-        connections: 2,
-        seconds: 0.2,
+        connections: if is_bench { 2 } else { 1 },
+        seconds: if is_bench { 0.2 } else { 0.0 },
         store: None,
     };
     let mut all = std::env::args().skip(1);
@@ -72,9 +80,11 @@ fn main() -> anyhow::Result<()> {
     fill(&a, &path)?;
     let store = Store::open_existing(&path)?;
     let (reports, points) = store.counts()?;
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     say(&format!(
-        "{reports} reports, {points} points, {} MB",
-        std::fs::metadata(&path)?.len() >> 20
+        "{reports} reports, {points} points, {} MB; load average {}",
+        std::fs::metadata(&path)?.len() >> 20,
+        load.split(' ').take(3).collect::<Vec<_>>().join(" ")
     ))?;
     let server = Server::start(&path)?;
     say(&format!(
@@ -88,6 +98,7 @@ fn main() -> anyhow::Result<()> {
     for (name, url, etag) in pages(&store, &server)? {
         row(&a, &server, &name, &url, etag.as_deref())?;
     }
+    first_visit(&server)?;
     say(&format!("{} MB resident", server.resident()))?;
     under_ingest(&a, &server, &store)
 }
@@ -96,7 +107,7 @@ fn main() -> anyhow::Result<()> {
 fn fill(a: &Arguments, path: &Path) -> anyhow::Result<()> {
     let mut store = Store::open(path)?;
     if store.counts()?.0 > 0 {
-        return Ok(());
+        return keep_stacks(&mut store);
     }
     let begin = Instant::now();
     // One commit in eleven is not measured.
@@ -108,11 +119,78 @@ fn fill(a: &Arguments, path: &Path) -> anyhow::Result<()> {
         now: 1_795_000_000,
     };
     let filled = demo::fill(&mut store, size, &mut |_, _| {})?;
+    keep_stacks(&mut store)?;
     say(&format!(
         "stored and searched in {:.1} s ({} series)",
         begin.elapsed().as_secs_f64(),
         filled.series
     ))
+}
+
+/// Call stacks of 10,000 frames of the first series, on the oldest and the newest commit that the
+/// flame graph compares.
+fn keep_stacks(store: &mut Store) -> anyhow::Result<()> {
+    let (base, head) = ends(store)?;
+    let benchmark = first_series(store)?.row.key.benchmark;
+    for (commit, extra) in [(base, 0), (head, 40)] {
+        let bytes = stacks(10_000, extra).encode()?;
+        store.put_stacks(&commit.sha, &benchmark, "load", &bytes)?;
+    }
+    Ok(())
+}
+
+/// A tree of calls, each with a cost of its own and three callees while there are frames left;
+/// every hundredth costs `extra` percent more.
+fn stacks(frames: u32, extra: u64) -> Profile {
+    let mut p = Profile::default();
+    // Depth first, as profiles are kept: callers and how many frames lie below each.
+    let mut todo = vec![(None, frames)];
+    while let Some((parent, size)) = todo.pop() {
+        let i = p.nodes.len() as u32;
+        p.frames.push(Frame {
+            name: format!("load::module_{}::function_{i}", i % 50),
+            ..Default::default()
+        });
+        let cost = 1_000 + u64::from(i % 97) * 10;
+        let cost = if i.is_multiple_of(100) {
+            cost * (100 + extra) / 100
+        } else {
+            cost
+        };
+        p.nodes.push(Node {
+            parent,
+            frame: i,
+            inlined: false,
+            site: 0,
+            cost,
+        });
+        p.total += cost;
+        let below = size - 1;
+        for part in [below / 2, below / 3, below - below / 2 - below / 3] {
+            if part > 0 {
+                todo.push((Some(i), part));
+            }
+        }
+    }
+    p
+}
+
+/// Two commits thirty measured ones apart, the older first.
+fn ends(store: &Store) -> anyhow::Result<(MeasuredCommit, MeasuredCommit)> {
+    let mut commits = store.commits(u64::MAX, 30)?;
+    let base = commits.pop().context("no commits")?;
+    let head = commits.into_iter().next().context("one commit only")?;
+    Ok((base, head))
+}
+
+/// One of the series that every commit measures.
+fn first_series(store: &Store) -> anyhow::Result<SeriesState> {
+    for benchmark in ["load/00/case_00000", "parse/large"] {
+        if let Some(s) = store.series_of(benchmark)?.into_iter().next() {
+            return Ok(s);
+        }
+    }
+    bail!("no series")
 }
 
 fn say(line: &str) -> anyhow::Result<()> {
@@ -224,7 +302,17 @@ impl Connection {
         self.send(&request)
     }
 
+    /// The answer as it is, not packed, and its body.
+    fn ask_plain(&mut self, url: &str) -> anyhow::Result<(Answer, Vec<u8>)> {
+        let head = format!("GET {url} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host);
+        self.exchange(head.as_bytes())
+    }
+
     fn send(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
+        Ok(self.exchange(request)?.0)
+    }
+
+    fn exchange(&mut self, request: &[u8]) -> anyhow::Result<(Answer, Vec<u8>)> {
         self.reader.get_mut().write_all(request)?;
         let mut line = String::new();
         self.reader.read_line(&mut line)?;
@@ -244,52 +332,63 @@ impl Connection {
         }
         let mut body = vec![0; length];
         self.reader.read_exact(&mut body)?;
-        Ok(Answer {
+        let answer = Answer {
             status,
             etag,
             bytes: length,
-        })
+        };
+        Ok((answer, body))
     }
 }
 
 /// What is asked for: name, address, the page that is known already.
 fn pages(store: &Store, server: &Server) -> anyhow::Result<Vec<(String, String, Option<String>)>> {
-    let commits = store.commits(u64::MAX, 30)?;
-    let (head, base) = (
-        commits.first().context("no commits")?,
-        commits.last().context("no commits")?,
-    );
-    let longest = store.series_of("load/00/case_00000")?;
-    let series = longest.first().or(None).map(|s| s.row.key.id());
-    let series = match series {
-        Some(id) => id,
-        None => store
-            .series_of("parse/large")?
-            .first()
-            .context("no series")?
-            .row
-            .key
-            .id(),
-    };
+    let (base, head) = ends(store)?;
+    let range = format!("{}..{}", base.sha.short(), head.sha.short());
+    let series = first_series(store)?;
+    let id = series.row.key.id();
+    // The same number of points however long the history is.
+    let newest = store.recent(series.row.id, u64::MAX, SERIES_POINTS)?;
+    let from = newest.first().map_or(0, |v| v.position);
     let etag = server.ask("/", None)?.etag;
+    let page = |name: &str, url: String| (name.to_string(), url, None);
     Ok(vec![
-        ("today".into(), "/".into(), None),
-        ("health".into(), "/health".into(), None),
-        ("series".into(), format!("/series/{series}"), None),
-        (
-            "compare".into(),
-            format!("/compare/{}..{}", base.sha.short(), head.sha.short()),
-            None,
-        ),
+        page("today", "/".into()),
+        page("health", "/health".into()),
+        page("series", format!("/series/{id}?from={from}")),
+        page("compare", format!("/compare/{range}")),
+        page("functions + flame", format!("/functions/{id}/{range}")),
         ("304".into(), "/".into(), Some(etag)),
     ])
+}
+
+/// What a browser that was never here fetches: the page, the sheet, the script, the icon.
+fn first_visit(server: &Server) -> anyhow::Result<()> {
+    let mut c = Connection::open(server.address)?;
+    let (page, html) = c.ask_plain("/")?;
+    let mut sum = server.ask("/", None)?.bytes;
+    let mut parts = vec![format!("page {sum}")];
+    anyhow::ensure!(page.status == 200, "/: {}", page.status);
+    let html = String::from_utf8_lossy(&html);
+    let assets: std::collections::BTreeSet<&str> = html
+        .split('"')
+        .filter(|p| p.starts_with("/assets/"))
+        .collect();
+    for url in assets {
+        let bytes = server.ask(url, None)?.bytes;
+        sum += bytes;
+        parts.push(format!("{} {bytes}", url.rsplit('.').next().unwrap_or("")));
+    }
+    say(&format!(
+        "first visit of /: {sum} bytes ({})",
+        parts.join(", ")
+    ))
 }
 
 /// Latencies of one page, in milliseconds, ascending.
 struct Measured {
     sorted: Vec<f64>,
     seconds: f64,
-    first: f64,
 }
 
 impl Measured {
@@ -312,10 +411,6 @@ fn drive(
     url: &str,
     etag: Option<&str>,
 ) -> anyhow::Result<Measured> {
-    // The first request makes the page; it is told apart.
-    let begin = Instant::now();
-    Connection::open(address)?.ask(url, etag)?;
-    let first = begin.elapsed().as_secs_f64() * 1e3;
     let begin = Instant::now();
     let limit = Duration::from_secs_f64(a.seconds);
     let mut all = Vec::new();
@@ -325,7 +420,7 @@ fn drive(
                 scope.spawn(move || -> anyhow::Result<Vec<f64>> {
                     let mut c = Connection::open(address)?;
                     let mut out = Vec::new();
-                    while begin.elapsed() < limit {
+                    while out.is_empty() || begin.elapsed() < limit {
                         let one = Instant::now();
                         let answer = c.ask(url, etag)?;
                         out.push(one.elapsed().as_secs_f64() * 1e3);
@@ -350,7 +445,6 @@ fn drive(
     Ok(Measured {
         sorted: all,
         seconds,
-        first,
     })
 }
 
@@ -361,7 +455,10 @@ fn row(
     url: &str,
     etag: Option<&str>,
 ) -> anyhow::Result<()> {
+    // The first request makes the page; it is told apart.
+    let begin = Instant::now();
     let answer = server.ask(url, etag)?;
+    let first = begin.elapsed().as_secs_f64() * 1e3;
     let page = drive(a, server.address, url, etag)?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["--bare", &answer.bytes.to_string()]);
@@ -378,7 +475,7 @@ fn row(
         beside.at(0.5),
         beside.at(0.99),
         beside.rate(),
-        page.first,
+        first,
     ))
 }
 

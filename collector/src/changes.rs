@@ -109,6 +109,7 @@ fn bring_up_to_date(
             event,
             note: String::new(),
             link: String::new(),
+            cause: None,
         })
         .collect()
 }

@@ -161,12 +161,14 @@ pub fn find(track: Track, known: Vec<Told>, settings: Settings) -> Found {
     let mut known = known.into_iter();
     let told = events.into_iter().map(|event| {
         let before = known.next();
-        let (id, note, link) = before.map_or_else(Default::default, |t| (t.id, t.note, t.link));
+        let (id, note, link, cause) =
+            before.map_or_else(Default::default, |t| (t.id, t.note, t.link, t.cause));
         Told {
             id,
             event,
             note,
             link,
+            cause,
         }
     });
     Found {

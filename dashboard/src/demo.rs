@@ -163,12 +163,20 @@ pub fn fill(store: &mut Store, size: Size, progress: &mut dyn FnMut(u64, u64)) -
             continue;
         }
         let (report, blobs) = suite.report(position);
-        store.put(&report, &blobs)?;
+        if size.plain {
+            // Derived at once below: sixteen points of a series then share a page of the file.
+            store.put_durably(&report, &blobs)?;
+        } else {
+            store.put(&report, &blobs)?;
+        }
         done.reports += 1;
         if !size.plain && ago < PROFILED {
             suite.keep_stacks(store, &report, ago)?;
         }
         progress(position + 1, size.commits);
+    }
+    if size.plain {
+        store.rebuild()?;
     }
     loop {
         let n = collector::changes::search(store, 512)?;
@@ -220,6 +228,7 @@ fn decide(store: &mut Store, now: i64) -> Result<()> {
             state: Some(state),
             note: note.into(),
             link: link.into(),
+            ..Triage::default()
         };
         let when = now - (said.len() - i) as i64 * 86_400;
         store.decide(&what, names::TRIAGERS[i % names::TRIAGERS.len()], when)?;

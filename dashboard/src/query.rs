@@ -85,6 +85,7 @@ pub(crate) enum What {
     Today,
     Log,
     Commits {
+        from: u64,
         before: u64,
     },
     Health {
@@ -296,6 +297,7 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
         [""] | ["today" | "changes"] => What::Today,
         ["log"] => What::Log,
         ["commits"] => What::Commits {
+            from: p.number("from", 0)?,
             before: p.number("before", u64::MAX)?,
         },
         ["health"] => health(&p)?,

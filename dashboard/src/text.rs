@@ -142,6 +142,11 @@ pub(crate) fn delta(change: f64, metric: Metric) -> Markup {
     }
 }
 
+/// A number that no line break parts from its sign or unit.
+pub(crate) fn tight(number: &str) -> String {
+    minus(number).replace(' ', "\u{a0}")
+}
+
 /// A minus sign as wide as a plus sign.
 pub(crate) fn minus(number: &str) -> String {
     number.replacen('-', "−", 1)
@@ -177,22 +182,14 @@ pub(crate) fn csv_field(text: &str) -> String {
     }
 }
 
-/// A text in a Markdown table.
+/// A text in a Markdown table; the collector owns what has to be escaped there.
 pub(crate) fn md(text: &str) -> String {
-    let mut out = String::new();
-    for c in cut(text, 120).chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' | '~' | '!' | '@' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c => out.push(c),
-        }
-    }
-    out
+    collector::report::cell(&cut(text, 120))
+}
+
+/// A metric in words: `wall time`.
+pub(crate) fn metric(metric: Metric) -> String {
+    metric.name().replace('_', " ")
 }
 
 /// Text inside XML that maud does not write.

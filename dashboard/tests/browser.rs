@@ -118,9 +118,9 @@ async fn triage_needs_no_mouse() {
     .await;
     b.keys_here("a").await;
     b.see(".state.acknowledged", "acknowledged").await;
-    b.see("tbody", "somebody at this machine").await;
+    b.see(".log", "somebody at this machine").await;
     b.keys("body", "u").await;
-    b.see("tbody", "undone").await;
+    b.see(".log", "undone").await;
     // Several at once, by selection.
     b.keys("body", "jx").await;
     b.until(
@@ -129,7 +129,87 @@ async fn triage_needs_no_mouse() {
     )
     .await;
     b.keys_here("w").await;
-    b.see("tbody", "accepted").await;
+    b.see(".log li:first-child", "accepted").await;
+    b.finish().await;
+}
+
+/// Two groups that have one cause become one by keys, and two again.
+#[tokio::test]
+async fn groups_are_merged_and_split_by_keys() {
+    let site = Site::demo();
+    let running = site.serve().await;
+    let b = browser!(running);
+    b.go("/").await;
+    b.see(".group", "in 2 series").await;
+    let before = b.count(".group").await;
+    b.keys("body", "m").await;
+    b.see("#live", "Select something first").await;
+    b.keys("body", "jx").await;
+    b.keys_here("j").await;
+    b.keys_here("x").await;
+    b.until(
+        "two selected",
+        "return document.querySelectorAll('[form=bulk]:checked').length === 2",
+    )
+    .await;
+    b.keys_here("m").await;
+    b.see(".log", "put 7 series into one group").await;
+    assert_eq!(b.count(".group").await, before - 1);
+    b.see(".group .tag", "by hand").await;
+    // One series of the group leaves it.
+    b.keys(".group .pick input", " ").await;
+    b.keys_here("s").await;
+    b.see(".log", "split 1 series off").await;
+    assert_eq!(b.count(".group").await, before);
+    b.keys("body", "u").await;
+    b.see(".log", "took a decision back").await;
+    assert_eq!(b.count(".group").await, before - 1);
+    b.finish().await;
+}
+
+/// A range of commits, selected on the chart, leads to its list; the chart is kept as a PNG.
+#[tokio::test]
+async fn a_range_of_a_chart_leads_to_its_commits_and_the_chart_to_a_picture() {
+    let site = Site::demo();
+    let running = site.serve().await;
+    let b = browser!(running);
+    b.go(&format!("/series/{}", site.series("parse/large")))
+        .await;
+    b.until(
+        "the name of a picture",
+        "HTMLAnchorElement.prototype.click = function () { window.kept = this; }; return true",
+    )
+    .await;
+    b.click_text("figcaption button", "Save PNG", 0).await;
+    b.until(
+        "a picture",
+        "return !!window.kept && window.kept.download === 'parse-large.png'",
+    )
+    .await;
+    // Not an empty sheet: the line's blue is on it.
+    b.until(
+        "a line on it",
+        "if (!window.seen) { window.seen = new Image(); window.seen.src = window.kept.href; }
+         if (!window.seen.complete) return false;
+         const c = document.createElement('canvas'); c.width = window.seen.width; c.height = window.seen.height;
+         const d = c.getContext('2d'); d.drawImage(window.seen, 0, 0);
+         const p = d.getImageData(0, 0, c.width, c.height).data; let n = 0;
+         for (let i = 0; i < p.length; i += 4) if (p[i] < 20 && Math.abs(p[i + 1] - 114) < 20 && p[i + 2] > 150) n++;
+         return n > 1000",
+    )
+    .await;
+    b.keys(".chart", "").await;
+    b.see(".cursor", "instructions").await;
+    let left = char::from(Key::Left).to_string();
+    b.keys(
+        ".chart",
+        &format!("{}{}", char::from(Key::Shift), left.repeat(5)),
+    )
+    .await;
+    b.click_text(".cursor a", "Commits", 0).await;
+    b.at("/commits?from=").await;
+    b.see("h1", "Measured commits from").await;
+    assert_eq!(b.count("tbody tr").await, 6);
     b.finish().await;
 }
 

@@ -356,6 +356,191 @@ async fn decisions_show_at_once_and_can_be_undone() {
     }
 }
 
+/// Groups of Today, each as its benchmarks in order.
+async fn groups(c: &Client) -> Vec<Vec<String>> {
+    let today: serde_json::Value = serde_json::from_str(c.get("/today.json").await.text()).unwrap();
+    let mut all: Vec<Vec<String>> = today["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|g| {
+            let mut names: Vec<String> = g["changes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|e| format!("{} {}", e["event"]["id"], e["benchmark"]))
+                .collect();
+            names.sort();
+            names
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+fn ids(group: &[String]) -> String {
+    let ids: Vec<&str> = group.iter().map(|n| n.split(' ').next().unwrap()).collect();
+    ids.join(",")
+}
+
+#[tokio::test]
+async fn groups_are_merged_and_split_and_travel_with_an_export() {
+    let site = Site::demo();
+    let c = site.client().await;
+    let before = groups(&c).await;
+    let post = async |body: String| {
+        c.send(Method::POST, "/triage", &[], body.as_bytes())
+            .await
+            .status
+    };
+    let both = format!(
+        "event={}&event={}&group=merge",
+        ids(&before[0]),
+        ids(&before[1])
+    );
+    assert_eq!(post(both).await, StatusCode::SEE_OTHER);
+    let merged = groups(&c).await;
+    assert_eq!(merged.len(), before.len() - 1);
+    let together: Vec<String> = {
+        let mut all = [before[0].clone(), before[1].clone()].concat();
+        all.sort();
+        all
+    };
+    assert!(merged.contains(&together), "{merged:?}");
+    // One of them leaves.
+    let one = format!("event={}&group=split", ids(&together[..1]));
+    assert_eq!(post(one).await, StatusCode::SEE_OTHER);
+    let split = groups(&c).await;
+    assert!(split.contains(&together[..1].to_vec()), "{split:?}");
+    assert!(split.contains(&together[1..].to_vec()), "{split:?}");
+    // A state set meanwhile stays when the group is taken back.
+    let state = format!("event={}&state=acknowledged", ids(&together[1..2]));
+    assert_eq!(post(state).await, StatusCode::SEE_OTHER);
+    elsewhere_too(&site, &split).await;
+    let log: serde_json::Value = serde_json::from_str(c.get("/log.json").await.text()).unwrap();
+    let batches: std::collections::BTreeSet<i64> = log["decisions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|d| d["regroups"] == true)
+        .map(|d| d["batch"].as_i64().unwrap())
+        .collect();
+    for batch in batches.into_iter().rev() {
+        let undo = format!("batch={batch}");
+        c.send(Method::POST, "/triage/undo", &[], undo.as_bytes())
+            .await;
+    }
+    assert_eq!(groups(&c).await, before);
+    let id: i64 = ids(&together[1..2]).parse().unwrap();
+    assert_eq!(site.state_of(id), "acknowledged");
+    for bad in [
+        format!("event={}&group=merge", ids(&before[0][..1])),
+        "event=1&group=glue".into(),
+        "group=merge".into(),
+    ] {
+        assert_eq!(post(bad.clone()).await, StatusCode::BAD_REQUEST, "{bad}");
+    }
+}
+
+/// The same groups in a store that imported what this one exports.
+async fn elsewhere_too(site: &Site, wanted: &[Vec<String>]) {
+    let mut exported = Vec::new();
+    site.store().export(&mut exported).unwrap();
+    let other = Site::empty();
+    let mut store = other.store();
+    store.import(&mut exported.as_slice()).unwrap();
+    while collector::changes::search(&mut store, 512).unwrap() == 512 {}
+    drop(store);
+    let names = |all: &[Vec<String>]| {
+        let name = |n: &String| n.split_once(' ').unwrap().1.to_string();
+        let mut out: Vec<Vec<String>> = all.iter().map(|g| g.iter().map(name).collect()).collect();
+        out.iter_mut().for_each(|g| g.sort());
+        out.sort();
+        out
+    };
+    let c = other.client().await;
+    assert_eq!(names(&groups(&c).await), names(wanted));
+}
+
+/// The proof that is handed on: two reports by their hashes, whatever is measured later.
+#[tokio::test]
+async fn a_permalink_shows_the_same_when_the_commit_is_measured_again() {
+    let site = Site::demo();
+    let c = site.client().await;
+    let (base, head) = site.around("Split Lexer");
+    let compare = format!("/compare/{base}..{head}");
+    let page = c.get(&compare).await;
+    let link = page
+        .text()
+        .split('"')
+        .find(|p| p.starts_with("/compare/") && p.len() > 130)
+        .unwrap()
+        .to_string();
+    let before = c.get(&format!("{link}.json")).await;
+    assert_eq!(before.status, StatusCode::OK);
+    assert!(
+        c.get(&link)
+            .await
+            .text()
+            .contains("whatever is measured later")
+    );
+    site.put_again(&head, 2.0);
+    let c = site.client().await;
+    let now = c.get(&format!("{compare}.json")).await;
+    assert!(now.text().contains("\"change\":1.0"), "{}", now.text());
+    assert_eq!(c.get(&format!("{link}.json")).await.text(), before.text());
+    let nowhere = format!("/compare/{}..{}", "0".repeat(64), "1".repeat(64));
+    assert_eq!(c.get(&nowhere).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn commits_of_a_range_are_listed() {
+    let site = Site::demo();
+    let c = site.client().await;
+    let all: serde_json::Value =
+        serde_json::from_str(c.get("/commits.json?from=100&before=111").await.text()).unwrap();
+    let positions: Vec<u64> = all["commits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["position"].as_u64().unwrap())
+        .collect();
+    assert_eq!(positions.first(), Some(&110));
+    assert!(
+        positions.iter().all(|p| (100..=110).contains(p)),
+        "{positions:?}"
+    );
+    let none = c.get("/commits?from=9&before=3").await;
+    assert!(none.text().contains("in this range"));
+}
+
+/// What cannot be written is said to be so; pages go on, and nothing is half done.
+#[tokio::test]
+async fn a_store_that_refuses_writes_while_serving_is_said() {
+    let site = Site::demo();
+    let running = site.client().await;
+    site.refuse_writes();
+    let event = site.open_event();
+    let form = format!("event={event}&state=noise");
+    let answer = running
+        .send(Method::POST, "/triage", &[], form.as_bytes())
+        .await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(
+        answer
+            .text()
+            .contains("The store cannot be read or written"),
+        "{}",
+        answer.text()
+    );
+    assert_eq!(running.get("/").await.status, StatusCode::OK);
+    assert_eq!(site.state_of(event), "new");
+    let report = running
+        .send(Method::POST, "/api/v1/reports", &[], &site.new_report())
+        .await;
+    assert_eq!(report.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
 #[tokio::test]
 async fn odd_addresses_get_a_page_that_says_so() {
     let site = Site::demo();

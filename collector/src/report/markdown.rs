@@ -12,7 +12,8 @@ use crate::model::Verdict;
 const ROWS: usize = 30;
 
 /// Escapes what Markdown and a table cell would take for more than text.
-pub(super) fn cell(text: &str) -> String {
+#[must_use]
+pub fn cell(text: &str) -> String {
     let mut out = String::new();
     for c in name(text, 120).chars() {
         match c {

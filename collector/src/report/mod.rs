@@ -7,7 +7,7 @@ mod replayed;
 mod text;
 
 pub use changes::{changes, state};
-pub use markdown::{annotations, markdown};
+pub use markdown::{annotations, cell, markdown};
 pub use replayed::replayed;
 pub use text::text;
 

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
-use super::events::state_name;
+use super::events::{settle_cause, state_name};
 use super::{SeriesKey, Store, Triage};
 use crate::detect::gate;
 use crate::detect::life::{self, State};
@@ -56,7 +56,13 @@ pub struct Line {
     pub link: String,
     /// The batch that this one takes back.
     pub undoes: Option<i64>,
+    /// Whether it put its events into a group of their own.
+    #[serde(default)]
+    pub regroups: bool,
 }
+
+/// The numbers that batches of an export have got in this store.
+pub(super) type Batches = std::collections::HashMap<i64, i64>;
 
 /// What names an event when it has to be made.
 struct New<'a> {
@@ -166,7 +172,7 @@ impl Store {
     fn lines(&self, event: i64) -> Result<Vec<Line>> {
         self.ask(|db| {
             db.prepare_cached(
-                "SELECT batch, time, actor, before, after, note, link, undoes FROM decision \
+                "SELECT batch, time, actor, before, after, note, link, undoes, regroups FROM decision \
                  WHERE event = ?1 ORDER BY id",
             )?
             .query_map([event], |r| {
@@ -179,6 +185,7 @@ impl Store {
                     note: r.get(5)?,
                     link: r.get(6)?,
                     undoes: r.get(7)?,
+                    regroups: r.get(8)?,
                 })
             })?
             .collect()
@@ -186,11 +193,12 @@ impl Store {
     }
 
     /// Takes in an event with its decisions; those that are there already change nothing, and
-    /// the newest decision, by its time, is the one that stands.
+    /// the newest decision, by its time, is the one that stands. `batches` is empty at the
+    /// beginning of an import and the same to its end: events decided together stay together.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn put_decided(&mut self, d: &Decided) -> Result<()> {
+    pub(super) fn put_decided(&mut self, d: &Decided, batches: &mut Batches) -> Result<()> {
         let key = SeriesKey {
             benchmark: d.benchmark.clone(),
             metric: d.metric,
@@ -211,9 +219,8 @@ impl Store {
         };
         self.change(|tx| {
             let event = number(tx, &new)?;
-            let mut batches = std::collections::HashMap::new();
             for l in &d.decisions {
-                append(tx, event, l, &mut batches)?;
+                append(tx, event, l, batches)?;
             }
             settle(tx, event)
         })
@@ -269,18 +276,29 @@ fn append(
     tx: &Transaction<'_>,
     event: i64,
     l: &Line,
-    batches: &mut std::collections::HashMap<i64, i64>,
+    batches: &mut Batches,
 ) -> rusqlite::Result<()> {
-    let known: Option<i64> = tx
+    let alike: Vec<i64> = tx
         .prepare_cached(
             "SELECT batch FROM decision WHERE event = ?1 AND time = ?2 AND actor = ?3 \
-             AND before = ?4 AND after = ?5 AND note = ?6 AND link = ?7",
+             AND before = ?4 AND after = ?5 AND note = ?6 AND link = ?7 AND regroups = ?8 \
+             ORDER BY id",
         )?
-        .query_row(
-            params![event, l.time, l.actor, l.before, l.after, l.note, l.link],
+        .query_map(
+            params![
+                event, l.time, l.actor, l.before, l.after, l.note, l.link, l.regroups
+            ],
             |r| r.get(0),
-        )
-        .optional()?;
+        )?
+        .collect::<rusqlite::Result<_>>()?;
+    // Two decisions of one second can read alike: each is known by one line of the import.
+    let known = match batches.get(&l.batch) {
+        Some(ours) => alike.contains(ours).then_some(*ours),
+        None => {
+            let is_taken = |b: &i64| batches.values().any(|v| v == b);
+            alike.into_iter().find(|b| !is_taken(b))
+        }
+    };
     if let Some(batch) = known {
         batches.insert(l.batch, batch);
         return Ok(());
@@ -291,9 +309,10 @@ fn append(
     let batch = *batches.entry(l.batch).or_insert(next);
     let undoes = l.undoes.and_then(|u| batches.get(&u).copied());
     tx.execute(
-        "INSERT INTO decision VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+        "INSERT INTO decision VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
         params![
-            next, batch, l.time, l.actor, event, l.before, l.after, l.note, l.link, undoes
+            next, batch, l.time, l.actor, event, l.before, l.after, l.note, l.link, undoes,
+            l.regroups
         ],
     )?;
     Ok(())
@@ -315,6 +334,7 @@ fn settle(tx: &Transaction<'_>, event: i64) -> rusqlite::Result<()> {
         last("link")
     );
     tx.execute(&sql, [event])?;
+    settle_cause(tx, event)?;
     tx.execute(
         "UPDATE state SET value = value + 1 WHERE name = 'people_generation'",
         [],

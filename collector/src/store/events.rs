@@ -21,6 +21,8 @@ pub struct Told {
     pub note: String,
     /// Where the work on it is tracked.
     pub link: String,
+    /// The group that somebody put it into; `None`: it stands where its commit set puts it.
+    pub cause: Option<i64>,
 }
 
 /// A change with its series.
@@ -74,6 +76,8 @@ pub struct Decision {
     pub undoes: Option<i64>,
     /// Whether it was taken back.
     pub undone: bool,
+    /// Whether it put its events into a group of their own.
+    pub regroups: bool,
 }
 
 /// What is decided about some events at once.
@@ -87,6 +91,9 @@ pub struct Triage {
     pub note: String,
     /// An issue; empty keeps the last one.
     pub link: String,
+    /// Whether the events become a group of their own, whichever groups they were in: merging is
+    /// naming all events of two groups, splitting is naming some of one.
+    pub regroup: bool,
 }
 
 /// The one word that a state has in the store, in forms and in documents.
@@ -128,7 +135,7 @@ impl Triage {
 }
 
 const EVENT: &str = "e.id, e.told_at, e.position, e.first, e.last, e.before, e.after, e.change, \
-    e.low, e.high, e.confidence, e.kind, e.state, e.recovered, e.seen, e.note, e.link";
+    e.low, e.high, e.confidence, e.kind, e.state, e.recovered, e.seen, e.note, e.link, e.cause";
 const SERIES: &str = "s.id, s.benchmark, s.metric, s.counter, s.fingerprint, s.class, s.points, \
     s.latest_position, s.latest_value";
 const OPEN: &str = "e.seen = 1 AND e.recovered IS NULL AND e.state IN ('new', 'acknowledged')";
@@ -162,6 +169,7 @@ fn told(r: &Row<'_>, at: usize) -> rusqlite::Result<Told> {
         },
         note: r.get(at + 15)?,
         link: r.get(at + 16)?,
+        cause: r.get(at + 17)?,
     })
 }
 
@@ -346,7 +354,8 @@ impl Store {
                 } else {
                     &what.link
                 };
-                if before == after && note == new_note && link == new_link {
+                let is_same = before == after && note == new_note && link == new_link;
+                if is_same && !what.regroup {
                     continue;
                 }
                 tx.execute(
@@ -361,8 +370,10 @@ impl Store {
                     after: &after,
                     note,
                     link,
+                    regroups: what.regroup,
                 };
                 batch = Some(log(tx, &line, now, batch, None)?);
+                settle_cause(tx, *id)?;
             }
             if batch.is_some() {
                 bump(tx, "people_generation")?;
@@ -393,20 +404,29 @@ impl Store {
                     "UPDATE event SET state = ?2 WHERE id = ?1 AND state = ?3",
                     params![event, before, after],
                 )?;
-                if changed == 0 || before == after {
+                let is_grouped = stands_in(tx, *event, batch)?;
+                if !is_grouped && (changed == 0 || before == after) {
                     continue;
                 }
                 n += 1;
+                let state: String =
+                    tx.query_row("SELECT state FROM event WHERE id = ?1", [event], |r| {
+                        r.get(0)
+                    })?;
+                // A state that somebody set since stays as it is; only the group is left.
+                let after = if changed == 0 { &state } else { after };
                 let (note, link) = ("", "");
                 let line = Line {
                     actor,
                     event: *event,
                     before: after,
-                    after: before,
+                    after: &state,
                     note,
                     link,
+                    regroups: false,
                 };
                 own = Some(log(tx, &line, now, own, Some(batch))?);
+                settle_cause(tx, *event)?;
             }
             if n > 0 {
                 bump(tx, "people_generation")?;
@@ -424,7 +444,7 @@ impl Store {
             db.prepare_cached(
                 "SELECT d.id, d.batch, d.time, d.actor, d.event, coalesce(s.benchmark, ''), \
                  e.series, d.before, d.after, d.note, d.link, d.undoes, \
-                 EXISTS (SELECT 1 FROM decision u WHERE u.undoes = d.batch) \
+                 EXISTS (SELECT 1 FROM decision u WHERE u.undoes = d.batch), d.regroups \
                  FROM decision d JOIN event e ON e.id = d.event \
                  LEFT JOIN series s ON s.key = e.series ORDER BY d.id DESC LIMIT ?1",
             )?
@@ -443,6 +463,7 @@ impl Store {
                     link: r.get(10)?,
                     undoes: r.get(11)?,
                     undone: r.get(12)?,
+                    regroups: r.get(13)?,
                 })
             })?
             .collect()
@@ -507,6 +528,27 @@ struct Line<'a> {
     after: &'a str,
     note: &'a str,
     link: &'a str,
+    regroups: bool,
+}
+
+/// Whether an event stands in the group that a batch made.
+fn stands_in(tx: &Transaction<'_>, event: i64, batch: i64) -> rusqlite::Result<bool> {
+    let cause: Option<i64> =
+        tx.query_row("SELECT cause FROM event WHERE id = ?1", [event], |r| {
+            r.get(0)
+        })?;
+    Ok(cause == Some(batch))
+}
+
+/// An event stands in the group of the newest decision that regrouped it and was not taken back.
+pub(super) fn settle_cause(tx: &Transaction<'_>, event: i64) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "UPDATE event SET cause = (SELECT d.batch FROM decision d WHERE d.event = ?1 \
+         AND d.regroups = 1 AND NOT EXISTS (SELECT 1 FROM decision u WHERE u.event = ?1 \
+         AND u.undoes = d.batch) ORDER BY d.time DESC, d.id DESC LIMIT 1) WHERE id = ?1",
+    )?
+    .execute([event])?;
+    Ok(())
 }
 
 /// Appends to the log; gives the batch, which is the number of its first line.
@@ -522,9 +564,10 @@ fn log(
     })?;
     let batch = batch.unwrap_or(next);
     tx.execute(
-        "INSERT INTO decision VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+        "INSERT INTO decision VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
         params![
-            next, batch, now, l.actor, l.event, l.before, l.after, l.note, l.link, undoes
+            next, batch, now, l.actor, l.event, l.before, l.after, l.note, l.link, undoes,
+            l.regroups
         ],
     )?;
     Ok(batch)

@@ -271,13 +271,31 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn recent(&self, series: i64, up_to: u64, n: usize) -> Result<Vec<Value>> {
+        self.recent_as_of(series, up_to, n, i64::MAX)
+    }
+
+    /// [`Store::recent`] as it was when that report had just been stored, see
+    /// [`Store::report_number`].
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn recent_as_of(
+        &self,
+        series: i64,
+        up_to: u64,
+        n: usize,
+        report: i64,
+    ) -> Result<Vec<Value>> {
         // Several reports of one commit are rare: a few rows more make up for them.
         let mut out = self.ask(|db| {
             db.prepare_cached(
                 "SELECT position, value, low, high FROM point WHERE series = ?1 AND position <= ?2 \
-                 ORDER BY position DESC, report DESC LIMIT ?3",
+                 AND report <= ?4 ORDER BY position DESC, report DESC LIMIT ?3",
             )?
-            .query_map(params![series, signed(up_to), (n + n / 4) as i64], value)?
+            .query_map(
+                params![series, signed(up_to), (n + n / 4) as i64, report],
+                value,
+            )?
             .collect::<rusqlite::Result<Vec<Value>>>()
         })?;
         out.dedup_by_key(|v| v.position);
@@ -422,6 +440,18 @@ impl Store {
                     .query_map(params![limit as i64, sha.0], row)?
                     .collect(),
             }
+        })
+    }
+
+    /// Where a report stands in the order of arrival.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn report_number(&self, hash: &str) -> Result<Option<i64>> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT id FROM report WHERE hash = ?1")?
+                .query_row([hash], |r| r.get(0))
+                .optional()
         })
     }
 

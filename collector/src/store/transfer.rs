@@ -111,6 +111,7 @@ impl Store {
     pub fn import(&mut self, input: &mut dyn BufRead) -> Result<Imported> {
         let mut done = Imported::default();
         let mut blobs: Vec<(String, Vec<u8>)> = Vec::new();
+        let mut batches = std::collections::HashMap::new();
         let mut text = Vec::new();
         for number in 1u64.. {
             text.clear();
@@ -145,7 +146,7 @@ impl Store {
                 }
                 Line::Decided { decided } => {
                     check_decided(&decided).map_err(bad)?;
-                    self.put_decided(&decided)?;
+                    self.put_decided(&decided, &mut batches)?;
                 }
                 Line::Report { report } => {
                     let before = self.counts()?.0;

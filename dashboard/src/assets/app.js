@@ -1,6 +1,5 @@
-// What the pages gain with a script: a cursor on charts, keys, zoom in place, copying, and news
-// without a reload. Every page is complete without it. Nothing is fetched from elsewhere, no
-// text is ever taken for markup except whole pages of this server.
+// What the pages gain with a script; each is complete without it. Nothing is fetched from
+// elsewhere, and no text is taken for markup except whole pages of this server.
 "use strict";
 (() => {
   const $ = (s, at = document) => at.querySelector(s);
@@ -10,7 +9,9 @@
     for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
     return e;
   };
-  const say = (text) => { const live = $("#live"); if (live) live.textContent = text; };
+  const say = (text) => { const live = $("#live"); if (live) { live.textContent = text; clearTimeout(say.timer); say.timer = setTimeout(() => { live.textContent = ""; }, 5000); } };
+  const make = (name, properties) => Object.assign(document.createElement(name), properties);
+  const button = (textContent, onclick) => make("button", { type: "button", className: "small", textContent, onclick });
   const typing = (e) => /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName) && e.target.type !== "checkbox";
 
   // ---- another page in place of this one's content
@@ -74,16 +75,12 @@
       e.scrollIntoView({ block: "nearest" });
     }
   }
+  const STATES = { a: "acknowledged", f: "fixed_by", w: "accepted", n: "noise", i: "infra", v: "invalid", m: "merge", s: "split" };
   function decide(key) {
-    if ($('[form="bulk"]:checked')) {
-      const states = { a: "acknowledged", f: "fixed_by", w: "accepted", n: "noise", i: "infra" };
-      const button = $(`#bulk button[value="${states[key]}"]`);
-      if (button) button.click();
-      return;
-    }
-    const group = $$(".group")[Math.max(current, 0)];
-    const button = group && $(`button[data-key="${key}"]`, group);
-    if (button) button.click();
+    const selected = $('[form="bulk"]:checked'), group = $$(".group")[Math.max(current, 0)];
+    const to = selected ? $(`#bulk button[value="${STATES[key]}"]`) : group && $(`button[data-key="${key}"]`, group);
+    if (to) to.click();
+    else if (group) say("Select something first: groups with x, series by their boxes.");
   }
 
   // ---- charts: cursor, keys, range
@@ -94,7 +91,7 @@
     const d = picture.dataset;
     const [from, to, left, right] = [d.from, d.to, d.left, d.right].map(Number);
     const height = picture.viewBox.baseVal.height;
-    let points, at = -1, anchor = null;
+    let points, at = -1, anchor = null, held = false;
     const line = svg("path", { class: "pointer" });
     const box = svg("rect", { class: "selection", y: 0, height, width: 0 });
     picture.append(box, line);
@@ -113,53 +110,66 @@
       const change = b && b.value ? ((100 * (p.value - b.value)) / b.value) : null;
       const moved = change === null ? "" : ` · ${change >= 0 ? "+" : "−"}${Math.abs(change).toFixed(2)} % to the one before`;
       out.textContent = `${(p.sha || "").slice(0, 9)} “${p.subject || ""}” ${p.author || ""} · ${number(p.value)}${moved}`;
-      if (anchor !== null) select(all[anchor].position, p.position);
+      if (anchor !== null && anchor !== at) select(all[Math.min(anchor, at)], all[Math.max(anchor, at)]);
     }
+    const zoomed = (a, b) => `${location.pathname}?from=${a.position}&to=${b.position}`;
+    const compare = (a, b) => `/compare/${a.sha.slice(0, 9)}..${b.sha.slice(0, 9)}`;
     function select(a, b) {
-      const [l, r] = [x(Math.min(a, b)), x(Math.max(a, b))];
-      box.setAttribute("x", l); box.setAttribute("width", Math.max(0, r - l));
+      box.setAttribute("x", x(a.position)); box.setAttribute("width", x(b.position) - x(a.position));
+      const links = [["Zoom in", zoomed(a, b)], ["Commits", `/commits?from=${a.position}&before=${b.position + 1}`], ["Compare its ends", compare(a, b)]];
+      const change = a.value ? ` ${b.value >= a.value ? "+" : "−"}${Math.abs(100 * (b.value / a.value - 1)).toFixed(2)} %` : "";
+      out.replaceChildren(`${b.position - a.position + 1} commits${change}: `, ...links.flatMap(([textContent, href]) => [make("a", { textContent, href }), " "]));
     }
+    const drop = () => { anchor = null; held = false; box.setAttribute("width", 0); };
     const nearest = async (e) => {
       const r = picture.getBoundingClientRect();
       const units = ((e.clientX - r.left) / r.width) * picture.viewBox.baseVal.width;
       const p = from + ((to - from) * (units - left)) / (right - left);
       const all = await load();
-      let [l, h] = [0, all.length - 1];
-      while (h - l > 1) { const m = (l + h) >> 1; if (all[m].position < p) l = m; else h = m; }
-      return all.length && Math.abs(all[l].position - p) < Math.abs((all[h] || all[l]).position - p) ? l : h;
-    };
-    const zoom = async () => {
-      const all = await load();
-      const [a, b] = [Math.min(anchor, at), Math.max(anchor, at)];
-      if (b - a < 2) return;
-      go(`${location.pathname}?from=${all[a].position}&to=${all[b].position}`);
+      const off = (i) => Math.abs(all[i].position - p);
+      return all.reduce((best, _, i) => (off(i) < off(best) ? i : best), 0);
     };
     const open = async () => {
       const all = await load();
-      if (at > 0) go(`/compare/${all[at - 1].sha.slice(0, 9)}..${all[at].sha.slice(0, 9)}`);
+      const [a, b] = anchor === null ? [at - 1, at] : [Math.min(anchor, at), Math.max(anchor, at)];
+      if (a >= 0 && b > a) go((anchor === null ? compare : zoomed)(all[a], all[b]));
     };
     picture.setAttribute("tabindex", "0");
     let drag = false;
-    picture.addEventListener("pointermove", async (e) => { show(await nearest(e)); });
+    picture.addEventListener("pointermove", async (e) => { const i = await nearest(e); if (!held) show(i); });
     picture.addEventListener("pointerdown", async (e) => {
       if (e.target.closest("a")) return;
-      drag = true; anchor = await nearest(e);
+      drop(); drag = true; anchor = at = await nearest(e);
     });
-    addEventListener("pointerup", async () => {
+    addEventListener("pointerup", () => {
       if (!drag) return;
       drag = false;
-      if (picture.isConnected && Math.abs(at - anchor) >= 2) await zoom();
-      anchor = null;
-      box.setAttribute("width", 0);
+      // A range stays, with what can be done with it; a mere click leaves nothing.
+      if (Math.abs(at - anchor) > 1) held = true; else drop();
     });
+    out.textContent = "Point at a commit, or use ← →; drag, or hold Shift, for a range.";
+    out.after(button("Save PNG", async () => {
+      const name = $("h1").textContent;
+      // On white paper whatever the scheme.
+      const drawn = (await (await fetch(`/series/${figure.dataset.series}.svg${location.search}`)).text())
+        .replace(/<style media.*?<\/style>/, "").replace("<svg ", '<svg width="2000" height="640" ');
+      const image = make("img", { src: `data:image/svg+xml,${encodeURIComponent(drawn)}` });
+      await image.decode();
+      const canvas = make("canvas", { width: 2000, height: 740 }), c = canvas.getContext("2d");
+      c.fillStyle = "#fff"; c.fillRect(0, 0, 2000, 740); c.drawImage(image, 0, 100);
+      c.fillStyle = "#222"; c.font = "600 34px system-ui"; c.fillText(name, 40, 48);
+      c.font = "24px system-ui"; c.fillText($("desc", picture).textContent, 40, 86);
+      make("a", { href: canvas.toDataURL(), download: `${name.replace(/[^\w.-]+/g, "-")}.png` }).click();
+    }));
     picture.addEventListener("focus", () => { if (at < 0) load().then((all) => show(all.length - 1)); });
     picture.addEventListener("keydown", (e) => {
       const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -1e9, End: 1e9 }[e.key];
       if (step) {
         if (e.shiftKey && anchor === null) anchor = at;
-        if (!e.shiftKey) { anchor = null; box.setAttribute("width", 0); }
+        if (!e.shiftKey) drop();
         show(at + step);
-      } else if (e.key === "Enter" && e.target === picture) { if (anchor !== null) zoom(); else open(); }
+      } else if (e.key === "Enter" && e.target === picture) { open(); }
+      else if (anchor !== null && e.key === "Escape") { drop(); show(at); }
       else if (e.key === "0" || e.key === "Escape") { const all = $(".reset", figure); if (all) go(all.href); else return; }
       else return;
       e.preventDefault(); e.stopPropagation();
@@ -229,6 +239,7 @@
   // ---- once a page
   function start() {
     current = -1;
+    if (navigator.clipboard) $$('.forms a[href$=".md"]').forEach((a) => a.after(" ", button("Copy Markdown", async () => { await navigator.clipboard.writeText(await (await fetch(a.href)).text()); say("Copied."); })));
     $$("figure[data-series]").forEach(chart);
     $$(".flamebox").forEach(flame);
     $$(".copy").forEach((b) => {
@@ -253,7 +264,7 @@
     else if (key === "k") mark(current - 1);
     else if (key === "Enter" && document.activeElement.matches(".group.current")) { const a = $("a.open, .members a", document.activeElement); if (a) go(a.href); }
     else if (key === "x") { const box = $$(".group")[Math.max(current, 0)]; if (box) $("input[type=checkbox]", box).click(); }
-    else if ("afwni".includes(key) && key.length === 1) decide(key);
+    else if (STATES[key]) decide(key);
     else if (key === "u") { const undo = $('form[action="/triage/undo"] button'); if (undo) undo.click(); }
     else if (key === "/") { const box = $(".flamesearch") || $("#q") || $("#find"); box.focus(); }
     else if (key === "?") go("/help");

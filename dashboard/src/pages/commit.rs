@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::compare::{self, Comparison};
 use super::layout::{self, Nav};
-use super::{json_page, markdown_page, no_such_form, the_commit};
+use super::{csv_page, json_page, markdown_page, no_such_form, the_commit};
 use crate::app::App;
 use crate::cache::Page;
 use crate::error::Fail;
@@ -52,6 +52,11 @@ pub(super) fn page(store: &Store, app: &App, sha: &str, format: Format) -> Resul
                 .ok_or_else(|| Fail::NotFound("No commit was measured before this one.".into()))?;
             Ok(markdown_page(collector::report::markdown(&c.judgement)))
         }
+        Format::Csv => {
+            let c = compared
+                .ok_or_else(|| Fail::NotFound("No commit was measured before this one.".into()))?;
+            Ok(csv_page("commit", compare::csv(&c)))
+        }
         _ => Err(no_such_form(format)),
     }
 }
@@ -89,7 +94,9 @@ fn html(
             } }
         }
         @if head.failures > 0 { p .warn { (plural(head.failures as usize, "benchmark")) " failed in its newest report; " a href="/health" { "Health" } " shows those of the newest commit." } }
-        (layout::forms(&[("JSON", format!("/commit/{short}.json")), ("Markdown", format!("/commit/{short}.md"))]))
+        @let document = |suffix: &str| format!("/commit/{short}.{suffix}");
+        @if compared.is_some() { (layout::forms(&[("JSON", document("json")), ("CSV", document("csv")), ("Markdown", document("md"))])) }
+        @else { (layout::forms(&[("JSON", document("json"))])) }
     })
 }
 

@@ -17,8 +17,15 @@ use crate::text::{self, csv_field};
 /// Rows on a page.
 const ROWS: usize = 50;
 
-pub(super) fn page(store: &Store, app: &App, before: u64, format: Format) -> Result<Page, Fail> {
-    let all = store.commits(before, ROWS + 1)?;
+/// Commits at positions from `from` on and before `before`.
+pub(super) fn page(
+    store: &Store,
+    app: &App,
+    (from, before): (u64, u64),
+    format: Format,
+) -> Result<Page, Fail> {
+    let mut all = store.commits(before, ROWS + 1)?;
+    all.retain(|c| c.position >= from);
     match format {
         Format::Json => json_page(
             &json!({ "schema": "uptick.commits/1", "commits": &all[..all.len().min(ROWS)] }),
@@ -28,7 +35,7 @@ pub(super) fn page(store: &Store, app: &App, before: u64, format: Format) -> Res
             app,
             Nav::Commits,
             "Commits",
-            html(store, &all, before)?,
+            html(store, &all, (from, before))?,
         )),
         other => Err(no_such_form(other)),
     }
@@ -49,12 +56,17 @@ fn told(store: &Store, all: &[MeasuredCommit]) -> Result<HashMap<u64, Vec<f64>>,
     Ok(out)
 }
 
-fn html(store: &Store, all: &[MeasuredCommit], before: u64) -> Result<Markup, Fail> {
+fn html(store: &Store, all: &[MeasuredCommit], (from, before): (u64, u64)) -> Result<Markup, Fail> {
     let told = told(store, all)?;
     let shown = &all[..all.len().min(ROWS)];
     Ok(html! {
-        section .verdict.quiet { h1 { "Measured commits" } p { "The newest first; gaps are commits that were not measured." } (layout::forms(&[("JSON", "/commits.json".into()), ("CSV", "/commits.csv".into())])) }
-        @if shown.is_empty() { (layout::empty("No commit was measured", html! { "None is stored" @if before != u64::MAX { " before this one" } "." }, &[("measure the last 20", "uptick run HEAD~20..HEAD")])) } @else {
+        section .verdict.quiet {
+            h1 { "Measured commits" @if from > 0 { " from " (from) @if before != u64::MAX { " to " (before.saturating_sub(1)) } } }
+            p { "The newest first; gaps are commits that were not measured."
+                @if from > 0 && all.len() <= ROWS && let (Some(new), Some(old)) = (shown.first(), shown.last()) && new.position > old.position { " " a href=(compare_url(&old.sha, &new.sha)) { "Compare the first with the last" } } }
+            (layout::forms(&[("JSON", url(".json", from, before)), ("CSV", url(".csv", from, before))]))
+        }
+        @if shown.is_empty() { (layout::empty("No commit was measured", html! { "None is stored" @if from > 0 { " in this range" } @else if before != u64::MAX { " before this one" } "." }, &[("measure the last 20", "uptick run HEAD~20..HEAD")])) } @else {
             div .scroll { table .rows {
                 thead { tr { th scope="col" { "Commit" } th scope="col" { "Date" } th scope="col" .num { "Numbers" } th scope="col" { "Changes" } th scope="col" { span .hidden { "Links" } } } }
                 tbody { @for (i, c) in shown.iter().enumerate() {
@@ -62,7 +74,7 @@ fn html(store: &Store, all: &[MeasuredCommit], before: u64) -> Result<Markup, Fa
                     tr {
                         td { (layout::commit_line(c)) }
                         td { (text::time(c.time)) }
-                        td .num { (c.measurements) @if c.failures > 0 { " " span .tag.stale { (c.failures) " failed" } } }
+                        td .num { @if c.failures > 0 { span .tag.stale { (c.failures) " failed" } " " } (c.measurements) }
                         td { @if let Some(changes) = told.get(&c.position) { (extremes(changes)) } }
                         td { @if let Some(b) = before { a href=(compare_url(&b.sha, &c.sha)) { "Compare" } } }
                     }
@@ -70,10 +82,22 @@ fn html(store: &Store, all: &[MeasuredCommit], before: u64) -> Result<Markup, Fa
             } }
             nav .pager aria-label="Further rows" {
                 @if before != u64::MAX { a href="/commits" { "← newest" } }
-                @if all.len() > ROWS && let Some(last) = shown.last() { a rel="next" href={ "/commits?before=" (last.position) } { "older →" } }
+                @if all.len() > ROWS && let Some(last) = shown.last() { a rel="next" href=(url("", from, last.position)) { "older →" } }
             }
         }
     })
+}
+
+fn url(suffix: &str, from: u64, before: u64) -> String {
+    let mut parts = Vec::new();
+    if from > 0 {
+        parts.push(format!("from={from}"));
+    }
+    if before != u64::MAX {
+        parts.push(format!("before={before}"));
+    }
+    let mark = if parts.is_empty() { "" } else { "?" };
+    format!("/commits{suffix}{mark}{}", parts.join("&"))
 }
 
 fn extremes(changes: &[f64]) -> Markup {

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::cache::Page;
 use crate::chart::spark;
 use crate::error::Fail;
-use crate::query::{Format, Show, encode};
+use crate::query::{Format, Show, compare_url, encode};
 use crate::text::{self, csv_field, plural};
 
 /// Rows on a page.
@@ -23,6 +23,8 @@ const ROWS: usize = 100;
 const SPARK: usize = 60;
 /// Earlier values that a limit is taken from, as `uptick check` does.
 const HISTORY: usize = 200;
+/// Characters of a report's hash.
+const HASH: usize = 64;
 /// Below this relative difference no limit can be crossed, so that no history is read.
 const NEGLIGIBLE: f64 = 0.001;
 
@@ -40,9 +42,27 @@ pub(super) struct Comparison {
     pub(super) head: MeasuredCommit,
     pub(super) judgement: Judgement,
     pub(super) base_report: Report,
+    /// Its address: by commit, or by report where the address named reports.
+    stem: String,
+    /// The address that shows just this, whatever is measured later.
+    permalink: String,
 }
 
-/// Judges `head` against `base` from what is stored.
+impl Comparison {
+    fn is_pinned(&self) -> bool {
+        self.stem == self.permalink
+    }
+}
+
+/// One side of a comparison.
+struct Side {
+    commit: MeasuredCommit,
+    report: Report,
+    hash: String,
+}
+
+/// Judges `head` against `base` from what is stored. Both are named by commits, or both by the
+/// hashes of reports: then nothing that arrived after these two changes the judgement.
 pub(super) fn load(
     store: &Store,
     app: &App,
@@ -50,35 +70,80 @@ pub(super) fn load(
     head: &str,
     how: &str,
 ) -> Result<Comparison, Fail> {
-    let (base, head) = (the_commit(store, base)?, the_commit(store, head)?);
-    let (base_report, head_report) = reports(store, &base, &head)?;
+    let named = pinned(store, base).and_then(|b| Ok(b.zip(pinned(store, head)?)))?;
+    let is_pinned = named.is_some();
+    let (base, head) = match named {
+        Some(sides) => sides,
+        None => latest(store, the_commit(store, base)?, the_commit(store, head)?)?,
+    };
     let config = &app.options.config;
-    let counter = main_counter(&head_report);
+    let counter = main_counter(&head.report);
     let judged = judge::judged_metrics(config, counter);
-    let history = |m: &Measurement| history(store, &base_report, &head_report, m);
+    let as_of = if is_pinned {
+        let numbers = (
+            store.report_number(&base.hash)?,
+            store.report_number(&head.hash)?,
+        );
+        numbers.0.max(numbers.1).unwrap_or(i64::MAX)
+    } else {
+        i64::MAX
+    };
+    let history = |m: &Measurement| history(store, &base.report, &head.report, m, as_of);
     let results = judge::rows(
-        &base_report,
-        &head_report,
+        &base.report,
+        &head.report,
         config,
         &Overrides::default(),
         &judged,
         &history,
     );
-    let judgement = judgement(&base, &head, &head_report, how, counter, results);
+    let how = if is_pinned {
+        "these two reports, whatever is measured later"
+    } else {
+        how
+    };
+    let judgement = judgement(
+        &base.commit,
+        &head.commit,
+        &head.report,
+        how,
+        counter,
+        results,
+    );
+    let permalink = format!("/compare/{}..{}", base.hash, head.hash);
     Ok(Comparison {
-        base,
-        head,
+        stem: if is_pinned {
+            permalink.clone()
+        } else {
+            compare_url(&base.commit.sha, &head.commit.sha)
+        },
+        permalink,
+        base: base.commit,
+        head: head.commit,
         judgement,
-        base_report,
+        base_report: base.report,
     })
 }
 
+/// The report of that hash with its commit.
+fn pinned(store: &Store, name: &str) -> Result<Option<Side>, Fail> {
+    if name.len() != HASH {
+        return Ok(None);
+    }
+    let Some(report) = store.report(name)? else {
+        return Ok(None);
+    };
+    let commit = the_commit(store, &report.commit.sha.0)?;
+    let hash = name.to_string();
+    Ok(Some(Side {
+        commit,
+        report,
+        hash,
+    }))
+}
+
 /// A report of each commit, from the same testbed where there is one.
-fn reports(
-    store: &Store,
-    base: &MeasuredCommit,
-    head: &MeasuredCommit,
-) -> Result<(Report, Report), Fail> {
+fn latest(store: &Store, base: MeasuredCommit, head: MeasuredCommit) -> Result<(Side, Side), Fail> {
     let heads = store.reports(Some(&head.sha), 20)?;
     let bases = store.reports(Some(&base.sha), 20)?;
     let pairs = heads.iter().flat_map(|h| bases.iter().map(move |b| (h, b)));
@@ -91,8 +156,16 @@ fn reports(
         )
     };
     let best = pairs.min_by_key(rank).ok_or(Fail::Ours)?;
-    let read = |hash: &str| store.report(hash)?.ok_or(Fail::Ours);
-    Ok((read(&best.1.hash)?, read(&best.0.hash)?))
+    let (base_hash, head_hash) = (best.1.hash.clone(), best.0.hash.clone());
+    let side = |commit, hash: String| {
+        let report = store.report(&hash)?.ok_or(Fail::Ours)?;
+        Ok::<_, Fail>(Side {
+            commit,
+            report,
+            hash,
+        })
+    };
+    Ok((side(base, base_hash)?, side(head, head_hash)?))
 }
 
 /// The counter of what is judged.
@@ -106,8 +179,9 @@ fn main_counter(report: &Report) -> Counter {
     found.map_or(Counter::Clock, |m| m.counter)
 }
 
-/// Earlier values of a series, newest last: only where they can matter.
-fn history(store: &Store, base: &Report, head: &Report, m: &Measurement) -> Vec<f64> {
+/// Earlier values of a series, newest last: only where they can matter, and only those that had
+/// arrived by the report of that number.
+fn history(store: &Store, base: &Report, head: &Report, m: &Measurement, as_of: i64) -> Vec<f64> {
     let after = head.measurements.binary_search_by(|h| {
         (&h.benchmark, h.metric, h.counter).cmp(&(&m.benchmark, m.metric, m.counter))
     });
@@ -130,7 +204,7 @@ fn history(store: &Store, base: &Report, head: &Report, m: &Measurement) -> Vec<
         return Vec::new();
     };
     let values = store
-        .recent(series.row.id, base.commit.position, HISTORY)
+        .recent_as_of(series.row.id, base.commit.position, HISTORY, as_of)
         .unwrap_or_default();
     values.into_iter().map(|v| v.value).collect()
 }
@@ -206,13 +280,19 @@ pub(super) fn verdict(j: &Judgement) -> Markup {
         .count();
     match j.outcome {
         Outcome::Regressed => html! {
-            span aria-hidden="true" { "▲" } " Regression: " (slower.len()) " of " (plural(total, "benchmark")) ", worst " (slower.first().and_then(|r| r.change).map_or_else(String::new, percent))
+            span aria-hidden="true" { "▲" } " Regression: " (slower.len()) " of " (plural(total, "benchmark")) ", worst " (slower.first().and_then(|r| r.change).map_or_else(String::new, |x| text::tight(&percent(x))))
         },
         Outcome::Ok => html! {
-            span .tick aria-hidden="true" { "✓" } " No regression in " (plural(total, "benchmark")) @if faster > 0 { ", " (faster) " improved" }
+            span .tick aria-hidden="true" { "✓" } " No regression in " (plural(total, "benchmark")) @if faster > 0 { ": " (faster) " of them cheaper" @if let Some(best) = best(j) { ", best " (text::tight(&percent(best))) } }
         },
         Outcome::NoVerdict => html! { "No verdict: " (why_not(j)) },
     }
+}
+
+/// The largest gain.
+fn best(j: &Judgement) -> Option<f64> {
+    let gains = j.with(Verdict::Improved);
+    gains.iter().filter_map(|r| r.change).min_by(f64::total_cmp)
 }
 
 fn why_not(j: &Judgement) -> String {
@@ -285,11 +365,7 @@ fn url(c: &Comparison, rows: &Rows<'_>, metric: Option<Metric>, show: Show, page
     } else {
         format!("?{}", parts.join("&"))
     };
-    format!(
-        "/compare/{}..{}{query}",
-        c.base.sha.short(),
-        c.head.sha.short()
-    )
+    format!("{}{query}", c.stem)
 }
 
 fn html(store: &Store, c: &Comparison, rows: &Rows<'_>) -> Result<Markup, Fail> {
@@ -322,13 +398,21 @@ fn html(store: &Store, c: &Comparison, rows: &Rows<'_>) -> Result<Markup, Fail> 
         .iter()
         .map(|(w, u, on)| (w.as_str(), u.clone(), *on))
         .collect();
-    let stem = format!("/compare/{}..{}", c.base.sha.short(), c.head.sha.short());
+    let stem = &c.stem;
+    let mut forms = vec![
+        ("JSON", format!("{stem}.json")),
+        ("CSV", format!("{stem}.csv")),
+        ("Markdown", format!("{stem}.md")),
+    ];
+    if !c.is_pinned() {
+        forms.push(("Permalink", c.permalink.clone()));
+    }
     Ok(html! {
         section .verdict.(verdict_class(j.outcome)) {
             h1 { (verdict(j)) }
             (sides(c))
             (testbed(c))
-            (layout::forms(&[("JSON", format!("{stem}.json")), ("CSV", format!("{stem}.csv")), ("Markdown", format!("{stem}.md"))]))
+            (layout::forms(&forms))
         }
         (another(c))
         div .filters {
@@ -494,7 +578,7 @@ fn row_html(store: &Store, c: &Comparison, r: &Row) -> Result<Markup, Fail> {
     );
     Ok(html! {
         tr {
-            th scope="row" .name { a href={ "/series/" (id) } title=(text::whole(&r.benchmark)) { (text::name(&r.benchmark)) } @if !r.judged { " " span .muted { (r.metric.name()) } } }
+            th scope="row" .name { a href={ "/series/" (id) } title=(text::whole(&r.benchmark)) { (text::name(&r.benchmark)) } @if !r.judged { " " span .muted { (text::metric(r.metric)) } } }
             td .num { @match r.change { Some(x) if is_shown(r, Show::Changed) => { (text::delta(x, r.metric)) } Some(x) => { (text::quiet(x)) } None => "–" } }
             td .num.muted title=(text::cut(&r.why, 300)) { (r.limit.map_or_else(|| "–".into(), share)) }
             td .num { (side(&r.base)) } td .num { (side(&r.head)) }
@@ -517,7 +601,7 @@ fn failures(j: &Judgement) -> Markup {
     }
 }
 
-fn csv(c: &Comparison) -> Vec<Vec<String>> {
+pub(super) fn csv(c: &Comparison) -> Vec<Vec<String>> {
     let mut out = vec![
         [
             "benchmark",

@@ -226,7 +226,7 @@ fn html(p: &Pair, focus: usize) -> Markup {
         section .head {
             p .crumb { a href={ "/series/" (key.id()) } { (text::name(&key.benchmark)) } " · " a href={ "/commit/" (p.base.sha.short()) } { (p.base.sha.short()) } " → " a href={ "/commit/" (p.head.sha.short()) } { (p.head.sha.short()) } }
             h1 { @if matches!(p.source, Source::None) { "Functions are not known" }
-                @else { (text::delta(change, key.metric)) " " span .light { (signed(difference)) " instructions" } } }
+                @else { (text::delta(change, key.metric)) " " span .light { (text::minus(&signed(difference))) " instructions" } } }
             @if !matches!(p.source, Source::None) { p { (lead(p)) } }
         }
         @match &p.source {
@@ -260,11 +260,12 @@ fn lead(p: &Pair) -> String {
         sum += f.delta as f64;
         let part = sum / difference;
         if (0.9..=1.005).contains(&part) {
-            return format!(
-                "{} of it in {}.",
-                share(part),
-                text::plural(i + 1, "function")
-            );
+            let all = if part >= 0.995 {
+                "All".into()
+            } else {
+                share(part)
+            };
+            return format!("{all} of it is in {}.", text::plural(i + 1, "function"));
         }
     }
     let most = &functions[0];
@@ -332,8 +333,8 @@ fn table_html(p: &Pair) -> Markup {
                     th scope="row" .name title=(text::whole(&f.name)) { code { (text::cut(&names::short(&f.name), 60)) } @if let Some(place) = place(f) { " " span .muted { (place) } } @else if let Some(c) = &f.caller { " " span .muted { "from " (text::cut(&c.file, 50)) ":" (c.line) } } }
                     td .num { @if f.base == 0 { "–" } @else { (text::count(f.base as f64)) } }
                     td .num { @if f.head == 0 { "–" } @else { (text::count(f.head as f64)) } }
-                    td .num { span .delta.(if f.delta > 0 { "up" } else { "down" }) { (signed(f.delta as f64)) } }
-                    @if has_total { td .num { (signed(f.head_inclusive as f64 - f.base_inclusive as f64)) } }
+                    td .num { span .delta.(if f.delta > 0 { "up" } else { "down" }) { (text::minus(&signed(f.delta as f64))) } }
+                    @if has_total { td .num { (text::minus(&signed(f.head_inclusive as f64 - f.base_inclusive as f64))) } }
                     td { span .tag.(class) { (word) } }
                     td { svg .bar viewBox="0 0 100 8" width="100" height="8" aria-hidden="true" { rect .(if f.delta > 0 { "up" } else { "down" }) width=(format!("{:.1}", 100.0 * part)) height="8" {} } " " (format!("{:.0} %", 100.0 * part)) }
                 }

@@ -208,9 +208,10 @@ fn html(h: &Health, asked: &Asked<'_>) -> Markup {
         .collect();
     html! {
         section .verdict.quiet {
-            h1 { (plural(h.total as usize, "series")) @if let Some(m) = h.metric { " of " (m.name()) } }
+            h1 { (plural(h.total as usize, "series")) @if let Some(m) = h.metric { " of " (text::metric(m)) } }
             p { (plural(h.counts.0 as usize, "report")) ", " (plural(h.counts.1 as usize, "point")) ", " (plural(h.testbeds.len(), "testbed")) "."
                 @if !h.failures.is_empty() { " " strong { (plural(h.failures.len(), "failure")) " in the newest report." } } }
+            (troubles(h))
             (layout::forms(&[("JSON", "/health.json".into()), ("CSV", "/health.csv".into()), ("Markdown", "/health.md".into())]))
         }
         @if h.counts.0 == 0 { (layout::empty("No benchmark is known yet", html! { "Benchmarks appear with the first report." }, &[("which benchmarks are found", "uptick list"), ("measure them", "uptick run")])) }
@@ -233,12 +234,28 @@ fn html(h: &Health, asked: &Asked<'_>) -> Markup {
     }
 }
 
+/// How many of the rows that are shown need a look.
+fn troubles(h: &Health) -> Markup {
+    let mut counts: std::collections::BTreeMap<&str, usize> = Default::default();
+    for (word, _) in h.rows.iter().filter_map(|r| r.trouble(h.newest)) {
+        *counts.entry(word).or_default() += 1;
+    }
+    let all = h.rows.len() as u64 == h.total;
+    html! {
+        ul .tally {
+            @for (word, n) in &counts { li { b { (n) } " " (word) } }
+            @if counts.is_empty() && !h.rows.is_empty() { li { "Nothing noisy, drifting or stale" } }
+            @if !all && !h.rows.is_empty() { li { "among the " (h.rows.len()) " shown" } }
+        }
+    }
+}
+
 fn table(h: &Health) -> Markup {
     html! {
         div .scroll { table .rows {
             thead { tr {
                 th scope="col" { "Benchmark" } th scope="col" { "Last " (SPARK) " commits" } th scope="col" .num { "Latest" }
-                th scope="col" .num { "Noise σ" } th scope="col" .num { "Can detect" } th scope="col" .num { "Alarms" } th scope="col" { "State" }
+                th scope="col" .num { "Noise σ" } th scope="col" .num { "Can detect" } th scope="col" .num { "Alarms" } th scope="col" { "Last run" } th scope="col" { "State" }
             } }
             tbody { @for r in &h.rows { (row_html(h, r)) } }
         } }
@@ -260,6 +277,7 @@ fn row_html(h: &Health, r: &Row) -> Markup {
             td .num { @if s.noise == 0.0 { span .muted { "none" } } @else { (share(s.noise)) } }
             td .num title=(r.limit.why) { (share(r.limit.fraction)) }
             td .num { (r.alarms.0) @if r.alarms.1 > 0 { span .muted { " (" (r.alarms.1) " false)" } } }
+            td { (text::time(s.latest_time)) }
             td { @match r.trouble(h.newest) {
                 Some((word, why)) => { span .tag.(word) { (word) } " " span .muted { (why) } }
                 None => { span .muted { (s.row.class.name()) } }

@@ -15,12 +15,19 @@ const KEYS: &[(&str, &str)] = &[
     ("x", "select a group"),
     ("a", "acknowledge (the selected groups, or the current one)"),
     ("f, w, n", "fixed, accepted (wanted), noise"),
-    ("i", "infrastructure: the machine changed, not the code"),
+    (
+        "i, v",
+        "infrastructure: the machine changed, not the code; invalid: the number is wrong",
+    ),
+    (
+        "m, s",
+        "merge the selected groups; split the selected series off into a group of their own",
+    ),
     ("u", "undo the last decision"),
     ("/", "search"),
     (
         "← →",
-        "on a chart: point to the previous and next commit; with Shift: select a range, Enter zooms in",
+        "on a chart: point to the previous and next commit, Enter compares it with the one before; with Shift, or by dragging: select a range, to zoom in (Enter), list its commits or compare its ends",
     ),
     ("0 or Esc", "show all again"),
     ("g then t, h, c", "go to Today, Health, Commits"),
@@ -63,7 +70,8 @@ pub(super) fn page(app: &App, format: Format) -> Result<Page, Fail> {
                 " cheaper, " span .delta.same { "+0.02 %" } " within its limit." } }
         section { h2 { "Other forms" }
             p { "Add " code { ".json" } ", " code { ".csv" } " or " code { ".md" } " to an address; "
-                code { ".svg" } " to that of a series. " a href="/changes.atom" { "Atom feed" } ". "
+                code { ".svg" } " to that of a series (“Save PNG” beside it draws the same with this browser’s fonts: "
+                "uptick brings none, so that it has no address ending in " code { ".png" } "). " a href="/changes.atom" { "Atom feed" } ". "
                 a href="/api/v1/openapi.json" { "API document" } "." } }
     };
     Ok(layout::page(app, Nav::None, "Help and keys", body))

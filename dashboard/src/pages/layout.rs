@@ -57,7 +57,7 @@ pub(crate) fn frame(app: &App, nav: Nav, title: &str, body: Markup) -> Markup {
                     }
                     form .find action="/series" role="search" {
                         label .hidden for="find" { "Benchmark" }
-                        input #find name="benchmark" placeholder="benchmark, then Enter" autocomplete="off" spellcheck="false" maxlength="512";
+                        input #find name="benchmark" placeholder="Find a benchmark" autocomplete="off" spellcheck="false" maxlength="512";
                     }
                 }
                 main #main tabindex="-1" { (body) }
@@ -65,7 +65,7 @@ pub(crate) fn frame(app: &App, nav: Nav, title: &str, body: Markup) -> Markup {
                     p { "uptick " (env!("CARGO_PKG_VERSION")) " · all times UTC · "
                         a href="/log" { "Decisions" } " · " a href="/changes.atom" { "Atom" } " · "
                         a href="/api/v1/openapi.json" { "API" } " · " a href="/help" { "Help and keys" } }
-                    output #live .hidden aria-live="polite" {}
+                    output #live aria-live="polite" {}
                 }
             }
         }
@@ -132,7 +132,7 @@ pub(crate) fn choice(label: &str, options: &[(&str, String, bool)]) -> Markup {
     html! {
         div .choice role="group" aria-label=(label) {
             span .muted { (label) }
-            @for (word, href, on) in options { a href=(href) aria-current=[on.then_some("true")] { (word) } }
+            @for (word, href, on) in options { a href=(href) aria-current=[on.then_some("true")] { (word.replace('_', " ")) } }
         }
     }
 }

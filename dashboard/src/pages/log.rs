@@ -5,25 +5,31 @@ use maud::{Markup, html};
 use serde_json::json;
 
 use super::layout::{self, Nav};
-use super::{json_page, no_such_form};
+use super::{csv_page, json_page, no_such_form};
 use crate::app::App;
 use crate::cache::Page;
 use crate::error::Fail;
 use crate::query::Format;
-use crate::text;
+use crate::text::{self, csv_field};
 
 const NEWEST: usize = 300;
+/// Benchmarks that an entry names.
+const NAMES: usize = 8;
 
 pub(super) fn page(store: &Store, app: &App, format: Format) -> Result<Page, Fail> {
     let all = store.decisions(NEWEST)?;
     match format {
         Format::Json => json_page(&json!({ "schema": "uptick.decisions/1", "decisions": all })),
+        Format::Csv => Ok(csv_page("decisions", csv(&all))),
         Format::Html => {
             let body = html! {
-                h1 { "Decisions" }
-                p .muted { "The newest " (NEWEST) ", as they were made. The log is only ever added to." }
+                section .head {
+                    h1 { "Decisions" }
+                    p .muted { "The newest " (NEWEST) " lines, as they were made. The log is only ever added to." }
+                    (layout::forms(&[("JSON", "/log.json".into()), ("CSV", "/log.csv".into())]))
+                }
                 @if all.is_empty() { (layout::empty("Nobody has decided anything yet", html! { "Decisions about changes are made on " a href="/" { "Today" } "." }, &[])) }
-                @else { (table(&all)) }
+                @else { (list(&all)) }
             };
             Ok(layout::page(app, Nav::None, "Decisions", body))
         }
@@ -31,25 +37,82 @@ pub(super) fn page(store: &Store, app: &App, format: Format) -> Result<Page, Fai
     }
 }
 
-pub(super) fn table(all: &[Decision]) -> Markup {
-    html! {
-        div .scroll { table {
-            thead { tr { th scope="col" { "When" } th scope="col" { "Who" } th scope="col" { "Benchmark" } th scope="col" { "From" } th scope="col" { "To" } th scope="col" { "Note" } th scope="col" { span .hidden { "Undo" } } } }
-            tbody { @for (i, d) in all.iter().enumerate() {
-                tr {
-                    td { (text::time(d.time)) }
-                    td { (text::cut(&d.actor, 40)) }
-                    td { a href={ "/series/" (d.series) } { (text::name(&d.benchmark)) } }
-                    td { (word(&d.before)) }
-                    td { (word(&d.after)) @if d.undoes.is_some() { " (undo)" } }
-                    td { (text::cut(&d.note, 200)) @if let Some(link) = safe_link(&d.link) { " " a href=(link) rel="noopener noreferrer nofollow" { (text::cut(&link, 60)) } } }
-                    td { @if !d.undone && d.undoes.is_none() && all[..i].iter().all(|o| o.batch != d.batch) {
-                        form method="post" action="/triage/undo" { input type="hidden" name="batch" value=(d.batch); button .small type="submit" { "Undo" } } }
-                        @else if d.undone { span .muted { "undone" } } }
-                }
-            } }
-        } }
+/// Decisions, one entry a request, whatever number of series it was about.
+pub(super) fn list(all: &[Decision]) -> Markup {
+    let mut batches: Vec<Vec<&Decision>> = Vec::new();
+    for d in all {
+        match batches.iter_mut().find(|b| b[0].batch == d.batch) {
+            Some(batch) => batch.push(d),
+            None => batches.push(vec![d]),
+        }
     }
+    html! { ol .log { @for b in &batches { (entry(b)) } } }
+}
+
+fn entry(batch: &[&Decision]) -> Markup {
+    let d = batch[0];
+    let same = batch.iter().all(|o| o.before == d.before);
+    html! {
+        li .undone[d.undone] {
+            span .when { (text::time(d.time)) }
+            div {
+                p { b { (text::cut(&d.actor, 40)) } " " (what(d, batch.len(), same)) }
+                p .muted.names { @for (i, o) in batch.iter().take(NAMES).enumerate() { @if i > 0 { ", " } a href={ "/series/" (o.series) } { (text::cut(&o.benchmark, 40)) } } @if batch.len() > NAMES { " and " (batch.len() - NAMES) " more" } }
+                @let note = text::cut_or_empty(&d.note, 200);
+                @let link = safe_link(&d.link);
+                @if !note.is_empty() || link.is_some() { p .note { (note) @if let Some(link) = link { " " a href=(link) rel="noopener noreferrer nofollow" { (text::cut(&link, 60)) } } } }
+            }
+            @if d.undone { span .muted { "undone" } }
+            @else if d.undoes.is_none() { form method="post" action="/triage/undo" { input type="hidden" name="batch" value=(d.batch); button .small type="submit" { "Undo" } } }
+        }
+    }
+}
+
+/// What was decided, in words.
+fn what(d: &Decision, n: usize, same: bool) -> Markup {
+    let series = text::plural(n, "series");
+    html! {
+        @if d.undoes.is_some() { "took a decision back: " }
+        @if d.regroups { @if n > 1 { "put " (series) " into one group" } @else { "split 1 series off" } }
+        @else if d.before != d.after { (series) ": " @if same { (word(&d.before)) " → " } span .state.(d.after) { (word(&d.after)) } }
+        @else if d.undoes.is_some() { (series) " back where the commit set puts it" }
+        @else { "added a note to " (series) }
+    }
+}
+
+fn csv(all: &[Decision]) -> Vec<Vec<String>> {
+    let head = [
+        "id",
+        "batch",
+        "time",
+        "actor",
+        "benchmark",
+        "series",
+        "before",
+        "after",
+        "regroups",
+        "note",
+        "link",
+        "undoes",
+    ];
+    let mut out = vec![head.map(String::from).to_vec()];
+    for d in all {
+        out.push(vec![
+            d.id.to_string(),
+            d.batch.to_string(),
+            text::iso(d.time),
+            csv_field(&d.actor),
+            csv_field(&d.benchmark),
+            d.series.clone(),
+            d.before.clone(),
+            d.after.clone(),
+            d.regroups.to_string(),
+            csv_field(&d.note),
+            csv_field(&d.link),
+            d.undoes.map_or_else(String::new, |u| u.to_string()),
+        ]);
+    }
+    out
 }
 
 pub(super) fn word(state: &str) -> String {

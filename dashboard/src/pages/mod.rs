@@ -40,7 +40,7 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
     match &view.what {
         What::Today => today::page(store, app, f),
         What::Log => log::page(store, app, f),
-        What::Commits { before } => commits::page(store, app, *before, f),
+        What::Commits { from, before } => commits::page(store, app, (*from, *before), f),
         What::Health {
             metric,
             text,

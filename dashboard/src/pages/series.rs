@@ -96,10 +96,11 @@ fn words(h: &History) -> String {
     let steps = if changes.is_empty() {
         "no lasting change".to_string()
     } else {
+        let all = changes.iter().map(|c| text::minus(c));
         format!(
             "{}: {}",
             plural(changes.len(), "lasting change"),
-            changes.join(", ")
+            all.collect::<Vec<_>>().join(", ")
         )
     };
     format!("{}; now {latest}; {steps}.", plural(n, "commit"))
@@ -215,12 +216,12 @@ fn link(store: &Store, first: i64, last: i64) -> Result<Option<String>, Fail> {
 
 /// A chart that stands alone brings the few lines of the sheet that it needs.
 fn standalone(svg: &str) -> String {
-    const STYLE: &str = "<style>text{font:110px sans-serif;fill:#555}path{fill:none;stroke:#ddd;stroke-width:8}\
+    const STYLE: &str = "<style>:root{color-scheme:light dark}text{font:110px sans-serif;fill:#555}path{fill:none;stroke:#ddd;stroke-width:8}\
         .axis{stroke:#999}.line{stroke:#0072b2;stroke-width:18}.older{stroke:#aaa;stroke-width:14}.dot{stroke:#0072b2;\
         stroke-width:45;stroke-linecap:round}.band{fill:#0072b2;opacity:.15;stroke:none}.step,.env{stroke-width:22}\
         .up{stroke:#b34700;fill:#b34700}.down{stroke:#0072b2;fill:#0072b2}.env{stroke:#888;stroke-dasharray:40}\
-        .envmark{fill:#888}.number{fill:#fff}@media(prefers-color-scheme:dark){text{fill:#aaa}path{stroke:#333}\
-        .line,.dot{stroke:#56b4e9}}</style>";
+        .envmark{fill:#888}.number{fill:#fff}\
+        </style><style media=\"(prefers-color-scheme:dark)\">text{fill:#aaa}path{stroke:#333}.line,.dot{stroke:#56b4e9}</style>";
     match svg.find("<title") {
         Some(at) => format!("{}{STYLE}{}", &svg[..at], &svg[at..]),
         None => svg.into(),
@@ -245,7 +246,7 @@ fn html(store: &Store, h: &History) -> Result<Markup, Fail> {
     Ok(html! {
         section .head {
             h1 title=(text::whole(&key.benchmark)) { (text::cut(&key.benchmark, 160)) }
-            p .muted { (key.metric.name()) " · counted by " (key.counter.name()) " · " (plural(h.series.row.points as usize, "commit")) " · testbed " code { (key.fingerprint) } }
+            p .muted { (text::metric(key.metric)) " · counted by " (key.counter.name()) " · " (plural(h.series.row.points as usize, "commit")) " · testbed " code { (key.fingerprint) } }
             (siblings(h))
         }
         figure .wide data-series=(h.id) {
@@ -255,7 +256,8 @@ fn html(store: &Store, h: &History) -> Result<Markup, Fail> {
             }
             figcaption {
                 span { (words(h)) } " "
-                @if zoomed { a .reset href=(url) { "Show all" } } @else { (ranges(h, &url)) }
+                @if zoomed { a .reset href=(url) { "Show all" } " " @if let (Some(a), Some(b)) = (h.values.first(), h.values.last()) { a href={ "/commits?from=" (a.position) "&before=" (b.position + 1) } { "Commits in this range" } } } @else { (ranges(h, &url)) }
+                (environment(h))
                 output .cursor {}
             }
         }
@@ -267,6 +269,21 @@ fn html(store: &Store, h: &History) -> Result<Markup, Fail> {
         }
         (layout::forms(&[("JSON", format!("{url}.json")), ("CSV", format!("{url}.csv")), ("Markdown", format!("{url}.md")), ("SVG", format!("{url}.svg")), ("Badge", format!("/badge/{}.svg", h.id))]))
     })
+}
+
+/// What the diamonds on the chart stand for.
+fn environment(h: &History) -> Markup {
+    let (from, to) = ends(h);
+    let shown = |t: &TestbedRow| (from..=to).contains(&t.first_position);
+    let all: Vec<_> = h.testbeds.windows(2).filter(|p| shown(&p[1])).collect();
+    html! {
+        @if !all.is_empty() { ul .plain.environment {
+            @for pair in all.iter().rev().take(6) {
+                li { "◆ " (text::time(pair[1].first_time)) ": "
+                    @for (i, (name, a, b)) in health::differences(&pair[0], &pair[1]).iter().take(4).enumerate() { @if i > 0 { ", " } b { (text::cut(name, 30)) } " " (text::cut(a, 40)) " → " (text::cut(b, 40)) } }
+            }
+        } }
+    }
 }
 
 fn siblings(h: &History) -> Markup {
@@ -323,7 +340,7 @@ fn changes(store: &Store, h: &History) -> Result<Markup, Fail> {
         section { h2 { "Changes" }
             @if rows.is_empty() {
                 p { (why_none(h)) }
-            } @else { div .scroll { table .rows {
+            } @else { div .scroll { table .rows.stack {
                 thead { tr { th scope="col" { "#" } th scope="col" { "When" } th scope="col" .num { "Change" } th scope="col" { "Before → after" } th scope="col" { "Suspects" } th scope="col" { "How sure" } th scope="col" { "State" } th scope="col" { span .hidden { "Links" } } } }
                 tbody { @for (number, t, suspects, url) in &rows {
                     @let c = &t.event.change;
@@ -332,7 +349,7 @@ fn changes(store: &Store, h: &History) -> Result<Markup, Fail> {
                         td { @if let Some(s) = suspects.last() { (text::time(s.time)) } }
                         td .num { (text::delta(c.change, metric)) }
                         td .pair { (text::value(c.before, metric)) " → " (text::value(c.after, metric)) }
-                        td { @if c.kind == Kind::Environment { span .tag.noisy { "testbed changed" } " " }
+                        td .suspects { @if c.kind == Kind::Environment { span .tag.noisy { "testbed changed" } " " }
                             @match suspects.as_slice() { [] => "–", [one] => { (layout::commit_line(one)) }, [.., last] => { (plural(suspects.len(), "commit")) " up to " (layout::commit_line(last)) } } }
                         td .muted { (today::sure(c)) }
                         td { @if t.event.recovered.is_some() { "recovered" } @else { (log::word(Triage::word(t.event.state))) } @if !t.note.is_empty() { " " span .muted { "“" (text::cut(&t.note, 80)) "”" } } }

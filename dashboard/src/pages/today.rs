@@ -1,5 +1,7 @@
 //! Today: what changed and waits for somebody, by cause rather than by series.
 
+use std::collections::BTreeMap;
+
 use collector::detect::life::State;
 use collector::detect::{Change, Direction, Kind, group};
 use collector::report::{percent, quoted};
@@ -22,10 +24,12 @@ const EVENTS: usize = 2_000;
 const GROUPS: usize = 60;
 /// Series of a group that are seen at once.
 const MEMBERS: usize = 4;
+/// Series of a group that are named when it is unfolded.
+const OTHERS: usize = 12;
 /// Commits in a sparkline.
 const SPARK: usize = 60;
-/// Decisions under the groups.
-const DECISIONS: usize = 8;
+/// Lines of the log that are looked at for the decisions under the groups.
+const DECISIONS: usize = 24;
 
 /// Changes with one cause.
 pub(super) struct Group {
@@ -34,6 +38,8 @@ pub(super) struct Group {
     first: u64,
     last: u64,
     everything: bool,
+    /// Somebody merged it, or split it off.
+    by_hand: bool,
     /// The newest measured commit before the cause.
     base: Option<MeasuredCommit>,
     /// The measured commits that may be the cause.
@@ -91,8 +97,55 @@ impl Group {
     }
 }
 
-/// Open events by cause: regressions first, the newest commits first.
-pub(super) fn groups(store: &Store, mut events: Vec<Event>) -> Result<Vec<Group>, Fail> {
+/// Open events by cause: regressions first, the newest commits first. What somebody merged or
+/// split stands as they left it; the rest is grouped by commit set.
+pub(super) fn groups(store: &Store, events: Vec<Event>) -> Result<Vec<Group>, Fail> {
+    let mut by_hand: BTreeMap<i64, Vec<Event>> = BTreeMap::new();
+    let mut rest = Vec::new();
+    for e in events {
+        match e.told.cause {
+            Some(cause) => by_hand.entry(cause).or_default().push(e),
+            None => rest.push(e),
+        }
+    }
+    let mut out = by_commit_set(store, rest)?;
+    for members in by_hand.into_values() {
+        let sets = members.iter().map(|e| &e.told.event.change);
+        let first = sets.clone().map(|c| c.first).min().unwrap_or(0);
+        let last = sets.map(|c| c.last).max().unwrap_or(0);
+        out.push(Group {
+            by_hand: true,
+            ..grouped(store, members, (first, last))?
+        });
+    }
+    out.sort_by_key(|g| (!g.is_regression(), !g.is_new(), std::cmp::Reverse(g.last)));
+    Ok(out)
+}
+
+/// A group of events that may all have been caused by the commits at positions `first..=last`.
+fn grouped(
+    store: &Store,
+    mut events: Vec<Event>,
+    (first, last): (i64, i64),
+) -> Result<Group, Fail> {
+    let size = |e: &Event| e.told.event.change.change;
+    // What costs most first; where nothing got dearer, what gained most.
+    let any_up = events.iter().any(|e| size(e) > 0.0);
+    let rank = |e: &Event| if any_up { size(e) } else { -size(e) };
+    events.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
+    let (first, last) = (first.max(0).cast_unsigned(), last.max(0).cast_unsigned());
+    Ok(Group {
+        events,
+        first,
+        last,
+        everything: false,
+        by_hand: false,
+        base: store.commits(first, 1)?.pop(),
+        suspects: store.commits_between(first, last)?,
+    })
+}
+
+fn by_commit_set(store: &Store, mut events: Vec<Event>) -> Result<Vec<Group>, Fail> {
     let series: std::collections::HashSet<i64> = events.iter().map(|e| e.series.id).collect();
     let owners: Vec<usize> = events
         .iter()
@@ -109,29 +162,15 @@ pub(super) fn groups(store: &Store, mut events: Vec<Event>) -> Result<Vec<Group>
     let mut slots: Vec<Option<Event>> = events.drain(..).map(Some).collect();
     let mut out = Vec::new();
     for g in found {
-        let mut members: Vec<Event> = g.members.iter().filter_map(|i| slots[*i].take()).collect();
-        let size = |e: &Event| e.told.event.change.change;
-        // What costs most first; where nothing got dearer, what gained most.
-        let any_up = members.iter().any(|e| size(e) > 0.0);
-        let rank = |e: &Event| if any_up { size(e) } else { -size(e) };
-        members.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
-        let (first, last) = (
-            g.first.max(0).cast_unsigned(),
-            g.last.max(0).cast_unsigned(),
-        );
+        let members: Vec<Event> = g.members.iter().filter_map(|i| slots[*i].take()).collect();
         if members.is_empty() {
             continue;
         }
         out.push(Group {
-            events: members,
-            first,
-            last,
             everything: g.everything,
-            base: store.commits(first, 1)?.pop(),
-            suspects: store.commits_between(first, last)?,
+            ..grouped(store, members, (g.first, g.last))?
         });
     }
-    out.sort_by_key(|g| (!g.is_regression(), !g.is_new(), std::cmp::Reverse(g.last)));
     Ok(out)
 }
 
@@ -197,7 +236,7 @@ fn verdict(t: &Today) -> (Markup, &'static str) {
                 .map(|g| g.worst().change)
                 .fold(g.worst().change, f64::max);
             (
-                html! { span aria-hidden="true" { "▲" } " " (plural(new, "new regression")) ", worst " (percent(worst)) },
+                html! { span aria-hidden="true" { "▲" } " " (plural(new, "new regression")) ", worst " (text::tight(&percent(worst))) },
                 "bad",
             )
         }
@@ -227,8 +266,9 @@ fn html(store: &Store, app: &App, t: &Today) -> Result<Markup, Fail> {
         }
         @if t.groups.is_empty() { (nothing(t)) } @else {
             form #bulk .bulk method="post" action="/triage" aria-label="Decide about the selected changes" {
-                span .muted { "Selected changes:" }
+                span .muted { "Selected:" }
                 (buttons(true))
+                @for (value, word, key) in REGROUP { button .small type="submit" name="group" value=(value) { (word) " " kbd { (key) } } }
                 input name="note" placeholder="note" aria-label="Note" maxlength="1000";
                 input name="link" type="url" placeholder="https:// issue" aria-label="Issue" maxlength="500";
             }
@@ -237,7 +277,7 @@ fn html(store: &Store, app: &App, t: &Today) -> Result<Markup, Fail> {
         }
         section { h2 { "Decisions" }
             @if log.is_empty() { p .muted { "None yet. Each is logged here, and can be undone." } }
-            @else { (log::table(&log)) p { a href="/log" { "All decisions" } } } }
+            @else { (log::list(&log)) p { a href="/log" { "All decisions" } } } }
     })
 }
 
@@ -270,13 +310,17 @@ fn nothing(t: &Today) -> Markup {
 }
 
 /// One key per state.
-const ACTIONS: [(&str, &str, &str); 5] = [
+const ACTIONS: [(&str, &str, &str); 6] = [
     ("acknowledged", "Acknowledge", "a"),
     ("fixed_by", "Fixed", "f"),
     ("accepted", "Accept", "w"),
     ("noise", "Noise", "n"),
     ("infra", "Infra", "i"),
+    ("invalid", "Invalid", "v"),
 ];
+
+/// What makes a group of its own out of what is selected.
+const REGROUP: [(&str, &str, &str); 2] = [("merge", "Merge", "m"), ("split", "Split off", "s")];
 
 fn buttons(all: bool) -> Markup {
     html! {
@@ -290,11 +334,12 @@ fn group_html(store: &Store, g: &Group) -> Result<Markup, Fail> {
     let worst = &g.events[0];
     let metric = worst.series.key.metric;
     let id = worst.told.id;
+    let can_split = g.events.len() > 1;
     let mut rows = Vec::new();
     for e in g.events.iter().take(MEMBERS) {
-        rows.push(member(store, e)?);
+        rows.push(member(store, e, can_split)?);
     }
-    let more = g.events.len().saturating_sub(MEMBERS);
+    let more = &g.events[g.events.len().min(MEMBERS)..];
     Ok(html! {
         article .group.(if g.is_regression() { "worse" } else { "better" }) tabindex="-1" aria-labelledby={ "g" (id) } {
             header {
@@ -304,6 +349,7 @@ fn group_html(store: &Store, g: &Group) -> Result<Markup, Fail> {
                     @if g.events.len() > 1 { "in " (plural(g.events.len(), "series")) } @else { (text::name(&worst.series.key.benchmark)) }
                 }
                 (state_html(worst))
+                @if g.by_hand { span .tag title="merged or split off by somebody; Undo is below" { "by hand" } }
                 @if let Some(c) = g.suspects.last() { span .when { (text::time(c.time)) } }
             }
             p .cause {
@@ -312,10 +358,10 @@ fn group_html(store: &Store, g: &Group) -> Result<Markup, Fail> {
                 @if let Some(url) = g.compare() { " " a .open href=(url) { "Compare" } }
             }
             div .scroll { table .members {
-                thead .hidden { tr { th scope="col" { "Benchmark" } th scope="col" { "Change" } th scope="col" { "Before and after" } th scope="col" { "History" } th scope="col" { "How sure" } } }
+                thead .hidden { tr { @if can_split { th scope="col" { "Select" } } th scope="col" { "Benchmark" } th scope="col" { "Change" } th scope="col" { "Before and after" } th scope="col" { "History" } th scope="col" { "How sure" } } }
                 tbody { @for row in &rows { (row) } }
             } }
-            @if more > 0 { p .muted { "and " (plural(more, "series")) " more" @if let Some(url) = g.compare() { ": " a href=(url) { "see all" } } } }
+            @if !more.is_empty() { (others(g, more)) }
             @if !worst.told.note.is_empty() || !worst.told.link.is_empty() { p .note { (text::cut_or_empty(&worst.told.note, 400)) @if let Some(link) = log::safe_link(&worst.told.link) { " " a href=(link) rel="noopener noreferrer nofollow" { (text::cut(&link, 80)) } } } }
             div .actions {
                 form method="post" action="/triage" { input type="hidden" name="event" value=(g.ids()); (buttons(false)) }
@@ -323,6 +369,23 @@ fn group_html(store: &Store, g: &Group) -> Result<Markup, Fail> {
             }
         }
     })
+}
+
+/// Members that are not seen at once.
+fn others(g: &Group, more: &[Event]) -> Markup {
+    html! {
+        details .more { summary { "and " (plural(more.len(), "series")) " more" }
+            ul .plain {
+                @for e in more.iter().take(OTHERS) {
+                    @let key = &e.series.key;
+                    li { input type="checkbox" form="bulk" name="event" value=(e.told.id) aria-label={ "Select " (text::name(&key.benchmark)) };
+                        (text::delta(e.told.event.change.change, key.metric)) " "
+                        a href={ "/series/" (key.id()) } { (text::name(&key.benchmark)) } " " span .muted { (text::metric(key.metric)) } }
+                }
+                @if more.len() > OTHERS { li .muted { "and " (plural(more.len() - OTHERS, "series")) @if let Some(url) = g.compare() { ": " a href=(url) { "see all" } } } }
+            }
+        }
+    }
 }
 
 fn state_html(e: &Event) -> Markup {
@@ -345,7 +408,7 @@ fn cause(g: &Group) -> Markup {
     }
 }
 
-fn member(store: &Store, e: &Event) -> Result<Markup, Fail> {
+fn member(store: &Store, e: &Event, can_split: bool) -> Result<Markup, Fail> {
     let c = &e.told.event.change;
     let (key, metric) = (&e.series.key, e.series.key.metric);
     let recent = store.recent(e.series.id, u64::MAX, SPARK)?;
@@ -361,7 +424,8 @@ fn member(store: &Store, e: &Event) -> Result<Markup, Fail> {
     );
     Ok(html! {
         tr {
-            td .name { a href={ "/series/" (key.id()) } title=(text::whole(&key.benchmark)) { (text::name(&key.benchmark)) } " " span .muted { (metric.name()) } }
+            @if can_split { td .pick { input type="checkbox" form="bulk" name="event" value=(e.told.id) aria-label={ "Select " (text::name(&key.benchmark)) }; } }
+            td .name { a href={ "/series/" (key.id()) } title=(text::whole(&key.benchmark)) { (text::name(&key.benchmark)) } " " span .muted { (text::metric(metric)) } }
             td .num { (text::delta(c.change, metric)) }
             td .num.muted { (text::value(c.before, metric)) " → " (text::value(c.after, metric)) }
             td { (spark(&values, mark, &words)) }

@@ -27,6 +27,7 @@ pub(crate) fn parse(form: &[u8]) -> Result<Triage, Fail> {
     }
     let text = String::from_utf8_lossy(form);
     let mut out = Triage::default();
+    let mut merges = false;
     for pair in text.split('&') {
         let (k, v) = pair.split_once('=').unwrap_or((pair, ""));
         let v = decode(&v.replace('+', " "));
@@ -44,6 +45,13 @@ pub(crate) fn parse(form: &[u8]) -> Result<Triage, Fail> {
                 let words = "`state` is none of new, acknowledged, fixed_by, accepted, noise, infra, invalid.";
                 out.state = Some(Triage::state_of(&v).ok_or_else(|| Fail::Bad(words.into()))?);
             }
+            "group" if !v.is_empty() => {
+                if v != "merge" && v != "split" {
+                    return Err(Fail::Bad("`group` is neither merge nor split.".into()));
+                }
+                out.regroup = true;
+                merges |= v == "merge";
+            }
             "note" => out.note = text::cut_or_empty(&v, MAX_NOTE),
             "link" if !v.trim().is_empty() => {
                 let words = "An issue's address begins with https:// (or http://).";
@@ -53,8 +61,16 @@ pub(crate) fn parse(form: &[u8]) -> Result<Triage, Fail> {
             _ => {}
         }
     }
+    // A group's box and that of its member name the same event.
+    out.events.sort_unstable();
+    out.events.dedup();
     if out.events.is_empty() {
         return Err(Fail::Bad("No change was selected.".into()));
+    }
+    if merges && out.events.len() < 2 {
+        return Err(Fail::Bad(
+            "Merging takes two changes at least; select several groups.".into(),
+        ));
     }
     if out.events.len() > MAX_EVENTS {
         return Err(Fail::TooLarge(
