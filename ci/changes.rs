@@ -73,7 +73,10 @@ pub(crate) fn settings(floor: Option<&str>) -> anyhow::Result<Settings> {
     let floor = parsed.filter(|x| x.is_finite() && *x >= 0.0);
     let relative_floor = floor
         .ok_or_else(|| Error::Usage(format!("--floor: `{text}` is not like 0.5% or 0.005")))?;
-    Ok(Settings { relative_floor })
+    Ok(Settings {
+        relative_floor,
+        ..Settings::default()
+    })
 }
 
 fn text(document: &Document) -> String {

@@ -47,6 +47,7 @@ pub(crate) fn settings(floor: Option<&str>) -> anyhow::Result<Settings> {
         Some(_) => changes::settings(floor),
         None => Ok(Settings {
             relative_floor: FLOOR,
+            ..Settings::default()
         }),
     }
 }

@@ -83,6 +83,7 @@ fn settings(series: &SeriesRow) -> Settings {
     };
     Settings {
         relative_floor: floor,
+        counted: series.class.repeats(),
     }
 }
 

@@ -202,6 +202,12 @@ impl NoiseClass {
             Self::Sampled => "sampled",
         }
     }
+
+    /// Whether the same code gives the same value every time.
+    #[must_use]
+    pub const fn repeats(self) -> bool {
+        matches!(self, Self::Exact)
+    }
 }
 
 /// One benchmark × metric on one commit.

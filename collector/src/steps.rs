@@ -154,7 +154,7 @@ pub struct Found {
 /// Searches one series and brings its events up to date; `known` as the store kept them.
 #[must_use]
 pub fn find(track: Track, known: Vec<Told>, settings: Settings) -> Found {
-    let findings = Finder::new(settings).find(&track.points);
+    let findings = Finder::new(settings.counted(track.noise.repeats())).find(&track.points);
     let mut events: Vec<Event> = known.iter().map(|t| t.event.clone()).collect();
     // The whole history at once: one look, so that nothing need ripen.
     life::update(&mut events, &track.points, &findings, |_| true);

@@ -9,7 +9,7 @@ use crate::detect::gate::Policy;
 use crate::detect::proposal::{self, Raised};
 use crate::detect::{Class, Settings, classify};
 use crate::mainline::{MainLine, Track};
-use crate::model::{Counter, Metric, NoiseClass};
+use crate::model::{Counter, Metric};
 
 /// Varying series whose false alarms are estimated. Each takes about a second a 1000 commits,
 /// and the mean of 40 is good to a third where the rate is about 1 per 1000.
@@ -139,8 +139,8 @@ impl Replayed {
 fn replay(t: &Track, line: &MainLine, proposed: &Proposed<'_>) -> SeriesReplay {
     let key = &t.key;
     let policy = proposed.policy(&key.benchmark, key.metric, key.counter);
-    let exact = t.noise == NoiseClass::Exact;
-    let p = proposal::propose(&t.points, &policy, proposed.settings, exact);
+    let settings = proposed.settings.counted(t.noise.repeats());
+    let p = proposal::propose(&t.points, &policy, settings);
     let values: Vec<f64> = t.points.iter().map(|p| p.value).collect();
     SeriesReplay {
         name: t.name(),
@@ -149,7 +149,7 @@ fn replay(t: &Track, line: &MainLine, proposed: &Proposed<'_>) -> SeriesReplay {
         counter: key.counter,
         testbed: key.fingerprint.clone(),
         points: t.points.len(),
-        class: classify::classify(&values),
+        class: classify::classify(&values, settings.counted),
         limit: policy.relative_floor,
         flags: p
             .flags
@@ -166,10 +166,13 @@ fn replay(t: &Track, line: &MainLine, proposed: &Proposed<'_>) -> SeriesReplay {
     }
 }
 
-/// Estimates the false alarms of varying series, evenly picked; what repeats raises none.
+/// Estimates the false alarms of varying series, evenly picked; what repeats raises none, nor
+/// do counts, whose every move is the code's own.
 fn estimate(series: &mut [SeriesReplay], tracks: &[Track], settings: Settings) -> (usize, usize) {
     let varying: Vec<usize> = (0..series.len())
-        .filter(|&i| matches!(series[i].class, Class::Noisy | Class::Walk))
+        .filter(|&i| {
+            matches!(series[i].class, Class::Noisy | Class::Walk) && !tracks[i].noise.repeats()
+        })
         .collect();
     let n = varying.len().min(ESTIMATED);
     for k in 0..n {

@@ -39,16 +39,10 @@ pub(crate) fn exact(y: &[f64]) -> Vec<Boundary> {
         }
         // A spike within the new level must not become it: take the value that repeats.
         level = settled(&y[i..], &same);
-        // A value seen once is as sure as its rank among all: one in n + 1.
-        let p = if i + 1 == y.len() {
-            1.0 / (i as f64 + 1.0)
-        } else {
-            0.0
-        };
         out.push(Boundary {
             at: i,
             range: (i, i),
-            p,
+            p: rank(y, i),
         });
         i += 1;
     }
@@ -122,7 +116,7 @@ pub(crate) fn walk(y: &[f64]) -> Vec<Boundary> {
     for i in 1..y.len() {
         let floor = SAME_RELATIVE * y[i].abs().max(y[i - 1].abs());
         let leap = (y[i] - y[i - 1]).abs();
-        if leap > fence.max(floor) && lasts(y, i, leap / 2.0) {
+        if leap > fence.max(floor) && i + 1 < y.len() && lasts(y, i, leap / 2.0) {
             out.push(Boundary {
                 at: i,
                 range: (i, i),
@@ -133,13 +127,41 @@ pub(crate) fn walk(y: &[f64]) -> Vec<Boundary> {
     out
 }
 
-/// Whether the points after a leap stay apart from those before it, two at least.
+/// A move of a young series of counts that is told: the gate's own floor for counts. Less is
+/// told once there are moves to compare it with.
+const LEAP: f64 = 0.005;
+
+/// Leaps of a series of counts that is too young to know how far it usually moves.
+pub(crate) fn leaps(y: &[f64]) -> Vec<Boundary> {
+    (1..y.len())
+        .filter(|&i| {
+            let leap = (y[i] - y[i - 1]).abs();
+            leap > LEAP * y[i - 1].abs() && lasts(y, i, leap / 2.0)
+        })
+        .map(|at| Boundary {
+            at,
+            range: (at, at),
+            p: rank(y, at),
+        })
+        .collect()
+}
+
+/// A value seen once is as sure as its rank among all: one in n + 1; one that stayed, sure.
+fn rank(y: &[f64], at: usize) -> f64 {
+    if at + 1 == y.len() {
+        1.0 / y.len() as f64
+    } else {
+        0.0
+    }
+}
+
+/// Whether the points after a leap stay apart from those before it.
 fn lasts(y: &[f64], i: usize, apart: f64) -> bool {
     let before = &y[i.saturating_sub(3)..i];
     let after = &y[i..(i + 3).min(y.len())];
     let up = y[i] > y[i - 1];
     let clear = |a: f64, b: f64| if up { b - a > apart } else { a - b > apart };
-    after.len() >= 2 && before.iter().all(|a| after.iter().all(|b| clear(*a, *b)))
+    before.iter().all(|a| after.iter().all(|b| clear(*a, *b)))
 }
 
 #[cfg(test)]
@@ -179,6 +201,16 @@ mod tests {
         let mut y = vec![1e6; 50];
         y[20..22].fill(2e6);
         assert_eq!(at(&y), [20, 22]);
+    }
+
+    #[test]
+    fn a_young_series_of_counts_changes_where_it_leaps_and_stays() {
+        let at = |y: &[f64]| leaps(y).iter().map(|b| b.at).collect::<Vec<_>>();
+        assert_eq!(at(&[8673.0, 8679.0, 20661.0, 20667.0]), [2]);
+        assert_eq!(at(&[8673.0, 20661.0]), [1]);
+        assert!(at(&[8673.0, 20661.0, 8679.0]).is_empty());
+        assert!(at(&[8673.0, 8679.0, 8685.0]).is_empty());
+        assert!(leaps(&[8673.0, 20661.0])[0].p > 0.0);
     }
 
     #[test]

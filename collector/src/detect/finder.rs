@@ -13,6 +13,17 @@ use crate::stats;
 pub struct Settings {
     /// Changes below this fraction of the level before are left out.
     pub relative_floor: f64,
+    /// The values are counts that repeat: the same code gives the same value, so that every
+    /// move is the code's own, however young the series is and however often it moves.
+    pub counted: bool,
+}
+
+impl Settings {
+    /// The same for a series whose values do or do not repeat.
+    #[must_use]
+    pub const fn counted(self, counted: bool) -> Self {
+        Self { counted, ..self }
+    }
 }
 
 /// Which way a value went. Every metric costs, so up is worse.
@@ -133,8 +144,9 @@ impl Finder {
         self.values.clear();
         self.values.extend(points.iter().map(|p| p.value));
         let y = &self.values;
-        let class = classify(y);
+        let class = classify(y, self.settings.counted);
         let (found, drift) = match class {
+            Class::Young if self.settings.counted => (counts::leaps(y), 0.0),
             Class::Young => (Vec::new(), 0.0),
             Class::Exact => (counts::exact(y), 0.0),
             Class::Walk => (counts::walk(y), 0.0),

@@ -50,10 +50,11 @@ pub struct Proposal {
     pub missed: usize,
 }
 
-/// Replays a policy over a series. `exact`: its counts repeat, so that the gate's suspicion is
-/// its verdict.
+/// Replays a policy over a series. Where its values are counted, the gate's suspicion is its
+/// verdict.
 #[must_use]
-pub fn propose(points: &[Point], policy: &Policy, settings: Settings, exact: bool) -> Proposal {
+pub fn propose(points: &[Point], policy: &Policy, settings: Settings) -> Proposal {
+    let exact = settings.counted;
     let mut finder = Finder::new(settings);
     let changes = finder.find(points).changes;
     let mut out = Proposal::default();
@@ -148,7 +149,7 @@ mod tests {
     fn the_gate_speaks_at_once_and_the_finder_does_not_repeat_it() {
         let policy = Policy::for_series(Metric::Instructions, Counter::Callgrind);
         let points = series(|i| if i < 30 { 1e6 } else { 1.02e6 });
-        let p = propose(&points, &policy, Settings::default(), true);
+        let p = propose(&points, &policy, Settings::default().counted(true));
         assert_eq!(p.flags.len(), 1, "{p:?}");
         assert_eq!((p.flags[0].by, p.flags[0].delay), (By::Gate, 0));
         assert!(p.flags[0].lasted && p.missed == 0 && p.suspects == 0);
@@ -157,7 +158,7 @@ mod tests {
             relative_floor: 0.05,
             ..policy
         };
-        let p = propose(&points, &loose, Settings::default(), true);
+        let p = propose(&points, &loose, Settings::default().counted(true));
         assert_eq!(p.flags.len(), 1, "{p:?}");
         assert_eq!((p.flags[0].by, p.flags[0].flag.index), (By::Finder, 30));
     }
@@ -168,7 +169,7 @@ mod tests {
         let mut g = SplitMix64::new(5);
         let noise: Vec<f64> = (0..60).map(|_| g.next_f64()).collect();
         let points = series(|i| 100.0 + noise[i as usize] + if i < 30 { 0.0 } else { 20.0 });
-        let p = propose(&points, &policy, Settings::default(), false);
+        let p = propose(&points, &policy, Settings::default());
         assert!(p.suspects >= 1, "{p:?}");
         assert_eq!(p.flags.len(), 1, "{p:?}");
         assert_eq!(p.flags[0].by, By::Finder);

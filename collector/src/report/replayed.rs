@@ -66,7 +66,8 @@ fn total(d: &Replayed, out: &mut Vec<String>) {
         ..
     } = d.total;
     out.push(format!(
-        "{flags} flags over {measurements} measurements of {} series; {went_away} did not last",
+        "{flags} {} over {measurements} measurements of {} series; {went_away} did not last",
+        if flags == 1 { "flag" } else { "flags" },
         d.series.len()
     ));
     let delay = d.total.median_delay.map_or_else(String::new, |m| {
