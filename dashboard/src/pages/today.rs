@@ -358,7 +358,7 @@ fn group_html(store: &Store, g: &Group) -> Result<Markup, Fail> {
                 @if let Some(url) = g.compare() { " " a .open href=(url) { "Compare" } }
             }
             div .scroll { table .members {
-                thead .hidden { tr { @if can_split { th scope="col" { "Select" } } th scope="col" { "Benchmark" } th scope="col" { "Change" } th scope="col" { "Before and after" } th scope="col" { "History" } th scope="col" { "How sure" } } }
+                thead { tr { @if can_split { th scope="col" .pick { "Select" } } th scope="col" { "Benchmark" } th scope="col" { "Change" } th scope="col" { "Before and after" } th scope="col" { "History" } th scope="col" { "How sure" } } }
                 tbody { @for row in &rows { (row) } }
             } }
             @if !more.is_empty() { (others(g, more)) }
