@@ -336,12 +336,20 @@ fn table_html(p: &Pair) -> Markup {
                     td .num { span .delta.(if f.delta > 0 { "up" } else { "down" }) { (text::minus(&signed(f.delta as f64))) } }
                     @if has_total { td .num { (text::minus(&signed(f.head_inclusive as f64 - f.base_inclusive as f64))) } }
                     td { span .tag.(class) { (word) } }
-                    td { svg .bar viewBox="0 0 100 8" width="100" height="8" aria-hidden="true" { rect .(if f.delta > 0 { "up" } else { "down" }) width=(format!("{:.1}", 100.0 * part)) height="8" {} } " " (format!("{:.0} %", 100.0 * part)) }
+                    td { svg .bar viewBox="0 0 100 8" width="100" height="8" aria-hidden="true" { rect .(if f.delta > 0 { "up" } else { "down" }) width=(format!("{:.1}", 100.0 * part)) height="8" {} } " " (part_words(part)) }
                 }
             } }
         } }
         @if functions.len() > ROWS { p .muted { "and " (functions.len() - ROWS) " more in the CSV" } }
         }
+    }
+}
+
+fn part_words(part: f64) -> String {
+    if part < 0.005 {
+        "< 1 %".into()
+    } else {
+        format!("{:.0} %", 100.0 * part)
     }
 }
 

@@ -297,10 +297,13 @@ fn nothing(t: &Today) -> Markup {
             ],
         );
     }
-    let why = if t.points < 6 * t.reports.min(20) && t.reports < 8 {
-        html! { "A change is told once a level has lasted: with " (plural(t.reports as usize, "report")) " most series are still too short. More history helps." }
-    } else {
-        html! { (plural(t.reports as usize, "report")) " with " (plural(t.points as usize, "point")) " were searched; every step in them is settled or went back." }
+    let known = t.counts.resolved + t.counts.recovered;
+    let why = html! {
+        (plural(t.reports as usize, "report")) " with " (plural(t.points as usize, "point")) " were searched: "
+        @if known > 0 { "every step that lasted is settled or went back. " } @else { "no step that lasted was found. " }
+        "A step shows here once its new level has lasted some commits"
+        @if let Some(c) = &t.newest { "; what the newest commit did by itself is on " a href={ "/commit/" (c.sha.short()) } { "its own page" } }
+        "."
     };
     layout::empty(
         "Nothing waits for you",
