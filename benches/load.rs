@@ -154,7 +154,7 @@ fn stacks(frames: u32, extra: u64) -> Profile {
             ..Default::default()
         });
         let cost = 1_000 + u64::from(i % 97) * 10;
-        let cost = if i % 100 == 0 {
+        let cost = if i.is_multiple_of(100) {
             cost * (100 + extra) / 100
         } else {
             cost

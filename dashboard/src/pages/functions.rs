@@ -371,7 +371,8 @@ fn picture(p: &Pair, focus: usize) -> Markup {
     let tree = flame::Tree::of(base, head);
     html! {
         section .flamebox { h2 { "Flame graph" }
-            p .muted { "Width: the dearer of the two sides. " span .swatch.u3 {} " dearer " span .swatch.d3 {} " cheaper " span .swatch.added {} " added " span .swatch.removed {} " removed. Critical path: " (critical_path(head)) }
+            p .muted { "Width: the dearer of the two sides. " span .swatch.u3 {} " dearer " span .swatch.d3 {} " cheaper " span .swatch.added {} " added " span .swatch.removed {} " removed." }
+            p .muted { "Critical path: " (critical_path(head)) }
             div .flametools hidden {
                 label { "search " input .flamesearch type="search" maxlength="100"; } output .flamefound {}
                 button .small.flamereset type="button" { "Reset " kbd { "0" } }
