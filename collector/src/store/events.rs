@@ -78,6 +78,8 @@ pub struct Decision {
     pub undone: bool,
     /// Whether it put its events into a group of their own.
     pub regroups: bool,
+    /// How many lines its batch has.
+    pub together: u64,
 }
 
 /// What is decided about some events at once.
@@ -444,7 +446,8 @@ impl Store {
             db.prepare_cached(
                 "SELECT d.id, d.batch, d.time, d.actor, d.event, coalesce(s.benchmark, ''), \
                  e.series, d.before, d.after, d.note, d.link, d.undoes, \
-                 EXISTS (SELECT 1 FROM decision u WHERE u.undoes = d.batch), d.regroups \
+                 EXISTS (SELECT 1 FROM decision u WHERE u.undoes = d.batch), d.regroups, \
+                 (SELECT count(*) FROM decision o WHERE o.batch = d.batch) \
                  FROM decision d JOIN event e ON e.id = d.event \
                  LEFT JOIN series s ON s.key = e.series ORDER BY d.id DESC LIMIT ?1",
             )?
@@ -464,6 +467,7 @@ impl Store {
                     undoes: r.get(11)?,
                     undone: r.get(12)?,
                     regroups: r.get(13)?,
+                    together: r.get::<_, i64>(14)?.cast_unsigned(),
                 })
             })?
             .collect()

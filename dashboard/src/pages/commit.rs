@@ -67,7 +67,9 @@ fn html(
     compared: Option<&Comparison>,
     after: Option<&MeasuredCommit>,
 ) -> Result<Markup, Fail> {
-    let events = store.events_within(head.position, head.position, 200)?;
+    let mut events = store.events_within(head.position, head.position, 200)?;
+    let size = |e: &collector::store::Event| e.told.event.change.change.abs();
+    events.sort_by(|a, b| size(b).total_cmp(&size(a)));
     let class = compared.map_or("quiet", |c| compare::verdict_class(c.judgement.outcome));
     let short = head.sha.short();
     Ok(html! {

@@ -336,12 +336,20 @@ fn table_html(p: &Pair) -> Markup {
                     td .num { span .delta.(if f.delta > 0 { "up" } else { "down" }) { (text::minus(&signed(f.delta as f64))) } }
                     @if has_total { td .num { (text::minus(&signed(f.head_inclusive as f64 - f.base_inclusive as f64))) } }
                     td { span .tag.(class) { (word) } }
-                    td { svg .bar viewBox="0 0 100 8" width="100" height="8" aria-hidden="true" { rect .(if f.delta > 0 { "up" } else { "down" }) width=(format!("{:.1}", 100.0 * part)) height="8" {} } " " (format!("{:.0} %", 100.0 * part)) }
+                    td { svg .bar viewBox="0 0 100 8" width="100" height="8" aria-hidden="true" { rect .(if f.delta > 0 { "up" } else { "down" }) width=(format!("{:.1}", 100.0 * part)) height="8" {} } " " (part_words(part)) }
                 }
             } }
         } }
         @if functions.len() > ROWS { p .muted { "and " (functions.len() - ROWS) " more in the CSV" } }
         }
+    }
+}
+
+fn part_words(part: f64) -> String {
+    if part < 0.005 {
+        "< 1 %".into()
+    } else {
+        format!("{:.0} %", 100.0 * part)
     }
 }
 
@@ -363,7 +371,8 @@ fn picture(p: &Pair, focus: usize) -> Markup {
     let tree = flame::Tree::of(base, head);
     html! {
         section .flamebox { h2 { "Flame graph" }
-            p .muted { "Width: the dearer of the two sides. " span .swatch.u3 {} " dearer " span .swatch.d3 {} " cheaper " span .swatch.added {} " added " span .swatch.removed {} " removed. Critical path: " (critical_path(head)) }
+            p .muted { "Width: the dearer of the two sides. " span .swatch.u3 {} " dearer " span .swatch.d3 {} " cheaper " span .swatch.added {} " added " span .swatch.removed {} " removed." }
+            p .muted { "Critical path: " (critical_path(head)) }
             div .flametools hidden {
                 label { "search " input .flamesearch type="search" maxlength="100"; } output .flamefound {}
                 button .small.flamereset type="button" { "Reset " kbd { "0" } }

@@ -313,7 +313,10 @@ pub(super) fn differences(
 ) -> Vec<(String, String, String)> {
     let names: std::collections::BTreeSet<&String> =
         before.facts.keys().chain(after.facts.keys()).collect();
-    let get = |t: &TestbedRow, n: &str| t.facts.get(n).cloned().unwrap_or_else(|| "–".into());
+    let get = |t: &TestbedRow, n: &str| {
+        let known = t.facts.get(n).filter(|v| !v.trim().is_empty());
+        known.cloned().unwrap_or_else(|| "–".into())
+    };
     names
         .into_iter()
         .map(|n| (n.clone(), get(before, n), get(after, n)))
@@ -342,7 +345,7 @@ fn environment(h: &Health) -> Markup {
 }
 
 fn facts(t: &TestbedRow) -> Markup {
-    html! { @for (name, value) in t.facts.iter().take(20) { span .fact { b { (text::cut(name, 30)) } " " (text::cut(value, 60)) } } }
+    html! { @for (name, value) in t.facts.iter().filter(|(_, v)| !v.trim().is_empty()).take(20) { span .fact { b { (text::cut(name, 30)) } " " (text::cut(value, 60)) } } }
 }
 
 fn document(h: &Health) -> serde_json::Value {

@@ -51,13 +51,15 @@ pub(super) fn list(all: &[Decision]) -> Markup {
 
 fn entry(batch: &[&Decision]) -> Markup {
     let d = batch[0];
+    // The list may end within it.
+    let n = usize::try_from(d.together).unwrap_or(usize::MAX);
     let same = batch.iter().all(|o| o.before == d.before);
     html! {
         li .undone[d.undone] {
             span .when { (text::time(d.time)) }
             div {
-                p { b { (text::cut(&d.actor, 40)) } " " (what(d, batch.len(), same)) }
-                p .muted.names { @for (i, o) in batch.iter().take(NAMES).enumerate() { @if i > 0 { ", " } a href={ "/series/" (o.series) } { (text::cut(&o.benchmark, 40)) } } @if batch.len() > NAMES { " and " (batch.len() - NAMES) " more" } }
+                p { b { (text::cut(&d.actor, 40)) } " " (what(d, n, same)) }
+                p .muted.names { @for (i, o) in batch.iter().take(NAMES).enumerate() { @if i > 0 { ", " } a href={ "/series/" (o.series) } { (text::cut(&o.benchmark, 40)) } } @if n > batch.len().min(NAMES) { " and " (n - batch.len().min(NAMES)) " more" } }
                 @let note = text::cut_or_empty(&d.note, 200);
                 @let link = safe_link(&d.link);
                 @if !note.is_empty() || link.is_some() { p .note { (note) @if let Some(link) = link { " " a href=(link) rel="noopener noreferrer nofollow" { (text::cut(&link, 60)) } } } }

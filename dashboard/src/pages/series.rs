@@ -367,7 +367,10 @@ fn why_none(h: &History) -> String {
         "exact" => {
             "None: apart from single commits the count never moved by more than 0.5 %.".into()
         }
-        _ => format!("None: all within the noise of {}.", share(h.series.noise)),
+        _ => format!(
+            "None that lasted; the series varies by {} from commit to commit.",
+            share(h.series.noise)
+        ),
     }
 }
 

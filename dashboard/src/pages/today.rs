@@ -297,10 +297,13 @@ fn nothing(t: &Today) -> Markup {
             ],
         );
     }
-    let why = if t.points < 6 * t.reports.min(20) && t.reports < 8 {
-        html! { "A change is told once a level has lasted: with " (plural(t.reports as usize, "report")) " most series are still too short. More history helps." }
-    } else {
-        html! { (plural(t.reports as usize, "report")) " with " (plural(t.points as usize, "point")) " were searched; every step in them is settled or went back." }
+    let known = t.counts.resolved + t.counts.recovered;
+    let why = html! {
+        (plural(t.reports as usize, "report")) " with " (plural(t.points as usize, "point")) " were searched: "
+        @if known > 0 { "every step that lasted is settled or went back. " } @else { "no step that lasted was found. " }
+        "A step shows here once its new level has lasted some commits"
+        @if let Some(c) = &t.newest { "; what the newest commit did by itself is on " a href={ "/commit/" (c.sha.short()) } { "its own page" } }
+        "."
     };
     layout::empty(
         "Nothing waits for you",
@@ -358,7 +361,7 @@ fn group_html(store: &Store, g: &Group) -> Result<Markup, Fail> {
                 @if let Some(url) = g.compare() { " " a .open href=(url) { "Compare" } }
             }
             div .scroll { table .members {
-                thead .hidden { tr { @if can_split { th scope="col" { "Select" } } th scope="col" { "Benchmark" } th scope="col" { "Change" } th scope="col" { "Before and after" } th scope="col" { "History" } th scope="col" { "How sure" } } }
+                thead { tr { @if can_split { th scope="col" .pick { "Select" } } th scope="col" { "Benchmark" } th scope="col" { "Change" } th scope="col" { "Before and after" } th scope="col" { "History" } th scope="col" { "How sure" } } }
                 tbody { @for row in &rows { (row) } }
             } }
             @if !more.is_empty() { (others(g, more)) }
