@@ -231,6 +231,9 @@ pub(crate) struct Bisect {
     /// Try commits again that failed before
     #[arg(long)]
     pub(crate) retry: bool,
+    /// Stop as soon as one commit explains the change; look for no further steps
+    #[arg(long)]
+    pub(crate) quick: bool,
     /// Go on with the search that was begun last
     #[arg(long, conflicts_with_all = ["good", "bad", "bench", "metric", "build", "run", "counter", "carry", "all", "fixed", "limit", "retry"])]
     pub(crate) resume: bool,

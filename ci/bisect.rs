@@ -45,7 +45,8 @@ pub(crate) fn run(args: &Args, a: &Bisect) -> anyhow::Result<u8> {
 /// The log and the workshop of a new search, or of the one to go on with.
 fn open(repo: &Repo, a: &Bisect) -> anyhow::Result<(Journal, Workshop)> {
     if a.resume {
-        let journal = Journal::resume(&driver::logs(&Home::of(repo)))?;
+        let mut journal = Journal::resume(&driver::logs(&Home::of(repo)))?;
+        journal.request.quick |= a.quick;
         let workshop = workshop(repo, &journal.request, &journal.carry)?;
         return Ok((journal, workshop));
     }
@@ -86,6 +87,8 @@ fn request(repo: &Repo, a: &Bisect) -> anyhow::Result<Request> {
         fixed: a.fixed,
         limit: limit(a.limit.as_deref())?,
         retry: a.retry,
+        quick: a.quick,
+        carry: a.carry.clone(),
     })
 }
 
@@ -164,10 +167,7 @@ fn replayed(section: &driver::Section) -> anyhow::Result<Vec<String>> {
                 .collect::<Vec<_>>()
                 .join(" "),
             Observation::Skip(why) => {
-                format!(
-                    "skipped: {}",
-                    report::name(why.lines().next().unwrap_or(""), 55)
-                )
+                format!("skipped: {}", report::telling(why, 55))
             }
         };
         out.push(format!("  {}  {what}", name(e.commit)));
@@ -236,8 +236,7 @@ fn judge(args: &Args, a: &BisectStep) -> anyhow::Result<u8> {
         StepVerdict::Good => "good".to_string(),
         StepVerdict::Bad => "bad".to_string(),
         StepVerdict::Skip => {
-            let why = answer.why.lines().next().unwrap_or("");
-            format!("skip: {}", report::name(why, 60))
+            format!("skip: {}", report::telling(&answer.why, 60))
         }
     };
     let value = answer

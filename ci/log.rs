@@ -8,7 +8,7 @@ use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
 use collector::mainline;
 use collector::model::Metric;
-use collector::report::{name, percent, prose, value};
+use collector::report::{name, percent, sentence, value};
 use collector::store::{Point, SeriesKey, SeriesRow, Store};
 use serde_json::json;
 
@@ -156,7 +156,7 @@ fn history(s: &SeriesRow, points: &[Point], marks: &Marks, repo: Option<&Repo>) 
             "{mark} {}  {:>24}  {change:>11}  {}\n",
             p.sha.short(),
             value(p.value, s.key.metric),
-            prose(&subject, 28)
+            sentence(&subject, 28)
         ));
         before = Some(p.value);
     }

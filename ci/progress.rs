@@ -19,6 +19,8 @@ struct State {
     commits: Option<(usize, usize, Instant)>,
     /// How far a search has come.
     search: String,
+    /// Notes that were told: a backfill would repeat them with every commit.
+    told: std::collections::BTreeSet<String>,
 }
 
 const WIDTH: usize = 79;
@@ -30,6 +32,7 @@ impl Terminal {
             began: Instant::now(),
             commits: None,
             search: String::new(),
+            told: std::collections::BTreeSet::new(),
         };
         Self {
             live: std::io::stderr().is_terminal(),
@@ -124,6 +127,9 @@ impl Progress for Terminal {
     }
 
     fn note(&self, text: &str) {
+        if !self.lock().told.insert(text.to_string()) {
+            return;
+        }
         self.clear();
         crate::print::note(&format!("note: {text}"));
     }

@@ -2,7 +2,7 @@
 
 use collector::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, Error};
 use collector::model::{Commit, Report};
-use collector::report::{benchmarks, name, prose, thousands, value};
+use collector::report::{benchmarks, name, sentence, telling, thousands, value};
 use collector::store::Store;
 use collector::workshop::{Reuse, Workshop, is_failed};
 use serde_json::json;
@@ -119,7 +119,7 @@ fn document(report: &Report) -> serde_json::Value {
 fn line(report: &Report) -> String {
     let c = &report.commit;
     let what = match report.failures.iter().find(|f| f.benchmark.is_none()) {
-        Some(f) => format!("skipped, {} failed: {}", f.stage, last_line(&f.message)),
+        Some(f) => format!("skipped, {} failed: {}", f.stage, telling(&f.message, 60)),
         None => {
             let n = report
                 .measurements
@@ -139,12 +139,7 @@ fn line(report: &Report) -> String {
             format!("{}{also}{twin}", benchmarks(n))
         }
     };
-    format!("{} {}  {}\n", c.sha.short(), what, prose(&c.subject, 40))
-}
-
-fn last_line(message: &str) -> String {
-    let errors = message.lines().find(|l| l.starts_with("error"));
-    prose(errors.or_else(|| message.lines().next()).unwrap_or(""), 60)
+    format!("{} {}  {}\n", c.sha.short(), what, sentence(&c.subject, 40))
 }
 
 /// All numbers of one commit.
@@ -152,7 +147,7 @@ fn whole(report: &Report) -> String {
     let mut out = format!(
         "{} {}\n",
         report.commit.sha.short(),
-        prose(&report.commit.subject, 68)
+        sentence(&report.commit.subject, 68)
     );
     let width = report
         .measurements

@@ -121,6 +121,28 @@ fn three_steps_are_all_found_and_the_largest_is_the_culprit() {
 }
 
 #[test]
+fn a_culprit_is_named_before_smaller_steps_are_looked_for() {
+    let repo = Repo::with_command();
+    // One large step, and the creep around it that every real range has.
+    let mut turns: Vec<u64> = (0..40).map(|i| 1000 + 10 * i).collect();
+    turns[26..].iter_mut().for_each(|t| *t += 30_000);
+    let shas = history(&repo, &turns);
+    let quick = document(&repo, &shas[0], "main", &["--quick"]);
+    assert_eq!(quick["culprit"]["sha"], shas[27].as_str(), "{quick:#}");
+    assert_eq!(quick["verified"], true);
+    builds(&quick, 40);
+    assert_eq!(quick["located"], quick["measured"]);
+    let ran = bisect(&repo, &shas[0], "main", &[]).exits(0);
+    let ran = ran.says(&[&shas[27][..9], "stands", "--quick"]);
+    assert!(ran.stdout.contains("FOUND: "), "{}", ran.stdout);
+    let d = document(&repo, &shas[0], "main", &[]);
+    assert_eq!(d["culprit"], quick["culprit"]);
+    assert!(d["steps"].as_array().unwrap().len() > 1, "{d:#}");
+    let again = format!("uptick bisect {} ", &shas[0][..9]);
+    assert!(d["again"].as_str().unwrap().starts_with(&again), "{d:#}");
+}
+
+#[test]
 fn a_merge_is_gone_down_into() {
     let repo = Repo::with_command();
     let base = history(&repo, &[1000, 1001, 1002]);

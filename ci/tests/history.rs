@@ -113,3 +113,36 @@ fn two_hundred_commits_that_change_nothing_raise_nothing() {
         .collect();
     assert_eq!(values.len(), 1, "{values:?}");
 }
+
+#[test]
+fn a_commit_that_lacks_a_file_is_built_without_it_and_never_blamed_for_that() {
+    let repo = Repo::with_command();
+    let range = format!("{}..HEAD", repo.git(&["rev-parse", "HEAD"]));
+    repo.write("big.bin", "what a partial clone may leave out");
+    let unread = repo.commit("big");
+    repo.write("part.c", "int part = 1;\n");
+    let text = std::fs::read_to_string(repo.path().join("work.c")).unwrap();
+    repo.write("work.c", &format!("#include \"part.c\"\n{text}"));
+    repo.commit("in two parts");
+    let object = |file: &str| {
+        let blob = repo.git(&["rev-parse", &format!("HEAD:{file}")]);
+        let (dir, name) = blob.split_at(2);
+        repo.path().join(format!(".git/objects/{dir}/{name}"))
+    };
+    let away = repo.path().join(".git/away");
+    let (big, part) = (object("big.bin"), object("part.c"));
+
+    // Nothing reads it: the commit gives its number.
+    std::fs::rename(&big, &away).unwrap();
+    let ran = repo.uptick(&["run", &unread]).exits(0);
+    ran.says(&["this clone lacks big.bin"]);
+    std::fs::rename(&away, &big).unwrap();
+
+    // The build reads it: no number, and none is remembered.
+    std::fs::rename(&part, &away).unwrap();
+    let missing = repo.uptick(&["run", &range]).exits(0);
+    assert!(missing.stdout.contains("failed"), "{}", missing.stdout);
+    std::fs::rename(&away, &part).unwrap();
+    let there = repo.uptick(&["run", &range]).exits(0);
+    assert!(!there.stdout.contains("failed"), "{}", there.stdout);
+}

@@ -14,6 +14,7 @@ use crate::model::{Commit, Sha};
 use crate::profile::delta::Hunk;
 
 mod line;
+mod partial;
 
 pub use line::Touched;
 
@@ -431,17 +432,31 @@ impl Repo {
     /// The caller holds the worker's lock, so a lock file that a killed git left
     /// behind in it is stale. Untracked files go, but for a `target` directory.
     ///
+    /// Gives the files that this clone lacks, and so the worktree.
+    ///
     /// # Errors
     /// When git cannot check the commit out; the message is git's.
-    pub fn checkout(&self, path: &Path, sha: &Sha) -> Result<()> {
+    pub fn checkout(&self, path: &Path, sha: &Sha) -> Result<Vec<String>> {
         if !self.owns_worktree(path) {
             self.add_worktree(path, sha)?;
         }
         self.remove_stale_lock(path);
-        ask(
+        let whole = ask(
             path,
             &["checkout", "--quiet", "--detach", "--force", &sha.0],
-        )?;
+        );
+        let lacking = match whole {
+            Ok(_) => Vec::new(),
+            Err(e) if partial::lacks_objects(&e) => {
+                // A file that some other trouble keeps from being written is no partial clone.
+                let lacking = Self::checkout_partly(path, sha).unwrap_or_default();
+                if lacking.is_empty() {
+                    return Err(e);
+                }
+                lacking
+            }
+            Err(e) => return Err(e),
+        };
         ask(path, &["clean", "-ffdxq", "-e", "target"])?;
         if path.join(".gitmodules").is_file() {
             ask(
@@ -456,7 +471,7 @@ impl Repo {
                 ],
             )?;
         }
-        Ok(())
+        Ok(lacking)
     }
 
     fn owns_worktree(&self, path: &Path) -> bool {

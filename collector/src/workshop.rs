@@ -92,6 +92,8 @@ struct Worker {
     _lock: File,
     /// The commit that stands in it, with its jobs.
     standing: Option<Sha>,
+    /// Files of that commit that the clone lacks.
+    lacking: Vec<String>,
 }
 
 /// A commit that stands in a worktree, built and ready to be measured again.
@@ -103,6 +105,8 @@ pub struct Bench {
     pub suite: Suite,
     /// The root of its sources.
     pub tree: PathBuf,
+    /// Its files that the clone lacks, and so the sources.
+    pub lacking: Vec<String>,
 }
 
 impl Bench {
@@ -459,7 +463,10 @@ impl Workshop {
                     seconds: began.elapsed().as_secs_f64(),
                     ..self.empty_report(commit, testbed, testbed_key)
                 };
-                store.put(&report, &[])?;
+                // Nor is one that cannot be checked out: the next fetch may bring what is missing.
+                if !is_checkout(&why) {
+                    store.put(&report, &[])?;
+                }
                 return Ok(report);
             }
             Err(e) => return Err(e),
@@ -477,7 +484,10 @@ impl Workshop {
         };
         let profiles = fill(&mut report, &bench, measured);
         report.seconds = began.elapsed().as_secs_f64();
-        store.put(&report, &profiles)?;
+        // What failed for want of a file may work once the clone has it.
+        if bench.lacking.is_empty() || report.failures.is_empty() {
+            store.put(&report, &profiles)?;
+        }
         Ok(report)
     }
 
@@ -514,9 +524,13 @@ impl Workshop {
         if worker.standing.as_ref() != Some(sha) {
             worker.standing = None;
             let _turn = self.home.git_lock()?;
-            self.repo.checkout(&place.tree, sha)?;
+            worker.lacking = self.repo.checkout(&place.tree, sha)?;
+            if let Some(note) = lacks(&worker.lacking) {
+                progress.note(&note);
+            }
             self.carry.lay(&self.repo, &place.tree)?;
         }
+        let lacking = worker.lacking.clone();
         suite::seed_lock(&self.config, &place, &self.lock_seed())?;
         let key = self.build_key(sha)?;
         let verb = if self.cache.get(&key).is_some() {
@@ -531,7 +545,8 @@ impl Workshop {
             &self.cache,
             &key,
             &self.session.scratch,
-        )?;
+        )
+        .map_err(|e| unless_lacking(e, &lacking))?;
         self.workers[slot].standing = Some(sha.clone());
         Ok((
             key,
@@ -539,6 +554,7 @@ impl Workshop {
                 sha: sha.clone(),
                 suite,
                 tree: place.tree,
+                lacking,
             },
         ))
     }
@@ -571,6 +587,7 @@ impl Workshop {
                     place,
                     _lock: lock,
                     standing: None,
+                    lacking: Vec::new(),
                 });
             }
         }
@@ -652,8 +669,36 @@ pub fn is_failed(report: &Report) -> bool {
     report.failures.iter().any(|f| f.benchmark.is_none())
 }
 
+/// What a user should know of a worktree that is not whole.
+fn lacks(files: &[String]) -> Option<String> {
+    let (first, more) = files.split_first()?;
+    let more = match more.len() {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    Some(format!(
+        "this clone lacks {first}{more}: commits are built without (`git fetch --refetch` brings \
+         what a partial clone left out)"
+    ))
+}
+
+/// A build may have failed for want of a file that git could not give: no fault of the commit.
+fn unless_lacking(e: Error, lacking: &[String]) -> Error {
+    match (e, lacking.first()) {
+        (Error::Failed(why), Some(file)) => {
+            Error::Failed(format!("git has no {file}, perhaps therefore: {why}"))
+        }
+        (e, _) => e,
+    }
+}
+
+/// Whether git said it: the build's own words begin with what was built.
+fn is_checkout(why: &str) -> bool {
+    why.starts_with("git ")
+}
+
 fn whole_commit_failed(why: &str) -> Failure {
-    let stage = if why.starts_with("git ") {
+    let stage = if is_checkout(why) {
         "checkout"
     } else {
         "build"

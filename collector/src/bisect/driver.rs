@@ -16,6 +16,7 @@ mod explain;
 mod journal;
 mod line;
 mod probe;
+mod standing;
 mod step;
 
 use std::path::PathBuf;
@@ -70,9 +71,45 @@ pub struct Request {
     pub limit: Option<f64>,
     /// Try commits again that failed before.
     pub retry: bool,
+    /// Stop where one commit explains the change; look for no further steps.
+    pub quick: bool,
+    /// What is laid over every commit, as it was named.
+    pub carry: Vec<String>,
 }
 
 impl Request {
+    /// The command that asks for this.
+    #[must_use]
+    pub fn again(&self) -> String {
+        let short = |sha: &str| Sha(sha.to_string()).short().to_string();
+        let mut words = vec![
+            "uptick bisect".to_string(),
+            short(&self.good),
+            short(&self.bad),
+        ];
+        let mut option = |name: &str, value: &str| {
+            words.push(format!("{name} {}", crate::report::quoted(value)));
+        };
+        if self.run.as_ref() != Some(&self.benchmark) {
+            option("--bench", &self.benchmark);
+        }
+        let limit = self.limit.map(|l| format!("{}%", 100.0 * l));
+        for (name, value) in [
+            ("--metric", self.metric.map(|m| m.name().to_string())),
+            ("--build", self.build.clone()),
+            ("--run", self.run.clone()),
+            ("--counter", self.counter.clone()),
+            ("--limit", limit),
+        ] {
+            value.into_iter().for_each(|v| option(name, &v));
+        }
+        self.carry.iter().for_each(|c| option("--carry", c));
+        for (name, on) in [("--all", self.all), ("--fixed", self.fixed)] {
+            words.extend(on.then(|| name.to_string()));
+        }
+        words.join(" ")
+    }
+
     /// Lays the request over the repository's configuration.
     ///
     /// # Errors
@@ -211,6 +248,7 @@ pub fn run(
         began: Instant::now(),
         looks: 0,
         notes: Vec::new(),
+        told: false,
     };
     hunt.whole()
 }
@@ -232,6 +270,8 @@ struct Hunt<'a> {
     /// Commits looked at by this process.
     looks: usize,
     notes: Vec<String>,
+    /// Whether it was told that the culprit stands.
+    told: bool,
 }
 
 /// A finished search over one line.
@@ -296,6 +336,9 @@ impl Hunt<'_> {
             let mut search = self.journal.sections[section].search()?;
             self.say(&search, &line);
             let width = self.width(section, &search);
+            if self.stands(section, &search, &line) && self.journal.request.quick {
+                search = self.journal.sections[section].settled()?;
+            }
             match search.next(width) {
                 Action::Done(outcome) => {
                     self.progress.search("");
@@ -502,7 +545,7 @@ impl Hunt<'_> {
             "{end}, {} ({}), has {why}. Name {other}, lay today's over every commit with \
              `--carry PATH`, or see `uptick list {}`",
             line.commits[commit].sha.short(),
-            crate::report::prose(&line.commits[commit].subject, 50),
+            crate::report::sentence(&line.commits[commit].subject, 50),
             line.commits[commit].sha.short()
         ))
     }
@@ -634,6 +677,7 @@ impl Hunt<'_> {
             },
             measured: sections.iter().map(|s| s.measured).sum(),
             reused: m.reused + sections.iter().map(|s| s.reused).sum::<usize>(),
+            located: culprit.and_then(|_| self.located(main, last)),
             runs: if m.exact { 0 } else { m.runs },
             skipped: skipped(main, last),
             functions: Vec::new(),
@@ -644,6 +688,7 @@ impl Hunt<'_> {
             undo: culprit.map(|(c, p)| undo(c, p)),
             reason: reason(main, self.journal.request.fixed),
             notes: Vec::new(),
+            again: self.journal.request.again(),
             log: self.journal.path().display().to_string(),
         }
     }

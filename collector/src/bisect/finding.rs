@@ -139,6 +139,9 @@ pub struct Finding {
     pub measured: usize,
     /// Commits answered by the store or an equal build key.
     pub reused: usize,
+    /// Commits tried until the culprit and its parent were both measured; those after looked for
+    /// further steps. Absent where no single commit is blamed.
+    pub located: Option<usize>,
     /// Single runs taken, where values are noisy.
     pub runs: usize,
     /// Commits that gave no number.
@@ -159,6 +162,8 @@ pub struct Finding {
     pub reason: String,
     /// What else a reader must know.
     pub notes: Vec<String>,
+    /// The command that searches this again.
+    pub again: String,
     /// The log of the search.
     pub log: String,
 }

@@ -1,9 +1,8 @@
 //! What a search found, in a terminal (80 columns wide, the culprit first) and as Markdown.
 
 use super::markdown::{cell, code};
-use super::{name, percent, prose, quoted, share, signed, value};
+use super::{name, percent, place, sentence, share, signed, telling, value};
 use crate::bisect::finding::{Finding, Found, FoundStep, Named};
-use crate::model::FunctionDelta;
 use crate::profile::names;
 
 const WIDTH: usize = 80;
@@ -29,7 +28,7 @@ pub fn text(f: &Finding) -> String {
         ));
     }
     if let Some(m) = &f.merged_by {
-        let merged = format!("{} {}", m.sha.short(), prose(&m.subject, 50));
+        let merged = format!("{} {}", m.sha.short(), sentence(&m.subject, 50));
         out.push(field("merged by", &merged));
     }
     if let Some(s) = f.share {
@@ -66,7 +65,7 @@ pub fn text(f: &Finding) -> String {
 
 fn headline(f: &Finding) -> String {
     let line = match (f.outcome, &f.culprit) {
-        (Found::Found, Some(c)) => format!("FOUND: {} {}", c.sha.short(), prose(&c.subject, 62)),
+        (Found::Found, Some(c)) => format!("FOUND: {} {}", c.sha.short(), sentence(&c.subject, 62)),
         (Found::NoRegression, _) => format!(
             "NOT REPRODUCED between {} and {}",
             f.range.good.short(),
@@ -116,8 +115,14 @@ fn effort(f: &Finding) -> String {
     } else {
         String::new()
     };
+    // What came after looked for further steps.
+    let known = f.measured + f.skipped.len();
+    let located = match f.located {
+        Some(n) if n < known => format!(" (culprit known after {n})"),
+        _ => String::new(),
+    };
     format!(
-        "{} of {} commits measured, {} reused, {} skipped{runs}",
+        "{} of {} commits measured{located}, {} reused, {} skipped{runs}",
         f.measured,
         f.range.commits,
         f.reused,
@@ -160,14 +165,6 @@ fn functions(f: &Finding, out: &mut Vec<String>) {
     }
 }
 
-fn place(f: &FunctionDelta) -> String {
-    match (&f.caller, &f.file) {
-        (Some(c), _) => format!("from {}:{}", c.file, c.line),
-        (None, Some(file)) => format!("{file}:{}", f.line.unwrap_or(0)),
-        (None, None) => String::new(),
-    }
-}
-
 /// The steps that are not the one blamed.
 fn rest(f: &Finding) -> Vec<&FoundStep> {
     f.steps
@@ -188,7 +185,7 @@ fn others(f: &Finding, out: &mut Vec<String>) {
             "    also      {}  {} {}{set}",
             percent(s.change),
             s.sha.short(),
-            prose(&s.subject, 40)
+            sentence(&s.subject, 40)
         )));
     }
     if rest.len() > STEPS {
@@ -198,9 +195,8 @@ fn others(f: &Finding, out: &mut Vec<String>) {
 
 fn skipped(f: &Finding, out: &mut Vec<String>) {
     for s in f.skipped.iter().take(SKIPPED) {
-        let why = s.why.lines().next().unwrap_or("");
         let suspect = if s.suspect { " (a suspect)" } else { "" };
-        let line = format!("{}{suspect} {}", s.sha.short(), head(why, 50));
+        let line = format!("{}{suspect} {}", s.sha.short(), telling(&s.why, 52));
         out.push(field("skipped", &line));
     }
     if f.skipped.len() > SKIPPED {
@@ -228,11 +224,6 @@ fn wrapped(label: &str, text: &str) -> Vec<String> {
     }
     lines.push(cut(line));
     lines
-}
-
-/// The beginning of a text, cleaned.
-fn head(text: &str, width: usize) -> String {
-    name(text, 4000).chars().take(width).collect()
 }
 
 fn cut(line: String) -> String {
@@ -283,7 +274,7 @@ pub fn markdown(f: &Finding) -> String {
     if let Some(undo) = &f.undo {
         out.push(format!("\nundo: {}", code(undo)));
     }
-    out.push(format!("\nagain: {}", code(&again(f))));
+    out.push(format!("\nagain: {}", code(&f.again)));
     out.join("\n") + "\n"
 }
 
@@ -313,19 +304,10 @@ fn lists(f: &Finding, out: &mut Vec<String>) {
         ));
     }
     for s in &f.skipped {
-        let why = head(s.why.lines().next().unwrap_or(""), 100);
+        let why = telling(&s.why, 100);
         out.push(format!("\nskipped {}: {}", code(s.sha.short()), cell(&why)));
     }
     if !f.reason.is_empty() {
         out.push(format!("\n{}", cell(&f.reason)));
     }
-}
-
-fn again(f: &Finding) -> String {
-    format!(
-        "uptick bisect {} {} --bench {}",
-        f.range.good.short(),
-        f.range.bad.short(),
-        quoted(&f.benchmark)
-    )
 }

@@ -1,6 +1,6 @@
 //! The changes of a store in a terminal: by commit, the newest first, 80 columns wide.
 
-use super::{name, percent, prose, share, value};
+use super::{name, percent, sentence, share, value};
 use crate::detect::life::{Resolution, State};
 use crate::detect::{Class, Direction};
 use crate::steps::{GroupRef, SeriesSteps, Step, Steps};
@@ -58,13 +58,13 @@ fn group(d: &Steps, g: &GroupRef, all: bool, out: &mut Vec<String>) {
 
 fn heading(g: &GroupRef) -> String {
     match g.commits.as_slice() {
-        [one] => format!("{} {}", one.sha.short(), prose(&one.subject, WIDTH - 11)),
+        [one] => format!("{} {}", one.sha.short(), sentence(&one.subject, WIDTH - 11)),
         [first, .., last] => format!(
             "{}..{} one of {} commits, {}",
             first.sha.short(),
             last.sha.short(),
             g.last - g.first + 1,
-            prose(&last.subject, 30)
+            sentence(&last.subject, 30)
         ),
         [] if g.first == g.last => format!("position {}", g.last),
         [] => format!("positions {} to {}", g.first, g.last),
@@ -103,7 +103,7 @@ fn step(s: &SeriesSteps, c: &Step) -> Vec<String> {
             .accepted_in
             .as_ref()
             .map_or_else(String::new, |a| format!(" (in {})", a.sha.short()));
-        lines.push(format!("      “{}”{who}", prose(&c.note, 50)));
+        lines.push(format!("      “{}”{who}", sentence(&c.note, 50)));
     }
     lines
 }

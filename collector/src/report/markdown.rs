@@ -97,12 +97,12 @@ pub fn markdown(j: &Judgement) -> String {
     }
     for f in &j.failures {
         let benchmark = f.benchmark.as_deref().unwrap_or("the commit");
-        let first = f.message.lines().next().unwrap_or("");
+        let said = super::telling(&f.message, 200);
         line(format!(
             "\n**failed** {} ({}): {}",
             code(benchmark),
             f.stage,
-            cell(first)
+            cell(&said)
         ));
     }
     for n in j.notes.iter().chain(&j.hints) {
@@ -142,16 +142,11 @@ fn details(j: &Judgement, row: &Row, line: &mut dyn FnMut(String)) {
         line("| change | function | where |".into());
         line("|---:|---|---|".into());
         for f in row.functions.iter().take(8) {
-            let place = match (&f.caller, &f.file) {
-                (Some(c), _) => format!("called from {}:{}", c.file, c.line),
-                (None, Some(file)) => format!("{file}:{}", f.line.unwrap_or(0)),
-                (None, None) => String::new(),
-            };
             line(format!(
                 "| {} | {} | {} |",
                 signed(f.delta as f64),
                 code(&f.name),
-                cell(&place)
+                cell(&super::place(f))
             ));
         }
     }
@@ -165,8 +160,9 @@ fn details(j: &Judgement, row: &Row, line: &mut dyn FnMut(String)) {
     }
     let (base, head) = (j.base.sha.short(), j.head.sha.short());
     line(format!(
-        "\n```sh\nuptick compare {base} {head} --only {}\ngit revert {head}\n```\n</details>",
-        quoted(&name(&row.benchmark, 200)).replace("```", "'''")
+        "\n```sh\nuptick compare {base} {head} --only {}\n{}\n```\n</details>",
+        quoted(&name(&row.benchmark, 200)).replace("```", "'''"),
+        super::undo(j)
     ));
 }
 

@@ -13,8 +13,9 @@ pub use text::text;
 
 use std::path::Path;
 
+use crate::check::Judgement;
 use crate::judge::Row;
-use crate::model::Metric;
+use crate::model::{FunctionDelta, Metric};
 
 /// A whole number with thousands separators: `1,204,123`.
 #[must_use]
@@ -117,17 +118,6 @@ pub fn name(text: &str, width: usize) -> String {
     format!("…{tail}")
 }
 
-/// The same for what is read from its beginning: a commit's subject, a message.
-#[must_use]
-pub fn prose(text: &str, width: usize) -> String {
-    let clean = crate::profile::names::clean(text, crate::profile::names::MAX_NAME);
-    if clean.chars().count() <= width {
-        return clean;
-    }
-    let head: String = clean.chars().take(width.saturating_sub(1)).collect();
-    format!("{}…", head.trim_end())
-}
-
 /// `1 benchmark`, `3 benchmarks`.
 #[must_use]
 pub fn benchmarks(n: usize) -> String {
@@ -143,6 +133,56 @@ pub fn benchmarks(n: usize) -> String {
 fn from_here(file: &str, here: &Path) -> String {
     let below = Path::new(file).strip_prefix(here);
     below.map_or_else(|_| file.to_string(), |p| p.display().to_string())
+}
+
+/// A sentence as it may stand in a terminal, such as a commit's subject: cleaned like a
+/// [`name`], but its beginning is kept, which tells what it is about.
+#[must_use]
+pub fn sentence(text: &str, width: usize) -> String {
+    let clean = crate::profile::names::clean(text, crate::profile::names::MAX_NAME);
+    if clean.chars().count() <= width {
+        return clean;
+    }
+    let kept: String = clean.chars().take(width.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
+/// What a failure says in one line: its first error, where a compiler or a shell names one,
+/// else how it begins. The stage at the beginning (`build: `) stays.
+#[must_use]
+pub fn telling(why: &str, width: usize) -> String {
+    let is_error =
+        |l: &&str| l.starts_with("error") || l.contains(": error") || l.contains("fatal:");
+    let mut lines = why.lines().map(str::trim).filter(|l| !l.is_empty());
+    let first = lines.next().unwrap_or("");
+    let Some(error) = lines.find(is_error).filter(|_| !is_error(&first)) else {
+        return sentence(first, width);
+    };
+    let is_stage = |s: &&str| s.chars().all(|c| c.is_ascii_lowercase());
+    let stage = first.split_once(": ").map(|(stage, _)| stage);
+    match stage.filter(is_stage) {
+        Some(stage) => sentence(&format!("{stage}: {error}"), width),
+        None => sentence(error, width),
+    }
+}
+
+/// Where a function's cost lies: the place in the repository that it is called from, else its own.
+fn place(f: &FunctionDelta) -> String {
+    match (&f.caller, &f.file, f.line) {
+        (Some(c), _, _) => format!("from {}:{}", c.file, c.line),
+        // Line 0 is code that the compiler made without one.
+        (None, Some(file), None | Some(0)) => file.clone(),
+        (None, Some(file), Some(line)) => format!("{file}:{line}"),
+        (None, None, _) => String::new(),
+    }
+}
+
+/// The command that takes back what was judged: the head, or all that came since the base.
+fn undo(j: &Judgement) -> String {
+    match (j.base.sha.short(), j.head.sha.short()) {
+        (_, head) if j.base.distance <= 1 => format!("git revert {head}"),
+        (base, head) => format!("git revert {base}..{head}"),
+    }
 }
 
 /// `before → after unit`.
@@ -206,11 +246,28 @@ mod tests {
     }
 
     #[test]
-    fn names_are_cut_at_the_front_prose_at_the_end_and_both_cleaned() {
+    fn names_are_cut_at_the_front_and_cleaned() {
         assert_eq!(name("abcdef", 4), "…def");
         assert_eq!(name("abcd", 4), "abcd");
-        assert_eq!(prose("abcdef", 4), "abc…");
-        assert_eq!(prose("ab cdef", 4), "ab…");
         assert!(!name("a\u{1b}[31mb", 20).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn sentences_keep_their_beginning() {
+        assert_eq!(sentence("Use a string", 40), "Use a string");
+        assert_eq!(sentence("Use a string", 7), "Use a…");
+        assert!(!sentence("a\u{1b}[31mb", 20).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_failure_tells_its_first_error() {
+        let rustc = "build: the benchmarks do not build:\nwarning: x\nerror[E0433]: no `y`\n  --> a.rs\nerror: could not compile";
+        assert_eq!(telling(rustc, 80), "build: error[E0433]: no `y`");
+        let gcc = "build: `make` ended with exit status: 2:\nx.c:3:1: error: unknown type";
+        assert_eq!(telling(gcc, 80), "build: x.c:3:1: error: unknown type");
+        assert_eq!(telling("run: it hangs\nmore", 80), "run: it hangs");
+        let whole = "the benchmarks do not build:\nerror: no `y`";
+        assert_eq!(telling(whole, 80), "error: no `y`");
+        assert_eq!(telling("", 80), "");
     }
 }

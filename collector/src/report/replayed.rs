@@ -1,6 +1,6 @@
 //! A policy tried on history, in a terminal.
 
-use super::{name, percent, prose, share};
+use super::{name, percent, sentence, share};
 use crate::detect::Direction;
 use crate::detect::proposal::By;
 use crate::trial::{CommitFlag, Replayed, SeriesReplay, Total};
@@ -42,7 +42,7 @@ fn flag(f: &CommitFlag) -> String {
     };
     let commit = f.commit.as_ref().map_or_else(
         || format!("position {}", r.flag.index),
-        |c| format!("{} {}", c.sha.short(), prose(&c.subject, 22)),
+        |c| format!("{} {}", c.sha.short(), sentence(&c.subject, 22)),
     );
     let by = match (r.by, r.delay) {
         (By::Gate, _) => "gate, at once".to_string(),

@@ -1,9 +1,9 @@
 //! A judgement in a terminal: one line when all is well, at most 15 for one regression, 80
 //! columns wide, the verdict first.
 
-use super::{from_here, name, percent, prose, quoted, share, sides, signed};
 use std::path::Path;
 
+use super::{from_here, name, percent, quoted, sentence, share, sides, signed};
 use crate::check::{Judgement, Outcome};
 use crate::judge::Row;
 use crate::model::{Counter, Metric, NoiseClass, Verdict};
@@ -34,7 +34,7 @@ pub fn text(j: &Judgement, here: &Path) -> String {
         out.push(format!(
             "head {} {}",
             j.head.sha.short(),
-            prose(&j.head.subject, WIDTH - 15)
+            sentence(&j.head.subject, WIDTH - 15)
         ));
         out.push(base_line(j));
     }
@@ -46,7 +46,7 @@ pub fn text(j: &Judgement, here: &Path) -> String {
     failures(j, &mut out);
     let hints: &[String] = if quiet { &[] } else { &j.hints };
     let notes = j.notes.iter().chain(hints);
-    out.extend(notes.map(|n| format!("note: {}", prose(n, 400))));
+    out.extend(notes.map(|n| format!("note: {}", sentence(n, 400))));
     if j.counter == Counter::Clock {
         out.push(weakness(j));
     }
@@ -189,7 +189,7 @@ fn detail(row: &Row, out: &mut Vec<String>) {
     out.push(format!("    {shifted}limit {}{unproven}", row.why));
     if let Some(reason) = &row.accepted {
         let by = row.accepted_in.as_ref().map_or("", |s| s.short());
-        out.push(format!("    accepted in {by}: {}", prose(reason, 55)));
+        out.push(format!("    accepted in {by}: {}", sentence(reason, 55)));
     }
     functions(row, out);
     for place in row.likely.iter().take(1) {
@@ -207,17 +207,12 @@ fn detail(row: &Row, out: &mut Vec<String>) {
 
 fn functions(row: &Row, out: &mut Vec<String>) {
     for f in row.functions.iter().take(FUNCTIONS) {
-        let place = match (&f.caller, &f.file) {
-            (Some(c), _) => format!("from {}:{}", c.file, c.line),
-            (None, Some(file)) => format!("{file}:{}", f.line.unwrap_or(0)),
-            (None, None) => String::new(),
-        };
         let short = crate::profile::names::short(&f.name);
         out.push(format!(
             "    {:>10}  {:<32}  {}",
             signed(f.delta as f64),
             name(&short, 32),
-            name(&place, 30)
+            name(&super::place(f), 30)
         ));
     }
     if let Some(explained) = row.explained
@@ -225,12 +220,16 @@ fn functions(row: &Row, out: &mut Vec<String>) {
     {
         let shown: i64 = row.functions.iter().take(FUNCTIONS).map(|f| f.delta).sum();
         let part = shown as f64 / row.delta();
+        let all = share(explained);
         if row.verdict != Verdict::Shifted && part.is_finite() {
-            out.push(format!(
-                "    these explain {}; all listed functions {}",
-                share(part),
-                share(explained)
-            ));
+            // Beyond the whole, as where others gained what these lost, a share says nothing.
+            out.push(if (0.0..=1.0).contains(&part) {
+                let part = share(part);
+                format!("    these explain {part}; all listed functions {all}")
+            } else {
+                let (shown, whole) = (signed(shown as f64), signed(row.delta()));
+                format!("    these {shown} of {whole}; all listed functions explain {all}")
+            });
         }
     }
 }
@@ -251,7 +250,7 @@ fn commands(j: &Judgement, row: &Row, here: &Path, out: &mut Vec<String>) {
         ));
     }
     if row.creep.is_none() {
-        out.push(format!("    undo       git revert {head}"));
+        out.push(format!("    undo       {}", super::undo(j)));
     }
 }
 
@@ -314,7 +313,7 @@ fn failures(j: &Judgement, out: &mut Vec<String>) {
 }
 
 fn indent(message: &str) -> String {
-    let lines: Vec<String> = message.lines().take(6).map(|l| prose(l, 200)).collect();
+    let lines: Vec<String> = message.lines().take(6).map(|l| sentence(l, 200)).collect();
     lines.join("\n    ")
 }
 

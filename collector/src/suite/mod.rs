@@ -93,7 +93,7 @@ pub fn build(
         built_in: place.tree.clone(),
         ..Suite::default()
     };
-    if config.suite.criterion && cargo::is_cargo(config, place) {
+    if wants_criterion(config) && cargo::is_cargo(config, place) {
         let built = match cache.get(key) {
             Some(known) => known,
             None => {
@@ -125,7 +125,7 @@ pub fn build(
 /// When cargo cannot make one, or files cannot be copied.
 pub fn seed_lock(config: &Config, place: &Place, seed: &Path) -> Result<()> {
     let lock = workspace(config, &place.tree).join("Cargo.lock");
-    if lock.is_file() || !cargo::is_cargo(config, place) || !config.suite.criterion {
+    if lock.is_file() || !cargo::is_cargo(config, place) || !wants_criterion(config) {
         return Ok(());
     }
     if !seed.is_file() {
@@ -137,6 +137,14 @@ pub fn seed_lock(config: &Config, place: &Place, seed: &Path) -> Result<()> {
     }
     std::fs::copy(seed, &lock).map_err(Error::io(&lock))?;
     Ok(())
+}
+
+/// Whether criterion's benchmarks must be built: not where only commands are asked for by their
+/// names, whose old commits may well build when the benchmarks of that time do not.
+fn wants_criterion(config: &Config) -> bool {
+    let is_command = |name: &String| config.commands.iter().any(|c| c.name == *name);
+    let only = &config.suite.only;
+    config.suite.criterion && (only.is_empty() || !only.iter().all(is_command))
 }
 
 fn add_criterion(
@@ -228,4 +236,28 @@ fn failed(what: &str, said: &str) -> Error {
         "{what}:\n{}",
         crate::error::tail(said.trim(), 3000)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_asked_for_by_name_needs_no_criterion() {
+        let mut config = Config::default();
+        assert!(wants_criterion(&config));
+        config.commands = vec![crate::config::Command {
+            name: "work".into(),
+            build: None,
+            run: "./work".into(),
+            stdin: None,
+            dir: ".".into(),
+            clock: crate::config::ClockMode::Real,
+        }];
+        assert!(wants_criterion(&config));
+        config.suite.only = vec!["work".into()];
+        assert!(!wants_criterion(&config));
+        config.suite.only.push("parse/*".into());
+        assert!(wants_criterion(&config));
+    }
 }

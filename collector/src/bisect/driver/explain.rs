@@ -190,10 +190,15 @@ impl Hunt<'_> {
         if files.is_empty() || !files.iter().all(only) {
             return Vec::new();
         }
-        let locks = files.iter().filter(|f| name(f) == "Cargo.lock");
+        // Without a lock file in the repository the manifests say which versions are used.
+        let has_lock = files.iter().any(|f| name(f) == "Cargo.lock");
+        let chosen = if has_lock { "Cargo.lock" } else { "Cargo.toml" };
+        let read: fn(&str) -> Versions = if has_lock { versions } else { requirements };
         let repo = self.workshop.repo();
-        let read = |sha: &Sha, f: &String| versions(&repo.file(sha, f).unwrap_or_default());
-        locks
+        let read = |sha: &Sha, f: &String| read(&repo.file(sha, f).unwrap_or_default());
+        files
+            .iter()
+            .filter(|f| name(f) == chosen)
             .flat_map(|f| bumps(&read(&base.sha, f), &read(&trail.commit(culprit).sha, f)))
             .collect()
     }
@@ -202,7 +207,7 @@ impl Hunt<'_> {
 /// For each commit the share of the moved cost that lies in files which it touches.
 ///
 /// Code of a dependency lies in no file of the repository; it counts for the commits that
-/// change which versions are used.
+/// change which versions are used: by the lock file, or where none is committed by a manifest.
 fn shares(e: &Explanation, touched: &[Vec<String>]) -> Vec<f64> {
     let mut by_file: HashMap<&str, f64> = HashMap::new();
     for line in &e.lines {
@@ -222,8 +227,10 @@ fn shares(e: &Explanation, touched: &[Vec<String>]) -> Vec<f64> {
     if total <= 0.0 {
         return Vec::new();
     }
+    let locked = touched.iter().flatten().any(|f| f.ends_with("Cargo.lock"));
+    let chosen = if locked { "Cargo.lock" } else { "Cargo.toml" };
     let of = |path: &String| {
-        if path.ends_with("Cargo.lock") {
+        if path.ends_with(chosen) {
             outside
         } else {
             by_file.get(path.as_str()).copied().unwrap_or(0.0)
@@ -235,9 +242,38 @@ fn shares(e: &Explanation, touched: &[Vec<String>]) -> Vec<f64> {
         .collect()
 }
 
+/// Versions by package.
+type Versions = BTreeMap<String, Vec<String>>;
+
+/// The versions of each package that a manifest asks for, in any of its tables of dependencies.
+fn requirements(manifest: &str) -> Versions {
+    let mut found = Versions::new();
+    let table: toml::Table = manifest.parse().unwrap_or_default();
+    let mut tables = vec![&table];
+    while let Some(t) = tables.pop() {
+        for (key, value) in t {
+            let Some(inner) = value.as_table() else {
+                continue;
+            };
+            if !key.ends_with("dependencies") {
+                tables.push(inner);
+                continue;
+            }
+            for (name, asked) in inner {
+                let version = asked.as_str().or_else(|| asked.get("version")?.as_str());
+                found
+                    .entry(name.clone())
+                    .or_default()
+                    .extend(version.map(String::from));
+            }
+        }
+    }
+    found
+}
+
 /// The versions of each package that a lock file names.
-fn versions(lock: &str) -> BTreeMap<String, Vec<String>> {
-    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+fn versions(lock: &str) -> Versions {
+    let mut found = Versions::new();
     let table: toml::Table = lock.parse().unwrap_or_default();
     let packages = table.get("package").and_then(toml::Value::as_array);
     for package in packages.into_iter().flatten() {
@@ -250,11 +286,10 @@ fn versions(lock: &str) -> BTreeMap<String, Vec<String>> {
 }
 
 /// `regex 1.9.0 → 1.10.2`, one a package whose versions differ.
-fn bumps(old: &BTreeMap<String, Vec<String>>, new: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+fn bumps(old: &Versions, new: &Versions) -> Vec<String> {
     let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let at = |all: &BTreeMap<String, Vec<String>>, name: &String| {
-        all.get(name).map_or("none".to_string(), |v| v.join(", "))
-    };
+    let at =
+        |all: &Versions, name: &String| all.get(name).map_or("none".to_string(), |v| v.join(", "));
     names
         .into_iter()
         .filter(|n| old.get(*n) != new.get(*n))
@@ -275,5 +310,16 @@ mod tests {
             ["a 1.0.0 → 1.0.1", "b none → 2.0.0"]
         );
         assert!(bumps(&versions(new), &versions(new)).is_empty());
+    }
+
+    #[test]
+    fn a_bump_in_a_manifest_names_both_requirements() {
+        let old = "[dependencies]\na = \"0.6.7\"\n[features]\nx = []\n";
+        let new = "[dependencies]\na = { version = \"0.7\", optional = true }\n\
+                   [target.'cfg(unix)'.dev-dependencies]\nb = \"1\"\n";
+        assert_eq!(
+            bumps(&requirements(old), &requirements(new)),
+            ["a 0.6.7 → 0.7", "b none → 1"]
+        );
     }
 }

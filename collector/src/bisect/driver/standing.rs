@@ -1,0 +1,179 @@
+//! When the culprit is known: the search may go on after that, for steps that hide behind it.
+
+use super::journal::Section;
+use super::line::Line;
+use super::{Hunt, Trail};
+use crate::bisect::{Direction, Observation, Search};
+use crate::error::Result;
+use crate::report::{percent, sentence, share};
+
+/// A commit stands as the culprit if it carries this share of the range's change: as much as
+/// the steps together must explain before a search is content.
+const STANDS: f64 = 0.8;
+
+/// A step between two neighbouring commits, both measured.
+struct Standing {
+    /// The commit that made it.
+    commit: usize,
+    before: f64,
+    after: f64,
+    /// Its share of the range's change.
+    share: f64,
+}
+
+impl Section {
+    /// The search without leave to look for further steps.
+    pub(super) fn settled(&self) -> Result<Search> {
+        let mut settled = self.clone();
+        settled.options.explore_builds = 0;
+        settled.search()
+    }
+
+    /// Whether every commit gave one value only, however often it was run: two neighbours tell a
+    /// step then.
+    fn repeats(&self) -> bool {
+        let mut first = std::collections::HashMap::new();
+        let mut values = self.entries.iter().flat_map(|e| match &e.observation {
+            Observation::Values(v) => v.iter().map(|v| (e.commit, *v)).collect(),
+            Observation::Skip(_) => Vec::new(),
+        });
+        values.all(|(commit, value)| *first.entry(commit).or_insert(value) == value)
+    }
+
+    /// How many different commits were tried until all of these had been.
+    fn tried_until(&self, commits: &[usize]) -> usize {
+        let first = |c: &usize| self.entries.iter().position(|e| e.commit == *c);
+        let known = |c: &usize| !self.range.commits[*c].known.is_empty();
+        let mut until = 0;
+        for c in commits.iter().filter(|c| !known(c)) {
+            // A commit of an equal build may have answered for it.
+            until = until.max(first(c).map_or(0, |i| i + 1));
+        }
+        let tried: std::collections::BTreeSet<usize> =
+            self.entries[..until].iter().map(|e| e.commit).collect();
+        tried.len()
+    }
+}
+
+impl Hunt<'_> {
+    /// Whether one commit explains the range's change; the first time, says so.
+    pub(super) fn stands(&mut self, section: usize, search: &Search, line: &Line) -> bool {
+        let section = &self.journal.sections[section];
+        let found = standing(search, line.commits.len(), section.options.direction);
+        let Some(s) = found.filter(|_| section.repeats()) else {
+            return false;
+        };
+        if !self.told && !self.journal.request.quick {
+            self.told = true;
+            let commit = &line.commits[s.commit];
+            self.progress.note(&format!(
+                "{} stands: {}, {} of the range's change ({}). What follows looks for further \
+                 steps; --quick ends here",
+                commit.sha.short(),
+                percent((s.after - s.before) / s.before.abs()),
+                share(s.share),
+                sentence(&commit.subject, 50),
+            ));
+        }
+        true
+    }
+
+    /// Commits tried until the culprit was known, along the main line and down to it.
+    pub(super) fn located(&self, main: &Trail, last: &Trail) -> Option<usize> {
+        let mut all = self.tried_for(main)?;
+        if main.section != last.section {
+            all += self.tried_for(last)?;
+        }
+        Some(all)
+    }
+
+    fn tried_for(&self, trail: &Trail) -> Option<usize> {
+        let blamed = &trail.outcome.suspects;
+        let step = trail.outcome.steps.iter().find(|s| s.suspects == *blamed)?;
+        let ends = [0, trail.line.commits.len() - 1];
+        let commits = [ends[0], ends[1], step.last_before, step.first_after];
+        Some(self.journal.sections[trail.section].tried_until(&commits))
+    }
+}
+
+/// The step that carries nearly all of the change, if two neighbours show it.
+fn standing(search: &Search, commits: usize, direction: Direction) -> Option<Standing> {
+    let (lo, hi) = search.ends()?;
+    let total = search.value(hi)? - search.value(lo)?;
+    if total * direction.sign() <= 0.0 {
+        return None;
+    }
+    (1..commits).find_map(|i| {
+        let (before, after) = (search.value(i - 1)?, search.value(i)?);
+        let share = (after - before) / total;
+        (share >= STANDS).then_some(Standing {
+            commit: i,
+            before,
+            after,
+            share,
+        })
+    })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::bisect::{Candidate, LogEntry, Noise, Options, Range};
+
+    fn search(values: &[(usize, f64)]) -> Search {
+        let commit = |i: u64| Candidate {
+            group: i,
+            changes_build: true,
+            ..Candidate::default()
+        };
+        let range = Range {
+            commits: (0..10).map(commit).collect(),
+            ..Range::default()
+        };
+        let options = Options {
+            noise: Noise::Exact,
+            ..Options::default()
+        };
+        let mut search = Search::new(&range, options).unwrap();
+        for (i, v) in values {
+            search.observe(*i, Observation::Values(vec![*v]));
+        }
+        search
+    }
+
+    #[test]
+    fn a_culprit_stands_once_it_and_its_parent_are_measured() {
+        let up = Direction::Up;
+        let open = search(&[(0, 100.0), (9, 200.0), (4, 101.0), (6, 199.0)]);
+        assert!(standing(&open, 10, up).is_none());
+        let known = search(&[(0, 100.0), (9, 200.0), (4, 101.0), (6, 199.0), (5, 199.0)]);
+        let s = standing(&known, 10, up).unwrap();
+        assert_eq!((s.commit, s.before, s.after), (5, 101.0, 199.0));
+        assert!(standing(&known, 10, Direction::Down).is_none());
+        let half = search(&[(0, 100.0), (9, 200.0), (4, 100.0), (5, 150.0)]);
+        assert!(standing(&half, 10, up).is_none());
+    }
+
+    #[test]
+    fn commits_are_counted_until_the_culprit_and_both_ends_had_been_tried() {
+        let entry = |commit, values: &[f64]| LogEntry {
+            commit,
+            observation: Observation::Values(values.to_vec()),
+        };
+        let mut section = Section {
+            range: Range {
+                commits: vec![Candidate::default(); 10],
+                ..Range::default()
+            },
+            entries: [0, 9, 4, 0, 5, 7, 2].map(|c| entry(c, &[1.0])).to_vec(),
+            ..Section::default()
+        };
+        assert_eq!(section.tried_until(&[0, 9, 4, 5]), 4);
+        section.range.commits[5].known = vec![1.0];
+        assert_eq!(section.tried_until(&[0, 9, 4, 5]), 3);
+        assert!(section.repeats());
+        section.entries.push(entry(4, &[1.0, 1.5]));
+        assert!(!section.repeats());
+    }
+}
