@@ -192,15 +192,9 @@ pub(crate) struct Compare {
     pub(crate) judging: Judging,
 }
 
-#[derive(Debug, ClapArgs)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct Bisect {
-    #[command(subcommand)]
-    pub(crate) command: Option<BisectCommand>,
-    /// A commit from before
-    pub(crate) good: Option<String>,
-    /// A commit that is dearer (with --fixed: cheaper)
-    pub(crate) bad: Option<String>,
+/// What a bisection counts, and when it has moved.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Subject {
     /// The benchmark's name
     #[arg(long, value_name = "NAME")]
     pub(crate) bench: Option<String>,
@@ -219,15 +213,28 @@ pub(crate) struct Bisect {
     /// Lay this file or folder of today (or REV:PATH) over every commit (may be repeated)
     #[arg(long, value_name = "PATH")]
     pub(crate) carry: Vec<String>,
-    /// Search every commit, side branches too, instead of first parents
-    #[arg(long)]
-    pub(crate) all: bool,
     /// Look for the commit that made it cheaper
     #[arg(long)]
     pub(crate) fixed: bool,
     /// The smallest change of interest [default: 0.2%]
     #[arg(long, value_name = "PERCENT")]
     pub(crate) limit: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Bisect {
+    #[command(subcommand)]
+    pub(crate) command: Option<BisectCommand>,
+    /// A commit from before
+    pub(crate) good: Option<String>,
+    /// A commit that is dearer (with --fixed: cheaper)
+    pub(crate) bad: Option<String>,
+    #[command(flatten)]
+    pub(crate) subject: Subject,
+    /// Search every commit, side branches too, instead of first parents
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Try commits again that failed before
     #[arg(long)]
     pub(crate) retry: bool,
@@ -266,36 +273,14 @@ pub(crate) struct BisectStep {
     /// The commit to judge
     #[arg(default_value = "HEAD")]
     pub(crate) rev: String,
-    /// The benchmark's name
-    #[arg(long, value_name = "NAME")]
-    pub(crate) bench: Option<String>,
-    /// The metric [default: what the counter counts]
-    #[arg(long, value_name = "METRIC")]
-    pub(crate) metric: Option<String>,
+    #[command(flatten)]
+    pub(crate) subject: Subject,
     /// The good end [default: what `git bisect` was told first]
     #[arg(long, value_name = "REV")]
     pub(crate) good: Option<String>,
     /// The bad end [default: what `git bisect` was told first]
     #[arg(long, value_name = "REV")]
     pub(crate) bad: Option<String>,
-    /// A shell command that builds a commit; `{tree}` and $UPTICK_TREE are its sources
-    #[arg(long, value_name = "CMD", requires = "run")]
-    pub(crate) build: Option<String>,
-    /// A program to count instead of a benchmark of the suite; `{tree}` as above
-    #[arg(long, value_name = "CMD")]
-    pub(crate) run: Option<String>,
-    /// auto, perf_event, callgrind or clock [default: uptick.toml, else auto]
-    #[arg(long, value_name = "COUNTER")]
-    pub(crate) counter: Option<String>,
-    /// Lay this file or folder of today (or REV:PATH) over every commit (may be repeated)
-    #[arg(long, value_name = "PATH")]
-    pub(crate) carry: Vec<String>,
-    /// The bad end is the cheaper one
-    #[arg(long)]
-    pub(crate) fixed: bool,
-    /// The smallest change of interest [default: 0.2%]
-    #[arg(long, value_name = "PERCENT")]
-    pub(crate) limit: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

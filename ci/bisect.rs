@@ -11,7 +11,7 @@ use collector::suite::Carry;
 use collector::workshop::{Home, Workshop};
 use serde_json::json;
 
-use crate::args::{Args, Bisect, BisectCommand, BisectLog, BisectStep};
+use crate::args::{Args, Bisect, BisectCommand, BisectLog, BisectStep, Subject};
 use crate::progress::Terminal;
 use crate::{context, print};
 
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args, a: &Bisect) -> anyhow::Result<u8> {
     if a.json {
         print::json(&finding)?;
     } else {
-        print::out(&report::bisect::text(&finding))?;
+        print::out(&report::bisect::text(&finding, &context::here()))?;
     }
     Ok(finding.exit_code())
 }
@@ -51,7 +51,7 @@ fn open(repo: &Repo, a: &Bisect) -> anyhow::Result<(Journal, Workshop)> {
         return Ok((journal, workshop));
     }
     let request = request(repo, a)?;
-    let carry = Carry::take(repo, Home::make(repo)?.dir(), &a.carry)?;
+    let carry = Carry::take(repo, Home::make(repo)?.dir(), &a.subject.carry)?;
     let workshop = workshop(repo, &request, &carry)?;
     let journal = Journal::create(&driver::logs(workshop.home()), &request, &carry)?;
     Ok((journal, workshop))
@@ -72,23 +72,30 @@ fn request(repo: &Repo, a: &Bisect) -> anyhow::Result<Request> {
         )
         .into());
     };
-    let benchmark = benchmark(a.bench.as_deref(), a.run.as_deref())?;
-    let metric = a.metric.as_deref().map(metric).transpose()?;
+    let subject = subject(&a.subject)?;
     let (good, bad) = driver::ends(repo, good, bad)?;
     Ok(Request {
         good: good.0,
         bad: bad.0,
-        benchmark,
-        metric,
-        counter: a.counter.clone(),
-        build: a.build.clone(),
-        run: a.run.clone(),
         all: a.all,
-        fixed: a.fixed,
-        limit: limit(a.limit.as_deref())?,
         retry: a.retry,
         quick: a.quick,
-        carry: a.carry.clone(),
+        ..subject
+    })
+}
+
+/// A request that says what is counted, and nothing yet of where.
+fn subject(s: &Subject) -> anyhow::Result<Request> {
+    Ok(Request {
+        benchmark: benchmark(s.bench.as_deref(), s.run.as_deref())?,
+        metric: s.metric.as_deref().map(metric).transpose()?,
+        counter: s.counter.clone(),
+        build: s.build.clone(),
+        run: s.run.clone(),
+        fixed: s.fixed,
+        limit: limit(s.limit.as_deref())?,
+        carry: s.carry.clone(),
+        ..Request::default()
     })
 }
 
@@ -215,16 +222,9 @@ fn judge(args: &Args, a: &BisectStep) -> anyhow::Result<u8> {
     let request = Request {
         good: end(&a.good, told.clone().map(|t| t.0), "good")?.0,
         bad: end(&a.bad, told.map(|t| t.1), "bad")?.0,
-        benchmark: benchmark(a.bench.as_deref(), a.run.as_deref())?,
-        metric: a.metric.as_deref().map(metric).transpose()?,
-        counter: a.counter.clone(),
-        build: a.build.clone(),
-        run: a.run.clone(),
-        fixed: a.fixed,
-        limit: limit(a.limit.as_deref())?,
-        ..Request::default()
+        ..subject(&a.subject)?
     };
-    let carry = Carry::take(&repo, Home::make(&repo)?.dir(), &a.carry)?;
+    let carry = Carry::take(&repo, Home::make(&repo)?.dir(), &a.subject.carry)?;
     let head = repo.resolve(&a.rev)?;
     let mut workshop = workshop(&repo, &request, &carry)?;
     let mut store = context::store(args)?;

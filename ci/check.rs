@@ -71,9 +71,7 @@ fn say(j: &Judgement, judging: &Judging, in_ci: bool) -> anyhow::Result<()> {
     if judging.json {
         print::json(j)
     } else {
-        // Where the directory is gone, paths are printed whole.
-        let here = std::env::current_dir().unwrap_or_default();
-        print::out(&report::text(j, &here))
+        print::out(&report::text(j, &context::here()))
     }
 }
 

@@ -63,3 +63,8 @@ pub(crate) fn overrides(judging: &Judging) -> anyhow::Result<Overrides> {
         only: judging.measuring.only.clone(),
     })
 }
+
+/// The directory that files are named from; where it is gone, they are named whole.
+pub(crate) fn here() -> PathBuf {
+    std::env::current_dir().unwrap_or_default()
+}

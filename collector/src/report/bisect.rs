@@ -1,7 +1,9 @@
 //! What a search found, in a terminal (80 columns wide, the culprit first) and as Markdown.
 
+use std::path::Path;
+
 use super::markdown::{cell, code};
-use super::{name, percent, place, sentence, share, signed, telling, value};
+use super::{from_here, name, percent, place, sentence, share, signed, telling, value};
 use crate::bisect::finding::{Finding, Found, FoundStep, Named};
 use crate::profile::names;
 
@@ -11,9 +13,9 @@ const SUSPECTS: usize = 8;
 const SKIPPED: usize = 4;
 const FUNCTIONS: usize = 5;
 
-/// The finding as text, lines ended by a newline.
+/// The finding as text, lines ended by a newline; files are named from the directory `here`.
 #[must_use]
-pub fn text(f: &Finding) -> String {
+pub fn text(f: &Finding, here: &Path) -> String {
     let mut out = vec![headline(f)];
     out.push(cut(format!(
         "{}  {}  {}",
@@ -52,7 +54,7 @@ pub fn text(f: &Finding) -> String {
     }
     if let Some(svg) = &f.flamegraph {
         // A path is not cut: it is there to be opened.
-        out.push(format!("    see       {svg}"));
+        out.push(format!("    see       {}", from_here(svg, here)));
     }
     if let Some(undo) = &f.undo {
         out.push(field("undo", undo));
