@@ -11,4 +11,5 @@ mod history;
 mod readme;
 mod release;
 mod store;
+mod submodules;
 mod support;
