@@ -4,6 +4,7 @@
 mod architecture;
 mod bad_input;
 mod bisect;
+mod bisect_bad;
 mod changes;
 mod commands;
 mod criterion;
