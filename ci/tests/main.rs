@@ -4,6 +4,7 @@
 mod architecture;
 mod bad_input;
 mod bisect;
+mod bisect_bad;
 mod changes;
 mod commands;
 mod criterion;
@@ -11,4 +12,5 @@ mod history;
 mod readme;
 mod release;
 mod store;
+mod submodules;
 mod support;

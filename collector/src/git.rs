@@ -14,9 +14,13 @@ use crate::model::{Commit, Sha};
 use crate::profile::delta::Hunk;
 
 mod line;
+mod parse;
 mod partial;
+mod submodule;
+mod worktree;
 
 pub use line::Touched;
+use parse::{acceptances, commit, hunks};
 
 /// A git repository with a work tree.
 #[derive(Clone, Debug)]
@@ -55,6 +59,8 @@ fn git(dir: &Path) -> Command {
         "core.hooksPath=/dev/null",
         "-c",
         "core.fsmonitor=false",
+        "-c",
+        "submodule.recurse=false",
     ]);
     c.args([
         "-c",
@@ -89,15 +95,18 @@ fn text(bytes: &[u8]) -> String {
 
 /// Runs git and gives its output, or its complaint as an error.
 fn ask(dir: &Path, args: &[&str]) -> Result<String> {
-    let out = run(dir, args)?;
+    answer(&run(dir, args)?, args)
+}
+
+/// What a git that has ended printed, or its complaint as an error.
+fn answer(out: &Output, args: &[&str]) -> Result<String> {
     if out.status.success() {
         return Ok(text(&out.stdout));
     }
-    let said = text(&out.stderr);
     Err(Error::Failed(format!(
         "git {} failed: {}",
         args.join(" "),
-        tail(&said, 2000)
+        tail(&text(&out.stderr), 2000)
     )))
 }
 
@@ -198,7 +207,7 @@ impl Repo {
         let mut all = vec!["log", "-z", "--format=%H%x1f%P%x1f%an%x1f%at%x1f%s"];
         all.extend(args);
         let out = ask(&self.root, &all)?;
-        Ok(out.split('\0').filter_map(parse_commit).collect())
+        Ok(out.split('\0').filter_map(commit).collect())
     }
 
     /// The commits after `from` up to `to` along first parents, newest first.
@@ -264,7 +273,7 @@ impl Repo {
             range,
         ];
         let out = ask(&self.root, &args)?;
-        Ok(out.split('\0').flat_map(parse_acceptances).collect())
+        Ok(out.split('\0').flat_map(acceptances).collect())
     }
 
     /// Who works in this repository, as commits would say.
@@ -406,7 +415,7 @@ impl Repo {
             &base.0,
             &head.0,
         ];
-        Ok(parse_hunks(&ask(&self.root, &args)?))
+        Ok(hunks(&ask(&self.root, &args)?))
     }
 
     /// The first-parent ancestor of `tip` that brought a commit to its line: the merge, where the
@@ -426,238 +435,10 @@ impl Repo {
         let at = self.resolve(&tag).ok()?;
         Some((tag, at))
     }
-
-    /// Brings the worktree at `path` to `sha`, making it where it does not exist.
-    ///
-    /// The caller holds the worker's lock, so a lock file that a killed git left
-    /// behind in it is stale. Untracked files go, but for a `target` directory.
-    ///
-    /// Gives the files that this clone lacks, and so the worktree.
-    ///
-    /// # Errors
-    /// When git cannot check the commit out; the message is git's.
-    pub fn checkout(&self, path: &Path, sha: &Sha) -> Result<Vec<String>> {
-        if !self.owns_worktree(path) {
-            self.add_worktree(path, sha)?;
-        }
-        self.remove_stale_lock(path);
-        let whole = ask(
-            path,
-            &["checkout", "--quiet", "--detach", "--force", &sha.0],
-        );
-        let lacking = match whole {
-            Ok(_) => Vec::new(),
-            Err(e) if partial::lacks_objects(&e) => {
-                // A file that some other trouble keeps from being written is no partial clone.
-                let lacking = Self::checkout_partly(path, sha).unwrap_or_default();
-                if lacking.is_empty() {
-                    return Err(e);
-                }
-                lacking
-            }
-            Err(e) => return Err(e),
-        };
-        ask(path, &["clean", "-ffdxq", "-e", "target"])?;
-        if path.join(".gitmodules").is_file() {
-            ask(
-                path,
-                &[
-                    "submodule",
-                    "--quiet",
-                    "update",
-                    "--init",
-                    "--recursive",
-                    "--force",
-                ],
-            )?;
-        }
-        Ok(lacking)
-    }
-
-    fn owns_worktree(&self, path: &Path) -> bool {
-        let top = ask(path, &["rev-parse", "--show-toplevel"]);
-        path.join(".git").is_file() && top.is_ok_and(|t| same_file(Path::new(&t), path))
-    }
-
-    fn add_worktree(&self, path: &Path, sha: &Sha) -> Result<()> {
-        if path.exists() {
-            std::fs::remove_dir_all(path).map_err(Error::io(path))?;
-        }
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(Error::io(parent))?;
-        }
-        ask(&self.root, &["worktree", "prune"])?;
-        let at = path.to_string_lossy();
-        ask(
-            &self.root,
-            &[
-                "worktree",
-                "add",
-                "--quiet",
-                "--force",
-                "--detach",
-                "--no-checkout",
-                &at,
-                &sha.0,
-            ],
-        )?;
-        Ok(())
-    }
-
-    fn remove_stale_lock(&self, path: &Path) {
-        if let Ok(dir) = ask(path, &["rev-parse", "--absolute-git-dir"]) {
-            let _ = std::fs::remove_file(Path::new(&dir).join("index.lock"));
-        }
-    }
-}
-
-fn same_file(a: &Path, b: &Path) -> bool {
-    match (a.canonicalize(), b.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => false,
-    }
-}
-
-fn parse_commit(record: &str) -> Option<Commit> {
-    let mut fields = record.trim_start_matches('\n').splitn(5, '\x1f');
-    let sha = fields.next().filter(|s| s.len() >= 40)?;
-    let parents = fields.next()?;
-    let author = fields.next()?;
-    let time = fields.next()?.parse().ok()?;
-    let subject = fields.next().unwrap_or("");
-    Some(Commit {
-        sha: Sha(sha.to_string()),
-        position: 0,
-        parents: parents
-            .split(' ')
-            .filter(|p| !p.is_empty())
-            .map(|p| Sha(p.to_string()))
-            .collect(),
-        author: author.to_string(),
-        time,
-        subject: subject.to_string(),
-    })
-}
-
-/// `sha 0x1f value 0x1e value…`, each value `BENCH reason`; a name with spaces stands in quotes.
-fn parse_acceptances(record: &str) -> Vec<Acceptance> {
-    let Some((sha, values)) = record.trim_start_matches('\n').split_once('\x1f') else {
-        return Vec::new();
-    };
-    let one = |value: &str| {
-        let value = value.trim();
-        let (benchmark, reason) = match value.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"')?,
-            None => value.split_once(char::is_whitespace).unwrap_or((value, "")),
-        };
-        let reason = match reason.trim() {
-            "" => "no reason given",
-            reason => reason,
-        };
-        (!benchmark.is_empty()).then(|| Acceptance {
-            sha: Sha(sha.to_string()),
-            benchmark: benchmark.to_string(),
-            reason: reason.to_string(),
-        })
-    };
-    values.split('\x1e').filter_map(one).collect()
-}
-
-fn parse_hunks(diff: &str) -> Vec<Hunk> {
-    let (mut old, mut new) = (String::new(), String::new());
-    let mut hunks = Vec::new();
-    for line in diff.lines() {
-        if let Some(p) = line.strip_prefix("--- ") {
-            old = p.strip_prefix("a/").unwrap_or(p).to_string();
-        } else if let Some(p) = line.strip_prefix("+++ ") {
-            new = p.strip_prefix("b/").unwrap_or(p).to_string();
-        } else if let Some((old_range, new_range)) =
-            line.strip_prefix("@@ -").and_then(split_ranges)
-        {
-            let file = if new == "/dev/null" {
-                old.clone()
-            } else {
-                new.clone()
-            };
-            let ((old_start, old_len), (new_start, new_len)) = (old_range, new_range);
-            hunks.push(Hunk {
-                file,
-                old_start,
-                old_len,
-                new_start,
-                new_len,
-            });
-        }
-    }
-    hunks
-}
-
-/// `1,2 +3,4 @@ …` → ((1, 2), (3, 4)); a missing length is 1.
-fn split_ranges(s: &str) -> Option<((u32, u32), (u32, u32))> {
-    let (old, rest) = s.split_once(" +")?;
-    let (new, _) = rest.split_once(" @@")?;
-    let range = |r: &str| -> Option<(u32, u32)> {
-        match r.split_once(',') {
-            Some((start, len)) => Some((start.parse().ok()?, len.parse().ok()?)),
-            None => Some((r.parse().ok()?, 1)),
-        }
-    };
-    Some((range(old)?, range(new)?))
 }
 
 /// Whether an environment variable of that name is git's own redirection.
 #[must_use]
 pub fn is_foreign_environment(name: &OsStr) -> bool {
     FOREIGN_ENVIRONMENT.iter().any(|f| OsStr::new(f) == name)
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hunks_carry_files_and_ranges() {
-        let diff = "diff --git a/x.rs b/x.rs\n--- a/x.rs\n+++ b/x.rs\n@@ -3 +3,2 @@ fn f\n-a\n+b\n\
-                    --- a/gone\n+++ /dev/null\n@@ -1,4 +0,0 @@\n";
-        let h = parse_hunks(diff);
-        assert_eq!(h.len(), 2);
-        assert_eq!(
-            (
-                h[0].file.as_str(),
-                h[0].old_len,
-                h[0].new_start,
-                h[0].new_len
-            ),
-            ("x.rs", 1, 3, 2)
-        );
-        assert_eq!((h[1].file.as_str(), h[1].old_len), ("gone", 4));
-    }
-
-    #[test]
-    fn acceptances_are_read_with_their_reasons() {
-        let sha = "a".repeat(40);
-        let record = format!("{sha}\x1fjson/* checks UTF-8 now\x1e\"my bench\" it must\x1elone");
-        let got: Vec<(String, String)> = parse_acceptances(&record)
-            .into_iter()
-            .map(|a| (a.benchmark, a.reason))
-            .collect();
-        let want = [
-            ("json/*", "checks UTF-8 now"),
-            ("my bench", "it must"),
-            ("lone", "no reason given"),
-        ];
-        assert_eq!(got, want.map(|(b, r)| (b.to_string(), r.to_string())));
-        assert!(parse_acceptances("").is_empty());
-        assert!(parse_acceptances(&format!("{sha}\x1f")).is_empty());
-    }
-
-    #[test]
-    fn a_commit_record_splits_into_its_fields() {
-        let sha = "a".repeat(40);
-        let c = parse_commit(&format!("{sha}\x1fp1 p2\x1fJ. Doe\x1f12\x1fsay \x1f why")).unwrap();
-        assert_eq!(c.parents.len(), 2);
-        assert_eq!(c.subject, "say \x1f why");
-        assert!(parse_commit("").is_none());
-    }
 }

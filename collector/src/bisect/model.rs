@@ -11,14 +11,17 @@ use super::blocks::{Blocks, Hyper, Normal, Stop};
 use super::noise::{Noise, log_phi, log_sum};
 use super::prior::NONE;
 
-/// Between-build deviations that are tried, as multiples of the change at stake.
-const JITTER: [(f64, f64); 6] = [
-    (0.0, 0.86),
-    (0.06, 0.02),
-    (0.12, 0.03),
-    (0.25, 0.04),
-    (0.5, 0.03),
-    (1.0, 0.02),
+/// Between-build deviations that are tried, as multiples of the change at stake, and their
+/// prior. Half of it is jitter: a bisection sorts its builds by construction, so that a prior
+/// that all but excludes jitter takes chance patterns of unlike builds for a step.
+const JITTER: [(f64, f64); 7] = [
+    (0.0, 0.5),
+    (0.06, 1.0 / 12.0),
+    (0.12, 1.0 / 12.0),
+    (0.25, 1.0 / 12.0),
+    (0.5, 1.0 / 12.0),
+    (1.0, 1.0 / 12.0),
+    (2.0, 1.0 / 12.0),
 ];
 
 /// What the values say about one segment.
@@ -43,6 +46,21 @@ pub(crate) struct Posterior {
 }
 
 impl Posterior {
+    /// What is to be told apart where jitter alone is what is in doubt: for each world, 0 if
+    /// its builds are alike enough to tell the likeliest gap from all others, 1 if not; and the
+    /// probability of either, given a step.
+    pub(crate) fn calm(&self, gap: usize, enough: f64) -> (Vec<usize>, f64) {
+        let (mut classes, mut calm, mut all) = (Vec::new(), 0.0, 0.0);
+        for w in &self.worlds {
+            let sum: f64 = w.gaps.iter().sum();
+            let alike = w.gaps[gap] >= enough * sum;
+            classes.push(usize::from(!alike));
+            all += sum;
+            calm += if alike { sum } else { 0.0 };
+        }
+        (classes, calm / all.max(f64::MIN_POSITIVE))
+    }
+
     /// The same with as much doubt about the step's existence as about its
     /// absence: for choosing probes that tell a step from jitter.
     pub(crate) fn doubting(&self) -> Self {

@@ -10,15 +10,18 @@ use super::range::{Noise, Options};
 use super::search::Verdict;
 use super::track::Track;
 
-/// ln Bayes factor at which the ends count as different and the search may go inside.
-const PROVEN: f64 = 3.0;
+/// ln Bayes factor at which the ends count as different enough for the search to go inside. No
+/// proof yet: runs inside add to it as well as runs at the ends do, and [`CERTAIN`] comes later.
+const PROVEN: f64 = 1.0;
 /// ln Bayes factor that a culprit needs: where nothing changed, at most one range
 /// in a hundred ever reaches it (Ville's inequality).
 const CERTAIN: f64 = 4.605_170_185_988_091;
-/// ln Bayes factor that it needs against jitter alone. More turns true steps into
-/// `Undecided` (at 4.6, half of those of 0.5 sigma) and still does not hold back
-/// jitter that is as large as the change.
-const JITTERY: f64 = 2.0;
+/// ln Bayes factor that it needs against jitter alone: about 1.5 against the one jitter that fits
+/// best, whose prior is a twelfth. More costs true steps of half a sigma several builds each.
+const JITTERY: f64 = 4.0;
+/// Where worlds in which the suspect stands out are likelier than this, jitter is looked into;
+/// below, it is taken for granted and a set is the answer.
+const SUSPICION: f64 = 0.05;
 /// ln prior odds against a further step beside one that was found.
 const FURTHER: f64 = 3.0;
 /// ln odds at which two steps are preferred to one, and the segment is cut between them.
@@ -191,8 +194,12 @@ impl<'a> Case<'a> {
             );
             return both(Part::Steps(vec![step]), others);
         }
-        if chance >= self.options.confidence && posterior.log_step < JITTERY {
-            return self.explore(a, b, &posterior.doubting(), jobs);
+        let (classes, calm) = posterior.calm(gap, self.options.confidence);
+        if whole
+            && calm > SUSPICION
+            && (chance < self.options.confidence || posterior.log_step < JITTERY)
+        {
+            return self.doubt(a, b, gap, classes, &posterior, jobs);
         }
         if whole && chance >= self.options.confidence {
             return self.prove(a, b, least, root, jobs);
@@ -232,13 +239,28 @@ impl<'a> Case<'a> {
         if most < NOTHING || self.runs() >= self.options.max_runs {
             return self.settle(a, posterior);
         }
-        let mut chosen: Vec<(usize, usize)> = Vec::new();
-        for Choice { point, runs, .. } in options {
-            if chosen.len() < jobs && chosen.iter().all(|c| c.0 != point) {
-                chosen.push((point, runs));
-            }
+        Part::Act(distinct(&options, jobs))
+    }
+
+    /// The probes that tell most of whether builds of equal code differ: more of them on either
+    /// side of the suspect, and more runs of those at hand.
+    fn doubt(
+        &self,
+        a: usize,
+        b: usize,
+        gap: usize,
+        classes: Vec<usize>,
+        posterior: &Posterior,
+        jobs: usize,
+    ) -> Part {
+        let stops = &self.stops[a..=b];
+        let doubting = posterior.doubting();
+        let options = self.view(stops, &doubting).checks(gap, &classes);
+        let most = options.iter().map(|o| o.most).fold(0.0, f64::max);
+        if most < NOTHING || self.runs() >= self.options.max_runs {
+            return self.settle(a, posterior);
         }
-        Part::Act(chosen)
+        Part::Act(distinct(&options, jobs))
     }
 
     /// The answer that stands when more runs would not change it.
@@ -407,6 +429,17 @@ fn sample(values: &[f64]) -> &[f64] {
 /// Whether there is a step at all, wherever it lies.
 fn certain(posterior: &Posterior) -> bool {
     posterior.log_differ >= CERTAIN && posterior.log_step >= JITTERY
+}
+
+/// The best probes of distinct points.
+fn distinct(options: &[Choice], jobs: usize) -> Vec<(usize, usize)> {
+    let mut chosen: Vec<(usize, usize)> = Vec::new();
+    for &Choice { point, runs, .. } in options {
+        if chosen.len() < jobs && chosen.iter().all(|c| c.0 != point) {
+            chosen.push((point, runs));
+        }
+    }
+    chosen
 }
 
 /// The likeliest gap.

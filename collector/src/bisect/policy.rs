@@ -21,6 +21,9 @@ const NEGLIGIBLE: f64 = 1e-4;
 /// Gaps below this probability are not worth a candidate of their own.
 const SLIM: f64 = 0.02;
 
+/// The class of "no step" where worlds are told apart.
+const NONE: usize = 2;
+
 /// A probe that could come next.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Choice {
@@ -64,6 +67,51 @@ impl View<'_> {
         }
         choices.sort_by(|x, y| y.rate.total_cmp(&x.rate).then(x.point.cmp(&y.point)));
         choices
+    }
+
+    /// Probes that tell worlds of different classes apart, and those from none at all: further
+    /// builds to the left and to the right of the gap, further runs of any build.
+    pub(crate) fn checks(&self, gap: usize, classes: &[usize]) -> Vec<Choice> {
+        let mut choices: Vec<Choice> = Vec::new();
+        let gaps = self.posterior.gaps.len();
+        let classed = |forecast: Vec<Forecast>, sizes: usize| -> Vec<Forecast> {
+            let of = |i: usize| classes[i / sizes];
+            let class =
+                |(i, f): (usize, Forecast)| (if f.0 == gaps { NONE } else { of(i) }, f.1, f.2, f.3);
+            forecast.into_iter().enumerate().map(class).collect()
+        };
+        for stop in 0..self.stops.len() {
+            if !self.track.skipped(self.stops[stop].first) {
+                let forecast = classed(self.again(stop), gaps + 1);
+                choices.extend(self.best_batch(self.stops[stop].first, &forecast, 0.0));
+            }
+        }
+        for (g, point) in self.neighbours(gap) {
+            let forecast = classed(self.fresh(g, point), gaps + 2);
+            choices.extend(self.best_batch(point, &forecast, self.build_cost));
+        }
+        choices.sort_by(|x, y| y.rate.total_cmp(&x.rate).then(x.point.cmp(&y.point)));
+        choices
+    }
+
+    /// The open points nearest to a gap, one on either side.
+    fn neighbours(&self, gap: usize) -> Vec<(usize, usize)> {
+        if !self.may_build {
+            return Vec::new();
+        }
+        let open = |g: usize, late: bool| {
+            let (a, b) = (self.stops[g].last, self.stops[g + 1].first);
+            let mut inside = (a + 1..b).filter(|&p| self.track.open(p));
+            let point = if late {
+                inside.next_back()
+            } else {
+                inside.next()
+            };
+            point.map(|p| (g, p))
+        };
+        let left = (0..gap).rev().find_map(|g| open(g, true));
+        let right = (gap + 1..self.posterior.gaps.len()).find_map(|g| open(g, false));
+        left.into_iter().chain(right).collect()
     }
 
     /// The batch size with the best rate.

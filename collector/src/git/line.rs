@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
-use super::{Repo, ask, git, run, text};
-use crate::error::{Error, Result, tail};
+use super::{Repo, answer, git, run, text};
+use crate::error::{Error, Result};
 use crate::model::{Commit, Sha};
 
 /// One file that differs between two commits.
@@ -128,18 +128,6 @@ impl Repo {
             first(["# bad: [", "# new: ["])?,
         ))
     }
-
-    /// Lays `path` as it is in `sha` over the worktree at `tree`, which is ours.
-    ///
-    /// # Errors
-    /// When the commit has no such path.
-    pub fn lay(&self, tree: &Path, sha: &Sha, path: &str) -> Result<()> {
-        ask(
-            tree,
-            &["checkout", "--quiet", "--force", &sha.0, "--", path],
-        )
-        .map(|_| ())
-    }
 }
 
 /// Runs git with `input` on its standard input.
@@ -161,15 +149,7 @@ fn feed(dir: &Path, args: &[&str], input: String) -> Result<String> {
     });
     let out = child.wait_with_output().map_err(failed)?;
     let _ = writer.join();
-    if out.status.success() {
-        return Ok(text(&out.stdout));
-    }
-    let said = text(&out.stderr);
-    Err(Error::Failed(format!(
-        "git {} failed: {}",
-        args.join(" "),
-        tail(&said, 2000)
-    )))
+    answer(&out, args)
 }
 
 /// `100644 100755 OLD NEW M` and a path.

@@ -1,0 +1,115 @@
+//! `uptick bisect` in the hands of programs that misbehave, and on a disk that is full.
+
+use crate::support::{Ran, Repo};
+
+/// A history of eight commits with that command; from commit `at` on, the program's `body`
+/// changes as well as its turns. Gives the good end and the commit `at`.
+fn history(toml: &str, at: usize, body: impl Fn(bool) -> String) -> (Repo, String, String) {
+    let repo = Repo::new();
+    repo.write("uptick.toml", toml);
+    repo.write("work.c", &body(false));
+    let good = repo.commit("first");
+    let mut culprit = String::new();
+    for i in 0..8 {
+        repo.write("work.c", &format!("{}// {i}\n", body(i >= at)));
+        let sha = repo.commit("more");
+        if i == at {
+            culprit = sha;
+        }
+    }
+    (repo, good, culprit)
+}
+
+fn program(turns: u32, first: &str) -> String {
+    format!(
+        "#include <stdio.h>\n#include <unistd.h>\nint main(void) {{\n{first}\n    volatile unsigned x = 0;\n    for (unsigned i = 0; i < {turns}u; i++) x += i;\n    return 0;\n}}\n"
+    )
+}
+
+fn toml(run: &str, suite: &str) -> String {
+    format!(
+        "[suite]\n{suite}\n[[command]]\nname = \"work\"\nbuild = \"cc -O1 -o work work.c\"\nrun = \"{run}\"\nclock = \"fixed\"\n"
+    )
+}
+
+fn bisect(repo: &Repo, good: &str) -> Ran {
+    repo.uptick(&["bisect", good, "main", "--bench", "work", "--json"])
+}
+
+#[test]
+fn a_run_that_changes_its_own_worktree_is_survived() {
+    let dirty = "    FILE *f = fopen(\"work.c\", \"a\");\n    if (f) { fputs(\"broken\", f); fclose(f); }\n    f = fopen(\"new.h\", \"w\");\n    if (f) fclose(f);";
+    let (repo, good, culprit) = history(&toml("./work", ""), 5, |late| {
+        program(if late { 2000 } else { 1000 }, dirty)
+    });
+    let before = repo.state();
+    let d = bisect(&repo, &good).exits(0).json();
+    assert_eq!(d["culprit"]["sha"], culprit.as_str(), "{d:#}");
+    assert_eq!(d["skipped"].as_array().unwrap().len(), 0, "{d:#}");
+    assert_eq!(before, repo.state());
+}
+
+#[test]
+fn a_run_that_hangs_is_a_hole_with_its_reason() {
+    let (repo, good, culprit) = history(&toml("./work", "timeout = 3"), 5, |late| {
+        let hang = if late { "    for (;;) sleep(1);" } else { "" };
+        program(1000, hang)
+    });
+    // All that lies behind the hole hangs as well: the nearest commits that run do not differ.
+    let said = bisect(&repo, &good);
+    let d = said.json();
+    assert_ne!(d["outcome"], "found", "{d:#}");
+    let hole = d["skipped"].as_array().unwrap();
+    let at = hole.iter().find(|s| s["sha"] == culprit.as_str());
+    let why = hole[0]["why"].as_str().unwrap();
+    assert!(
+        why.contains("timeout") || why.contains("still running"),
+        "{why}"
+    );
+    assert!(at.is_some() || hole.len() < 4, "{d:#}");
+    assert_ne!(said.code, 4, "{d:#}");
+}
+
+#[test]
+fn a_run_that_leaves_a_daemon_behind_is_not_waited_for() {
+    let daemon = "    if (fork() == 0) { setsid(); sleep(600); _exit(0); }";
+    let (repo, good, culprit) = history(&toml("./work", "timeout = 60"), 3, |late| {
+        program(if late { 2000 } else { 1000 }, daemon)
+    });
+    let d = bisect(&repo, &good).exits(0).json();
+    assert_eq!(d["culprit"]["sha"], culprit.as_str(), "{d:#}");
+    assert_eq!(d["skipped"].as_array().unwrap().len(), 0, "{d:#}");
+}
+
+/// `.uptick` on a file system of its own, as small as that; needs leave to mount one.
+#[test]
+fn a_full_disk_is_an_error_in_words_and_costs_nothing_but_the_search() {
+    let (repo, good, _) = history(&toml("./work", ""), 5, |late| {
+        program(if late { 2000 } else { 1000 }, "")
+    });
+    std::fs::create_dir(repo.path().join(".uptick")).unwrap();
+    let before = repo.state();
+    for size in ["48k", "400k"] {
+        let script =
+            format!("mount -t tmpfs -o size={size} tmpfs .uptick || exit 99; \"$0\" \"$@\"");
+        let out = std::process::Command::new("unshare")
+            .args(["-rm", "sh", "-c", &script, env!("CARGO_BIN_EXE_uptick")])
+            .args(["bisect", &good, "main", "--bench", "work"])
+            .current_dir(repo.path())
+            .output();
+        let Ok(out) = out else { return };
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        if out.status.code() == Some(99) || said.contains("unshare failed") {
+            return;
+        }
+        let code = out.status.code();
+        assert!(
+            code == Some(4) || code == Some(5),
+            "{size}: {code:?}\n{said}"
+        );
+        assert!(!said.contains("panicked"), "{said}");
+        let words = ["No space left", "disk is full", "disk full"];
+        assert!(words.iter().any(|w| said.contains(w)), "{size}:\n{said}");
+        assert_eq!(before, repo.state());
+    }
+}

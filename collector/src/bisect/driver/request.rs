@@ -1,0 +1,176 @@
+//! What a search is asked for, and whether it can be asked.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::Direction;
+use super::probe::Asked;
+use crate::config::{ClockMode, Command, Config};
+use crate::error::{Error, Result};
+use crate::git::Repo;
+use crate::model::{Counter, Metric, Sha};
+
+/// What is asked for; the first line of the log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Request {
+    /// The good end, as a full name.
+    pub good: String,
+    /// The bad end.
+    pub bad: String,
+    /// The benchmark's name.
+    pub benchmark: String,
+    /// The metric; the counter's own where absent.
+    pub metric: Option<Metric>,
+    /// The counter, as `uptick.toml` names it; its choice where absent.
+    pub counter: Option<String>,
+    /// A shell command that builds a commit, where the benchmark is none of the suite.
+    pub build: Option<String>,
+    /// The program to count then.
+    pub run: Option<String>,
+    /// Every commit, side branches too, instead of first parents.
+    pub all: bool,
+    /// Look for the commit that made it cheaper.
+    pub fixed: bool,
+    /// The smallest change of interest, as a fraction.
+    pub limit: Option<f64>,
+    /// Try commits again that failed before.
+    pub retry: bool,
+    /// Stop where one commit explains the change; look for no further steps.
+    pub quick: bool,
+    /// What is laid over every commit, as it was named.
+    pub carry: Vec<String>,
+}
+
+impl Request {
+    /// The command that asks for this.
+    #[must_use]
+    pub fn again(&self) -> String {
+        let short = |sha: &str| Sha(sha.to_string()).short().to_string();
+        let mut words = vec![
+            "uptick bisect".to_string(),
+            short(&self.good),
+            short(&self.bad),
+        ];
+        let mut option = |name: &str, value: &str| {
+            words.push(format!("{name} {}", crate::report::quoted(value)));
+        };
+        if self.run.as_ref() != Some(&self.benchmark) {
+            option("--bench", &self.benchmark);
+        }
+        let limit = self.limit.map(|l| format!("{}%", 100.0 * l));
+        for (name, value) in [
+            ("--metric", self.metric.map(|m| m.name().to_string())),
+            ("--build", self.build.clone()),
+            ("--run", self.run.clone()),
+            ("--counter", self.counter.clone()),
+            ("--limit", limit),
+        ] {
+            value.into_iter().for_each(|v| option(name, &v));
+        }
+        self.carry.iter().for_each(|c| option("--carry", c));
+        for (name, on) in [("--all", self.all), ("--fixed", self.fixed)] {
+            words.extend(on.then(|| name.to_string()));
+        }
+        words.join(" ")
+    }
+
+    /// Lays the request over the repository's configuration.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when the result is none.
+    pub fn configure(&self, config: &mut Config) -> Result<()> {
+        if let Some(counter) = &self.counter {
+            config.suite.counter.clone_from(counter);
+        }
+        if let Some(run) = &self.run {
+            config.suite.criterion = false;
+            config.suite.include.clear();
+            config.suite.exclude.clear();
+            config.commands = vec![Command {
+                name: self.benchmark.clone(),
+                build: self.build.clone(),
+                run: run.clone(),
+                stdin: None,
+                dir: ".".into(),
+                clock: ClockMode::Real,
+            }];
+        }
+        let command = config.commands.iter().any(|c| c.name == self.benchmark);
+        let metrics = &mut config.suite.metrics;
+        if let Some(metric) = self.metric
+            && !comes_along(metric, command)
+            && !metrics.iter().any(|m| m == metric.name())
+        {
+            metrics.push(metric.name().into());
+        }
+        config.suite.only = vec![self.benchmark.clone()];
+        config.validate().map_err(Error::Usage)
+    }
+
+    pub(super) fn direction(&self) -> Direction {
+        if self.fixed {
+            Direction::Down
+        } else {
+            Direction::Up
+        }
+    }
+
+    pub(super) fn asked(&self, counter: Counter) -> Asked {
+        let own = if counter == Counter::Clock {
+            Metric::WallTime
+        } else {
+            Metric::Instructions
+        };
+        Asked {
+            benchmark: self.benchmark.clone(),
+            metric: self.metric.unwrap_or(own),
+            retry: self.retry,
+        }
+    }
+}
+
+/// Whether a metric is measured without being asked for, so that stored reports have it.
+fn comes_along(metric: Metric, command: bool) -> bool {
+    match metric {
+        Metric::Instructions | Metric::InstructionsCold | Metric::BinarySize => true,
+        Metric::CpuTime | Metric::PeakRss | Metric::PageFaults => command,
+        Metric::WallTime => false,
+    }
+}
+
+/// The commits that two revisions name, if a search between them makes sense.
+///
+/// # Errors
+/// [`Error::Usage`] that says what to write instead.
+pub fn ends(repo: &Repo, good: &str, bad: &str) -> Result<(Sha, Sha)> {
+    let (g, b) = (repo.resolve(good)?, repo.resolve(bad)?);
+    if g == b {
+        return Err(Error::Usage(format!(
+            "GOOD and BAD are the same commit, {}: there is nothing between them",
+            g.short()
+        )));
+    }
+    if repo.is_ancestor(&g, &b) {
+        return Ok((g, b));
+    }
+    if repo.is_ancestor(&b, &g) {
+        return Err(Error::Usage(format!(
+            "the ends are swapped: {bad} is the older one. `uptick bisect {bad} {good}` finds the \
+             commit that made it dearer; with --fixed, the one that made it cheaper"
+        )));
+    }
+    let base = repo.merge_base(&g, &b)?;
+    let hint = match base {
+        _ if repo.is_shallow() => {
+            "this clone is shallow: `git fetch --unshallow` brings the rest of the history".into()
+        }
+        Some(base) => format!(
+            "their histories part at {0}: `uptick bisect {0} {bad}` searches the branch of BAD",
+            base.short()
+        ),
+        None => "they share no history".into(),
+    };
+    Err(Error::Usage(format!(
+        "GOOD ({good}) is no ancestor of BAD ({bad}); {hint}"
+    )))
+}

@@ -1,0 +1,96 @@
+//! Worktrees under `.uptick/`, the only things that are ever checked out.
+
+use std::path::Path;
+
+use super::{Repo, ask, partial, submodule};
+use crate::error::{Error, Result};
+use crate::model::Sha;
+
+impl Repo {
+    /// Brings the worktree at `path` to `sha`, submodules included, making it where it does not
+    /// exist.
+    ///
+    /// The caller holds the worker's lock, so a lock file that a killed git left
+    /// behind in it is stale. Untracked files go, but for a `target` directory.
+    ///
+    /// Gives the files that this clone lacks, and so the worktree.
+    ///
+    /// # Errors
+    /// When git cannot check the commit out; the message is git's.
+    pub fn checkout(&self, path: &Path, sha: &Sha) -> Result<Vec<String>> {
+        if !self.owns_worktree(path) {
+            self.add_worktree(path, sha)?;
+        }
+        remove_stale_lock(path);
+        let lacking = check_out(path, sha)?;
+        ask(path, &["clean", "-ffdxq", "-e", "target"])?;
+        submodule::bring(self.root(), path)?;
+        Ok(lacking)
+    }
+
+    /// Lays `path` as it is in `sha` over the worktree at `tree`, which is ours.
+    ///
+    /// # Errors
+    /// When the commit has no such path.
+    pub fn lay(&self, tree: &Path, sha: &Sha, path: &str) -> Result<()> {
+        ask(
+            tree,
+            &["checkout", "--quiet", "--force", &sha.0, "--", path],
+        )
+        .map(|_| ())
+    }
+
+    fn owns_worktree(&self, path: &Path) -> bool {
+        let top = ask(path, &["rev-parse", "--show-toplevel"]);
+        path.join(".git").is_file() && top.is_ok_and(|t| same_file(Path::new(&t), path))
+    }
+
+    fn add_worktree(&self, path: &Path, sha: &Sha) -> Result<()> {
+        if path.exists() {
+            std::fs::remove_dir_all(path).map_err(Error::io(path))?;
+        }
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(Error::io(parent))?;
+        }
+        ask(self.root(), &["worktree", "prune"])?;
+        let at = path.to_string_lossy();
+        let how = ["--quiet", "--force", "--detach", "--no-checkout"];
+        let mut args = vec!["worktree", "add"];
+        args.extend(how);
+        args.extend([&*at, &sha.0]);
+        ask(self.root(), &args).map(|_| ())
+    }
+}
+
+/// Brings the worktree's own files to a commit; gives those that the clone lacks.
+fn check_out(path: &Path, sha: &Sha) -> Result<Vec<String>> {
+    let whole = ask(
+        path,
+        &["checkout", "--quiet", "--detach", "--force", &sha.0],
+    );
+    match whole {
+        Ok(_) => Ok(Vec::new()),
+        Err(e) if partial::lacks_objects(&e) => {
+            // A file that some other trouble keeps from being written is no partial clone.
+            match partial::checkout(path, sha) {
+                Ok(lacking) if !lacking.is_empty() => Ok(lacking),
+                _ => Err(e),
+            }
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Removes what a killed git left behind in a worktree of ours, or in a submodule of it.
+pub(super) fn remove_stale_lock(path: &Path) {
+    if let Ok(dir) = ask(path, &["rev-parse", "--absolute-git-dir"]) {
+        let _ = std::fs::remove_file(Path::new(&dir).join("index.lock"));
+    }
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
+}
