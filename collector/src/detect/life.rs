@@ -5,7 +5,7 @@
 //!          └──────────┴─▶ recovered: the level came back by itself                      (computed)
 //! ```
 //! An open event does not flicker: it stays until the evidence is gone
-//! altogether (p > 1e-2), though it took p ≤ 1e-4 to open it; without that,
+//! altogether (p > 1e-2), though it took p ≤ 2e-4 to open it; without that,
 //! 5 % of events would vanish at a later look.
 
 use serde::{Deserialize, Serialize};

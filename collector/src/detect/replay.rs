@@ -102,7 +102,7 @@ impl Replay {
 
     /// What was told and still stands: found again, or not yet refuted by a second look.
     ///
-    /// Opening takes p ≤ 1e-4 and closing p > 1e-2, so that an alarm does not flicker.
+    /// Opening takes p ≤ 2e-4 and closing p > 1e-2, so that an alarm does not flicker.
     #[must_use]
     pub fn standing(&self) -> Vec<&Change> {
         let begin = self.window.first().map_or(i64::MAX, |p| p.index);

@@ -160,7 +160,10 @@ fn one(
     copies: &[PathBuf],
     address: &str,
 ) -> Result<()> {
-    std::fs::create_dir_all(place).map_err(Error::io(place))?;
+    // git makes the directory of the store, and not those above it.
+    for dir in [place, store.parent().unwrap_or(store)] {
+        std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
+    }
     let separate = format!("--separate-git-dir={}", store.to_string_lossy());
     ask(place, &["init", "--quiet", "--template=", &separate])?;
     remove_stale_lock(place);
