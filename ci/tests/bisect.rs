@@ -305,6 +305,15 @@ fn a_killed_search_goes_on_and_leaves_the_checkout_alone() {
     let measured = |d: &Value| d["measured"].as_u64().unwrap() + d["reused"].as_u64().unwrap();
     assert_eq!(measured(&d), measured(&straight));
     assert_eq!(before, repo.state());
+    // Once more, with nothing left to measure: the answer is as sure as it was.
+    let resume = repo.uptick(&["bisect", "--resume", "--json"]);
+    let again = resume.exits(0).json();
+    assert_eq!(again["culprit"], d["culprit"]);
+    assert_eq!(
+        (&again["verified"], &again["counter"]),
+        (&d["verified"], &d["counter"])
+    );
+    assert_eq!(again["verified"], true, "{again:#}");
 }
 
 #[test]

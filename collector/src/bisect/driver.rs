@@ -140,6 +140,7 @@ impl Hunt<'_> {
         if main.outcome.answer == Answer::Unmeasurable {
             return Err(answer::unmeasurable(&main));
         }
+        self.remember(&main);
         let (deeper, merge) = self.descend(&main)?;
         let last = deeper.as_ref().unwrap_or(&main);
         let mut finding = self.finding(&main, last, merge.as_ref());
@@ -359,6 +360,16 @@ impl Hunt<'_> {
         self.like.clone_from(&seen.like);
         seen.like
             .ok_or_else(|| Error::Failed(format!("{} gives no number any more", sha.short())))
+    }
+
+    /// After a resume that had nothing left to measure: some measurement, for verifying.
+    fn remember(&mut self, trail: &Trail) {
+        let entries = &self.journal.sections[trail.section].entries;
+        let measured = |e: &&LogEntry| matches!(e.observation, Observation::Values(_));
+        if let Some(commit) = entries.iter().find(measured).map(|e| e.commit) {
+            let sha = trail.commit(commit).sha.clone();
+            let _ = self.like(&sha);
+        }
     }
 
     fn missing_at_end(&self, line: &Line, commit: usize, seen: &Seen) -> Error {

@@ -41,7 +41,7 @@ pub fn text(f: &Finding, here: &Path) -> String {
         ));
     }
     out.push(field("sure", &sureness(f)));
-    out.push(field("effort", &effort(f)));
+    out.extend(wrapped("effort", &effort(f)));
     for d in f.dependencies.iter().take(STEPS) {
         out.push(field("bumps", d));
     }

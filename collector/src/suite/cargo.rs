@@ -22,6 +22,8 @@ use crate::model::Sha;
 pub struct Discovery {
     /// `(package, package directory, bench target)` of those that criterion drives.
     pub targets: Vec<(String, PathBuf, String)>,
+    /// How `cargo -p` names each package of these.
+    specs: BTreeMap<String, String>,
     /// Those that are left out, and why, in words.
     pub left_out: Vec<String>,
 }
@@ -254,8 +256,19 @@ fn discover_package(config: &Config, package: &Package, found: &mut Discovery) {
             found
                 .targets
                 .push((package.name.clone(), dir, target.name.clone()));
+            found
+                .specs
+                .insert(package.name.clone(), spec(&package.id, &package.name));
         }
     }
+}
+
+/// What names a package for `cargo -p`. Its name alone is ambiguous where a dependency depends on
+/// a published version of it, as criterion does on itoa. Its id is taken since cargo 1.77, which
+/// gives ids of this form.
+fn spec(id: &str, name: &str) -> String {
+    let is_taken = id.contains("+file://") && id.contains('#');
+    if is_taken { id } else { name }.to_string()
 }
 
 /// The features that a build with this configuration has on.
@@ -418,7 +431,7 @@ fn bench_command(config: &Config, place: &Place, found: &Discovery) -> Command {
     let packages: BTreeSet<&String> = found.targets.iter().map(|(p, _, _)| p).collect();
     let benches: BTreeSet<&String> = found.targets.iter().map(|(_, _, t)| t).collect();
     packages.iter().for_each(|p| {
-        c.args(["-p", p]);
+        c.args(["-p", found.specs.get(*p).unwrap_or(p)]);
     });
     benches.iter().for_each(|b| {
         c.args(["--bench", b]);
@@ -504,6 +517,14 @@ mod tests {
         let toml = "[toolchain]\nchannel = \"nightly-2024-01-01\"\n";
         std::fs::write(dir.path().join("rust-toolchain.toml"), toml).unwrap();
         assert_eq!(toolchain(dir.path()).unwrap(), "nightly-2024-01-01");
+    }
+
+    #[test]
+    fn a_package_is_named_by_its_id_where_cargo_takes_that() {
+        let new = "path+file:///work/tree#itoa@1.0.18";
+        assert_eq!(spec(new, "itoa"), new);
+        let old = "itoa 1.0.18 (path+file:///work/tree)";
+        assert_eq!(spec(old, "itoa"), "itoa");
     }
 
     #[test]
