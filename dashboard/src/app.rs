@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::auth::Guard;
 use crate::cache::Cache;
 use crate::error::Fail;
+use crate::writer::Writer;
 
 /// Readers at once; more would only wait for the same cores and the same disk.
 const READERS: usize = 8;
@@ -72,7 +73,7 @@ pub struct App {
     pub(crate) local: SocketAddr,
     readers: Mutex<Vec<Store>>,
     reading: Semaphore,
-    writer: Arc<Mutex<Option<Store>>>,
+    writer: Writer,
     writing: Arc<Semaphore>,
     pub(crate) cache: Cache,
     pub(crate) guard: Guard,
@@ -88,6 +89,24 @@ pub struct App {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Does a piece of writing. Whoever wrote reads what it wrote: the counters move before the
+/// answer goes out.
+fn written<T>(
+    store: Option<&mut Store>,
+    work: impl FnOnce(&mut Store) -> Result<T, Fail>,
+    generation: &watch::Sender<Generation>,
+) -> Result<T, Fail> {
+    let store = store.ok_or(Fail::ReadOnly)?;
+    let out = work(store)?;
+    let now = store.generation()?;
+    generation.send_if_modified(|g| {
+        let moved = *g != now;
+        *g = now;
+        moved
+    });
+    Ok(out)
 }
 
 impl App {
@@ -113,7 +132,7 @@ impl App {
             local,
             readers: Mutex::new(vec![reader]),
             reading: Semaphore::new(READERS),
-            writer: Arc::new(Mutex::new(writer)),
+            writer: Writer::start(writer, WRITES).map_err(Failure::Listen)?,
             writing: Arc::new(Semaphore::new(WRITES)),
             cache: Cache::new(),
             guard: Guard::new(),
@@ -184,23 +203,16 @@ impl App {
         let Ok(permit) = self.writing.clone().try_acquire_owned() else {
             return Err(Fail::busy());
         };
-        let app = self.clone();
-        let task = tokio::task::spawn_blocking(move || {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let generation = self.generation.clone();
+        let taken = self.writer.hand(Box::new(move |store| {
             let _permit = permit;
-            let mut writer = lock(&app.writer);
-            let Some(store) = writer.as_mut() else {
-                return Err(Fail::ReadOnly);
-            };
-            let out = work(store)?;
-            // Whoever wrote reads what it wrote: the counters move before the answer goes out.
-            let generation = store.generation()?;
-            app.generation.send_if_modified(|g| {
-                let moved = *g != generation;
-                *g = generation;
-                moved
-            });
-            Ok(out)
-        });
-        task.await.map_err(|_| Fail::panicked())?
+            // Whoever went away meanwhile has its answer all the same: what it sent is stored.
+            let _ = tell.send(written(store, work, &generation));
+        }));
+        if !taken {
+            return Err(Fail::busy());
+        }
+        told.await.map_err(|_| Fail::panicked())?
     }
 }

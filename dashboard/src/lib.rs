@@ -23,6 +23,7 @@ mod pages;
 mod query;
 mod routes;
 mod text;
+mod writer;
 
 pub use app::{App, Failure, Options};
 pub use auth::{Minted, mint};
