@@ -50,12 +50,16 @@ pub(super) fn acceptances(record: &str) -> Vec<Acceptance> {
     values.split('\x1e').filter_map(one).collect()
 }
 
-/// The hunks of a unified diff.
+/// The hunks of a unified diff without lines of context.
 pub(super) fn hunks(diff: &str) -> Vec<Hunk> {
     let (mut old, mut new) = (String::new(), String::new());
     let mut hunks = Vec::new();
+    // Lines of a hunk's body: a removed `-- note` looks like a header of the next file.
+    let mut body = 0;
     for line in diff.lines() {
-        if let Some(p) = line.strip_prefix("--- ") {
+        if body > 0 && line.starts_with(['-', '+']) {
+            body -= 1;
+        } else if let Some(p) = line.strip_prefix("--- ") {
             old = p.strip_prefix("a/").unwrap_or(p).to_string();
         } else if let Some(p) = line.strip_prefix("+++ ") {
             new = p.strip_prefix("b/").unwrap_or(p).to_string();
@@ -68,6 +72,7 @@ pub(super) fn hunks(diff: &str) -> Vec<Hunk> {
                 new.clone()
             };
             let ((old_start, old_len), (new_start, new_len)) = (old_range, new_range);
+            body = u64::from(old_len) + u64::from(new_len);
             hunks.push(Hunk {
                 file,
                 old_start,
@@ -101,9 +106,10 @@ mod tests {
     #[test]
     fn hunks_carry_files_and_ranges() {
         let diff = "diff --git a/x.rs b/x.rs\n--- a/x.rs\n+++ b/x.rs\n@@ -3 +3,2 @@ fn f\n-a\n+b\n\
-                    --- a/gone\n+++ /dev/null\n@@ -1,4 +0,0 @@\n";
+                    --- a/gone\n+++ /dev/null\n@@ -1,2 +0,0 @@\n--- SQL's comment\n-b\n\
+                    --- a/last\n+++ b/last\n@@ -0,0 +1 @@\n+++ two\n";
         let h = hunks(diff);
-        assert_eq!(h.len(), 2);
+        assert_eq!(h.len(), 3);
         assert_eq!(
             (
                 h[0].file.as_str(),
@@ -113,7 +119,8 @@ mod tests {
             ),
             ("x.rs", 1, 3, 2)
         );
-        assert_eq!((h[1].file.as_str(), h[1].old_len), ("gone", 4));
+        assert_eq!((h[1].file.as_str(), h[1].old_len), ("gone", 2));
+        assert_eq!((h[2].file.as_str(), h[2].new_len), ("last", 1));
     }
 
     #[test]

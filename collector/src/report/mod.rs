@@ -178,7 +178,8 @@ fn place(f: &FunctionDelta) -> String {
 }
 
 /// The command that takes back what was judged: the head, or all that came since the base.
-fn undo(j: &Judgement) -> String {
+#[must_use]
+pub fn undo(j: &Judgement) -> String {
     match (j.base.sha.short(), j.head.sha.short()) {
         (_, head) if j.base.distance <= 1 => format!("git revert {head}"),
         (base, head) => format!("git revert {base}..{head}"),

@@ -4,7 +4,7 @@ use collector::check::{BaseRef, CommitRef, Judgement, Outcome};
 use collector::detect::gate;
 use collector::judge::{self, Overrides, Row};
 use collector::model::{Counter, Measurement, Metric, Report, Verdict};
-use collector::report::{percent, quoted, share};
+use collector::report::{percent, quoted, share, undo};
 use collector::store::{MeasuredCommit, SeriesKey, Store};
 use maud::{Markup, html};
 
@@ -438,7 +438,7 @@ fn html(store: &Store, c: &Comparison, rows: &Rows<'_>) -> Result<Markup, Fail> 
             dt { "measure both again and judge" } dd { (layout::command(&format!("uptick compare {} {}", c.base.sha.short(), c.head.sha.short()))) }
             @if j.base.distance > 1 && let Some(r) = j.with(Verdict::Regressed).first() {
                 dt { "find the commit between" } dd { (layout::command(&format!("uptick bisect {} {} --bench {}", c.base.sha.short(), c.head.sha.short(), quoted(&text::whole(&r.benchmark))))) } }
-            @if j.outcome == Outcome::Regressed { dt { "take it back" } dd { (layout::command(&format!("git revert {}", c.head.sha.short()))) } }
+            @if j.outcome == Outcome::Regressed { dt { "take it back" } dd { (layout::command(&undo(j))) } }
         } }
     })
 }
