@@ -132,9 +132,10 @@ fn a_submodule_that_points_out_of_place_is_refused() {
         .top
         .write(".gitmodules", &text.replace("\"lib\"", "\"../../../lib\""));
     nested.top.commit("hostile");
-    nested
-        .top
-        .uptick(&["run", "HEAD"])
-        .exits(4)
-        .says(&["would reach outside its place"]);
+    let ran = nested.top.uptick(&["run", "HEAD"]).exits(4);
+    assert!(
+        ran.stdout.contains("would reach outside its place"),
+        "{}",
+        ran.stdout
+    );
 }

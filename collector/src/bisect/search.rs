@@ -270,7 +270,9 @@ impl Search {
         let level = segments
             .first()
             .map_or(0.0, |s| exact::median(&self.track.slot(s.a).values).abs());
-        let may = (self.options.min_effect * level).max(CLEAR * spread);
+        let may = (self.options.min_effect * level)
+            .max(CLEAR * spread)
+            .max(exact::SMALL * total.abs());
         Limits {
             must: may.max(exact::SHARE * total.abs()),
             may,

@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn hunks_carry_files_and_ranges() {
-        let diff = "diff --git a/x.rs b/x.rs\n--- a/x.rs\n+++ b/x.rs\n@@ -3 +3,2 @@ fn f\n-a\n+b\n\
+        let diff = "diff --git a/x.rs b/x.rs\n--- a/x.rs\n+++ b/x.rs\n@@ -3 +3,2 @@ fn f\n-a\n+b\n+c\n\
                     --- a/gone\n+++ /dev/null\n@@ -1,2 +0,0 @@\n--- SQL's comment\n-b\n\
                     --- a/last\n+++ b/last\n@@ -0,0 +1 @@\n+++ two\n";
         let h = hunks(diff);
