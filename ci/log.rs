@@ -122,10 +122,11 @@ fn document(s: &SeriesRow, points: &[Point], marks: &Marks) -> serde_json::Value
 
 fn summary(s: &SeriesRow) -> String {
     format!(
-        "{:<40}  {:>28}  {:>4} commits  {}\n",
+        "{:<40}  {:>28}  {:>4} {:<7}  {}\n",
         name(&s.key.benchmark, 40),
         value(s.latest_value, s.key.metric),
         s.points,
+        if s.points == 1 { "commit" } else { "commits" },
         s.class.name()
     )
 }
