@@ -321,7 +321,7 @@ fn compare(
     }
     let (policy, words) = policy(config, overrides, head);
     // An exact count has no noise: what its history varied by were real changes.
-    let exact = base.class == NoiseClass::Exact && head.class == NoiseClass::Exact;
+    let exact = base.class.repeats() && head.class.repeats();
     let history = if exact { Vec::new() } else { history(base) };
     let spread = base.spread.max(head.spread);
     let mut limit = gate::limit(&policy, &history, base.value, spread);

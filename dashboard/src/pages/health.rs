@@ -108,7 +108,13 @@ fn row(store: &Store, series: SeriesState) -> Result<Row, Fail> {
         .map(|v| v.value)
         .collect();
     let policy = Policy::for_series(series.row.key.metric, series.row.key.counter);
-    let limit = gate::limit(&policy, &recent, series.row.latest_value, 0.0);
+    // As the gate has it: what an exact count varied by were real changes, and no noise.
+    let noise: &[f64] = if series.row.class.repeats() {
+        &[]
+    } else {
+        &recent
+    };
+    let limit = gate::limit(&policy, noise, series.row.latest_value, 0.0);
     let alarms = store.alarms(&series.row.key.id())?;
     Ok(Row {
         series,
@@ -145,7 +151,8 @@ impl Row {
         if (s.drift * SPARK as f64).abs() > policy.relative_floor {
             return Some(("drifting", format!("by {} a commit", percent(s.drift))));
         }
-        (s.kind == "young").then(|| ("young", "too few commits to know it".into()))
+        (s.kind == "young" && !s.row.class.repeats())
+            .then(|| ("young", "too few commits to know it".into()))
     }
 }
 
