@@ -123,9 +123,11 @@ fn three_steps_are_all_found_and_the_largest_is_the_culprit() {
 #[test]
 fn a_culprit_is_named_before_smaller_steps_are_looked_for() {
     let repo = Repo::with_command();
-    // One large step, and the creep around it that every real range has.
+    // One large step, two small ones, and the creep around them that every real range has.
     let mut turns: Vec<u64> = (0..40).map(|i| 1000 + 10 * i).collect();
-    turns[26..].iter_mut().for_each(|t| *t += 30_000);
+    for (at, more) in [(8, 1_000), (26, 30_000), (33, 1_000)] {
+        turns[at..].iter_mut().for_each(|t| *t += more);
+    }
     let shas = history(&repo, &turns);
     let quick = document(&repo, &shas[0], "main", &["--quick"]);
     assert_eq!(quick["culprit"]["sha"], shas[27].as_str(), "{quick:#}");
@@ -137,7 +139,16 @@ fn a_culprit_is_named_before_smaller_steps_are_looked_for() {
     assert!(ran.stdout.contains("FOUND: "), "{}", ran.stdout);
     let d = document(&repo, &shas[0], "main", &[]);
     assert_eq!(d["culprit"], quick["culprit"]);
-    assert!(d["steps"].as_array().unwrap().len() > 1, "{d:#}");
+    let steps = d["steps"].as_array().unwrap();
+    let named: Vec<&str> = steps.iter().map(|s| s["sha"].as_str().unwrap()).collect();
+    for at in [9, 27, 34] {
+        assert!(named.contains(&shas[at].as_str()), "{at} in {d:#}");
+    }
+    // The creep is below a hundredth of the whole, and is not what anybody looks for.
+    assert!(
+        d["measured"].as_u64().unwrap() + d["reused"].as_u64().unwrap() < 30,
+        "{d:#}"
+    );
     let again = format!("uptick bisect {} ", &shas[0][..9]);
     assert!(d["again"].as_str().unwrap().starts_with(&again), "{d:#}");
 }

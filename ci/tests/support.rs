@@ -172,6 +172,8 @@ pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
             "commit.gpgsign=false",
         ])
         .args(args)
+        // `git status` writes the index when it has nothing better to do.
+        .env("GIT_OPTIONAL_LOCKS", "0")
         .current_dir(dir)
         .output()
         .unwrap();
