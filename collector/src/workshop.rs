@@ -16,9 +16,12 @@
 //! stops looking upwards for a workspace: an old commit whose manifest has no `[workspace]`
 //! would otherwise be taken for a stray member of the user's own checkout.
 
+mod home;
+mod progress;
+
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -35,32 +38,13 @@ use crate::model::{
 use crate::store::Store;
 use crate::suite::{self, Cache, Carry, Place, Suite, key};
 
+pub use home::Home;
+pub use progress::{Progress, Silent};
+
 /// More processes than this on one repository at once are a mistake.
 const MAX_WORKERS: usize = 64;
 /// A failure's message in a report.
 const MAX_MESSAGE: usize = 4096;
-
-/// Is told what goes on; prints it or not.
-pub trait Progress: Sync {
-    /// A new piece of work began: `building 1a2b3c4d5`.
-    fn stage(&self, what: &str);
-    /// `done` of `total` benchmarks are measured; `name` just was.
-    fn step(&self, done: usize, total: usize, name: &str);
-    /// Something that the user should know, once.
-    fn note(&self, text: &str);
-    /// How far the search has come of which the next stages are a part.
-    fn search(&self, _so_far: &str) {}
-}
-
-/// Says nothing.
-#[derive(Clone, Copy, Debug)]
-pub struct Silent;
-
-impl Progress for Silent {
-    fn stage(&self, _: &str) {}
-    fn step(&self, _: usize, _: usize, _: &str) {}
-    fn note(&self, _: &str) {}
-}
 
 /// Whether a stored report will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,52 +98,6 @@ impl Bench {
     #[must_use]
     pub fn job(&self, name: &str) -> Option<&(Job, Option<PathBuf>)> {
         self.suite.jobs.iter().find(|(j, _)| j.name == name)
-    }
-}
-
-/// What `.uptick/` is for a repository.
-#[derive(Clone, Debug)]
-pub struct Home(PathBuf);
-
-impl Home {
-    /// Makes `.uptick/` with its own `.gitignore`.
-    ///
-    /// # Errors
-    /// When the repository cannot be written.
-    pub fn make(repo: &Repo) -> Result<Self> {
-        let dir = repo.root().join(".uptick");
-        std::fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
-        let ignore = dir.join(".gitignore");
-        if !ignore.exists() {
-            std::fs::write(&ignore, "*\n").map_err(Error::io(&ignore))?;
-        }
-        Ok(Self(dir))
-    }
-
-    /// Where it is, whether or not it exists.
-    #[must_use]
-    pub fn of(repo: &Repo) -> Self {
-        Self(repo.root().join(".uptick"))
-    }
-
-    /// The directory.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        &self.0
-    }
-
-    /// Held while git changes worktrees: two at once get into each other's way.
-    fn git_lock(&self) -> Result<File> {
-        let path = self.0.join("git.lock");
-        let lock = File::create(&path).map_err(Error::io(&path))?;
-        lock.lock().map_err(Error::io(&path))?;
-        Ok(lock)
-    }
-
-    /// The default store.
-    #[must_use]
-    pub fn store(&self) -> PathBuf {
-        self.0.join("uptick.db")
     }
 }
 
