@@ -12,9 +12,9 @@ use collector::store::Store;
 /// What a writer does; `None` where the store is only read.
 type Work = Box<dyn FnOnce(Option<&mut Store>) + Send>;
 
-/// How far the thread steps back. At 10 it has a tenth of a core that others want whole, and
-/// all of one that nobody wants.
-const NICE: i32 = 10;
+/// How far the thread steps back. At 15 it has a thirtieth of a core that others want whole,
+/// and all of one that nobody wants.
+const NICE: i32 = 15;
 
 /// Hands work to the thread; it ends when the last handle is gone.
 #[derive(Debug)]
