@@ -160,16 +160,25 @@ impl Blocks {
 
 impl Heavy {
     /// A stop's terms: one per run while they are few.
+    ///
+    /// The runs of one build share its deviation τ: each is as wide as makes all n together tell
+    /// the level within s²/n + τ², and their product is as high as one term for the build would
+    /// be, so that what the runs say of each other does not count as evidence about builds.
     fn of(stop: &Stop, hyper: Hyper, centre: f64) -> Vec<Self> {
-        if stop.runs > FEW {
-            let (freedom, square) = hyper.tail(stop);
-            return vec![Self::new(stop.level - centre, freedom, square)];
+        let (freedom, square) = hyper.tail(stop);
+        let whole = Self::new(stop.level - centre, freedom, square);
+        if stop.runs > FEW || stop.runs < 2 {
+            return vec![whole];
         }
-        let square = hyper.scale * hyper.scale + hyper.between(stop);
-        stop.few[..stop.runs]
+        let square = hyper.scale * hyper.scale + stop.runs as f64 * hyper.between(stop);
+        let mut terms: Vec<Self> = stop.few[..stop.runs]
             .iter()
             .map(|v| Self::new(v - centre, hyper.freedom, square))
-            .collect()
+            .collect();
+        let (mode, _) = settle(&terms, (whole.level, whole.square));
+        let height: f64 = terms.iter().map(|t| t.log_density(mode)).sum();
+        terms[0].constant += whole.log_density(whole.level) - height;
+        terms
     }
 
     fn new(level: f64, freedom: f64, square: f64) -> Self {
@@ -211,4 +220,60 @@ fn settle(stops: &[Heavy], start: Normal) -> Normal {
         variance = 1.0 / total;
     }
     (mean, variance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stop(level: f64, runs: usize) -> Stop {
+        Stop {
+            first: 0,
+            last: 0,
+            level,
+            runs,
+            few: [level; FEW],
+            build: true,
+        }
+    }
+
+    #[test]
+    fn runs_of_one_build_are_one_witness_of_jitter() {
+        let hyper = Hyper {
+            freedom: 3.0,
+            kappa: 1.5,
+            scale: 0.1,
+            jitter: 4.0,
+        };
+        let evidence = |runs: usize| {
+            let stops: Vec<Stop> = [98.0, 99.5, 100.5, 102.0]
+                .iter()
+                .map(|&level| stop(level, runs))
+                .collect();
+            Blocks::new(&stops, hyper).block(0, 4, 10.0)
+        };
+        // Jitter drowns the noise of runs: four of a build say what one does, not four times as much.
+        for runs in 2..=FEW + 1 {
+            assert!(
+                (evidence(runs) - evidence(1)).abs() < 1.5,
+                "{runs} runs: {} against {}",
+                evidence(runs),
+                evidence(1)
+            );
+        }
+    }
+
+    #[test]
+    fn an_outlier_among_few_runs_does_not_move_a_level() {
+        let hyper = Hyper {
+            freedom: 3.0,
+            kappa: 1.5,
+            scale: 1.0,
+            jitter: 0.0,
+        };
+        let mut one = stop(100.0, 3);
+        one.few = [100.0, 100.4, 130.0, 0.0];
+        let (level, _) = Blocks::new(&[one, stop(100.2, 5)], hyper).level(0, 2);
+        assert!((level - 100.2).abs() < 0.3, "{level}");
+    }
 }

@@ -11,18 +11,18 @@ use super::blocks::{Blocks, Hyper, Normal, Stop};
 use super::noise::{Noise, log_phi, log_sum};
 use super::prior::NONE;
 
-/// Between-build deviations that are tried, as multiples of the change at stake, and their
-/// prior. Half of it is jitter: a bisection sorts its builds by construction, so that a prior
-/// that all but excludes jitter takes chance patterns of unlike builds for a step.
-const JITTER: [(f64, f64); 7] = [
-    (0.0, 0.5),
-    (0.06, 1.0 / 12.0),
-    (0.12, 1.0 / 12.0),
-    (0.25, 1.0 / 12.0),
-    (0.5, 1.0 / 12.0),
-    (1.0, 1.0 / 12.0),
-    (2.0, 1.0 / 12.0),
-];
+/// Prior probability that builds of equal code are equal. A bisection sorts its builds by
+/// construction, so that a prior that all but excludes jitter takes chance patterns of unlike
+/// builds for a step.
+const CALM: f64 = 0.8;
+/// The largest and the smallest between-build deviation that are tried, as multiples of the
+/// change at stake: beyond the one a step drowns, below the other jitter changes nothing.
+const JITTER: [f64; 2] = [2.0, 0.06];
+/// So many are tried at most; each is half of the one before, so the last is a 500th of the first.
+const RUNGS: usize = 10;
+/// The largest in terms of how the levels seen differ, which says more where the ends happen to
+/// be alike.
+const SPREAD: f64 = 1.5;
 
 /// What the values say about one segment.
 #[derive(Clone, Debug)]
@@ -125,7 +125,7 @@ impl Setting<'_> {
     pub(crate) fn posterior(&self) -> Posterior {
         let jitters: Vec<(f64, f64)> = match self.between {
             Some(tau) => vec![(tau, 1.0)],
-            None => JITTER.iter().map(|(t, p)| (t * self.stake, *p)).collect(),
+            None => self.ladder(),
         };
         let evidence: Vec<Evidence> = jitters
             .into_iter()
@@ -159,9 +159,34 @@ impl Setting<'_> {
         }
     }
 
+    /// Between-build deviations that may be, with their prior: none, or one of a row in which
+    /// each is twice the next.
+    fn ladder(&self) -> Vec<(f64, f64)> {
+        let [most, least] = JITTER;
+        let least = least * self.stake;
+        let mut row = vec![(most * self.stake).max(SPREAD * self.spread())];
+        while row.len() < RUNGS && row[row.len() - 1] > 1.5 * least {
+            row.push(row[row.len() - 1] / 2.0);
+        }
+        let share = (1.0 - CALM) / row.len() as f64;
+        let jitter = row.into_iter().map(|t| (t, share));
+        std::iter::once((0.0, CALM)).chain(jitter).collect()
+    }
+
+    /// By how much the levels seen differ beyond what their runs explain: a standard deviation.
+    fn spread(&self) -> f64 {
+        let n = self.stops.len() as f64;
+        let mean = self.stops.iter().map(|s| s.level).sum::<f64>() / n;
+        let square = |s: &Stop| (s.level - mean).powi(2) / (n - 1.0);
+        let total: f64 = self.stops.iter().map(square).sum();
+        let hyper = self.hyper(self.noise.scale, 0.0);
+        let runs: f64 = self.stops.iter().map(|s| hyper.variance(s) / n).sum();
+        (total - runs).max(0.0).sqrt()
+    }
+
     fn evidence(&self, tau: f64, prior: f64) -> Evidence {
         let n = self.stops.len();
-        let width = 4.0 * self.noise.scale + 2.0 * self.stake;
+        let width = 4.0 * self.noise.scale + 2.0 * self.stake.max(self.spread());
         let mut all = Evidence {
             tau,
             gaps: vec![f64::NEG_INFINITY; n - 1],

@@ -32,7 +32,7 @@ const FUTILE: f64 = 2.6;
 /// Fewer runs at an end than this say too little of the noise to give up on.
 const ENOUGH: usize = 12;
 /// Growth of the price of a build beyond those that an exact search needs.
-const GROWTH: f64 = 1.3;
+const GROWTH: f64 = 1.6;
 /// Runs per build from which the noise's shape and scale are learned; more cost time only.
 const SAMPLE: usize = 150;
 /// A probe that tells less than this, in nats, even with the largest batch, tells nothing.
