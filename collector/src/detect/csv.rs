@@ -10,7 +10,7 @@
 //! - empty lines are skipped; anything else that is not a row is an error that names its line.
 
 use std::collections::HashMap;
-use std::io::BufRead;
+use std::io::{BufRead, ErrorKind};
 
 use super::Point;
 use crate::stats;
@@ -36,6 +36,12 @@ pub enum CsvError {
         line: usize,
         /// What the reader said.
         source: std::io::Error,
+    },
+    /// The text is not UTF-8.
+    #[error("line {line}: not UTF-8 text; save the file as UTF-8")]
+    Encoding {
+        /// The line, from 1.
+        line: usize,
     },
     /// The first line is not the header.
     #[error("line 1: expected the header `series,index,value`, found `{found}`")]
@@ -71,7 +77,10 @@ pub fn read(mut reader: impl BufRead) -> Result<Vec<Series>, CsvError> {
         text.clear();
         let n = reader
             .read_line(&mut text)
-            .map_err(|source| CsvError::Io { line, source })?;
+            .map_err(|source| match source.kind() {
+                ErrorKind::InvalidData => CsvError::Encoding { line },
+                _ => CsvError::Io { line, source },
+            })?;
         if n == 0 {
             break;
         }
@@ -246,6 +255,11 @@ mod tests {
         assert!(error("series,index,value\na,0,fast\n").contains("the value is not a number"));
         assert!(error("series,index,value\n,0,1\n").contains("no name"));
         assert!(error("a,0,1\n").starts_with("line 1: expected the header"));
+        let latin = read(&b"series,index,value\na,0,1\nM\xfcller,0,1\n"[..]).unwrap_err();
+        assert_eq!(
+            latin.to_string(),
+            "line 3: not UTF-8 text; save the file as UTF-8"
+        );
     }
 
     #[test]

@@ -258,3 +258,18 @@ proptest! {
         prop_assert!((one.p - two.p).abs() < 1e-12);
     }
 }
+
+#[test]
+fn a_second_round_decides_what_an_outlier_left_open() {
+    let mut g = SplitMix64::new(15);
+    let (p, h) = (time(), noise(&mut g, 20, 100.0, 2.0));
+    let l = limit(&p, &h, 100.0, 0.0);
+    let base = noise(&mut g, 10, 100.0, 2.0);
+    let mut head = noise(&mut g, 10, 112.0, 2.0);
+    // One run of head that by accident was quick.
+    head[2] = 90.0;
+    let first = confirm(&p, &l, &h, &base[..5], &head[..5]);
+    assert_eq!(first.decision, Decision::Suspect, "{first:?}");
+    let second = confirm(&p, &l, &h, &base, &head);
+    assert_eq!(second.decision, Decision::Regressed, "{second:?}");
+}
