@@ -2,16 +2,20 @@
 
 use crate::support::{Ran, Repo};
 
-/// A history of eight commits with that command; from commit `at` on, the program's `body`
-/// changes as well as its turns. Gives the good end and the commit `at`.
-fn history(toml: &str, at: usize, body: impl Fn(bool) -> String) -> (Repo, String, String) {
+/// A history of a first commit and eight more with that command and the program's `body` in each.
+/// Gives the good end and the commit `at`, counted from 0 after the first.
+fn history(
+    toml: &str,
+    at: usize,
+    body: impl Fn(Option<usize>) -> String,
+) -> (Repo, String, String) {
     let repo = Repo::new();
     repo.write("uptick.toml", toml);
-    repo.write("work.c", &body(false));
+    repo.write("work.c", &body(None));
     let good = repo.commit("first");
     let mut culprit = String::new();
     for i in 0..8 {
-        repo.write("work.c", &format!("{}// {i}\n", body(i >= at)));
+        repo.write("work.c", &format!("{}// {i}\n", body(Some(i))));
         let sha = repo.commit("more");
         if i == at {
             culprit = sha;
@@ -39,8 +43,8 @@ fn bisect(repo: &Repo, good: &str) -> Ran {
 #[test]
 fn a_run_that_changes_its_own_worktree_is_survived() {
     let dirty = "    FILE *f = fopen(\"work.c\", \"a\");\n    if (f) { fputs(\"broken\", f); fclose(f); }\n    f = fopen(\"new.h\", \"w\");\n    if (f) fclose(f);";
-    let (repo, good, culprit) = history(&toml("./work", ""), 5, |late| {
-        program(if late { 2000 } else { 1000 }, dirty)
+    let (repo, good, culprit) = history(&toml("./work", ""), 5, |i| {
+        program(if i >= Some(5) { 2000 } else { 1000 }, dirty)
     });
     let before = repo.state();
     let d = bisect(&repo, &good).exits(0).json();
@@ -51,30 +55,33 @@ fn a_run_that_changes_its_own_worktree_is_survived() {
 
 #[test]
 fn a_run_that_hangs_is_a_hole_with_its_reason() {
-    let (repo, good, culprit) = history(&toml("./work", "timeout = 3"), 5, |late| {
-        let hang = if late { "    for (;;) sleep(1);" } else { "" };
-        program(1000, hang)
+    // The commit in the middle, which a search asks first, hangs; the culprit is the next but one.
+    let (hung, at) = (3, 5);
+    let (repo, good, culprit) = history(&toml("./work", "timeout = 3"), at, |i| {
+        let hang = if i == Some(hung) {
+            "    for (;;) sleep(1);"
+        } else {
+            ""
+        };
+        program(if i >= Some(at) { 2000 } else { 1000 }, hang)
     });
-    // All that lies behind the hole hangs as well: the nearest commits that run do not differ.
-    let said = bisect(&repo, &good);
-    let d = said.json();
-    assert_ne!(d["outcome"], "found", "{d:#}");
-    let hole = d["skipped"].as_array().unwrap();
-    let at = hole.iter().find(|s| s["sha"] == culprit.as_str());
-    let why = hole[0]["why"].as_str().unwrap();
-    assert!(
-        why.contains("timeout") || why.contains("still running"),
-        "{why}"
-    );
-    assert!(at.is_some() || hole.len() < 4, "{d:#}");
-    assert_ne!(said.code, 4, "{d:#}");
+    let before = repo.state();
+    let d = bisect(&repo, &good).exits(0).json();
+    assert_eq!(d["culprit"]["sha"], culprit.as_str(), "{d:#}");
+    let holes = d["skipped"].as_array().unwrap();
+    assert_eq!(holes.len(), 1, "{d:#}");
+    let sha = repo.git(&["rev-parse", &format!("main~{}", 7 - hung)]);
+    assert_eq!(holes[0]["sha"], sha.trim(), "{d:#}");
+    let why = holes[0]["why"].as_str().unwrap();
+    assert!(why.contains("3 s"), "{why}");
+    assert_eq!(before, repo.state());
 }
 
 #[test]
 fn a_run_that_leaves_a_daemon_behind_is_not_waited_for() {
     let daemon = "    if (fork() == 0) { setsid(); sleep(600); _exit(0); }";
-    let (repo, good, culprit) = history(&toml("./work", "timeout = 60"), 3, |late| {
-        program(if late { 2000 } else { 1000 }, daemon)
+    let (repo, good, culprit) = history(&toml("./work", "timeout = 60"), 3, |i| {
+        program(if i >= Some(3) { 2000 } else { 1000 }, daemon)
     });
     let d = bisect(&repo, &good).exits(0).json();
     assert_eq!(d["culprit"]["sha"], culprit.as_str(), "{d:#}");
@@ -89,8 +96,8 @@ fn a_run_that_leaves_a_daemon_behind_is_not_waited_for() {
     reason = "what was not asked must not look like an answer"
 )]
 fn a_full_disk_is_an_error_in_words_and_costs_nothing_but_the_search() {
-    let (repo, good, _) = history(&toml("./work", ""), 5, |late| {
-        program(if late { 2000 } else { 1000 }, "")
+    let (repo, good, _) = history(&toml("./work", ""), 5, |i| {
+        program(if i >= Some(5) { 2000 } else { 1000 }, "")
     });
     std::fs::create_dir(repo.path().join(".uptick")).unwrap();
     let before = repo.state();

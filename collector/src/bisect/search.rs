@@ -200,6 +200,9 @@ impl Search {
         let left: usize = open
             .map(|s| ((s.b - s.a) as f64).log2().ceil() as usize)
             .sum();
+        // A look for further steps has no known end; what it wants next it does want.
+        let next = exact::plan(&self.track, &segments, limits, base.builds_done, 1);
+        let left = left.max(next.len());
         let sign = self.options.direction.sign();
         let main = segments
             .iter()
