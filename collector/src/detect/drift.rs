@@ -13,7 +13,8 @@ const SLOPE_Z: f64 = 2.0;
 const PRICE: f64 = 0.4;
 /// Rounds in which slope and pieces settle.
 const ROUNDS: usize = 4;
-/// Steps beside a drift that are still searched for when they were not seen without it.
+/// A line that would need more steps than this beside it to catch up with steps alone is given
+/// up unsearched: series that drift and step five times at once are told as steps.
 const HIDDEN_STEPS: f64 = 4.0;
 
 /// A series cut into pieces around a common slope.

@@ -114,7 +114,8 @@ pub struct Findings {
     pub changes: Vec<Change>,
 }
 
-/// Identical neighbours from which on a noisy series is called stuck.
+/// Identical neighbours from which on a noisy series is called stuck: where as many as half of
+/// all neighbours are equal by chance, a run of 20 begins once in a million commits.
 pub const STUCK: usize = 20;
 
 /// Finds changes; keeps its scratch space between series.

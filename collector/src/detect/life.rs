@@ -14,11 +14,13 @@ use super::Point;
 use super::finder::{Change, Direction, Findings};
 use crate::stats;
 
-/// p of a second look above which an event has lost its ground.
+/// p of a second look above which an event has lost its ground. Far from the 2e-4 at which it
+/// was raised, so that one that hovers at the threshold does not come and go.
 const GONE_P: f64 = 1e-2;
-/// So many commits must be back at the old level before an event counts as recovered.
+/// So many commits must be back at the old level before an event counts as recovered: as many
+/// as it takes a change to be believed.
 const BACK_POINTS: usize = 3;
-/// Points on each side for a second look.
+/// Points on each side for a second look: those that the effect was measured over.
 const LOOK: usize = 60;
 
 /// How people settled an event.
