@@ -210,6 +210,30 @@ fn correlated_noise_is_no_chain_of_steps() {
 }
 
 #[test]
+fn slow_runs_do_not_hide_a_step_that_all_others_show() {
+    let (mut seen, mut alarms) = (0, 0);
+    for seed in 0..40 {
+        let mut g = SplitMix64::new(seed + 900);
+        let mut slow = |y: Vec<f64>| -> Vec<f64> {
+            y.into_iter()
+                .map(|v| {
+                    if g.next_f64() < 0.15 {
+                        v + 8.0 + 20.0 * g.next_f64()
+                    } else {
+                        v
+                    }
+                })
+                .collect()
+        };
+        let stepped = slow(series(seed, 100, &[(50, 3.0)]));
+        seen += usize::from(found(&stepped).iter().any(|at| at.abs_diff(50) <= 5));
+        alarms += found(&slow(series(seed, 100, &[]))).len();
+    }
+    // 4 are found against the noise as a whole.
+    assert!(seen >= 30 && alarms == 0, "{seen} of 40, {alarms} false");
+}
+
+#[test]
 fn noise_that_triples_is_no_step() {
     let alarms: usize = (0..40)
         .map(|seed| {
