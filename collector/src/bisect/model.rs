@@ -29,6 +29,10 @@ const SPREAD: f64 = 1.5;
 pub(crate) struct Posterior {
     /// Probability that the step lies in the gap after stop i; one fewer than stops.
     pub(crate) gaps: Vec<f64>,
+    /// The same with even odds for each jitter, none included: what may be called sure. The
+    /// search goes by [`CALM`], which is cheaper where it is right, and says less than it
+    /// believes where jitter was not ruled out.
+    pub(crate) sober: Vec<f64>,
     /// Probability that there is no step.
     pub(crate) none: f64,
     /// ln Bayes factor of one step against none, jitter allowed for.
@@ -128,8 +132,8 @@ impl Setting<'_> {
             None => self.ladder(),
         };
         let evidence: Vec<Evidence> = jitters
-            .into_iter()
-            .map(|(tau, p)| self.evidence(tau, p.ln()))
+            .iter()
+            .map(|(tau, p)| self.evidence(*tau, p.ln()))
             .collect();
         let gap = |g: usize| log_sum(evidence.iter().map(|e| e.gaps[g]));
         let gaps: Vec<f64> = (0..self.mass.len()).map(gap).collect();
@@ -141,6 +145,14 @@ impl Setting<'_> {
             .iter()
             .map(|e| self.world(e, yes - total, no - total))
             .collect();
+        let even = |value: &dyn Fn(&World) -> f64| -> f64 {
+            let parts = worlds.iter().zip(&jitters);
+            parts.map(|(w, (_, p))| value(w) / p).sum()
+        };
+        let all = even(&|w| w.none + w.gaps.iter().sum::<f64>());
+        let sober = (0..gaps.len())
+            .map(|g| even(&|w| w.gaps[g]) / all)
+            .collect();
         let weight = |w: &World| w.none + w.gaps.iter().sum::<f64>();
         let likely = worlds.iter().max_by(|x, y| weight(x).total_cmp(&weight(y)));
         let pair = evidence
@@ -149,6 +161,7 @@ impl Setting<'_> {
             .fold((f64::NEG_INFINITY, 0), |b, p| if p.0 > b.0 { p } else { b });
         Posterior {
             gaps: gaps.iter().map(|g| (g + yes - total).exp()).collect(),
+            sober,
             none: (none + no - total).exp(),
             log_step: step - none,
             log_differ: log_sum(evidence[0].gaps.iter().copied()) - evidence[0].none,

@@ -32,7 +32,7 @@ const FUTILE: f64 = 2.6;
 /// Fewer runs at an end than this say too little of the noise to give up on.
 const ENOUGH: usize = 12;
 /// Growth of the price of a build beyond those that an exact search needs.
-const GROWTH: f64 = 1.6;
+const GROWTH: f64 = 1.3;
 /// Runs per build from which the noise's shape and scale are learned; more cost time only.
 const SAMPLE: usize = 150;
 /// A probe that tells less than this, in nats, even with the largest batch, tells nothing.
@@ -75,7 +75,7 @@ pub(crate) fn estimate(
 ) -> Estimate {
     let case = Case::new(track, options, lo, hi);
     let (_, posterior) = case.posterior(0, case.stops.len() - 1, true);
-    let chances = case.chances(0, &posterior);
+    let chances = case.chances(0, &posterior.gaps);
     let entropy: f64 = chances
         .iter()
         .filter(|c| c.1 > 0.0)
@@ -265,7 +265,7 @@ impl<'a> Case<'a> {
 
     /// The answer that stands when more runs would not change it.
     fn settle(&self, a: usize, posterior: &Posterior) -> Part {
-        let chances = self.chances(a, posterior);
+        let chances = self.chances(a, &posterior.gaps);
         if posterior.none > 0.5 || !certain(posterior) {
             let reason = "builds of equal code differ as much as the two ends".to_owned();
             return Part::Stop(Answer::Undecided, reason);
@@ -279,10 +279,16 @@ impl<'a> Case<'a> {
             set.push(commit);
             confidence += chance;
         }
+        let sober: f64 = self
+            .chances(a, &posterior.sober)
+            .iter()
+            .filter(|c| set.contains(&c.0))
+            .map(|c| c.1)
+            .sum();
         let (gap, _) = top(&posterior.gaps);
         let step = Step {
             suspects: set,
-            confidence,
+            confidence: confidence.min(sober),
             ..self.step(a, gap, posterior)
         };
         Part::Steps(vec![step])
@@ -343,9 +349,9 @@ impl<'a> Case<'a> {
     }
 
     /// Each suspect commit with its probability, most probable first.
-    fn chances(&self, a: usize, posterior: &Posterior) -> Vec<(usize, f64)> {
+    fn chances(&self, a: usize, gaps: &[f64]) -> Vec<(usize, f64)> {
         let mut chances = Vec::new();
-        for (g, chance) in posterior.gaps.iter().enumerate() {
+        for (g, chance) in gaps.iter().enumerate() {
             let (from, to) = (self.stops[a + g].last, self.stops[a + g + 1].first);
             let mass = self.track.mass(from, to);
             let share = |p: usize| self.track.mass(p - 1, p) / mass;
@@ -368,7 +374,7 @@ impl<'a> Case<'a> {
             after,
             change: before.change_to(&after),
             share: (after.value - before.value) / self.total,
-            confidence: posterior.gaps[gap].min(1.0),
+            confidence: posterior.gaps[gap].min(posterior.sober[gap]).min(1.0),
         }
     }
 

@@ -47,7 +47,7 @@ pub struct Policy {
 /// (at 2: a quarter fewer re-runs and 84 %; at 1.5: 89 %, but twice the false alarms).
 const SCREEN_SIGMAS: f64 = 1.75;
 /// Two-sided exact rank p at which a suspicion is confirmed, in either round of fresh runs.
-/// With the screen in front it calls 6e-5 of quiet commits changed, 82 % of steps of 3 sigma
+/// With the screen in front it calls 7e-5 of quiet commits changed, 83 % of steps of 3 sigma
 /// and 98 % of 5, over eight kinds of noise with 10, 30 and 100 points of history
 /// (`cargo bench --bench gate`). At 1e-3 it called twice as many quiet ones; from 5.8e-4 down
 /// a benchmark without a history would need 8 runs a side where 7 do.
