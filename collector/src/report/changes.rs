@@ -135,7 +135,9 @@ fn set(c: &Step) -> String {
 
 fn noise(s: &SeriesSteps) -> String {
     match s.class {
-        Class::Young => "still learning".into(),
+        // Of a young series only leaps of exact counts are told, which need no learning.
+        Class::Young if s.changes.is_empty() => "still learning".into(),
+        Class::Young => format!("young: {} commits, counted exactly", s.points),
         Class::Exact => "exact: repeats its value".into(),
         Class::Walk => format!("walk: moves by {} a commit", share(s.noise)),
         Class::Noisy => format!("noisy: varies by {}", share(s.noise)),
