@@ -5,6 +5,8 @@
 //! their modes, clock ticks only on ticks. With the law of the normal distribution for all of
 //! them 5 % of 5-sigma steps in skewed noise are off by a commit that the noise itself rules out.
 
+use std::sync::LazyLock;
+
 /// Width of a bin in sigmas.
 const BIN: f64 = 0.05;
 /// Bins on each side of 0; further out every value is as likely as any other.
@@ -46,14 +48,13 @@ impl Shape {
         }
         let counts = counted(residuals);
         let n = counts.iter().map(|c| f64::from(*c)).sum::<f64>();
-        let wide = smoothed(&counts, WIDE);
+        let wide = smoothed(&counts, &KERNELS[BANDWIDTHS.len()]);
         let likelihood = |b: usize, density: f64| f64::from(counts[b]) * mixed(density).ln();
-        let plain: f64 = (0..BINS)
-            .map(|b| likelihood(b, density_normal(value(b))))
-            .sum();
+        let plain = counts.iter().zip(PLAIN.iter());
+        let plain: f64 = plain.map(|(c, l)| f64::from(*c) * l).sum();
         let mut best = (plain + MARGIN, None);
-        for h in BANDWIDTHS {
-            let near = smoothed(&counts, h);
+        for kernel in &KERNELS[..BANDWIDTHS.len()] {
+            let near = smoothed(&counts, kernel);
             let others = |b: usize| {
                 let without = |s: &Smooth| (s.sums[b] - s.peak).max(0.0) / (n - 1.0);
                 (1.0 - WIDE_SHARE) * without(&near) + WIDE_SHARE * without(&wide)
@@ -117,25 +118,43 @@ struct Smooth {
     peak: f64,
 }
 
-/// Normal kernels of bandwidth `h`, cut off at three of them.
-fn smoothed(counts: &[u32], h: f64) -> Smooth {
-    let reach = (3.0 * h / BIN).ceil() as usize;
-    let mut kernel: Vec<f64> = (0..=reach)
-        .map(|d| density_normal(d as f64 * BIN / h))
+/// The kernels of all bandwidths, that of the wide tails last. Every series needs them all.
+static KERNELS: LazyLock<Vec<Vec<f64>>> = LazyLock::new(|| {
+    let all = BANDWIDTHS.iter().chain(std::iter::once(&WIDE));
+    all.map(|h| kernel(*h)).collect()
+});
+
+/// ln density of the normal law per bin.
+static PLAIN: LazyLock<Vec<f64>> = LazyLock::new(|| {
+    let log = |b| mixed(density_normal(value(b))).ln();
+    (0..BINS).map(log).collect()
+});
+
+/// A normal kernel of bandwidth `h`, cut off at three of them; its middle is its peak.
+fn kernel(h: f64) -> Vec<f64> {
+    let reach = (3.0 * h / BIN).ceil() as i32;
+    let mut kernel: Vec<f64> = (-reach..=reach)
+        .map(|d| density_normal(f64::from(d) * BIN / h))
         .collect();
-    let whole = kernel[0] + 2.0 * kernel[1..].iter().sum::<f64>();
+    let whole = kernel.iter().sum::<f64>();
     kernel.iter_mut().for_each(|k| *k /= whole * BIN);
+    kernel
+}
+
+fn smoothed(counts: &[u32], kernel: &[f64]) -> Smooth {
+    let reach = kernel.len() / 2;
     let mut sums = vec![0.0; BINS];
     for (b, &c) in counts.iter().enumerate().filter(|(_, c)| **c > 0) {
-        for (to, sum) in (b.saturating_sub(reach)..)
-            .zip(sums[b.saturating_sub(reach)..(b + reach + 1).min(BINS)].iter_mut())
-        {
-            *sum += f64::from(c) * kernel[to.abs_diff(b)];
+        let (from, to) = (b.saturating_sub(reach), (b + reach + 1).min(BINS));
+        // Slices of one length, so that the loop has no bounds to check and is done in vectors.
+        let own = &kernel[from + reach - b..to + reach - b];
+        for (sum, k) in sums[from..to].iter_mut().zip(own) {
+            *sum += f64::from(c) * k;
         }
     }
     Smooth {
         sums,
-        peak: kernel[0],
+        peak: kernel[reach],
     }
 }
 
