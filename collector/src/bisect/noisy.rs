@@ -391,8 +391,16 @@ impl<'a> Case<'a> {
                 s.share = (s.after.value - s.before.value) / total;
             }
         }
+        let reserved = |s: &Step| s.confidence < self.options.confidence;
+        let reason = if steps.iter().any(reserved) {
+            "not surer, because builds of equal code may differ as well: too few are measured to \
+             rule that out"
+        } else {
+            ""
+        };
         Verdict {
             ends,
+            reason: reason.to_owned(),
             ..Verdict::steps(steps)
         }
     }

@@ -123,12 +123,19 @@ fn effort(f: &Finding) -> String {
         Some(n) if n < known => format!(" (culprit known after {n})"),
         _ => String::new(),
     };
+    let some = |n: usize, what: &str| {
+        if n > 0 {
+            format!(", {n} {what}")
+        } else {
+            String::new()
+        }
+    };
     format!(
-        "{} of {} commits measured{located}, {} reused, {} skipped{runs}",
+        "{} of {} commits measured{located}{}{}{runs}",
         f.measured,
         f.range.commits,
-        f.reused,
-        f.skipped.len()
+        some(f.reused, "reused"),
+        some(f.skipped.len(), "skipped")
     )
 }
 
