@@ -1,6 +1,12 @@
 //! `changes`, `replay` and `log` over the store: the main line only, commits named, testbeds
 //! kept apart, decisions kept.
 
+use collector::detect::Settings;
+use collector::mainline::{MainLine, tracks};
+use collector::model::Report;
+use collector::stats::SplitMix64;
+use collector::steps::{self, Found, Steps};
+use collector::store::Store;
 use serde_json::{Value, json};
 
 use crate::support::Repo;
@@ -346,4 +352,41 @@ fn a_change_that_went_back_is_one_event_with_two_edges() {
         .uptick(&["changes", "noise", id])
         .exits(2)
         .says(&["the way back"]);
+}
+
+#[test]
+fn reports_in_any_order_give_the_same_changes() {
+    let values = [2e6, 2e6, 2e6, 2e6, 2e6, 2.1e6, 2.1e6, 2.1e6, 2.1e6, 2.1e6];
+    let mut reports: Vec<Report> = (0..values.len())
+        .map(|i| report(&format!("{i:040x}"), i, values[i], "1.90", i as i64))
+        .map(|r| serde_json::from_value(r["report"].clone()).unwrap())
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    let mut rng = SplitMix64::new(1);
+    let mut expected = None;
+    for round in 0..1000 {
+        let path = dir.path().join(format!("{round}.db"));
+        let mut store = Store::open(&path).unwrap();
+        for r in &reports {
+            store.put(r, &[]).unwrap();
+        }
+        let line = MainLine::default();
+        let found: Vec<Found> = tracks(&store, &line, &|_| true)
+            .unwrap()
+            .into_iter()
+            .map(|t| {
+                let known = store.events_of(&t.key.id()).unwrap();
+                steps::find(t, known, Settings::default())
+            })
+            .collect();
+        let changes = serde_json::to_value(Steps::of(&found, &line)).unwrap();
+        assert_eq!(
+            changes["series"][0]["changes"][0]["index"], 5,
+            "{changes:#}"
+        );
+        assert_eq!(expected.get_or_insert(changes.clone()), &changes, "{round}");
+        drop(store);
+        std::fs::remove_file(&path).unwrap();
+        rng.shuffle(&mut reports);
+    }
 }
