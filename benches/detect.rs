@@ -1,8 +1,9 @@
-//! The finder, an append, a replay and the CSV reader; finder and append at 1,000,
+//! The finder, an append, a replay and the CSV reader; the first three at 1,000,
 //! 10,000 and 100,000 series, so that the growth of their cost shows.
 //!
-//! At 100,000 series these have 50 commits each: 500 would take a minute a round
-//! and 800 MB. How cost grows with the commits of a series is shown apart.
+//! There the finder's series have 50 commits, and those that are replayed 12: 500 would take a
+//! minute a round and 800 MB, and a replay hours. How cost grows with the commits of a series
+//! is shown apart.
 //!
 //! Inputs are made when a benchmark first wants them, so that running one does not wait for
 //! the inputs of all.
@@ -19,6 +20,8 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 
 /// Commits per series where many series are measured.
 const COMMITS: usize = 50;
+/// Commits per series where many are replayed: each is judged with all before it.
+const PAST: usize = 12;
 /// Numbers of series.
 const SERIES: [u64; 3] = [1_000, 10_000, 100_000];
 
@@ -127,20 +130,31 @@ fn filled(finder: &mut Finder, points: &[Point]) -> Replay {
     replay
 }
 
+/// How many flags a series raises from its first commit on.
+fn replayed(points: &[Point]) -> usize {
+    let mut finder = Finder::new(Settings::default());
+    let mut replay = Replay::new(Settings::default());
+    points
+        .iter()
+        .map(|p| replay.push(&mut finder, *p).len())
+        .sum()
+}
+
 fn replay(c: &mut Criterion) {
     let mut group = c.benchmark_group("replay");
+    for n in SERIES {
+        let all = LazyCell::new(|| (0..n).map(|i| series(i, PAST)).collect::<Vec<_>>());
+        group.throughput(Throughput::Elements(n));
+        group.bench_function(BenchmarkId::new("series", n), |b| {
+            let all = LazyCell::force(&all);
+            b.iter(|| all.iter().map(|s| replayed(black_box(s))).sum::<usize>());
+        });
+    }
     for commits in [100, 500, 2_000] {
         group.throughput(Throughput::Elements(commits as u64));
         group.bench_function(BenchmarkId::new("commits", commits), |b| {
             let points = series(7, commits);
-            b.iter(|| {
-                let mut finder = Finder::new(Settings::default());
-                let mut replay = Replay::new(Settings::default());
-                points
-                    .iter()
-                    .map(|p| replay.push(&mut finder, *p).len())
-                    .sum::<usize>()
-            });
+            b.iter(|| replayed(black_box(&points)));
         });
     }
     group.finish();
