@@ -14,7 +14,7 @@ use super::prior::NONE;
 /// Prior probability that builds of equal code are equal. A bisection sorts its builds by
 /// construction, so that a prior that all but excludes jitter takes chance patterns of unlike
 /// builds for a step.
-const CALM: f64 = 0.8;
+const CALM: f64 = 0.86;
 /// The largest and the smallest between-build deviation that are tried, as multiples of the
 /// change at stake: beyond the one a step drowns, below the other jitter changes nothing.
 const JITTER: [f64; 2] = [2.0, 0.06];
