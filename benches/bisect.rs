@@ -22,7 +22,7 @@ const ENDLESS: usize = 20_000;
 const HISTORY: usize = 1000;
 
 /// The worlds of the figures. Nothing was tuned on them.
-const SEED: u64 = 2026;
+const SEED: u64 = 4242;
 
 /// Makes the world of one trial.
 type MakeWorld = Box<dyn Fn(&mut Rng, u64) -> World>;

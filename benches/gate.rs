@@ -5,8 +5,10 @@
 //! `-- N SEED` others. With `--test`, as `cargo test --benches` passes it, a few of each.
 #![expect(clippy::print_stdout, reason = "it prints a table")]
 
+use std::convert::Infallible;
+
 use collector::bisect::simulate::Rng;
-use collector::detect::gate::{self, Decision, Policy, Screen};
+use collector::detect::gate::{self, Confirmation, Decision, Policy, Screen};
 use collector::model::{Counter, Metric};
 
 /// Commits that the series has seen.
@@ -144,21 +146,14 @@ fn judge(policy: &Policy, kind: Kind, history: usize, step: f64, rng: &mut Rng) 
         return tally;
     }
     tally.suspects = 1;
-    let (mut bases, mut heads) = (Vec::new(), Vec::new());
-    for round in 0..gate::ROUNDS {
+    let said = gate::confirm_in_rounds(policy, &limit, &past, |round, bases, heads| {
+        tally.second = round;
         bases.extend(kind.values(rng, policy.rerun, 0.0));
         heads.extend(kind.values(rng, policy.rerun, shift));
-        let said = gate::confirm(policy, &limit, &past, &bases, &heads);
-        match said.decision {
-            Decision::Regressed | Decision::Improved => tally.called = 1,
-            Decision::Suspect if round == 0 => {
-                tally.second = 1;
-                continue;
-            }
-            _ => {}
-        }
-        break;
-    }
+        Ok::<(), Infallible>(())
+    });
+    let called = |c: &Confirmation| matches!(c.decision, Decision::Regressed | Decision::Improved);
+    tally.called = usize::from(said.is_ok_and(|c| called(&c)));
     tally
 }
 

@@ -30,8 +30,7 @@ pub(crate) struct Posterior {
     /// Probability that the step lies in the gap after stop i; one fewer than stops.
     pub(crate) gaps: Vec<f64>,
     /// The same with even odds for each jitter, none included: what may be called sure. The
-    /// search goes by [`CALM`], which is cheaper where it is right, and says less than it
-    /// believes where jitter was not ruled out.
+    /// search itself goes by [`CALM`], which costs fewer builds where it is right.
     pub(crate) sober: Vec<f64>,
     /// Probability that there is no step.
     pub(crate) none: f64,

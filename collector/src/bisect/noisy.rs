@@ -16,8 +16,9 @@ const PROVEN: f64 = 1.0;
 /// ln Bayes factor that a culprit needs: where nothing changed, at most one range
 /// in a hundred ever reaches it (Ville's inequality).
 const CERTAIN: f64 = 4.605_170_185_988_091;
-/// ln Bayes factor that it needs against jitter alone: about 1.5 against the one jitter that fits
-/// best, whose prior is a twelfth. More costs true steps of half a sigma several builds each.
+/// ln Bayes factor that it needs against no step, jitter allowed for. Each jitter's prior is about
+/// a fortieth, so that against the one that fits best it is next to nothing: what is not sure for
+/// that reason says so. More costs true steps of half a sigma several builds each.
 const JITTERY: f64 = 4.0;
 /// Where worlds in which the suspect stands out are likelier than this, jitter is looked into;
 /// below, it is taken for granted and a set is the answer.

@@ -25,30 +25,24 @@ pub(super) fn confirm_row(
         why: row.why.clone(),
     };
     let policy = gate::Policy::for_series(row.metric, row.counter);
-    let (mut bs, mut hs) = (Vec::new(), Vec::new());
     let exact = row.class == NoiseClass::Exact;
-    if exact {
-        // The stored value is the first of two: an exact count must come again as it was.
-        bs.extend(row.base.as_ref().map(|s| s.value));
-        hs.extend(row.head.as_ref().map(|s| s.value));
-    }
     let runs = runs_needed(&policy, row.history.len());
-    let mut round = 0;
-    loop {
+    gate::confirm_in_rounds(&policy, &limit, &row.history, |round, bs, hs| {
+        if exact && round == 0 {
+            // The stored value is the first of two: an exact count must come again as it was.
+            bs.extend(row.base.as_ref().map(|s| s.value));
+            hs.extend(row.head.as_ref().map(|s| s.value));
+        }
         for i in round * runs..(round + 1) * runs {
             bs.push(sample(session, b, row, i)?);
             hs.push(sample(session, h, row, i)?);
             let repeats = |v: &[f64]| v.iter().all(|x| *x == v[0]);
-            if exact && repeats(&bs) && repeats(&hs) {
+            if exact && repeats(bs) && repeats(hs) {
                 break;
             }
         }
-        let said = gate::confirm(&policy, &limit, &row.history, &bs, &hs);
-        round += 1;
-        if round == gate::ROUNDS || said.decision != Decision::Suspect {
-            return Ok(said);
-        }
-    }
+        Ok(())
+    })
 }
 
 /// The least number of fresh runs of each side with which the rank test can reach the policy's

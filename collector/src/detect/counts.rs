@@ -12,7 +12,7 @@ pub(crate) const SAME_RELATIVE: f64 = 2e-5;
 /// +1 on whole numbers from this size on is the counter's resolution, not a change.
 const WHOLE_FROM: f64 = 100.0;
 /// How far beyond the jitter that went away again a new level must lie: the largest of three
-/// uniform excursions is below a third of the largest there is once in 27 times, of ten never.
+/// uniform excursions is below a third of the largest there is once in 27 times, of ten once in 60,000.
 const JITTER_FACTOR: f64 = 3.0;
 /// So many spikes make it jitter rather than single accidents.
 const JITTER_LEAST: usize = 3;

@@ -270,6 +270,16 @@ fn a_second_round_decides_what_an_outlier_left_open() {
     head[2] = 90.0;
     let first = confirm(&p, &l, &h, &base[..5], &head[..5]);
     assert_eq!(first.decision, Decision::Suspect, "{first:?}");
-    let second = confirm(&p, &l, &h, &base, &head);
-    assert_eq!(second.decision, Decision::Regressed, "{second:?}");
+    let mut rounds = 0;
+    let both = confirm_in_rounds(&p, &l, &h, |round, b, h| {
+        rounds += 1;
+        let runs = 5 * round..5 * (round + 1);
+        b.extend_from_slice(&base[runs.clone()]);
+        h.extend_from_slice(&head[runs]);
+        Ok::<(), ()>(())
+    });
+    assert_eq!(both.unwrap().decision, Decision::Regressed, "{both:?}");
+    assert_eq!(rounds, 2);
+    let failed = confirm_in_rounds(&p, &l, &h, |_, _, _| Err("no program"));
+    assert_eq!(failed, Err("no program"));
 }

@@ -29,7 +29,7 @@ pub(crate) struct Place {
 }
 
 /// Points on each side that a boundary may move by: a step that is kept has some 1.5 sigma, and
-/// each point then tells 1.1 nats; ten times as many as are needed cost nothing.
+/// each point then tells 1.1 nats, so that a place 20 points off is out of the question.
 const WINDOW: usize = 60;
 /// "About here" for a reader: as far as the yardstick of the field allows.
 pub(crate) const NEAR: usize = 5;
