@@ -531,7 +531,9 @@ fn a_step_speaks_the_words_of_git_bisect_run() {
 #[test]
 fn noisy_time_is_searched_by_runs() {
     let repo = Repo::new();
-    let script = |ms: u32| format!("sleep 0.{ms:03}\n");
+    // Noise of its own, so that what the machine adds matters little: a step of some six
+    // standard deviations, which five times the range of a few runs exceeds.
+    let script = |ms: u32| format!("sleep 0.0$(({ms} + $$ * 7 % 32))\n");
     repo.write("wait.sh", &script(10));
     repo.write(
         "uptick.toml",
@@ -542,7 +544,7 @@ fn noisy_time_is_searched_by_runs() {
     for i in 0..6 {
         repo.write(
             "wait.sh",
-            &format!("# {i}\n{}", script(if i < 4 { 10 } else { 60 })),
+            &format!("# {i}\n{}", script(if i < 4 { 10 } else { 65 })),
         );
         let sha = repo.commit("more");
         if i == 4 {
@@ -557,6 +559,7 @@ fn noisy_time_is_searched_by_runs() {
     );
     assert_eq!(d["culprit"]["sha"], culprit.as_str(), "{d:#}");
     assert_eq!(d["metric"], "wall_time");
+    assert!(d["runs"].as_u64() > Some(0), "{d:#}");
 }
 
 #[test]

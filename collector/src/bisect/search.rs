@@ -240,12 +240,14 @@ impl Search {
         match self.regime(lo, hi) {
             Regime::Unknown(runs) => self.top_up(&[lo, hi], runs, jobs),
             Regime::Exact(spread) => self.decide_exact(lo, hi, spread, jobs),
-            Regime::Noisy => match noisy::decide(&self.track, &self.options, lo, hi, jobs) {
-                noisy::Decision::Measure(probes) => Decision::Measure(probes),
-                noisy::Decision::Done(verdict) => {
-                    Decision::Done(Box::new(self.conclude(lo, hi, verdict, false)))
-                }
-            },
+            Regime::Noisy => self.decide_noisy(lo, hi, jobs),
+        }
+    }
+
+    fn decide_noisy(&self, lo: usize, hi: usize, jobs: usize) -> Decision {
+        match noisy::decide(&self.track, &self.options, lo, hi, jobs) {
+            noisy::Decision::Measure(probes) => Decision::Measure(probes),
+            noisy::Decision::Done(verdict) => self.done(lo, hi, verdict, false),
         }
     }
 
@@ -261,10 +263,21 @@ impl Search {
         if !points.is_empty() {
             return self.measure(points, self.runs_per_probe(spread), jobs);
         }
-        let steps = exact::steps(&segments, limits.may)
+        let steps: Vec<Step> = exact::steps(&segments, limits.may)
             .map(|s| self.exact_step(s, total))
             .collect();
-        self.done(lo, hi, Verdict::steps(steps), true)
+        match (steps.is_empty(), spread > 0.0) {
+            (false, _) => self.done(lo, hi, Verdict::steps(steps), true),
+            // The ends stand clear of the spread and no step inside does: what looked clear is
+            // not, and more runs tell.
+            (true, true) => self.decide_noisy(lo, hi, jobs),
+            (true, false) => {
+                let reason = "the change came in steps that are each below the smallest change \
+                              of interest; --limit sets a smaller one";
+                let verdict = Verdict::none(Answer::Undecided, reason.to_owned());
+                self.done(lo, hi, verdict, true)
+            }
+        }
     }
 
     /// The exact regime's thresholds, in the metric's unit.
@@ -466,7 +479,8 @@ impl Search {
             change: main
                 .as_ref()
                 .map_or_else(|| good.change_to(&bad), |s| s.change),
-            explained: steps.iter().map(|s| s.share).sum(),
+            // An empty sum is −0, which would be printed.
+            explained: steps.iter().map(|s| s.share).sum::<f64>() + 0.0,
             skipped: self.skipped(main.as_ref()),
             suspects,
             steps,

@@ -253,6 +253,57 @@ fn a_step_in_noise_is_found() {
 }
 
 #[test]
+fn a_step_that_only_seems_clear_of_the_noise_is_found_by_more_runs() {
+    // Both ends differ by 60 and five runs at an end by 11.5 at most; the step itself is 52.
+    let commit = |i: u64| super::Candidate {
+        group: i,
+        ..super::Candidate::default()
+    };
+    let range = Range {
+        commits: (0..7).map(commit).collect(),
+        ..Range::default()
+    };
+    let mut search = Search::new(&range, Options::default()).unwrap();
+    let values = |c: usize, at: usize| {
+        let creep = [0.0, 2.0, 3.0, 4.0, 5.0, 57.0, 60.0][c];
+        100.0 + creep + [0.0, 3.0, 11.5, 6.0, 1.0][(at + 2 * c) % 5]
+    };
+    let mut seen = [0_usize; 7];
+    for _ in 0..1000 {
+        match search.next(1) {
+            Action::Done(outcome) => {
+                assert_eq!(
+                    (outcome.answer, outcome.suspects, outcome.exact),
+                    (Answer::Found, vec![5], false)
+                );
+                return;
+            }
+            Action::Measure(probes) => {
+                for p in probes {
+                    let runs = (0..p.runs).map(|i| values(p.commit, seen[p.commit] + i));
+                    search.observe(p.commit, Observation::Values(runs.collect()));
+                    seen[p.commit] += p.runs;
+                }
+            }
+        }
+    }
+    panic!("does not end");
+}
+
+#[test]
+fn a_change_in_steps_too_small_to_blame_says_so() {
+    let steps: Vec<(usize, f64)> = (1..=12).map(|i| (i, 0.7)).collect();
+    let options = Options {
+        min_effect: 0.02,
+        ..exact()
+    };
+    let outcome = run(&mut World::new(12, &steps, 1), options, 1);
+    assert_eq!(outcome.answer, Answer::Undecided);
+    assert!(outcome.reason.contains("each below"), "{outcome:?}");
+    assert!(outcome.explained.is_sign_positive());
+}
+
+#[test]
 fn noise_alone_is_not_blamed_on_anyone() {
     for seed in 0..40 {
         let mut world = World::new(200, &[], seed);
