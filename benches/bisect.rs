@@ -20,6 +20,8 @@ const N: usize = 1000;
 const ENDLESS: usize = 20_000;
 /// Runs that the store holds on either side, where it knows the levels.
 const HISTORY: usize = 1000;
+/// The same as reports: builds on either side and runs of each.
+const REPORTS: [usize; 2] = [200, 5];
 
 /// The worlds of the figures. Nothing was tuned on them.
 const SEED: u64 = 4242;
@@ -46,6 +48,8 @@ enum Store {
     Every20th,
     /// A long history on both levels, and the noise that it shows.
     Levels,
+    /// Reports of commits on both levels, each of a build of its own, as a store has them.
+    Builds,
 }
 
 /// What a search must say of an answer for it to count as called sure.
@@ -146,6 +150,27 @@ fn range(world: &World, store: Store, rng: &mut Rng) -> (Range, Option<Noise>) {
             }
             (range, None)
         }
+        Store::Builds => {
+            let [builds, runs] = REPORTS;
+            let mut report = || -> Vec<f64> {
+                let offset = world.jitter * rng.normal();
+                (0..runs)
+                    .map(|_| offset + world.sigma * world.shape.draw(rng))
+                    .collect()
+            };
+            let reports: Vec<Vec<f64>> = (0..2 * builds).map(|_| report()).collect();
+            let at = |level: f64, side: &[Vec<f64>]| -> Vec<f64> {
+                side.iter().flatten().map(|v| level + v).collect()
+            };
+            range.before = at(world.levels[0], &reports[..builds]);
+            range.after = at(world.levels[last], &reports[builds..]);
+            let noise = Noise::Known {
+                residuals: Vec::new(),
+                between: None,
+                builds: reports,
+            };
+            (range, Some(noise))
+        }
         Store::Levels => {
             let mut draw = |level: f64| -> Vec<f64> {
                 (0..HISTORY)
@@ -160,6 +185,7 @@ fn range(world: &World, store: Store, rng: &mut Rng) -> (Range, Option<Noise>) {
                 Some(Noise::Known {
                     residuals,
                     between: Some(0.0),
+                    builds: Vec::new(),
                 }),
             )
         }
@@ -365,6 +391,13 @@ fn calibration_cells() -> Vec<Cell> {
         cell("4 jobs, d=2", Box::new(noisy(2.0, Shape::Gauss)), 4, right),
         cell("two steps of 2 sigma", Box::new(two_noisy), 1, right),
     ];
+    for (d, tau) in [(1.0, 0.0), (2.0, 0.0), (2.0, 1.0), (2.0, 2.0), (0.0, 0.5)] {
+        let name = format!("reports stored, jitter {tau} sigma, d={d}");
+        let goal = if d == 0.0 { "false .01" } else { right };
+        let mut stored = cell(&name, jitter(d, tau, Shape::Gauss), 1, goal);
+        stored.store = Store::Builds;
+        cells.push(stored);
+    }
     for (d, tau, shape) in [
         (2.0, 0.25, Shape::Gauss),
         (2.0, 0.5, Shape::Gauss),

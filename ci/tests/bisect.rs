@@ -528,38 +528,61 @@ fn a_step_speaks_the_words_of_git_bisect_run() {
     assert!(out.contains(&format!("{} is the first", shas[10])), "{out}");
 }
 
-#[test]
-fn noisy_time_is_searched_by_runs() {
-    let repo = Repo::new();
-    // Noise of its own, so that what the machine adds matters little: a step of some six
-    // standard deviations, which five times the range of a few runs exceeds.
-    let script = |ms: u32| format!("sleep 0.0$(({ms} + $$ * 7 % 32))\n");
-    repo.write("wait.sh", &script(10));
-    repo.write(
-        "uptick.toml",
-        "[[command]]\nname = \"work\"\nrun = \"sh wait.sh\"\n",
-    );
-    let good = repo.commit("first");
-    let mut culprit = String::new();
-    for i in 0..6 {
+/// A command that takes so many milliseconds and up to 31 more: noise of its own, beside which
+/// what the machine adds matters little.
+fn waits(ms: u32) -> String {
+    format!("sleep 0.0$(({ms} + $$ * 7 % 32))\n")
+}
+
+/// Commits, one a number, each with a command that waits so long; gives their names.
+fn waiting(repo: &Repo, all: &[u32]) -> Vec<String> {
+    let each = all.iter().enumerate().map(|(i, ms)| {
         repo.write(
             "wait.sh",
-            &format!("# {i}\n{}", script(if i < 4 { 10 } else { 65 })),
+            &format!("# {i} of {}\n{}", all.len(), waits(*ms)),
         );
-        let sha = repo.commit("more");
-        if i == 4 {
-            culprit = sha;
-        }
-    }
+        repo.commit("more")
+    });
+    each.collect()
+}
+
+/// A repository whose command waits, with that suite.
+fn waiter(suite: &str) -> Repo {
+    let repo = Repo::new();
+    repo.write("wait.sh", &waits(10));
+    let command = "[[command]]\nname = \"work\"\nrun = \"sh wait.sh\"\n";
+    repo.write("uptick.toml", &format!("{suite}{command}"));
+    repo
+}
+
+#[test]
+fn noisy_time_is_searched_by_runs() {
+    let repo = waiter("");
+    let good = repo.commit("first");
+    // A step of some six standard deviations, which five times the range of a few runs exceeds.
+    let shas = waiting(&repo, &[10, 10, 10, 10, 65, 65]);
     let d = document(
         &repo,
         &good,
         "HEAD",
         &["--metric", "wall_time", "--limit", "50%"],
     );
-    assert_eq!(d["culprit"]["sha"], culprit.as_str(), "{d:#}");
+    assert_eq!(d["culprit"]["sha"], shas[4].as_str(), "{d:#}");
     assert_eq!(d["metric"], "wall_time");
     assert!(d["runs"].as_u64() > Some(0), "{d:#}");
+}
+
+#[test]
+fn stored_commits_beside_the_range_tell_its_level_and_noise() {
+    let repo = waiter("[suite]\ncounter = \"clock\"\n");
+    let first = repo.commit("first");
+    let before = waiting(&repo, &[10; 13]);
+    repo.uptick(&["run", &format!("{first}..HEAD")]).exits(0);
+    let shas = waiting(&repo, &[10, 10, 65, 65]);
+    let d = document(&repo, &before[12], "HEAD", &["--limit", "50%"]);
+    let notes = d["notes"].to_string();
+    assert!(notes.contains("store: 12 commits before"), "{d:#}");
+    assert_eq!(d["culprit"]["sha"], shas[2].as_str(), "{d:#}");
 }
 
 #[test]

@@ -224,6 +224,14 @@ impl Repo {
         Ok(commits)
     }
 
+    /// A commit and those before it along first parents, newest first.
+    ///
+    /// # Errors
+    /// When git cannot walk them.
+    pub fn first_parents(&self, of: &Sha, most: usize) -> Result<Vec<Commit>> {
+        self.describe(&["--first-parent", &format!("--max-count={most}"), &of.0])
+    }
+
     /// The tip of the main line: the default branch, or HEAD where that branch is checked out
     /// (it may be ahead of the remote's) or where there is none.
     ///

@@ -18,8 +18,6 @@ pub(crate) struct Stop {
     pub(crate) runs: usize,
     /// The runs themselves while they are few: too few to sum up a heavy tail.
     pub(crate) few: [f64; FEW],
-    /// Whether between-build deviation applies: not to a long history.
-    pub(crate) build: bool,
 }
 
 /// One way in which the noise may be.
@@ -43,11 +41,7 @@ impl Hyper {
 
     /// Variance of a stop's level about the common level.
     pub(crate) fn variance(&self, stop: &Stop) -> f64 {
-        self.per_run() / stop.runs.max(1) as f64 + self.between(stop)
-    }
-
-    fn between(&self, stop: &Stop) -> f64 {
-        if stop.build { self.jitter } else { 0.0 }
+        self.per_run() / stop.runs.max(1) as f64 + self.jitter
     }
 
     /// The likelihood of a level, given a stop, as Student's t: (degrees of freedom, scale²).
@@ -64,10 +58,7 @@ impl Hyper {
         } else {
             1.0
         };
-        (
-            freedom,
-            kappa * self.scale * self.scale / n + self.between(stop),
-        )
+        (freedom, kappa * self.scale * self.scale / n + self.jitter)
     }
 }
 
@@ -175,7 +166,7 @@ impl Heavy {
         if stop.runs > FEW || stop.runs < 2 {
             return vec![whole];
         }
-        let square = hyper.scale * hyper.scale + stop.runs as f64 * hyper.between(stop);
+        let square = hyper.scale * hyper.scale + stop.runs as f64 * hyper.jitter;
         let mut terms: Vec<Self> = stop.few[..stop.runs]
             .iter()
             .map(|v| Self::new(v - centre, hyper.freedom, square))
@@ -238,7 +229,6 @@ mod tests {
             level,
             runs,
             few: [level; FEW],
-            build: true,
         }
     }
 

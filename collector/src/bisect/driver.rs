@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! request ─▶ line of commits ─▶ section of the log ─▶ search ──next──▶ look (store | twin | build)
-//!              │ groups, files         ▲                                   │
-//!              │                       └── observed, on disk first ◀───────┘
+//!              │ groups, files,        ▲                                   │
+//!              │ stored beside it      └── observed, on disk first ◀───────┘
 //!              └─ ends proven ─▶ profiles of both ─▶ prior
 //! outcome ─▶ a merge? the same again down its branch ─▶ verify against the parent ─▶ explain
 //! ```
@@ -14,6 +14,7 @@
 
 mod answer;
 mod explain;
+mod history;
 mod journal;
 mod line;
 mod merges;
@@ -26,7 +27,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::finding::Finding;
-use super::{Action, Answer, LogEntry, Noise, Observation, Options, Outcome, Probe};
+use super::{Action, Answer, Candidate, LogEntry, Noise, Observation, Options, Outcome, Probe};
 use crate::error::{Error, Result};
 use crate::model::{Commit, Counter, Measurement, Metric, Sha};
 use crate::store::Store;
@@ -192,7 +193,7 @@ impl Hunt<'_> {
         let stored = self.store.measured()?;
         let asked = self.asked.clone();
         let (mut exact, mut reference) = (self.exact, Vec::new());
-        let range = line.range(|i| {
+        let mut range = line.range(|i| {
             let sha = &line.commits[i].sha;
             if !stored.contains(sha) {
                 return Ok(Vec::new());
@@ -210,7 +211,14 @@ impl Hunt<'_> {
             exact &= settled.is_some();
             Ok(settled.map_or(level, |v| vec![v]))
         })?;
-        let noise = if exact { Noise::Exact } else { Noise::Unknown };
+        let known = |c: &Candidate| !c.known.is_empty();
+        let noise = match exact {
+            true => Noise::Exact,
+            false if range.commits.iter().any(known) => self
+                .history(line, &mut range, &reference)?
+                .unwrap_or_default(),
+            false => Noise::Unknown,
+        };
         let defaults = Options::default();
         let options = Options {
             direction: self.journal.request.direction(),

@@ -115,6 +115,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) noise: &'a Noise,
     /// Between-build deviation, where it is known.
     pub(crate) between: Option<f64>,
+    /// Deviations of stored builds of equal code from their level, and how many runs tell each.
+    pub(crate) builds: &'a [(f64, usize)],
     /// The change at stake, which sets the ladder of jitters.
     pub(crate) stake: f64,
     /// The smallest change of interest, in the metric's unit.
@@ -132,7 +134,7 @@ impl Setting<'_> {
         };
         let evidence: Vec<Evidence> = jitters
             .iter()
-            .map(|(tau, p)| self.evidence(*tau, p.ln()))
+            .map(|(tau, p)| self.evidence(*tau, p.ln() + self.told(*tau)))
             .collect();
         let gap = |g: usize| log_sum(evidence.iter().map(|e| e.gaps[g]));
         let gaps: Vec<f64> = (0..self.mass.len()).map(gap).collect();
@@ -183,6 +185,16 @@ impl Setting<'_> {
         let share = (1.0 - CALM) / row.len() as f64;
         let jitter = row.into_iter().map(|t| (t, share));
         std::iter::once((0.0, CALM)).chain(jitter).collect()
+    }
+
+    /// ln likelihood of what stored builds of equal code differ by, given the jitter.
+    fn told(&self, tau: f64) -> f64 {
+        let hyper = self.hyper(self.noise.scale, tau);
+        let each = self.builds.iter().map(|&(deviation, runs)| {
+            let variance = hyper.per_run() / runs.max(1) as f64 + hyper.jitter;
+            -0.5 * (variance.ln() + deviation * deviation / variance)
+        });
+        each.sum()
     }
 
     /// By how much the levels seen differ beyond what their runs explain: a standard deviation.

@@ -74,6 +74,10 @@ pub enum Noise {
         residuals: Vec<f64>,
         /// Between-build standard deviation.
         between: Option<f64>,
+        /// Runs of stored builds of equal code, a list each, as deviations from the level that
+        /// they share: they tell noise and, where `between` is not known, what builds differ by.
+        #[serde(default)]
+        builds: Vec<Vec<f64>>,
     },
 }
 

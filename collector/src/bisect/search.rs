@@ -323,7 +323,10 @@ impl Search {
         let fewest = good.len().min(bad.len());
         let delta = (exact::median(bad) - exact::median(good)).abs();
         let mut spread = self.spread_within().max(self.spread_between(lo, hi));
-        if let Noise::Known { residuals, between } = &self.options.noise {
+        if let Noise::Known {
+            residuals, between, ..
+        } = &self.options.noise
+        {
             let sigma = noisy::scale(residuals);
             spread = spread
                 .max(RANGE_OF_FIVE * sigma)

@@ -343,6 +343,34 @@ fn stored_levels_spare_the_ends() {
 }
 
 #[test]
+fn stored_builds_that_differ_keep_it_from_blame() {
+    let mut rng = Rng::new(11);
+    let mut report = || -> Vec<f64> {
+        let offset = 0.5 * rng.normal();
+        (0..5).map(|_| offset + rng.normal()).collect()
+    };
+    let builds: Vec<Vec<f64>> = (0..200).map(|_| report()).collect();
+    let at = |side: &[Vec<f64>]| side.iter().flatten().map(|v| 100.0 + v).collect();
+    for seed in 0..20 {
+        let mut world = World::new(200, &[], seed);
+        (world.sigma, world.jitter) = (1.0, 0.5);
+        let mut range = world.range();
+        (range.before, range.after) = (at(&builds[..100]), at(&builds[100..]));
+        let options = Options {
+            noise: Noise::Known {
+                residuals: Vec::new(),
+                between: None,
+                builds: builds.clone(),
+            },
+            ..Options::default()
+        };
+        let mut search = Search::new(&range, options).unwrap();
+        let outcome = solve(&mut search, &mut world, 1, 9_999).unwrap();
+        assert_eq!(outcome.suspects, Vec::<usize>::new(), "seed {seed}");
+    }
+}
+
+#[test]
 fn the_estimate_shrinks_to_nothing() {
     let mut world = World::new(1000, &[(300, 5.0)], 1);
     let mut search = Search::new(&world.range(), exact()).unwrap();

@@ -22,8 +22,6 @@ pub(crate) struct Slot {
     pub(crate) stored: usize,
     /// Runs observed.
     pub(crate) runs: usize,
-    /// Whether the values are a stretch of history: many builds, not one.
-    pub(crate) history: bool,
     /// Why it gave no value.
     pub(crate) skip: Option<String>,
 }
@@ -98,7 +96,6 @@ impl Track {
         let slot = self.slot_mut(point);
         slot.values.extend_from_slice(values);
         slot.stored += values.len();
-        slot.history |= !values.is_empty();
     }
 
     /// Number of points.
