@@ -41,7 +41,7 @@ impl Hunt<'_> {
                 if of.is_empty() && i == 0 {
                     break;
                 }
-                runs.extend(Some(of).filter(|of| !of.is_empty()));
+                add(&mut runs, of);
             }
             let Some(stretch) = stretch(&runs) else {
                 continue;
@@ -110,6 +110,14 @@ impl std::fmt::Display for Side {
     }
 }
 
+/// Adds the runs of a commit. Noisy runs that are there already, all of them, are those of an
+/// equal build that answered for it: they are no further witness.
+fn add(runs: &mut Vec<Vec<f64>>, of: Vec<f64>) {
+    if !of.is_empty() && !runs.contains(&of) {
+        runs.push(of);
+    }
+}
+
 /// The commits beside an end that share its level, given the runs of each, the end's first; the
 /// end itself is left out.
 fn stretch(runs: &[Vec<f64>]) -> Option<&[Vec<f64>]> {
@@ -156,6 +164,15 @@ mod tests {
         assert_eq!(stretch(&runs(&[(60, 100.0)])).unwrap().len(), 59);
         let until = stretch(&runs(&[(40, 100.0), (40, 104.0)])).unwrap().len();
         assert!((35..40).contains(&until), "{until}");
+    }
+
+    #[test]
+    fn what_answered_for_another_commit_is_one_witness() {
+        let mut seen = Vec::new();
+        for of in [vec![], vec![1.0, 2.0], vec![1.0, 2.0], vec![2.0, 1.0]] {
+            add(&mut seen, of);
+        }
+        assert_eq!(seen, [[1.0, 2.0], [2.0, 1.0]]);
     }
 
     #[test]
