@@ -575,11 +575,33 @@ fn noisy_time_is_searched_by_runs() {
 #[test]
 fn stored_commits_beside_the_range_tell_its_level_and_noise() {
     let repo = waiter("[suite]\ncounter = \"clock\"\n");
-    let first = repo.commit("first");
     let before = waiting(&repo, &[10; 13]);
-    repo.uptick(&["run", &format!("{first}..HEAD")]).exits(0);
+    let good = &before[12];
+    repo.uptick(&["run", &format!("{good}~1..{good}")]).exits(0);
+    // Its report once more for each commit before, with runs about the same middle.
+    let export = repo.uptick(&["export"]).exits(0).stdout;
+    let mut lines = export
+        .lines()
+        .map(|l| serde_json::from_str::<Value>(l).unwrap());
+    let mut report = lines.find(|l| l["report"].is_object()).unwrap();
+    let middle = report["report"]["measurements"][0]["value"]
+        .as_f64()
+        .unwrap();
+    let mut reports = Vec::new();
+    for (sha, shift) in before[..12]
+        .iter()
+        .zip([0, 20, -10, 11, -21, 1, 12, -19, 18, -9, 9, -12])
+    {
+        let runs: Vec<f64> = [-12, -6, 0, 6, 12]
+            .map(|ms| middle + 1e5 * f64::from(10 * ms + shift))
+            .to_vec();
+        report["report"]["commit"]["sha"] = sha.as_str().into();
+        report["report"]["measurements"][0]["samples"] = runs.into();
+        reports.push(report.clone());
+    }
+    repo.import(&reports);
     let shas = waiting(&repo, &[10, 10, 65, 65]);
-    let d = document(&repo, &before[12], "HEAD", &["--limit", "50%"]);
+    let d = document(&repo, good, "HEAD", &["--limit", "50%"]);
     let notes = d["notes"].to_string();
     assert!(notes.contains("store: 12 commits before"), "{d:#}");
     assert_eq!(d["culprit"]["sha"], shas[2].as_str(), "{d:#}");

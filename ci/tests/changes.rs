@@ -47,15 +47,8 @@ impl History {
         let reports: Vec<Value> = (0..n)
             .map(|i| report(&history.shas[i], i, value(i), "1.90", i as i64))
             .collect();
-        history.import(&reports);
+        history.repo.import(&reports);
         history
-    }
-
-    fn import(&self, reports: &[Value]) {
-        let mut text = String::from("{\"schema\":\"uptick.export/1\"}\n");
-        text.extend(reports.iter().map(|r| format!("{r}\n")));
-        self.repo.write("e.jsonl", &text);
-        self.repo.uptick(&["import", "e.jsonl"]).exits(0);
     }
 
     fn changes(&self) -> Value {
@@ -122,7 +115,7 @@ fn commits_beside_the_line_and_older_reports_do_not_count() {
         .zip(11..)
         .map(|(sha, p)| report(sha, p, 9e6, "1.90", 100))
         .collect();
-    h.import(&beside);
+    h.repo.import(&beside);
     assert_eq!(h.changes()["series"][0]["changes"], json!([]));
     let log = h.repo.uptick(&["log", "work"]).exits(0).stdout;
     assert!(!log.contains('▲') && !log.contains('▼'), "{log}");
@@ -130,7 +123,7 @@ fn commits_beside_the_line_and_older_reports_do_not_count() {
     let again: Vec<Value> = (20..30)
         .map(|i| report(&h.shas[i], i, 1.1e6, "1.90", 200))
         .collect();
-    h.import(&again);
+    h.repo.import(&again);
     let d = h.changes();
     assert_eq!(d["series"][0]["points"], 30);
     assert_eq!(d["series"][0]["changes"][0]["index"], 20);
@@ -156,7 +149,7 @@ fn another_toolchain_is_another_series_and_no_commit_is_blamed() {
         .zip(40..)
         .map(|(sha, p)| report(sha, p, 1.3e6, "1.95", 1))
         .collect();
-    h.import(&reports);
+    h.repo.import(&reports);
     let d = h.changes();
     let series = d["series"].as_array().unwrap();
     assert_eq!(series.len(), 2);
@@ -186,7 +179,7 @@ fn a_commit_that_was_not_measured_stays_under_suspicion() {
     let reports: Vec<Value> = measured
         .map(|i| report(&h.shas[i], i, step_at(18)(i), "1.90", 1))
         .collect();
-    h.import(&reports);
+    h.repo.import(&reports);
     let d = h.changes();
     let c = &d["series"][0]["changes"][0];
     assert_eq!(
@@ -294,7 +287,7 @@ fn a_decision_lasts_survives_a_rebuild_and_travels() {
         .zip(30..)
         .map(|(sha, p)| report(sha, p, 1.02e6, "1.90", 1))
         .collect();
-    h.import(&reports);
+    h.repo.import(&reports);
     run(&["rebuild"]);
     assert_eq!(only(&h.changes())["note"], "it must be");
     // Into another store, twice.

@@ -85,6 +85,15 @@ impl Repo {
         ));
     }
 
+    /// Stores reports, given as lines of an export.
+    #[track_caller]
+    pub(crate) fn import(&self, reports: &[Value]) {
+        let mut text = String::from("{\"schema\":\"uptick.export/1\"}\n");
+        text.extend(reports.iter().map(|r| format!("{r}\n")));
+        self.write("e.jsonl", &text);
+        self.uptick(&["import", "e.jsonl"]).exits(0);
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }

@@ -215,7 +215,7 @@ impl Hunt<'_> {
         let noise = match exact {
             true => Noise::Exact,
             false if range.commits.iter().any(known) => self
-                .history(line, &mut range, &reference)?
+                .history(line, &mut range, &stored, &reference)?
                 .unwrap_or_default(),
             false => Noise::Unknown,
         };

@@ -1,6 +1,8 @@
 //! What the store knows beside the range: the levels before GOOD and after BAD, the noise of
 //! runs, and by how much builds of equal code differ.
 
+use std::collections::HashSet;
+
 use super::line::Line;
 use super::{Hunt, probe};
 use crate::bisect::{Noise, Range};
@@ -14,7 +16,8 @@ const REACH: usize = 400;
 /// Fewer measured commits than this beside an end show neither level nor noise for sure.
 const FEWEST: usize = 10;
 /// An end that lies further from the commits beside it than this many of their standard
-/// deviations is not on their level: one in 370 is by chance, if they are normal.
+/// deviations is not on their level: one in 370 is by chance, if they are normal, and some more
+/// where they are few. What is lost then is help, no truth.
 const OFF: f64 = 3.0;
 /// Values of either side that are kept: the level's error is a thirtieth of a run's then.
 const MOST: usize = 1000;
@@ -25,9 +28,9 @@ impl Hunt<'_> {
         &mut self,
         line: &Line,
         range: &mut Range,
+        stored: &HashSet<Sha>,
         reference: &[f64],
     ) -> Result<Option<Noise>> {
-        let stored = self.store.measured()?;
         let mut builds = Vec::new();
         let mut said = Vec::new();
         for (side, commits) in self.beside(line)? {
