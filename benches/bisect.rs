@@ -334,7 +334,7 @@ fn noisy_cells() -> Vec<Cell> {
             for shape in [Shape::Gauss, Shape::Heavy, Shape::Bimodal] {
                 // Where the store knows the levels, builds are taken to be cached: runs are the cost,
                 // and another build is as good as the same again.
-                let build_cost = if store == Store::Levels { 0.001 } else { 15.0 };
+                let build_cost = if store == Store::Levels { 0.0002 } else { 15.0 };
                 cells.push(Cell {
                     name: format!("noisy {word} d={d} {shape:?}"),
                     world: Box::new(noisy(d, shape)),

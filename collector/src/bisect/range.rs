@@ -108,7 +108,7 @@ impl Default for Options {
         Self {
             direction: Direction::Up,
             min_effect: 0.002,
-            confidence: 0.955,
+            confidence: 0.96,
             noise: Noise::Unknown,
             build_cost: 20.0,
             max_builds: 64,

@@ -3,7 +3,10 @@
 
 use proptest::prelude::*;
 
-use super::simulate::{Rng, World, solve};
+use super::blocks::{FEW, Stop};
+use super::model::Setting;
+use super::noise::Noise as Fit;
+use super::simulate::{Rng, Shape, World, solve};
 use super::{
     Action, Answer, LogEntry, Noise, Observation, Options, Outcome, Range, Search, StepJudge,
     StepVerdict,
@@ -248,8 +251,52 @@ fn a_step_in_noise_is_found() {
         right += usize::from(outcome.answer == Answer::Found && outcome.suspects == [at]);
         assert!(!outcome.exact);
     }
-    // 97 % of 40 is 38.8; three misses more would be a one-in-a-hundred event.
+    // 96.5 % of 40 is 38.6; three misses more would be a one-in-a-hundred event.
     assert!(right >= 36, "{right} of 40");
+}
+
+#[test]
+fn a_culprit_in_noise_is_verified_against_its_parent() {
+    for seed in 0..20 {
+        let at = 1 + (seed as usize * 53) % 100;
+        let mut world = World::new(100, &[(at, 4.0)], seed);
+        (world.sigma, world.shape) = (1.0, Shape::Heavy);
+        let mut search = Search::new(&world.range(), Options::default()).unwrap();
+        let outcome = solve(&mut search, &mut world, 1, 1000).unwrap();
+        if let [culprit] = outcome.suspects[..] {
+            let runs = [culprit - 1, culprit].map(|c| search.values(c));
+            assert!(runs.iter().all(|&n| n >= 4), "seed {seed}: {runs:?}");
+        }
+    }
+}
+
+#[test]
+fn few_builds_do_not_rule_out_jitter_and_many_do() {
+    let noise = Fit::fit(&[&[0.0, 1.0, -1.0, 0.5, -0.5, 0.2, -0.2]], 1e-6);
+    let holds = |builds: usize| {
+        let stops: Vec<Stop> = (0..2 * builds)
+            .map(|i| Stop {
+                first: i,
+                last: i,
+                level: if i < builds { 100.0 } else { 102.0 },
+                runs: 50,
+                few: [0.0; FEW],
+            })
+            .collect();
+        let setting = Setting {
+            stops: &stops,
+            mass: &vec![1.0; stops.len() - 1],
+            noise: &noise,
+            between: None,
+            builds: &[],
+            stake: 2.0,
+            least: 0.1,
+            sign: 1.0,
+        };
+        setting.posterior().holds(builds - 1, 0.95)
+    };
+    assert!(!holds(2));
+    assert!(holds(10));
 }
 
 #[test]
