@@ -572,6 +572,35 @@ fn noisy_time_is_searched_by_runs() {
     assert!(d["runs"].as_u64() > Some(0), "{d:#}");
 }
 
+/// The first report of a store, as an export has it.
+fn a_report(repo: &Repo) -> Value {
+    let export = repo.uptick(&["export"]).exits(0).stdout;
+    let mut lines = export
+        .lines()
+        .map(|l| serde_json::from_str::<Value>(l).unwrap());
+    lines.find(|l| l["report"].is_object()).unwrap()
+}
+
+#[test]
+fn a_stored_commit_that_no_longer_runs_does_not_end_the_search() {
+    let repo = waiter("[suite]\ncounter = \"clock\"\n");
+    let shas = waiting(&repo, &[10, 10]);
+    repo.uptick(&["run", "HEAD~1..HEAD"]).exits(0);
+    repo.write("wait.sh", "exit 1\n");
+    let good = repo.commit("broken by now");
+    // Two runs that differ: too few for an answer, so that more are asked for.
+    let mut report = a_report(&repo);
+    assert_eq!(report["report"]["commit"]["sha"], shas[1].as_str());
+    report["report"]["commit"]["sha"] = good.as_str().into();
+    report["report"]["measurements"][0]["samples"] = vec![12e6, 34e6].into();
+    repo.import(&[report]);
+    let shas = waiting(&repo, &[65, 65]);
+    let d = document(&repo, &good, "HEAD", &["--limit", "50%"]);
+    assert_eq!(d["culprit"]["sha"], shas[0].as_str(), "{d:#}");
+    let notes = d["notes"].to_string();
+    assert!(notes.contains("ran before and does not now"), "{d:#}");
+}
+
 #[test]
 fn stored_commits_beside_the_range_tell_its_level_and_noise() {
     let repo = waiter("[suite]\ncounter = \"clock\"\n");
@@ -579,11 +608,7 @@ fn stored_commits_beside_the_range_tell_its_level_and_noise() {
     let good = &before[12];
     repo.uptick(&["run", &format!("{good}~1..{good}")]).exits(0);
     // Its report once more for each commit before, with runs about the same middle.
-    let export = repo.uptick(&["export"]).exits(0).stdout;
-    let mut lines = export
-        .lines()
-        .map(|l| serde_json::from_str::<Value>(l).unwrap());
-    let mut report = lines.find(|l| l["report"].is_object()).unwrap();
+    let mut report = a_report(&repo);
     let middle = report["report"]["measurements"][0]["value"]
         .as_f64()
         .unwrap();

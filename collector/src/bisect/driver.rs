@@ -345,7 +345,13 @@ impl Hunt<'_> {
                 Observation::Values(runs) => {
                     Observation::Values(probe::levelled(&runs, search.values(commit), reference))
                 }
-                skip @ Observation::Skip(_) => skip,
+                Observation::Skip(why) => {
+                    self.notes.push(format!(
+                        "{} ran before and does not now; its earlier runs stand: {why}",
+                        sha.short()
+                    ));
+                    Observation::Skip(why)
+                }
             };
             self.journal.note(Event::Observed {
                 sha,

@@ -58,7 +58,9 @@ impl Posterior {
     /// Whether a gap holds the step with that probability whatever the jitter, those apart that the
     /// values all but rule out.
     pub(crate) fn holds(&self, gap: usize, chance: f64) -> bool {
-        let mut plausible = self.worlds.iter().filter(|w| w.fit >= RULED_OUT);
+        let best = self.worlds.iter().map(World::likelihood);
+        let least = RULED_OUT * best.fold(0.0, f64::max);
+        let mut plausible = self.worlds.iter().filter(|w| w.likelihood() >= least);
         plausible.all(|w| w.gaps[gap] >= chance * w.mass())
     }
 
@@ -102,8 +104,8 @@ pub(crate) struct World {
     pub(crate) gaps: Vec<f64>,
     /// Joint probability of this jitter and no step.
     pub(crate) none: f64,
-    /// How likely it makes what was seen, compared with the jitter that does so best.
-    pub(crate) fit: f64,
+    /// Prior probability of this jitter.
+    prior: f64,
     /// Level before and after the step, per gap.
     pub(crate) levels: Vec<(Normal, Normal)>,
     /// The common level if there is no step.
@@ -114,6 +116,11 @@ impl World {
     /// Joint probability of this jitter and whatever it does to the levels.
     fn mass(&self) -> f64 {
         self.none + self.gaps.iter().sum::<f64>()
+    }
+
+    /// How likely this jitter makes what was seen, up to a factor that all share.
+    fn likelihood(&self) -> f64 {
+        self.mass() / self.prior
     }
 }
 
@@ -164,27 +171,15 @@ impl Setting<'_> {
         let none = log_sum(evidence.iter().map(|e| e.none));
         let (yes, no) = ((1.0 - NONE).ln(), NONE.ln());
         let total = log_sum([step + yes, none + no].into_iter());
-        let mut worlds: Vec<World> = evidence
-            .iter()
-            .map(|e| self.world(e, yes - total, no - total))
-            .collect();
-        let even = |value: &dyn Fn(&World) -> f64| -> f64 {
-            let parts = worlds.iter().zip(&jitters);
-            parts.map(|(w, (_, p))| value(w) / p).sum()
-        };
-        let all = even(&World::mass);
-        let sober = (0..gaps.len())
-            .map(|g| even(&|w| w.gaps[g]) / all)
-            .collect();
-        let fits: Vec<f64> = worlds
+        let worlds: Vec<World> = evidence
             .iter()
             .zip(&jitters)
-            .map(|(w, (_, p))| w.mass() / p)
+            .map(|(e, (_, prior))| self.world(e, *prior, yes - total, no - total))
             .collect();
-        let best = fits.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
-        for (w, fit) in worlds.iter_mut().zip(fits) {
-            w.fit = fit / best;
-        }
+        let all: f64 = worlds.iter().map(World::likelihood).sum();
+        let sober = (0..gaps.len())
+            .map(|g| worlds.iter().map(|w| w.gaps[g] / w.prior).sum::<f64>() / all)
+            .collect();
         let likely = worlds.iter().max_by(|x, y| x.mass().total_cmp(&y.mass()));
         let pair = evidence
             .iter()
@@ -268,7 +263,7 @@ impl Setting<'_> {
         all
     }
 
-    fn world(&self, e: &Evidence, yes: f64, no: f64) -> World {
+    fn world(&self, e: &Evidence, prior: f64, yes: f64, no: f64) -> World {
         let n = self.stops.len();
         let hyper = self.hyper(self.noise.scale, e.tau);
         let blocks = Blocks::new(self.stops, hyper);
@@ -276,7 +271,7 @@ impl Setting<'_> {
             hyper,
             gaps: e.gaps.iter().map(|g| (g + yes).exp()).collect(),
             none: (e.none + no).exp(),
-            fit: 1.0,
+            prior,
             levels: (0..n - 1)
                 .map(|g| (blocks.level(0, g + 1), blocks.level(g + 1, n)))
                 .collect(),

@@ -98,7 +98,7 @@ impl View<'_> {
             forecast.into_iter().enumerate().map(class).collect()
         };
         for stop in 0..self.stops.len() {
-            if !self.track.skipped(self.stops[stop].first) {
+            if !self.track.failed(self.stops[stop].first) {
                 let forecast = classed(self.again(stop), gaps + 1);
                 choices.extend(self.best_batch(self.stops[stop].first, &forecast, 0.0));
             }
@@ -169,7 +169,7 @@ impl View<'_> {
                 let before = i.checked_sub(1).and_then(|g| self.posterior.gaps.get(g));
                 i == 0 || i == last || near(before) || near(self.posterior.gaps.get(i))
             })
-            .filter(|&i| !self.track.skipped(self.stops[i].first))
+            .filter(|&i| !self.track.failed(self.stops[i].first))
             .collect()
     }
 

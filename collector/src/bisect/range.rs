@@ -89,7 +89,8 @@ pub struct Options {
     pub direction: Direction,
     /// The smallest change of interest, as a fraction of the good level.
     pub min_effect: f64,
-    /// Stop when one suspect (or a set that cannot shrink) has this probability.
+    /// Stop when one suspect (or a set that cannot shrink) has this probability; where levels and
+    /// noise come from the search's own runs, it goes on until an eighth less may be amiss.
     pub confidence: f64,
     /// What is known about the noise.
     pub noise: Noise,

@@ -320,7 +320,9 @@ impl Search {
     /// Which regime the values call for.
     fn regime(&self, lo: usize, hi: usize) -> Regime {
         let (good, bad) = (&self.track.slot(lo).values, &self.track.slot(hi).values);
-        let fewest = good.len().min(bad.len());
+        // An end that cannot be run again has as many as it will ever have.
+        let fewest = [lo, hi].into_iter().filter(|&p| !self.track.failed(p));
+        let fewest = fewest.map(|p| self.track.slot(p).values.len()).min();
         let delta = (exact::median(bad) - exact::median(good)).abs();
         let mut spread = self.spread_within().max(self.spread_between(lo, hi));
         if let Noise::Known {
@@ -342,7 +344,7 @@ impl Search {
         // Noise that is far below the smallest change of interest is none.
         let level = exact::median(good).abs();
         let clear = CLEAR * spread < delta.max(self.options.min_effect * level);
-        match (fewest >= enough, clear || spread == 0.0) {
+        match (fewest.is_none_or(|n| n >= enough), clear || spread == 0.0) {
             (false, _) => Regime::Unknown(enough),
             (true, true) => Regime::Exact(spread),
             (true, false) => Regime::Noisy,
@@ -413,6 +415,7 @@ impl Search {
     fn top_up(&self, points: &[usize], runs: usize, jobs: usize) -> Decision {
         let mut short: Vec<(usize, usize)> = points
             .iter()
+            .filter(|&&p| !self.track.failed(p))
             .map(|&p| (p, runs.saturating_sub(self.track.slot(p).values.len())))
             .filter(|&(_, missing)| missing > 0)
             .collect();

@@ -142,9 +142,14 @@ impl Track {
         !self.slot(point).values.is_empty()
     }
 
-    /// Whether a point was tried in vain.
+    /// Whether a point was tried in vain and has no value.
     pub(crate) fn skipped(&self, point: usize) -> bool {
-        self.slot(point).skip.is_some() && !self.measured(point)
+        self.failed(point) && !self.measured(point)
+    }
+
+    /// Whether a point was tried in vain, if only after it gave values: asking again is no use.
+    pub(crate) fn failed(&self, point: usize) -> bool {
+        self.slot(point).skip.is_some()
     }
 
     /// Whether a point can be asked for and has no value yet.

@@ -212,14 +212,7 @@ pub(super) fn more(
     let mut out = Vec::new();
     for ((sha, _, _), (values, bench)) in wanted.iter().zip(taken.into_iter().zip(benches)) {
         out.push(match (values.is_empty(), bench) {
-            // It gave numbers before: skipping it now would be asked for again for ever.
-            (true, bench) => {
-                return Err(Error::Failed(format!(
-                    "{} ran before and does not now: {}",
-                    sha.short(),
-                    bench.err().unwrap_or_default()
-                )));
-            }
+            (true, bench) => Observation::Skip(bench.err().unwrap_or_default()),
             (false, _) => {
                 workshop.keep_samples(store, sha, of(like, values.clone()))?;
                 Observation::Values(values)
