@@ -104,15 +104,18 @@ fn jitter(y: &[f64]) -> f64 {
     *heights.select_nth_unstable_by(k, f64::total_cmp).1
 }
 
-/// Moves of a walk that lie far outside its other moves and are still there at the next point.
-///
-/// Tukey's far-out fence, Q3 + 3 (Q3 − Q1) of |moves| (*Exploratory Data
-/// Analysis*, 1977, §2D), doubled because moves have longer tails than levels.
-pub(crate) fn walk(y: &[f64]) -> Vec<Boundary> {
+/// Tukey's far-out fence of |moves|, Q3 + 3 (Q3 − Q1) (*Exploratory Data Analysis*, 1977, §2D).
+pub(super) fn far_out(y: &[f64]) -> f64 {
     let moves: Vec<f64> = y.windows(2).map(|w| (w[1] - w[0]).abs()).collect();
     let v = stats::sorted(&moves);
     let (q1, q3) = (v[v.len() / 4], v[v.len() * 3 / 4]);
-    let fence = 2.0 * (q3 + 3.0 * (q3 - q1));
+    q3 + 3.0 * (q3 - q1)
+}
+
+/// Moves of a walk that lie far outside its other moves and are still there at the next point;
+/// twice as far out as levels must, because moves have longer tails.
+pub(crate) fn walk(y: &[f64]) -> Vec<Boundary> {
+    let fence = 2.0 * far_out(y);
     let mut out = Vec::new();
     for i in 1..y.len() {
         let floor = SAME_RELATIVE * y[i].abs().max(y[i - 1].abs());
@@ -157,7 +160,7 @@ fn rank(y: &[f64], at: usize) -> f64 {
 }
 
 /// Whether the points after a leap stay apart from those before it.
-fn lasts(y: &[f64], i: usize, apart: f64) -> bool {
+pub(super) fn lasts(y: &[f64], i: usize, apart: f64) -> bool {
     let before = &y[i.saturating_sub(3)..i];
     let after = &y[i..(i + 3).min(y.len())];
     let up = y[i] > y[i - 1];

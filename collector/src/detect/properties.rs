@@ -1,6 +1,7 @@
 //! Properties of the finder that hold whatever the numbers are.
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::csv::settle;
 use super::replay::Replay;
@@ -42,8 +43,13 @@ fn alike(a: &[i64], b: &[i64]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(x, y)| (x - y).abs() <= 1)
 }
 
+// What noise decides may fail for one seed in 100,000, so the seed is fixed.
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig {
+        cases: 96,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn shift_and_scale_do_not_matter(seed in any::<u64>(), n in 8_usize..250, at in 0.1_f64..0.9,
@@ -72,6 +78,10 @@ proptest! {
         let down: Vec<f64> = y.iter().map(|v| 200.0 - v).collect();
         prop_assert!(alike(&found(&y), &found(&down)));
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn every_change_is_well_formed(y in prop::collection::vec(prop::num::f64::NORMAL, 0..60)) {
