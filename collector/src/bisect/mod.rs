@@ -28,6 +28,7 @@ pub mod driver;
 mod exact;
 pub mod finding;
 mod model;
+mod modes;
 mod noise;
 mod noisy;
 mod outcome;

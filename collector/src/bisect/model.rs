@@ -144,8 +144,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) noise: &'a Noise,
     /// Between-build deviation, where it is known.
     pub(crate) between: Option<f64>,
-    /// Deviations of stored builds of equal code from their level, and how many runs tell each.
-    pub(crate) builds: &'a [(f64, usize)],
+    /// Deviations of stored builds of equal code from their level, with their variance in scale².
+    pub(crate) builds: &'a [(f64, f64)],
     /// The change at stake, which sets the ladder of jitters.
     pub(crate) stake: f64,
     /// The smallest change of interest, in the metric's unit.
@@ -215,8 +215,8 @@ impl Setting<'_> {
     /// ln likelihood of what stored builds of equal code differ by, given the jitter.
     fn told(&self, tau: f64) -> f64 {
         let hyper = self.hyper(self.noise.scale, tau);
-        let each = self.builds.iter().map(|&(deviation, runs)| {
-            let variance = hyper.per_run() / runs.max(1) as f64 + hyper.jitter;
+        let each = self.builds.iter().map(|&(deviation, own)| {
+            let variance = own * hyper.scale * hyper.scale + hyper.jitter;
             -0.5 * (variance.ln() + deviation * deviation / variance)
         });
         each.sum()
@@ -283,6 +283,7 @@ impl Setting<'_> {
         Hyper {
             freedom: self.noise.freedom,
             kappa: self.noise.kappa,
+            modes: self.noise.modes,
             scale,
             jitter: tau * tau,
         }

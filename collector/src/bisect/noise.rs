@@ -2,8 +2,10 @@
 //!
 //! Student's t with few degrees of freedom stands for heavy tails: an outlier
 //! pulls the level by a bounded amount, and the same runs tell more than their
-//! mean would (Lange, Little & Taylor 1989). Light-tailed noise, two modes
-//! included, is judged by its mean and variance.
+//! mean would (Lange, Little & Taylor 1989). Other noise is judged by its mean and
+//! variance, or by its two modes where it has them.
+
+use super::modes::Modes;
 
 /// Degrees of freedom that are tried, normal first.
 const SHAPES: [f64; 3] = [f64::INFINITY, 6.0, 3.0];
@@ -14,6 +16,13 @@ const MARGIN: f64 = 1.0;
 /// Widths of the ladder of scales, in standard errors of the scale.
 const RUNGS: [f64; 7] = [-2.4, -1.6, -0.8, 0.0, 0.8, 1.6, 2.4];
 
+/// Fewer runs of one build than this do not show both modes, and teach nothing of them.
+const TELLING: usize = 8;
+/// And two modes must be likelier than one by so much for each e-fold of differences: twice what
+/// Schwarz's criterion asks for two further parameters, because a mixture follows chance patterns
+/// of normal noise as well.
+const MODES: f64 = 2.0;
+
 /// Noise as far as it is known.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Noise {
@@ -23,6 +32,8 @@ pub(crate) struct Noise {
     pub(crate) scale: f64,
     /// Variance of a location per run, as a multiple of scale²: 1 / Fisher information.
     pub(crate) kappa: f64,
+    /// Its two modes, where it has them; `freedom` is infinite then.
+    pub(crate) modes: Option<Modes>,
     /// Plausible scales with their log weights; they sum to one.
     pub(crate) ladder: Vec<(f64, f64)>,
 }
@@ -30,19 +41,47 @@ pub(crate) struct Noise {
 impl Noise {
     /// Learns shape and scale from groups of runs with one level each.
     pub(crate) fn fit(groups: &[&[f64]], floor: f64) -> Self {
-        let mut best: Option<(f64, Self)> = None;
+        let telling: Vec<&[f64]> = groups
+            .iter()
+            .copied()
+            .filter(|g| g.len() >= TELLING)
+            .collect();
+        if let Some((modes, likelihood, spare)) = Modes::fit(&telling, floor)
+            && likelihood > Self::one_mode(&telling, floor).1 + MODES * (spare as f64).ln()
+        {
+            return Self::with_modes(modes, spare);
+        }
+        Self::one_mode(groups, floor).0
+    }
+
+    /// The likeliest law of one mode, and its log likelihood.
+    fn one_mode(groups: &[&[f64]], floor: f64) -> (Self, f64) {
+        let mut best = (Self::normal(floor), f64::NEG_INFINITY);
         for freedom in SHAPES {
             let (fit, likelihood) = Self::with_shape(groups, freedom, floor);
-            let likelihood = if freedom.is_finite() {
-                likelihood - MARGIN
-            } else {
-                likelihood
-            };
-            if best.as_ref().is_none_or(|(l, _)| likelihood > *l) {
-                best = Some((likelihood, fit));
+            let margin = if freedom.is_finite() { MARGIN } else { 0.0 };
+            if likelihood - margin > best.1 {
+                best = (fit, likelihood - margin);
             }
         }
-        best.map_or_else(|| Self::normal(floor), |(_, fit)| fit)
+        best
+    }
+
+    fn with_modes(modes: Modes, spare: usize) -> Self {
+        let scale = modes.deviation();
+        let error = scale_error(spare);
+        let weights = RUNGS.map(|z| -0.5 * z * z);
+        let total = log_sum(weights.into_iter());
+        let rungs = RUNGS.iter().zip(weights);
+        Self {
+            freedom: f64::INFINITY,
+            scale,
+            kappa: modes.per_run() / (scale * scale),
+            modes: Some(modes),
+            ladder: rungs
+                .map(|(z, w)| (scale * (z * error).exp(), w - total))
+                .collect(),
+        }
     }
 
     fn normal(scale: f64) -> Self {
@@ -50,6 +89,7 @@ impl Noise {
             freedom: f64::INFINITY,
             scale,
             kappa: 1.0,
+            modes: None,
             ladder: vec![(scale, 0.0)],
         }
     }
@@ -85,11 +125,10 @@ impl Noise {
                 .map(|r| log_density(r / scale, freedom) - scale.ln())
                 .sum::<f64>()
         };
-        // Relative standard error of a scale from `spare` differences.
-        let error = 1.0 / (2.0 * spare as f64).sqrt();
+        let error = scale_error(spare);
         let rungs: Vec<(f64, f64)> = RUNGS
             .iter()
-            .map(|z| noise.scale * (z * error.min(0.5)).exp())
+            .map(|z| noise.scale * (z * error).exp())
             .map(|scale| (scale, at(scale)))
             .collect();
         let total = log_sum(rungs.iter().map(|r| r.1));
@@ -98,8 +137,20 @@ impl Noise {
         (noise, likelihood)
     }
 
-    /// The level of runs of one build.
-    pub(crate) fn locate(&self, values: &[f64]) -> f64 {
+    /// The level of runs of one build, and its variance per run in scale².
+    pub(crate) fn level(&self, values: &[f64]) -> (f64, f64) {
+        let Some(modes) = &self.modes else {
+            return (self.locate(values), self.kappa);
+        };
+        let (level, variance) = modes.locate(values);
+        (
+            level,
+            variance * values.len().max(1) as f64 / (self.scale * self.scale),
+        )
+    }
+
+    /// The level of runs of one build, two modes left aside.
+    fn locate(&self, values: &[f64]) -> f64 {
         let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
         if self.freedom.is_infinite() || values.len() < 3 {
             return mean;
@@ -123,6 +174,11 @@ impl Noise {
         }
         (self.freedom + 1.0) / (self.freedom + (residual / self.scale).powi(2))
     }
+}
+
+/// Relative standard error of a scale from `spare` differences.
+fn scale_error(spare: usize) -> f64 {
+    (1.0 / (2.0 * spare as f64).sqrt()).min(0.5)
 }
 
 /// A first scale: the root mean square within groups.

@@ -159,8 +159,8 @@ struct Case<'a> {
     stops: Vec<Stop>,
     noise: Fit,
     between: Option<f64>,
-    /// Deviation and runs of stored builds of equal code.
-    builds: Vec<(f64, usize)>,
+    /// Stored builds of equal code: deviation, its variance in scale².
+    builds: Vec<(f64, f64)>,
     /// Level(hi) − level(lo), as measured at these two.
     total: f64,
     /// The smallest change of interest, in the metric's unit.
@@ -188,7 +188,11 @@ impl<'a> Case<'a> {
         let delta = (median(&track.slot(hi).values) - good).abs();
         let floor = 1e-4 * delta.max(1e-9 * good.abs()).max(f64::MIN_POSITIVE * 1e9);
         let noise = Fit::fit(&groups, floor);
-        let builds = stored.iter().map(|b| (noise.locate(b), b.len())).collect();
+        let told = |b: &Vec<f64>| {
+            let (level, kappa) = noise.level(b);
+            (level, kappa / b.len().max(1) as f64)
+        };
+        let builds = stored.iter().map(told).collect();
         let stops = stops(track, &noise, lo, hi);
         let total = stops[stops.len() - 1].level - stops[0].level;
         let known = noise_is_known(options);
@@ -273,8 +277,9 @@ impl<'a> Case<'a> {
     /// More runs at both ends in turn, until they differ for sure or as good as do not.
     fn prove(&self, a: usize, b: usize, least: f64, root: bool, jobs: usize) -> Part {
         let (good, bad) = (&self.stops[a], &self.stops[b]);
-        let per_run = self.noise.kappa * self.noise.scale * self.noise.scale;
-        let error = (per_run / good.runs as f64 + per_run / bad.runs as f64).sqrt();
+        let scale = self.noise.scale;
+        let square = |s: &Stop| s.kappa * scale * scale / s.runs as f64;
+        let error = (square(good) + square(bad)).sqrt();
         let delta = (bad.level - good.level) * self.options.direction.sign();
         let spent = self.runs() >= self.options.max_runs;
         let enough = good.runs.min(bad.runs) >= ENOUGH;
@@ -500,13 +505,14 @@ fn stops(track: &Track, noise: &Fit, lo: usize, hi: usize) -> Vec<Stop> {
             continue;
         }
         let slot = track.slot(p);
-        let level = noise.locate(&slot.values);
+        let (level, kappa) = noise.level(&slot.values);
         let few = std::array::from_fn(|i| slot.values.get(i).copied().unwrap_or(level));
         stops.push(Stop {
             first: p,
             last: p,
             level,
             runs: slot.values.len(),
+            kappa,
             few,
         });
     }

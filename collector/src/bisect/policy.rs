@@ -73,7 +73,7 @@ impl View<'_> {
         let mut choices: Vec<Choice> = Vec::new();
         for stop in self.stops_in_doubt() {
             let forecast = self.again(stop);
-            choices.extend(self.best_batch(self.stops[stop].first, &forecast, 0.0));
+            choices.extend(self.best_batch(self.stops[stop].first, Some(stop), &forecast, 0.0));
         }
         let total: f64 = self.posterior.gaps.iter().sum();
         for (gap, point) in self.new_points(jobs) {
@@ -100,7 +100,7 @@ impl View<'_> {
         for stop in 0..self.stops.len() {
             if !self.track.failed(self.stops[stop].first) {
                 let forecast = classed(self.again(stop), gaps + 1);
-                choices.extend(self.best_batch(self.stops[stop].first, &forecast, 0.0));
+                choices.extend(self.best_batch(self.stops[stop].first, Some(stop), &forecast, 0.0));
             }
         }
         for (g, point) in self.neighbours(gap) {
@@ -133,18 +133,28 @@ impl View<'_> {
 
     /// A new build at that multiple of the usual price, and the runs that it begins with.
     fn best_start(&self, point: usize, forecast: &[Forecast], price: f64) -> Option<Choice> {
-        let best = self.best_batch(point, forecast, self.build_cost * price)?;
+        let best = self.best_batch(point, None, forecast, self.build_cost * price)?;
         let runs = (best.runs as f64 * BEGIN).ceil() as usize;
         Some(Choice { runs, ..best })
     }
 
     /// The batch size with the best rate.
-    fn best_batch(&self, point: usize, forecast: &[Forecast], build: f64) -> Option<Choice> {
-        let per_run = self.posterior.worlds.first()?.hyper.per_run();
+    fn best_batch(
+        &self,
+        point: usize,
+        stop: Option<usize>,
+        forecast: &[Forecast],
+        build: f64,
+    ) -> Option<Choice> {
+        let hyper = self.posterior.worlds.first()?.hyper;
         let mut best: Option<Choice> = None;
         let mut most = 0.0_f64;
         for runs in BATCHES {
-            let gain = information(forecast, per_run / runs as f64);
+            let noise = match stop {
+                Some(i) => hyper.further(&self.stops[i], runs),
+                None => hyper.fresh(runs),
+            };
+            let gain = information(forecast, noise);
             let rate = gain / (build + CALL * self.build_cost + runs as f64);
             most = most.max(gain);
             if best.is_none_or(|b| rate > b.rate) {
@@ -255,7 +265,7 @@ fn own_level(stop: &Stop, block: Normal, hyper: Hyper) -> Normal {
     let (mean, variance) = block;
     let own_variance = hyper.variance(stop);
     let others = 1.0 / variance - 1.0 / own_variance;
-    let runs = hyper.per_run() / stop.runs.max(1) as f64;
+    let runs = hyper.own(stop);
     if others <= 1e-9 / variance {
         return (stop.level, runs);
     }

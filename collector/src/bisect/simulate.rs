@@ -50,6 +50,8 @@ pub enum Shape {
     Heavy,
     /// Two modes of equal weight, 1.8 standard deviations apart.
     Bimodal,
+    /// A machine that is slow for one run in five, by six times what the others vary by.
+    Uneven,
 }
 
 impl Shape {
@@ -65,6 +67,11 @@ impl Shape {
             Self::Bimodal => {
                 let mode = if rng.uniform() < 0.5 { -0.9 } else { 0.9 };
                 mode + (1.0_f64 - 0.81).sqrt() * rng.normal()
+            }
+            Self::Uneven => {
+                let slow = if rng.uniform() < 0.2 { 6.0 } else { 0.0 };
+                // Variance 1 within a mode and 0.2 · 0.8 · 6² between the two.
+                (slow - 1.2 + rng.normal()) / 6.76_f64.sqrt()
             }
         }
     }

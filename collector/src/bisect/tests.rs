@@ -306,6 +306,7 @@ fn few_builds_do_not_rule_out_jitter_and_many_do() {
                 last: i,
                 level: if i < builds { 100.0 } else { 102.0 },
                 runs: 50,
+                kappa: 1.0,
                 few: [0.0; FEW],
             })
             .collect();
@@ -441,6 +442,38 @@ fn stored_builds_that_differ_keep_it_from_blame() {
         let outcome = solve(&mut search, &mut world, 1, 9_999).unwrap();
         assert_eq!(outcome.suspects, Vec::<usize>::new(), "seed {seed}");
     }
+}
+
+#[test]
+fn a_machine_that_is_slow_now_and_then_takes_no_more_runs() {
+    let (mut right, mut runs) = (0, 0);
+    for seed in 0..20 {
+        let mut rng = Rng::new(1000 + seed);
+        let mut draw = |level: f64| -> Vec<f64> {
+            (0..500)
+                .map(|_| level + Shape::Uneven.draw(&mut rng))
+                .collect()
+        };
+        let mut world = World::new(200, &[(77, 1.0)], seed);
+        (world.sigma, world.shape) = (1.0, Shape::Uneven);
+        let mut range = world.range();
+        (range.before, range.after) = (draw(100.0), draw(101.0));
+        let options = Options {
+            noise: Noise::Known {
+                residuals: draw(0.0),
+                between: Some(0.0),
+                builds: Vec::new(),
+            },
+            build_cost: 1.0,
+            ..Options::default()
+        };
+        let mut search = Search::new(&range, options).unwrap();
+        let outcome = solve(&mut search, &mut world, 1, 9_999).unwrap();
+        right += usize::from(outcome.suspects == [77]);
+        runs += outcome.runs;
+    }
+    // By mean and variance 15 of 20 are right, after 868 runs.
+    assert!(right >= 19 && runs <= 800, "{right} of 20 in {runs} runs");
 }
 
 #[test]
