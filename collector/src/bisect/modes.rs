@@ -21,6 +21,16 @@ const STRAY_WIDTH: f64 = 4.0;
 /// Up to so many runs of a build, it is asked whether all may lie in one mode.
 const AMBIGUOUS: usize = 64;
 
+/// Standard deviations of χ² beyond which builds have shares of their own.
+const UNEVEN: f64 = 3.0;
+
+/// The χ² of so many groups beyond which the modes do not move with the level: a scheduler's ticks
+/// stand still, and a dearer build only meets the later one more often.
+fn uneven_most(groups: usize) -> f64 {
+    let free = (groups as f64 - 1.0).max(1.0);
+    free + UNEVEN * (2.0 * free).sqrt()
+}
+
 /// A mixture of two normal laws of one width, its mean at 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Modes {
@@ -79,6 +89,9 @@ impl Modes {
             };
             law.width = law.width.max(NARROWEST * law.deviation());
         }
+        if law.uneven(groups, &levels) > uneven_most(groups.len()) {
+            return None;
+        }
         // Residuals from fitted levels are too small, as those that the width comes from are.
         let wider = inflate.sqrt();
         let likelihood: f64 = groups
@@ -87,6 +100,18 @@ impl Modes {
             .flat_map(|(g, level)| g.iter().map(move |v| law.log_density((v - level) * wider)))
             .sum();
         Some((law, likelihood * spare as f64 / runs as f64, spare))
+    }
+
+    /// How much the share of the upper mode differs from build to build: χ², one term a group.
+    fn uneven(&self, groups: &[&[f64]], levels: &[f64]) -> f64 {
+        let term = |(group, level): (&&[f64], &f64)| {
+            let weights = group
+                .iter()
+                .map(|v| (self.belongs(v - level), self.upper(v - level)));
+            let (n, upper) = weights.fold((0.0, 0.0), |(n, u), (w, p)| (n + w, u + w * p));
+            (upper - self.share * n).powi(2) / (self.share * (1.0 - self.share) * n.max(1.0))
+        };
+        groups.iter().zip(levels).map(term).sum()
     }
 
     /// A first law: the runs above and those below their levels.
@@ -317,6 +342,25 @@ mod tests {
         }
         let right = [8, 20].map(|runs| with_modes(Shape::Bimodal, runs));
         assert!(right[0] >= 75 && right[1] >= 98, "{right:?}");
+    }
+
+    #[test]
+    fn modes_that_stand_still_are_no_law() {
+        let mut rng = Rng::new(2);
+        // Ticks: a dearer build meets the later one more often, and moves neither.
+        let groups: Vec<Vec<f64>> = [0.2, 0.2, 0.2, 0.6, 0.6, 0.6]
+            .into_iter()
+            .map(|share| {
+                let mut run = || {
+                    let late = if rng.uniform() < share { 6.0 } else { 0.0 };
+                    late + rng.normal()
+                };
+                (0..40).map(|_| run()).collect()
+            })
+            .collect();
+        let groups: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
+        assert_eq!(Modes::fit(&groups, 1e-9), None);
+        assert!(Modes::fit(&groups[..3], 1e-9).is_some());
     }
 
     #[test]
