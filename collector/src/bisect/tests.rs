@@ -445,7 +445,7 @@ fn stored_builds_that_differ_keep_it_from_blame() {
 }
 
 #[test]
-fn a_machine_that_is_slow_now_and_then_takes_no_more_runs() {
+fn a_machine_that_is_slow_now_and_then_misleads_no_search() {
     let (mut right, mut runs) = (0, 0);
     for seed in 0..20 {
         let mut rng = Rng::new(1000 + seed);
