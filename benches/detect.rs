@@ -12,8 +12,8 @@ use std::cell::{LazyCell, RefCell};
 use std::hint::black_box;
 use std::time::Duration;
 
+use collector::detect::alerts::replay::{Replay, WINDOW};
 use collector::detect::csv;
-use collector::detect::replay::{Replay, WINDOW};
 use collector::detect::{Finder, Point, Settings};
 use collector::stats::SplitMix64;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
+use collector::detect::csv::document::{Changes as Document, SeriesChanges};
 use collector::detect::csv::{self, CsvError, Series};
-use collector::detect::document::{Changes as Document, SeriesChanges};
-use collector::detect::finder::STUCK;
+use collector::detect::steps::finder::STUCK;
 use collector::detect::{Change, Class, Kind, Settings};
 use collector::error::{EXIT_OK, Error};
 use collector::report::{self, name, percent};

@@ -143,7 +143,7 @@ fn history(s: &SeriesRow, points: &[Point], marks: &Marks, repo: Option<&Repo>) 
     let mut before: Option<f64> = None;
     let mut lines = Vec::new();
     for p in points {
-        let moved = before.map_or(0.0, |b| collector::detect::gate::change(b, p.value));
+        let moved = before.map_or(0.0, |b| collector::stats::change(b, p.value));
         let (mark, change) = match marks.get(&p.position) {
             Some(c) if c.direction() == Direction::Up => ("▲", percent(c.change)),
             Some(c) => ("▼", percent(c.change)),

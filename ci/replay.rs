@@ -5,8 +5,8 @@ use std::path::Path;
 
 use collector::config::{Config, Fraction};
 use collector::detect::Direction;
-use collector::detect::document::{Replayed as Csv, SeriesFlags};
-use collector::detect::replay::Flag;
+use collector::detect::alerts::replay::Flag;
+use collector::detect::csv::document::{Replayed as Csv, SeriesFlags};
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
 use collector::report::{self, name, percent};

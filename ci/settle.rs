@@ -3,7 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use collector::detect::life::{Resolution, State};
+use collector::detect::alerts::life::{Resolution, State};
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
 use collector::report;

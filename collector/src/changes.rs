@@ -1,7 +1,8 @@
 //! Keeps the changes of every series up to date: new points go through the change finder, what
 //! it says becomes events in the store. Whoever adds reports, or serves them, calls [`search`].
 
-use crate::detect::{Change, Finder, Findings, Point, Settings, life, replay, tell};
+use crate::detect::alerts::{life, replay, tell};
+use crate::detect::{Change, Finder, Findings, Point, Settings};
 use crate::error::Result;
 use crate::model::{Counter, Metric};
 use crate::store::{SeriesRow, Store, Told, Unsearched};

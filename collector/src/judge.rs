@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::detect::gate::{self, Policy, Screen};
 use crate::model::{Counter, FunctionDelta, Measurement, Metric, NoiseClass, Report, Sha, Verdict};
 use crate::profile::delta::{LineDelta, Ranked};
+use crate::stats;
 
 /// One side of a comparison.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -340,7 +341,7 @@ fn compare(
         why.push_str(&format!("; {note}"));
     }
     Row {
-        change: Some(gate::change(base.value, head.value)),
+        change: Some(stats::change(base.value, head.value)),
         limit: Some(limit.fraction),
         limit_units: limit.units,
         why,

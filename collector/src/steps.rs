@@ -4,10 +4,10 @@
 use serde::Serialize;
 
 use crate::check::CommitRef;
-use crate::detect::finder::STUCK;
-use crate::detect::group::group;
-use crate::detect::life::{self, Event, Resolution, State};
-use crate::detect::persist::{Persistence, persistence};
+use crate::detect::alerts::group::group;
+use crate::detect::alerts::life::{self, Event, Resolution, State};
+use crate::detect::alerts::persist::{Persistence, persistence};
+use crate::detect::steps::finder::STUCK;
 use crate::detect::{Change, Class, Finder, Findings, Settings};
 use crate::mainline::{MainLine, Seam, Track};
 use crate::model::{Counter, Metric, digest};

@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use crate::check::CommitRef;
 use crate::config::Config;
+use crate::detect::alerts::proposal::{self, Raised};
 use crate::detect::gate::Policy;
-use crate::detect::proposal::{self, Raised};
-use crate::detect::{Class, Settings, classify};
+use crate::detect::steps::classify;
+use crate::detect::{Class, Settings};
 use crate::mainline::{MainLine, Track};
 use crate::model::{Counter, Metric};
 

@@ -8,7 +8,7 @@ mod stacks;
 
 use std::collections::BTreeMap;
 
-use collector::detect::life::{Resolution, State};
+use collector::detect::alerts::life::{Resolution, State};
 use collector::error::Result;
 use collector::model::{
     Commit, Counter, Failure, Measurement, Metric, NoiseClass, ProfileKind, ProfileRef, Report,

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::csv::settle;
-use super::replay::Replay;
 use super::{Finder, Point, Settings};
+use crate::detect::alerts::replay::Replay;
 use crate::stats::SplitMix64;
 
 /// Nearly normal noise around levels: `steps` are (first point, level in sigmas).

@@ -1,7 +1,7 @@
 //! The changes of a store in a terminal: by commit, the newest first, 80 columns wide.
 
 use super::{name, percent, sentence, share, value};
-use crate::detect::life::{Resolution, State};
+use crate::detect::alerts::life::{Resolution, State};
 use crate::detect::{Class, Direction};
 use crate::steps::{GroupRef, SeriesSteps, Step, Steps};
 

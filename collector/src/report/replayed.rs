@@ -2,7 +2,7 @@
 
 use super::{name, percent, sentence, share};
 use crate::detect::Direction;
-use crate::detect::proposal::By;
+use crate::detect::alerts::proposal::By;
 use crate::trial::{CommitFlag, Replayed, SeriesReplay, Total};
 
 /// Flags of one series that are listed.

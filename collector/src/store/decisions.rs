@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::events::{settle_cause, state_name};
 use super::{SeriesKey, Store, Triage};
-use crate::detect::gate;
-use crate::detect::life::{self, State};
+use crate::detect::alerts::life::{self, State};
 use crate::error::Result;
 use crate::model::{Counter, Metric};
+use crate::stats;
 
 /// An event with what people decided about it, as an export carries it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -205,7 +205,7 @@ impl Store {
             counter: d.counter,
             fingerprint: d.fingerprint.clone(),
         };
-        let change = gate::change(d.before, d.after);
+        let change = stats::change(d.before, d.after);
         let new = New {
             series: key.id(),
             judged: d.metric.is_judged(),

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
 
 use super::{SeriesKey, SeriesRow, Store, derive};
-use crate::detect::life::{self, Resolution, State};
+use crate::detect::alerts::life::{self, Resolution, State};
 use crate::detect::{Change, Class, Findings, Kind};
 use crate::error::Result;
 use crate::model::{Counter, Metric};

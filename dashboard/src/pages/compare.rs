@@ -1,7 +1,6 @@
 //! Compare: what is different between two commits, judged as `uptick compare` judges.
 
 use collector::check::{BaseRef, CommitRef, Judgement, Outcome};
-use collector::detect::gate;
 use collector::judge::{self, Overrides, Row};
 use collector::model::{Counter, Measurement, Metric, Report, Verdict};
 use collector::report::{percent, quoted, share, undo};
@@ -16,6 +15,7 @@ use crate::chart::spark;
 use crate::error::Fail;
 use crate::query::{Format, Show, compare_url, encode};
 use crate::text::{self, csv_field, plural};
+use collector::stats;
 
 /// Rows on a page.
 const ROWS: usize = 100;
@@ -189,7 +189,7 @@ fn history(store: &Store, base: &Report, head: &Report, m: &Measurement, as_of: 
         .ok()
         .map(|i| &head.measurements[i])
         .or_else(|| head.find(&m.benchmark, m.metric, m.counter));
-    let moved = after.is_some_and(|h| gate::change(m.value, h.value).abs() > NEGLIGIBLE);
+    let moved = after.is_some_and(|h| stats::change(m.value, h.value).abs() > NEGLIGIBLE);
     if !moved {
         return Vec::new();
     }

@@ -401,7 +401,7 @@ fn table(h: &History, newest: &[&Value], commits: &[MeasuredCommit]) -> Markup {
                     td { @match commit { Some(c) => { (layout::commit_line(c)) } None => { (v.position) } } }
                     td { @if let Some(c) = commit { (text::time(c.time)) } }
                     td .num { (text::value(v.value, metric)) }
-                    td .num { @if let Some(b) = before { (text::quiet(collector::detect::gate::change(b.value, v.value))) } }
+                    td .num { @if let Some(b) = before { (text::quiet(collector::stats::change(b.value, v.value))) } }
                     td { @if let (Some(c), Some(b)) = (commit, before.and_then(|b| find(b.position))) { a href=(compare_url(&b.sha, &c.sha)) { "Compare" } " " a href={ "/functions/" (h.id) "/" (b.sha.short()) ".." (c.sha.short()) } { "Functions" } } }
                 }
             } }

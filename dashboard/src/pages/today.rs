@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use collector::detect::life::State;
-use collector::detect::{Change, Direction, Kind, group};
+use collector::detect::alerts::group;
+use collector::detect::alerts::life::State;
+use collector::detect::{Change, Direction, Kind};
 use collector::report::{percent, quoted};
 use collector::store::{Event, EventCounts, MeasuredCommit, Store, Triage};
 use maud::{Markup, html};

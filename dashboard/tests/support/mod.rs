@@ -179,8 +179,9 @@ impl Site {
     }
 
     pub(crate) fn open_event(&self) -> i64 {
-        let new =
-            |e: &collector::store::Event| e.told.event.state == collector::detect::life::State::New;
+        let new = |e: &collector::store::Event| {
+            e.told.event.state == collector::detect::alerts::life::State::New
+        };
         self.store()
             .open_events(100)
             .unwrap()

@@ -1,6 +1,6 @@
 //! What a history says about a series: its present level and its spread.
 
-use super::{Finder, Point, Settings};
+use crate::detect::{Finder, Point, Settings};
 use crate::stats;
 
 /// Fewer values than this say nothing about spread.

@@ -5,9 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::finder::{Change, Direction, Finder, Settings};
-use super::place::NEAR;
-use super::{Class, Point, life, tell};
+use crate::detect::alerts::{life, tell};
+use crate::detect::steps::finder::{Change, Direction, Finder, Settings};
+use crate::detect::steps::place::NEAR;
+use crate::detect::{Class, Point};
 
 /// Points that a new commit is judged with. More find no smaller steps that
 /// matter (2 sigma are sure with 60), and the noise of last year is not today's.
@@ -130,7 +131,7 @@ impl Replay {
 /// How far a value may lie off without being told.
 fn limit(settings: &Settings, class: Class, noise: f64) -> f64 {
     let least = match class {
-        Class::Exact | Class::Young => super::counts::SAME_RELATIVE,
+        Class::Exact | Class::Young => crate::detect::steps::counts::SAME_RELATIVE,
         Class::Walk | Class::Noisy => noise,
     };
     settings.relative_floor.max(least)

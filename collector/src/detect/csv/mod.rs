@@ -9,10 +9,12 @@
 //! - columns after the third are ignored; a field may be quoted as RFC 4180 says (no line breaks in it);
 //! - empty lines are skipped; anything else that is not a row is an error that names its line.
 
+pub mod document;
+
 use std::collections::HashMap;
 use std::io::{BufRead, ErrorKind};
 
-use super::Point;
+use crate::detect::Point;
 use crate::stats;
 
 /// One series of a CSV.

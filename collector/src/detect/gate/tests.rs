@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::gate::*;
+use crate::detect::gate::*;
 use crate::model::{Counter, Metric};
 use crate::stats::SplitMix64;
 

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::csv::Series;
-use super::estimate;
-use super::finder::{Change, Finder, Findings, STUCK, Settings};
-use super::replay::{Flag, Replay};
-use super::{Class, Point};
+use crate::detect::alerts::estimate;
+use crate::detect::alerts::replay::{Flag, Replay};
+use crate::detect::csv::Series;
+use crate::detect::steps::finder::{Change, Finder, Findings, STUCK, Settings};
+use crate::detect::{Class, Point};
 
 /// `uptick.changes/1`: the steps found in any CSV of series.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,9 +1,9 @@
 //! How often would this series cry wolf? Measured on the series itself.
 
-use super::Point;
-use super::finder::{Finder, Settings};
-use super::place::NEAR;
-use super::replay::Replay;
+use crate::detect::Point;
+use crate::detect::alerts::replay::Replay;
+use crate::detect::steps::finder::{Finder, Settings};
+use crate::detect::steps::place::NEAR;
 use crate::stats::SplitMix64;
 
 /// False alarms per 1000 commits of a replay over shuffled copies of the series.

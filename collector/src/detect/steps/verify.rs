@@ -1,6 +1,6 @@
 //! Tests each boundary: would two pieces of one level differ this much by chance?
 
-use super::noisy::clip;
+use crate::detect::steps::pieces::clip;
 use crate::stats;
 
 /// Largest two-sided p of a kept boundary. A boundary was chosen among n places

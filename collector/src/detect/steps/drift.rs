@@ -1,7 +1,7 @@
 //! Tells drift from steps: a slope that all pieces share is no change of any commit.
 
-use super::noisy::{clip, pieces};
-use super::segment::{Cost, Segmenter};
+use crate::detect::steps::pieces::{clip, pieces};
+use crate::detect::steps::segment::{Cost, Segmenter};
 use crate::stats;
 
 /// z of a common slope (correlation allowed for) from which on it is tried. Low,

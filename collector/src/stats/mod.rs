@@ -14,6 +14,16 @@ pub use rank::{
 /// MAD × this = the standard deviation of a normal distribution: 1 / Φ⁻¹(3/4).
 pub const MAD_TO_SIGMA: f64 = 1.482_602_218_505_602;
 
+/// The relative change from `base` to `head`: 0 between equal values, ±∞ from 0, NaN without numbers.
+#[must_use]
+pub fn change(base: f64, head: f64) -> f64 {
+    if base == head {
+        0.0
+    } else {
+        (head - base) / base.abs()
+    }
+}
+
 /// The finite values of a slice, in order.
 #[must_use]
 pub fn finite(xs: &[f64]) -> Vec<f64> {

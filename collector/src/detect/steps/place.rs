@@ -1,6 +1,6 @@
 //! Places a boundary: the likeliest commit, and the set of commits it may be.
 
-use super::shape::Shape;
+use crate::detect::steps::shape::Shape;
 
 /// One boundary between two levels, in units of the noise.
 #[derive(Clone, Copy, Debug)]

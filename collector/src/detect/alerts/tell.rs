@@ -5,9 +5,9 @@
 //! as news takes more evidence where chances were many (the change is old) or where little
 //! is known of the noise (the series is young). What is far outside the noise waits for nothing.
 
-use super::finder::{Change, Findings};
-use super::verify::{ALPHA, APART};
-use super::{Class, Point};
+use crate::detect::steps::finder::{Change, Findings};
+use crate::detect::steps::verify::{ALPHA, APART};
+use crate::detect::{Class, Point};
 
 /// Commits after a change in which a look costs nothing: half of 3-sigma steps are told in 5.
 const LOOKS: f64 = 8.0;

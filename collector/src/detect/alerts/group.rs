@@ -1,6 +1,6 @@
 //! One cause, many series: changes that one commit explains are told together.
 
-use super::finder::Change;
+use crate::detect::steps::finder::Change;
 
 /// Changes of several series on one testbed that share a commit.
 #[derive(Clone, Debug, PartialEq)]

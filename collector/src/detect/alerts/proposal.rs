@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::finder::{Change, Direction, Finder, Settings};
-use super::gate::{self, Policy, Screen};
-use super::place::NEAR;
-use super::replay::{Flag, Replay};
-use super::{Point, estimate};
+use crate::detect::Point;
+use crate::detect::alerts::estimate;
+use crate::detect::alerts::replay::{Flag, Replay};
+use crate::detect::gate::{self, Policy, Screen};
+use crate::detect::steps::finder::{Change, Direction, Finder, Settings};
+use crate::detect::steps::place::NEAR;
+use crate::stats;
 
 /// Earlier points that the gate takes the spread from, as in a live check.
 const HISTORY: usize = 200;
@@ -106,7 +108,7 @@ fn at_gate(points: &[Point], i: usize, policy: &Policy, exact: bool) -> Option<F
         first: base.index + 1,
         last: head.index,
         direction,
-        change: gate::change(base.value, head.value),
+        change: stats::change(base.value, head.value),
         limit: limit.fraction,
     })
 }

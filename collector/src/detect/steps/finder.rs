@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::classify::{Class, classify};
-use super::noisy::{self, Boundary};
-use super::segment::Segmenter;
-use super::{Point, counts};
+use crate::detect::Point;
+use crate::detect::steps::classify::{Class, classify};
+use crate::detect::steps::counts;
+use crate::detect::steps::noisy::{self, Boundary};
+use crate::detect::steps::segment::Segmenter;
 use crate::stats;
 
 /// What is worth telling.
@@ -226,7 +227,7 @@ fn describe(points: &[Point], y: &[f64], found: &[Boundary], i: usize) -> Change
 /// The relative shift with its interval, on the log scale where all values are positive:
 /// errors of time and counts are relative, and +100 % undoes −50 %.
 fn effect(left: &[f64], right: &[f64], before: f64, after: f64) -> (f64, f64, f64) {
-    let exact = super::gate::change(before, after);
+    let exact = stats::change(before, after);
     let repeat = |v: &[f64]| v.iter().all(|x| *x == v[0]);
     if repeat(left) && repeat(right) {
         return (exact, exact, exact);

@@ -10,8 +10,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Point;
-use super::finder::{Change, Direction, Findings};
+use crate::detect::Point;
+use crate::detect::steps::finder::{Change, Direction, Findings};
 use crate::stats;
 
 /// p of a second look above which an event has lost its ground. Far from the 2e-4 at which it

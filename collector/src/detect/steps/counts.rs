@@ -3,7 +3,7 @@
 //! Such series need no statistics and no delay. What differs and stays is a
 //! change; what comes back at the next commit was a spike.
 
-use super::noisy::Boundary;
+use crate::detect::steps::noisy::Boundary;
 use crate::stats;
 
 /// Differences up to this share of the value are one level: layout moves counts

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::counts;
+use crate::detect::steps::counts;
 use crate::stats;
 
 /// How a series behaves from commit to commit; found anew as it grows.

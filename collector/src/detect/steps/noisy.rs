@@ -4,12 +4,13 @@
 //! noise (normal, heavy-tailed, skewed, bimodal, correlated, drifting, seasonal,
 //! of changing scale, …); the figures beside them are from there.
 
-use super::drift;
-use super::noise::Noise;
-use super::place::{Law, NEAR, Step, place};
-use super::segment::{Cost, Segmenter};
-use super::shape::Shape;
-use super::verify::{Correlated, verify};
+use crate::detect::steps::drift;
+use crate::detect::steps::noise::Noise;
+use crate::detect::steps::pieces::{clip, pieces};
+use crate::detect::steps::place::{Law, NEAR, Step, place};
+use crate::detect::steps::segment::{Cost, Segmenter};
+use crate::detect::steps::shape::Shape;
+use crate::detect::steps::verify::{Correlated, verify};
 use crate::stats;
 
 /// A boundary between two levels.
@@ -55,8 +56,6 @@ const NEAR_LEAST: f64 = 0.85;
 const RHO_LEAST: f64 = 0.15;
 /// … and above this the series would count as a walk.
 const RHO_MOST: f64 = 0.9;
-/// Residuals further out than this many sigmas are outliers: 6e-5 of normal ones.
-const CLIP: f64 = 4.0;
 
 /// The steps of a series of at least 8 finite values, and the drift per point beside them.
 pub(crate) fn boundaries(y: &[f64], segmenter: &mut Segmenter) -> (Vec<Boundary>, f64) {
@@ -169,17 +168,6 @@ fn residuals(x: &[f64], at: &[usize]) -> Vec<f64> {
         out.extend(x[from..to].iter().map(|v| clip(v - m)));
     }
     out
-}
-
-/// A residual in sigmas, held within what is no outlier.
-pub(crate) fn clip(residual: f64) -> f64 {
-    residual.clamp(-CLIP, CLIP)
-}
-
-/// First and one-past-last point of every piece.
-pub(crate) fn pieces(at: &[usize], n: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
-    let starts = std::iter::once(0).chain(at.iter().copied());
-    starts.zip(at.iter().copied().chain(std::iter::once(n)))
 }
 
 /// What the residuals around the levels follow, in units of the local scale.

@@ -1,0 +1,20 @@
+//! The changes of one series: what kind of series it is, where it steps, how sure that is.
+//!
+//! ```text
+//! classify → noisy: cut, take drift out, test, place | counts: exact and walking series → Findings
+//! ```
+
+pub mod classify;
+pub(crate) mod counts;
+mod drift;
+pub mod finder;
+mod noise;
+mod noisy;
+mod pieces;
+pub(crate) mod place;
+mod segment;
+mod shape;
+pub(crate) mod verify;
+
+pub use classify::Class;
+pub use finder::{Change, Direction, Finder, Findings, Kind, Settings};
