@@ -11,8 +11,8 @@
 //! the innocent, `no` and `und` those that find no change or cannot tell.
 #![expect(clippy::print_stdout, reason = "it prints a table")]
 
-use collector::bisect::simulate::{Rng, Shape, World, solve};
-use collector::bisect::{Answer, Noise, Options, Outcome, Range, Search};
+use collector::search::simulate::{Rng, Shape, World, solve};
+use collector::search::{Answer, Noise, Options, Outcome, Range, Search};
 
 /// Suspects in a range.
 const N: usize = 1000;

@@ -7,9 +7,9 @@
 
 use std::convert::Infallible;
 
-use collector::bisect::simulate::Rng;
 use collector::detect::gate::{self, Confirmation, Decision, Policy, Screen};
 use collector::model::{Counter, Metric};
+use collector::search::simulate::Rng;
 
 /// Commits that the series has seen.
 const HISTORIES: [usize; 3] = [10, 30, 100];

@@ -1,12 +1,12 @@
 //! `uptick bisect` and `uptick bisect-step`: from "it got slower" to the commit.
 
-use collector::bisect::driver::{self, Journal, Request};
-use collector::bisect::{Action, Observation, StepVerdict};
+use collector::bisect::{self, Journal, Request};
 use collector::config::{Config, Fraction};
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
 use collector::model::{Metric, Sha};
 use collector::report;
+use collector::search::{Action, Observation, StepVerdict};
 use collector::suite::Carry;
 use collector::workshop::{Home, Workshop};
 use serde_json::json;

@@ -15,6 +15,7 @@ pub mod measure;
 pub mod model;
 pub mod profile;
 pub mod report;
+pub mod search;
 pub mod stats;
 pub mod steps;
 pub mod store;

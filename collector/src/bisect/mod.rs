@@ -1,48 +1,439 @@
-//! From "it got slower" to the commit: which commit to measure next, when to stop, how sure.
-//!
-//! Everything here but the [`driver`] is pure. It runs no git, builds nothing, reads no clock
-//! and no random numbers: the driver asks [`Search::next`] what to measure, measures
-//! it, and hands the values to [`Search::observe`]. The whole state is the
-//! evidence, so that a log of observations replays to the same search, and the
-//! order in which the probes of one batch finish does not matter.
+//! Walks a real repository for the pure search: git, build, measure, store, one commit after
+//! another, and says in the end who did it and where.
 //!
 //! ```text
-//! Range + Options ─▶ Search ──next(jobs)──▶ Measure [commit × runs …] ─▶ driver: git, build, run
-//!                      ▲                                                   │
-//!                      └───────────────── observe(commit, values | skip) ──┘
-//!                      └──▶ Done(Outcome): culprit or credible set, all steps, holes
+//! request ─▶ line of commits ─▶ section of the log ─▶ search ──next──▶ look (store | twin | build)
+//!              │ groups, files,        ▲                                   │
+//!              │ stored beside it      └── observed, on disk first ◀───────┘
+//!              └─ ends proven ─▶ profiles of both ─▶ prior
+//! outcome ─▶ a merge? the same again down its branch ─▶ verify against the parent ─▶ explain
 //! ```
 //!
-//! Two regimes, chosen by the values themselves:
-//!
-//! * **exact** (5 × spread < |Δ|): one run is the truth and builds are the
-//!   cost. Every segment that still carries a good part of the change is split
-//!   at the weighted median of the prior ([`prior`]), until the steps are single
-//!   commits.
-//! * **noisy**: Bayes on the values, with the two levels integrated out, the
-//!   noise shape learned, and a between-build variance beside the run-to-run
-//!   one; the next probe is where information per cost is greatest.
+//! The search itself is never kept: it is told the log again before each step, so that what a
+//! killed process left is all that there is.
 
-mod blocks;
-pub mod driver;
-mod exact;
-pub mod finding;
-mod model;
-mod modes;
-mod noise;
-mod noisy;
-mod outcome;
-mod policy;
-pub mod prior;
-mod range;
-mod search;
-pub mod simulate;
+mod answer;
+mod explain;
+mod history;
+mod journal;
+mod line;
+mod merges;
+mod probe;
+mod request;
+mod standing;
 mod step;
-#[cfg(test)]
-mod tests;
-mod track;
 
-pub use outcome::{Answer, Estimate, Level, Outcome, Skipped, Step};
-pub use range::{Candidate, Direction, Noise, Options, Range, RangeError};
-pub use search::{Action, LogEntry, Observation, Probe, Search};
-pub use step::{StepJudge, StepVerdict};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::error::{Error, Result};
+use crate::model::{Commit, Counter, Measurement, Metric, Sha};
+use crate::search::finding::Finding;
+use crate::search::{
+    Action, Answer, Candidate, LogEntry, Noise, Observation, Options, Outcome, Probe,
+};
+use crate::store::Store;
+use crate::workshop::{Home, Progress, Workshop};
+use line::Line;
+use probe::{Asked, Seen};
+
+pub use journal::{Event, Journal, Section};
+pub use request::{Request, ends};
+pub use step::{StepAnswer, judge_head};
+
+/// With fewer builds than this in the range, profiles of the ends cost more than they save.
+const WORTH_PROFILES: usize = 9;
+
+/// Where the logs of searches lie.
+#[must_use]
+pub fn logs(home: &Home) -> PathBuf {
+    home.dir().join("bisect")
+}
+
+/// Searches what the journal's request asks for, from where the journal ends.
+///
+/// # Errors
+/// [`Error::Failed`] when no two commits give a number, [`Error::NoVerdict`] when an end lacks
+/// the benchmark, else when git, the store or the disk fails.
+pub fn run(
+    workshop: &mut Workshop,
+    store: &mut Store,
+    journal: &mut Journal,
+    jobs: usize,
+    progress: &dyn Progress,
+) -> Result<Finding> {
+    let asked = journal.request.asked(workshop.session().counter);
+    let exact = matches!(asked.metric, Metric::Instructions | Metric::BinarySize)
+        && workshop.session().counter == Counter::Callgrind;
+    let mut others = Vec::new();
+    for _ in 1..jobs.max(1) {
+        others.push((workshop.another()?, Store::open(store.path())?));
+    }
+    let mut hunt = Hunt {
+        workshop,
+        store,
+        others,
+        journal,
+        progress,
+        asked,
+        exact,
+        like: None,
+        began: Instant::now(),
+        looks: 0,
+        notes: Vec::new(),
+        told: false,
+    };
+    hunt.whole()
+}
+
+/// One search under way.
+struct Hunt<'a> {
+    workshop: &'a mut Workshop,
+    store: &'a mut Store,
+    /// The rest of the crew, for `--jobs`.
+    others: Vec<(Workshop, Store)>,
+    journal: &'a mut Journal,
+    progress: &'a dyn Progress,
+    asked: Asked,
+    /// Whether counts of this metric usually repeat.
+    exact: bool,
+    /// Some measurement of the benchmark.
+    like: Option<Measurement>,
+    began: Instant,
+    /// Commits looked at by this process.
+    looks: usize,
+    notes: Vec<String>,
+    /// Whether it was told that the culprit stands.
+    told: bool,
+}
+
+/// A finished search over one line.
+struct Trail {
+    line: Line,
+    section: usize,
+    outcome: Outcome,
+}
+
+impl Trail {
+    fn commit(&self, index: usize) -> &Commit {
+        &self.line.commits[index]
+    }
+
+    /// The one culprit, with the commit before it in the line.
+    fn culprit(&self) -> Option<(&Commit, &Commit)> {
+        match (self.outcome.answer, self.outcome.suspects.first()) {
+            (Answer::Found, Some(&i)) if i > 0 => Some((self.commit(i), self.commit(i - 1))),
+            _ => None,
+        }
+    }
+
+    fn delta(&self) -> f64 {
+        self.outcome.after.value - self.outcome.before.value
+    }
+}
+
+impl Hunt<'_> {
+    fn whole(&mut self) -> Result<Finding> {
+        let request = self.journal.request.clone();
+        let (good, bad) = (Sha(request.good.clone()), Sha(request.bad.clone()));
+        let mut main = self.search(&good, &bad, request.all, true)?;
+        if request.all {
+            main = self.straighten(&good, main)?;
+        }
+        if main.outcome.answer == Answer::Unmeasurable {
+            return Err(answer::unmeasurable(&main));
+        }
+        self.remember(&main);
+        let (deeper, merge) = self.descend(&main)?;
+        let last = deeper.as_ref().unwrap_or(&main);
+        let mut finding = self.finding(&main, last, merge.as_ref());
+        self.explain(&mut finding, last)?;
+        finding.notes = std::mem::take(&mut self.notes);
+        let outcome = format!("{:?}", finding.outcome);
+        let suspects = finding.suspects.clone();
+        self.journal.note(Event::Ended { outcome, suspects })?;
+        Ok(finding)
+    }
+
+    /// Searches one line of commits to its end.
+    fn search(&mut self, good: &Sha, bad: &Sha, all: bool, outer: bool) -> Result<Trail> {
+        let carry = self.journal.carry.clone();
+        let line = Line::read(self.workshop.repo(), good, bad, all, &carry)?;
+        let section = match self.journal.known(good, bad) {
+            Some(known) => known,
+            None => {
+                let section = self.begin(&line)?;
+                self.journal.begin(section)?
+            }
+        };
+        loop {
+            let mut search = self.journal.sections[section].search()?;
+            self.say(&search, &line);
+            let width = self.width(section, &search);
+            if self.stands(section, &search, &line) && self.journal.request.quick {
+                search = self.journal.sections[section].settled()?;
+            }
+            match search.next(width) {
+                Action::Done(outcome) => {
+                    self.progress.search("");
+                    return Ok(Trail {
+                        line,
+                        section,
+                        outcome: *outcome,
+                    });
+                }
+                Action::Measure(_) if self.wants_prior(section, &search, &line) => {
+                    self.learn(&search, &line)?;
+                }
+                Action::Measure(probes) => self.probe(section, &search, &line, &probes, outer)?,
+            }
+        }
+    }
+
+    /// What is known before the first probe.
+    fn begin(&mut self, line: &Line) -> Result<Section> {
+        let stored = self.store.measured()?;
+        let asked = self.asked.clone();
+        let (mut exact, mut reference) = (self.exact, Vec::new());
+        let mut range = line.range(|i| {
+            let sha = &line.commits[i].sha;
+            if !stored.contains(sha) {
+                return Ok(Vec::new());
+            }
+            let reports = self.workshop.evidence(self.store, sha)?;
+            let Some((values, like)) = probe::values(&reports, &asked) else {
+                return Ok(Vec::new());
+            };
+            if reference.is_empty() && probe::is_paired(like.class) {
+                reference.clone_from(&values);
+            }
+            let level = probe::levelled(&values, 0, &reference);
+            let settled = probe::settled(&level, &like);
+            self.like = Some(like);
+            exact &= settled.is_some();
+            Ok(settled.map_or(level, |v| vec![v]))
+        })?;
+        let known = |c: &Candidate| !c.known.is_empty();
+        let noise = match exact {
+            true => Noise::Exact,
+            false if range.commits.iter().any(known) => self
+                .history(line, &mut range, &stored, &reference)?
+                .unwrap_or_default(),
+            false => Noise::Unknown,
+        };
+        let defaults = Options::default();
+        let options = Options {
+            direction: self.journal.request.direction(),
+            min_effect: self.journal.request.limit.unwrap_or(defaults.min_effect),
+            noise,
+            ..defaults
+        };
+        Ok(Section {
+            commits: line.shas(),
+            range,
+            options,
+            reference,
+            ..Section::default()
+        })
+    }
+
+    /// How many commits to ask for at once. Where runs differ, neighbours would disturb each
+    /// other; both ends together are run in turn.
+    fn width(&self, section: usize, search: &crate::search::Search) -> usize {
+        match self.journal.sections[section].options.noise {
+            Noise::Exact => 1 + self.others.len(),
+            _ if search.ends().is_none() => 2,
+            _ => 1,
+        }
+    }
+
+    /// Looks at the commits, or runs them again, and tells the log.
+    fn probe(
+        &mut self,
+        section: usize,
+        search: &crate::search::Search,
+        line: &Line,
+        probes: &[Probe],
+        outer: bool,
+    ) -> Result<()> {
+        let sha = |p: &Probe| line.commits[p.commit].sha.clone();
+        let (new, again): (Vec<Probe>, Vec<Probe>) =
+            probes.iter().partition(|p| search.values(p.commit) == 0);
+        if new.is_empty() {
+            return self.again(section, search, line, &again);
+        }
+        let shas: Vec<Sha> = new.iter().map(sha).collect();
+        self.looks += shas.len();
+        for (p, seen) in new.iter().zip(self.look(section, &shas)) {
+            let seen = seen?;
+            let at_end = p.commit == 0 || p.commit + 1 == line.commits.len();
+            if outer && at_end && seen.missing {
+                return Err(self.missing_at_end(line, p.commit, &seen));
+            }
+            self.take(section, sha(p), p.commit, seen)?;
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, section: usize, shas: &[Sha]) -> Vec<Result<Seen>> {
+        let alone = self.journal.sections[section].options.noise != Noise::Exact;
+        let mut crew = vec![(&mut *self.workshop, &mut *self.store)];
+        if !alone {
+            crew.extend(self.others.iter_mut().map(|(w, s)| (w, s)));
+        }
+        crew.truncate(shas.len());
+        probe::look_all(crew, &self.asked, shas, self.progress)
+    }
+
+    fn take(&mut self, section: usize, sha: Sha, commit: usize, seen: Seen) -> Result<()> {
+        let observation = match (seen.observation, &seen.like) {
+            (Observation::Values(runs), Some(like)) => {
+                Observation::Values(self.level(section, &runs, like)?)
+            }
+            (other, _) => other,
+        };
+        self.like = seen.like.or(self.like.take());
+        self.journal.note(Event::Observed {
+            sha,
+            source: Some(seen.source),
+            entry: LogEntry {
+                commit,
+                observation,
+            },
+        })
+    }
+
+    /// What the runs of a commit say: one count, or if they differ after all, each of them.
+    fn level(&mut self, section: usize, runs: &[f64], like: &Measurement) -> Result<Vec<f64>> {
+        if self.journal.sections[section].reference.is_empty() && probe::is_paired(like.class) {
+            let runs = runs.to_vec();
+            self.journal.note(Event::Reference { runs })?;
+        }
+        let section = &self.journal.sections[section];
+        let level = probe::levelled(runs, 0, &section.reference);
+        match probe::settled(&level, like) {
+            Some(value) => Ok(vec![value]),
+            None if section.options.noise == Noise::Exact => {
+                let noise = Noise::Unknown;
+                self.journal.note(Event::Noise { noise })?;
+                Ok(level)
+            }
+            None => Ok(level),
+        }
+    }
+
+    /// Further runs of commits that have some.
+    fn again(
+        &mut self,
+        section: usize,
+        search: &crate::search::Search,
+        line: &Line,
+        probes: &[Probe],
+    ) -> Result<()> {
+        let wanted: Vec<(Sha, usize, usize)> = probes
+            .iter()
+            .map(|p| {
+                let sha = line.commits[p.commit].sha.clone();
+                (sha, p.runs, search.values(p.commit))
+            })
+            .collect();
+        let like = self.like(&wanted[0].0)?;
+        let seen = probe::more(self.workshop, self.store, &wanted, &like, self.progress)?;
+        for (p, observation) in probes.iter().zip(seen) {
+            let sha = line.commits[p.commit].sha.clone();
+            let commit = p.commit;
+            let reference = &self.journal.sections[section].reference;
+            let observation = match observation {
+                Observation::Values(runs) => {
+                    Observation::Values(probe::levelled(&runs, search.values(commit), reference))
+                }
+                Observation::Skip(why) => {
+                    self.notes.push(format!(
+                        "{} ran before and does not now; its earlier runs stand: {why}",
+                        sha.short()
+                    ));
+                    Observation::Skip(why)
+                }
+            };
+            self.journal.note(Event::Observed {
+                sha,
+                source: None,
+                entry: LogEntry {
+                    commit,
+                    observation,
+                },
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A measurement to take further ones like; after a resume the store has it.
+    fn like(&mut self, sha: &Sha) -> Result<Measurement> {
+        if let Some(like) = &self.like {
+            return Ok(like.clone());
+        }
+        let seen = probe::look(self.workshop, self.store, &self.asked, sha, self.progress)?;
+        self.like.clone_from(&seen.like);
+        seen.like
+            .ok_or_else(|| Error::Failed(format!("{} gives no number any more", sha.short())))
+    }
+
+    /// After a resume that had nothing left to measure: some measurement, for verifying.
+    fn remember(&mut self, trail: &Trail) {
+        let entries = &self.journal.sections[trail.section].entries;
+        let measured = |e: &&LogEntry| matches!(e.observation, Observation::Values(_));
+        if let Some(commit) = entries.iter().find(measured).map(|e| e.commit) {
+            let sha = trail.commit(commit).sha.clone();
+            let _ = self.like(&sha);
+        }
+    }
+
+    fn missing_at_end(&self, line: &Line, commit: usize, seen: &Seen) -> Error {
+        let why = match &seen.observation {
+            Observation::Skip(why) => why.clone(),
+            Observation::Values(_) => String::new(),
+        };
+        let (end, other) = if commit == 0 {
+            ("GOOD", "a later GOOD that has it")
+        } else {
+            ("BAD", "an earlier BAD that has it")
+        };
+        Error::NoVerdict(format!(
+            "{end}, {} ({}), has {why}. Name {other}, lay today's over every commit with \
+             `--carry PATH`, or see `uptick list {}`",
+            line.commits[commit].sha.short(),
+            crate::report::sentence(&line.commits[commit].subject, 50),
+            line.commits[commit].sha.short()
+        ))
+    }
+
+    /// Probe i of about n, time left, best suspect so far.
+    fn say(&self, search: &crate::search::Search, line: &Line) {
+        let e = search.estimate();
+        let left = match self.looks {
+            0 => String::new(),
+            n => {
+                let each = self.began.elapsed().as_secs_f64() / n as f64;
+                let minutes = each * e.builds_left as f64 / 60.0;
+                format!(", {} min left", minutes.ceil())
+            }
+        };
+        let suspect = e.suspect.map_or_else(String::new, |(i, p)| {
+            let sha = line.commits[i].sha.short();
+            format!(", suspect {sha} ({:.0} %)", 100.0 * p)
+        });
+        self.progress.search(&format!(
+            "probe {} of about {}{left}{suspect}: ",
+            e.builds_done + 1,
+            e.builds_done + e.builds_left.max(1)
+        ));
+    }
+}
+
+/// What a log says when it is told to a search again.
+///
+/// # Errors
+/// When the log's range is none.
+pub fn replay(section: &Section) -> Result<Action> {
+    Ok(section.search()?.next(1))
+}

@@ -1,102 +1,116 @@
-//! Thresholds for `uptick bisect-step`, the helper of `git bisect run`.
-//!
-//! They come from the two measured ends, never from a person: the midpoint with
-//! a guard band on both sides, inside which a commit is skipped rather than
-//! judged, because one wrong word sends `git bisect` astray for good.
+//! `uptick bisect-step`: one word for `git bisect run`, by thresholds from the two ends.
 
-use serde::{Deserialize, Serialize};
+use crate::bisect::Request;
+use crate::bisect::probe::{self, Asked, Seen};
+use crate::error::{Error, Result};
+use crate::model::{Measurement, Sha};
+use crate::search::{Observation, Options, StepJudge, StepVerdict};
+use crate::store::Store;
+use crate::workshop::{Progress, Workshop};
 
-use super::exact::median;
+/// Runs at each end of a metric that differs from run to run.
+const END_RUNS: usize = 15;
 
-/// What `git bisect run` is to be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepVerdict {
-    /// As good as the good end: exit code 0.
-    Good,
-    /// As bad as the bad end: exit code 1.
-    Bad,
-    /// Between the two: exit code 125.
-    Skip,
+/// What is told of one commit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepAnswer {
+    /// The word for git.
+    pub verdict: StepVerdict,
+    /// The commit's value; `None` where it gave none.
+    pub value: Option<f64>,
+    /// Why it is skipped, in words.
+    pub why: String,
+    /// The levels of the two ends.
+    pub ends: (f64, f64),
 }
 
-impl StepVerdict {
-    /// The exit code that `git bisect run` understands.
-    #[must_use]
-    pub const fn exit_code(self) -> u8 {
-        match self {
-            Self::Good => 0,
-            Self::Bad => 1,
-            Self::Skip => 125,
+/// Judges one commit by the levels at `request`'s ends, measuring whatever is not stored.
+///
+/// # Errors
+/// [`Error::NoVerdict`] when the ends do not differ: no commit can be judged then. Else when an
+/// end gives no number, or git, the store or the machine fails.
+pub fn judge_head(
+    workshop: &mut Workshop,
+    store: &mut Store,
+    request: &Request,
+    head: &Sha,
+    progress: &dyn Progress,
+) -> Result<StepAnswer> {
+    let asked = request.asked(workshop.session().counter);
+    let mut reference = Vec::new();
+    let mut values = |sha: &Sha, least: usize| {
+        let runs = samples(workshop, store, &asked, sha, least, progress)?;
+        Ok::<_, Error>(runs.map(|(runs, like)| {
+            if reference.is_empty() && probe::is_paired(like.class) {
+                reference.clone_from(&runs);
+            }
+            let level = probe::levelled(&runs, 0, &reference);
+            probe::settled(&level, &like).map_or(level, |v| vec![v])
+        }))
+    };
+    let end = |name: &str, seen: std::result::Result<Vec<f64>, String>| {
+        seen.map_err(|why| Error::Failed(format!("{name} gives no number: {why}")))
+    };
+    let good = end("GOOD", values(&Sha(request.good.clone()), END_RUNS)?)?;
+    let bad = end("BAD", values(&Sha(request.bad.clone()), END_RUNS)?)?;
+    let limit = request.limit.unwrap_or(Options::default().min_effect);
+    let sign = request.direction().sign();
+    let judge = StepJudge::new(&good, &bad, limit, sign).ok_or_else(|| {
+        Error::NoVerdict(format!(
+            "the ends do not differ clearly: {} and {}; no commit between them can be judged",
+            middle(&good),
+            middle(&bad)
+        ))
+    })?;
+    let ends = (judge.good, judge.bad);
+    Ok(match values(head, judge.runs)? {
+        Err(why) => StepAnswer {
+            verdict: StepVerdict::Skip,
+            value: None,
+            why,
+            ends,
+        },
+        Ok(values) => StepAnswer {
+            verdict: judge.judge(&values),
+            value: Some(middle(&values)),
+            why: "it lies between the levels of the two ends".into(),
+            ends,
+        },
+    })
+}
+
+fn middle(values: &[f64]) -> f64 {
+    crate::stats::median(values).unwrap_or(f64::NAN)
+}
+
+/// The runs of a commit, and what they are of; or why it gives none.
+type Runs = std::result::Result<(Vec<f64>, Measurement), String>;
+
+/// At least `least` runs of a commit, or what its report has where those settle it.
+fn samples(
+    workshop: &mut Workshop,
+    store: &mut Store,
+    asked: &Asked,
+    sha: &Sha,
+    least: usize,
+    progress: &dyn Progress,
+) -> Result<Runs> {
+    let Seen {
+        observation, like, ..
+    } = probe::look(workshop, store, asked, sha, progress)?;
+    let (mut values, like): (Vec<f64>, Measurement) = match (observation, like) {
+        (Observation::Values(v), Some(like)) => (v, like),
+        (Observation::Skip(why), _) => return Ok(Err(why)),
+        (Observation::Values(_), None) => return Ok(Err("no value".into())),
+    };
+    let settled = probe::is_paired(like.class) || probe::settled(&values, &like).is_some();
+    if !settled && values.len() < least {
+        let wanted = [(sha.clone(), least - values.len(), values.len())];
+        for seen in probe::more(workshop, store, &wanted, &like, progress)? {
+            if let Observation::Values(more) = seen {
+                values.extend(more);
+            }
         }
     }
-}
-
-/// Judges one commit by the two ends.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StepJudge {
-    /// The good end's level.
-    pub good: f64,
-    /// The bad end's level.
-    pub bad: f64,
-    /// Standard deviation of one run.
-    pub sigma: f64,
-    /// Runs per commit so that the midpoint is right 999 times in 1000.
-    pub runs: usize,
-}
-
-/// Two-sided guard: each decision errs once in a thousand.
-const Z: f64 = 3.09;
-
-/// More runs than this per commit, and `git bisect run` is the wrong tool.
-const MOST_RUNS: usize = 200;
-
-impl StepJudge {
-    /// Derives the thresholds; `None` where the ends do not differ by `min_effect`
-    /// (a fraction of the good level) in the direction of `sign`, or not clearly.
-    #[must_use]
-    pub fn new(good: &[f64], bad: &[f64], min_effect: f64, sign: f64) -> Option<Self> {
-        if good.is_empty() || bad.is_empty() {
-            return None;
-        }
-        let (g, b) = (median(good), median(bad));
-        let delta = (b - g) * sign;
-        let sigma = spread(good, g).max(spread(bad, b));
-        let error = sigma * (1.0 / good.len() as f64 + 1.0 / bad.len() as f64).sqrt();
-        if delta <= 0.0 || delta < min_effect * g.abs() || delta < Z * error {
-            return None;
-        }
-        // The mean of n runs must lie within Δ/2 of its level: n ≥ (2 Z σ / Δ)².
-        let runs = (2.0 * Z * sigma / delta).powi(2).ceil() as usize;
-        Some(Self {
-            good: g,
-            bad: b,
-            sigma,
-            runs: runs.clamp(1, MOST_RUNS),
-        })
-    }
-
-    /// The verdict on a commit's runs.
-    #[must_use]
-    pub fn judge(&self, values: &[f64]) -> StepVerdict {
-        if values.is_empty() {
-            return StepVerdict::Skip;
-        }
-        let middle = f64::midpoint(self.good, self.bad);
-        let away = (median(values) - middle) * (self.bad - self.good).signum();
-        // As wide as the error of the mean, but never so wide that a level itself falls in.
-        let guard =
-            (0.4 * (self.bad - self.good).abs()).min(self.sigma / (values.len() as f64).sqrt());
-        match away {
-            a if a > guard => StepVerdict::Bad,
-            a if a < -guard => StepVerdict::Good,
-            _ => StepVerdict::Skip,
-        }
-    }
-}
-
-/// Standard deviation estimated from the median absolute deviation.
-fn spread(values: &[f64], centre: f64) -> f64 {
-    let deviations: Vec<f64> = values.iter().map(|v| (v - centre).abs()).collect();
-    1.4826 * median(&deviations)
+    Ok(Ok((values, like)))
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::markdown::{cell, code};
 use super::{from_here, name, percent, place, sentence, share, signed, telling, value};
-use crate::bisect::finding::{Finding, Found, FoundStep, Named};
 use crate::profile::names;
+use crate::search::finding::{Finding, Found, FoundStep, Named};
 
 const WIDTH: usize = 80;
 const STEPS: usize = 6;

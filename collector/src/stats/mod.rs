@@ -5,8 +5,10 @@
 //! Values are expected to be finite; [`finite`] filters what comes from outside.
 //! Each function names the source of its formula.
 
+mod logs;
 mod rank;
 
+pub use logs::{log_phi, log_sum};
 pub use rank::{
     RankSum, Shift, hodges_lehmann, min_rank_p, normal_quantile, normal_upper_tail, rank_sum,
 };

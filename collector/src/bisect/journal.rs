@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Request;
-use crate::bisect::{LogEntry, Noise, Observation, Options, Range, Search};
+use crate::bisect::Request;
 use crate::error::{Error, Result};
 use crate::model::Sha;
+use crate::search::{LogEntry, Noise, Observation, Options, Range, Search};
 use crate::suite::Carry;
 use crate::workshop::Source;
 

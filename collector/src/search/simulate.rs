@@ -2,9 +2,10 @@
 //!
 //! The only randomness is the seed that is handed in.
 
-use super::outcome::Outcome;
-use super::range::{Candidate, Range};
-use super::search::{Action, Observation, Search};
+use crate::search::outcome::Outcome;
+use crate::search::probe::{Action, Observation};
+use crate::search::range::{Candidate, Range};
+use crate::search::search::Search;
 
 /// xorshift64*: small, seedable, good enough to draw noise (Vigna 2016).
 #[derive(Clone, Debug)]

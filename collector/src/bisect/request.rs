@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::Direction;
-use super::probe::Asked;
+use crate::bisect::probe::Asked;
 use crate::config::{ClockMode, Command, Config};
 use crate::error::{Error, Result};
 use crate::git::Repo;
 use crate::model::{Counter, Metric, Sha};
+use crate::search::Direction;
 
 /// What is asked for; the first line of the log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

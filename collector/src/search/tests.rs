@@ -3,11 +3,11 @@
 
 use proptest::prelude::*;
 
-use super::blocks::{FEW, Stop};
-use super::model::Setting;
-use super::noise::Noise as Fit;
-use super::simulate::{Rng, Shape, World, solve};
-use super::{
+use crate::search::noisy::blocks::{FEW, Stop};
+use crate::search::noisy::noise::Noise as Fit;
+use crate::search::noisy::posterior::Setting;
+use crate::search::simulate::{Rng, Shape, World, solve};
+use crate::search::{
     Action, Answer, LogEntry, Noise, Observation, Options, Outcome, Range, Search, StepJudge,
     StepVerdict,
 };
@@ -59,7 +59,7 @@ fn nothing_is_blamed_in_a_constant_range() {
 #[test]
 fn a_fix_is_found_in_its_own_direction_only() {
     let fixed = Options {
-        direction: super::Direction::Down,
+        direction: crate::search::Direction::Down,
         ..exact()
     };
     let outcome = run(&mut World::new(100, &[(40, -5.0)], 1), fixed, 1);
@@ -329,9 +329,9 @@ fn few_builds_do_not_rule_out_jitter_and_many_do() {
 #[test]
 fn a_step_that_only_seems_clear_of_the_noise_is_found_by_more_runs() {
     // Both ends differ by 60 and five runs at an end by 11.5 at most; the step itself is 52.
-    let commit = |i: u64| super::Candidate {
+    let commit = |i: u64| crate::search::Candidate {
         group: i,
-        ..super::Candidate::default()
+        ..crate::search::Candidate::default()
     };
     let range = Range {
         commits: (0..7).map(commit).collect(),

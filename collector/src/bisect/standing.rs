@@ -1,11 +1,11 @@
 //! When the culprit is known: the search may go on after that, for steps that hide behind it.
 
-use super::journal::Section;
-use super::line::Line;
-use super::{Hunt, Trail};
-use crate::bisect::{Direction, Observation, Search};
+use crate::bisect::journal::Section;
+use crate::bisect::line::Line;
+use crate::bisect::{Hunt, Trail};
 use crate::error::Result;
 use crate::report::{percent, sentence, share};
+use crate::search::{Direction, Observation, Search};
 
 /// A commit stands as the culprit if it carries this share of the range's change: as much as
 /// the steps together must explain before a search is content.
@@ -119,7 +119,7 @@ fn standing(search: &Search, commits: usize, direction: Direction) -> Option<Sta
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::bisect::{Candidate, LogEntry, Noise, Options, Range};
+    use crate::search::{Candidate, LogEntry, Noise, Options, Range};
 
     fn search(values: &[(usize, f64)]) -> Search {
         let commit = |i: u64| Candidate {

@@ -5,7 +5,8 @@
 //! mean would (Lange, Little & Taylor 1989). Other noise is judged by its mean and
 //! variance, or by its two modes where it has them.
 
-use super::modes::Modes;
+use crate::search::noisy::modes::Modes;
+use crate::stats::log_sum;
 
 /// Degrees of freedom that are tried, normal first.
 const SHAPES: [f64; 3] = [f64::INFINITY, 6.0, 3.0];
@@ -155,7 +156,7 @@ impl Noise {
         if self.freedom.is_infinite() || values.len() < 3 {
             return mean;
         }
-        let mut level = super::exact::median(values);
+        let mut level = crate::search::exact::median(values);
         for _ in 0..ROUNDS {
             let weights = values.iter().map(|v| self.weight(v - level));
             let (sum, total) = values
@@ -205,30 +206,4 @@ fn log_density(z: f64, freedom: f64) -> f64 {
         0.382_732_772_f64
     };
     constant.ln() - f64::midpoint(freedom, 1.0) * (z * z / freedom).ln_1p()
-}
-
-/// ln Σ exp, safe for large and for empty input.
-pub(crate) fn log_sum(terms: impl Iterator<Item = f64> + Clone) -> f64 {
-    let max = terms.clone().fold(f64::NEG_INFINITY, f64::max);
-    if max == f64::NEG_INFINITY {
-        return max;
-    }
-    max + terms.map(|t| (t - max).exp()).sum::<f64>().ln()
-}
-
-/// ln Φ(z), the normal distribution function.
-pub(crate) fn log_phi(z: f64) -> f64 {
-    if z < -6.0 {
-        // Asymptotic tail (Abramowitz & Stegun 26.2.12).
-        return -0.5 * z * z - (-z).ln() - 0.5 * std::f64::consts::TAU.ln();
-    }
-    // Abramowitz & Stegun 26.2.17, |error| < 7.5e-8.
-    let t = 1.0 / (1.0 + 0.231_641_9 * z.abs());
-    let poly = t
-        * (0.319_381_530
-            + t * (-0.356_563_782
-                + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
-    let tail = (-0.5 * z * z).exp() / std::f64::consts::TAU.sqrt() * poly;
-    let phi = if z >= 0.0 { 1.0 - tail } else { tail };
-    phi.max(1e-12).ln()
 }

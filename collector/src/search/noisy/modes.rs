@@ -5,7 +5,7 @@
 
 use std::f64::consts::TAU;
 
-use super::noise::log_sum;
+use crate::stats::log_sum;
 
 /// So many differences between runs of one build are asked for before there is a law of modes.
 const LEAST: usize = 40;
@@ -301,8 +301,8 @@ fn mean(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bisect::noise::Noise;
-    use crate::bisect::simulate::{Rng, Shape};
+    use crate::search::noisy::noise::Noise;
+    use crate::search::simulate::{Rng, Shape};
 
     fn draw(rng: &mut Rng, shape: Shape, level: f64, runs: usize) -> Vec<f64> {
         (0..runs).map(|_| level + shape.draw(rng)).collect()

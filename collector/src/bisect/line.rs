@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::bisect::{Candidate, Range};
 use crate::error::{Error, Result};
 use crate::git::{Repo, Touched};
 use crate::model::{Commit, Sha, digest};
+use crate::search::{Candidate, Range};
 use crate::suite::{Carry, key};
 
 /// The commits from good to bad, and what each changes of what a build reads.

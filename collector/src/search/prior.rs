@@ -5,7 +5,7 @@
 //! itself fallible (inlining, cost inside libc): a fifth of the mass therefore
 //! stays uniform, which bounds the price of a wrong hint at log₂ 5 ≈ 2.3 builds.
 
-use super::range::Candidate;
+use crate::search::range::Candidate;
 
 /// Mass that is spread evenly, whatever the files say.
 pub const UNIFORM: f64 = 0.2;

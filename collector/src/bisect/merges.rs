@@ -1,9 +1,9 @@
 //! Where the culprit is a merge, or a step lies between two branches: whose it really is.
 
-use super::super::Answer;
-use super::{Hunt, Trail};
+use crate::bisect::{Hunt, Trail};
 use crate::error::Result;
 use crate::model::{Commit, Sha};
+use crate::search::Answer;
 
 /// Merges within merges are gone down into this far.
 const MAX_DEPTH: usize = 8;

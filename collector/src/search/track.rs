@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::prior;
-use super::range::{Range, RangeError};
+use crate::search::prior;
+use crate::search::range::{Range, RangeError};
 
 /// Weight of a suspect that the prior excludes, as a share of the whole: such a
 /// commit is still told apart from its neighbours if the change lies there.

@@ -6,7 +6,7 @@
 //! cancel): what is left of the build allowance then goes to the segments that
 //! carry the most, and after that to the longest.
 
-use super::track::Track;
+use crate::search::track::Track;
 
 /// A segment that carries at least this share of the total is always split.
 pub(crate) const SHARE: f64 = 0.2;

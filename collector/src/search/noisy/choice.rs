@@ -6,9 +6,9 @@
 //! the prediction, so that the ends and old stops are worth another look
 //! whenever they, not the place, are what is in doubt.
 
-use super::blocks::{Hyper, Normal, Stop};
-use super::model::Posterior;
-use super::track::Track;
+use crate::search::noisy::blocks::{Hyper, Normal, Stop};
+use crate::search::noisy::posterior::Posterior;
+use crate::search::track::Track;
 
 /// Batch sizes that are weighed.
 const BATCHES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];

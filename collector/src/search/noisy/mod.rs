@@ -1,14 +1,23 @@
 //! The noisy regime: prove the ends, follow the information, say how sure.
 
-use super::blocks::Stop;
-use super::exact::{SHARE, median};
-use super::model::{Posterior, Setting};
-use super::noise::Noise as Fit;
-use super::outcome::{Answer, Estimate, Level, Step};
-use super::policy::{Choice, View};
-use super::range::{Noise, Options};
-use super::search::Verdict;
-use super::track::Track;
+pub(super) mod blocks;
+mod choice;
+mod modes;
+pub(super) mod noise;
+pub(super) mod posterior;
+mod stops;
+
+use crate::search::exact::{SHARE, median};
+use crate::search::noisy::blocks::Stop;
+use crate::search::noisy::choice::{Choice, View};
+use crate::search::noisy::noise::Noise as Fit;
+use crate::search::noisy::posterior::{Posterior, Setting};
+use crate::search::noisy::stops::DIFFERENCES;
+use crate::search::noisy::stops::{differences, noise_is_known, sample, stops};
+use crate::search::outcome::Verdict;
+use crate::search::outcome::{Answer, Estimate, Level, Step};
+use crate::search::range::{Noise, Options};
+use crate::search::track::Track;
 
 /// ln Bayes factor at which the ends count as different enough for the search to go inside. No
 /// proof yet: runs inside add to it as well as runs at the ends do, and [`CERTAIN`] comes later.
@@ -30,10 +39,6 @@ const TWO: f64 = 2.0;
 /// The ends are as good as equal when the change is below the smallest of
 /// interest with this many standard errors.
 const FUTILE: f64 = 2.6;
-/// A culprit is named from so many differences between runs of one build, or the noise's scale
-/// may be well below the truth: without, 15 of 136 searches for two sigma in heavy-tailed noise that
-/// ended within 30 runs blamed an innocent commit.
-const DIFFERENCES: usize = 24;
 /// And from so many runs of it and of its parent: what was plain at once may be two outliers.
 const WITNESSES: usize = 4;
 /// Runs by which they are added.
@@ -56,8 +61,6 @@ const ENOUGH: usize = 12;
 const EARLY: f64 = 1.3;
 /// Growth of the price of a build beyond those that an exact search needs.
 const GROWTH: f64 = 1.3;
-/// Runs per build from which the noise's shape and scale are learned; more cost time only.
-const SAMPLE: usize = 150;
 /// Mass of the set that is the answer where builds of equal code differ too much to tell more.
 /// Such sets are called at most [`SET_SURE`]: what ends that way was taken for a step because it
 /// looked large. Where builds differ by as much as the step, 37 of 52 sets of .97 held the
@@ -492,52 +495,6 @@ impl<'a> Case<'a> {
     fn runs(&self) -> usize {
         self.track.slots.iter().map(|s| s.runs).sum()
     }
-}
-
-/// The stops from `lo` to `hi`; what lies between two equal builds is one stop.
-fn stops(track: &Track, noise: &Fit, lo: usize, hi: usize) -> Vec<Stop> {
-    let mut stops: Vec<Stop> = Vec::new();
-    for p in (lo..=hi).filter(|&p| track.measured(p)) {
-        let same = |s: &Stop| track.slot_index(s.first) == track.slot_index(p);
-        if let Some(i) = stops.iter().position(same) {
-            stops.truncate(i + 1);
-            stops[i].last = p;
-            continue;
-        }
-        let slot = track.slot(p);
-        let (level, kappa) = noise.level(&slot.values);
-        let few = std::array::from_fn(|i| slot.values.get(i).copied().unwrap_or(level));
-        stops.push(Stop {
-            first: p,
-            last: p,
-            level,
-            runs: slot.values.len(),
-            kappa,
-            few,
-        });
-    }
-    stops
-}
-
-/// As much of one build's runs as the noise is learned from.
-fn sample(values: &[f64]) -> &[f64] {
-    &values[..values.len().min(SAMPLE)]
-}
-
-/// Whether the store knows the noise well enough.
-fn noise_is_known(options: &Options) -> bool {
-    match &options.noise {
-        Noise::Known {
-            residuals, builds, ..
-        } => differences(builds) + residuals.len() >= DIFFERENCES,
-        Noise::Exact | Noise::Unknown => false,
-    }
-}
-
-/// How many differences between runs of one build there are.
-fn differences<'a>(builds: impl IntoIterator<Item = &'a Vec<f64>>) -> usize {
-    let each = builds.into_iter().map(|b| b.len().saturating_sub(1));
-    each.sum()
 }
 
 /// Whether there is a step at all, wherever it lies.

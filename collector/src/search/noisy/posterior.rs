@@ -7,9 +7,10 @@
 //! prior, so that the block's evidence is closed-form. s and τ are averaged
 //! over ladders.
 
-use super::blocks::{Blocks, Hyper, Normal, Stop};
-use super::noise::{Noise, log_phi, log_sum};
-use super::prior::NONE;
+use crate::search::noisy::blocks::{Blocks, Hyper, Normal, Stop};
+use crate::search::noisy::noise::Noise;
+use crate::search::prior::NONE;
+use crate::stats::{log_phi, log_sum};
 
 /// Prior probability that builds of equal code are equal. A bisection sorts its builds by
 /// construction, so that a prior that all but excludes jitter takes chance patterns of unlike

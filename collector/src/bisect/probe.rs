@@ -4,10 +4,10 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::bisect::Observation;
 use crate::error::{Error, Result, tail};
 use crate::measure;
 use crate::model::{Measurement, Metric, NoiseClass, Report, Sha};
+use crate::search::Observation;
 use crate::store::Store;
 use crate::workshop::{Bench, Progress, Reuse, Source, Workshop};
 

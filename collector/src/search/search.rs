@@ -1,51 +1,17 @@
 //! The state machine: what to measure next, and when the answer stands.
 
+use crate::search::outcome::Verdict;
+use crate::search::probe::Action;
+use crate::search::probe::LogEntry;
+use crate::search::probe::Observation;
+use crate::search::probe::Probe;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use super::exact::{self, Limits, Segment};
-use super::noisy;
-use super::outcome::{Answer, Estimate, Level, Outcome, Skipped, Step};
-use super::range::{Noise, Options, Range, RangeError};
-use super::track::Track;
-
-/// One commit to build (unless its binary is at hand) and run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Probe {
-    /// Index of the commit in the range.
-    pub commit: usize,
-    /// How many runs to take.
-    pub runs: usize,
-}
-
-/// What came of a probe.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Observation {
-    /// One value per run, in order; fewer than asked for are accepted.
-    Values(Vec<f64>),
-    /// The commit gave no value: it does not build, does not run, or lacks the benchmark.
-    Skip(String),
-}
-
-/// One line of the log that replays.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LogEntry {
-    /// Index of the commit in the range.
-    pub commit: usize,
-    /// What came of it.
-    pub observation: Observation,
-}
-
-/// What to do next.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Action {
-    /// Measure these commits, in any order or at once, and observe all of them.
-    Measure(Vec<Probe>),
-    /// The answer stands.
-    Done(Box<Outcome>),
-}
+use crate::search::exact::{self, Limits, Segment};
+use crate::search::noisy;
+use crate::search::outcome::{Answer, Estimate, Level, Outcome, Skipped, Step};
+use crate::search::range::{Noise, Options, Range, RangeError};
+use crate::search::track::Track;
 
 /// Runs at each end before it is known whether runs of one build differ at all.
 const LOOK: usize = 2;
@@ -549,34 +515,4 @@ enum Regime {
 enum Decision {
     Measure(Vec<(usize, usize)>),
     Done(Box<Outcome>),
-}
-
-/// What a regime concludes.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Verdict {
-    /// Set where no step is blamed.
-    pub(crate) answer: Option<Answer>,
-    /// Why.
-    pub(crate) reason: String,
-    /// The steps found.
-    pub(crate) steps: Vec<Step>,
-    /// The levels at both ends, where they are better known than by the median.
-    pub(crate) ends: Option<(Level, Level)>,
-}
-
-impl Verdict {
-    pub(crate) fn none(answer: Answer, reason: String) -> Self {
-        Self {
-            answer: Some(answer),
-            reason,
-            ..Self::default()
-        }
-    }
-
-    pub(crate) fn steps(steps: Vec<Step>) -> Self {
-        Self {
-            steps,
-            ..Self::default()
-        }
-    }
 }

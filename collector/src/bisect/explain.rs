@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::journal::Event;
-use super::line::Line;
-use super::probe;
-use super::{Hunt, Trail};
-use crate::bisect::finding::{Finding, Found};
-use crate::bisect::{Noise, Search};
+use crate::bisect::journal::Event;
+use crate::bisect::line::Line;
+use crate::bisect::probe;
+use crate::bisect::{Hunt, Trail};
 use crate::error::{Error, Result};
 use crate::explain::{self, Pair};
 use crate::judge::{self, Overrides};
 use crate::model::{Commit, Metric, Sha};
 use crate::profile::delta::{self, Explanation};
+use crate::search::finding::{Finding, Found};
+use crate::search::{Noise, Search};
 use crate::workshop::{Bench, Reuse};
 
 /// Two runs of a step that repeat it within this share of it are the same step.

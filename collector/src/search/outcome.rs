@@ -144,3 +144,33 @@ pub struct Estimate {
     /// The best suspect so far and its probability.
     pub suspect: Option<(usize, f64)>,
 }
+
+/// What a regime concludes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Verdict {
+    /// Set where no step is blamed.
+    pub(crate) answer: Option<Answer>,
+    /// Why.
+    pub(crate) reason: String,
+    /// The steps found.
+    pub(crate) steps: Vec<Step>,
+    /// The levels at both ends, where they are better known than by the median.
+    pub(crate) ends: Option<(Level, Level)>,
+}
+
+impl Verdict {
+    pub(crate) fn none(answer: Answer, reason: String) -> Self {
+        Self {
+            answer: Some(answer),
+            reason,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn steps(steps: Vec<Step>) -> Self {
+        Self {
+            steps,
+            ..Self::default()
+        }
+    }
+}

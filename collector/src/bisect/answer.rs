@@ -1,10 +1,10 @@
 //! From what the searches said to the document that people and programs read.
 
-use super::super::finding::{Finding, Found, FoundStep, Named, Searched, Unmeasured};
-use super::super::{Answer, Outcome, Skipped, Step};
-use super::{Hunt, Trail};
+use crate::bisect::{Hunt, Trail};
 use crate::error::Error;
 use crate::model::{Commit, Sha};
+use crate::search::finding::{Finding, Found, FoundStep, Named, Searched, Unmeasured};
+use crate::search::{Answer, Outcome, Skipped, Step};
 
 impl Hunt<'_> {
     /// The document, but for the explanation.

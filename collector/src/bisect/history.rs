@@ -3,12 +3,12 @@
 
 use std::collections::HashSet;
 
-use super::line::Line;
-use super::{Hunt, probe};
-use crate::bisect::{Noise, Range};
+use crate::bisect::line::Line;
+use crate::bisect::{Hunt, probe};
 use crate::detect::{Finder, Point, Settings};
 use crate::error::Result;
 use crate::model::{Commit, Sha};
+use crate::search::{Noise, Range};
 use crate::stats;
 
 /// So many commits beside either end are looked up in the store.
@@ -153,7 +153,7 @@ fn middle(stretch: &[Vec<f64>]) -> f64 {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::bisect::simulate::Rng;
+    use crate::search::simulate::Rng;
 
     fn runs(levels: &[(usize, f64)]) -> Vec<Vec<f64>> {
         let mut rng = Rng::new(5);

@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use super::modes::Modes;
+use crate::search::noisy::modes::Modes;
 
 /// Up to so many runs, heavy-tailed noise is judged run by run.
 pub(crate) const FEW: usize = 4;
