@@ -5,10 +5,10 @@ use collector::config::{Config, Fraction};
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
 use collector::model::{Metric, Sha};
-use collector::report;
 use collector::search::{Action, Observation, StepVerdict};
 use collector::suite::Carry;
 use collector::workshop::{Home, Workshop};
+use collector::{format, report};
 use serde_json::json;
 
 use crate::args::{Args, Bisect, BisectCommand, BisectLog, BisectStep, Subject};
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args, a: &Bisect) -> anyhow::Result<u8> {
     let (mut journal, mut workshop) = open(&repo, a)?;
     let mut store = context::store(args)?;
     let progress = Terminal::new();
-    let finding = driver::run(&mut workshop, &mut store, &mut journal, a.jobs, &progress);
+    let finding = bisect::run(&mut workshop, &mut store, &mut journal, a.jobs, &progress);
     progress.clear();
     let finding = finding.inspect_err(|_| {
         print::note("note: `uptick bisect --resume` goes on where this stopped");
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, a: &Bisect) -> anyhow::Result<u8> {
 /// The log and the workshop of a new search, or of the one to go on with.
 fn open(repo: &Repo, a: &Bisect) -> anyhow::Result<(Journal, Workshop)> {
     if a.resume {
-        let mut journal = Journal::resume(&driver::logs(&Home::of(repo)))?;
+        let mut journal = Journal::resume(&bisect::logs(&Home::of(repo)))?;
         journal.request.quick |= a.quick;
         let workshop = workshop(repo, &journal.request, &journal.carry)?;
         return Ok((journal, workshop));
@@ -53,7 +53,7 @@ fn open(repo: &Repo, a: &Bisect) -> anyhow::Result<(Journal, Workshop)> {
     let request = request(repo, a)?;
     let carry = Carry::take(repo, Home::make(repo)?.dir(), &a.subject.carry)?;
     let workshop = workshop(repo, &request, &carry)?;
-    let journal = Journal::create(&driver::logs(workshop.home()), &request, &carry)?;
+    let journal = Journal::create(&bisect::logs(workshop.home()), &request, &carry)?;
     Ok((journal, workshop))
 }
 
@@ -73,7 +73,7 @@ fn request(repo: &Repo, a: &Bisect) -> anyhow::Result<Request> {
         .into());
     };
     let subject = subject(&a.subject)?;
-    let (good, bad) = driver::ends(repo, good, bad)?;
+    let (good, bad) = bisect::ends(repo, good, bad)?;
     Ok(Request {
         good: good.0,
         bad: bad.0,
@@ -130,7 +130,7 @@ fn limit(text: Option<&str>) -> anyhow::Result<Option<f64>> {
 /// What the newest search was told, and what it says to that.
 fn say_log(args: &Args, a: &BisectLog) -> anyhow::Result<u8> {
     let repo = Repo::open(&args.dir)?;
-    let journal = Journal::latest(&driver::logs(&Home::of(&repo)))?;
+    let journal = Journal::latest(&bisect::logs(&Home::of(&repo)))?;
     if a.json {
         print::json(&json!({
             "schema": "uptick.bisect-log/1",
@@ -147,7 +147,7 @@ fn say_log(args: &Args, a: &BisectLog) -> anyhow::Result<u8> {
     let r = &journal.request;
     out.push(format!(
         "{} from {} to {}",
-        report::name(&r.benchmark, 40),
+        format::name(&r.benchmark, 40),
         short(&r.good),
         short(&r.bad)
     ));
@@ -158,7 +158,7 @@ fn say_log(args: &Args, a: &BisectLog) -> anyhow::Result<u8> {
     Ok(EXIT_OK)
 }
 
-fn replayed(section: &driver::Section) -> anyhow::Result<Vec<String>> {
+fn replayed(section: &bisect::Section) -> anyhow::Result<Vec<String>> {
     let name = |i: usize| section.commits.get(i).map_or("?", Sha::short);
     let mut out = vec![format!(
         "{}..{}: {} commits",
@@ -170,16 +170,16 @@ fn replayed(section: &driver::Section) -> anyhow::Result<Vec<String>> {
         let what = match &e.observation {
             Observation::Values(v) => v
                 .iter()
-                .map(|x| report::thousands(*x))
+                .map(|x| format::thousands(*x))
                 .collect::<Vec<_>>()
                 .join(" "),
             Observation::Skip(why) => {
-                format!("skipped: {}", report::telling(why, 55))
+                format!("skipped: {}", format::telling(why, 55))
             }
         };
         out.push(format!("  {}  {what}", name(e.commit)));
     }
-    out.push(match driver::replay(section)? {
+    out.push(match bisect::replay(section)? {
         Action::Measure(probes) => {
             let next: Vec<&str> = probes.iter().map(|p| name(p.commit)).collect();
             format!("  next: {}", next.join(" "))
@@ -229,25 +229,25 @@ fn judge(args: &Args, a: &BisectStep) -> anyhow::Result<u8> {
     let mut workshop = workshop(&repo, &request, &carry)?;
     let mut store = context::store(args)?;
     let progress = Terminal::new();
-    let answer = driver::judge_head(&mut workshop, &mut store, &request, &head, &progress);
+    let answer = bisect::judge_head(&mut workshop, &mut store, &request, &head, &progress);
     progress.clear();
     let answer = answer?;
     let word = match answer.verdict {
         StepVerdict::Good => "good".to_string(),
         StepVerdict::Bad => "bad".to_string(),
         StepVerdict::Skip => {
-            format!("skip: {}", report::telling(&answer.why, 60))
+            format!("skip: {}", format::telling(&answer.why, 60))
         }
     };
     let value = answer
         .value
-        .map_or_else(String::new, |v| format!(" {}", report::thousands(v)));
+        .map_or_else(String::new, |v| format!(" {}", format::thousands(v)));
     let (good, bad) = answer.ends;
     print::out(&format!(
         "{}{value} {word} (good {}, bad {})\n",
         head.short(),
-        report::thousands(good),
-        report::thousands(bad)
+        format::thousands(good),
+        format::thousands(bad)
     ))?;
     Ok(answer.verdict.exit_code())
 }

@@ -9,7 +9,8 @@ use collector::detect::csv::{self, CsvError, Series};
 use collector::detect::steps::finder::STUCK;
 use collector::detect::{Change, Class, Kind, Settings};
 use collector::error::{EXIT_OK, Error};
-use collector::report::{self, name, percent};
+use collector::format::{name, percent};
+use collector::report;
 use collector::steps::Steps;
 
 use crate::args::{Args, Changes};

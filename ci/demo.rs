@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args, a: &Demo) -> anyhow::Result<u8> {
             &json!({ "schema": "uptick.demo/1", "store": path, "reports": filled.reports, "series": filled.series }),
         )?;
     } else {
-        let file = collector::report::quoted(&path.to_string_lossy());
+        let file = collector::format::quoted(&path.to_string_lossy());
         print::out(&format!(
             "{} invented reports in {}\nlook at them: uptick serve --store {file}\n",
             filled.reports,

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use collector::error::{EXIT_NO_VERDICT, EXIT_OK};
-use collector::report::name;
+use collector::format::name;
 
 use crate::args::{Args, List};
 use crate::progress::Terminal;

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use collector::config::glob;
 use collector::detect::{Change, Direction, Finder};
 use collector::error::{EXIT_OK, Error};
+use collector::format::{name, percent, sentence, value};
 use collector::git::Repo;
 use collector::mainline;
 use collector::model::Metric;
-use collector::report::{name, percent, sentence, value};
 use collector::store::{Point, SeriesKey, SeriesRow, Store};
 use serde_json::json;
 

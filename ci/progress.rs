@@ -116,7 +116,7 @@ impl Progress for Terminal {
             commits_prefix(&s),
             s.stage,
             left_in_words(left),
-            collector::report::name(name, 30)
+            collector::format::name(name, 30)
         );
         drop(s);
         self.show(&line);

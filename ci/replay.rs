@@ -8,8 +8,9 @@ use collector::detect::Direction;
 use collector::detect::alerts::replay::Flag;
 use collector::detect::csv::document::{Replayed as Csv, SeriesFlags};
 use collector::error::{EXIT_OK, Error};
+use collector::format::{name, percent};
 use collector::git::Repo;
-use collector::report::{self, name, percent};
+use collector::report;
 use collector::trial::{Proposed, Replayed};
 
 use crate::args::{Args, Replay};

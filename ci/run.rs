@@ -1,8 +1,8 @@
 //! `uptick run`: measures a commit, or a range of them from the newest back.
 
 use collector::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, Error};
+use collector::format::{benchmarks, name, sentence, telling, thousands, value};
 use collector::model::{Commit, Report};
-use collector::report::{benchmarks, name, sentence, telling, thousands, value};
 use collector::store::Store;
 use collector::workshop::{Reuse, Workshop, is_failed};
 use serde_json::json;

@@ -6,9 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use collector::detect::alerts::life::{Resolution, State};
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
-use collector::report;
 use collector::steps::{Found, Step, Steps};
 use collector::store::Triage;
+use collector::{format, report};
 use serde_json::json;
 
 use crate::args::{Args, Selection, Settle};
@@ -76,8 +76,8 @@ fn say(
         print::out(&format!(
             "{} {} {}: {before} → {after}\n",
             step.id,
-            report::name(benchmark, 40),
-            report::percent(step.change.change)
+            format::name(benchmark, 40),
+            format::percent(step.change.change)
         ))?;
     }
     Ok(EXIT_OK)

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use collector::error::{EXIT_OK, Error};
-use collector::report::name;
+use collector::format::name;
 use collector::store::{Scope, Token as Kept};
 use serde_json::json;
 

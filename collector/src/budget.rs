@@ -178,9 +178,9 @@ fn blame(row: &mut Row, creep: Creep) -> Option<(String, f64)> {
     row.confirmed = row.class == NoiseClass::Exact;
     row.why = format!(
         "{} since {} in all, budget {}: no single commit passed its limit",
-        crate::report::percent(creep.change),
+        crate::format::percent(creep.change),
         creep.since,
-        crate::report::share(creep.budget)
+        crate::format::share(creep.budget)
     );
     row.creep = Some(creep);
     None
@@ -189,7 +189,7 @@ fn blame(row: &mut Row, creep: Creep) -> Option<(String, f64)> {
 /// What had crept before this head, in one note.
 fn standing(tag: &str, old: &[(String, f64)]) -> Option<String> {
     let worst = old.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let (change, name) = (crate::report::percent(worst.1), &worst.0);
+    let (change, name) = (crate::format::percent(worst.1), &worst.0);
     Some(match old.len() {
         1 => format!("`{name}` had crept by {change} since {tag}, over its budget, before this"),
         n => format!(

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::error::{Error, Result, tail};
+use crate::model::Hunk;
 use crate::model::{Commit, Sha};
-use crate::profile::delta::Hunk;
 
 mod line;
 mod parse;

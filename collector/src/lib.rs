@@ -8,6 +8,7 @@ pub mod config;
 pub mod detect;
 pub mod error;
 pub mod explain;
+pub mod format;
 pub mod git;
 pub mod judge;
 pub mod mainline;

@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
+use collector::format::{percent, thousands};
 use collector::profile::{Profile, names};
-use collector::report::{percent, thousands};
 
 use crate::text::{cut, xml};
 

@@ -1,9 +1,9 @@
 //! How things are written on pages: names, numbers, times, changes. A name is data: it is cleaned
 //! of control and direction characters here, and escaped by the templates.
 
+use collector::format::{percent, thousands};
 use collector::model::Metric;
 use collector::profile::names;
-use collector::report::{percent, thousands};
 use maud::{Markup, html};
 
 /// Characters of a name on a page; the whole one is in its tooltip up to [`WHOLE`].
@@ -74,7 +74,7 @@ pub(crate) fn time(t: i64) -> Markup {
 pub(crate) fn value(x: f64, metric: Metric) -> String {
     match metric {
         Metric::Instructions | Metric::InstructionsCold | Metric::PageFaults => count(x),
-        _ => collector::report::value(x, metric),
+        _ => collector::format::value(x, metric),
     }
 }
 

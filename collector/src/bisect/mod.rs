@@ -402,7 +402,7 @@ impl Hunt<'_> {
             "{end}, {} ({}), has {why}. Name {other}, lay today's over every commit with \
              `--carry PATH`, or see `uptick list {}`",
             line.commits[commit].sha.short(),
-            crate::report::sentence(&line.commits[commit].subject, 50),
+            crate::format::sentence(&line.commits[commit].subject, 50),
             line.commits[commit].sha.short()
         ))
     }

@@ -52,7 +52,7 @@ impl Request {
             short(&self.bad),
         ];
         let mut option = |name: &str, value: &str| {
-            words.push(format!("{name} {}", crate::report::quoted(value)));
+            words.push(format!("{name} {}", crate::format::quoted(value)));
         };
         if self.run.as_ref() != Some(&self.benchmark) {
             option("--bench", &self.benchmark);

@@ -4,7 +4,7 @@ use crate::bisect::journal::Section;
 use crate::bisect::line::Line;
 use crate::bisect::{Hunt, Trail};
 use crate::error::Result;
-use crate::report::{percent, sentence, share};
+use crate::format::{percent, sentence, share};
 use crate::search::{Direction, Observation, Search};
 
 /// A commit stands as the culprit if it carries this share of the range's change: as much as

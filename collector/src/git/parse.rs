@@ -1,8 +1,8 @@
 //! What git prints, taken apart.
 
 use super::Acceptance;
+use crate::model::Hunk;
 use crate::model::{Commit, Sha};
-use crate::profile::delta::Hunk;
 
 /// A record of `git log`: name, parents, author, time, subject, 0x1f between them.
 pub(super) fn commit(record: &str) -> Option<Commit> {

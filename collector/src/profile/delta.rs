@@ -6,9 +6,10 @@ mod hunks;
 mod lines;
 mod table;
 
-pub use hunks::{Hunk, Ranked, likely_hunks};
+pub use hunks::{Ranked, likely_hunks};
 pub use lines::{LineDelta, Region};
 
+use crate::model::Hunk;
 use serde::{Deserialize, Serialize};
 
 use super::Profile;

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use super::markdown::{cell, code};
-use super::{from_here, name, percent, place, sentence, share, signed, telling, value};
+use crate::format::{name, percent, sentence, share, signed, telling, value};
 use crate::profile::names;
+use crate::report::markdown::{cell, code};
+use crate::report::{from_here, place};
 use crate::search::finding::{Finding, Found, FoundStep, Named};
 
 const WIDTH: usize = 80;

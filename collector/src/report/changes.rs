@@ -1,8 +1,8 @@
 //! The changes of a store in a terminal: by commit, the newest first, 80 columns wide.
 
-use super::{name, percent, sentence, share, value};
 use crate::detect::alerts::life::{Resolution, State};
 use crate::detect::{Class, Direction};
+use crate::format::{name, percent, sentence, share, value};
 use crate::steps::{GroupRef, SeriesSteps, Step, Steps};
 
 const WIDTH: usize = 80;

@@ -3,11 +3,13 @@
 //! Names come from the code under test: they are escaped so that none can add a row, a
 //! link or an annotation of its own.
 
-use super::text::class_note;
-use super::{benchmarks, name, percent, quoted, share, sides, signed};
 use crate::check::{Judgement, Outcome};
+use crate::format::telling;
+use crate::format::{benchmarks, name, percent, quoted, share, signed};
 use crate::judge::Row;
 use crate::model::Verdict;
+use crate::report::sides;
+use crate::report::text::class_note;
 
 const ROWS: usize = 30;
 
@@ -97,7 +99,7 @@ pub fn markdown(j: &Judgement) -> String {
     }
     for f in &j.failures {
         let benchmark = f.benchmark.as_deref().unwrap_or("the commit");
-        let said = super::telling(&f.message, 200);
+        let said = telling(&f.message, 200);
         line(format!(
             "\n**failed** {} ({}): {}",
             code(benchmark),

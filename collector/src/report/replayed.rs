@@ -1,8 +1,8 @@
 //! A policy tried on history, in a terminal.
 
-use super::{name, percent, sentence, share};
 use crate::detect::Direction;
 use crate::detect::alerts::proposal::By;
+use crate::format::{name, percent, sentence, share};
 use crate::trial::{CommitFlag, Replayed, SeriesReplay, Total};
 
 /// Flags of one series that are listed.

@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
-use super::{from_here, name, percent, quoted, sentence, share, sides, signed};
 use crate::check::{Judgement, Outcome};
+use crate::format::{name, percent, quoted, sentence, share, signed};
 use crate::judge::Row;
 use crate::model::{Counter, Metric, NoiseClass, Verdict};
+use crate::report::{from_here, sides};
 
 const WIDTH: usize = 80;
 /// Rows that are listed with their functions; the others are only named.

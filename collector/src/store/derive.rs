@@ -4,7 +4,7 @@ use rusqlite::{Transaction, params};
 
 use super::{SeriesKey, Store, explain};
 use crate::error::Result;
-use crate::model::{NoiseClass, Report, digest};
+use crate::model::{Report, digest};
 
 /// Reports that are derived in one transaction.
 const BATCH: usize = 16;
@@ -181,16 +181,4 @@ fn add_testbed(tx: &Transaction<'_>, report: &Report, position: i64) -> rusqlite
         report.commit.time
     ])?;
     Ok(())
-}
-
-pub(super) fn class_from_name(name: &str) -> NoiseClass {
-    let all = [
-        NoiseClass::Exact,
-        NoiseClass::Seeded,
-        NoiseClass::Layout,
-        NoiseClass::Threaded,
-    ];
-    all.into_iter()
-        .find(|c| c.name() == name)
-        .unwrap_or(NoiseClass::Sampled)
 }

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
 
-use super::{SeriesKey, SeriesRow, Store, derive};
+use super::{SeriesKey, SeriesRow, Store};
 use crate::detect::alerts::life::{self, Resolution, State};
 use crate::detect::{Change, Class, Findings, Kind};
 use crate::error::Result;
@@ -186,7 +186,7 @@ pub(super) fn series_row(r: &Row<'_>, at: usize) -> rusqlite::Result<SeriesRow> 
             counter: Counter::from_name(&counter).unwrap_or(Counter::Clock),
             fingerprint: r.get(at + 4)?,
         },
-        class: derive::class_from_name(&class),
+        class: crate::model::class_from_name(&class),
         points: r.get::<_, i64>(at + 6)?.cast_unsigned(),
         latest_position: r.get::<_, i64>(at + 7)?.cast_unsigned(),
         latest_value: r.get(at + 8)?,

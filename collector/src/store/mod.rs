@@ -477,7 +477,7 @@ impl Store {
                         counter: Counter::from_name(&counter).unwrap_or(Counter::Clock),
                         fingerprint: r.get(4)?,
                     },
-                    class: derive::class_from_name(&class),
+                    class: crate::model::class_from_name(&class),
                     points: r.get::<_, i64>(6)?.cast_unsigned(),
                     latest_position: r.get::<_, i64>(7)?.cast_unsigned(),
                     latest_value: r.get(8)?,
@@ -505,7 +505,7 @@ impl Store {
             let name = params![Metric::Instructions.name(), counter.name(), fingerprint];
             s.query_map(name, |r| {
                 let class: String = r.get(1)?;
-                Ok((r.get(0)?, derive::class_from_name(&class)))
+                Ok((r.get(0)?, crate::model::class_from_name(&class)))
             })?
             .collect()
         };

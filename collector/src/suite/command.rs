@@ -49,7 +49,7 @@ pub(super) fn build(config: &Config, command: &Command, place: &Place) -> Result
 fn run_build(script: &str, dir: &std::path::Path, place: &Place) -> Result<(), String> {
     let script = &script.replace(
         "{tree}",
-        &crate::report::quoted(&place.tree.to_string_lossy()),
+        &crate::format::quoted(&place.tree.to_string_lossy()),
     );
     let mut c = Process::new("/bin/sh");
     c.args(["-c", script])

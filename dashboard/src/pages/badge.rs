@@ -17,9 +17,9 @@ pub(super) fn page(store: &Store, id: &str) -> Result<Page, Fail> {
         .find(|t| t.event.is_open());
     let (word, colour) = match open.map(|t| t.event.change) {
         Some(c) if c.direction() == Direction::Up => {
-            (collector::report::percent(c.change), "#b34700")
+            (collector::format::percent(c.change), "#b34700")
         }
-        Some(c) => (collector::report::percent(c.change), "#0a66a8"),
+        Some(c) => (collector::format::percent(c.change), "#0a66a8"),
         None => (value(s.row.latest_value, s.row.key.metric), "#14532d"),
     };
     let left = cut(&s.row.key.benchmark, 40);

@@ -1,9 +1,10 @@
 //! Compare: what is different between two commits, judged as `uptick compare` judges.
 
 use collector::check::{BaseRef, CommitRef, Judgement, Outcome};
+use collector::format::{percent, quoted, share};
 use collector::judge::{self, Overrides, Row};
 use collector::model::{Counter, Measurement, Metric, Report, Verdict};
-use collector::report::{percent, quoted, share, undo};
+use collector::report::undo;
 use collector::store::{MeasuredCommit, SeriesKey, Store};
 use maud::{Markup, html};
 

@@ -29,7 +29,7 @@ pub(super) fn page(app: &App, groups: &[Group]) -> Result<Page, Fail> {
 
 fn entry(g: &Group) -> String {
     let first = &g.events[0];
-    let change = collector::report::percent(g.worst().change);
+    let change = collector::format::percent(g.worst().change);
     let commit = g.suspects.last();
     let subject = commit.map_or("", |c| c.subject.as_str());
     let title = format!(
@@ -45,7 +45,7 @@ fn entry(g: &Group) -> String {
             format!(
                 "{} {}",
                 cut(&e.series.key.benchmark, 120),
-                collector::report::percent(e.told.event.change.change)
+                collector::format::percent(e.told.event.change.change)
             )
         })
         .collect();

@@ -1,10 +1,10 @@
 //! Functions: which of them make the difference, as a table first, then as a flame graph.
 
+use collector::format::{percent, quoted, share, signed, thousands};
 use collector::measure::FunctionTable;
 use collector::model::{FunctionDelta, ProfileKind, Sha};
 use collector::profile::delta::{self, Explanation};
 use collector::profile::{Profile, critical_path, flame as svg, names};
-use collector::report::{percent, quoted, share, signed, thousands};
 use collector::store::{MeasuredCommit, SeriesState, Store};
 use maud::{Markup, PreEscaped, html};
 use serde_json::json;

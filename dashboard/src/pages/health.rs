@@ -1,8 +1,8 @@
 //! Health: the index of benchmarks, and how well each can be watched.
 
 use collector::detect::gate::{self, Policy};
+use collector::format::{percent, share, thousands};
 use collector::model::Metric;
-use collector::report::{percent, share, thousands};
 use collector::store::{SeriesFilter, SeriesOrder, SeriesState, Store, TestbedRow};
 use maud::{Markup, html};
 use serde_json::json;

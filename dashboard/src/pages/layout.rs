@@ -1,6 +1,6 @@
 //! What every page has around it, and the pieces that several pages share.
 
-use collector::report::thousands;
+use collector::format::thousands;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::app::App;

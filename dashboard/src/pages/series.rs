@@ -1,7 +1,7 @@
 //! Series: when did it change, by how much, and who may have done it.
 
 use collector::detect::Kind;
-use collector::report::{percent, quoted, share};
+use collector::format::{percent, quoted, share};
 use collector::store::{MeasuredCommit, SeriesState, Store, TestbedRow, Told, Triage, Value};
 use maud::{Markup, PreEscaped, html};
 use serde_json::json;

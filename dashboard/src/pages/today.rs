@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use collector::detect::alerts::group;
 use collector::detect::alerts::life::State;
 use collector::detect::{Change, Direction, Kind};
-use collector::report::{percent, quoted};
+use collector::format::{percent, quoted};
 use collector::store::{Event, EventCounts, MeasuredCommit, Store, Triage};
 use maud::{Markup, html};
 use serde_json::json;

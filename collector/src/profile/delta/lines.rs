@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::hunks::{Hunk, Moves};
+use super::hunks::Moves;
 use super::table::key;
+use crate::model::Hunk;
 use crate::profile::Profile;
 
 /// A line of the repository whose cost changed.

@@ -1,3 +1,4 @@
+use crate::model::Hunk;
 use proptest::prelude::*;
 
 use super::*;

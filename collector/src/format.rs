@@ -1,0 +1,208 @@
+//! Numbers and names as people read them.
+
+use crate::model::Metric;
+
+/// A whole number with thousands separators: `1,204,123`.
+#[must_use]
+pub fn thousands(x: f64) -> String {
+    let digits = format!("{:.0}", x.abs());
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    if x < 0.0 && digits != "0" {
+        format!("-{out}")
+    } else {
+        out
+    }
+}
+
+/// A signed change in few characters: `+41.2 M`, `-102`.
+#[must_use]
+pub fn signed(x: f64) -> String {
+    let sign = if x < 0.0 { '-' } else { '+' };
+    let a = x.abs();
+    let (value, unit) = match a {
+        a if a >= 1e9 => (a / 1e9, " G"),
+        a if a >= 1e6 => (a / 1e6, " M"),
+        a if a >= 1e5 => (a / 1e3, " k"),
+        _ => return format!("{sign}{}", thousands(a)),
+    };
+    format!("{sign}{value:.1}{unit}")
+}
+
+/// A relative change: `+4.10 %`, `+0.0012 %`, `×3.2`.
+#[must_use]
+pub fn percent(change: f64) -> String {
+    let p = 100.0 * change;
+    if p.is_nan() {
+        "?".into()
+    } else if p.is_infinite() {
+        if p > 0.0 {
+            "from 0".into()
+        } else {
+            "to 0".into()
+        }
+    } else if p >= 900.0 {
+        format!("×{:.1}", 1.0 + change)
+    } else if p == 0.0 || p.abs() >= 0.1 {
+        format!("{p:+.2} %")
+    } else {
+        format!("{p:+.4} %")
+    }
+}
+
+/// A limit or a share: `0.50 %`.
+#[must_use]
+pub fn share(fraction: f64) -> String {
+    percent(fraction).trim_start_matches('+').to_string()
+}
+
+/// A value with its unit: `8,805,721 instructions`, `1.20 ms`, `35.2 MiB`.
+#[must_use]
+pub fn value(x: f64, metric: Metric) -> String {
+    match metric {
+        Metric::WallTime | Metric::CpuTime => duration(x),
+        Metric::PeakRss | Metric::BinarySize => bytes(x),
+        Metric::PageFaults => format!("{} faults", thousands(x)),
+        Metric::Instructions | Metric::InstructionsCold => {
+            format!("{} instructions", thousands(x))
+        }
+    }
+}
+
+fn duration(ns: f64) -> String {
+    match ns {
+        x if x >= 1e9 => format!("{:.3} s", x / 1e9),
+        x if x >= 1e6 => format!("{:.3} ms", x / 1e6),
+        x if x >= 1e3 => format!("{:.3} µs", x / 1e3),
+        x => format!("{x:.2} ns"),
+    }
+}
+
+fn bytes(x: f64) -> String {
+    match x {
+        x if x >= 1_048_576.0 => format!("{:.2} MiB", x / 1_048_576.0),
+        x if x >= 1024.0 => format!("{:.1} KiB", x / 1024.0),
+        x => format!("{x:.0} B"),
+    }
+}
+
+/// A name as it may stand in a terminal: without control and direction characters, cut to a
+/// width at its front, because the end of a path tells more than its beginning.
+#[must_use]
+pub fn name(text: &str, width: usize) -> String {
+    let clean = crate::profile::names::clean(text, crate::profile::names::MAX_NAME);
+    let Some(over) = clean.chars().count().checked_sub(width + 1) else {
+        return clean;
+    };
+    let tail: String = clean.chars().skip(over + 2).collect();
+    format!("…{tail}")
+}
+
+/// `1 benchmark`, `3 benchmarks`.
+#[must_use]
+pub fn benchmarks(n: usize) -> String {
+    if n == 1 {
+        "1 benchmark".into()
+    } else {
+        format!("{n} benchmarks")
+    }
+}
+
+/// A sentence as it may stand in a terminal, such as a commit's subject: cleaned like a
+/// [`name`], but its beginning is kept, which tells what it is about.
+#[must_use]
+pub fn sentence(text: &str, width: usize) -> String {
+    let clean = crate::profile::names::clean(text, crate::profile::names::MAX_NAME);
+    if clean.chars().count() <= width {
+        return clean;
+    }
+    let kept: String = clean.chars().take(width.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
+/// What a failure says in one line: its first error, where a compiler or a shell names one,
+/// else how it begins. The stage at the beginning (`build: `) stays.
+#[must_use]
+pub fn telling(why: &str, width: usize) -> String {
+    let is_error =
+        |l: &&str| l.starts_with("error") || l.contains(": error") || l.contains("fatal:");
+    let mut lines = why.lines().map(str::trim).filter(|l| !l.is_empty());
+    let first = lines.next().unwrap_or("");
+    let Some(error) = lines.find(is_error).filter(|_| !is_error(&first)) else {
+        return sentence(first, width);
+    };
+    let is_stage = |s: &&str| s.chars().all(|c| c.is_ascii_lowercase());
+    let stage = first.split_once(": ").map(|(stage, _)| stage);
+    match stage.filter(is_stage) {
+        Some(stage) => sentence(&format!("{stage}: {error}"), width),
+        None => sentence(error, width),
+    }
+}
+
+/// A word for a shell, quoted where it must be.
+#[must_use]
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_string();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(thousands(1_204_123.4), "1,204,123");
+        assert_eq!(thousands(-12.0), "-12");
+        assert_eq!(signed(41_234_567.0), "+41.2 M");
+        assert_eq!(signed(-102.0), "-102");
+        assert_eq!(percent(0.041), "+4.10 %");
+        assert_eq!(percent(0.000_012), "+0.0012 %");
+        assert_eq!(percent(9.5), "×10.5");
+        assert_eq!(percent(f64::INFINITY), "from 0");
+        assert_eq!(share(0.005), "0.50 %");
+        assert_eq!(value(1_200_000.0, Metric::WallTime), "1.200 ms");
+        assert_eq!(value(2_097_152.0, Metric::PeakRss), "2.00 MiB");
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(quoted("parse/large"), "parse/large");
+        assert_eq!(quoted("it's $HOME"), "'it'\\''s $HOME'");
+        assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn names_are_cut_at_the_front_and_cleaned() {
+        assert_eq!(name("abcdef", 4), "…def");
+        assert_eq!(name("abcd", 4), "abcd");
+        assert!(!name("a\u{1b}[31mb", 20).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn sentences_keep_their_beginning() {
+        assert_eq!(sentence("Use a string", 40), "Use a string");
+        assert_eq!(sentence("Use a string", 7), "Use a…");
+        assert!(!sentence("a\u{1b}[31mb", 20).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_failure_tells_its_first_error() {
+        let rustc = "build: the benchmarks do not build:\nwarning: x\nerror[E0433]: no `y`\n  --> a.rs\nerror: could not compile";
+        assert_eq!(telling(rustc, 80), "build: error[E0433]: no `y`");
+        let gcc = "build: `make` ended with exit status: 2:\nx.c:3:1: error: unknown type";
+        assert_eq!(telling(gcc, 80), "build: x.c:3:1: error: unknown type");
+        assert_eq!(telling("run: it hangs\nmore", 80), "run: it hangs");
+        let whole = "the benchmarks do not build:\nerror: no `y`";
+        assert_eq!(telling(whole, 80), "error: no `y`");
+        assert_eq!(telling("", 80), "");
+    }
+}

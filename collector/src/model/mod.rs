@@ -1,0 +1,23 @@
+//! The nouns: commit, benchmark, metric, counter, testbed, measurement, report, verdict.
+//!
+//! One word for one thing, in code, schema, pages and messages alike. What a
+//! number depends on travels with the number; two numbers are only compared
+//! when metric, counter and testbed fingerprint are equal.
+
+mod commit;
+mod hash;
+mod hunk;
+mod metric;
+mod profile;
+mod report;
+mod testbed;
+mod verdict;
+
+pub use commit::{Commit, Sha};
+pub use hash::digest;
+pub use hunk::Hunk;
+pub use metric::{Counter, Metric, NoiseClass, class_from_name};
+pub use profile::{FunctionDelta, Location, ProfileKind, ProfileRef};
+pub use report::{Failure, Measurement, Report};
+pub use testbed::Testbed;
+pub use verdict::Verdict;

@@ -1,0 +1,118 @@
+//! Everything measured for one commit on one testbed in one go: the unit of writing.
+
+use crate::model::commit::Commit;
+use crate::model::commit::Sha;
+use crate::model::metric::Counter;
+use crate::model::metric::Metric;
+use crate::model::metric::NoiseClass;
+use crate::model::profile::ProfileRef;
+use crate::model::testbed::Testbed;
+
+use serde::{Deserialize, Serialize};
+
+/// One benchmark × metric on one commit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// The benchmark's name, as criterion or `uptick.toml` gives it.
+    pub benchmark: String,
+    /// What was counted.
+    pub metric: Metric,
+    /// How it was counted.
+    pub counter: Counter,
+    /// The median of `samples`, or the one exact value.
+    pub value: f64,
+    /// The least sample.
+    pub low: f64,
+    /// The greatest sample.
+    pub high: f64,
+    /// Single runs, in the order taken; one for an exact count.
+    pub samples: Vec<f64>,
+    /// Why it may vary.
+    pub class: NoiseClass,
+    /// Relative spread seen in calibration ((max − min) / median); 0 for exact.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spread: f64,
+    /// What a reader must know about this number, in one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl Measurement {
+    /// A value that needed to be taken once, because it repeats exactly.
+    #[must_use]
+    pub fn once(benchmark: &str, metric: Metric, counter: Counter, value: f64) -> Self {
+        Self {
+            benchmark: benchmark.to_string(),
+            metric,
+            counter,
+            value,
+            low: value,
+            high: value,
+            samples: vec![value],
+            class: NoiseClass::Exact,
+            spread: 0.0,
+            note: None,
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(x: &f64) -> bool {
+    *x == 0.0
+}
+
+/// Why one benchmark, or a commit as a whole, gave no number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The benchmark, or `None` when the commit as a whole failed.
+    pub benchmark: Option<String>,
+    /// Where: `checkout`, `build`, `list`, `run`, `timeout`.
+    pub stage: String,
+    /// What happened, with the last lines of output; at most 4 KiB.
+    pub message: String,
+}
+
+/// Everything measured for one commit on one testbed in one go. Immutable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// `uptick.report/1`.
+    pub schema: String,
+    /// The commit that was measured.
+    pub commit: Commit,
+    /// Where it was measured.
+    pub testbed: Testbed,
+    /// Hash of what the build depended on; equal keys give equal measurements.
+    pub build_key: String,
+    /// Hash of what was asked for: benchmarks, metrics, counters, run options.
+    pub suite_key: String,
+    /// The fingerprints of the counters that were used, see [`Testbed::key`].
+    pub testbed_key: String,
+    /// When measuring began, in seconds since 1970-01-01 UTC.
+    pub started: i64,
+    /// How long building and measuring took, in seconds.
+    pub seconds: f64,
+    /// The report whose measurements this one repeats because the build key was equal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused: Option<Sha>,
+    /// The numbers, ordered by benchmark, metric, counter.
+    pub measurements: Vec<Measurement>,
+    /// What gave no number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Failure>,
+    /// Profiles taken along with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<ProfileRef>,
+}
+
+impl Report {
+    /// The schema name of this version.
+    pub const SCHEMA: &'static str = "uptick.report/1";
+
+    /// The measurement of that benchmark, metric and counter.
+    #[must_use]
+    pub fn find(&self, benchmark: &str, metric: Metric, counter: Counter) -> Option<&Measurement> {
+        self.measurements
+            .iter()
+            .find(|m| m.benchmark == benchmark && m.metric == metric && m.counter == counter)
+    }
+}

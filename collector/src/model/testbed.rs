@@ -1,0 +1,83 @@
+//! The machine and environment that numbers depend on.
+
+use crate::model::digest;
+use crate::model::metric::Counter;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The machine and environment that numbers depend on.
+///
+/// Not every counter depends on everything: an instruction count under
+/// callgrind does not change with the host's clock rate or kernel, so that
+/// hosted runners of different make share one series. [`Testbed::fingerprint`]
+/// hashes exactly the facts that the counter depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Testbed {
+    /// Facts by name: `arch`, `cpu`, `guest_cpu`, `kernel`, `libc`, `rustc`, `valgrind`,
+    /// `profile`, `strings`, `protocol`, …
+    pub facts: BTreeMap<String, String>,
+}
+
+impl Testbed {
+    /// The facts that a counter's values depend on.
+    #[must_use]
+    pub const fn facts_of(counter: Counter) -> &'static [&'static str] {
+        match counter {
+            // valgrind shows every program the same synthetic CPU of the host's vector class.
+            Counter::Callgrind => &[
+                "arch",
+                "guest_cpu",
+                "libc",
+                "rustc",
+                "profile",
+                "valgrind",
+                "strings",
+                "protocol",
+            ],
+            Counter::PerfEvent => &[
+                "arch", "cpu", "libc", "rustc", "profile", "strings", "protocol",
+            ],
+            Counter::Clock | Counter::Rusage => &[
+                "arch", "cpu", "cores", "kernel", "libc", "rustc", "profile", "protocol",
+            ],
+            Counter::File => &["arch", "rustc", "profile"],
+        }
+    }
+
+    /// Sixteen hexadecimal digits that stand for those facts: equal fingerprints are comparable.
+    #[must_use]
+    pub fn fingerprint(&self, counter: Counter) -> String {
+        let mut text = String::new();
+        for name in Self::facts_of(counter) {
+            let value = self.facts.get(*name).map_or("", String::as_str);
+            text.push_str(&format!("{name}={value}\n"));
+        }
+        let mut digest = digest(text.as_bytes());
+        digest.truncate(16);
+        digest
+    }
+
+    /// The facts that differ and matter to a counter, as `(name, here, there)`.
+    #[must_use]
+    pub fn differences(&self, other: &Self, counter: Counter) -> Vec<(String, String, String)> {
+        let get = |t: &Self, n: &str| t.facts.get(n).cloned().unwrap_or_default();
+        Self::facts_of(counter)
+            .iter()
+            .map(|n| ((*n).to_string(), get(self, n), get(other, n)))
+            .filter(|(_, a, b)| a != b)
+            .collect()
+    }
+}
+
+impl Testbed {
+    /// The fingerprints of some counters as one text, whatever their order.
+    #[must_use]
+    pub fn key(&self, counters: impl Iterator<Item = Counter>) -> String {
+        let counters: std::collections::BTreeSet<Counter> = counters.collect();
+        let parts: Vec<String> = counters
+            .iter()
+            .map(|c| format!("{c}:{}", self.fingerprint(*c)))
+            .collect();
+        parts.join(" ")
+    }
+}
