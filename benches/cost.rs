@@ -159,7 +159,7 @@ fn counting(rounds: usize) {
     }
     let width = std::thread::available_parallelism().map_or(1, usize::from);
     let suite: Vec<f64> = (0..rounds)
-        .map(|_| timed(|| drop(collector::workshop::parallel(width, &jobs, count))))
+        .map(|_| timed(|| drop(collector::parallel::parallel(width, &jobs, count))))
         .collect();
     say(&format!(
         "counting five benchmarks on {width} cores: {:.2} s (median of {rounds})",

@@ -5,9 +5,9 @@ use collector::config::{Config, Fraction};
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
 use collector::model::{Metric, Sha};
+use collector::run::{Home, Workshop};
 use collector::search::{Action, Observation, StepVerdict};
 use collector::suite::Carry;
-use collector::workshop::{Home, Workshop};
 use collector::{format, report};
 use serde_json::json;
 
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args, a: &Bisect) -> anyhow::Result<u8> {
         print::note("note: `uptick bisect --resume` goes on where this stopped");
     })?;
     if let Some(file) = &a.markdown {
-        collector::explain::write(file, &report::bisect::markdown(&finding))?;
+        collector::files::write(file, &report::bisect::markdown(&finding))?;
     }
     if a.json {
         print::json(&finding)?;

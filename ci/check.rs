@@ -63,7 +63,7 @@ fn judge(
 
 fn say(j: &Judgement, judging: &Judging, in_ci: bool) -> anyhow::Result<()> {
     if let Some(file) = &judging.markdown {
-        collector::explain::write(file, &report::markdown(j))?;
+        collector::files::write(file, &report::markdown(j))?;
     }
     if in_ci {
         github(j)?;

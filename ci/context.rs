@@ -6,8 +6,8 @@ use collector::config::{Config, Fraction};
 use collector::error::Error;
 use collector::git::Repo;
 use collector::judge::Overrides;
+use collector::run::{Home, Workshop};
 use collector::store::Store;
-use collector::workshop::{Home, Workshop};
 
 use crate::args::{Args, Judging, Measuring};
 

@@ -1,10 +1,9 @@
 //! `uptick flamegraph`: where a benchmark's cost is, or where the difference of two commits is.
 
-use collector::check::flamegraph_path;
 use collector::error::{EXIT_OK, Error};
-use collector::explain;
 use collector::profile::{Profile, critical_path, flame};
-use collector::workshop::Workshop;
+use collector::run::Workshop;
+use collector::{explain, files};
 use serde_json::json;
 
 use crate::args::{Args, Flamegraph, Measuring};
@@ -34,9 +33,9 @@ pub(crate) fn run(args: &Args, a: &Flamegraph) -> anyhow::Result<u8> {
     let svg = drawn.map_err(|e| Error::Failed(format!("`{}`: {e}", a.bench)))?;
     let path = match &a.output {
         Some(path) => path.clone(),
-        None => flamegraph_path(&workshop, base.as_ref(), &head, &a.bench),
+        None => workshop.home().flamegraph(base.as_ref(), &head, &a.bench),
     };
-    explain::write(&path, &svg)?;
+    files::write(&path, &svg)?;
     let path_line = critical_path(&profile);
     if a.json {
         print::json(&json!({

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &Args, a: &Init) -> anyhow::Result<u8> {
     }
     let found = look(&repo)?;
     let text = template(&found);
-    collector::explain::write(&path, &text)?;
+    collector::files::write(&path, &text)?;
     if a.json {
         let targets: Vec<_> = found
             .targets

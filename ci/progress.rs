@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use collector::workshop::Progress;
+use collector::run::Progress;
 
 /// Writes to standard error, if that is a terminal.
 pub(crate) struct Terminal {

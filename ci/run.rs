@@ -3,8 +3,8 @@
 use collector::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, Error};
 use collector::format::{benchmarks, name, sentence, telling, thousands, value};
 use collector::model::{Commit, Report};
+use collector::run::{Reuse, Workshop, is_failed};
 use collector::store::Store;
-use collector::workshop::{Reuse, Workshop, is_failed};
 use serde_json::json;
 
 use crate::args::{Args, Run};

@@ -4,8 +4,6 @@
 
 mod confirm;
 
-use std::path::PathBuf;
-
 use serde::Serialize;
 
 use crate::baseline::Baseline;
@@ -16,8 +14,9 @@ use crate::explain;
 use crate::format::benchmarks;
 use crate::judge::{self, Overrides, Row};
 use crate::model::{Commit, Counter, Failure, Measurement, Report, Sha, Testbed, Verdict};
+use crate::parallel::parallel;
+use crate::run::{Bench, Progress, Reuse, Workshop};
 use crate::store::{SeriesKey, Store};
-use crate::workshop::{Bench, Progress, Reuse, Workshop, parallel};
 use confirm::{apply, confirm_row};
 
 /// How many earlier commits a series' spread is taken from.
@@ -196,7 +195,7 @@ fn base_report(
     let mut last = None;
     for sha in candidates {
         let report = workshop.report(store, &sha, reuse, progress)?;
-        if !crate::workshop::is_failed(&report) {
+        if !crate::run::is_failed(&report) {
             let how = if sha == baseline.sha {
                 baseline.how
             } else {
@@ -492,32 +491,4 @@ fn history(store: &Store, base: &Report, m: &Measurement, line: &[Sha]) -> Vec<f
         }
     }
     values.into_iter().map(|(_, v)| v).collect()
-}
-
-/// Where a flame graph of these two commits goes.
-#[must_use]
-pub fn flamegraph_path(workshop: &Workshop, base: Option<&Sha>, head: &Sha, name: &str) -> PathBuf {
-    let safe: String = name
-        .chars()
-        .map(|c| {
-            if c.is_alphanumeric() || "-_.".contains(c) {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect();
-    let safe: String = safe.chars().take(80).collect();
-    // Names that differ only in characters that were replaced must not share a file.
-    let mark = &crate::model::digest(name.as_bytes())[..6];
-    let file = match base {
-        Some(base) => format!("{safe}-{mark}-since-{}.svg", base.short()),
-        None => format!("{safe}-{mark}.svg"),
-    };
-    workshop
-        .home()
-        .dir()
-        .join("flamegraphs")
-        .join(head.short())
-        .join(file)
 }

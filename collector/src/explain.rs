@@ -1,18 +1,17 @@
 //! Why a benchmark moved: profiles of both commits, functions, likely lines, flame graphs.
 
-use std::path::Path;
-
-use crate::check::flamegraph_path;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::files;
 use crate::judge::{Likely, Row};
 use crate::measure::{self, FunctionTable};
 use crate::model::Hunk;
 use crate::model::{Counter, Metric, ProfileKind, Report, Verdict};
+use crate::parallel::parallel;
 use crate::profile::delta::{self, Kind};
 use crate::profile::symbols::Symbols;
 use crate::profile::{Profile, critical_path, flame};
+use crate::run::{Bench, Workshop};
 use crate::store::Store;
-use crate::workshop::{Bench, Workshop, parallel};
 
 /// The dearest changes are explained; beyond these the same functions come again and again.
 const MAX_EXPLAINED: usize = 20;
@@ -241,15 +240,12 @@ fn explain_row(
         pair.base.sha.short(),
         pair.head.sha.short()
     );
-    let path = flamegraph_path(
-        workshop,
-        Some(&pair.base.sha),
-        &pair.head.sha,
-        &row.benchmark,
-    );
+    let path = workshop
+        .home()
+        .flamegraph(Some(&pair.base.sha), &pair.head.sha, &row.benchmark);
     let svg = flame::difference(base, head, &title).or_else(|_| flame::graph(base, &title));
     if let Ok(svg) = svg {
-        write(&path, &svg)?;
+        files::write(&path, &svg)?;
         row.flamegraph = Some(path.display().to_string());
     }
     Ok(())
@@ -275,38 +271,14 @@ pub fn picture(
     };
     keep_one(store, workshop, head, &row.benchmark, &profile)?;
     row.critical_path = Some(critical_path(&profile));
-    let path = flamegraph_path(workshop, None, &head.sha, &row.benchmark);
+    let path = workshop.home().flamegraph(None, &head.sha, &row.benchmark);
     let title = format!("{} at {}", row.benchmark, head.sha.short());
     match flame::graph(&profile, &title) {
         Ok(svg) => {
-            write(&path, &svg)?;
+            files::write(&path, &svg)?;
             row.flamegraph = Some(path.display().to_string());
         }
         Err(e) => notes.push(format!("`{}`: {e}", row.benchmark)),
     }
-    Ok(())
-}
-
-/// Writes a file whole or not at all.
-///
-/// # Errors
-/// When the disk is full or read-only.
-pub fn write(path: &Path, text: &str) -> Result<()> {
-    let dir = path
-        .parent()
-        .filter(|d| !d.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(Error::io(dir))?;
-    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(Error::io(path))?;
-    // Others may read it, as any file that is written here.
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file()
-        .set_permissions(mode)
-        .map_err(Error::io(path))?;
-    file.persist(path).map_err(|e| Error::Io {
-        path: path.to_path_buf(),
-        source: e.error,
-    })?;
     Ok(())
 }

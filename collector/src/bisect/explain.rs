@@ -11,9 +11,9 @@ use crate::explain::{self, Pair};
 use crate::judge::{self, Overrides};
 use crate::model::{Commit, Metric, Sha};
 use crate::profile::delta::{self, Explanation};
+use crate::run::{Bench, Reuse};
 use crate::search::finding::{Finding, Found};
 use crate::search::{Noise, Search};
-use crate::workshop::{Bench, Reuse};
 
 /// Two runs of a step that repeat it within this share of it are the same step.
 const REPEATS: f64 = 0.2;

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::bisect::Request;
 use crate::error::{Error, Result};
 use crate::model::Sha;
+use crate::run::Source;
 use crate::search::{LogEntry, Noise, Observation, Options, Range, Search};
 use crate::suite::Carry;
-use crate::workshop::Source;
 
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -28,12 +28,12 @@ use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::model::{Commit, Counter, Measurement, Metric, Sha};
+use crate::run::{Home, Progress, Workshop};
 use crate::search::finding::Finding;
 use crate::search::{
     Action, Answer, Candidate, LogEntry, Noise, Observation, Options, Outcome, Probe,
 };
 use crate::store::Store;
-use crate::workshop::{Home, Progress, Workshop};
 use line::Line;
 use probe::{Asked, Seen};
 

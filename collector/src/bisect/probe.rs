@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::error::{Error, Result, tail};
 use crate::measure;
 use crate::model::{Measurement, Metric, NoiseClass, Report, Sha};
+use crate::run::{Bench, Progress, Reuse, Source, Workshop};
 use crate::search::Observation;
 use crate::store::Store;
-use crate::workshop::{Bench, Progress, Reuse, Source, Workshop};
 
 /// What is measured of every commit.
 #[derive(Clone, Debug)]

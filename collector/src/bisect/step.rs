@@ -4,9 +4,9 @@ use crate::bisect::Request;
 use crate::bisect::probe::{self, Asked, Seen};
 use crate::error::{Error, Result};
 use crate::model::{Measurement, Sha};
+use crate::run::{Progress, Workshop};
 use crate::search::{Observation, Options, StepJudge, StepVerdict};
 use crate::store::Store;
-use crate::workshop::{Progress, Workshop};
 
 /// Runs at each end of a metric that differs from run to run.
 const END_RUNS: usize = 15;

@@ -4,7 +4,7 @@ use crate::detect::gate::{self, Decision, Limit};
 use crate::judge::Row;
 use crate::measure;
 use crate::model::{NoiseClass, Verdict};
-use crate::workshop::{Bench, Workshop};
+use crate::run::{Bench, Workshop};
 
 /// Fresh samples of both sides, in turn, and what they say.
 pub(super) fn confirm_row(

@@ -1,10 +1,10 @@
 //! `.uptick/` in a repository: where everything of ours lies.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-
 use crate::error::{Error, Result};
 use crate::git::Repo;
+use crate::model::{Sha, digest};
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 /// What `.uptick/` is for a repository.
 #[derive(Clone, Debug)]
@@ -49,5 +49,28 @@ impl Home {
     #[must_use]
     pub fn store(&self) -> PathBuf {
         self.0.join("uptick.db")
+    }
+
+    /// Where a flame graph of these two commits goes.
+    #[must_use]
+    pub fn flamegraph(&self, base: Option<&Sha>, head: &Sha, name: &str) -> PathBuf {
+        let safe: String = name
+            .chars()
+            .map(|c| {
+                if c.is_alphanumeric() || "-_.".contains(c) {
+                    c
+                } else {
+                    '-'
+                }
+            })
+            .collect();
+        let safe: String = safe.chars().take(80).collect();
+        // Names that differ only in characters that were replaced must not share a file.
+        let mark = &digest(name.as_bytes())[..6];
+        let file = match base {
+            Some(base) => format!("{safe}-{mark}-since-{}.svg", base.short()),
+            None => format!("{safe}-{mark}.svg"),
+        };
+        self.0.join("flamegraphs").join(head.short()).join(file)
     }
 }

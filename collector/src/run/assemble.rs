@@ -1,0 +1,174 @@
+//! From measured jobs to a report.
+
+use crate::error::{Error, Result, tail};
+use crate::measure::{self, Measured};
+use crate::model::{
+    Commit, Counter, Failure, Measurement, Metric, NoiseClass, ProfileKind, ProfileRef, Report,
+    Testbed, digest,
+};
+use crate::parallel::parallel;
+use crate::run::progress::Progress;
+use crate::run::runner::Workshop;
+use crate::run::worker::Bench;
+use crate::store::Store;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+impl Workshop {
+    pub(super) fn measure(
+        &mut self,
+        store: &mut Store,
+        commit: Commit,
+        progress: &dyn Progress,
+    ) -> Result<Report> {
+        let began = Instant::now();
+        let sha = commit.sha.clone();
+        let testbed = self.testbed(&sha);
+        let testbed_key = self.testbed_key(&sha);
+        let (build_key, bench) = match self.bench(0, &sha, progress) {
+            Ok(b) => b,
+            // Errors of ours (a full disk) are no fault of the commit and are not recorded.
+            Err(Error::Failed(why)) => {
+                let report = Report {
+                    build_key: self.build_key(&sha).unwrap_or_default(),
+                    failures: vec![whole_commit_failed(&why)],
+                    seconds: began.elapsed().as_secs_f64(),
+                    ..self.empty_report(commit, testbed, testbed_key)
+                };
+                // Nor is one that cannot be checked out: the next fetch may bring what is missing.
+                if !is_checkout(&why) {
+                    store.put(&report, &[])?;
+                }
+                return Ok(report);
+            }
+            Err(e) => return Err(e),
+        };
+        for note in &bench.suite.notes {
+            progress.note(note);
+        }
+        let fingerprint = testbed.fingerprint(self.session.counter);
+        let classes = store.classes(self.session.counter, &fingerprint)?;
+        progress.stage(&format!("measuring {}", sha.short()));
+        let measured = self.measure_all(&bench, &classes, progress);
+        let mut report = Report {
+            build_key,
+            ..self.empty_report(commit, testbed, testbed_key)
+        };
+        let profiles = fill(&mut report, &bench, measured);
+        report.seconds = began.elapsed().as_secs_f64();
+        // What failed for want of a file may work once the clone has it.
+        if bench.lacking.is_empty() || report.failures.is_empty() {
+            store.put(&report, &profiles)?;
+        }
+        Ok(report)
+    }
+
+    pub(super) fn empty_report(
+        &self,
+        commit: Commit,
+        testbed: Testbed,
+        testbed_key: String,
+    ) -> Report {
+        Report {
+            schema: Report::SCHEMA.into(),
+            commit,
+            testbed,
+            build_key: String::new(),
+            suite_key: self.suite_key(),
+            testbed_key,
+            started: now(),
+            seconds: 0.0,
+            reused: None,
+            measurements: Vec::new(),
+            failures: Vec::new(),
+            profiles: Vec::new(),
+        }
+    }
+
+    /// Measures every benchmark, several at a time where a neighbour does no harm.
+    fn measure_all(
+        &self,
+        bench: &Bench,
+        classes: &HashMap<String, NoiseClass>,
+        progress: &dyn Progress,
+    ) -> Vec<Measured> {
+        let jobs = &bench.suite.jobs;
+        let done = AtomicUsize::new(0);
+        parallel(self.parallelism(), jobs, |(job, _)| {
+            let measured = measure::measure(&self.session, job, classes.get(&job.name).copied());
+            let n = 1 + done.fetch_add(1, Ordering::Relaxed);
+            progress.step(n, jobs.len(), &job.name);
+            measured
+        })
+    }
+}
+
+/// A failure's message in a report.
+const MAX_MESSAGE: usize = 4096;
+
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// Whether a report says that the commit as a whole gave no number.
+#[must_use]
+pub fn is_failed(report: &Report) -> bool {
+    report.failures.iter().any(|f| f.benchmark.is_none())
+}
+
+/// Whether git said it: the build's own words begin with what was built.
+fn is_checkout(why: &str) -> bool {
+    why.starts_with("git ")
+}
+
+fn whole_commit_failed(why: &str) -> Failure {
+    let stage = if is_checkout(why) {
+        "checkout"
+    } else {
+        "build"
+    };
+    Failure {
+        benchmark: None,
+        stage: stage.into(),
+        message: tail(why, MAX_MESSAGE).to_string(),
+    }
+}
+
+/// Puts what was measured into the report; gives the profiles that go with it.
+fn fill(report: &mut Report, bench: &Bench, measured: Vec<Measured>) -> Vec<(String, Vec<u8>)> {
+    let mut profiles = Vec::new();
+    for ((job, _), m) in bench.suite.jobs.iter().zip(measured) {
+        report.measurements.extend(m.measurements);
+        report.failures.extend(m.failures);
+        let Some(bytes) = m.functions.and_then(|f| serde_json::to_vec(&f).ok()) else {
+            continue;
+        };
+        let blob = digest(&bytes);
+        let kind = ProfileKind::Functions;
+        report.profiles.push(ProfileRef {
+            benchmark: job.name.clone(),
+            kind,
+            blob: blob.clone(),
+        });
+        profiles.push((blob, bytes));
+    }
+    for (benchmarks, bytes) in &bench.suite.sizes {
+        for name in benchmarks {
+            report.measurements.push(size_of(name, *bytes));
+        }
+    }
+    report.failures.extend(bench.suite.failures.iter().cloned());
+    for failure in &mut report.failures {
+        failure.message = tail(&failure.message, MAX_MESSAGE).to_string();
+    }
+    report.measurements.sort_by(|a, b| {
+        (&a.benchmark, a.metric, a.counter).cmp(&(&b.benchmark, b.metric, b.counter))
+    });
+    profiles
+}
+
+fn size_of(benchmark: &str, bytes: u64) -> Measurement {
+    Measurement::once(benchmark, Metric::BinarySize, Counter::File, bytes as f64)
+}

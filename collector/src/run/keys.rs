@@ -1,0 +1,75 @@
+//! What makes two measurements one: the keys of suite, testbed and build.
+
+use crate::config::Config;
+use crate::error::Result;
+use crate::model::{Counter, Metric, Sha, Testbed, digest};
+use crate::run::runner::Workshop;
+use crate::suite::key;
+use std::path::PathBuf;
+
+impl Workshop {
+    /// The hash of what is asked for.
+    #[must_use]
+    pub fn suite_key(&self) -> String {
+        self.suite_key_of(&self.config)
+    }
+
+    pub(super) fn suite_key_of(&self, config: &Config) -> String {
+        let key = key::suite_key(config, self.session.counter.name());
+        self.carry.mark(key, 16)
+    }
+
+    /// The key of reports that hold further runs of single benchmarks: they must never stand
+    /// for a whole report.
+    pub(super) fn samples_key(&self) -> String {
+        digest(format!("samples {}", self.suite_key()).as_bytes())[..16].to_string()
+    }
+
+    fn toolchain(&mut self, sha: &Sha) -> key::Toolchain {
+        if let Some(known) = self.toolchains.get(sha) {
+            return known.clone();
+        }
+        let toolchain = key::Toolchain::of(&self.config, &self.repo, sha, &mut self.compilers);
+        self.toolchains.insert(sha.clone(), toolchain.clone());
+        toolchain
+    }
+
+    /// The conditions under which a commit would be measured here and now.
+    pub fn testbed(&mut self, sha: &Sha) -> Testbed {
+        let mut testbed = self.host.clone();
+        testbed
+            .facts
+            .insert("rustc".into(), self.toolchain(sha).rustc);
+        testbed
+            .facts
+            .insert("profile".into(), self.config.suite.profile.clone());
+        testbed
+    }
+
+    /// The fingerprints of every counter that this session uses.
+    pub fn testbed_key(&mut self, sha: &Sha) -> String {
+        let sampled = |m: &Metric| {
+            matches!(
+                m,
+                Metric::WallTime | Metric::CpuTime | Metric::PeakRss | Metric::PageFaults
+            )
+        };
+        let mut counters = vec![self.session.counter, Counter::File];
+        if !self.config.commands.is_empty() || self.session.metrics.iter().any(sampled) {
+            counters.push(Counter::Rusage);
+        }
+        self.testbed(sha).key(counters.into_iter())
+    }
+
+    pub(super) fn build_key(&mut self, sha: &Sha) -> Result<String> {
+        let inputs = key::build_inputs(&self.repo, sha)?;
+        let seed = std::fs::read_to_string(self.lock_seed()).unwrap_or_default();
+        let toolchain = self.toolchain(sha);
+        let key = key::build_key(&self.config, &inputs, &seed, &toolchain);
+        Ok(self.carry.mark(key, 64))
+    }
+
+    pub(super) fn lock_seed(&self) -> PathBuf {
+        self.home.dir().join("Cargo.lock")
+    }
+}

@@ -1,0 +1,174 @@
+//! From a commit to a stored report: the one place where checking out, building, measuring
+//! and storing come together. `run`, `check`, `compare` and `bisect` all go through it.
+//!
+//! Everything lies under `.uptick/` in the repository, which ignores itself:
+//!
+//! ```text
+//! .uptick/uptick.db                       the store, unless another is named
+//! .uptick/cache/KEY/                      finished bench executables
+//! .uptick/Cargo.lock                      shared by commits that have no lock file
+//! .uptick/worker-N/lock                   held while a process uses this worker
+//! .uptick/worker-N/target/build/          cargo's target directory, this worker's alone
+//! .uptick/worker-N/target/package/tree/   the worktree
+//! ```
+//!
+//! The worktree lies below a directory called `target/package` because that is where cargo
+//! stops looking upwards for a workspace: an old commit whose manifest has no `[workspace]`
+//! would otherwise be taken for a stray member of the user's own checkout.
+
+mod assemble;
+mod home;
+mod keys;
+mod progress;
+mod runner;
+mod worker;
+
+pub use assemble::is_failed;
+pub use home::Home;
+pub use progress::{Progress, Silent};
+pub use runner::Workshop;
+pub use worker::Bench;
+
+use crate::error::Result;
+use crate::model::{Commit, Measurement, Report, Sha};
+use crate::store::Store;
+use assemble::now;
+
+/// Whether a stored report will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reuse {
+    /// Any stored answer, a recorded build failure too.
+    Everything,
+    /// Stored numbers; what failed before is tried again.
+    Numbers,
+    /// Nothing: measure anew.
+    Nothing,
+}
+
+/// Where a report came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// The store had it.
+    Stored,
+    /// A commit with an equal build key had it.
+    Twin,
+    /// It was measured just now.
+    Measured,
+}
+
+impl Workshop {
+    /// The report of a commit: stored, taken over from an equal build, or measured now.
+    ///
+    /// A commit that does not build gives a report without numbers that says why.
+    ///
+    /// # Errors
+    /// When git or the store fails, or the machine cannot measure at all.
+    pub fn report(
+        &mut self,
+        store: &mut Store,
+        sha: &Sha,
+        reuse: Reuse,
+        progress: &dyn Progress,
+    ) -> Result<Report> {
+        Ok(self.report_from(store, sha, reuse, progress)?.0)
+    }
+
+    /// [`Workshop::report`], and where it came from.
+    ///
+    /// # Errors
+    /// As [`Workshop::report`].
+    pub fn report_from(
+        &mut self,
+        store: &mut Store,
+        sha: &Sha,
+        reuse: Reuse,
+        progress: &dyn Progress,
+    ) -> Result<(Report, Source)> {
+        if reuse != Reuse::Nothing
+            && let Some(known) = self.known(store, sha)?
+            && (reuse == Reuse::Everything || !is_failed(&known))
+        {
+            return Ok((known, Source::Stored));
+        }
+        let commit = self.repo.commit(sha)?;
+        if reuse != Reuse::Nothing
+            && let Some(twin) = self.twin(store, &commit)?
+        {
+            return Ok((twin, Source::Twin));
+        }
+        Ok((self.measure(store, commit, progress)?, Source::Measured))
+    }
+
+    /// Every stored report of a commit that may speak of one benchmark under today's
+    /// conditions: those of the selection, those of the whole suite, and further runs.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn evidence(&mut self, store: &Store, sha: &Sha) -> Result<Vec<Report>> {
+        let testbed = self.testbed_key(sha);
+        let mut whole = self.config.clone();
+        whole.suite.only.clear();
+        let mut found: Vec<Report> = Vec::new();
+        for key in [self.suite_key(), self.suite_key_of(&whole)] {
+            if found.is_empty() {
+                found.extend(store.report_of(sha, &key, &testbed)?);
+            }
+        }
+        found.extend(store.reports_of(sha, &self.samples_key(), &testbed)?);
+        Ok(found)
+    }
+
+    /// Stores further runs of one benchmark of a commit.
+    ///
+    /// # Errors
+    /// When git or the store fails.
+    pub fn keep_samples(
+        &mut self,
+        store: &mut Store,
+        sha: &Sha,
+        measurement: Measurement,
+    ) -> Result<()> {
+        let (testbed, testbed_key) = (self.testbed(sha), self.testbed_key(sha));
+        let report = Report {
+            build_key: self.build_key(sha)?,
+            suite_key: self.samples_key(),
+            measurements: vec![measurement],
+            ..self.empty_report(self.repo.commit(sha)?, testbed, testbed_key)
+        };
+        store.put(&report, &[]).map(|_| ())
+    }
+
+    /// The stored report of a commit under today's conditions.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn known(&mut self, store: &Store, sha: &Sha) -> Result<Option<Report>> {
+        let testbed = self.testbed_key(sha);
+        store.report_of(sha, &self.suite_key(), &testbed)
+    }
+
+    /// A report for a commit whose build key equals that of one with numbers: the same
+    /// executables give the same numbers, and nothing is built.
+    fn twin(&mut self, store: &mut Store, commit: &Commit) -> Result<Option<Report>> {
+        let key = self.build_key(&commit.sha)?;
+        let testbed = self.testbed_key(&commit.sha);
+        let Some(original) = store.report_of_build(&key, &self.suite_key(), &testbed)? else {
+            return Ok(None);
+        };
+        let report = Report {
+            reused: Some(
+                original
+                    .reused
+                    .clone()
+                    .unwrap_or_else(|| original.commit.sha.clone()),
+            ),
+            commit: commit.clone(),
+            started: now(),
+            seconds: 0.0,
+            ..original
+        };
+        store.put(&report, &[])?;
+        Ok(Some(report))
+    }
+}

@@ -1,0 +1,143 @@
+//! What measures the commits of one repository.
+
+use std::collections::HashMap;
+use std::fs::File;
+
+use crate::config::Config;
+use crate::error::Result;
+use crate::git::Repo;
+use crate::measure::env::Scratch;
+use crate::measure::{self, Session, host};
+use crate::model::{Counter, Metric, Sha, Testbed};
+use crate::run::home::Home;
+use crate::suite::{Cache, Carry, Place, key};
+
+/// A worktree and a target directory that only this process uses now.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(super) place: Place,
+    pub(super) _lock: File,
+    /// The commit that stands in it, with its jobs.
+    pub(super) standing: Option<Sha>,
+    /// Files of that commit that the clone lacks.
+    pub(super) lacking: Vec<String>,
+}
+
+/// Measures commits of one repository.
+#[derive(Debug)]
+pub struct Workshop {
+    pub(super) repo: Repo,
+    pub(super) config: Config,
+    pub(super) home: Home,
+    pub(super) session: Session,
+    pub(super) host: Testbed,
+    pub(super) cache: Cache,
+    pub(super) workers: Vec<Worker>,
+    pub(super) toolchains: HashMap<Sha, key::Toolchain>,
+    pub(super) compilers: key::Versions,
+    pub(super) carry: Carry,
+}
+
+impl Workshop {
+    /// A workshop for a repository.
+    ///
+    /// # Errors
+    /// When the counter that is asked for cannot be had, or `.uptick/` cannot be written.
+    pub fn open(repo: Repo, config: Config) -> Result<Self> {
+        let home = Home::make(&repo)?;
+        let counter = measure::choose_counter(&config.suite.counter)?;
+        let metrics = config
+            .suite
+            .metrics
+            .iter()
+            .filter_map(|m| Metric::from_name(m))
+            .collect();
+        let strings = config.suite.strings;
+        let session = Session {
+            scratch: Scratch::new()?,
+            counter,
+            strings,
+            metrics,
+        };
+        let cache = Cache::new(&home.dir().join("cache"), config.suite.cache_mib << 20);
+        Ok(Self {
+            repo,
+            host: host::testbed(strings),
+            config,
+            home,
+            session,
+            cache,
+            workers: Vec::new(),
+            toolchains: HashMap::new(),
+            compilers: HashMap::new(),
+            carry: Carry::default(),
+        })
+    }
+
+    /// A second workshop on the same repository for the same work, with workers of its own, so
+    /// that two threads can build at once.
+    ///
+    /// # Errors
+    /// As [`Workshop::open`].
+    pub fn another(&self) -> Result<Self> {
+        let mut other = Self::open(self.repo.clone(), self.config.clone())?;
+        other.carry = self.carry.clone();
+        Ok(other)
+    }
+
+    /// Lays these files over every commit before it is built. They are part of every key.
+    pub fn carry(&mut self, carry: Carry) {
+        self.carry = carry;
+    }
+
+    /// Measures only benchmarks that one of these globs matches; none: all.
+    ///
+    /// The selection is part of the suite's key: a report of some benchmarks must not stand
+    /// for a report of all.
+    pub fn only(&mut self, globs: &[String]) {
+        if !globs.is_empty() {
+            self.config.suite.only = globs.to_vec();
+        }
+    }
+
+    /// The repository.
+    #[must_use]
+    pub fn repo(&self) -> &Repo {
+        &self.repo
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// `.uptick/`.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// How benchmarks are run.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Time is disturbed by a neighbour; an instruction count under valgrind is not.
+    #[must_use]
+    pub fn parallelism(&self) -> usize {
+        let alone = self.session.counter != Counter::Callgrind
+            || self
+                .session
+                .metrics
+                .iter()
+                .any(|m| matches!(m, Metric::WallTime | Metric::CpuTime))
+            || !self.config.commands.is_empty();
+        match (alone, self.config.suite.jobs) {
+            (true, _) => 1,
+            (false, 0) => std::thread::available_parallelism().map_or(1, usize::from),
+            (false, n) => n,
+        }
+    }
+}
