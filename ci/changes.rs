@@ -10,8 +10,8 @@ use collector::detect::steps::finder::STUCK;
 use collector::detect::{Change, Class, Kind, Settings};
 use collector::error::{EXIT_OK, Error};
 use collector::format::{name, percent};
+use collector::history::steps::Steps;
 use collector::report;
-use collector::steps::Steps;
 
 use crate::args::{Args, Changes};
 use crate::{line, print, settle};

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use collector::baseline;
-use collector::check::{self, Judgement, Options};
+use collector::check::baseline;
+use collector::check::{self, Options};
 use collector::error::{EXIT_OK, Error};
+use collector::judge::Judgement;
 use collector::report;
 
 use crate::args::{Args, Check, Compare, Judging};

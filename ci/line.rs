@@ -4,9 +4,9 @@ use collector::config::{Config, glob};
 use collector::detect::Settings;
 use collector::error::Error;
 use collector::git::Repo;
-use collector::mainline::{self, MainLine, Track};
+use collector::history::steps::{self, Found};
+use collector::history::{self, MainLine, Track};
 use collector::model::Metric;
-use collector::steps::{self, Found};
 use collector::store::{SeriesKey, Store};
 
 use crate::args::{Args, Selection};
@@ -64,9 +64,9 @@ pub(crate) fn tracks(
             && (s.bench.is_empty() || s.bench.iter().any(|b| glob(b, &k.benchmark)))
     };
     let line = line(args, s.line.as_deref())?;
-    let mut tracks = mainline::tracks(store, &line, &wanted)?;
+    let mut tracks = history::tracks(store, &line, &wanted)?;
     if tracks.is_empty() && s.line.is_none() && !line.is_empty() {
-        tracks = mainline::tracks(store, &MainLine::default(), &wanted)?;
+        tracks = history::tracks(store, &MainLine::default(), &wanted)?;
         if !tracks.is_empty() {
             print::note("note: no measured commit is on the main line; all are taken by position");
             return Ok((MainLine::default(), tracks));

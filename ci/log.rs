@@ -7,7 +7,7 @@ use collector::detect::{Change, Direction, Finder};
 use collector::error::{EXIT_OK, Error};
 use collector::format::{name, percent, sentence, value};
 use collector::git::Repo;
-use collector::mainline;
+use collector::history;
 use collector::model::Metric;
 use collector::store::{Point, SeriesKey, SeriesRow, Store};
 use serde_json::json;
@@ -75,7 +75,7 @@ fn marks(
     let line = line::line(args, None)?;
     let mut finder = Finder::new(line::settings(None)?);
     let mut all = HashMap::new();
-    for t in mainline::tracks(store, &line, &wanted)? {
+    for t in history::tracks(store, &line, &wanted)? {
         let changes = finder.find(&t.points).changes.into_iter();
         let marks = changes.filter_map(|c| Some((u64::try_from(c.index).ok()?, c)));
         all.insert(t.key, marks.collect());

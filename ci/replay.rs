@@ -10,8 +10,8 @@ use collector::detect::csv::document::{Replayed as Csv, SeriesFlags};
 use collector::error::{EXIT_OK, Error};
 use collector::format::{name, percent};
 use collector::git::Repo;
+use collector::history::trial::{Proposed, Replayed};
 use collector::report;
-use collector::trial::{Proposed, Replayed};
 
 use crate::args::{Args, Replay};
 use crate::changes::{read, settings};

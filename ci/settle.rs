@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use collector::detect::alerts::life::{Resolution, State};
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
-use collector::steps::{Found, Step, Steps};
+use collector::history::steps::{Found, Step, Steps};
 use collector::store::Triage;
 use collector::{format, report};
 use serde_json::json;

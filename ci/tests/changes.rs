@@ -2,10 +2,10 @@
 //! kept apart, decisions kept.
 
 use collector::detect::Settings;
-use collector::mainline::{MainLine, tracks};
+use collector::history::steps::{self, Found, Steps};
+use collector::history::{MainLine, tracks};
 use collector::model::Report;
 use collector::stats::SplitMix64;
-use collector::steps::{self, Found, Steps};
 use collector::store::Store;
 use serde_json::{Value, json};
 

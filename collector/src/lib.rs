@@ -1,8 +1,5 @@
 //! Facts and verdicts: from a git commit to a judged, explained report.
-pub mod baseline;
 pub mod bisect;
-pub mod budget;
-pub mod changes;
 pub mod check;
 pub mod config;
 pub mod detect;
@@ -11,8 +8,8 @@ pub mod explain;
 pub mod files;
 pub mod format;
 pub mod git;
+pub mod history;
 pub mod judge;
-pub mod mainline;
 pub mod measure;
 pub mod model;
 pub mod parallel;
@@ -21,7 +18,5 @@ pub mod report;
 pub mod run;
 pub mod search;
 pub mod stats;
-pub mod steps;
 pub mod store;
 pub mod suite;
-pub mod trial;

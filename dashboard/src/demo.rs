@@ -179,7 +179,7 @@ pub fn fill(store: &mut Store, size: Size, progress: &mut dyn FnMut(u64, u64)) -
         store.rebuild()?;
     }
     loop {
-        let n = collector::changes::search(store, 512)?;
+        let n = collector::history::watch::search(store, 512)?;
         done.series += n;
         if n < 512 {
             break;

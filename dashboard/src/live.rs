@@ -52,7 +52,7 @@ pub(crate) async fn watch(app: Arc<App>) {
 pub(crate) async fn search(app: Arc<App>) {
     loop {
         let done = app
-            .write(|store| Ok(collector::changes::search(store, STRIDE)?))
+            .write(|store| Ok(collector::history::watch::search(store, STRIDE)?))
             .await;
         if !matches!(done, Ok(STRIDE)) {
             app.unsearched.notified().await;

@@ -449,7 +449,7 @@ async fn elsewhere_too(site: &Site, wanted: &[Vec<String>]) {
     let other = Site::empty();
     let mut store = other.store();
     store.import(&mut exported.as_slice()).unwrap();
-    while collector::changes::search(&mut store, 512).unwrap() == 512 {}
+    while collector::history::watch::search(&mut store, 512).unwrap() == 512 {}
     drop(store);
     let names = |all: &[Vec<String>]| {
         let name = |n: &String| n.split_once(' ').unwrap().1.to_string();

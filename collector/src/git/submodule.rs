@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::worktree::remove_stale_lock;
+use super::remove_stale_lock;
 use super::{answer, ask, git};
 use crate::error::{Error, Result, tail};
 

@@ -1,5 +1,6 @@
 //! Worktrees under `.uptick/`, the only things that are ever checked out.
 
+use crate::git::remove_stale_lock;
 use std::path::Path;
 
 use super::{Repo, ask, partial, submodule};
@@ -78,13 +79,6 @@ fn check_out(path: &Path, sha: &Sha) -> Result<Vec<String>> {
             }
         }
         Err(e) => Err(e),
-    }
-}
-
-/// Removes what a killed git left behind in a worktree of ours, or in a submodule of it.
-pub(super) fn remove_stale_lock(path: &Path) {
-    if let Ok(dir) = ask(path, &["rev-parse", "--absolute-git-dir"]) {
-        let _ = std::fs::remove_file(Path::new(&dir).join("index.lock"));
     }
 }
 

@@ -168,6 +168,7 @@ impl NoiseClass {
     }
 }
 
+/// The class of that name; an unknown one is judged as the most careful.
 #[must_use]
 pub fn class_from_name(name: &str) -> NoiseClass {
     let all = [

@@ -3,7 +3,7 @@
 use crate::detect::alerts::life::{Resolution, State};
 use crate::detect::{Class, Direction};
 use crate::format::{name, percent, sentence, share, value};
-use crate::steps::{GroupRef, SeriesSteps, Step, Steps};
+use crate::history::steps::{GroupRef, SeriesSteps, Step, Steps};
 
 const WIDTH: usize = 80;
 /// Changes of one commit that are listed; the others are counted.

@@ -3,10 +3,10 @@
 //! Names come from the code under test: they are escaped so that none can add a row, a
 //! link or an annotation of its own.
 
-use crate::check::{Judgement, Outcome};
 use crate::format::telling;
 use crate::format::{benchmarks, name, percent, quoted, share, signed};
 use crate::judge::Row;
+use crate::judge::{Judgement, Outcome};
 use crate::model::Verdict;
 use crate::report::sides;
 use crate::report::text::class_note;

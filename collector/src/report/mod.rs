@@ -14,7 +14,7 @@ pub use text::text;
 use crate::format::value;
 use std::path::Path;
 
-use crate::check::Judgement;
+use crate::judge::Judgement;
 use crate::judge::Row;
 use crate::model::FunctionDelta;
 

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use crate::check::{Judgement, Outcome};
 use crate::format::{name, percent, quoted, sentence, share, signed};
 use crate::judge::Row;
+use crate::judge::{Judgement, Outcome};
 use crate::model::{Counter, Metric, NoiseClass, Verdict};
 use crate::report::{from_here, sides};
 

@@ -1,8 +1,8 @@
 //! Compare: what is different between two commits, judged as `uptick compare` judges.
 
-use collector::check::{BaseRef, CommitRef, Judgement, Outcome};
 use collector::format::{percent, quoted, share};
 use collector::judge::{self, Overrides, Row};
+use collector::judge::{BaseRef, CommitRef, Judgement, Outcome};
 use collector::model::{Counter, Measurement, Metric, Report, Verdict};
 use collector::report::undo;
 use collector::store::{MeasuredCommit, SeriesKey, Store};

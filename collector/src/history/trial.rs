@@ -3,13 +3,13 @@
 
 use serde::Serialize;
 
-use crate::check::CommitRef;
 use crate::config::Config;
 use crate::detect::alerts::proposal::{self, Raised};
 use crate::detect::gate::Policy;
 use crate::detect::steps::classify;
 use crate::detect::{Class, Settings};
-use crate::mainline::{MainLine, Track};
+use crate::history::{MainLine, Track};
+use crate::judge::CommitRef;
 use crate::model::{Counter, Metric};
 
 /// Varying series whose false alarms are estimated. Each takes about a second a 1000 commits,

@@ -5,20 +5,17 @@
 //! written. Hooks are off, optional locks are off, and what a calling git hook
 //! left in the environment (`GIT_DIR`, `GIT_INDEX_FILE`, …) is removed.
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-
 use crate::error::{Error, Result, tail};
 use crate::model::Hunk;
 use crate::model::{Commit, Sha};
-
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 mod line;
 mod parse;
 mod partial;
 mod submodule;
 mod worktree;
-
 pub use line::Touched;
 use parse::{acceptances, commit, hunks};
 
@@ -449,4 +446,11 @@ impl Repo {
 #[must_use]
 pub fn is_foreign_environment(name: &OsStr) -> bool {
     FOREIGN_ENVIRONMENT.iter().any(|f| OsStr::new(f) == name)
+}
+
+/// Removes what a killed git left behind in a worktree of ours, or in a submodule of it.
+fn remove_stale_lock(path: &Path) {
+    if let Ok(dir) = ask(path, &["rev-parse", "--absolute-git-dir"]) {
+        let _ = std::fs::remove_file(Path::new(&dir).join("index.lock"));
+    }
 }

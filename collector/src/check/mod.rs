@@ -2,18 +2,24 @@
 //!
 //! This is the flow behind `check` and `compare`, and the one owner of each of its steps.
 
+pub mod baseline;
 mod confirm;
+pub mod release;
 
-use serde::Serialize;
+use crate::judge::BaseRef;
+use crate::judge::CommitRef;
+use crate::judge::Judgement;
+use crate::judge::Outcome;
+use crate::judge::outcome;
 
-use crate::baseline::Baseline;
-use crate::budget::Release;
+use crate::check::baseline::Baseline;
+use crate::check::release::Release;
 use crate::detect::gate;
-use crate::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, EXIT_REGRESSED, Result};
+use crate::error::Result;
 use crate::explain;
 use crate::format::benchmarks;
 use crate::judge::{self, Overrides, Row};
-use crate::model::{Commit, Counter, Failure, Measurement, Report, Sha, Testbed, Verdict};
+use crate::model::{Failure, Measurement, Report, Sha, Verdict};
 use crate::parallel::parallel;
 use crate::run::{Bench, Progress, Reuse, Workshop};
 use crate::store::{SeriesKey, Store};
@@ -35,111 +41,6 @@ pub struct Options {
     pub flamegraph: bool,
     /// Hold the head against the last release too.
     pub release: bool,
-}
-
-/// The judgement as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Judged, and nothing regressed.
-    Ok,
-    /// At least one confirmed regression.
-    Regressed,
-    /// Nothing could be judged, or something is missing.
-    NoVerdict,
-}
-
-/// A commit as a document names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct CommitRef {
-    /// Its object name.
-    pub sha: Sha,
-    /// The first line of its message.
-    pub subject: String,
-}
-
-impl CommitRef {
-    /// The name of a commit.
-    #[must_use]
-    pub fn of(c: &Commit) -> Self {
-        Self {
-            sha: c.sha.clone(),
-            subject: c.subject.clone(),
-        }
-    }
-}
-
-/// The baseline as a document names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct BaseRef {
-    /// Its object name.
-    pub sha: Sha,
-    /// The first line of its message.
-    pub subject: String,
-    /// How it was chosen.
-    pub how: String,
-    /// First-parent steps between it and the head.
-    pub distance: u64,
-}
-
-/// The document of `check` and `compare`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Judgement {
-    /// `uptick.check/1`.
-    pub schema: &'static str,
-    /// The judgement as a whole.
-    pub outcome: Outcome,
-    /// The commit that was judged.
-    pub head: CommitRef,
-    /// What it was judged against.
-    pub base: BaseRef,
-    /// Where the head was measured.
-    pub testbed: Testbed,
-    /// The counter of the judged metric.
-    pub counter: Counter,
-    /// One row a benchmark × metric.
-    pub results: Vec<Row>,
-    /// What gave no number in the head.
-    pub failures: Vec<Failure>,
-    /// What else a reader must know.
-    pub notes: Vec<String>,
-    /// What could be told with more in the store; text keeps silent about it when all is well.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub hints: Vec<String>,
-}
-
-impl Judgement {
-    /// The exit code of the contract.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        match self.outcome {
-            Outcome::Regressed => EXIT_REGRESSED,
-            _ if !self.failures.is_empty() => EXIT_FAILED,
-            Outcome::NoVerdict => EXIT_NO_VERDICT,
-            Outcome::Ok => EXIT_OK,
-        }
-    }
-
-    /// Regressions that no message accepts, the largest first.
-    #[must_use]
-    pub fn unaccepted(&self) -> Vec<&Row> {
-        let mut rows = self.with(Verdict::Regressed);
-        rows.retain(|r| r.accepted.is_none());
-        rows
-    }
-
-    /// Judged rows with that verdict, the largest relative change first.
-    #[must_use]
-    pub fn with(&self, verdict: Verdict) -> Vec<&Row> {
-        let mut rows: Vec<&Row> = self
-            .results
-            .iter()
-            .filter(|r| r.judged && r.verdict == verdict)
-            .collect();
-        let size = |r: &Row| r.change.map_or(0.0, f64::abs);
-        rows.sort_by(|a, b| size(b).total_cmp(&size(a)));
-        rows
-    }
 }
 
 /// Judges `head` against its baseline.
@@ -450,26 +351,6 @@ impl<'a> Run<'a> {
         judgement.outcome = outcome(&judgement);
         Ok(judgement)
     }
-}
-
-fn outcome(j: &Judgement) -> Outcome {
-    let judged: Vec<&Row> = j.results.iter().filter(|r| r.judged).collect();
-    let regressed = |r: &&Row| r.verdict == Verdict::Regressed;
-    let stands = |r: &&Row| regressed(r) && r.accepted.is_none();
-    if judged.iter().any(stands) {
-        return Outcome::Regressed;
-    }
-    let compared = |r: &&&Row| {
-        matches!(
-            r.verdict,
-            Verdict::Unchanged | Verdict::Improved | Verdict::Shifted | Verdict::Regressed
-        )
-    };
-    let missing = judged.iter().any(|r| r.verdict == Verdict::Vanished);
-    if missing || judged.iter().filter(compared).count() == 0 {
-        return Outcome::NoVerdict;
-    }
-    Outcome::Ok
 }
 
 /// Earlier values of a series on the baseline's own line, oldest first; one a commit.

@@ -3,13 +3,13 @@
 
 use serde::Serialize;
 
-use crate::check::CommitRef;
 use crate::detect::alerts::group::group;
 use crate::detect::alerts::life::{self, Event, Resolution, State};
 use crate::detect::alerts::persist::{Persistence, persistence};
 use crate::detect::steps::finder::STUCK;
 use crate::detect::{Change, Class, Finder, Findings, Settings};
-use crate::mainline::{MainLine, Seam, Track};
+use crate::history::{MainLine, Seam, Track};
+use crate::judge::CommitRef;
 use crate::model::{Counter, Metric, digest};
 use crate::store::Told;
 

@@ -1,0 +1,144 @@
+//! Values of `uptick.toml` that say what they cannot be: fractions, seconds, globs, command lines.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// A share of a value: `"0.5%"` or `0.005`.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Fraction(pub f64);
+
+impl Fraction {
+    /// Reads `0.5%` or `0.005`.
+    ///
+    /// # Errors
+    /// A sentence for the user when it is neither, negative, or not finite.
+    pub fn parse(s: &str) -> std::result::Result<Self, String> {
+        let (digits, scale) = match s.trim().strip_suffix('%') {
+            Some(d) => (d.trim(), 0.01),
+            None => (s.trim(), 1.0),
+        };
+        match digits.parse::<f64>() {
+            Ok(x) if x.is_finite() && x >= 0.0 => Ok(Self(x * scale)),
+            _ => Err(format!(
+                "`{s}` is no limit: write a percentage such as \"0.5%\""
+            )),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Fraction {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        match NumberOrText::deserialize(d)? {
+            NumberOrText::Number(x) => Self::parse(&x.to_string()),
+            NumberOrText::Text(s) => Self::parse(&s),
+        }
+        .map_err(serde::de::Error::custom)
+    }
+}
+
+/// A duration: `"90s"`, `"5m"`, `"1h"` or a number of seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Seconds(pub f64);
+
+impl Seconds {
+    /// Reads `90s`, `5m`, `1h` or `90`.
+    ///
+    /// # Errors
+    /// A sentence for the user when it is none of them, or not positive.
+    pub fn parse(s: &str) -> std::result::Result<Self, String> {
+        let s = s.trim();
+        let (digits, scale) = match s.char_indices().next_back() {
+            Some((i, 's')) => (&s[..i], 1.0),
+            Some((i, 'm')) => (&s[..i], 60.0),
+            Some((i, 'h')) => (&s[..i], 3600.0),
+            _ => (s, 1.0),
+        };
+        match digits.trim().parse::<f64>() {
+            Ok(x) if x.is_finite() && x > 0.0 => Ok(Self(x * scale)),
+            _ => Err(format!(
+                "`{s}` is no duration: write \"90s\", \"5m\" or \"1h\""
+            )),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        match NumberOrText::deserialize(d)? {
+            NumberOrText::Number(x) => Self::parse(&x.to_string()),
+            NumberOrText::Text(s) => Self::parse(&s),
+        }
+        .map_err(serde::de::Error::custom)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a number or a text")]
+enum NumberOrText {
+    Number(f64),
+    Text(String),
+}
+
+/// Whether `name` matches `pattern`, in which `*` stands for any text and `?` for one character.
+#[must_use]
+pub fn glob(pattern: &str, name: &str) -> bool {
+    let (p, n): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut i, mut j) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while j < n.len() {
+        if i < p.len() && p[i] == '*' {
+            star = Some((i, j));
+            i += 1;
+        } else if i < p.len() && (p[i] == '?' || p[i] == n[j]) {
+            i += 1;
+            j += 1;
+        } else if let Some((si, sj)) = star {
+            // Let the last star swallow one character more.
+            star = Some((si, sj + 1));
+            i = si + 1;
+            j = sj + 1;
+        } else {
+            return false;
+        }
+    }
+    p[i..].iter().all(|c| *c == '*')
+}
+
+/// Splits a command line as a shell splits words, with quotes and backslashes but nothing else.
+///
+/// `None` when a quote is left open.
+#[must_use]
+pub fn words(line: &str) -> Option<Vec<String>> {
+    let mut out = Vec::new();
+    let mut word: Option<String> = None;
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            c if c.is_whitespace() => out.extend(word.take()),
+            '\'' => {
+                let w = word.get_or_insert_default();
+                loop {
+                    match chars.next()? {
+                        '\'' => break,
+                        c => w.push(c),
+                    }
+                }
+            }
+            '"' => {
+                let w = word.get_or_insert_default();
+                loop {
+                    match chars.next()? {
+                        '"' => break,
+                        '\\' => w.push(chars.next()?),
+                        c => w.push(c),
+                    }
+                }
+            }
+            '\\' => word.get_or_insert_default().push(chars.next()?),
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    out.extend(word);
+    Some(out)
+}

@@ -1,0 +1,138 @@
+//! Why a benchmark moved: profiles of both commits, functions, likely lines, flame graphs.
+
+mod profile;
+mod wanted;
+
+pub use profile::{Pair, possible, take};
+pub use wanted::{dearest, wanted};
+
+use crate::error::Result;
+use crate::explain::profile::keep;
+use crate::explain::profile::keep_one;
+use crate::files;
+use crate::judge::{Likely, Row};
+use crate::model::Verdict;
+use crate::parallel::parallel;
+use crate::profile::delta::{self, Kind};
+use crate::profile::{Profile, critical_path, flame};
+use crate::run::{Bench, Workshop};
+use crate::store::Store;
+/// Functions listed in a document.
+const MAX_FUNCTIONS: usize = 20;
+/// Places in the diff listed in a document.
+const MAX_LIKELY: usize = 5;
+
+/// Explains the rows: fills in functions, likely lines, flame graphs, and the verdicts
+/// `shifted` and (as unchanged) layout.
+///
+/// # Errors
+/// When the store or the disk fails; a profile that cannot be taken becomes a note.
+pub fn rows(
+    workshop: &Workshop,
+    store: &mut Store,
+    rows: &mut [Row],
+    wanted: &[usize],
+    pair: &Pair<'_>,
+    notes: &mut Vec<String>,
+) -> Result<()> {
+    let names: Vec<(usize, String)> = wanted
+        .iter()
+        .map(|&i| (i, rows[i].benchmark.clone()))
+        .collect();
+    let width = workshop.parallelism();
+    let profiles = parallel(width, &names, |(_, name)| {
+        let base = take(workshop, pair.base, name)?;
+        let head = take(workshop, pair.head, name)?;
+        Ok::<_, String>((base, head))
+    });
+    for ((i, name), profiles) in names.iter().zip(profiles) {
+        match profiles {
+            Ok((base, head)) => {
+                keep(store, workshop, pair, name, &base, &head)?;
+                explain_row(workshop, &mut rows[*i], pair, &base, &head)?;
+            }
+            Err(why) => notes.push(format!("`{name}` could not be profiled: {why}")),
+        }
+    }
+    Ok(())
+}
+
+fn explain_row(
+    workshop: &Workshop,
+    row: &mut Row,
+    pair: &Pair<'_>,
+    base: &Profile,
+    head: &Profile,
+) -> Result<()> {
+    let limit = row.limit.filter(|l| l.is_finite()).unwrap_or(0.0);
+    let explanation = delta::explain(base, head, limit, pair.hunks);
+    match (explanation.kind, row.verdict) {
+        (Kind::Shifted, Verdict::Unchanged) => row.verdict = Verdict::Shifted,
+        // Inlining moved between symbols, but not between functions: nothing to tell.
+        (_, Verdict::Unchanged) => return Ok(()),
+        (Kind::Layout, Verdict::Regressed | Verdict::Improved) => {
+            row.verdict = Verdict::Unchanged;
+            row.why = "layout: only libc's memory and string functions moved, called as often as \
+                       before"
+                .into();
+        }
+        _ => {}
+    }
+    let ranked = delta::likely_hunks(&explanation, pair.hunks);
+    row.likely = ranked
+        .iter()
+        .take(MAX_LIKELY)
+        .map(|r| Likely::of(r, &explanation.lines))
+        .collect();
+    row.explained = Some(explanation.explained);
+    row.functions = explanation.functions;
+    row.functions.truncate(MAX_FUNCTIONS);
+    row.critical_path = Some(critical_path(head));
+    let title = format!(
+        "{}: {} → {}",
+        row.benchmark,
+        pair.base.sha.short(),
+        pair.head.sha.short()
+    );
+    let path = workshop
+        .home()
+        .flamegraph(Some(&pair.base.sha), &pair.head.sha, &row.benchmark);
+    let svg = flame::difference(base, head, &title).or_else(|_| flame::graph(base, &title));
+    if let Ok(svg) = svg {
+        files::write(&path, &svg)?;
+        row.flamegraph = Some(path.display().to_string());
+    }
+    Ok(())
+}
+
+/// Draws the flame graph of one benchmark of the head.
+///
+/// # Errors
+/// When the store or the disk fails; a profile that cannot be taken becomes a note.
+pub fn picture(
+    workshop: &Workshop,
+    store: &mut Store,
+    row: &mut Row,
+    head: &Bench,
+    notes: &mut Vec<String>,
+) -> Result<()> {
+    let profile = match take(workshop, head, &row.benchmark) {
+        Ok(p) => p,
+        Err(why) => {
+            notes.push(format!("`{}` could not be profiled: {why}", row.benchmark));
+            return Ok(());
+        }
+    };
+    keep_one(store, workshop, head, &row.benchmark, &profile)?;
+    row.critical_path = Some(critical_path(&profile));
+    let path = workshop.home().flamegraph(None, &head.sha, &row.benchmark);
+    let title = format!("{} at {}", row.benchmark, head.sha.short());
+    match flame::graph(&profile, &title) {
+        Ok(svg) => {
+            files::write(&path, &svg)?;
+            row.flamegraph = Some(path.display().to_string());
+        }
+        Err(e) => notes.push(format!("`{}`: {e}", row.benchmark)),
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! Taking profiles and keeping them.
+
+use crate::error::Result;
+use crate::measure::{self};
+use crate::model::Counter;
+use crate::model::Hunk;
+use crate::profile::Profile;
+use crate::profile::symbols::Symbols;
+use crate::run::{Bench, Workshop};
+use crate::store::Store;
+
+/// Whether profiles can be taken on this machine.
+#[must_use]
+pub fn possible(workshop: &Workshop) -> bool {
+    workshop.session().counter == Counter::Callgrind || measure::callgrind::version().is_some()
+}
+
+pub(crate) fn keep(
+    store: &mut Store,
+    workshop: &Workshop,
+    pair: &Pair<'_>,
+    name: &str,
+    base: &Profile,
+    head: &Profile,
+) -> Result<()> {
+    for (bench, profile) in [(pair.base, base), (pair.head, head)] {
+        keep_one(store, workshop, bench, name, profile)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn keep_one(
+    store: &mut Store,
+    workshop: &Workshop,
+    bench: &Bench,
+    name: &str,
+    profile: &Profile,
+) -> Result<()> {
+    // A profile beyond the limits of the blob's format is drawn but not kept.
+    let Ok(bytes) = profile.encode() else {
+        return Ok(());
+    };
+    store.put_stacks(&bench.sha, name, &workshop.suite_key(), &bytes)
+}
+
+/// Takes and reads the profile of one benchmark.
+///
+/// # Errors
+/// Why it could not be taken, in words.
+pub fn take(
+    workshop: &Workshop,
+    bench: &Bench,
+    name: &str,
+) -> std::result::Result<Profile, String> {
+    let Some((job, executable)) = bench.job(name) else {
+        return Err(format!(
+            "{} has no benchmark of that name",
+            bench.sha.short()
+        ));
+    };
+    let raw = measure::profile(workshop.session(), job).map_err(|e| e.message)?;
+    let mut symbols = Symbols::new(&bench.suite.built_in);
+    if let Some(file) = executable {
+        symbols = symbols.with_object(&job.program.to_string_lossy(), file);
+    }
+    let data = raw.files.first().ok_or("callgrind left no output")?;
+    let parts = if raw.parts.is_empty() {
+        let all = crate::profile::callgrind::parts(data).map_err(|e| e.to_string())?;
+        (0..all.len()).collect()
+    } else {
+        raw.parts
+    };
+    Profile::read(data, &parts, &mut symbols).map_err(|e| e.to_string())
+}
+
+/// Two commits, built, and the diff between them.
+pub struct Pair<'a> {
+    /// Before.
+    pub base: &'a Bench,
+    /// After.
+    pub head: &'a Bench,
+    /// The diff.
+    pub hunks: &'a [Hunk],
+}

@@ -1,0 +1,133 @@
+//! What is said of one commit against another.
+
+use crate::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, EXIT_REGRESSED};
+use crate::judge::Row;
+use crate::model::{Commit, Counter, Failure, Sha, Testbed, Verdict};
+use serde::Serialize;
+
+/// The judgement as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Judged, and nothing regressed.
+    Ok,
+    /// At least one confirmed regression.
+    Regressed,
+    /// Nothing could be judged, or something is missing.
+    NoVerdict,
+}
+
+/// A commit as a document names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CommitRef {
+    /// Its object name.
+    pub sha: Sha,
+    /// The first line of its message.
+    pub subject: String,
+}
+
+impl CommitRef {
+    /// The name of a commit.
+    #[must_use]
+    pub fn of(c: &Commit) -> Self {
+        Self {
+            sha: c.sha.clone(),
+            subject: c.subject.clone(),
+        }
+    }
+}
+
+/// The baseline as a document names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BaseRef {
+    /// Its object name.
+    pub sha: Sha,
+    /// The first line of its message.
+    pub subject: String,
+    /// How it was chosen.
+    pub how: String,
+    /// First-parent steps between it and the head.
+    pub distance: u64,
+}
+
+/// The document of `check` and `compare`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Judgement {
+    /// `uptick.check/1`.
+    pub schema: &'static str,
+    /// The judgement as a whole.
+    pub outcome: Outcome,
+    /// The commit that was judged.
+    pub head: CommitRef,
+    /// What it was judged against.
+    pub base: BaseRef,
+    /// Where the head was measured.
+    pub testbed: Testbed,
+    /// The counter of the judged metric.
+    pub counter: Counter,
+    /// One row a benchmark × metric.
+    pub results: Vec<Row>,
+    /// What gave no number in the head.
+    pub failures: Vec<Failure>,
+    /// What else a reader must know.
+    pub notes: Vec<String>,
+    /// What could be told with more in the store; text keeps silent about it when all is well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+}
+
+impl Judgement {
+    /// The exit code of the contract.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self.outcome {
+            Outcome::Regressed => EXIT_REGRESSED,
+            _ if !self.failures.is_empty() => EXIT_FAILED,
+            Outcome::NoVerdict => EXIT_NO_VERDICT,
+            Outcome::Ok => EXIT_OK,
+        }
+    }
+
+    /// Regressions that no message accepts, the largest first.
+    #[must_use]
+    pub fn unaccepted(&self) -> Vec<&Row> {
+        let mut rows = self.with(Verdict::Regressed);
+        rows.retain(|r| r.accepted.is_none());
+        rows
+    }
+
+    /// Judged rows with that verdict, the largest relative change first.
+    #[must_use]
+    pub fn with(&self, verdict: Verdict) -> Vec<&Row> {
+        let mut rows: Vec<&Row> = self
+            .results
+            .iter()
+            .filter(|r| r.judged && r.verdict == verdict)
+            .collect();
+        let size = |r: &Row| r.change.map_or(0.0, f64::abs);
+        rows.sort_by(|a, b| size(b).total_cmp(&size(a)));
+        rows
+    }
+}
+
+/// What the rows of a judgement come to.
+#[must_use]
+pub fn outcome(j: &Judgement) -> Outcome {
+    let judged: Vec<&Row> = j.results.iter().filter(|r| r.judged).collect();
+    let regressed = |r: &&Row| r.verdict == Verdict::Regressed;
+    let stands = |r: &&Row| regressed(r) && r.accepted.is_none();
+    if judged.iter().any(stands) {
+        return Outcome::Regressed;
+    }
+    let compared = |r: &&&Row| {
+        matches!(
+            r.verdict,
+            Verdict::Unchanged | Verdict::Improved | Verdict::Shifted | Verdict::Regressed
+        )
+    };
+    let missing = judged.iter().any(|r| r.verdict == Verdict::Vanished);
+    if missing || judged.iter().filter(compared).count() == 0 {
+        return Outcome::NoVerdict;
+    }
+    Outcome::Ok
+}

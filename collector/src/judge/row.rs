@@ -1,0 +1,157 @@
+//! What is said of one benchmark × metric.
+
+use crate::model::{Counter, FunctionDelta, Measurement, Metric, NoiseClass, Sha, Verdict};
+use crate::profile::delta::{LineDelta, Ranked};
+use serde::Serialize;
+
+/// One side of a comparison.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Side {
+    /// The measured value.
+    pub value: f64,
+    /// The least sample.
+    pub low: f64,
+    /// The greatest sample.
+    pub high: f64,
+    /// How many samples there were.
+    pub samples: usize,
+}
+
+impl Side {
+    pub(super) fn of(m: &Measurement) -> Self {
+        Self {
+            value: m.value,
+            low: m.low,
+            high: m.high,
+            samples: m.samples.len(),
+        }
+    }
+}
+
+/// What is said of one benchmark × metric.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// The benchmark.
+    pub benchmark: String,
+    /// What was counted.
+    pub metric: Metric,
+    /// How.
+    pub counter: Counter,
+    /// The unit of the values.
+    pub unit: &'static str,
+    /// Before.
+    pub base: Option<Side>,
+    /// After.
+    pub head: Option<Side>,
+    /// The relative change; `None` where a side is missing.
+    pub change: Option<f64>,
+    /// How far it may move, as a fraction.
+    pub limit: Option<f64>,
+    /// Why that far, or why there is no comparison.
+    pub why: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Whether both sides were measured again and agreed.
+    pub confirmed: bool,
+    /// Whether it counts for the outcome; other rows are only shown.
+    pub judged: bool,
+    /// Why the value may vary.
+    pub class: NoiseClass,
+    /// The functions that gained or lost cost.
+    pub functions: Vec<FunctionDelta>,
+    /// The share of the change that they explain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explained: Option<f64>,
+    /// The flame graph, or the differential one where there are two sides.
+    pub flamegraph: Option<String>,
+    /// The heaviest path of the head's profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub critical_path: Option<String>,
+    /// `file:line` of the likeliest places in the diff, best first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub likely: Vec<Likely>,
+    /// How far it crept since the last release, where that is why it counts as regressed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creep: Option<Creep>,
+    /// Why the regression is accepted; it then fails nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
+    /// The commit whose message accepts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted_in: Option<Sha>,
+    /// The limit in the metric's unit.
+    #[serde(skip)]
+    pub limit_units: f64,
+    /// Earlier values of the series, for the confirmation.
+    #[serde(skip)]
+    pub history: Vec<f64>,
+}
+
+/// More than a benchmark may cost since a release, in steps that each passed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Creep {
+    /// The tag, or the commit that accepted a change since.
+    pub since: String,
+    /// Its commit.
+    pub sha: Sha,
+    /// The value there.
+    pub value: f64,
+    /// The relative change since.
+    pub change: f64,
+    /// The change that is allowed (fraction).
+    pub budget: f64,
+}
+
+/// A place in the diff that the change likely comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Likely {
+    /// File in the head.
+    pub file: String,
+    /// First line of the hunk in the head.
+    pub line: u32,
+    /// Instructions that its lines, or else the function around it, gained.
+    pub delta: i64,
+    /// The function around it.
+    pub function: Option<String>,
+}
+
+impl Likely {
+    /// A ranked hunk, as it is shown: at its line that gained most.
+    #[must_use]
+    pub fn of(ranked: &Ranked, lines: &[LineDelta]) -> Self {
+        let hunk = &ranked.hunk;
+        let within = |l: &&LineDelta| {
+            l.file == hunk.file
+                && l.new
+                    .is_some_and(|n| n >= hunk.new_start && n < hunk.new_start + hunk.new_len)
+        };
+        let dearest = lines.iter().filter(within).max_by_key(|l| l.delta());
+        let delta = if ranked.on_lines == 0 {
+            ranked.in_functions
+        } else {
+            ranked.on_lines
+        };
+        Self {
+            file: hunk.file.clone(),
+            line: dearest.map_or(hunk.new_start.max(1), LineDelta::shown),
+            delta,
+            function: ranked.function.clone(),
+        }
+    }
+}
+
+impl Row {
+    pub(super) fn with_judged(mut self, judged: bool) -> Self {
+        self.judged = judged;
+        self
+    }
+
+    /// The change in the metric's unit; 0 where a side is missing.
+    #[must_use]
+    pub fn delta(&self) -> f64 {
+        match (&self.base, &self.head) {
+            (Some(b), Some(h)) => h.value - b.value,
+            _ => 0.0,
+        }
+    }
+}
