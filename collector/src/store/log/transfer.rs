@@ -16,9 +16,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
-use super::{Decided, Store, Triage};
 use crate::error::{Error, Result};
 use crate::model::{Report, digest};
+use crate::store::{Decided, Store, Triage};
 
 /// The longest line that is read: 256 MiB.
 pub const MAX_LINE: u64 = 256 << 20;

@@ -2,9 +2,9 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{SeriesKey, Store};
 use crate::error::Result;
 use crate::model::{Sha, Testbed};
+use crate::store::{SeriesKey, Store};
 
 /// The points of one series with their reports.
 const OF_SERIES: &str = "FROM series s JOIN point p ON p.series = s.id \

@@ -1,14 +1,14 @@
 //! What pages read: rows of series, of commits and of testbeds. Nothing here visits all points.
 
-use std::collections::BTreeMap;
+use crate::store::view::commits::signed;
 
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 
-use super::events::series_row;
-use super::{SeriesRow, Store};
 use crate::error::Result;
 use crate::model::{Metric, Report, Sha};
+use crate::store::view::series::series_row;
+use crate::store::{SeriesRow, Store};
 
 /// Two counters: whoever knows them knows whether a page is still right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -87,64 +87,8 @@ pub struct Value {
     pub high: f64,
 }
 
-/// A commit that has a report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct MeasuredCommit {
-    /// Its object name.
-    pub sha: Sha,
-    /// Its place on the main line.
-    pub position: u64,
-    /// Author date in seconds since 1970-01-01 UTC.
-    pub time: i64,
-    /// The author.
-    pub author: String,
-    /// The first line of the message.
-    pub subject: String,
-    /// How many reports it has.
-    pub reports: u64,
-    /// How many numbers the newest one holds.
-    pub measurements: u64,
-    /// How many things failed in the newest one.
-    pub failures: u64,
-}
-
-/// A machine and environment, and the stretch of history that it measured.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct TestbedRow {
-    /// Facts by name.
-    pub facts: BTreeMap<String, String>,
-    /// The first position measured on it.
-    pub first_position: u64,
-    /// The last one.
-    pub last_position: u64,
-    /// When the first commit was written, in seconds since 1970-01-01 UTC.
-    pub first_time: i64,
-    /// When the last one was.
-    pub last_time: i64,
-    /// How many reports.
-    pub reports: u64,
-}
-
-/// A report as it is listed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ReportRow {
-    /// Its content hash.
-    pub hash: String,
-    /// The commit.
-    pub sha: Sha,
-    /// The commit's place on the main line.
-    pub position: u64,
-    /// When measuring began.
-    pub started: i64,
-    /// Which counters on which testbeds.
-    pub testbed_key: String,
-    /// Whether the commit as a whole gave no number.
-    pub failed: bool,
-}
-
 const STATE: &str = "id, benchmark, metric, counter, fingerprint, class, points, \
     latest_position, latest_value, latest_sha, latest_time, kind, noise, drift";
-const COMMIT: &str = "sha, position, time, author, subject, reports, measurements, failures";
 
 fn state(r: &Row<'_>) -> rusqlite::Result<SeriesState> {
     Ok(SeriesState {
@@ -154,20 +98,6 @@ fn state(r: &Row<'_>) -> rusqlite::Result<SeriesState> {
         kind: r.get(11)?,
         noise: r.get(12)?,
         drift: r.get(13)?,
-    })
-}
-
-fn commit(r: &Row<'_>) -> rusqlite::Result<MeasuredCommit> {
-    let n = |i| r.get::<_, i64>(i).map(i64::cast_unsigned);
-    Ok(MeasuredCommit {
-        sha: Sha(r.get(0)?),
-        position: n(1)?,
-        time: r.get(2)?,
-        author: r.get(3)?,
-        subject: r.get(4)?,
-        reports: n(5)?,
-        measurements: n(6)?,
-        failures: n(7)?,
     })
 }
 
@@ -321,128 +251,6 @@ impl Store {
         Ok(out)
     }
 
-    /// Measured commits before a position, the newest first.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Store`].
-    pub fn commits(&self, before: u64, limit: usize) -> Result<Vec<MeasuredCommit>> {
-        self.commits_where(
-            "position < ?1 ORDER BY position DESC, sha LIMIT ?2",
-            before,
-            limit as i64,
-        )
-    }
-
-    /// Measured commits from a position on, the oldest first.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Store`].
-    pub fn commits_from(&self, from: u64, limit: usize) -> Result<Vec<MeasuredCommit>> {
-        self.commits_where(
-            "position >= ?1 ORDER BY position, sha LIMIT ?2",
-            from,
-            limit as i64,
-        )
-    }
-
-    /// Measured commits at positions `from..=to`, the oldest first; at most 10,000.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Store`].
-    pub fn commits_between(&self, from: u64, to: u64) -> Result<Vec<MeasuredCommit>> {
-        let condition = "position BETWEEN ?1 AND ?2 ORDER BY position, sha LIMIT 10000";
-        self.commits_where(condition, from, signed(to))
-    }
-
-    fn commits_where(&self, rest: &str, a: u64, b: i64) -> Result<Vec<MeasuredCommit>> {
-        self.ask(|db| {
-            db.prepare_cached(&format!(
-                "SELECT {COMMIT} FROM measured_commit WHERE {rest}"
-            ))?
-            .query_map(params![signed(a), b], commit)?
-            .collect()
-        })
-    }
-
-    /// The measured commit whose object name begins so; `None` when there is none or several.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Store`].
-    pub fn commit(&self, prefix: &str) -> Result<Option<MeasuredCommit>> {
-        let found: Vec<MeasuredCommit> = self.ask(|db| {
-            db.prepare_cached(&format!(
-                "SELECT {COMMIT} FROM measured_commit WHERE sha >= ?1 AND sha < ?2 LIMIT 2"
-            ))?
-            // `g` comes after every hexadecimal digit.
-            .query_map([prefix, &format!("{prefix}g")], commit)?
-            .collect()
-        })?;
-        Ok(match found.as_slice() {
-            [one] => Some(one.clone()),
-            _ => None,
-        })
-    }
-
-    /// Every testbed, in the order of its first commit.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Store`].
-    pub fn testbeds(&self) -> Result<Vec<TestbedRow>> {
-        self.ask(|db| {
-            db.prepare_cached(
-                "SELECT facts, first_position, last_position, first_time, last_time, reports \
-                 FROM testbed ORDER BY first_position, first_time LIMIT 200",
-            )?
-            .query_map([], |r| {
-                let facts: String = r.get(0)?;
-                let n = |i| r.get::<_, i64>(i).map(i64::cast_unsigned);
-                Ok(TestbedRow {
-                    facts: serde_json::from_str(&facts).unwrap_or_default(),
-                    first_position: n(1)?,
-                    last_position: n(2)?,
-                    first_time: r.get(3)?,
-                    last_time: r.get(4)?,
-                    reports: n(5)?,
-                })
-            })?
-            .collect()
-        })
-    }
-
-    /// The newest reports first, those of one commit only if it is named.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Store`].
-    pub fn reports(&self, sha: Option<&Sha>, limit: usize) -> Result<Vec<ReportRow>> {
-        self.ask(|db| {
-            let columns = "hash, sha, position, started, testbed_key, failed";
-            let row = |r: &Row<'_>| {
-                Ok(ReportRow {
-                    hash: r.get(0)?,
-                    sha: Sha(r.get(1)?),
-                    position: r.get::<_, i64>(2)?.cast_unsigned(),
-                    started: r.get(3)?,
-                    testbed_key: r.get(4)?,
-                    failed: r.get(5)?,
-                })
-            };
-            match sha {
-                None => db
-                    .prepare_cached(&format!(
-                        "SELECT {columns} FROM report ORDER BY id DESC LIMIT ?1"
-                    ))?
-                    .query_map([limit as i64], row)?
-                    .collect(),
-                Some(sha) => db
-                    .prepare_cached(&format!(
-                        "SELECT {columns} FROM report WHERE sha = ?2 ORDER BY id DESC LIMIT ?1"
-                    ))?
-                    .query_map(params![limit as i64, sha.0], row)?
-                    .collect(),
-            }
-        })
-    }
-
     /// Where a report stands in the order of arrival.
     ///
     /// # Errors
@@ -496,10 +304,6 @@ impl Store {
             .collect()
         })
     }
-}
-
-fn signed(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 fn value(r: &Row<'_>) -> rusqlite::Result<Value> {

@@ -3,12 +3,12 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
-use super::events::{settle_cause, state_name};
-use super::{SeriesKey, Store, Triage};
 use crate::detect::alerts::life::{self, State};
 use crate::error::Result;
 use crate::model::{Counter, Metric};
 use crate::stats;
+use crate::store::log::triage::{settle_cause, state_name};
+use crate::store::{SeriesKey, Store, Triage};
 
 /// An event with what people decided about it, as an export carries it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,16 +2,16 @@
 
 use rusqlite::{Transaction, params};
 
-use super::{SeriesKey, Store, explain};
 use crate::error::Result;
 use crate::model::{Report, digest};
+use crate::store::{SeriesKey, Store, explain};
 
 /// Reports that are derived in one transaction.
 const BATCH: usize = 16;
 
 impl Store {
     /// Derives what is new since it was last done. Gives the number of reports it took.
-    pub(super) fn derive(&mut self) -> Result<u64> {
+    pub(in crate::store) fn derive(&mut self) -> Result<u64> {
         let mut done = 0;
         loop {
             let batch = self.underived()?;

@@ -1,0 +1,270 @@
+//! Changes as they were told, what people decided about them, and the log of it.
+
+use crate::store::log::triage::Triage;
+use crate::store::log::triage::bump;
+use crate::store::log::triage::state_name;
+use crate::store::view::series::series_row;
+use rusqlite::{Row, Transaction, params};
+use serde::Serialize;
+
+use crate::detect::alerts::life::{self};
+use crate::detect::{Change, Class, Findings, Kind};
+use crate::error::Result;
+use crate::store::{SeriesRow, Store};
+
+/// A change with its number in the store.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Told {
+    /// Its number.
+    pub id: i64,
+    /// The change and where people stand with it.
+    #[serde(flatten)]
+    pub event: life::Event,
+    /// The last note.
+    pub note: String,
+    /// Where the work on it is tracked.
+    pub link: String,
+    /// The group that somebody put it into; `None`: it stands where its commit set puts it.
+    pub cause: Option<i64>,
+}
+
+/// A change with its series.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The series that changed.
+    pub series: SeriesRow,
+    /// The change.
+    pub told: Told,
+}
+
+/// How many events wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct EventCounts {
+    /// Nobody has looked at them.
+    pub new: u64,
+    /// Somebody works on them.
+    pub acknowledged: u64,
+    /// Settled by people.
+    pub resolved: u64,
+    /// Went back by themselves.
+    pub recovered: u64,
+}
+
+const EVENT: &str = "e.id, e.told_at, e.position, e.first, e.last, e.before, e.after, e.change, \
+    e.low, e.high, e.confidence, e.kind, e.state, e.recovered, e.seen, e.note, e.link, e.cause";
+const SERIES: &str = "s.id, s.benchmark, s.metric, s.counter, s.fingerprint, s.class, s.points, \
+    s.latest_position, s.latest_value";
+const OPEN: &str = "e.seen = 1 AND e.recovered IS NULL AND e.state IN ('new', 'acknowledged')";
+
+fn told(r: &Row<'_>, at: usize) -> rusqlite::Result<Told> {
+    let kind: String = r.get(at + 11)?;
+    let state: String = r.get(at + 12)?;
+    Ok(Told {
+        id: r.get(at)?,
+        event: life::Event {
+            told_at: r.get(at + 1)?,
+            change: Change {
+                index: r.get(at + 2)?,
+                first: r.get(at + 3)?,
+                last: r.get(at + 4)?,
+                before: r.get(at + 5)?,
+                after: r.get(at + 6)?,
+                change: r.get(at + 7)?,
+                low: r.get(at + 8)?,
+                high: r.get(at + 9)?,
+                confidence: r.get(at + 10)?,
+                kind: if kind == "environment" {
+                    Kind::Environment
+                } else {
+                    Kind::Step
+                },
+            },
+            state: Triage::state_of(&state).unwrap_or_default(),
+            recovered: r.get(at + 13)?,
+            seen: r.get(at + 14)?,
+        },
+        note: r.get(at + 15)?,
+        link: r.get(at + 16)?,
+        cause: r.get(at + 17)?,
+    })
+}
+
+const fn class_word(class: Class) -> &'static str {
+    match class {
+        Class::Young => "young",
+        Class::Exact => "exact",
+        Class::Walk => "walk",
+        Class::Noisy => "noisy",
+    }
+}
+
+impl Store {
+    /// The events of one series, oldest first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn events_of(&self, series: &str) -> Result<Vec<Told>> {
+        self.ask(|db| {
+            db.prepare_cached(&format!(
+                "SELECT {EVENT} FROM event e WHERE e.series = ?1 ORDER BY e.position, e.id"
+            ))?
+            .query_map([series], |r| told(r, 0))?
+            .collect()
+        })
+    }
+
+    /// Open events of judged metrics, the newest commit first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn open_events(&self, limit: usize) -> Result<Vec<Event>> {
+        let condition = format!("e.judged = 1 AND {OPEN}");
+        self.events_where(&condition, params![limit as i64])
+    }
+
+    /// Events of judged metrics that are settled, recovered or gone, the newest commit first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn closed_events(&self, limit: usize) -> Result<Vec<Event>> {
+        let condition = format!("e.judged = 1 AND NOT ({OPEN})");
+        self.events_where(&condition, params![limit as i64])
+    }
+
+    /// Events whose commit set touches positions `first..=last`, the newest commit first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn events_within(&self, first: u64, last: u64, limit: usize) -> Result<Vec<Event>> {
+        self.events_where(
+            "e.judged = 1 AND e.seen = 1 AND e.last >= ?2 AND e.first <= ?3",
+            params![limit as i64, first.cast_signed(), last.cast_signed()],
+        )
+    }
+
+    fn events_where(&self, condition: &str, args: &[&dyn rusqlite::ToSql]) -> Result<Vec<Event>> {
+        self.ask(|db| {
+            db.prepare_cached(&format!(
+                "SELECT {SERIES}, {EVENT} FROM event e JOIN series s ON s.key = e.series \
+                 WHERE {condition} ORDER BY e.position DESC, e.id LIMIT ?1"
+            ))?
+            .query_map(args, |r| {
+                Ok(Event {
+                    series: series_row(r, 0)?,
+                    told: told(r, 9)?,
+                })
+            })?
+            .collect()
+        })
+    }
+
+    /// How many events of judged metrics wait, and how many do not.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn event_counts(&self) -> Result<EventCounts> {
+        self.ask(|db| {
+            db.prepare_cached(
+                "SELECT coalesce(sum(seen AND recovered IS NULL AND state = 'new'), 0), \
+                 coalesce(sum(seen AND recovered IS NULL AND state = 'acknowledged'), 0), \
+                 coalesce(sum(state NOT IN ('new', 'acknowledged')), 0), \
+                 coalesce(sum(recovered IS NOT NULL AND state IN ('new', 'acknowledged')), 0) \
+                 FROM event WHERE judged = 1",
+            )?
+            .query_row([], |r| {
+                let n = |i| r.get::<_, i64>(i).map(i64::cast_unsigned);
+                Ok(EventCounts {
+                    new: n(0)?,
+                    acknowledged: n(1)?,
+                    resolved: n(2)?,
+                    recovered: n(3)?,
+                })
+            })
+        })
+    }
+
+    /// How many events each of these series has had, and how many of them were noise.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn alarms(&self, series: &str) -> Result<(u64, u64)> {
+        self.ask(|db| {
+            db.prepare_cached(
+                "SELECT count(*), coalesce(sum(state = 'noise'), 0) FROM event WHERE series = ?1",
+            )?
+            .query_row([series], |r| {
+                Ok((
+                    r.get::<_, i64>(0)?.cast_unsigned(),
+                    r.get::<_, i64>(1)?.cast_unsigned(),
+                ))
+            })
+        })
+    }
+
+    /// Keeps what the change finder said of a series with `points` points, and its events.
+    /// An event with the number 0 is a new one.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn keep_findings(&mut self, all: &[(SeriesRow, Findings, Vec<Told>)]) -> Result<()> {
+        self.change(|tx| {
+            for (series, findings, events) in all {
+                tx.prepare_cached(
+                    "UPDATE series SET kind = ?2, noise = ?3, drift = ?4, searched = ?5 WHERE id = ?1",
+                )?
+                .execute(params![
+                    series.id,
+                    class_word(findings.class),
+                    findings.noise,
+                    findings.drift,
+                    series.points.cast_signed()
+                ])?;
+                for event in events {
+                    keep_event(tx, series, event)?;
+                }
+            }
+            bump(tx, "facts_generation")
+        })
+    }
+}
+
+fn keep_event(tx: &Transaction<'_>, series: &SeriesRow, t: &Told) -> rusqlite::Result<()> {
+    let (e, c) = (&t.event, &t.event.change);
+    let kind = if c.kind == Kind::Environment {
+        "environment"
+    } else {
+        "step"
+    };
+    let id = (t.id != 0).then_some(t.id);
+    // Only what the finder says: a decision made meanwhile stays.
+    tx.prepare_cached(
+        "INSERT INTO event (id, series, judged, told_at, position, first, last, before, after, \
+         change, low, high, confidence, kind, state, recovered, seen) \
+         VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17) \
+         ON CONFLICT (id) DO UPDATE SET position = excluded.position, first = excluded.first, \
+         last = excluded.last, before = excluded.before, after = excluded.after, \
+         change = excluded.change, low = excluded.low, high = excluded.high, \
+         confidence = excluded.confidence, kind = excluded.kind, \
+         recovered = excluded.recovered, seen = excluded.seen",
+    )?
+    .execute(params![
+        id,
+        series.key.id(),
+        series.key.metric.is_judged(),
+        e.told_at,
+        c.index,
+        c.first,
+        c.last,
+        c.before,
+        c.after,
+        c.change,
+        c.low,
+        c.high,
+        c.confidence,
+        kind,
+        state_name(e.state),
+        e.recovered,
+        e.seen
+    ])?;
+    Ok(())
+}

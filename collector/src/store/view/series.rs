@@ -1,0 +1,197 @@
+//! Series and their points.
+
+use std::collections::HashMap;
+
+use rusqlite::{Row, params};
+
+use crate::error::Result;
+use crate::model::{Counter, Metric, NoiseClass, Sha, class_from_name, digest};
+use crate::store::Store;
+
+/// One point of a series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// The commit's place on the main line.
+    pub position: u64,
+    /// The commit.
+    pub sha: Sha,
+    /// The measured value.
+    pub value: f64,
+    /// The least sample.
+    pub low: f64,
+    /// The greatest sample.
+    pub high: f64,
+}
+
+/// What names a series.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+pub struct SeriesKey {
+    /// The benchmark.
+    pub benchmark: String,
+    /// What is counted.
+    pub metric: Metric,
+    /// How it is counted.
+    pub counter: Counter,
+    /// The testbed's fingerprint for that counter.
+    pub fingerprint: String,
+}
+
+impl SeriesKey {
+    /// Sixteen hexadecimal digits that stand for it in addresses.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let (metric, counter) = (self.metric.name(), self.counter.name());
+        let name = format!(
+            "{}\0{metric}\0{counter}\0{}",
+            self.benchmark, self.fingerprint
+        );
+        let mut id = digest(name.as_bytes());
+        id.truncate(16);
+        id
+    }
+}
+
+/// A series as an index shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeriesRow {
+    /// Its number in the store.
+    pub id: i64,
+    /// Its name.
+    pub key: SeriesKey,
+    /// Its noise class at the newest position.
+    pub class: NoiseClass,
+    /// How many points it has.
+    pub points: u64,
+    /// The newest position.
+    pub latest_position: u64,
+    /// The value there.
+    pub latest_value: f64,
+}
+
+impl Store {
+    /// The points of a series up to a position, in order of position; several reports of one
+    /// commit give several points.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn points(&self, key: &SeriesKey, up_to: u64) -> Result<Vec<Point>> {
+        let up_to = i64::try_from(up_to).unwrap_or(i64::MAX);
+        let query = || -> rusqlite::Result<Vec<Point>> {
+            let mut s = self.db.prepare_cached(
+                "SELECT p.position, r.sha, p.value, p.low, p.high \
+                 FROM series s JOIN point p ON p.series = s.id JOIN report r ON r.id = p.report \
+                 WHERE s.benchmark = ?1 AND s.metric = ?2 AND s.counter = ?3 AND s.fingerprint = ?4 \
+                 AND p.position <= ?5 ORDER BY p.position, p.report",
+            )?;
+            let name = params![
+                key.benchmark,
+                key.metric.name(),
+                key.counter.name(),
+                key.fingerprint,
+                up_to
+            ];
+            s.query_map(name, |r| {
+                Ok(Point {
+                    position: r.get::<_, i64>(0)?.cast_unsigned(),
+                    sha: Sha(r.get(1)?),
+                    value: r.get(2)?,
+                    low: r.get(3)?,
+                    high: r.get(4)?,
+                })
+            })?
+            .collect()
+        };
+        query().map_err(|e| self.error(&e))
+    }
+
+    /// Every series, by benchmark and metric.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn series(&self) -> Result<Vec<SeriesRow>> {
+        let query = || -> rusqlite::Result<Vec<SeriesRow>> {
+            let mut s = self.db.prepare_cached(
+                "SELECT id, benchmark, metric, counter, fingerprint, class, points, \
+                 latest_position, latest_value FROM series \
+                 ORDER BY benchmark, metric, counter, fingerprint",
+            )?;
+            let rows = s.query_map([], |r| {
+                let (metric, counter, class): (String, String, String) =
+                    (r.get(2)?, r.get(3)?, r.get(5)?);
+                Ok(SeriesRow {
+                    id: r.get(0)?,
+                    key: SeriesKey {
+                        benchmark: r.get(1)?,
+                        metric: Metric::from_name(&metric).unwrap_or(Metric::Instructions),
+                        counter: Counter::from_name(&counter).unwrap_or(Counter::Clock),
+                        fingerprint: r.get(4)?,
+                    },
+                    class: class_from_name(&class),
+                    points: r.get::<_, i64>(6)?.cast_unsigned(),
+                    latest_position: r.get::<_, i64>(7)?.cast_unsigned(),
+                    latest_value: r.get(8)?,
+                })
+            })?;
+            rows.collect()
+        };
+        query().map_err(|e| self.error(&e))
+    }
+
+    /// The noise class of each benchmark's instruction count on a testbed.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn classes(
+        &self,
+        counter: Counter,
+        fingerprint: &str,
+    ) -> Result<HashMap<String, NoiseClass>> {
+        let query = || -> rusqlite::Result<HashMap<String, NoiseClass>> {
+            let mut s = self.db.prepare_cached(
+                "SELECT benchmark, class FROM series \
+                 WHERE metric = ?1 AND counter = ?2 AND fingerprint = ?3",
+            )?;
+            let name = params![Metric::Instructions.name(), counter.name(), fingerprint];
+            s.query_map(name, |r| {
+                let class: String = r.get(1)?;
+                Ok((r.get(0)?, class_from_name(&class)))
+            })?
+            .collect()
+        };
+        query().map_err(|e| self.error(&e))
+    }
+
+    /// How many reports and points there are, from counters.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn counts(&self) -> Result<(u64, u64)> {
+        let get = |name: &str| -> Result<u64> {
+            self.db
+                .query_row("SELECT value FROM state WHERE name = ?1", [name], |r| {
+                    r.get::<_, i64>(0)
+                })
+                .map(i64::cast_unsigned)
+                .map_err(|e| self.error(&e))
+        };
+        Ok((get("reports")?, get("points")?))
+    }
+}
+
+pub(super) fn series_row(r: &Row<'_>, at: usize) -> rusqlite::Result<SeriesRow> {
+    let (metric, counter, class): (String, String, String) =
+        (r.get(at + 2)?, r.get(at + 3)?, r.get(at + 5)?);
+    Ok(SeriesRow {
+        id: r.get(at)?,
+        key: SeriesKey {
+            benchmark: r.get(at + 1)?,
+            metric: Metric::from_name(&metric).unwrap_or(Metric::Instructions),
+            counter: Counter::from_name(&counter).unwrap_or(Counter::Clock),
+            fingerprint: r.get(at + 4)?,
+        },
+        class: class_from_name(&class),
+        points: r.get::<_, i64>(at + 6)?.cast_unsigned(),
+        latest_position: r.get::<_, i64>(at + 7)?.cast_unsigned(),
+        latest_value: r.get(at + 8)?,
+    })
+}
