@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use crate::config::Config;
 use crate::detect::gate::{self, Policy, Screen};
-use crate::model::{Counter, Measurement, Metric, Report, Sha, Verdict};
+use crate::model::{Counter, Measurement, Metric, Report, Verdict};
 use crate::stats;
 
 /// What was set on the command line.
@@ -227,7 +227,7 @@ fn incomparable(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Commit, Failure, Testbed};
+    use crate::model::{Commit, Failure, Sha, Testbed};
 
     fn measurement(name: &str, value: f64) -> Measurement {
         Measurement::once(name, Metric::Instructions, Counter::Callgrind, value)
