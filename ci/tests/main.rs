@@ -9,6 +9,7 @@ mod changes;
 mod commands;
 mod criterion;
 mod history;
+mod imports;
 mod readme;
 mod release;
 mod store;
