@@ -7,7 +7,7 @@ use std::path::Path;
 use collector::detect::csv::document::{Changes as Document, SeriesChanges};
 use collector::detect::csv::{self, CsvError, Series};
 use collector::detect::steps::finder::STUCK;
-use collector::detect::{Change, Class, Kind, Settings};
+use collector::detect::{Change, Class, Kind};
 use collector::error::{EXIT_OK, Error};
 use collector::format::{name, percent};
 use collector::history::steps::Steps;
@@ -37,7 +37,7 @@ fn of_store(args: &Args, a: &Changes) -> anyhow::Result<u8> {
 
 fn of_csv(a: &Changes, file: &Path) -> anyhow::Result<u8> {
     let series = read(file)?;
-    let document = Document::of(&series, settings(a.floor.as_deref())?);
+    let document = Document::of(&series, line::settings(a.floor.as_deref())?);
     if a.json {
         print::json(&document)?;
     } else {
@@ -58,25 +58,6 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Series>> {
         CsvError::Io { source, .. } => Error::io(path)(source).into(),
         // The file is part of what was asked.
         bad => Error::Usage(format!("{}: {bad}", path.display())).into(),
-    })
-}
-
-/// The floor as people write it: `0.5%` or `0.005`.
-pub(crate) fn settings(floor: Option<&str>) -> anyhow::Result<Settings> {
-    let Some(text) = floor else {
-        return Ok(Settings::default());
-    };
-    let (number, unit) = match text.strip_suffix('%') {
-        Some(n) => (n, 100.0),
-        None => (text, 1.0),
-    };
-    let parsed = number.trim().parse::<f64>().ok().map(|x| x / unit);
-    let floor = parsed.filter(|x| x.is_finite() && *x >= 0.0);
-    let relative_floor = floor
-        .ok_or_else(|| Error::Usage(format!("--floor: `{text}` is not like 0.5% or 0.005")))?;
-    Ok(Settings {
-        relative_floor,
-        ..Settings::default()
     })
 }
 
@@ -161,14 +142,15 @@ fn unsigned(fraction: f64) -> String {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use collector::detect::Settings;
 
     #[test]
     fn floors_are_read_as_people_write_them() {
-        assert_eq!(settings(Some("0.5%")).unwrap().relative_floor, 0.005);
-        assert_eq!(settings(Some("0.02")).unwrap().relative_floor, 0.02);
-        assert_eq!(settings(None).unwrap().relative_floor, 0.0);
+        assert_eq!(line::settings(Some("0.5%")).unwrap().relative_floor, 0.005);
+        assert_eq!(line::settings(Some("0.02")).unwrap().relative_floor, 0.02);
+        assert_eq!(line::settings(None).unwrap().relative_floor, 0.0);
         for bad in ["", "x", "-1%", "NaN", "inf"] {
-            assert!(settings(Some(bad)).is_err(), "{bad}");
+            assert!(line::settings(Some(bad)).is_err(), "{bad}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! The store's series on the main line, as `changes`, `replay` and `log` read them.
 
+use crate::args::{Args, Selection};
+use crate::{context, print};
 use collector::config::{Config, glob};
 use collector::detect::Settings;
 use collector::error::Error;
@@ -7,10 +9,8 @@ use collector::git::Repo;
 use collector::history::steps::{self, Found};
 use collector::history::{self, MainLine, Track};
 use collector::model::Metric;
-use collector::store::{SeriesKey, Store};
-
-use crate::args::{Args, Selection};
-use crate::{changes, context, print};
+use collector::model::SeriesKey;
+use collector::store::Store;
 
 /// Changes below this are left out unless asked for: a count moves by as much for no reason
 /// that a reader cares for.
@@ -44,7 +44,7 @@ pub(crate) fn found(args: &Args, s: &Selection, floor: Option<&str>) -> anyhow::
 /// The settings for a store's series.
 pub(crate) fn settings(floor: Option<&str>) -> anyhow::Result<Settings> {
     match floor {
-        Some(_) => changes::settings(floor),
+        Some(_) => settings(floor),
         None => Ok(Settings {
             relative_floor: FLOOR,
             ..Settings::default()

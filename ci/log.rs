@@ -9,7 +9,8 @@ use collector::format::{name, percent, sentence, value};
 use collector::git::Repo;
 use collector::history;
 use collector::model::Metric;
-use collector::store::{Point, SeriesKey, SeriesRow, Store};
+use collector::model::SeriesKey;
+use collector::store::{Point, SeriesRow, Store};
 use serde_json::json;
 
 use crate::args::{Args, Log};

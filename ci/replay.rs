@@ -14,7 +14,7 @@ use collector::history::trial::{Proposed, Replayed};
 use collector::report;
 
 use crate::args::{Args, Replay};
-use crate::changes::{read, settings};
+use crate::changes::read;
 use crate::{context, line, print};
 
 pub(crate) fn run(args: &Args, a: &Replay) -> anyhow::Result<u8> {
@@ -50,9 +50,9 @@ fn of_store(args: &Args, a: &Replay) -> anyhow::Result<u8> {
 
 fn of_csv(a: &Replay, file: &Path) -> anyhow::Result<u8> {
     let series = read(file)?;
-    let mut document = Csv::of(&series, settings(a.floor.as_deref())?);
+    let mut document = Csv::of(&series, line::settings(a.floor.as_deref())?);
     if a.estimate {
-        document.estimate(&series, settings(a.floor.as_deref())?);
+        document.estimate(&series, line::settings(a.floor.as_deref())?);
     }
     if a.json {
         print::json(&document)?;

@@ -251,29 +251,25 @@ fn files(all: &Modules) -> Graph {
     graph
 }
 
-/// The same between folders directly below the root; a loose file counts as one.
-fn folders(files: &Graph) -> Graph {
-    let top = |file: &str| {
-        file.split('/')
-            .next()
-            .unwrap_or(file)
-            .trim_end_matches(".rs")
-            .to_string()
-    };
-    let mut graph = Graph::new();
+/// The same between the parts of each folder: its files and the folders in it.
+fn folders(files: &Graph) -> Vec<Graph> {
+    let mut graphs: BTreeMap<&str, Graph> = BTreeMap::new();
     for (from, needs) in files {
         for (to, path) in needs {
-            let (a, b) = (top(from), top(to));
-            if a != b {
-                graph
-                    .entry(a)
-                    .or_default()
-                    .entry(b)
-                    .or_insert(format!("{from} names {path}"));
-            }
+            let common = from
+                .bytes()
+                .zip(to.bytes())
+                .take_while(|(a, b)| a == b)
+                .count();
+            let folder = from[..common].rfind('/').map_or(0, |i| i + 1);
+            let part = |file: &'_ str| file[folder..].split('/').next().unwrap_or("").to_string();
+            let graph = graphs.entry(&from[..folder]).or_default();
+            let (a, b) = (part(from), part(to));
+            let shown = format!("{from} names {path}");
+            graph.entry(a).or_default().entry(b).or_insert(shown);
         }
     }
-    graph
+    graphs.into_values().collect()
 }
 
 /// Everything that `from` needs, by however many steps.
@@ -325,7 +321,7 @@ fn nothing_imports_itself_by_a_detour() {
         ("ci", "main.rs"),
     ] {
         let files = graph_of(dir, root);
-        for graph in [&files, &folders(&files)] {
+        for graph in folders(&files).iter().chain([&files]) {
             all.extend(circles(graph).iter().map(|c| format!("{dir}: {c}")));
         }
     }

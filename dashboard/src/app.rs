@@ -1,17 +1,18 @@
 //! What all requests share: readers, the writer, the cache, the counters.
 
+use crate::counters::Counters;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use collector::config::Config;
 use collector::store::{Generation, Store};
 use tokio::sync::{Semaphore, watch};
 
-use crate::auth::Guard;
 use crate::cache::Cache;
 use crate::error::Fail;
+use crate::guard::Guard;
 use crate::writer::Writer;
 
 /// Readers at once; more would only wait for the same cores and the same disk.
@@ -45,25 +46,6 @@ pub enum Failure {
     /// The socket.
     #[error("the address cannot be served: {0}")]
     Listen(std::io::Error),
-}
-
-/// What is counted for `/metrics`.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) requests: AtomicU64,
-    pub(crate) errors: AtomicU64,
-    pub(crate) refused: AtomicU64,
-    pub(crate) hits: AtomicU64,
-    pub(crate) builds: AtomicU64,
-    pub(crate) not_modified: AtomicU64,
-    pub(crate) reports: AtomicU64,
-    pub(crate) listeners: AtomicU64,
-}
-
-impl Counters {
-    pub(crate) fn add(counter: &AtomicU64) {
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 /// The state behind every route.

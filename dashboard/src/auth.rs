@@ -7,23 +7,21 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use collector::model::digest;
 use collector::store::{Scope, Token};
 
-use crate::app::{App, Counters};
+use crate::app::App;
+use crate::counters::Counters;
 use crate::error::Fail;
+use crate::guard::MISSES;
 
 /// What a token begins with, so that scanners of leaked secrets know it.
 const PREFIX: &str = "upt_";
 /// The cookie of a browser that signed in.
 pub(crate) const COOKIE: &str = "uptick_token";
-/// Wrong tokens from one address in a minute, before it has to wait.
-const MISSES: u32 = 30;
 
 /// A new token and what is kept of it.
 #[derive(Clone, Debug)]
@@ -56,34 +54,6 @@ fn is_token(text: &str) -> bool {
     rest.len() == 70
         && rest.is_char_boundary(64)
         && digest(&rest.as_bytes()[..64])[..6] == rest[64..]
-}
-
-/// Tokens as last looked up, for a second; addresses that guess, for a minute.
-#[derive(Debug)]
-pub(crate) struct Guard {
-    known: moka::sync::Cache<String, Option<Token>>,
-    misses: moka::sync::Cache<IpAddr, Arc<AtomicU32>>,
-}
-
-impl Guard {
-    pub(crate) fn new() -> Self {
-        let ttl = |s| Duration::from_secs(s);
-        Self {
-            known: moka::sync::Cache::builder()
-                .max_capacity(4096)
-                .time_to_live(ttl(1))
-                .build(),
-            misses: moka::sync::Cache::builder()
-                .max_capacity(65_536)
-                .time_to_live(ttl(60))
-                .build(),
-        }
-    }
-
-    fn miss(&self, ip: IpAddr) -> u32 {
-        let count = self.misses.get_with(ip, || Arc::new(AtomicU32::new(0)));
-        count.fetch_add(1, Ordering::Relaxed) + 1
-    }
 }
 
 /// Who asks, as the log of decisions names them.

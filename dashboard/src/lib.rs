@@ -15,19 +15,23 @@ mod app;
 mod auth;
 mod cache;
 mod chart;
+mod counters;
 pub mod demo;
 mod error;
 mod flame;
+mod guard;
 mod live;
 mod pages;
 mod query;
+mod route;
 mod routes;
 mod text;
 mod writer;
 
 pub use app::{App, Failure, Options};
 pub use auth::{Minted, mint};
-pub use routes::{ROUTES, Route, router};
+pub use route::Route;
+pub use routes::{ROUTES, router};
 
 use std::future::Future;
 

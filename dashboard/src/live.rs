@@ -67,7 +67,7 @@ pub(crate) async fn events(
     let Ok(permit) = app.listeners.clone().try_acquire_owned() else {
         return Err(Fail::Busy);
     };
-    crate::app::Counters::add(&app.counters.listeners);
+    crate::counters::Counters::add(&app.counters.listeners);
     let news = app.generation.subscribe();
     let first = *news.borrow();
     let stream = futures_util::stream::unfold((app, news, first, permit), |state| async move {

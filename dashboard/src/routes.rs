@@ -1,5 +1,7 @@
 //! All routes on one screen, and what every answer carries.
 
+use crate::route::MAX_BODY;
+use crate::route::Route;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,28 +15,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use collector::store::Scope;
 
-use crate::app::{App, Counters};
+use crate::app::App;
 use crate::cache::{Page, Policy};
+use crate::counters::Counters;
 use crate::error::Fail;
 use crate::{api, auth, live, pages, query};
-
-/// Bytes that a request may send (after decompression too).
-pub(crate) const MAX_BODY: usize = 64 << 20;
 /// Bytes of an address.
 const MAX_URI: usize = 8 << 10;
 /// Longer than any page takes; whoever waits longer is told so.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// One route: what it is called, what it takes to be let in, who answers.
-pub struct Route {
-    /// `GET` or `POST`.
-    pub method: &'static str,
-    /// As axum writes paths.
-    pub path: &'static str,
-    /// What is needed beyond loopback; `None`: nothing.
-    pub scope: Option<Scope>,
-    make: fn() -> MethodRouter<Arc<App>>,
-}
 
 const READ: Option<Scope> = Some(Scope::Read);
 const WRITE: Option<Scope> = Some(Scope::Write);
@@ -94,7 +83,7 @@ pub const ROUTES: &[Route] = &[
     show("/api/v1/profiles/{id}/{range}"),
     show("/api/v1/commits"),
     show("/api/v1/commits/{sha}"),
-    on_get("/api/v1/openapi.json", None, || get(api::openapi)),
+    on_get("/api/v1/openapi.json", None, || get(openapi)),
     on_get("/api/v1/tokens", ADMIN, || get(api::tokens)),
     on_post("/api/v1/reports", WRITE, || post(api::hand_in)),
     on_post("/api/v1/triage", WRITE, || post(api::triage)),
@@ -329,4 +318,45 @@ fn answer(app: &App, page: &Page, headers: &HeaderMap) -> Response {
         h.insert(header::CONTENT_DISPOSITION, value);
     }
     response
+}
+
+/// The document of the API, made from the routes.
+fn openapi() -> std::future::Ready<Response> {
+    std::future::ready(axum::Json(api::document(ROUTES)).into_response())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::api::SUMMARIES;
+
+    #[test]
+    fn the_document_names_every_route_of_the_api_and_nothing_else() {
+        let document = api::document(ROUTES);
+        let mut named: Vec<(String, String)> = document["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(p, ops)| {
+                ops.as_object()
+                    .unwrap()
+                    .keys()
+                    .map(|m| (m.to_uppercase(), p.clone()))
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        let mut routes: Vec<(String, String)> = ROUTES
+            .iter()
+            .filter(|r| r.path.starts_with("/api/"))
+            .map(|r| (r.method.to_string(), r.path.to_string()))
+            .collect();
+        named.sort();
+        routes.sort();
+        assert_eq!(named, routes);
+        let described: Vec<&str> = SUMMARIES.iter().map(|(_, p, _)| *p).collect();
+        for (_, path) in routes.iter().filter(|(_, p)| !p.ends_with("openapi.json")) {
+            assert!(described.contains(&path.as_str()), "{path} has no summary");
+        }
+    }
 }

@@ -15,6 +15,7 @@
 mod answer;
 mod explain;
 mod history;
+mod hunt;
 mod journal;
 mod line;
 mod merges;
@@ -23,19 +24,19 @@ mod request;
 mod standing;
 mod step;
 
+use crate::bisect::hunt::Hunt;
+use crate::bisect::hunt::Trail;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::error::{Error, Result};
-use crate::model::{Commit, Counter, Measurement, Metric, Sha};
+use crate::model::{Counter, Measurement, Metric, Sha};
 use crate::run::{Home, Progress, Workshop};
 use crate::search::finding::Finding;
-use crate::search::{
-    Action, Answer, Candidate, LogEntry, Noise, Observation, Options, Outcome, Probe,
-};
+use crate::search::{Action, Answer, Candidate, LogEntry, Noise, Observation, Options, Probe};
 use crate::store::Store;
 use line::Line;
-use probe::{Asked, Seen};
+use probe::Seen;
 
 pub use journal::{Event, Journal, Section};
 pub use request::{Request, ends};
@@ -84,52 +85,6 @@ pub fn run(
         told: false,
     };
     hunt.whole()
-}
-
-/// One search under way.
-struct Hunt<'a> {
-    workshop: &'a mut Workshop,
-    store: &'a mut Store,
-    /// The rest of the crew, for `--jobs`.
-    others: Vec<(Workshop, Store)>,
-    journal: &'a mut Journal,
-    progress: &'a dyn Progress,
-    asked: Asked,
-    /// Whether counts of this metric usually repeat.
-    exact: bool,
-    /// Some measurement of the benchmark.
-    like: Option<Measurement>,
-    began: Instant,
-    /// Commits looked at by this process.
-    looks: usize,
-    notes: Vec<String>,
-    /// Whether it was told that the culprit stands.
-    told: bool,
-}
-
-/// A finished search over one line.
-struct Trail {
-    line: Line,
-    section: usize,
-    outcome: Outcome,
-}
-
-impl Trail {
-    fn commit(&self, index: usize) -> &Commit {
-        &self.line.commits[index]
-    }
-
-    /// The one culprit, with the commit before it in the line.
-    fn culprit(&self) -> Option<(&Commit, &Commit)> {
-        match (self.outcome.answer, self.outcome.suspects.first()) {
-            (Answer::Found, Some(&i)) if i > 0 => Some((self.commit(i), self.commit(i - 1))),
-            _ => None,
-        }
-    }
-
-    fn delta(&self) -> f64 {
-        self.outcome.after.value - self.outcome.before.value
-    }
 }
 
 impl Hunt<'_> {

@@ -19,10 +19,11 @@ use crate::error::Result;
 use crate::explain;
 use crate::format::benchmarks;
 use crate::judge::{self, Overrides, Row};
+use crate::model::SeriesKey;
 use crate::model::{Failure, Measurement, Report, Sha, Verdict};
 use crate::parallel::parallel;
 use crate::run::{Bench, Progress, Reuse, Workshop};
-use crate::store::{SeriesKey, Store};
+use crate::store::Store;
 use confirm::{apply, confirm_row};
 
 /// How many earlier commits a series' spread is taken from.

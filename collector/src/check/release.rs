@@ -6,8 +6,9 @@ use crate::detect::gate::{self, Policy};
 use crate::error::Result;
 use crate::git::{Acceptance, Repo};
 use crate::judge::{Creep, Row};
+use crate::model::SeriesKey;
 use crate::model::{NoiseClass, Report, Sha, Verdict};
-use crate::store::{SeriesKey, Store};
+use crate::store::Store;
 
 /// What the judgement of one head against one base rests on.
 #[derive(Debug)]

@@ -8,6 +8,7 @@
 use crate::error::{Error, Result, tail};
 use crate::model::Hunk;
 use crate::model::{Commit, Sha};
+pub use parse::Acceptance;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -23,17 +24,6 @@ use parse::{acceptances, commit, hunks};
 #[derive(Clone, Debug)]
 pub struct Repo {
     root: PathBuf,
-}
-
-/// A change that a commit's message accepts, so that it is reviewed with the code.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Acceptance {
-    /// The commit whose message says so.
-    pub sha: Sha,
-    /// Benchmarks, by name (glob).
-    pub benchmark: String,
-    /// Why; never empty.
-    pub reason: String,
 }
 
 /// What a calling hook or wrapper may have set that would redirect us.

@@ -1,6 +1,5 @@
 //! What git prints, taken apart.
 
-use super::Acceptance;
 use crate::model::Hunk;
 use crate::model::{Commit, Sha};
 
@@ -149,4 +148,15 @@ mod tests {
         assert_eq!(c.subject, "say \x1f why");
         assert!(commit("").is_none());
     }
+}
+
+/// A change that a commit's message accepts, so that it is reviewed with the code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acceptance {
+    /// The commit whose message says so.
+    pub sha: Sha,
+    /// Benchmarks, by name (glob).
+    pub benchmark: String,
+    /// Why; never empty.
+    pub reason: String,
 }

@@ -12,9 +12,10 @@ use serde::Serialize;
 use crate::detect::Point;
 use crate::error::Result;
 use crate::git::{Acceptance, Repo};
+use crate::model::SeriesKey;
 use crate::model::{Commit, Metric, NoiseClass, Sha};
 use crate::stats;
-use crate::store::{SeriesKey, SeriesRow, Store};
+use crate::store::{SeriesRow, Store};
 
 /// Points on each side of a seam between two testbeds that its levels are taken from.
 const SEAM_POINTS: usize = 10;

@@ -1,22 +1,19 @@
 //! Counting under valgrind's callgrind: exact, on any machine, without a hardware counter.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
 use super::child::{self, Before, Ended};
 use super::env::{Mark as PreloadMark, Pins};
 use super::fence::{self, Mark, Method, PerIteration, Place, Trouble};
 use super::symbols::Fence;
-use super::{FunctionTable, Job, Kind, RunError, Session};
+use crate::measure::{Job, Kind, RunError, Session};
 use crate::profile::callgrind as output;
 use crate::profile::names;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-/// The reading of the clock at which the warm-up ends when nobody else reads it: the second
-/// of the second call.
-pub(super) const USUAL_JUMP: u64 = 6;
 /// How often the reading at which the clock jumps is corrected before giving up.
 const ATTEMPTS: u64 = 6;
+
 /// `--profile-time`, in seconds of the faked clock. It jumps by 10 s in the second call, after
 /// 3 iterations; (15 − 10)/(10/3) = 1.5, so that criterion makes one call more, of 1 iteration.
 const PROFILE_SECONDS: &str = "15";
@@ -397,3 +394,6 @@ mod tests {
         assert_eq!(m, Ok(want.to_vec()));
     }
 }
+
+/// Self cost by normalised function name, dearest first.
+pub type FunctionTable = Vec<(String, u64)>;

@@ -150,7 +150,7 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(source: Option<Box<dyn Source>>) -> Self {
+    pub(super) fn new(source: Option<Box<dyn Source>>) -> Self {
         if let Some(s) = &source {
             set_nonblocking(s.as_raw_fd());
         }

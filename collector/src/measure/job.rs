@@ -1,5 +1,10 @@
 //! A benchmark, ready to run: its program, its arguments for each kind of run, what surrounds it.
 
+use super::RunError;
+use super::env::{self, Pins, Scratch};
+use super::symbols::Fence;
+use crate::config::{ClockMode, Strings};
+use crate::model::{Counter, Metric};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -7,12 +12,6 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-
-use super::env::{self, Pins, Scratch};
-use super::symbols::Fence;
-use super::{RunError, callgrind};
-use crate::config::{ClockMode, Strings};
-use crate::model::{Counter, Metric};
 
 /// How everything in one go is measured.
 #[derive(Debug)]
@@ -77,7 +76,7 @@ impl Job {
 
     pub(super) fn jump(&self) -> u64 {
         match self.jump.load(Ordering::Relaxed) {
-            0 => callgrind::USUAL_JUMP,
+            0 => USUAL_JUMP,
             known => known,
         }
     }
@@ -194,3 +193,10 @@ mod tests {
         assert_eq!(escape("a+b (c)/d.e"), "a\\+b \\(c\\)/d\\.e");
     }
 }
+
+/// The reading of the clock at which the warm-up ends when nobody else reads it: the second
+/// of the second call.
+const USUAL_JUMP: u64 = 6;
+
+/// Runs that a benchmark needs that does not repeat exactly, or that is sampled.
+pub const RUNS: usize = 5;

@@ -4,6 +4,10 @@
 //! session's counter, finds out on first sight what makes the benchmark vary
 //! ([`NoiseClass`]), and gives [`Measurement`]s.
 
+pub use callgrind::FunctionTable;
+pub use job::RUNS;
+mod error;
+pub use error::RunError;
 mod calibrate;
 pub mod callgrind;
 pub mod child;
@@ -17,79 +21,17 @@ mod sampled;
 pub mod symbols;
 
 use std::collections::BTreeMap;
-use std::process::ExitStatus;
-use std::time::Duration;
 
 use perf_event::events::{Event, Hardware};
 
-use crate::error::{Error, Result, tail};
+use crate::error::{Error, Result};
 use crate::model::{Counter, Failure, Measurement, Metric, NoiseClass};
 use crate::stats;
 use calibrate::calibrate;
 use env::{Pins, SEED};
 pub use job::{Job, Kind, Session};
-
-/// Runs that a benchmark needs that does not repeat exactly, or that is sampled.
-pub const RUNS: usize = 5;
 /// Processes of criterion's own sampling; each already takes a second or more.
 const WALL_RUNS: usize = 3;
-
-/// Why a run gave no number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunError {
-    /// `run`, `timeout`.
-    pub stage: &'static str,
-    /// For people.
-    pub message: String,
-}
-
-impl RunError {
-    fn new(stage: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            stage,
-            message: message.into(),
-        }
-    }
-
-    #[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
-    fn environment(e: Error) -> Self {
-        Self::new("run", e.to_string())
-    }
-
-    fn timeout(limit: Duration) -> Self {
-        Self::new(
-            "timeout",
-            format!(
-                "still running after {:.0} s: raise `suite.timeout` in uptick.toml, or leave it out \
-                 with `suite.exclude`",
-                limit.as_secs_f64()
-            ),
-        )
-    }
-
-    fn never_ran() -> Self {
-        Self::new(
-            "run",
-            "the benchmark was started but never iterated (does its name still exist?)",
-        )
-    }
-
-    fn exit(status: ExitStatus, said: &str) -> Self {
-        let said = tail(said.trim(), 2000);
-        let colon = if said.is_empty() { "" } else { ":\n" };
-        Self::new("run", format!("ended with {status}{colon}{said}"))
-    }
-
-    /// As a report records it.
-    #[must_use]
-    pub fn failure(self, benchmark: &str) -> Failure {
-        Failure {
-            benchmark: Some(benchmark.to_string()),
-            stage: self.stage.to_string(),
-            message: self.message,
-        }
-    }
-}
 
 /// Chooses the counter: the one asked for, or the best that this machine can serve.
 ///
@@ -124,9 +66,6 @@ pub struct Measured {
     /// Self cost by function of the warm iteration, dearest first, where the counter gives it.
     pub functions: Option<FunctionTable>,
 }
-
-/// Self cost by normalised function name, dearest first.
-pub type FunctionTable = Vec<(String, u64)>;
 
 /// Measures one benchmark. `known` is the noise class that the store has for it on this
 /// testbed; without it the benchmark is calibrated.

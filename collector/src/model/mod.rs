@@ -10,6 +10,7 @@ mod hunk;
 mod metric;
 mod profile;
 mod report;
+mod series;
 mod testbed;
 mod verdict;
 
@@ -19,5 +20,6 @@ pub use hunk::Hunk;
 pub use metric::{Counter, Metric, NoiseClass, class_from_name};
 pub use profile::{FunctionDelta, Location, ProfileKind, ProfileRef};
 pub use report::{Failure, Measurement, Report};
+pub use series::SeriesKey;
 pub use testbed::Testbed;
 pub use verdict::Verdict;

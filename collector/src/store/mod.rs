@@ -11,8 +11,8 @@ mod view;
 
 pub use log::{Decided, Decision, Imported, MAX_LINE, Scope, Token, Triage, Verification};
 pub use view::{
-    Event, EventCounts, Generation, MeasuredCommit, Point, ReportRow, SeriesFilter, SeriesKey,
-    SeriesOrder, SeriesRow, SeriesState, TestbedRow, Told, Unsearched, Value,
+    Event, EventCounts, Generation, MeasuredCommit, Point, ReportRow, SeriesFilter, SeriesOrder,
+    SeriesRow, SeriesState, TestbedRow, Told, Unsearched, Value,
 };
 
 use std::path::{Path, PathBuf};

@@ -5,18 +5,20 @@
 //! of `uptick.toml`. Executables are kept by their build key ([`key`]), so that a known
 //! key is never built again.
 
+mod place;
+
+pub use place::{BenchExecutable, Executables, Place};
 mod cache;
 mod cargo;
 mod carry;
 mod command;
 pub mod key;
 
-use std::collections::BTreeMap;
+use crate::suite::place::run_environment;
+use crate::suite::place::workspace;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -27,41 +29,6 @@ use crate::model::Failure;
 pub use cache::Cache;
 pub use cargo::{Discovery, discover};
 pub use carry::Carry;
-
-/// Where one worker builds: a worktree of ours and its own target directory.
-#[derive(Clone, Debug)]
-pub struct Place {
-    /// The worktree.
-    pub tree: PathBuf,
-    /// Cargo's target directory; never shared, or cargo runs another worktree's binary.
-    pub target: PathBuf,
-}
-
-/// An executable that holds criterion benchmarks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BenchExecutable {
-    /// The package that it belongs to.
-    pub package: String,
-    /// The bench target's name.
-    pub target: String,
-    /// The file: absolute once built, a bare file name inside the cache's manifest.
-    pub file: PathBuf,
-    /// The package's directory, relative to the worktree.
-    pub package_dir: String,
-    /// The benchmarks that it lists.
-    pub benchmarks: Vec<String>,
-}
-
-/// What a build gave.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Executables {
-    /// One entry a bench target.
-    pub executables: Vec<BenchExecutable>,
-    /// Bench targets that were left out, and why, in words.
-    pub left_out: Vec<String>,
-    /// The worktree that they were built in: debug information names its files.
-    pub tree: PathBuf,
-}
 
 /// A suite, ready to be measured.
 #[derive(Debug, Default)]
@@ -190,24 +157,6 @@ fn add_criterion(
     Ok(())
 }
 
-/// What `cargo bench` would set for the benchmark's process, and what the user declares.
-fn run_environment(config: &Config, place: &Place, package_dir: &str) -> BTreeMap<String, String> {
-    let mut env = config.suite.env.clone();
-    let manifest_dir = place.tree.join(package_dir);
-    let set = |env: &mut BTreeMap<String, String>, k: &str, v: String| {
-        env.entry(k.to_string()).or_insert(v);
-    };
-    set(
-        &mut env,
-        "CARGO_MANIFEST_DIR",
-        manifest_dir.display().to_string(),
-    );
-    let profile = cargo::profile_directory(&config.suite.profile);
-    let libraries = place.target.join(profile).join("deps");
-    set(&mut env, "LD_LIBRARY_PATH", libraries.display().to_string());
-    env
-}
-
 /// Two targets may hold benchmarks of the same name; the later one is told apart by its target.
 fn disambiguate(suite: &mut Suite) {
     let mut seen = std::collections::BTreeSet::new();
@@ -223,19 +172,6 @@ fn disambiguate(suite: &mut Suite) {
         }
     }
     suite.jobs = kept;
-}
-
-/// The directory of the Cargo workspace inside a worktree.
-fn workspace(config: &Config, tree: &Path) -> PathBuf {
-    tree.join(&config.suite.dir)
-}
-
-/// A failure of cargo, with the end of what it said.
-fn failed(what: &str, said: &str) -> Error {
-    Error::Failed(format!(
-        "{what}:\n{}",
-        crate::error::tail(said.trim(), 3000)
-    ))
 }
 
 #[cfg(test)]

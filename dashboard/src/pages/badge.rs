@@ -3,9 +3,9 @@
 use collector::detect::Direction;
 use collector::store::Store;
 
-use super::{SVG, the_series};
 use crate::cache::{Page, Policy};
 use crate::error::Fail;
+use crate::pages::answer::{SVG, the_series};
 use crate::text::{cut, value, xml};
 
 pub(super) fn page(store: &Store, id: &str) -> Result<Page, Fail> {

@@ -5,12 +5,12 @@ use collector::store::{MeasuredCommit, Store};
 use maud::{Markup, html};
 use serde_json::json;
 
-use super::compare::{self, Comparison};
-use super::layout::{self, Nav};
-use super::{csv_page, json_page, markdown_page, no_such_form, the_commit};
 use crate::app::App;
 use crate::cache::Page;
 use crate::error::Fail;
+use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form, the_commit};
+use crate::pages::compare::{self, Comparison};
+use crate::pages::layout::{self, Nav};
 use crate::query::{Format, compare_url};
 use crate::text::{self, plural};
 
@@ -127,8 +127,8 @@ fn rows(c: &Comparison, verdict: Verdict, title: &str) -> Markup {
     }
 }
 
-fn key(c: &Comparison, r: &collector::judge::Row) -> collector::store::SeriesKey {
-    collector::store::SeriesKey {
+fn key(c: &Comparison, r: &collector::judge::Row) -> collector::model::SeriesKey {
+    collector::model::SeriesKey {
         benchmark: r.benchmark.clone(),
         metric: r.metric,
         counter: r.counter,

@@ -6,11 +6,11 @@ use collector::store::{MeasuredCommit, Store};
 use maud::{Markup, html};
 use serde_json::json;
 
-use super::layout::{self, Nav};
-use super::{csv_page, json_page, no_such_form};
 use crate::app::App;
 use crate::cache::Page;
 use crate::error::Fail;
+use crate::pages::answer::{csv_page, json_page, no_such_form};
+use crate::pages::layout::{self, Nav};
 use crate::query::{Format, compare_url};
 use crate::text::{self, csv_field};
 

@@ -3,17 +3,18 @@
 use collector::format::{percent, quoted, share};
 use collector::judge::{self, Overrides, Row};
 use collector::judge::{BaseRef, CommitRef, Judgement, Outcome};
+use collector::model::SeriesKey;
 use collector::model::{Counter, Measurement, Metric, Report, Verdict};
 use collector::report::undo;
-use collector::store::{MeasuredCommit, SeriesKey, Store};
+use collector::store::{MeasuredCommit, Store};
 use maud::{Markup, html};
 
-use super::layout::{self, Nav};
-use super::{csv_page, json_page, markdown_page, no_such_form, the_commit};
 use crate::app::App;
 use crate::cache::Page;
 use crate::chart::spark;
 use crate::error::Fail;
+use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form, the_commit};
+use crate::pages::layout::{self, Nav};
 use crate::query::{Format, Show, compare_url, encode};
 use crate::text::{self, csv_field, plural};
 use collector::stats;

@@ -1,10 +1,10 @@
 //! Open changes as an Atom feed: one entry a cause.
 
-use super::ATOM;
-use super::today::Group;
 use crate::app::App;
 use crate::cache::{Page, Policy};
 use crate::error::Fail;
+use crate::pages::answer::ATOM;
+use crate::pages::groups::Group;
 use crate::text::{cut, iso, plural, xml};
 
 /// Entries that are given.

@@ -9,12 +9,14 @@ use collector::store::{MeasuredCommit, SeriesState, Store};
 use maud::{Markup, PreEscaped, html};
 use serde_json::json;
 
-use super::layout::{self, Nav};
-use super::{SVG, csv_page, json_page, markdown_page, no_such_form, the_commit, the_series};
 use crate::app::App;
 use crate::cache::{Page, Policy};
 use crate::error::Fail;
 use crate::flame;
+use crate::pages::answer::{
+    SVG, csv_page, json_page, markdown_page, no_such_form, the_commit, the_series,
+};
+use crate::pages::layout::{self, Nav};
 use crate::query::Format;
 use crate::text::{self, csv_field, md};
 

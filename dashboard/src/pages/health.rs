@@ -7,12 +7,12 @@ use collector::store::{SeriesFilter, SeriesOrder, SeriesState, Store, TestbedRow
 use maud::{Markup, html};
 use serde_json::json;
 
-use super::layout::{self, Nav};
-use super::{csv_page, json_page, markdown_page, no_such_form};
 use crate::app::App;
 use crate::cache::Page;
 use crate::chart::spark;
 use crate::error::Fail;
+use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form};
+use crate::pages::layout::{self, Nav};
 use crate::query::{Format, Order, encode};
 use crate::text::{self, csv_field, md, plural};
 

@@ -2,11 +2,11 @@
 
 use maud::html;
 
-use super::layout::{self, Nav};
-use super::no_such_form;
 use crate::app::App;
 use crate::cache::Page;
 use crate::error::Fail;
+use crate::pages::answer::no_such_form;
+use crate::pages::layout::{self, Nav};
 use crate::query::Format;
 
 const KEYS: &[(&str, &str)] = &[

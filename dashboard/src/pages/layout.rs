@@ -7,7 +7,8 @@ use crate::app::App;
 use crate::cache::{Page, Policy};
 use crate::text;
 
-use super::{HTML, assets};
+use crate::pages::answer::HTML;
+use crate::pages::assets;
 
 /// Which entry of the navigation is the current one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

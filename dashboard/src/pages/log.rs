@@ -4,11 +4,11 @@ use collector::store::{Decision, Store};
 use maud::{Markup, html};
 use serde_json::json;
 
-use super::layout::{self, Nav};
-use super::{csv_page, json_page, no_such_form};
 use crate::app::App;
 use crate::cache::Page;
 use crate::error::Fail;
+use crate::pages::answer::{csv_page, json_page, no_such_form};
+use crate::pages::layout::{self, Nav};
 use crate::query::Format;
 use crate::text::{self, csv_field};
 

@@ -9,10 +9,10 @@ use axum::response::{IntoResponse, Response};
 use maud::html;
 use serde::Deserialize;
 
-use super::layout::{self, Nav};
 use crate::app::App;
 use crate::auth;
 use crate::error::Fail;
+use crate::pages::layout::{self, Nav};
 use collector::store::Scope;
 
 /// How long a browser stays signed in: 30 days.
@@ -37,7 +37,11 @@ pub(crate) async fn form(State(app): State<Arc<App>>) -> Response {
         }
     };
     let page = layout::frame(&app, Nav::None, "Sign in", body);
-    ([(header::CONTENT_TYPE, super::HTML)], page.into_string()).into_response()
+    (
+        [(header::CONTENT_TYPE, crate::pages::answer::HTML)],
+        page.into_string(),
+    )
+        .into_response()
 }
 
 pub(crate) async fn sign_in(

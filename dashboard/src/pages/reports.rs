@@ -3,9 +3,9 @@
 use collector::store::Store;
 use serde_json::json;
 
-use super::json_page;
 use crate::cache::Page;
 use crate::error::Fail;
+use crate::pages::answer::json_page;
 
 const NEWEST: usize = 200;
 

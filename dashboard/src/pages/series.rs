@@ -6,12 +6,13 @@ use collector::store::{MeasuredCommit, SeriesState, Store, TestbedRow, Told, Tri
 use maud::{Markup, PreEscaped, html};
 use serde_json::json;
 
-use super::layout::{self, Nav};
-use super::{SVG, csv_page, health, json_page, log, markdown_page, the_series, today};
 use crate::app::App;
 use crate::cache::{Page, Policy};
 use crate::chart::{Mark, Marker, Series, draw};
 use crate::error::Fail;
+use crate::pages::answer::{SVG, csv_page, json_page, markdown_page, the_series};
+use crate::pages::layout::{self, Nav};
+use crate::pages::{health, log};
 use crate::query::{Format, compare_url};
 use crate::text::{self, csv_field, md, plural};
 
@@ -77,7 +78,7 @@ pub(super) fn page(
         Format::Json => json_page(&document(store, &h)?),
         Format::Csv => Ok(csv_page("series", csv(store, &h)?)),
         Format::Markdown => Ok(markdown_page(markdown(store, &h)?)),
-        Format::Atom => Err(super::no_such_form(format)),
+        Format::Atom => Err(crate::pages::answer::no_such_form(format)),
     }
 }
 
@@ -351,7 +352,7 @@ fn changes(store: &Store, h: &History) -> Result<Markup, Fail> {
                         td .pair { (text::value(c.before, metric)) " → " (text::value(c.after, metric)) }
                         td .suspects { @if c.kind == Kind::Environment { span .tag.noisy { "testbed changed" } " " }
                             @match suspects.as_slice() { [] => "–", [one] => { (layout::commit_line(one)) }, [.., last] => { (plural(suspects.len(), "commit")) " up to " (layout::commit_line(last)) } } }
-                        td .muted { (today::sure(c)) }
+                        td .muted { (crate::pages::groups::sure(c)) }
                         td { @if t.event.recovered.is_some() { "recovered" } @else { (log::word(Triage::word(t.event.state))) } @if !t.note.is_empty() { " " span .muted { "“" (text::cut(&t.note, 80)) "”" } } }
                         td { @if let Some(url) = url { a href=(url) { "Compare" } } }
                     }

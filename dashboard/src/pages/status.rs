@@ -9,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use maud::html;
 use serde_json::json;
 
-use super::layout::{self, Nav};
 use crate::app::App;
 use crate::error::Fail;
+use crate::pages::layout::{self, Nav};
 
 /// 200 while the store can be read, 503 with the reason while it cannot.
 pub(crate) async fn healthz(State(app): State<Arc<App>>) -> Response {
@@ -125,7 +125,10 @@ pub(crate) fn error(app: &App, fail: &Fail, as_html: bool) -> Response {
             }
         };
         let page = layout::frame(app, Nav::None, fail.title(), body);
-        let html = [(header::CONTENT_TYPE, HeaderValue::from_static(super::HTML))];
+        let html = [(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(crate::pages::answer::HTML),
+        )];
         (status, html, page.into_string()).into_response()
     } else {
         let document = json!({
@@ -134,7 +137,10 @@ pub(crate) fn error(app: &App, fail: &Fail, as_html: bool) -> Response {
             "error": fail.title(),
             "message": fail.words(),
         });
-        let kind = [(header::CONTENT_TYPE, HeaderValue::from_static(super::JSON))];
+        let kind = [(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(crate::pages::answer::JSON),
+        )];
         (status, kind, format!("{document}\n")).into_response()
     };
     let h = response.headers_mut();

@@ -1,22 +1,22 @@
 //! Today: what changed and waits for somebody, by cause rather than by series.
 
-use std::collections::BTreeMap;
+use crate::pages::groups::Group;
+use crate::pages::groups::groups;
+use crate::pages::groups::sure;
 
-use collector::detect::alerts::group;
-use collector::detect::alerts::life::State;
-use collector::detect::{Change, Direction, Kind};
-use collector::format::{percent, quoted};
+use collector::format::percent;
 use collector::store::{Event, EventCounts, MeasuredCommit, Store, Triage};
 use maud::{Markup, html};
 use serde_json::json;
 
-use super::layout::{self, Nav};
-use super::{csv_page, feed, json_page, log, markdown_page, no_such_form};
 use crate::app::App;
 use crate::cache::Page;
 use crate::chart::spark;
 use crate::error::Fail;
-use crate::query::{Format, compare_url};
+use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form};
+use crate::pages::layout::{self, Nav};
+use crate::pages::{feed, log};
+use crate::query::Format;
 use crate::text::{self, csv_field, md, plural};
 
 /// Open events that are looked at; a suite that has more has one cause, and says so.
@@ -31,149 +31,6 @@ const OTHERS: usize = 12;
 const SPARK: usize = 60;
 /// Lines of the log that are looked at for the decisions under the groups.
 const DECISIONS: usize = 24;
-
-/// Changes with one cause.
-pub(super) struct Group {
-    /// The largest change first.
-    pub(super) events: Vec<Event>,
-    first: u64,
-    last: u64,
-    everything: bool,
-    /// Somebody merged it, or split it off.
-    by_hand: bool,
-    /// The newest measured commit before the cause.
-    base: Option<MeasuredCommit>,
-    /// The measured commits that may be the cause.
-    pub(super) suspects: Vec<MeasuredCommit>,
-}
-
-impl Group {
-    pub(super) fn worst(&self) -> &Change {
-        &self.events[0].told.event.change
-    }
-
-    pub(super) fn is_regression(&self) -> bool {
-        self.events
-            .iter()
-            .any(|e| e.told.event.change.direction() == Direction::Up)
-    }
-
-    fn is_new(&self) -> bool {
-        self.events.iter().any(|e| e.told.event.state == State::New)
-    }
-
-    fn is_environment(&self) -> bool {
-        self.everything
-            || self
-                .events
-                .iter()
-                .all(|e| e.told.event.change.kind == Kind::Environment)
-    }
-
-    fn ids(&self) -> String {
-        let ids: Vec<String> = self.events.iter().map(|e| e.told.id.to_string()).collect();
-        ids.join(",")
-    }
-
-    /// Commits that may be the cause and were not measured.
-    fn unmeasured(&self) -> u64 {
-        (self.last - self.first + 1).saturating_sub(self.suspects.len() as u64)
-    }
-
-    pub(super) fn compare(&self) -> Option<String> {
-        Some(compare_url(
-            &self.base.as_ref()?.sha,
-            &self.suspects.last()?.sha,
-        ))
-    }
-
-    fn bisect(&self) -> Option<String> {
-        let (base, head) = (self.base.as_ref()?, self.suspects.last()?);
-        let bench = quoted(&text::whole(&self.events[0].series.key.benchmark));
-        Some(format!(
-            "uptick bisect {} {} --bench {bench}",
-            base.sha.short(),
-            head.sha.short()
-        ))
-    }
-}
-
-/// Open events by cause: regressions first, the newest commits first. What somebody merged or
-/// split stands as they left it; the rest is grouped by commit set.
-pub(super) fn groups(store: &Store, events: Vec<Event>) -> Result<Vec<Group>, Fail> {
-    let mut by_hand: BTreeMap<i64, Vec<Event>> = BTreeMap::new();
-    let mut rest = Vec::new();
-    for e in events {
-        match e.told.cause {
-            Some(cause) => by_hand.entry(cause).or_default().push(e),
-            None => rest.push(e),
-        }
-    }
-    let mut out = by_commit_set(store, rest)?;
-    for members in by_hand.into_values() {
-        let sets = members.iter().map(|e| &e.told.event.change);
-        let first = sets.clone().map(|c| c.first).min().unwrap_or(0);
-        let last = sets.map(|c| c.last).max().unwrap_or(0);
-        out.push(Group {
-            by_hand: true,
-            ..grouped(store, members, (first, last))?
-        });
-    }
-    out.sort_by_key(|g| (!g.is_regression(), !g.is_new(), std::cmp::Reverse(g.last)));
-    Ok(out)
-}
-
-/// A group of events that may all have been caused by the commits at positions `first..=last`.
-fn grouped(
-    store: &Store,
-    mut events: Vec<Event>,
-    (first, last): (i64, i64),
-) -> Result<Group, Fail> {
-    let size = |e: &Event| e.told.event.change.change;
-    // What costs most first; where nothing got dearer, what gained most.
-    let any_up = events.iter().any(|e| size(e) > 0.0);
-    let rank = |e: &Event| if any_up { size(e) } else { -size(e) };
-    events.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
-    let (first, last) = (first.max(0).cast_unsigned(), last.max(0).cast_unsigned());
-    Ok(Group {
-        events,
-        first,
-        last,
-        everything: false,
-        by_hand: false,
-        base: store.commits(first, 1)?.pop(),
-        suspects: store.commits_between(first, last)?,
-    })
-}
-
-fn by_commit_set(store: &Store, mut events: Vec<Event>) -> Result<Vec<Group>, Fail> {
-    let series: std::collections::HashSet<i64> = events.iter().map(|e| e.series.id).collect();
-    let owners: Vec<usize> = events
-        .iter()
-        .map(|e| usize::try_from(e.series.id).unwrap_or(0))
-        .collect();
-    let found = {
-        let changes: Vec<(usize, &Change)> = owners
-            .iter()
-            .copied()
-            .zip(events.iter().map(|e| &e.told.event.change))
-            .collect();
-        group::group(&changes, series.len().max(20))
-    };
-    let mut slots: Vec<Option<Event>> = events.drain(..).map(Some).collect();
-    let mut out = Vec::new();
-    for g in found {
-        let members: Vec<Event> = g.members.iter().filter_map(|i| slots[*i].take()).collect();
-        if members.is_empty() {
-            continue;
-        }
-        out.push(Group {
-            everything: g.everything,
-            ..grouped(store, members, (g.first, g.last))?
-        });
-    }
-    Ok(out)
-}
 
 struct Today {
     groups: Vec<Group>,
@@ -436,14 +293,6 @@ fn member(store: &Store, e: &Event, can_split: bool) -> Result<Markup, Fail> {
             td .muted { (sure(c)) }
         }
     })
-}
-
-/// How sure a change is, in words.
-pub(super) fn sure(c: &Change) -> String {
-    if c.low == c.high {
-        return "exact".into();
-    }
-    format!("95 %: {} to {}", percent(c.low), percent(c.high))
 }
 
 fn document(t: &Today) -> serde_json::Value {

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
-use super::calls::CallTree;
 use crate::profile::callgrind::{RawProfile, Site};
 use crate::profile::names;
 use crate::profile::symbols::{SourceFile, Symbols};
@@ -121,40 +120,6 @@ impl<'s> Chains<'s> {
 
     pub(super) fn seen(&self, object: u32, site: Site) -> &[Step] {
         self.known.get(&(object, site)).map_or(&[], |c| &c[..])
-    }
-
-    /// A Rust path names one function, although macros and inlining give its instructions lines of other files:
-    /// it is filed where most of its cost is. C names (`static int get()`) may occur once per file.
-    pub(super) fn choose_files(&mut self, raw: &RawProfile<'_>, calls: &CallTree) {
-        let mut weights: HashMap<(u32, u32), u64> = HashMap::new();
-        for cost in &raw.costs {
-            let Some(node) = calls.of_context[cost.context as usize] else {
-                continue;
-            };
-            let call = &calls.nodes[node as usize];
-            let chain = self.at(raw.contexts[cost.context as usize].object, cost.site);
-            // callgrind may have run a copy without debug information and know no file.
-            let known = chain.first().filter(|s| s.name != u32::MAX);
-            let file = known.map_or(call.file, |s| s.file);
-            *weights.entry((call.name, file)).or_default() += cost.cost;
-            for step in &chain[1..] {
-                *weights.entry((step.name, step.file)).or_default() += cost.cost;
-            }
-        }
-        for call in calls.nodes.iter() {
-            if let Some((object, site)) = call.site {
-                self.at(object, site);
-            }
-        }
-        let mut weights: Vec<_> = weights.into_iter().collect();
-        weights.sort_unstable_by_key(|&((name, file), weight)| {
-            (name, weight, std::cmp::Reverse(file))
-        });
-        for ((name, file), _) in weights {
-            if names::is_path(&self.names.items[name as usize]) {
-                self.homes.insert(name, file); // the last one is the heaviest
-            }
-        }
     }
 
     pub(super) fn home(&self, name: u32, file: u32) -> u32 {

@@ -4,6 +4,8 @@
 //! back by address: below a function by the address of the instruction, between caller and callee by the address
 //! of the call from which most of the callee's cost comes.
 
+mod error;
+pub use error::BuildError;
 mod calls;
 mod chains;
 mod order;
@@ -15,17 +17,6 @@ use super::symbols::Symbols;
 use super::{Frame, LineCost, MAX_DEPTH, MAX_NODES, Node, Profile, names};
 use calls::{Call, CallTree};
 use chains::{Chains, Interner, Step};
-
-/// Why no profile could be made.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// callgrind's file is damaged.
-    #[error(transparent)]
-    Parse(#[from] super::callgrind::ParseError),
-    /// More call stacks than a profile may hold.
-    #[error("the profile has more than {MAX_NODES} frames in its call tree")]
-    TooLarge,
-}
 
 impl Profile {
     /// The profile of the given parts (from 0) of callgrind's output file.

@@ -10,20 +10,19 @@
 //! file of 9.1 MB), so that memory is bounded by a constant times the input. Input that does not follow the format
 //! is an error with its line number.
 
+mod raw;
+mod text;
+
+pub use raw::{Arc, Context, Cost, ParseError, RawProfile, Site};
 mod reader;
 mod slots;
 
-use memchr::{memchr, memmem};
-
-/// A numeric position that is out of range, a name never defined, a part cut short, …
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("callgrind output, line {line}: {what}")]
-pub struct ParseError {
-    /// The line, from 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub what: &'static str,
-}
+use crate::profile::callgrind::text::error_at;
+use crate::profile::callgrind::text::ir_column;
+use crate::profile::callgrind::text::line_end;
+use crate::profile::callgrind::text::parse_decimal;
+use crate::profile::callgrind::text::words;
+use memchr::memmem;
 
 /// What the head and the foot of one part say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,71 +31,6 @@ pub struct PartHead {
     pub trigger: Option<String>,
     /// Instructions executed in this part.
     pub total: u64,
-}
-
-/// One function in one calling context.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Context<'a> {
-    /// `f'caller'callers-caller`, as callgrind writes it; `f'2` is the second level of a recursion.
-    pub name: &'a [u8],
-    /// Index into [`RawProfile::objects`].
-    pub object: u32,
-    /// Index into [`RawProfile::files`]: where the function is defined.
-    pub file: u32,
-}
-
-/// Where in the program and in the sources.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Site {
-    /// Address inside the object; 0 if the file has none.
-    pub address: u64,
-    /// Index into [`RawProfile::files`]; differs from the context's file for inlined code.
-    pub file: u32,
-    /// Line, from 1; 0 if unknown.
-    pub line: u32,
-}
-
-/// Instructions executed at one place in one context. A place may occur several times.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cost {
-    /// Index into [`RawProfile::contexts`].
-    pub context: u32,
-    /// Where.
-    pub site: Site,
-    /// Instructions.
-    pub cost: u64,
-}
-
-/// Calls from one place in one context into another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Arc {
-    /// Index of the calling context.
-    pub caller: u32,
-    /// Index of the called context.
-    pub callee: u32,
-    /// The call instruction, in the caller.
-    pub site: Site,
-    /// How often; 0 where the call began before this part did.
-    pub calls: u64,
-    /// Instructions in the callee and all that it called.
-    pub inclusive: u64,
-}
-
-/// The sum of the wanted parts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RawProfile<'a> {
-    /// Sum of all self costs; checked against the parts' `totals:`.
-    pub total: u64,
-    /// Object files (executables, libraries); entry 0 is "unknown".
-    pub objects: Vec<&'a [u8]>,
-    /// Source files; entry 0 is "unknown".
-    pub files: Vec<&'a [u8]>,
-    /// Functions in their contexts.
-    pub contexts: Vec<Context<'a>>,
-    /// Self cost.
-    pub costs: Vec<Cost>,
-    /// Calls.
-    pub arcs: Vec<Arc>,
 }
 
 const TOTALS: &[u8] = b"\ntotals: ";
@@ -140,30 +74,6 @@ fn part_head(data: &[u8], start: usize, foot: usize) -> Result<PartHead, ParseEr
     Ok(PartHead { trigger, total })
 }
 
-fn ir_column(events: &[u8]) -> Option<usize> {
-    words(events).position(|e| e == b"Ir")
-}
-
-fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(u8::is_ascii_whitespace)
-        .filter(|w| !w.is_empty())
-}
-
-fn parse_decimal(word: &[u8]) -> Option<u64> {
-    std::str::from_utf8(word).ok()?.parse().ok()
-}
-
-fn line_end(data: &[u8], from: usize) -> usize {
-    memchr(b'\n', &data[from..]).map_or(data.len(), |n| from + n)
-}
-
-fn error_at(data: &[u8], offset: usize, what: &'static str) -> ParseError {
-    ParseError {
-        line: 1 + memchr::memchr_iter(b'\n', &data[..offset]).count(),
-        what,
-    }
-}
-
 /// Reads the parts with the given indices (from 0, any order) and sums them.
 ///
 /// # Errors
@@ -175,8 +85,6 @@ pub fn read<'a>(data: &'a [u8], wanted: &[usize]) -> Result<RawProfile<'a>, Pars
         Err(what) => Err(error_at(data, reader.line_start.min(data.len()), what)),
     }
 }
-
-type Step<T> = Result<T, &'static str>;
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]

@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::slots::{NONE, Names};
-use super::{
-    Arc, Context, Cost, RawProfile, Site, Step, ir_column, line_end, parse_decimal, words,
-};
+use crate::profile::callgrind::slots::{NONE, Names};
+use crate::profile::callgrind::text::{Step, line_end, parse_decimal, words};
+use crate::profile::callgrind::{Arc, Context, Cost, RawProfile, Site, ir_column};
 
 /// What the next cost line means.
 #[derive(Clone, Copy)]

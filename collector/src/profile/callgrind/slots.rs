@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Step;
+use crate::profile::callgrind::text::Step;
 
 /// Numbered names of one kind (objects, files or functions).
 pub(super) struct Names<'a> {

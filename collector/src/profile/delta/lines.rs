@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::hunks::Moves;
+use super::moves::Moves;
 use super::table::key;
 use crate::model::Hunk;
 use crate::profile::Profile;

@@ -2,6 +2,10 @@
 //!
 //! Functions are matched by normalised name (and file, for names without a path), never by line, hash or address.
 
+mod explanation;
+mod moves;
+
+pub use explanation::{Explanation, Kind};
 mod hunks;
 mod lines;
 mod table;
@@ -10,7 +14,6 @@ pub use hunks::{Ranked, likely_hunks};
 pub use lines::{LineDelta, Region};
 
 use crate::model::Hunk;
-use serde::{Deserialize, Serialize};
 
 use super::Profile;
 use crate::model::FunctionDelta;
@@ -20,39 +23,6 @@ use table::{Row, Table};
 const MAX_FUNCTIONS: usize = 50;
 /// At most this many lines are listed.
 const MAX_LINES: usize = 50;
-
-/// What sort of change it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// The total moved.
-    Moved,
-    /// The total is the same within the limit, but a function moved by more than it.
-    Shifted,
-    /// Only libc's memory and string functions moved, called as often as before: code or data lies elsewhere.
-    Layout,
-    /// Nothing moved by more than the limit.
-    Same,
-}
-
-/// The difference of two profiles.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Explanation {
-    /// What sort of change it is.
-    pub kind: Kind,
-    /// Instructions before and after.
-    pub total: (u64, u64),
-    /// Functions whose self cost changed, the largest change first; at most 50.
-    pub functions: Vec<FunctionDelta>,
-    /// The share of the change that the listed functions account for, from 0 to 1: 1 − |rest| ÷ |change|.
-    /// Where the total did not change, the share of all that moved.
-    pub explained: f64,
-    /// Lines of the repository whose cost changed (with what they call outside it), the largest change first;
-    /// at most 50.
-    pub lines: Vec<LineDelta>,
-    /// Functions of the repository whose lines changed cost, with the lines seen to belong to them.
-    pub regions: Vec<Region>,
-}
 
 /// Explains the difference of two profiles.
 ///

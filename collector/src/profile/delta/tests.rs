@@ -335,7 +335,7 @@ proptest! {
             old = first + old_len;
             shift += i64::from(new_len) - i64::from(old_len);
         }
-        let moves = hunks::Moves::new(&hunks);
+        let moves = moves::Moves::new(&hunks);
         if let Some(new) = moves.new_line("f", line) {
             prop_assert_eq!(moves.old_line("f", new), Some(line));
         }
@@ -345,7 +345,7 @@ proptest! {
     #[test]
     fn hostile_hunks_do_no_harm(parts in any::<(u32, u32, u32, u32)>(), line: u32, p in any_profile()) {
         let hunks = [hunk("src/w.rs", (parts.0, parts.1), (parts.2, parts.3))];
-        let moves = hunks::Moves::new(&hunks);
+        let moves = moves::Moves::new(&hunks);
         let _ = (moves.new_line("src/w.rs", line), moves.old_line("src/w.rs", line));
         let e = explain(&profile(&[("a::work@src/w.rs:7", 3)]), &p, 0.0, &hunks);
         let _ = likely_hunks(&e, &hunks);

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::alerts::life::{self, State};
 use crate::error::Result;
+use crate::model::SeriesKey;
 use crate::model::{Counter, Metric};
 use crate::stats;
 use crate::store::log::triage::{settle_cause, state_name};
-use crate::store::{SeriesKey, Store, Triage};
+use crate::store::{Store, Triage};
 
 /// An event with what people decided about it, as an export carries it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

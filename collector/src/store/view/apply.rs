@@ -3,8 +3,9 @@
 use rusqlite::{Transaction, params};
 
 use crate::error::Result;
+use crate::model::SeriesKey;
 use crate::model::{Report, digest};
-use crate::store::{SeriesKey, Store, explain};
+use crate::store::{Store, explain};
 
 /// Reports that are derived in one transaction.
 const BATCH: usize = 16;

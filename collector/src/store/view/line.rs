@@ -3,8 +3,9 @@
 use rusqlite::{OptionalExtension, params};
 
 use crate::error::Result;
+use crate::model::SeriesKey;
 use crate::model::{Sha, Testbed};
-use crate::store::{SeriesKey, Store};
+use crate::store::Store;
 
 /// The points of one series with their reports.
 const OF_SERIES: &str = "FROM series s JOIN point p ON p.series = s.id \

@@ -10,4 +10,4 @@ pub(super) mod series;
 pub use commits::{MeasuredCommit, ReportRow, TestbedRow};
 pub use events::{Event, EventCounts, Told};
 pub use pages::{Generation, SeriesFilter, SeriesOrder, SeriesState, Unsearched, Value};
-pub use series::{Point, SeriesKey, SeriesRow};
+pub use series::{Point, SeriesRow};

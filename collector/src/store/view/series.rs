@@ -1,11 +1,12 @@
 //! Series and their points.
 
+use crate::model::SeriesKey;
 use std::collections::HashMap;
 
 use rusqlite::{Row, params};
 
 use crate::error::Result;
-use crate::model::{Counter, Metric, NoiseClass, Sha, class_from_name, digest};
+use crate::model::{Counter, Metric, NoiseClass, Sha, class_from_name};
 use crate::store::Store;
 
 /// One point of a series.
@@ -21,34 +22,6 @@ pub struct Point {
     pub low: f64,
     /// The greatest sample.
     pub high: f64,
-}
-
-/// What names a series.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-pub struct SeriesKey {
-    /// The benchmark.
-    pub benchmark: String,
-    /// What is counted.
-    pub metric: Metric,
-    /// How it is counted.
-    pub counter: Counter,
-    /// The testbed's fingerprint for that counter.
-    pub fingerprint: String,
-}
-
-impl SeriesKey {
-    /// Sixteen hexadecimal digits that stand for it in addresses.
-    #[must_use]
-    pub fn id(&self) -> String {
-        let (metric, counter) = (self.metric.name(), self.counter.name());
-        let name = format!(
-            "{}\0{metric}\0{counter}\0{}",
-            self.benchmark, self.fingerprint
-        );
-        let mut id = digest(name.as_bytes());
-        id.truncate(16);
-        id
-    }
 }
 
 /// A series as an index shows it.

@@ -14,14 +14,14 @@ pub(super) use toolchain::{pinned_by, rustc_version};
 
 use crate::suite::cargo::run::Message;
 use crate::suite::cargo::run::cargo;
-use crate::suite::cargo::run::output;
+use crate::suite::cargo::run::{failed, output};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::suite::{BenchExecutable, Executables, Place, failed, workspace};
+use crate::suite::{BenchExecutable, Executables, Place, workspace};
 
 /// Whether the worktree holds a Cargo workspace where the configuration says.
 pub(super) fn is_cargo(config: &Config, place: &Place) -> bool {
@@ -34,15 +34,6 @@ pub(super) fn generate_lock(config: &Config, place: &Place) -> Result<()> {
     c.args(["generate-lockfile", "--manifest-path"]);
     c.arg(workspace(config, &place.tree).join("Cargo.toml"));
     output(&mut c, "cargo generate-lockfile failed").map(|_| ())
-}
-
-/// The directory below `target` that a profile's artefacts lie in.
-pub(super) fn profile_directory(profile: &str) -> &str {
-    match profile {
-        "bench" | "release" => "release",
-        "dev" | "test" => "debug",
-        other => other,
-    }
 }
 
 /// Builds the bench targets and asks each for its benchmarks.

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::suite::cargo::toolchain::toolchain;
-use crate::suite::{Place, failed, workspace};
+use crate::suite::{Place, workspace};
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -128,4 +128,12 @@ mod tests {
             assert!(!is_foreign(name), "{name}");
         }
     }
+}
+
+/// A failure of cargo, with the end of what it said.
+pub(crate) fn failed(what: &str, said: &str) -> Error {
+    Error::Failed(format!(
+        "{what}:\n{}",
+        crate::error::tail(said.trim(), 3000)
+    ))
 }
