@@ -210,7 +210,7 @@ fn definition<'a>(all: &'a Modules, path: &[String], depth: usize) -> Option<&'a
     for (i, segment) in path.iter().enumerate() {
         let module = all.get(&at)?;
         if module.children.contains(segment)
-            && all.contains_key(&[&at[..], &[segment.clone()]].concat())
+            && all.contains_key(&[&at[..], std::slice::from_ref(segment)].concat())
         {
             at.push(segment.clone());
             continue;

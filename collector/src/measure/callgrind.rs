@@ -372,6 +372,9 @@ fn last_words(log: &str) -> String {
     crate::error::tail(log.trim(), 1000).to_string()
 }
 
+/// Self cost by normalised function name, dearest first.
+pub type FunctionTable = Vec<(String, u64)>;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -394,6 +397,3 @@ mod tests {
         assert_eq!(m, Ok(want.to_vec()));
     }
 }
-
-/// Self cost by normalised function name, dearest first.
-pub type FunctionTable = Vec<(String, u64)>;

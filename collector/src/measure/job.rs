@@ -184,6 +184,13 @@ fn escape(name: &str) -> String {
         .collect()
 }
 
+/// The reading of the clock at which the warm-up ends when nobody else reads it: the second
+/// of the second call.
+const USUAL_JUMP: u64 = 6;
+
+/// Runs that a benchmark needs that does not repeat exactly, or that is sampled.
+pub const RUNS: usize = 5;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,10 +200,3 @@ mod tests {
         assert_eq!(escape("a+b (c)/d.e"), "a\\+b \\(c\\)/d\\.e");
     }
 }
-
-/// The reading of the clock at which the warm-up ends when nobody else reads it: the second
-/// of the second call.
-const USUAL_JUMP: u64 = 6;
-
-/// Runs that a benchmark needs that does not repeat exactly, or that is sampled.
-pub const RUNS: usize = 5;

@@ -30,6 +30,10 @@ mod outcome;
 pub mod prior;
 mod probe;
 mod range;
+#[expect(
+    clippy::module_inception,
+    reason = "the state machine that the folder is about"
+)]
 mod search;
 pub mod simulate;
 mod step;

@@ -165,7 +165,6 @@ fn targets_with_own_harness(manifest: &Path) -> BTreeSet<String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

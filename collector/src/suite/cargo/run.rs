@@ -108,8 +108,15 @@ fn diagnostics(stdout: &[u8]) -> String {
         .collect()
 }
 
+/// A failure of cargo, with the end of what it said.
+pub(crate) fn failed(what: &str, said: &str) -> Error {
+    Error::Failed(format!(
+        "{what}:\n{}",
+        crate::error::tail(said.trim(), 3000)
+    ))
+}
+
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -128,12 +135,4 @@ mod tests {
             assert!(!is_foreign(name), "{name}");
         }
     }
-}
-
-/// A failure of cargo, with the end of what it said.
-pub(crate) fn failed(what: &str, said: &str) -> Error {
-    Error::Failed(format!(
-        "{what}:\n{}",
-        crate::error::tail(said.trim(), 3000)
-    ))
 }
