@@ -218,6 +218,7 @@ fn report(position: u64) -> Report {
         started: 0,
         seconds: 0.0,
         reused: None,
+        line: None,
         measurements: (0..20_000).map(measurement).collect(),
         failures: vec![],
         profiles: vec![],

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use collector::config::{Config, Fraction};
 use collector::error::Error;
 use collector::git::Repo;
+use collector::history;
 use collector::judge::Overrides;
 use collector::run::{Home, Workshop};
 use collector::store::Store;
@@ -47,7 +48,12 @@ pub(crate) fn store(args: &Args) -> anyhow::Result<Store> {
         // With its .gitignore, so that `git add -A` never takes the store along.
         Home::make(&Repo::open(&args.dir)?)?;
     }
-    Ok(Store::open(&store_path(args)?)?)
+    let mut store = Store::open(&store_path(args)?)?;
+    if let Ok(repo) = Repo::open(&args.dir) {
+        let branch = Config::load(repo.root())?.baseline.branch;
+        history::refresh(&mut store, &repo, branch.as_deref())?;
+    }
+    Ok(store)
 }
 
 /// A store that must be there already.

@@ -10,6 +10,8 @@ pub(crate) enum Fail {
     NotFound(String),
     /// The request cannot be understood.
     Bad(String),
+    /// The body cannot be taken: which field or line, and why.
+    Unprocessable(String),
     /// More than is taken: of what, and how much is.
     TooLarge(String),
     /// No token, or one that does not suffice.
@@ -37,6 +39,7 @@ impl Fail {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Bad(_) => StatusCode::BAD_REQUEST,
+            Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Denied(status, _) => *status,
             Self::Busy | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -50,6 +53,7 @@ impl Fail {
         match self {
             Self::NotFound(_) => "Not found",
             Self::Bad(_) => "This address cannot be understood",
+            Self::Unprocessable(_) => "This cannot be taken",
             Self::TooLarge(_) => "Too large",
             Self::Denied(..) => "Not allowed",
             Self::Busy => "Busy",
@@ -62,7 +66,11 @@ impl Fail {
     /// What happened, and what to do next.
     pub(crate) fn words(&self) -> String {
         match self {
-            Self::NotFound(s) | Self::Bad(s) | Self::TooLarge(s) | Self::Denied(_, s) => s.clone(),
+            Self::NotFound(s)
+            | Self::Bad(s)
+            | Self::Unprocessable(s)
+            | Self::TooLarge(s)
+            | Self::Denied(_, s) => s.clone(),
             Self::Store(s) => s.clone(),
             Self::Busy => {
                 "Too many requests are under way; the same one will do in a second.".into()

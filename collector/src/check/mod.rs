@@ -332,7 +332,9 @@ fn history(store: &Store, base: &Report, m: &Measurement, line: &[Sha]) -> Vec<f
         fingerprint: base.testbed.fingerprint(m.counter),
     };
     // A history that cannot be read is no history: the floors remain.
-    let points = store.points(&key, base.commit.position).unwrap_or_default();
+    let points = store
+        .points_anywhere(&key, base.commit.position)
+        .unwrap_or_default();
     let on_line: std::collections::HashSet<&Sha> = line.iter().collect();
     let mut values: Vec<(u64, f64)> = Vec::new();
     for p in points.iter().filter(|p| on_line.contains(&p.sha)) {

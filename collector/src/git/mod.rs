@@ -236,6 +236,26 @@ impl Repo {
         Ok(tip)
     }
 
+    /// The tip of the default branch as [`Repo::main_tip`] finds it; `None` where no branch is
+    /// known to be the default one, and HEAD would only be a guess.
+    #[must_use]
+    pub fn known_main_tip(&self, named: Option<&str>) -> Option<Sha> {
+        self.default_branch(named)?;
+        self.main_tip(named).ok()
+    }
+
+    /// The object names of the first-parent line that ends in a commit, oldest first.
+    ///
+    /// # Errors
+    /// When git cannot walk it.
+    pub fn first_parent_names(&self, tip: &Sha) -> Result<Vec<Sha>> {
+        let out = ask(
+            &self.root,
+            &["rev-list", "--first-parent", "--reverse", &tip.0],
+        )?;
+        Ok(out.lines().map(|l| Sha(l.to_string())).collect())
+    }
+
     /// The whole first-parent line that ends in a commit, oldest first, with positions.
     /// One call of git: 100,000 commits take about a second.
     ///
@@ -292,6 +312,12 @@ impl Repo {
     #[must_use]
     pub fn is_shallow(&self) -> bool {
         ask(&self.root, &["rev-parse", "--is-shallow-repository"]).is_ok_and(|s| s == "true")
+    }
+
+    /// The branch that is checked out, if any.
+    #[must_use]
+    pub fn current_branch(&self) -> Option<String> {
+        ask(&self.root, &["symbolic-ref", "--quiet", "--short", "HEAD"]).ok()
     }
 
     /// Whether tracked files differ from HEAD.

@@ -294,6 +294,7 @@ mod tests {
             started: 0,
             seconds: 0.0,
             reused: None,
+            line: None,
             measurements,
             failures: vec![],
             profiles: vec![],

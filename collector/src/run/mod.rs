@@ -30,6 +30,7 @@ pub use runner::Workshop;
 pub use worker::Bench;
 
 use crate::error::Result;
+use crate::history::line_of;
 use crate::model::{Commit, Measurement, Report, Sha};
 use crate::store::Store;
 use assemble::now;
@@ -133,6 +134,7 @@ impl Workshop {
         let report = Report {
             build_key: self.build_key(sha)?,
             suite_key: self.samples_key(),
+            line: line_of(store, &self.repo, sha)?,
             measurements: vec![measurement],
             ..self.empty_report(self.repo.commit(sha)?, testbed, testbed_key)
         };
@@ -163,6 +165,7 @@ impl Workshop {
                     .clone()
                     .unwrap_or_else(|| original.commit.sha.clone()),
             ),
+            line: line_of(store, &self.repo, &commit.sha)?,
             commit: commit.clone(),
             started: now(),
             seconds: 0.0,
