@@ -56,10 +56,8 @@ pub(crate) fn existing_store(args: &Args) -> anyhow::Result<Store> {
 }
 
 pub(crate) fn overrides(judging: &Judging) -> anyhow::Result<Overrides> {
-    let limit = judging.limit.as_deref().map(Fraction::parse).transpose();
-    let limit = limit.map_err(|e| Error::Usage(format!("--limit: {e}")))?;
     Ok(Overrides {
-        limit: limit.map(|f| f.0),
+        limit: Fraction::of_flag("--limit", judging.limit.as_deref())?,
         only: judging.measuring.only.clone(),
     })
 }

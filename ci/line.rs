@@ -2,7 +2,7 @@
 
 use crate::args::{Args, Selection};
 use crate::{context, print};
-use collector::config::{Config, glob};
+use collector::config::{Config, Fraction, glob};
 use collector::detect::Settings;
 use collector::error::Error;
 use collector::git::Repo;
@@ -43,13 +43,19 @@ pub(crate) fn found(args: &Args, s: &Selection, floor: Option<&str>) -> anyhow::
 
 /// The settings for a store's series.
 pub(crate) fn settings(floor: Option<&str>) -> anyhow::Result<Settings> {
-    match floor {
-        Some(_) => settings(floor),
-        None => Ok(Settings {
-            relative_floor: FLOOR,
-            ..Settings::default()
-        }),
-    }
+    floored(floor, FLOOR)
+}
+
+/// The settings for the series of a CSV: nothing is left out unless asked for.
+pub(crate) fn settings_of_csv(floor: Option<&str>) -> anyhow::Result<Settings> {
+    floored(floor, 0.0)
+}
+
+fn floored(floor: Option<&str>, default: f64) -> anyhow::Result<Settings> {
+    Ok(Settings {
+        relative_floor: Fraction::of_flag("--floor", floor)?.unwrap_or(default),
+        ..Settings::default()
+    })
 }
 
 /// The series asked for, on the line asked for.

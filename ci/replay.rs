@@ -7,7 +7,7 @@ use collector::config::{Config, Fraction};
 use collector::detect::Direction;
 use collector::detect::alerts::replay::Flag;
 use collector::detect::csv::document::{Replayed as Csv, SeriesFlags};
-use collector::error::{EXIT_OK, Error};
+use collector::error::EXIT_OK;
 use collector::format::{name, percent};
 use collector::git::Repo;
 use collector::history::trial::{Proposed, Replayed};
@@ -26,8 +26,8 @@ pub(crate) fn run(args: &Args, a: &Replay) -> anyhow::Result<u8> {
 
 /// The gate and the finder over the store, under the present policy or a proposed one.
 fn of_store(args: &Args, a: &Replay) -> anyhow::Result<u8> {
-    let limit = a.limit.as_deref().map(Fraction::parse).transpose();
-    let limit = limit.map_err(|e| Error::Usage(format!("--limit: {e}")))?;
+    let limit = Fraction::of_flag("--limit", a.limit.as_deref())?;
+    let settings = line::settings(a.floor.as_deref())?;
     let store = context::existing_store(args)?;
     let (line, tracks) = line::tracks(args, &store, &a.selection)?;
     let config = match Repo::open(&args.dir) {
@@ -36,8 +36,8 @@ fn of_store(args: &Args, a: &Replay) -> anyhow::Result<u8> {
     };
     let proposed = Proposed {
         config: &config,
-        limit: limit.map(|f| f.0),
-        settings: line::settings(a.floor.as_deref())?,
+        limit,
+        settings,
     };
     let document = Replayed::of(&tracks, &line, &proposed);
     if a.json {
@@ -50,9 +50,9 @@ fn of_store(args: &Args, a: &Replay) -> anyhow::Result<u8> {
 
 fn of_csv(a: &Replay, file: &Path) -> anyhow::Result<u8> {
     let series = read(file)?;
-    let mut document = Csv::of(&series, line::settings(a.floor.as_deref())?);
+    let mut document = Csv::of(&series, line::settings_of_csv(a.floor.as_deref())?);
     if a.estimate {
-        document.estimate(&series, line::settings(a.floor.as_deref())?);
+        document.estimate(&series, line::settings_of_csv(a.floor.as_deref())?);
     }
     if a.json {
         print::json(&document)?;

@@ -74,6 +74,13 @@ fn headline(f: &Finding) -> String {
             f.range.good.short(),
             f.range.bad.short()
         ),
+        (Found::Contradicted, _) => match f.suspects.as_slice() {
+            [one] => format!(
+                "NOT CONFIRMED: {} does not differ from its parent",
+                one.short()
+            ),
+            _ => "NOT CONFIRMED: the step does not show again".into(),
+        },
         _ if f.suspects.is_empty() => "UNDECIDED: the ends differ, nothing can be blamed".into(),
         _ => format!(
             "ONE OF {} commits: they cannot be told apart",
@@ -108,6 +115,7 @@ fn sureness(f: &Finding) -> String {
     };
     match f.outcome {
         Found::NoRegression => "both ends measured".into(),
+        Found::Contradicted => "no: its own verification contradicts it".into(),
         _ => format!("{:.0} %{verified}", 100.0 * f.confidence),
     }
 }
@@ -292,6 +300,7 @@ fn title(f: &Finding) -> String {
     match (f.outcome, &f.culprit) {
         (Found::Found, Some(c)) => format!("### {}", named(c)),
         (Found::NoRegression, _) => "### not reproduced".into(),
+        (Found::Contradicted, _) => "### not confirmed".into(),
         _ => format!("### one of {} commits", f.suspects.len()),
     }
 }
