@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Ran, Repo};
+use crate::support::{Ran, Repo, row};
 
 /// A script outside the repository that starts `seq` of `{tree}/n`, times `factor`.
 fn script(dir: &Path, factor: u64) -> PathBuf {
@@ -126,4 +126,189 @@ fn a_bare_number_that_may_be_a_percentage_is_asked_about_everywhere() {
         .says(&["line 2", "1 % or 100 %"]);
     repo.uptick(&["bisect", "HEAD", "HEAD", "--jobs", "0"])
         .exits(2);
+}
+
+/// A configuration in which every setting that changes what git prints, or runs a program, is
+/// set; the programs leave a mark.
+fn hostile(dir: &Path) -> (PathBuf, PathBuf) {
+    let (mark, evil) = (dir.join("mark"), dir.join("evil"));
+    let text = format!("#!/bin/sh\necho \"$0 $*\" >> {}\n", mark.display());
+    std::fs::write(&evil, text).unwrap();
+    std::fs::set_permissions(&evil, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let hooks = dir.join("hooks");
+    std::fs::create_dir(&hooks).unwrap();
+    for hook in ["post-checkout", "reference-transaction", "post-index-change"] {
+        std::fs::copy(&evil, hooks.join(hook)).unwrap();
+    }
+    let config = dir.join("config");
+    let at = |p: &Path| p.display().to_string();
+    let text = HOSTILE
+        .replace("@EVIL@", &at(&evil))
+        .replace("@HOOKS@", &at(&hooks))
+        .replace("@DIR@", &at(dir));
+    std::fs::write(&config, &text).unwrap();
+    std::fs::write(dir.join("included"), "[color]\n\tui = always\n\tdiff = always\n").unwrap();
+    (config, mark)
+}
+
+const HOSTILE: &str = r#"
+[log]
+    showSignature = true
+    decorate = full
+    date = relative
+    mailmap = true
+    abbrevCommit = true
+    follow = true
+    showRoot = false
+[gpg]
+    program = @EVIL@
+[gpg "ssh"]
+    program = @EVIL@
+[core]
+    pager = @EVIL@
+    editor = @EVIL@
+    hooksPath = @HOOKS@
+    fsmonitor = @EVIL@
+    quotePath = true
+    autocrlf = true
+    abbrev = 4
+    attributesFile = @DIR@/attributes
+    alternateRefsCommand = @EVIL@
+    sparseCheckout = true
+[color]
+    ui = always
+    diff = always
+    grep = always
+    status = always
+[column]
+    ui = always
+[diff]
+    external = @EVIL@
+    noprefix = true
+    mnemonicPrefix = true
+    renames = copies
+    context = 9
+    interHunkContext = 99
+    algorithm = histogram
+    relative = true
+    submodule = log
+    colorMoved = zebra
+    orderFile = @DIR@/included
+    suppressBlankEmpty = true
+[diff "evil"]
+    textconv = @EVIL@
+    command = @EVIL@
+[status]
+    branch = true
+    short = true
+    showStash = true
+    relativePaths = true
+    submoduleSummary = true
+    showUntrackedFiles = all
+[grep]
+    lineNumber = true
+    column = true
+    fullName = true
+    patternType = fixed
+[trailer]
+    separators = "="
+[diff "evil"]
+    xfuncname = "^never"
+[format]
+    pretty = oneline
+[i18n]
+    logOutputEncoding = UTF-16
+[submodule]
+    recurse = true
+[fetch]
+    recurseSubmodules = true
+    prune = true
+    all = true
+[init]
+    templateDir = @HOOKS@
+    defaultObjectFormat = sha256
+[worktree]
+    guessRemote = true
+    useRelativePaths = true
+[checkout]
+    defaultRemote = nowhere
+    guess = true
+[merge]
+    conflictStyle = diff3
+[alias]
+    log = !@EVIL@
+    rev-parse = !@EVIL@
+[includeIf "gitdir:**"]
+    path = @DIR@/included
+"#;
+
+/// Some numbers of a repository and what `check` says of its head.
+fn readings(repo: &Repo, change: impl Fn(&mut std::process::Command)) -> Vec<String> {
+    let ask = |args: &[&str], code: i32| repo.uptick_with(args, &change).exits(code);
+    let mut said: Vec<String> = ["HEAD~2", "HEAD"]
+        .map(|rev| ask(&["run", rev, "--fresh"], 0).stdout)
+        .into();
+    let check = ask(&["check", "--json"], 1).json();
+    said.push(row(&check, "work").to_string());
+    for what in ["outcome", "base", "notes"] {
+        said.push(check[what].to_string());
+    }
+    let found = ask(&["bisect", "HEAD~2", "HEAD", "--bench", "work", "--json"], 0).json();
+    for what in ["outcome", "culprit", "likely", "undo", "functions"] {
+        said.push(found[what].to_string());
+    }
+    said.push(ask(&["log", "work"], 0).stdout);
+    said
+}
+
+#[test]
+fn no_setting_of_git_changes_what_is_read_or_runs_a_program() {
+    let dir = tempfile::tempdir().unwrap();
+    let (config, mark) = hostile(dir.path());
+    let repo = Repo::with_command();
+    let toml = crate::support::COMMAND.replace("-O1", "-O1 -g");
+    repo.write("uptick.toml", &toml);
+    repo.write(".gitattributes", "*.c diff=evil text\n");
+    repo.write("ä/ö.txt", "a name to quote");
+    repo.commit("a second");
+    repo.work(2000);
+    let key = dir.path().join("key");
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&key)
+        .status();
+    repo.git(&["add", "-A"]);
+    let signing = format!("user.signingkey={}.pub", key.display());
+    if made.is_ok_and(|s| s.success()) {
+        repo.git(&["-c", "gpg.format=ssh", "-c", &signing, "commit", "-q", "-S", "-m", "a third"]);
+    } else {
+        repo.commit("a third");
+    }
+    let calm = readings(&repo, |_| {});
+    assert!(calm.iter().any(|s| s.contains("work.c")), "{calm:?}");
+    let state = repo.state();
+    let troubled = readings(&repo, |c| {
+        c.env("GIT_CONFIG_GLOBAL", &config)
+            .env("GIT_EXTERNAL_DIFF", dir.path().join("evil"))
+            .env("GIT_PAGER", dir.path().join("evil"))
+            .env("GIT_DIFF_OPTS", "-u7")
+            .env("GIT_TRACE", "2")
+            .env("GIT_NOGLOB_PATHSPECS", "1")
+            .env("GIT_DEFAULT_HASH", "sha256")
+            .env("GIT_DIR", "/nowhere");
+    });
+    assert_eq!(calm, troubled);
+    assert_eq!(state, repo.state());
+    let ran = std::fs::read_to_string(&mark).unwrap_or_default();
+    assert_eq!(ran, "", "programs that git ran");
+    // The same from the repository's own configuration, which outranks the user's.
+    let text = std::fs::read_to_string(&config).unwrap();
+    let own = repo.path().join(".git/config");
+    let before = std::fs::read_to_string(&own).unwrap();
+    std::fs::write(&own, format!("{before}{text}")).unwrap();
+    let here = readings(&repo, |_| {});
+    std::fs::write(&own, before).unwrap();
+    assert_eq!(calm, here);
+    let ran = std::fs::read_to_string(&mark).unwrap_or_default();
+    assert_eq!(ran, "", "programs that git ran");
 }

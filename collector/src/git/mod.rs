@@ -2,21 +2,21 @@
 //!
 //! Everything here reads, but for worktrees under `.uptick/`, which are ours
 //! alone: the user's checkout, index, HEAD, stash and configuration are never
-//! written. Hooks are off, optional locks are off, and what a calling git hook
-//! left in the environment (`GIT_DIR`, `GIT_INDEX_FILE`, …) is removed.
+//! written. How a call is kept from the user's settings is in [`call`].
 
-use crate::error::{Error, Result, tail};
+use crate::error::{Error, Result};
 use crate::model::Hunk;
 use crate::model::{Commit, Sha};
 pub use parse::Acceptance;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+mod call;
 mod line;
 mod parse;
 mod partial;
 mod submodule;
 mod worktree;
+pub use call::is_foreign_environment;
+use call::{ask, run, text};
 pub use line::Touched;
 use parse::{acceptances, commit, hunks};
 
@@ -24,77 +24,6 @@ use parse::{acceptances, commit, hunks};
 #[derive(Clone, Debug)]
 pub struct Repo {
     root: PathBuf,
-}
-
-/// What a calling hook or wrapper may have set that would redirect us.
-const FOREIGN_ENVIRONMENT: [&str; 8] = [
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_COMMON_DIR",
-    "GIT_PREFIX",
-    "GIT_NAMESPACE",
-    "GIT_LITERAL_PATHSPECS",
-];
-
-fn git(dir: &Path) -> Command {
-    let mut c = Command::new("git");
-    c.arg("-C").arg(dir);
-    c.args([
-        "-c",
-        "core.hooksPath=/dev/null",
-        "-c",
-        "core.fsmonitor=false",
-        "-c",
-        "submodule.recurse=false",
-    ]);
-    c.args([
-        "-c",
-        "advice.detachedHead=false",
-        "-c",
-        "core.quotePath=false",
-    ]);
-    for name in FOREIGN_ENVIRONMENT {
-        c.env_remove(name);
-    }
-    c.env("GIT_OPTIONAL_LOCKS", "0")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("LC_ALL", "C");
-    c.stdin(Stdio::null());
-    c
-}
-
-fn run(dir: &Path, args: &[&str]) -> Result<Output> {
-    git(dir).args(args).output().map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => {
-            Error::Failed("git is not installed; uptick needs it to read the history".into())
-        }
-        _ => Error::Failed(format!("git could not be started: {e}")),
-    })
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .trim_end_matches('\n')
-        .to_string()
-}
-
-/// Runs git and gives its output, or its complaint as an error.
-fn ask(dir: &Path, args: &[&str]) -> Result<String> {
-    answer(&run(dir, args)?, args)
-}
-
-/// What a git that has ended printed, or its complaint as an error.
-fn answer(out: &Output, args: &[&str]) -> Result<String> {
-    if out.status.success() {
-        return Ok(text(&out.stdout));
-    }
-    Err(Error::Failed(format!(
-        "git {} failed: {}",
-        args.join(" "),
-        tail(&text(&out.stderr), 2000)
-    )))
 }
 
 impl Repo {
@@ -191,7 +120,8 @@ impl Repo {
 
     /// Commits without their positions.
     fn describe(&self, args: &[&str]) -> Result<Vec<Commit>> {
-        let mut all = vec!["log", "-z", "--format=%H%x1f%P%x1f%an%x1f%at%x1f%s"];
+        let format = "--format=%H%x1f%P%x1f%an%x1f%at%x1f%s";
+        let mut all = vec!["log", "-z", "--no-show-signature", "--no-color", format];
         all.extend(args);
         let out = ask(&self.root, &all)?;
         Ok(out.split('\0').filter_map(commit).collect())
@@ -261,6 +191,8 @@ impl Repo {
         let args = [
             "log",
             "-z",
+            "--no-show-signature",
+            "--no-color",
             search[0],
             search[1],
             format,
@@ -386,7 +318,7 @@ impl Repo {
     /// The paths among `names` that a Rust source of that commit mentions by file name.
     #[must_use]
     pub fn mentioned(&self, sha: &Sha, names: &[String]) -> Vec<String> {
-        let mut args = vec!["grep", "-h", "-o", "-F", "-I"];
+        let mut args = vec!["grep", "-h", "-o", "-F", "-I", "--no-color", "--no-textconv"];
         for n in names {
             args.extend(["-e", n.as_str()]);
         }
@@ -406,7 +338,10 @@ impl Repo {
             "--unified=0",
             "--no-color",
             "--no-ext-diff",
+            "--no-textconv",
             "--no-renames",
+            "--src-prefix=a/",
+            "--dst-prefix=b/",
             &base.0,
             &head.0,
         ];
@@ -430,12 +365,6 @@ impl Repo {
         let at = self.resolve(&tag).ok()?;
         Some((tag, at))
     }
-}
-
-/// Whether an environment variable of that name is git's own redirection.
-#[must_use]
-pub fn is_foreign_environment(name: &OsStr) -> bool {
-    FOREIGN_ENVIRONMENT.iter().any(|f| OsStr::new(f) == name)
 }
 
 /// Removes what a killed git left behind in a worktree of ours, or in a submodule of it.
