@@ -70,7 +70,7 @@ fn open(repo: &Repo, a: &Bisect) -> anyhow::Result<(Journal, Workshop)> {
 }
 
 fn workshop(repo: &Repo, request: &Request, carry: &Carry) -> anyhow::Result<Workshop> {
-    let mut config = Config::load(repo.root())?;
+    let mut config = context::load(repo)?;
     request.configure(&mut config)?;
     let mut workshop = Workshop::open(repo.clone(), config)?;
     workshop.carry(carry.clone());

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use collector::check::event::Event;
 use collector::config::{Config, Fraction};
 use collector::error::Error;
 use collector::git::Repo;
@@ -11,9 +12,27 @@ use collector::store::Store;
 
 use crate::args::{Args, Judging, Measuring};
 
+/// What the CI system around us says of its event.
+pub(crate) fn event() -> Event {
+    Event::read(&|name| std::env::var(name).ok(), &|path| {
+        std::fs::read_to_string(path).ok()
+    })
+}
+
+/// The repository's configuration; where neither it nor the clone names the default branch, the
+/// CI system may.
+pub(crate) fn load(repo: &Repo) -> anyhow::Result<Config> {
+    let mut config = Config::load(repo.root())?;
+    if config.baseline.branch.is_none() {
+        let known = event().default_branch;
+        config.baseline.branch = known.filter(|b| repo.branch(b).is_some());
+    }
+    Ok(config)
+}
+
 /// The repository's configuration with the command line laid over it.
 pub(crate) fn config(repo: &Repo, measuring: &Measuring) -> anyhow::Result<Config> {
-    let mut config = Config::load(repo.root())?;
+    let mut config = load(repo)?;
     if let Some(counter) = &measuring.counter {
         config.suite.counter = counter.clone();
     }

@@ -2,7 +2,7 @@
 
 use crate::args::{Args, Selection};
 use crate::{context, print};
-use collector::config::{Config, Fraction, glob};
+use collector::config::{Fraction, glob};
 use collector::detect::Settings;
 use collector::error::Error;
 use collector::git::Repo;
@@ -94,7 +94,7 @@ pub(crate) fn line(args: &Args, rev: Option<&str>) -> anyhow::Result<MainLine> {
         }
         Err(e) => return Err(e.into()),
     };
-    let branch = Config::load(repo.root())?.baseline.branch;
+    let branch = context::load(&repo)?.baseline.branch;
     Ok(MainLine::of(&repo, branch.as_deref(), rev)?)
 }
 

@@ -236,25 +236,67 @@ impl Repo {
         .is_ok_and(|s| !s.is_empty())
     }
 
-    /// The default branch and its tip: the named one, the remote's HEAD, or `main`, `master`, `trunk`.
+    /// A branch of that name and its tip, with the name that it has here: `origin`'s before that
+    /// of another remote, and that before a local one, which may be behind.
+    #[must_use]
+    pub fn branch(&self, name: &str) -> Option<(String, Sha)> {
+        let others = self.refs(&format!("refs/remotes/*/{name}"));
+        let others = others.iter().map(|r| r.trim_start_matches("refs/remotes/"));
+        let mut candidates = vec![format!("origin/{name}")];
+        candidates.extend(others.map(String::from));
+        let remote = candidates.into_iter().find_map(|short| {
+            let sha = self.resolve(&format!("refs/remotes/{short}")).ok()?;
+            Some((short, sha))
+        });
+        remote.or_else(|| {
+            let sha = self.resolve(&format!("refs/heads/{name}")).ok()?;
+            Some((name.to_string(), sha))
+        })
+    }
+
+    /// The full names of the references that match a pattern.
+    fn refs(&self, pattern: &str) -> Vec<String> {
+        let args = ["for-each-ref", "--format=%(refname)", pattern];
+        let said = ask(&self.root, &args).unwrap_or_default();
+        said.lines().map(String::from).collect()
+    }
+
+    /// The default branch and its tip: the named one, a remote's HEAD, one of the usual names, or
+    /// the only branch there is.
     #[must_use]
     pub fn default_branch(&self, named: Option<&str>) -> Option<(String, Sha)> {
-        let mut candidates: Vec<String> = Vec::new();
-        if let Some(name) = named {
-            candidates.extend([format!("origin/{name}"), name.to_string()]);
-        }
-        if let Ok(head) = ask(
-            &self.root,
-            &["symbolic-ref", "--short", "refs/remotes/origin/HEAD"],
-        ) {
-            candidates.push(head);
-        }
-        for name in ["main", "master", "trunk", "develop"] {
-            candidates.extend([format!("origin/{name}"), name.to_string()]);
-        }
-        candidates
-            .into_iter()
-            .find_map(|name| self.resolve(&name).ok().map(|sha| (name, sha)))
+        const USUAL: [&str; 6] = ["main", "master", "trunk", "develop", "devel", "default"];
+        let named = named.and_then(|name| self.branch(name));
+        named
+            .or_else(|| self.head_of_remote())
+            .or_else(|| USUAL.iter().find_map(|name| self.branch(name)))
+            .or_else(|| self.only_branch("refs/remotes/"))
+            .or_else(|| self.only_branch("refs/heads/"))
+    }
+
+    /// What the remote's HEAD points to, `origin`'s first.
+    fn head_of_remote(&self) -> Option<(String, Sha)> {
+        let mut heads = vec!["refs/remotes/origin/HEAD".to_string()];
+        heads.extend(self.refs("refs/remotes/*/HEAD"));
+        heads.iter().find_map(|head| {
+            let short = ask(&self.root, &["symbolic-ref", "--short", head]).ok()?;
+            let sha = self.resolve(&format!("refs/remotes/{short}")).ok()?;
+            Some((short, sha))
+        })
+    }
+
+    /// The branch below a prefix where there is one alone; references of pull requests, as a
+    /// runner fetches them, are none.
+    fn only_branch(&self, prefix: &str) -> Option<(String, Sha)> {
+        let all = self.refs(prefix);
+        let mut branches = all
+            .iter()
+            .filter(|r| !r.starts_with("refs/remotes/pull/") && !r.ends_with("/HEAD"));
+        let (one, None) = (branches.next()?, branches.next()) else {
+            return None;
+        };
+        let sha = self.resolve(one).ok()?;
+        Some((one.trim_start_matches(prefix).to_string(), sha))
     }
 
     /// Every file of a commit as `mode type object<TAB>path`, one a NUL-ended record.
@@ -318,7 +360,15 @@ impl Repo {
     /// The paths among `names` that a Rust source of that commit mentions by file name.
     #[must_use]
     pub fn mentioned(&self, sha: &Sha, names: &[String]) -> Vec<String> {
-        let mut args = vec!["grep", "-h", "-o", "-F", "-I", "--no-color", "--no-textconv"];
+        let mut args = vec![
+            "grep",
+            "-h",
+            "-o",
+            "-F",
+            "-I",
+            "--no-color",
+            "--no-textconv",
+        ];
         for n in names {
             args.extend(["-e", n.as_str()]);
         }
