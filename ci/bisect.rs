@@ -167,10 +167,10 @@ fn say_log(args: &Args, a: &BisectLog) -> anyhow::Result<u8> {
 fn replayed(section: &bisect::Section) -> anyhow::Result<Vec<String>> {
     let name = |i: usize| section.commits.get(i).map_or("?", Sha::short);
     let mut out = vec![format!(
-        "{}..{}: {} commits",
+        "{}..{}: {}",
         name(0),
         name(section.commits.len() - 1),
-        section.commits.len() - 1
+        format::plural(section.commits.len() - 1, "commit")
     )];
     for (i, known) in section.range.commits.iter().enumerate() {
         if !known.known.is_empty() {

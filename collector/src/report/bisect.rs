@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::format::{name, percent, sentence, share, signed, telling, value};
+use crate::format::{name, percent, plural, sentence, share, signed, telling, value};
 use crate::profile::names;
 use crate::report::markdown::{cell, code};
 use crate::report::{from_here, place};
@@ -122,7 +122,7 @@ fn sureness(f: &Finding) -> String {
 
 fn effort(f: &Finding) -> String {
     let runs = if f.runs > 0 {
-        format!(", {} runs", f.runs)
+        format!(", {}", plural(f.runs, "run"))
     } else {
         String::new()
     };
@@ -140,9 +140,9 @@ fn effort(f: &Finding) -> String {
         }
     };
     format!(
-        "{} of {} commits measured{located}{}{}{runs}",
+        "{} of {} measured{located}{}{}{runs}",
         f.measured,
-        f.range.commits,
+        plural(f.range.commits, "commit"),
         some(f.reused, "reused"),
         some(f.skipped.len(), "skipped")
     )
