@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -222,7 +223,13 @@ pub(crate) struct Subject {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Exit codes: 0 found, or one of the commits named · 1 not reproduced: the ends do \
+not differ so · 2 wrong command line or uptick.toml · 3 no verdict: nothing can be blamed, or what \
+was blamed does not differ from its parent when both are measured again · 4 building or running \
+failed · 5 the store failed"
+)]
 pub(crate) struct Bisect {
     #[command(subcommand)]
     pub(crate) command: Option<BisectCommand>,
@@ -238,15 +245,18 @@ pub(crate) struct Bisect {
     /// Try commits again that failed before
     #[arg(long)]
     pub(crate) retry: bool,
+    /// Measure every commit anew, whatever is stored
+    #[arg(long)]
+    pub(crate) fresh: bool,
     /// Stop as soon as one commit explains the change; look for no further steps
     #[arg(long)]
     pub(crate) quick: bool,
     /// Go on with the search that was begun last
-    #[arg(long, conflicts_with_all = ["good", "bad", "bench", "metric", "build", "run", "counter", "carry", "all", "fixed", "limit", "retry"])]
+    #[arg(long, conflicts_with_all = ["good", "bad", "bench", "metric", "build", "run", "counter", "carry", "all", "fixed", "limit", "retry", "fresh"])]
     pub(crate) resume: bool,
     /// Commits built and measured at the same time, each in a worktree of its own
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) jobs: usize,
+    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]
+    pub(crate) jobs: NonZeroUsize,
     /// Write the answer as Markdown too
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,

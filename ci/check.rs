@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use collector::check::baseline;
+use collector::check::event::Event;
 use collector::check::{self, Options};
 use collector::error::{EXIT_OK, Error};
 use collector::judge::Judgement;
@@ -40,7 +41,12 @@ fn judge(
     let mut store = context::store(args)?;
     let progress = Terminal::new();
     let sha = workshop.repo().resolve(head)?;
-    let baseline = baseline::choose(workshop.repo(), workshop.config(), &sha, base)?;
+    // An event speaks of what is checked out.
+    let event = match head {
+        "HEAD" => context::event(),
+        _ => Event::default(),
+    };
+    let baseline = baseline::choose(workshop.repo(), workshop.config(), &sha, base, &event)?;
     if head == "HEAD" && workshop.repo().is_dirty() {
         print::note("note: uncommitted changes are not measured; HEAD is");
     }
@@ -49,8 +55,11 @@ fn judge(
         fresh: judging.fresh,
         flamegraph: judging.flamegraph,
         release,
+        accepted_until: None,
     };
-    let judgement = check::run(
+    let several = baseline.pushed.len() > 1;
+    let judge = if several { check::push } else { check::run };
+    let judgement = judge(
         &mut workshop,
         &mut store,
         &sha,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use collector::check::event::Event;
 use collector::config::{Config, Fraction};
 use collector::error::Error;
 use collector::git::Repo;
@@ -12,9 +13,27 @@ use collector::store::Store;
 
 use crate::args::{Args, Judging, Measuring};
 
+/// What the CI system around us says of its event.
+pub(crate) fn event() -> Event {
+    Event::read(&|name| std::env::var(name).ok(), &|path| {
+        std::fs::read_to_string(path).ok()
+    })
+}
+
+/// The repository's configuration; where neither it nor the clone names the default branch, the
+/// CI system may.
+pub(crate) fn load(repo: &Repo) -> anyhow::Result<Config> {
+    let mut config = Config::load(repo.root())?;
+    if config.baseline.branch.is_none() {
+        let known = event().default_branch;
+        config.baseline.branch = known.filter(|b| repo.branch(b).is_some());
+    }
+    Ok(config)
+}
+
 /// The repository's configuration with the command line laid over it.
 pub(crate) fn config(repo: &Repo, measuring: &Measuring) -> anyhow::Result<Config> {
-    let mut config = Config::load(repo.root())?;
+    let mut config = load(repo)?;
     if let Some(counter) = &measuring.counter {
         config.suite.counter = counter.clone();
     }
@@ -62,10 +81,8 @@ pub(crate) fn existing_store(args: &Args) -> anyhow::Result<Store> {
 }
 
 pub(crate) fn overrides(judging: &Judging) -> anyhow::Result<Overrides> {
-    let limit = judging.limit.as_deref().map(Fraction::parse).transpose();
-    let limit = limit.map_err(|e| Error::Usage(format!("--limit: {e}")))?;
     Ok(Overrides {
-        limit: limit.map(|f| f.0),
+        limit: Fraction::of_flag("--limit", judging.limit.as_deref())?,
         only: judging.measuring.only.clone(),
     })
 }

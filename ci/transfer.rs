@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 
 use collector::error::{EXIT_OK, EXIT_STORE, Error};
+use collector::format::plural;
 use collector::history::watch;
 use collector::store::Accept;
 use serde_json::json;
@@ -51,8 +52,9 @@ pub(crate) fn import(args: &Args, a: &Import) -> anyhow::Result<u8> {
         )?;
     } else {
         print::out(&format!(
-            "{} reports read, {} of them new\n",
-            done.reports, done.new
+            "{} read, {} of them new\n",
+            plural(done.reports, "report"),
+            done.new
         ))?;
     }
     Ok(EXIT_OK)

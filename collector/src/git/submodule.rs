@@ -7,8 +7,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::call::{answer, ask, git};
 use super::remove_stale_lock;
-use super::{answer, ask, git};
 use crate::error::{Error, Result, tail};
 
 /// Submodules within submodules are gone down into this far.
@@ -165,7 +165,11 @@ fn one(
         std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
     }
     let separate = format!("--separate-git-dir={}", store.to_string_lossy());
-    ask(place, &["init", "--quiet", "--template=", &separate])?;
+    let format = format!("--object-format={}", object_format(&submodule.commit));
+    ask(
+        place,
+        &["init", "--quiet", "--template=", &format, &separate],
+    )?;
     remove_stale_lock(place);
     for copy in copies {
         borrow(store, copy)?;
@@ -188,6 +192,11 @@ fn one(
                 tail(&why.to_string(), 1000)
             ))
         })
+}
+
+/// The hash that makes names of this length; what the user's configuration prefers is no matter.
+fn object_format(commit: &str) -> &'static str {
+    if commit.len() == 64 { "sha256" } else { "sha1" }
 }
 
 /// Lets a git directory of ours read the objects of the user's copy.

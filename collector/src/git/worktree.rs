@@ -3,7 +3,8 @@
 use crate::git::remove_stale_lock;
 use std::path::Path;
 
-use super::{Repo, ask, partial, submodule};
+use super::call::ask;
+use super::{Repo, partial, submodule};
 use crate::error::{Error, Result};
 use crate::model::Sha;
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::format::{name, percent, quoted, sentence, share, signed};
+use crate::format::{name, percent, plural, quoted, sentence, share, signed};
 use crate::judge::Row;
 use crate::judge::{Judgement, Outcome};
 use crate::model::{Counter, Metric, NoiseClass, Verdict};
@@ -65,14 +65,6 @@ fn counted(j: &Judgement) -> usize {
         .iter()
         .filter(|r| r.judged && r.head.is_some())
         .count()
-}
-
-fn plural(n: usize, what: &str) -> String {
-    if n == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{n} {what}s")
-    }
 }
 
 fn headline(j: &Judgement) -> String {

@@ -19,12 +19,14 @@
 mod assemble;
 mod home;
 mod keys;
+mod outside;
 mod progress;
 mod runner;
 mod worker;
 
 pub use assemble::is_failed;
 pub use home::Home;
+pub use outside::Outside;
 pub use progress::{Progress, Silent};
 pub use runner::Workshop;
 pub use worker::Bench;

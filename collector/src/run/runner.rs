@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::path::PathBuf;
 
 use crate::config::Config;
 use crate::error::Result;
@@ -10,6 +11,7 @@ use crate::measure::env::Scratch;
 use crate::measure::{self, Session, host};
 use crate::model::{Counter, Metric, Sha, Testbed};
 use crate::run::home::Home;
+use crate::run::outside::Outside;
 use crate::suite::{Cache, Carry, Place, key};
 
 /// A worktree and a target directory that only this process uses now.
@@ -36,6 +38,7 @@ pub struct Workshop {
     pub(super) toolchains: HashMap<Sha, key::Toolchain>,
     pub(super) compilers: key::Versions,
     pub(super) carry: Carry,
+    pub(super) outside: Outside,
 }
 
 impl Workshop {
@@ -63,6 +66,7 @@ impl Workshop {
         Ok(Self {
             repo,
             host: host::testbed(strings),
+            outside: Outside::of(&config),
             config,
             home,
             session,
@@ -98,6 +102,19 @@ impl Workshop {
         if !globs.is_empty() {
             self.config.suite.only = globs.to_vec();
         }
+    }
+
+    /// What the commands depend on outside the worktree, as it was when this was opened.
+    #[must_use]
+    pub fn outside(&self) -> &Outside {
+        &self.outside
+    }
+
+    /// A program outside the worktree that was edited since this was opened.
+    #[must_use]
+    pub fn edited(&self) -> Option<PathBuf> {
+        let now = Outside::of(&self.config);
+        self.outside.edited(&now).map(PathBuf::from)
     }
 
     /// The repository.
