@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args, a: &Init) -> anyhow::Result<u8> {
         let targets: Vec<_> = found
             .targets
             .iter()
-            .map(|(p, _, t)| json!({ "package": p, "bench": t }))
+            .map(|t| json!({ "package": t.package, "bench": t.name }))
             .collect();
         return print::json(&json!({
             "schema": "uptick.init/1", "file": path, "benches": targets, "left_out": found.left_out,
@@ -60,8 +60,8 @@ fn look(repo: &Repo) -> anyhow::Result<Discovery> {
 
 fn template(found: &Discovery) -> String {
     let mut benches = String::new();
-    for (package, _, target) in &found.targets {
-        benches.push_str(&format!("#   {package}: {target}\n"));
+    for t in &found.targets {
+        benches.push_str(&format!("#   {}: {}\n", t.package, t.name));
     }
     if benches.is_empty() {
         benches.push_str("#   (none: add [[command]] benchmarks below)\n");
@@ -69,7 +69,16 @@ fn template(found: &Discovery) -> String {
     for why in &found.left_out {
         benches.push_str(&format!("#   left out: {why}\n"));
     }
-    TEMPLATE.replace("@BENCHES@", &benches)
+    let needs = &found.needs;
+    let features = if needs.is_empty() {
+        "# features = []".to_string()
+    } else {
+        format!("features = {needs:?}")
+    };
+    let features = features.replace('{', "[").replace('}', "]");
+    TEMPLATE
+        .replace("@BENCHES@", &benches)
+        .replace("@FEATURES@", &features)
 }
 
 const TEMPLATE: &str = r#"# uptick counts what a program costs, on every commit.
@@ -81,9 +90,10 @@ const TEMPLATE: &str = r#"# uptick counts what a program costs, on every commit.
 # dir = "."                  # the workspace, relative to the repository
 # packages = []              # only these packages
 # benches = []               # only these bench targets (globs)
-# features = []
+@FEATURES@
 # all-features = false
 # no-default-features = false
+# rustflags = []             # after those of RUSTFLAGS; both replace those of .cargo/config.toml
 # profile = "bench"
 # include = []               # only these benchmarks, by name (globs)
 # exclude = []               # not these

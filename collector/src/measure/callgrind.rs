@@ -239,6 +239,7 @@ fn execute(
     pins: Pins,
     purpose: Purpose,
 ) -> Result<Vec<Vec<u8>>, RunError> {
+    let _turn = job.stand()?;
     let slot = session.scratch.slot().map_err(RunError::environment)?;
     let mut command = Command::new("valgrind");
     command.args(options(job, &slot, purpose, pins.mark));

@@ -18,6 +18,7 @@ mod job;
 #[cfg(target_os = "linux")]
 pub mod perf;
 mod sampled;
+pub mod stage;
 pub mod symbols;
 
 use std::collections::BTreeMap;

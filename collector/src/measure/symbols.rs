@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use object::{Object, ObjectSegment, ObjectSymbol};
+use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol};
 
 use super::fence::Method;
 use crate::error::{Error, Result};
@@ -64,6 +64,30 @@ pub fn read(path: &Path) -> Result<Executable> {
         is_static: is_static(&data),
         loaded_size: file.segments().map(|s| s.file_range().1).sum(),
     })
+}
+
+/// Whether what an executable or library loads holds one of these paths: its code may look there.
+/// Debug information, which is not loaded, always does.
+///
+/// # Errors
+/// When the file cannot be read or is no ELF object.
+pub fn mentions(path: &Path, places: &[&Path]) -> Result<bool> {
+    let data = std::fs::read(path).map_err(Error::io(path))?;
+    let Ok(file) = object::File::parse(&*data) else {
+        return Ok(false);
+    };
+    let loaded = |s: &object::Section<'_, '_>| match s.flags() {
+        object::SectionFlags::Elf { sh_flags, .. } => sh_flags.0 & object::elf::SHF_ALLOC.0 != 0,
+        _ => true,
+    };
+    let found = file.sections().filter(loaded).any(|s| {
+        let bytes = s.data().unwrap_or_default();
+        let holds = |p: &&Path| {
+            memchr::memmem::find(bytes, p.as_os_str().as_encoded_bytes()).is_some()
+        };
+        places.iter().any(holds)
+    });
+    Ok(found)
 }
 
 /// Whether an ELF file names no program interpreter (`PT_INTERP`).

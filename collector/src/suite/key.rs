@@ -94,7 +94,7 @@ pub fn build_inputs(repo: &Repo, sha: &Sha) -> Result<Vec<String>> {
 }
 
 /// Names what we add to the user's own profile; raised when that changes.
-const BUILD_OPTIONS: &str = "debug=1 strip=none";
+const BUILD_OPTIONS: &str = "debug=1 strip=none as-cargo-runs-it";
 
 /// What the key is made of, beside the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -149,18 +149,7 @@ pub fn build_key(config: &Config, inputs: &[String], lock: &str, toolchain: &Too
         format!("{:?} {:?} {}", suite.packages, suite.benches, suite.dir),
     );
     parts.insert("commands", format!("{:?}", config.commands));
-    for (name, value) in std::env::vars() {
-        // What a user sets to steer the compiler.
-        if name == "RUSTFLAGS"
-            || name.starts_with("CARGO_PROFILE_")
-            || name == "CARGO_ENCODED_RUSTFLAGS"
-        {
-            parts.insert(
-                "flags",
-                format!("{}{name}={value}\n", parts.get("flags").map_or("", |s| s)),
-            );
-        }
-    }
+    parts.insert("flags", cargo::steering(config));
     digest(format!("{parts:?}").as_bytes())
 }
 
@@ -168,10 +157,15 @@ pub fn build_key(config: &Config, inputs: &[String], lock: &str, toolchain: &Too
 #[must_use]
 pub fn suite_key(config: &Config, counter: &str) -> String {
     let s = &config.suite;
-    let text = format!(
+    let mut text = format!(
         "{:?} {:?} {:?} {:?} {counter} {:?} {:?} {:?} {}",
         s.include, s.only, s.exclude, s.metrics, s.strings, s.env, config.commands, s.criterion
     );
+    // What else tells one suite of a commit from another; nothing of it is the usual case.
+    if s.dir != "." {
+        text.push_str(&format!(" in {}", s.dir));
+    }
+    text.push_str(&cargo::steering(config));
     digest(text.as_bytes())[..16].to_string()
 }
 

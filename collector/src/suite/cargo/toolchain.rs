@@ -59,6 +59,12 @@ pub(in crate::suite) fn rustc_version(channel: Option<&str>) -> Option<String> {
     Some(format!("{} {host}", text.lines().next().unwrap_or("")))
 }
 
+/// The target that a channel compiles for by default.
+pub(super) fn host(channel: Option<&str>) -> Option<String> {
+    let version = rustc_version(channel)?;
+    version.rsplit_once(' ').map(|(_, host)| host.to_string())
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
