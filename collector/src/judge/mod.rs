@@ -215,6 +215,16 @@ fn incomparable(
             base.counter, head.counter
         ));
     }
+    if base.is_whole_process() != head.is_whole_process() {
+        let how = |m: &Measurement| {
+            if m.is_whole_process() {
+                "the whole process was counted"
+            } else {
+                "the routine alone was counted"
+            }
+        };
+        return Some(format!("before, {}; now, {}", how(base), how(head)));
+    }
     let differences = base_report
         .testbed
         .differences(&head_report.testbed, head.counter);

@@ -281,6 +281,10 @@ pub fn environment(
     set("GLIBC_TUNABLES", tunables.into());
     set("LD_PRELOAD", scratch.preload().display().to_string());
     set("UPTICK_PRELOAD", pins.settings());
+    set(
+        "UPTICK_CHILDREN",
+        super::family::path(slot).display().to_string(),
+    );
     let size: usize = env.iter().map(|(k, v)| k.len() + v.len() + 2).sum();
     let full = (size + "UPTICK_FILL=".len() + 1).next_multiple_of(BLOCK);
     let fill = full - size - "UPTICK_FILL=".len() - 1 + pins.padding;

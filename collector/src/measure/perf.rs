@@ -347,6 +347,7 @@ int main(void) {
             kind: Kind::Criterion {
                 fences: std::sync::Arc::new(Vec::new()),
                 exact: true,
+                is_static: false,
             },
             dir: "/".into(),
             stdin: None,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol};
 
-use super::fence::Method;
+use super::fence::{Harness, Method};
 use crate::error::{Error, Result};
 
 /// A function whose entry and return bound one call of a benchmark.
@@ -14,6 +14,8 @@ pub struct Fence {
     pub symbol: String,
     /// The method that it is an instance of.
     pub method: Method,
+    /// Whose method it is.
+    pub harness: Harness,
 }
 
 /// What is known of a benchmark's executable.
@@ -50,9 +52,10 @@ pub fn read(path: &Path) -> Result<Executable> {
         .filter(|s| s.is_definition())
         .filter_map(|s| s.name().ok())
         .filter_map(|name| {
-            method_of(name).map(|method| Fence {
+            method_of(name).map(|(method, harness)| Fence {
                 symbol: name.to_string(),
                 method,
+                harness,
             })
         })
         .collect();
@@ -111,7 +114,7 @@ fn is_static(data: &[u8]) -> bool {
 /// The whole demangled path is looked at, so that a function which merely mentions a
 /// `Bencher` among its type arguments is not taken for one. Forks that keep criterion's
 /// interface under another crate name are recognised too.
-fn method_of(symbol: &str) -> Option<Method> {
+fn method_of(symbol: &str) -> Option<(Method, Harness)> {
     if !symbol.contains("encher") {
         return None;
     }
@@ -122,16 +125,22 @@ fn method_of(symbol: &str) -> Option<Method> {
     if !(ty.ends_with("Bencher") && ty.contains("criterion")) {
         return None;
     }
-    match method {
-        "iter" => Some(Method::Iter),
-        "iter_custom" => Some(Method::Custom),
+    // CodSpeed's fork has the timing loops in functions of their own.
+    let (method, harness) = match method.strip_prefix("__codspeed_root_frame__") {
+        Some(inner) => (inner, Harness::CodSpeed),
+        None => (method, Harness::Criterion),
+    };
+    let method = match method {
+        "iter" => Method::Iter,
+        "iter_custom" => Method::Custom,
         "iter_batched"
         | "iter_batched_ref"
         | "iter_with_large_drop"
         | "iter_with_large_setup"
-        | "iter_with_setup" => Some(Method::Batched),
-        _ => None,
-    }
+        | "iter_with_setup" => Method::Batched,
+        _ => return None,
+    };
+    Some((method, harness))
 }
 
 /// `<a::Bencher<M>>::iter::<X>` → `a::Bencher::iter`.
@@ -169,13 +178,24 @@ mod tests {
             )
         };
         let h = "8f47bf16d041cd87";
-        assert_eq!(method_of(&legacy("iter", h)), Some(Method::Iter));
-        assert_eq!(method_of(&legacy("iter_batched", h)), Some(Method::Batched));
-        assert_eq!(method_of(&legacy("iter_custom", h)), Some(Method::Custom));
+        let plain = |m| Some((m, Harness::Criterion));
+        assert_eq!(method_of(&legacy("iter", h)), plain(Method::Iter));
+        assert_eq!(
+            method_of(&legacy("iter_batched", h)),
+            plain(Method::Batched)
+        );
+        assert_eq!(
+            method_of(&legacy("__codspeed_root_frame__iter", h)),
+            Some((Method::Iter, Harness::CodSpeed))
+        );
+        assert_eq!(
+            method_of(&legacy("iter_custom", h)),
+            plain(Method::Custom)
+        );
         assert_eq!(method_of(&legacy("assert_iterated", h)), None);
         // <criterion::bencher::Bencher>::iter::<u64, {closure}> in v0.
         let v0 = "_RINvMNtCs1_9criterion7bencherNtB3_7Bencher4iteryNCNvCs2_1b1f0EB9_";
-        assert_eq!(method_of(v0), Some(Method::Iter));
+        assert_eq!(method_of(v0), plain(Method::Iter));
     }
 
     #[test]
