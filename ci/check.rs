@@ -49,6 +49,7 @@ fn judge(
         fresh: judging.fresh,
         flamegraph: judging.flamegraph,
         release,
+        strict: judging.strict,
     };
     let judgement = check::run(
         &mut workshop,

@@ -7,7 +7,7 @@ use collector::suite::{Discovery, Place, discover};
 use serde_json::json;
 
 use crate::args::{Args, Init};
-use crate::print;
+use crate::{context, print};
 
 pub(crate) fn run(args: &Args, a: &Init) -> anyhow::Result<u8> {
     let repo = Repo::open(&args.dir)?;
@@ -19,8 +19,10 @@ pub(crate) fn run(args: &Args, a: &Init) -> anyhow::Result<u8> {
         ))
         .into());
     }
-    let found = look(&repo)?;
-    let text = template(&found);
+    let mut config = Config::default();
+    context::find_workspace(&repo, &mut config, &args.dir);
+    let found = look(&repo, &config)?;
+    let text = template(&found, &config);
     collector::files::write(&path, &text)?;
     if a.json {
         let targets: Vec<_> = found
@@ -49,16 +51,16 @@ pub(crate) fn run(args: &Args, a: &Init) -> anyhow::Result<u8> {
 }
 
 /// The bench targets of the checkout as it stands.
-fn look(repo: &Repo) -> anyhow::Result<Discovery> {
-    if !repo.root().join("Cargo.toml").is_file() {
+fn look(repo: &Repo, config: &Config) -> anyhow::Result<Discovery> {
+    if !repo.root().join(&config.suite.dir).join("Cargo.toml").is_file() {
         return Ok(Discovery::default());
     }
     let tree = repo.root().to_path_buf();
     let target = tree.join("target");
-    Ok(discover(&Config::default(), &Place { tree, target })?)
+    Ok(discover(config, &Place { tree, target })?)
 }
 
-fn template(found: &Discovery) -> String {
+fn template(found: &Discovery, config: &Config) -> String {
     let mut benches = String::new();
     for t in &found.targets {
         benches.push_str(&format!("#   {}: {}\n", t.package, t.name));
@@ -76,7 +78,12 @@ fn template(found: &Discovery) -> String {
         format!("features = {needs:?}")
     };
     let features = features.replace('{', "[").replace('}', "]");
+    let dir = match config.suite.dir.as_str() {
+        "." => "# dir = \".\"                 ".to_string(),
+        found => format!("dir = {found:?}  "),
+    };
     TEMPLATE
+        .replace("@DIR@", &dir)
         .replace("@BENCHES@", &benches)
         .replace("@FEATURES@", &features)
 }
@@ -87,7 +94,7 @@ const TEMPLATE: &str = r#"# uptick counts what a program costs, on every commit.
 [suite]
 # The criterion benchmarks of the Cargo workspace are found by themselves:
 @BENCHES@# criterion = true
-# dir = "."                  # the workspace, relative to the repository
+@DIR@ # the workspace, relative to the repository
 # packages = []              # only these packages
 # benches = []               # only these bench targets (globs)
 @FEATURES@

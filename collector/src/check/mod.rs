@@ -20,7 +20,7 @@ use crate::explain;
 use crate::format::benchmarks;
 use crate::judge::{self, Overrides, Row};
 use crate::model::SeriesKey;
-use crate::model::{Failure, Measurement, Report, Sha, Verdict};
+use crate::model::{Failure, Measurement, Metric, Report, Sha, Verdict};
 use crate::parallel::parallel;
 use crate::run::{Bench, Progress, Reuse, Workshop};
 use crate::store::Store;
@@ -42,6 +42,8 @@ pub struct Options {
     pub flamegraph: bool,
     /// Hold the head against the last release too.
     pub release: bool,
+    /// Give no verdict where something could not be measured as it should.
+    pub strict: bool,
 }
 
 /// Judges `head` against its baseline.
@@ -133,7 +135,10 @@ struct Run<'a> {
     progress: &'a dyn Progress,
     benches: Option<(Bench, Bench)>,
     notes: Vec<String>,
+    doubts: Vec<String>,
     hints: Vec<String>,
+    /// Benchmarks that ran at first and then could not be run again.
+    failed: Vec<Failure>,
 }
 
 impl<'a> Run<'a> {
@@ -157,6 +162,7 @@ impl<'a> Run<'a> {
             &history,
         );
         Ok(Self {
+            doubts: judge::doubts(&base, &head, &rows),
             workshop,
             store,
             base,
@@ -167,6 +173,7 @@ impl<'a> Run<'a> {
             benches: None,
             notes: Vec::new(),
             hints: Vec::new(),
+            failed: Vec::new(),
         })
     }
 
@@ -216,13 +223,28 @@ impl<'a> Run<'a> {
                     apply(&mut self.rows[i], &c);
                     ps.push((i, c.p));
                 }
-                Err(why) => {
-                    self.rows[i].why = format!("could not be measured again: {why}");
-                }
+                Err(why) => self.could_not_confirm(i, &why),
             }
         }
         self.keep_what_survives_fdr(&ps);
         Ok(())
+    }
+
+    /// A suspect that cannot be run again is neither a change nor none.
+    fn could_not_confirm(&mut self, i: usize, why: &str) {
+        let row = &mut self.rows[i];
+        if row.metric == Metric::BinarySize {
+            // A file has one size: there is nothing to run.
+            row.why = format!("could not be measured again: {why}");
+            return;
+        }
+        row.verdict = Verdict::Incomparable;
+        row.why = "it moved, and could not be run again to confirm that".into();
+        self.failed.push(Failure {
+            benchmark: Some(row.benchmark.clone()),
+            stage: "confirm".into(),
+            message: format!("it moved, and running both sides again failed: {why}"),
+        });
     }
 
     /// Several suspects at once are judged together: at most a share q of them may be wrong.
@@ -321,10 +343,11 @@ impl<'a> Run<'a> {
         for f in old {
             let name = f.benchmark.unwrap_or_default();
             let first = f.message.lines().next().unwrap_or("").to_string();
-            self.notes.push(format!(
+            self.doubts.push(format!(
                 "`{name}` gives no number, as in the baseline: {first}"
             ));
         }
+        let failures = [failures, std::mem::take(&mut self.failed)].concat();
         let distance = self
             .workshop
             .repo()
@@ -347,9 +370,14 @@ impl<'a> Run<'a> {
             results: self.rows,
             failures,
             notes: self.notes,
+            doubts: self.doubts,
             hints: self.hints,
         };
         judgement.outcome = outcome(&judgement);
+        let doubtful = self.options.strict && !judgement.doubts.is_empty();
+        if doubtful && judgement.outcome == Outcome::Ok {
+            judgement.outcome = Outcome::NoVerdict;
+        }
         Ok(judgement)
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, EXIT_REGRESSED};
 use crate::judge::Row;
-use crate::model::{Commit, Counter, Failure, Sha, Testbed, Verdict};
+use crate::model::{Commit, Counter, Failure, Metric, Report, Sha, Testbed, Verdict};
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The judgement as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -71,6 +72,10 @@ pub struct Judgement {
     pub failures: Vec<Failure>,
     /// What else a reader must know.
     pub notes: Vec<String>,
+    /// What could not be measured as it should, and so may hide a change; `--strict` gives no
+    /// verdict then.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
     /// What could be told with more in the store; text keeps silent about it when all is well.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
@@ -108,6 +113,32 @@ impl Judgement {
         rows.sort_by(|a, b| size(b).total_cmp(&size(a)));
         rows
     }
+}
+
+/// What two reports say of numbers that are not what they should be, each with the benchmarks
+/// that it is said of.
+#[must_use]
+pub fn doubts(base: &Report, head: &Report, rows: &[Row]) -> Vec<String> {
+    let judged: BTreeSet<(&str, Metric)> = rows
+        .iter()
+        .filter(|r| r.judged)
+        .map(|r| (r.benchmark.as_str(), r.metric))
+        .collect();
+    let mut by_note: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for m in head.measurements.iter().chain(&base.measurements) {
+        if let (Some(note), true) = (&m.note, judged.contains(&(&*m.benchmark, m.metric))) {
+            by_note.entry(note).or_default().insert(&m.benchmark);
+        }
+    }
+    let said = by_note.into_iter().map(|(note, names)| {
+        let first = names.first().copied().unwrap_or_default();
+        let more = match names.len() {
+            0 | 1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        format!("`{first}`{more}: {note}")
+    });
+    said.collect()
 }
 
 /// What the rows of a judgement come to.

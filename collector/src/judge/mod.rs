@@ -7,7 +7,7 @@
 mod judgement;
 mod row;
 
-pub use judgement::{BaseRef, CommitRef, Judgement, Outcome, outcome};
+pub use judgement::{BaseRef, CommitRef, Judgement, Outcome, doubts, outcome};
 pub use row::{Creep, Likely, Row, Side};
 
 use std::collections::BTreeMap;

@@ -1,6 +1,7 @@
 //! Worktrees that are ours alone: one is taken, a commit stands in it, built.
 
 use crate::error::{Error, Result};
+use crate::git::is_submodule;
 use crate::measure::Job;
 use crate::measure::stage::recover;
 use crate::model::{Sha, digest};
@@ -69,7 +70,13 @@ impl Workshop {
             scratch: &self.session.scratch,
             stage: &self.stage,
         };
-        let suite = suite::build(&self.config, &mut build).map_err(|e| unless_lacking(e, &lacking))?;
+        let mut suite = suite::build(&self.config, &mut build).map_err(|e| match e {
+            Error::Failed(why) => Error::Failed(perhaps_therefore(&why, &lacking)),
+            e => e,
+        })?;
+        for failure in &mut suite.failures {
+            failure.message = perhaps_therefore(&failure.message, &lacking);
+        }
         self.workers[slot].standing = Some(sha.clone());
         Ok((
             key,
@@ -186,24 +193,28 @@ impl Workshop {
 }
 
 /// What a user should know of a worktree that is not whole.
-fn lacks(files: &[String]) -> Option<String> {
-    let (first, more) = files.split_first()?;
+fn lacks(missing: &[String]) -> Option<String> {
+    let (first, more) = missing.split_first()?;
     let more = match more.len() {
         0 => String::new(),
         n => format!(" and {n} more"),
     };
+    if is_submodule(first) {
+        let first = first.lines().next().unwrap_or_default();
+        return Some(format!("{first}; commits are built without it{more}"));
+    }
     Some(format!(
         "this clone lacks {first}{more}: commits are built without (`git fetch --refetch` brings \
          what a partial clone left out)"
     ))
 }
 
-/// A build may have failed for want of a file that git could not give: no fault of the commit.
-fn unless_lacking(e: Error, lacking: &[String]) -> Error {
-    match (e, lacking.first()) {
-        (Error::Failed(why), Some(file)) => {
-            Error::Failed(format!("git has no {file}, perhaps therefore: {why}"))
-        }
-        (e, _) => e,
+/// A build or a benchmark may have failed for want of a file that git could not give: no fault of
+/// the commit.
+fn perhaps_therefore(why: &str, missing: &[String]) -> String {
+    match missing.first() {
+        None => why.to_string(),
+        Some(one) if is_submodule(one) => format!("{one}\nperhaps therefore: {why}"),
+        Some(file) => format!("git has no {file}, perhaps therefore: {why}"),
     }
 }

@@ -13,6 +13,8 @@ mod cargo;
 mod carry;
 mod command;
 pub mod key;
+mod locate;
+pub mod unread;
 
 use crate::suite::place::run_environment;
 use crate::suite::place::workspace;
@@ -30,6 +32,7 @@ use crate::model::Failure;
 pub use cache::Cache;
 pub use cargo::{BenchTarget, Discovery, discover, steering};
 pub use carry::Carry;
+pub use locate::{Located, locate};
 
 /// A suite, ready to be measured.
 #[derive(Debug, Default)]

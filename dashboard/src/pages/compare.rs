@@ -248,6 +248,7 @@ fn judgement(
         failures: report.failures.clone(),
         hints: Vec::new(),
         notes: vec!["from stored reports; nothing was measured again".into()],
+        doubts: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::measure::env::Scratch;
 use crate::suite::Place;
 use crate::suite::cargo::run::config_files;
-use crate::suite::cargo::toolchain::{host, toolchain};
+use crate::suite::cargo::toolchain::{chosen_in, host};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -29,7 +29,7 @@ const DIRECTORY: &str = "UPTICK_RECORDS";
 /// Tells cargo, by options, to run the recorder instead of the executables.
 pub(super) fn configure(c: &mut Command, scratch: &Scratch, config: &Config, place: &Place) {
     let script = scratch.path("recorder");
-    let mut targets = vec![host(toolchain(&place.tree).as_deref()).unwrap_or_default()];
+    let mut targets = vec![host(chosen_in(config, &place.tree).as_deref()).unwrap_or_default()];
     targets.extend(std::env::var("CARGO_BUILD_TARGET"));
     targets.extend(config_files(config, place).iter().filter_map(|f| built_for(f)));
     targets.retain(|t| !t.is_empty() && !t.ends_with(".json"));

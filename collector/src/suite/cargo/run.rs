@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::suite::cargo::toolchain::toolchain;
+use crate::suite::cargo::toolchain::chosen_in;
 use crate::suite::{Place, workspace};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -125,8 +125,7 @@ pub(crate) fn cargo(config: &Config, place: &Place) -> Command {
     c.current_dir("/")
         .stdin(Stdio::null())
         .env("CARGO_TERM_COLOR", "never");
-    let dir = workspace(config, &place.tree);
-    if let Some(channel) = toolchain(&dir).or_else(|| toolchain(&place.tree)) {
+    if let Some(channel) = chosen_in(config, &place.tree) {
         c.env("RUSTUP_TOOLCHAIN", channel);
     }
     for file in config_files(config, place) {
