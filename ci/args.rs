@@ -158,6 +158,9 @@ pub(crate) struct Judging {
     /// Measure both sides again, whatever is stored
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// No verdict (exit code 3) where something could not be measured as it should
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Draw a flame graph even when nothing moved (of the dearest benchmark)
     #[arg(long)]
     pub(crate) flamegraph: bool,

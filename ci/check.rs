@@ -56,6 +56,7 @@ fn judge(
         flamegraph: judging.flamegraph,
         release,
         accepted_until: None,
+        strict: judging.strict,
     };
     let several = baseline.pushed.len() > 1;
     let judge = if several { check::push } else { check::run };

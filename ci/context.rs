@@ -1,6 +1,6 @@
 //! What every command opens first: the repository, its configuration, the store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use collector::check::event::Event;
 use collector::config::{Config, Fraction};
@@ -10,8 +10,10 @@ use collector::history;
 use collector::judge::Overrides;
 use collector::run::{Home, Workshop};
 use collector::store::Store;
+use collector::suite::{Located, locate};
 
 use crate::args::{Args, Judging, Measuring};
+use crate::print;
 
 /// What the CI system around us says of its event.
 pub(crate) fn event() -> Event {
@@ -32,8 +34,9 @@ pub(crate) fn load(repo: &Repo) -> anyhow::Result<Config> {
 }
 
 /// The repository's configuration with the command line laid over it.
-pub(crate) fn config(repo: &Repo, measuring: &Measuring) -> anyhow::Result<Config> {
+pub(crate) fn config(repo: &Repo, start: &Path, measuring: &Measuring) -> anyhow::Result<Config> {
     let mut config = load(repo)?;
+    find_workspace(repo, &mut config, start);
     if let Some(counter) = &measuring.counter {
         config.suite.counter = counter.clone();
     }
@@ -46,9 +49,32 @@ pub(crate) fn config(repo: &Repo, measuring: &Measuring) -> anyhow::Result<Confi
     Ok(config)
 }
 
+/// Finds the Cargo workspace with the benchmarks where `uptick.toml` does not name one.
+pub(crate) fn find_workspace(repo: &Repo, config: &mut Config, start: &Path) {
+    if config.suite.dir != "." || !config.suite.criterion {
+        return;
+    }
+    match locate(repo.root(), start) {
+        Located::Top => {}
+        Located::Below(dir) => {
+            print::note(&format!(
+                "note: the benchmarks are those of the Cargo workspace in {dir}/ (`dir` under \
+                 [suite] in uptick.toml names another)"
+            ));
+            config.suite.dir = dir;
+        }
+        Located::Several(dirs) => print::note(&format!(
+            "note: several Cargo workspaces have benches: name one with `dir = {:?}` under [suite] \
+             in uptick.toml, or call uptick in its directory ({})",
+            dirs.first().map_or("", String::as_str),
+            dirs.join(", ")
+        )),
+    }
+}
+
 pub(crate) fn workshop(args: &Args, measuring: &Measuring) -> anyhow::Result<Workshop> {
     let repo = Repo::open(&args.dir)?;
-    let config = config(&repo, measuring)?;
+    let config = config(&repo, &args.dir, measuring)?;
     let mut workshop = Workshop::open(repo, config)?;
     workshop.only(&measuring.only);
     Ok(workshop)
@@ -69,7 +95,7 @@ pub(crate) fn store(args: &Args) -> anyhow::Result<Store> {
     }
     let mut store = Store::open(&store_path(args)?)?;
     if let Ok(repo) = Repo::open(&args.dir) {
-        let branch = Config::load(repo.root())?.baseline.branch;
+        let branch = load(&repo)?.baseline.branch;
         history::refresh(&mut store, &repo, branch.as_deref())?;
     }
     Ok(store)

@@ -114,7 +114,8 @@ impl Hunt<'_> {
     /// Searches one line of commits to its end.
     fn search(&mut self, good: &Sha, bad: &Sha, all: bool, outer: bool) -> Result<Trail> {
         let carry = self.journal.carry.clone();
-        let line = Line::read(self.workshop.repo(), good, bad, all, &carry)?;
+        let workshop = &*self.workshop;
+        let line = Line::read(workshop.config(), workshop.repo(), good, bad, all, &carry)?;
         let section = match self.journal.known(good, bad) {
             Some(known) => known,
             None => {

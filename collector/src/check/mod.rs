@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::explain;
 use crate::format::benchmarks;
 use crate::judge::{self, Beside, Judgement, Overrides, Row};
-use crate::model::{Failure, Measurement, Report, SeriesKey, Sha, Verdict};
+use crate::model::{Failure, Measurement, Metric, Report, SeriesKey, Sha, Verdict};
 use crate::parallel::parallel;
 use crate::run::{Bench, Progress, Reuse, Workshop};
 use crate::store::Store;
@@ -41,6 +41,8 @@ pub struct Options {
     pub release: bool,
     /// Messages up to this commit may accept what the head costs; absent: up to the head.
     pub accepted_until: Option<Sha>,
+    /// Give no verdict where something could not be measured as it should.
+    pub strict: bool,
 }
 
 /// Judges `head` against its baseline.
@@ -187,7 +189,10 @@ struct Run<'a> {
     progress: &'a dyn Progress,
     benches: Option<(Bench, Bench)>,
     notes: Vec<String>,
+    doubts: Vec<String>,
     hints: Vec<String>,
+    /// Benchmarks that ran at first and then could not be run again.
+    failed: Vec<Failure>,
 }
 
 impl<'a> Run<'a> {
@@ -211,6 +216,7 @@ impl<'a> Run<'a> {
             &history,
         );
         Ok(Self {
+            doubts: judge::doubts(&base, &head, &rows),
             workshop,
             store,
             base,
@@ -221,6 +227,7 @@ impl<'a> Run<'a> {
             benches: None,
             notes: Vec::new(),
             hints: Vec::new(),
+            failed: Vec::new(),
         })
     }
 
@@ -275,13 +282,28 @@ impl<'a> Run<'a> {
                     apply(&mut self.rows[i], &c);
                     ps.push((i, c.p));
                 }
-                Err(why) => {
-                    self.rows[i].why = format!("could not be measured again: {why}");
-                }
+                Err(why) => self.could_not_confirm(i, &why),
             }
         }
         self.keep_what_survives_fdr(&ps);
         Ok(())
+    }
+
+    /// A suspect that cannot be run again is neither a change nor none.
+    fn could_not_confirm(&mut self, i: usize, why: &str) {
+        let row = &mut self.rows[i];
+        if row.metric == Metric::BinarySize {
+            // A file has one size: there is nothing to run.
+            row.why = format!("could not be measured again: {why}");
+            return;
+        }
+        row.verdict = Verdict::Incomparable;
+        row.why = "it moved, and could not be run again to confirm that".into();
+        self.failed.push(Failure {
+            benchmark: Some(row.benchmark.clone()),
+            stage: "confirm".into(),
+            message: format!("it moved, and running both sides again failed: {why}"),
+        });
     }
 
     /// Several suspects at once are judged together: at most a share q of them may be wrong.
@@ -379,7 +401,10 @@ impl<'a> Run<'a> {
             how: baseline.how,
             distance,
             notes: self.notes,
+            doubts: self.doubts,
             hints: self.hints,
+            failures: self.failed,
+            strict: self.options.strict,
         };
         judge::judgement(&self.base, &self.head, counter, self.rows, beside)
     }

@@ -383,25 +383,24 @@ impl Repo {
             .is_ok_and(|o| o.status.success())
     }
 
-    /// The paths among `names` that a Rust source of that commit mentions by file name.
+    /// Whether some file of a commit holds one of these texts, as far as the pathspecs reach.
+    /// Only the exit code counts, which no configuration changes; where git cannot say, it may.
     #[must_use]
-    pub fn mentioned(&self, sha: &Sha, names: &[String]) -> Vec<String> {
+    pub fn may_hold(&self, sha: &Sha, texts: &[&str], pathspecs: &[String]) -> bool {
         let mut args = vec![
             "grep",
-            "-h",
-            "-o",
-            "-F",
-            "-I",
-            "--no-color",
+            "--quiet",
+            "--text",
+            "--fixed-strings",
             "--no-textconv",
         ];
-        for n in names {
-            args.extend(["-e", n.as_str()]);
+        for text in texts {
+            args.extend(["-e", text]);
         }
-        args.extend([sha.0.as_str(), "--", "*.rs"]);
-        ask(&self.root, &args)
-            .map(|s| s.lines().map(str::to_string).collect())
-            .unwrap_or_default()
+        args.extend([sha.0.as_str(), "--"]);
+        args.extend(pathspecs.iter().map(String::as_str));
+        let code = run(&self.root, &args).ok().and_then(|o| o.status.code());
+        code != Some(1)
     }
 
     /// The hunks in which two commits differ, without context.
@@ -441,6 +440,12 @@ impl Repo {
         let at = self.resolve(&tag).ok()?;
         Some((tag, at))
     }
+}
+
+/// Whether something that a clone lacks is a submodule, and so a sentence, not a file's path.
+#[must_use]
+pub fn is_submodule(lacking: &str) -> bool {
+    lacking.starts_with(submodule::SUBMODULE)
 }
 
 /// Removes what a killed git left behind in a worktree of ours, or in a submodule of it.

@@ -2,8 +2,9 @@
 
 use crate::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, EXIT_REGRESSED};
 use crate::judge::Row;
-use crate::model::{Commit, Counter, Failure, Report, Sha, Testbed, Verdict};
+use crate::model::{Commit, Counter, Failure, Metric, Report, Sha, Testbed, Verdict};
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The judgement as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -71,6 +72,10 @@ pub struct Judgement {
     pub failures: Vec<Failure>,
     /// What else a reader must know.
     pub notes: Vec<String>,
+    /// What could not be measured as it should, and so may hide a change; `--strict` gives no
+    /// verdict then.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
     /// What could be told with more in the store; text keeps silent about it when all is well.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
@@ -119,8 +124,40 @@ pub struct Beside {
     pub distance: u64,
     /// See [`Judgement::notes`].
     pub notes: Vec<String>,
+    /// See [`Judgement::doubts`].
+    pub doubts: Vec<String>,
     /// See [`Judgement::hints`].
     pub hints: Vec<String>,
+    /// What gave no number when it was measured again.
+    pub failures: Vec<Failure>,
+    /// Whether a doubt is no verdict.
+    pub strict: bool,
+}
+
+/// What two reports say of numbers that are not what they should be, each with the benchmarks
+/// that it is said of.
+#[must_use]
+pub fn doubts(base: &Report, head: &Report, rows: &[Row]) -> Vec<String> {
+    let judged: BTreeSet<(&str, Metric)> = rows
+        .iter()
+        .filter(|r| r.judged)
+        .map(|r| (r.benchmark.as_str(), r.metric))
+        .collect();
+    let mut by_note: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for m in head.measurements.iter().chain(&base.measurements) {
+        if let (Some(note), true) = (&m.note, judged.contains(&(&*m.benchmark, m.metric))) {
+            by_note.entry(note).or_default().insert(&m.benchmark);
+        }
+    }
+    let said = by_note.into_iter().map(|(note, names)| {
+        let first = names.first().copied().unwrap_or_default();
+        let more = match names.len() {
+            0 | 1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        format!("`{first}`{more}: {note}")
+    });
+    said.collect()
 }
 
 /// The judgement of one report against another, from rows that are as sure as they get.
@@ -137,8 +174,8 @@ pub fn judgement(
     let failed_before = |f: &Failure| base.failures.iter().any(|b| b.benchmark == f.benchmark);
     let (old, failures): (Vec<Failure>, Vec<Failure>) =
         head.failures.iter().cloned().partition(failed_before);
-    let mut notes = beside.notes;
-    notes.extend(old.into_iter().map(|f| {
+    let mut doubts = beside.doubts;
+    doubts.extend(old.into_iter().map(|f| {
         let name = f.benchmark.unwrap_or_default();
         let first = f.message.lines().next().unwrap_or("");
         format!("`{name}` gives no number, as in the baseline: {first}")
@@ -156,11 +193,15 @@ pub fn judgement(
         testbed: head.testbed.clone(),
         counter,
         results,
-        failures,
-        notes,
+        failures: [failures, beside.failures].concat(),
+        notes: beside.notes,
+        doubts,
         hints: beside.hints,
     };
     judgement.outcome = outcome(&judgement);
+    if beside.strict && !judgement.doubts.is_empty() && judgement.outcome == Outcome::Ok {
+        judgement.outcome = Outcome::NoVerdict;
+    }
     judgement
 }
 

@@ -7,7 +7,7 @@
 mod judgement;
 mod row;
 
-pub use judgement::{BaseRef, Beside, CommitRef, Judgement, Outcome, judgement};
+pub use judgement::{BaseRef, Beside, CommitRef, Judgement, Outcome, doubts, judgement};
 pub use row::{Creep, Likely, Row, Side};
 
 use std::collections::BTreeMap;
@@ -271,6 +271,16 @@ fn incomparable(
             "counted by {} before and by {} now",
             base.counter, head.counter
         ));
+    }
+    if base.is_whole_process() != head.is_whole_process() {
+        let how = |m: &Measurement| {
+            if m.is_whole_process() {
+                "the whole process was counted"
+            } else {
+                "the routine alone was counted"
+            }
+        };
+        return Some(format!("before, {}; now, {}", how(base), how(head)));
     }
     let differences = base_report
         .testbed

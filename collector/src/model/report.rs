@@ -38,7 +38,20 @@ pub struct Measurement {
     pub note: Option<String>,
 }
 
+/// The note of a number that holds a criterion benchmark's whole process; never to be compared
+/// with one that holds the routine alone.
+pub const WHOLE_PROCESS: &str =
+    "linked statically, or without symbols: the whole process is counted, criterion's start-up too";
+
 impl Measurement {
+    /// Whether the whole process was counted where the routine alone should have been.
+    #[must_use]
+    pub fn is_whole_process(&self) -> bool {
+        self.note
+            .as_deref()
+            .is_some_and(|n| n.contains("the whole process is counted"))
+    }
+
     /// A value that needed to be taken once, because it repeats exactly.
     #[must_use]
     pub fn once(benchmark: &str, metric: Metric, counter: Counter, value: f64) -> Self {

@@ -110,7 +110,7 @@ pub fn markdown(j: &Judgement) -> String {
             cell(&said)
         ));
     }
-    for n in j.notes.iter().chain(&j.hints) {
+    for n in j.doubts.iter().chain(&j.notes).chain(&j.hints) {
         line(format!("\n{}", cell(n)));
     }
     out

@@ -52,7 +52,7 @@ pub fn text(j: &Judgement, here: &Path) -> String {
     pictures(j, here, &mut out);
     failures(j, &mut out);
     let hints: &[String] = if quiet { &[] } else { &j.hints };
-    let notes = j.notes.iter().chain(hints);
+    let notes = j.doubts.iter().chain(&j.notes).chain(hints);
     out.extend(notes.map(|n| format!("note: {}", sentence(n, 400))));
     if j.counter == Counter::Clock {
         out.push(weakness(j));
@@ -132,6 +132,10 @@ fn why_no_verdict(j: &Judgement) -> String {
     }
     if !j.failures.is_empty() {
         return "no benchmark gave a number".into();
+    }
+    if !j.doubts.is_empty() && !j.with(Verdict::Unchanged).is_empty() {
+        return "not everything could be measured as it should, and `--strict` asks for that"
+            .into();
     }
     if j.with(Verdict::New).is_empty() {
         "nothing was measured: no benchmark was found (`uptick init` says what is looked for)"

@@ -62,7 +62,7 @@ impl Workshop {
     }
 
     pub(super) fn build_key(&mut self, sha: &Sha) -> Result<String> {
-        let inputs = key::build_inputs(&self.repo, sha)?;
+        let inputs = key::build_inputs(&self.config, &self.repo, sha)?;
         let seed = std::fs::read_to_string(self.lock_seed()).unwrap_or_default();
         let toolchain = self.toolchain(sha);
         let key = key::build_key(&self.config, &inputs, &seed, &toolchain);

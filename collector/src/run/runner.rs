@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::config::Config;
 use crate::error::Result;
 use crate::git::Repo;
 use crate::measure::env::Scratch;
+use crate::measure::stage::Stage;
 use crate::measure::{self, Session, host};
 use crate::model::{Counter, Metric, Sha, Testbed};
 use crate::run::home::Home;
@@ -34,7 +36,11 @@ pub struct Workshop {
     pub(super) session: Session,
     pub(super) host: Testbed,
     pub(super) cache: Cache,
+    /// Who sees which files while benchmarks run. Dropped before the workers and their locks.
+    pub(super) stage: Arc<Stage>,
     pub(super) workers: Vec<Worker>,
+    /// Workers whose place was built in by somebody else, kept so that it can be stood in for.
+    pub(super) borrowed: Vec<Worker>,
     pub(super) toolchains: HashMap<Sha, key::Toolchain>,
     pub(super) compilers: key::Versions,
     pub(super) carry: Carry,
@@ -71,7 +77,9 @@ impl Workshop {
             home,
             session,
             cache,
+            stage: Arc::default(),
             workers: Vec::new(),
+            borrowed: Vec::new(),
             toolchains: HashMap::new(),
             compilers: HashMap::new(),
             carry: Carry::default(),
