@@ -3,10 +3,10 @@
 use crate::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, EXIT_REGRESSED};
 use crate::judge::Row;
 use crate::model::{Commit, Counter, Failure, Sha, Testbed, Verdict};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The judgement as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Judged, and nothing regressed.
@@ -18,7 +18,7 @@ pub enum Outcome {
 }
 
 /// A commit as a document names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitRef {
     /// Its object name.
     pub sha: Sha,
@@ -38,7 +38,7 @@ impl CommitRef {
 }
 
 /// The baseline as a document names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BaseRef {
     /// Its object name.
     pub sha: Sha,
@@ -51,9 +51,10 @@ pub struct BaseRef {
 }
 
 /// The document of `check` and `compare`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
-    /// `uptick.check/1`.
+    /// `uptick.check/1`; [`crate::judge::read`] looks at it before the rest.
+    #[serde(skip_deserializing)]
     pub schema: &'static str,
     /// The judgement as a whole.
     pub outcome: Outcome,
@@ -72,7 +73,7 @@ pub struct Judgement {
     /// What else a reader must know.
     pub notes: Vec<String>,
     /// What could be told with more in the store; text keeps silent about it when all is well.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
 }
 

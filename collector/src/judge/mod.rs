@@ -4,9 +4,11 @@
 //! benchmark × metric of two reports. A verdict that moved is a suspicion until
 //! [`crate::check`] has confirmed it.
 
+mod document;
 mod judgement;
 mod row;
 
+pub use document::{Checked, MAX_BYTES, read};
 pub use judgement::{BaseRef, CommitRef, Judgement, Outcome, outcome};
 pub use row::{Creep, Likely, Row, Side};
 
