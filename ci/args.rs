@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Run(Run),
     /// The CI step: measure head (and base, if it is not stored), judge, explain, exit
     Check(Check),
+    /// Say on the pull request what `check --json` wrote: for a second workflow that may write
+    Comment(Comment),
     /// The same judgement of two commits without failing: "prove my optimisation"
     Compare(Compare),
     /// From "it got slower" to the commit, the function and the revert
@@ -179,6 +181,68 @@ pub(crate) struct Check {
     pub(crate) head: String,
     #[command(flatten)]
     pub(crate) judging: Judging,
+    /// Say it in one comment of the pull request. WHEN nothing asks for attention: `shorten` a
+    /// comment that stands [default], `post` one all the same, or `remove` it
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "shorten")]
+    pub(crate) comment: Option<WhenWell>,
+    #[command(flatten)]
+    pub(crate) speaker: Speaker,
+    /// Write the judgement as JUnit XML too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Write it as GitLab's Code Quality report too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) code_quality: Option<PathBuf>,
+    /// Write it as SARIF 2.1.0 too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sarif: Option<PathBuf>,
+    /// Write the values as OpenMetrics too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) openmetrics: Option<PathBuf>,
+}
+
+/// Who speaks on a forge.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(crate) struct Speaker {
+    /// Set the commit's status too, under a context of its own
+    #[arg(long)]
+    pub(crate) status: bool,
+    /// Which project of the repository this is, where there are several; each has its comment
+    #[arg(long, value_name = "NAME", env = "UPTICK_PROJECT", hide_env = true)]
+    pub(crate) project: Option<String>,
+    /// Which leg of a matrix this is; each has its section in the comment
+    #[arg(long, value_name = "NAME", env = "UPTICK_LEG", hide_env = true)]
+    pub(crate) leg: Option<String>,
+}
+
+/// What happens to the comment where nothing asks for attention.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum WhenWell {
+    /// One that stands is made short, none is posted
+    #[default]
+    Shorten,
+    /// One is posted all the same
+    Post,
+    /// One that stands is removed
+    Remove,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Comment {
+    /// What `check --json` wrote; several are legs of one matrix, named by their files
+    #[arg(required = true, value_name = "JUDGEMENT")]
+    pub(crate) files: Vec<PathBuf>,
+    /// What to do where nothing asks for attention
+    #[arg(long, value_name = "WHEN", default_value = "shorten")]
+    pub(crate) when_well: WhenWell,
+    #[command(flatten)]
+    pub(crate) speaker: Speaker,
+    /// Show the comment and post nothing; needs no forge
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -515,6 +579,7 @@ impl Args {
             Command::List(a) => a.json,
             Command::Run(a) => a.json,
             Command::Check(a) => a.judging.json,
+            Command::Comment(a) => a.json,
             Command::Compare(a) => a.judging.json,
             Command::Bisect(a) => match &a.command {
                 Some(BisectCommand::Log(log)) => log.json,

@@ -5,10 +5,12 @@ mod args;
 mod bisect;
 mod changes;
 mod check;
+mod comment;
 mod context;
 mod demo;
 mod doctor;
 mod flamegraph;
+mod forge;
 mod init;
 mod line;
 mod list;
@@ -61,6 +63,7 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
         Command::List(a) => list::run(args, a),
         Command::Run(a) => run::run(args, a),
         Command::Check(a) => check::check(args, a),
+        Command::Comment(a) => comment::run(args, a),
         Command::Compare(a) => check::compare(args, a),
         Command::Bisect(a) => bisect::run(args, a),
         Command::BisectStep(a) => Ok(bisect::step(args, a)),

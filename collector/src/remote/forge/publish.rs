@@ -47,6 +47,30 @@ pub enum Posted {
     Outdated,
 }
 
+impl Posted {
+    /// In one word.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Created(_) => "created",
+            Self::Edited(_) => "edited",
+            Self::Unchanged => "unchanged",
+            Self::Removed => "removed",
+            Self::Unneeded => "unneeded",
+            Self::Outdated => "outdated",
+        }
+    }
+
+    /// The page of the comment, where the forge gives one.
+    #[must_use]
+    pub fn link(&self) -> Option<&str> {
+        match self {
+            Self::Created(link) | Self::Edited(link) => link.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 /// A forge, ready to be spoken to.
 pub struct Publisher<'a> {
     place: &'a Place,
@@ -84,7 +108,7 @@ impl<'a> Publisher<'a> {
         Ok(self.talk.api.pull_at(&answer.json(), &self.place.head))
     }
 
-    /// Says one leg's section in the comment of a pull request.
+    /// Says the sections of one or several legs in the comment of a pull request.
     ///
     /// # Errors
     /// When the forge refuses or cannot be reached.
@@ -92,7 +116,7 @@ impl<'a> Publisher<'a> {
         &self,
         pull: u64,
         project: &str,
-        own: &Section,
+        own: &[Section],
         well: WhenWell,
     ) -> Result<Posted> {
         let me = self.me()?;
@@ -101,7 +125,10 @@ impl<'a> Publisher<'a> {
             let mut standing = self.talk.comments(pull)?;
             standing.retain(|c| me.contains(&c.author) && comment::is_of(&c.body, project));
             standing.sort_by_key(|c| c.id);
-            let plan = plan(&standing, project, own, well, self.talk.style());
+            let mut plan = plan(&standing, project, own, well, self.talk.style());
+            if posted.is_some() && others_name(&standing, own) {
+                plan = Plan::Stands;
+            }
             match self.follow(pull, plan, standing.is_empty())? {
                 Done::Wrote(what) => posted = posted.or(Some(what)),
                 Done::Nothing(what) => return Ok(posted.unwrap_or(what)),
@@ -232,12 +259,36 @@ enum Plan {
     Remove(Vec<u64>),
 }
 
-fn plan(standing: &[Comment], project: &str, own: &Section, well: WhenWell, style: Style) -> Plan {
-    let said: Vec<Section> = standing
+/// Whether another leg speaks under our name in the same run. It had the last word: two that
+/// correct each other would go on for ever. `--leg` tells them apart.
+fn others_name(standing: &[Comment], own: &[Section]) -> bool {
+    let turn = |s: &comment::State| (s.head.clone(), s.id.clone(), s.run, s.attempt);
+    let said = said(standing);
+    let taken = |own: &Section| {
+        let same = |s: &&Section| turn(&s.state) == turn(&own.state);
+        let mut ours = said.iter().filter(same).peekable();
+        ours.peek().is_some() && ours.all(|s| s.state.text != own.state.text)
+    };
+    own.iter().any(taken)
+}
+
+/// What stands in all of our comments.
+fn said(standing: &[Comment]) -> Vec<Section> {
+    standing
         .iter()
         .flat_map(|c| comment::sections(&c.body))
-        .collect();
-    let Some(wanted) = comment::merged(&said, own) else {
+        .collect()
+}
+
+fn plan(
+    standing: &[Comment],
+    project: &str,
+    own: &[Section],
+    well: WhenWell,
+    style: Style,
+) -> Plan {
+    let add = |all: Vec<Section>, own: &Section| comment::merged(&all, own);
+    let Some(wanted) = own.iter().try_fold(said(standing), add) else {
         return Plan::Outdated;
     };
     let quiet = comment::all_well(&wanted);

@@ -28,6 +28,8 @@ const LONGEST: usize = 16_000;
 pub struct Leg {
     /// Its name; empty where there is but one.
     pub name: String,
+    /// The job that it is a leg of.
+    pub job: String,
     /// The head of the pull request, as the forge names it.
     pub head: String,
     /// The run of the forge's CI.
@@ -68,10 +70,19 @@ fn fitting(blocks: &[String]) -> String {
     text
 }
 
-fn blank(leg: &Leg, id: &str, standing: Standing) -> State {
+/// A leg without a name of its own is told from others by its job and its machine, which a
+/// second try after a failure has in common with the first.
+fn blank(leg: &Leg, machine: &str, standing: Standing) -> State {
+    let named = !leg.name.is_empty();
+    let id = if named {
+        leg.name.clone()
+    } else {
+        format!("{}\0{machine}", leg.job)
+    };
+    let parts = [&leg.name, &leg.job].into_iter().find(|n| !n.is_empty());
     State {
         id: digest(id.as_bytes())[..16].to_string(),
-        name: leg.name.clone(),
+        name: cut(parts.map_or(machine, String::as_str)),
         head: leg.head.clone(),
         run: leg.run,
         attempt: leg.attempt,
@@ -83,14 +94,7 @@ fn blank(leg: &Leg, id: &str, standing: Standing) -> State {
     }
 }
 
-/// A leg without a name of its own is told from others by where it counted.
 fn judged(j: &Judgement, leg: &Leg) -> State {
-    let testbed = format!("{} on {}", j.counter, architecture(j));
-    let (id, name) = if leg.name.is_empty() {
-        (j.testbed.fingerprint(j.counter), testbed)
-    } else {
-        (leg.name.clone(), leg.name.clone())
-    };
     let regressed = j.unaccepted();
     let standing = match j.outcome {
         Outcome::Regressed => Standing::Regressed,
@@ -98,17 +102,12 @@ fn judged(j: &Judgement, leg: &Leg) -> State {
         Outcome::NoVerdict => Standing::NoVerdict,
         Outcome::Ok => Standing::Ok,
     };
-    let worst = regressed.first().map(|r| (cut(&r.benchmark), change(r)));
+    let counted = j.results.iter().filter(|r| r.judged && r.head.is_some());
     State {
-        name,
         regressed: regressed.len(),
-        judged: j
-            .results
-            .iter()
-            .filter(|r| r.judged && r.head.is_some())
-            .count(),
-        worst,
-        ..blank(leg, &id, standing)
+        judged: counted.count(),
+        worst: regressed.first().map(|r| (cut(&r.benchmark), change(r))),
+        ..blank(leg, architecture(j), standing)
     }
 }
 
@@ -118,15 +117,7 @@ fn failed(code: u8, leg: &Leg) -> State {
     } else {
         Standing::Failed
     };
-    let name = if leg.name.is_empty() {
-        "check"
-    } else {
-        &leg.name
-    };
-    State {
-        name: name.into(),
-        ..blank(leg, name, standing)
-    }
+    blank(leg, std::env::consts::ARCH, standing)
 }
 
 fn cut(name: &str) -> String {
