@@ -112,7 +112,8 @@ fn event(path: &Path) -> anyhow::Result<Value> {
         return Err(Error::Usage(format!("{}: too large for an event", path.display())).into());
     }
     let bytes = std::fs::read(path).map_err(Error::io(path))?;
-    Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    let why = |_| Error::Usage(format!("{}: no JSON", path.display()));
+    Ok(serde_json::from_slice(&bytes).map_err(why)?)
 }
 
 /// The name of the leg: what was given, or the values of a matrix given as JSON.

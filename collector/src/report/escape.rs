@@ -32,20 +32,46 @@ pub fn code_cell(text: &str) -> String {
 /// A sentence of ours that names may stand in, backticks and all.
 #[must_use]
 pub fn plain(text: &str, longest: usize) -> String {
-    let text = crate::format::sentence(text, longest);
-    let mut out = String::with_capacity(text.len() + 16);
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
+    let mut out = String::new();
+    for c in apart(&crate::format::sentence(text, longest)).chars() {
         match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
             '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' | '~' | '!' | '$' => {
                 out.push('\\');
                 out.push(c);
             }
-            c => out.push(c),
+            c => push_escaped(&mut out, c),
         }
+    }
+    out
+}
+
+/// A name inside a tag, where Markdown is not read. It is set as code, where forges look for no
+/// mentions; those that do all the same find none.
+#[must_use]
+pub fn html(text: &str) -> String {
+    let mut out = String::new();
+    for c in apart(&name(text, LONGEST)).chars() {
+        push_escaped(&mut out, c);
+    }
+    out
+}
+
+fn push_escaped(out: &mut String, c: char) {
+    match c {
+        '<' => out.push_str("&lt;"),
+        '>' => out.push_str("&gt;"),
+        '&' => out.push_str("&amp;"),
+        '"' => out.push_str("&quot;"),
+        c => out.push(c),
+    }
+}
+
+/// Parts the sign of a mention, a reference or an address from what follows.
+fn apart(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        out.push(c);
         let next = chars.peek().copied().unwrap_or(' ');
         let refers = match c {
             '@' | '#' | '!' | '~' | '%' | '$' | '&' => next.is_alphanumeric(),
@@ -58,16 +84,6 @@ pub fn plain(text: &str, longest: usize) -> String {
         }
     }
     out
-}
-
-/// A name inside a tag, where Markdown is not read.
-#[must_use]
-pub fn html(text: &str) -> String {
-    let text = name(text, LONGEST);
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 /// A line of a shell inside a fenced block, which it cannot end.

@@ -86,7 +86,7 @@ impl<'a> Publisher<'a> {
         let name = format!("{} ({})", place.kind.name(), host(&place.api));
         Self {
             place,
-            talk: Talk::new(api, wire, name, secret),
+            talk: Talk::new(api, wire, name, secret, settle),
             settle,
         }
     }

@@ -10,8 +10,6 @@ use crate::report::comment::Style;
 
 /// How long one run may wait for a busy forge in all: GitHub's secondary limits ask for a minute.
 const PATIENCE: Duration = Duration::from_secs(150);
-/// Where a busy forge does not say how long.
-const PAUSE: Duration = Duration::from_secs(2);
 const TRIES: u32 = 6;
 /// 5,000 comments: GitHub allows 2,500 on a pull request.
 const PAGES: u32 = 50;
@@ -23,6 +21,8 @@ pub(super) struct Talk<'a> {
     /// The forge's name and host, for messages.
     name: String,
     secret: Option<String>,
+    /// The first pause where a busy forge does not say how long; each is twice the last.
+    pause: Duration,
     waited: Cell<Duration>,
 }
 
@@ -32,12 +32,14 @@ impl<'a> Talk<'a> {
         wire: &'a dyn Wire,
         name: String,
         secret: Option<&str>,
+        pause: Duration,
     ) -> Self {
         Self {
             api,
             wire,
             name,
             secret: secret.map(str::to_string),
+            pause,
             waited: Cell::new(Duration::ZERO),
         }
     }
@@ -57,7 +59,7 @@ impl<'a> Talk<'a> {
 
     /// The answer, whatever it is; a busy forge is waited for.
     pub(super) fn answer(&self, request: &Request, what: &str) -> Result<Response> {
-        let mut pause = PAUSE;
+        let mut pause = self.pause;
         for _ in 1..TRIES {
             match self.wire.send(request) {
                 Ok(answer) => match busy(&answer, request.method, pause) {

@@ -7,7 +7,6 @@ use crate::error::EXIT_NO_VERDICT;
 use crate::format::{benchmarks, percent, quoted, share, signed, telling};
 use crate::judge::{Checked, Judgement, Outcome, Row};
 use crate::model::{Verdict, digest};
-use crate::profile::names;
 use crate::report::escape::{code, code_cell, html, plain, shell};
 use crate::report::{place, sides};
 
@@ -169,7 +168,7 @@ fn where_it_is(row: &Row) -> String {
         sides(row)
     );
     if let Some(f) = row.functions.iter().max_by_key(|f| f.delta) {
-        line.push_str(&format!(", in {}", code(&names::short(&f.name))));
+        line.push_str(&format!(", in {}", code(&f.name)));
     }
     if let Some(l) = row.likely.first() {
         let at = code(&format!("{}:{}", l.file, l.line));
@@ -242,13 +241,13 @@ fn functions(row: &Row, style: Style) -> String {
         lines.push(format!(
             "| {} | {} | {} |",
             signed(f.delta as f64),
-            code_cell(&names::short(&f.name)),
+            code_cell(&f.name),
             code_cell(&place(f))
         ));
     }
     for l in row.likely.iter().take(3) {
         let inside = l.function.as_ref();
-        let inside = inside.map_or_else(String::new, |f| format!(" in {}", code(&names::short(f))));
+        let inside = inside.map_or_else(String::new, |f| format!(" in {}", code(f)));
         let at = code(&format!("{}:{}", l.file, l.line));
         lines.push(format!(
             "\nlikely {at} ({}){inside}",
