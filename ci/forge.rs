@@ -89,6 +89,7 @@ fn section(place: &Place, leg: &str, checked: &Checked, style: Style) -> Section
         job: set("GITHUB_JOB")
             .or_else(|| set("CI_JOB_NAME"))
             .unwrap_or_default(),
+        machine: std::env::consts::ARCH.to_string(),
         head: place.head.clone(),
         run: place.run,
         attempt: place.attempt,

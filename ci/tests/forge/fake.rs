@@ -247,7 +247,7 @@ fn answer(asked: &Asked, rules: Rules, s: &mut State) -> Answer {
     if !reads && s.busy > 0 {
         s.busy -= 1;
         // GitHub says 403 for its secondary limit, the others 429.
-        let status = if rules == Rules::GitHub && s.busy % 2 == 0 {
+        let status = if rules == Rules::GitHub && s.busy.is_multiple_of(2) {
             403
         } else {
             429

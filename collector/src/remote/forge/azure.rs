@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::interface::{Api, Comment, State, Status, path, short};
 use super::place::Place;
-use super::{Api, Comment, Header, Method, Request, State, Status, path, short};
+use super::wire::{Header, Method, Request};
 use crate::report::comment::{Hidden, Style};
 
 /// Azure takes 150,000 characters; nobody reads more than GitHub's limit.

@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 
+use super::interface::{Api, Comment, State, Status, path, segment, short};
 use super::place::Place;
-use super::{Api, Comment, Header, Method, Request, State, Status, path, segment, short};
+use super::wire::{Header, Method, Request};
 use crate::report::comment::{Hidden, Style};
 
 /// Bitbucket refuses comments beyond 32,768 characters.

@@ -1,6 +1,6 @@
 //! A check as the state of a commit, which is what a protected branch can ask for.
 
-use super::{Finding, State, Status};
+use super::interface::{Finding, State, Status};
 use crate::error::EXIT_NO_VERDICT;
 use crate::format::{benchmarks, percent, telling};
 use crate::judge::{Checked, Judgement, Outcome};
@@ -32,7 +32,7 @@ pub fn status(checked: &Checked, project: &str, leg: &str, link: Option<&str>) -
         .filter(|n| !n.is_empty());
     let context = names.collect::<Vec<_>>().join("/");
     Status {
-        context: super::short(&context, 100),
+        context: super::interface::short(&context, 100),
         state,
         description,
         link: link.map(str::to_string),

@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 
+use super::interface::{Api, Comment, State, Status, path, segment, short};
 use super::place::{Kind, Place};
-use super::{Api, Comment, Header, Method, Request, State, Status, path, segment, short};
+use super::wire::{Header, Method, Request};
 use crate::report::comment::{Hidden, Style};
 
 /// GitHub's own limit is 65,536 characters; Gitea's column holds more.

@@ -7,9 +7,10 @@
 
 use std::time::Duration;
 
+use super::interface::{Api, Comment, Status};
 use super::place::{Place, Pull};
 use super::talk::Talk;
-use super::{Api, Comment, Status, Wire};
+use super::wire::Wire;
 use crate::error::{Error, Result};
 use crate::report::comment::{self, Section, Style};
 
@@ -82,7 +83,7 @@ impl<'a> Publisher<'a> {
     /// Speaks at a place.
     #[must_use]
     pub fn new(place: &'a Place, api: &'a dyn Api, wire: &'a dyn Wire, settle: Duration) -> Self {
-        let secret = place.token.as_ref().map(super::Token::reveal);
+        let secret = place.token.as_ref().map(super::place::Token::reveal);
         let name = format!("{} ({})", place.kind.name(), host(&place.api));
         Self {
             place,

@@ -4,7 +4,8 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use super::{Api, Method, Request, Response, Wire};
+use super::interface::Api;
+use super::wire::{Method, Request, Response, Wire};
 use crate::error::{Error, Result};
 use crate::report::comment::Style;
 
@@ -128,17 +129,17 @@ impl<'a> Talk<'a> {
             Some(secret) => text.replace(secret.as_str(), "…"),
             None => text.to_string(),
         };
-        format!(" “{}”", super::short(&text, 120))
+        format!(" “{}”", super::interface::short(&text, 120))
     }
 
     /// Every comment of a pull request.
-    pub(super) fn comments(&self, pull: u64) -> Result<Vec<super::Comment>> {
-        let mut all: Vec<super::Comment> = Vec::new();
+    pub(super) fn comments(&self, pull: u64) -> Result<Vec<super::interface::Comment>> {
+        let mut all: Vec<super::interface::Comment> = Vec::new();
         for page in 1..=PAGES {
             let answer = self.ask(&self.api.list(pull, page), "reading the comments")?;
             let json = answer.json();
             let more = answer.more || self.api.continues(&json);
-            let fresh: Vec<super::Comment> = self
+            let fresh: Vec<super::interface::Comment> = self
                 .api
                 .comments(&json)
                 .into_iter()

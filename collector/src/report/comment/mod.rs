@@ -115,9 +115,6 @@ fn whole(project: &str, sections: &[Section], shown: &[bool], style: Style) -> S
     out.push(headline(project, &states));
     for (section, shown) in sections.iter().zip(shown) {
         out.push(String::new());
-        // The marker first: what it says of the leg outlives a text that was cut.
-        out.push(style.hidden.leg(&section.state));
-        out.push(String::new());
         if sections.len() > 1 {
             out.push(format!(
                 "#### {}: {}\n",
@@ -125,6 +122,9 @@ fn whole(project: &str, sections: &[Section], shown: &[bool], style: Style) -> S
                 standing(&section.state)
             ));
         }
+        // The marker outlives a text that was cut.
+        out.push(style.hidden.leg(&section.state));
+        out.push(String::new());
         if *shown {
             out.push(section.text.clone());
         } else {
