@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 /// Counts what a program costs, on every commit, and says which commit made it dearer, in
 /// which function, and how sure it is.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(version = env!("UPTICK_VERSION"), max_term_width = 100, disable_help_subcommand = true)]
 #[command(
     after_help = "Exit codes: 0 judged, no regression · 1 a regression · 2 wrong command line \
-or uptick.toml · 3 no verdict · 4 building or running failed · 5 the store failed"
+or uptick.toml · 3 no verdict · 4 building or running failed · 5 the store or a server failed\n\
+More: uptick help exit-codes | configuration | noise | ci"
 )]
 pub(crate) struct Args {
     /// The repository [default: the current directory's]
@@ -32,8 +33,9 @@ pub(crate) struct Args {
         hide_env = true
     )]
     pub(crate) store: Option<PathBuf>,
+    /// Without one: what this repository has, and what to do next.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -78,6 +80,10 @@ pub(crate) enum Command {
     Rebuild(Plain),
     /// Read every report and profile and check its hash
     Verify(Plain),
+    /// Completions for a shell, on standard output
+    Completions(Completions),
+    /// Explain a topic or a command
+    Help(Help),
 }
 
 /// How to measure.
@@ -109,6 +115,18 @@ pub(crate) struct Doctor {
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Help {
+    /// exit-codes, configuration, noise, ci, or a command
+    pub(crate) topic: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -573,7 +591,10 @@ pub(crate) struct Import {
 impl Args {
     /// Whether standard output is for one JSON document only.
     pub(crate) fn wants_json(&self) -> bool {
-        match &self.command {
+        let Some(command) = &self.command else {
+            return false;
+        };
+        match command {
             Command::Init(a) => a.json,
             Command::Doctor(a) => a.json,
             Command::List(a) => a.json,
@@ -599,21 +620,21 @@ impl Args {
                 | TokenCommand::List { json }
                 | TokenCommand::Revoke { json, .. } => json,
             },
-            Command::Export(_) => false,
+            Command::Export(_) | Command::Completions(_) | Command::Help(_) => false,
         }
     }
 
     /// The document of a command that could not do its work.
     pub(crate) fn error_document(&self, message: &str, code: u8) -> Value {
         match &self.command {
-            Command::Check(_) | Command::Compare(_) => json!({
+            Some(Command::Check(_) | Command::Compare(_)) => json!({
                 "schema": "uptick.check/1",
                 "outcome": "no_verdict",
                 "results": [],
                 "error": message,
                 "exit_code": code,
             }),
-            Command::Bisect(Bisect { command: None, .. }) => json!({
+            Some(Command::Bisect(Bisect { command: None, .. })) => json!({
                 "schema": "uptick.bisect/1",
                 "outcome": "no_verdict",
                 "suspects": [],

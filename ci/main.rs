@@ -9,8 +9,10 @@ mod comment;
 mod context;
 mod demo;
 mod doctor;
+mod first;
 mod flamegraph;
 mod forge;
+mod help;
 mod init;
 mod line;
 mod list;
@@ -57,7 +59,10 @@ fn refuse(error: &clap::Error) -> u8 {
 }
 
 fn dispatch(args: &Args) -> anyhow::Result<u8> {
-    match &args.command {
+    let Some(command) = &args.command else {
+        return first::run(args);
+    };
+    match command {
         Command::Init(a) => init::run(args, a),
         Command::Doctor(a) => doctor::run(args, a),
         Command::List(a) => list::run(args, a),
@@ -78,6 +83,8 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
         Command::Import(a) => transfer::import(args, a),
         Command::Rebuild(a) => transfer::rebuild(args, a),
         Command::Verify(a) => transfer::verify(args, a),
+        Command::Completions(a) => help::completions(a),
+        Command::Help(a) => help::run(a),
     }
 }
 
