@@ -205,6 +205,9 @@ pub(crate) struct Check {
     pub(crate) comment: Option<WhenWell>,
     #[command(flatten)]
     pub(crate) speaker: Speaker,
+    /// Write the document of --json to a file too, whatever the check comes to
+    #[arg(long, value_name = "FILE")]
+    pub(crate) judgement: Option<PathBuf>,
     /// Write the judgement as JUnit XML too
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,

@@ -16,11 +16,11 @@ pub(crate) fn check(args: &Args, a: &Check) -> anyhow::Result<u8> {
     let checked = match judge(args, &a.judging, &a.head, a.base.as_deref(), true) {
         Ok(judgement) => Checked::Judged(Box::new(judgement)),
         Err(e) => {
-            leave(&failed(&e), a)?;
+            leave(args, &failed(&e), a)?;
             return Err(e);
         }
     };
-    leave(&checked, a)?;
+    leave(args, &checked, a)?;
     let Checked::Judged(judgement) = checked else {
         return Ok(EXIT_FAILED);
     };
@@ -38,7 +38,14 @@ fn failed(error: &anyhow::Error) -> Checked {
 }
 
 /// What the check leaves for others: files, a comment, a status.
-fn leave(checked: &Checked, a: &Check) -> anyhow::Result<()> {
+fn leave(args: &Args, checked: &Checked, a: &Check) -> anyhow::Result<()> {
+    if let Some(file) = &a.judgement {
+        let text = match checked {
+            Checked::Judged(j) => serde_json::to_string_pretty(j)?,
+            Checked::Failed { message, code } => args.error_document(message, *code).to_string(),
+        };
+        collector::files::write(file, &(text + "\n"))?;
+    }
     files(checked, a)?;
     if a.comment.is_some() || a.speaker.status {
         forge::say(checked, &a.speaker, a.comment);

@@ -20,10 +20,19 @@ use crate::print;
 
 /// More legs than a matrix of GitHub may have are no matrix.
 const LEGS: usize = 256;
+/// All judgements together: each is in memory until the last is read.
+const TOGETHER: u64 = 64 << 20;
 
 pub(crate) fn run(_args: &Args, a: &Comment) -> anyhow::Result<u8> {
     if a.files.len() > LEGS {
         return Err(Error::Usage(format!("more than {LEGS} judgements")).into());
+    }
+    let sizes = a
+        .files
+        .iter()
+        .filter_map(|f| std::fs::symlink_metadata(f).ok());
+    if sizes.map(|m| m.len()).sum::<u64>() > TOGETHER {
+        return Err(Error::Usage("the judgements have more than 64 MiB".into()).into());
     }
     let read: Vec<(String, Checked)> = a
         .files

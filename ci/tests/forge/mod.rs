@@ -1,5 +1,6 @@
 //! What a check says on forges: the story of a pull request on each, legs that race, strangers.
 
+mod action;
 mod fake;
 mod files;
 mod hostile;

@@ -185,7 +185,7 @@ fn a_fork_s_check_keeps_its_verdict_and_the_second_workflow_posts() {
     let summary = dir.path().join("summary.md");
     first.env("GITHUB_STEP_SUMMARY", &summary);
     let out = first
-        .args(["check", "--json", "--comment", "--status"])
+        .args(["check", "--judgement", "j.json", "--comment", "--status"])
         .output()
         .unwrap();
     assert_eq!(
@@ -222,7 +222,7 @@ fn a_fork_s_check_keeps_its_verdict_and_the_second_workflow_posts() {
 
     // The second workflow: its event names no pull request, the head finds it.
     let path = dir.path().join("judgement.json");
-    std::fs::write(&path, &out.stdout).unwrap();
+    std::fs::copy(repo.path().join("j.json"), &path).unwrap();
     fake.state().pulls = vec![
         (4, "stranger:fix".into(), "9".repeat(40)),
         (5, "stranger:fix".into(), head.clone()),
