@@ -8,6 +8,8 @@ mod bisect_bad;
 mod changes;
 mod commands;
 mod criterion;
+mod first;
+mod forge;
 mod history;
 mod imports;
 mod readme;

@@ -3,11 +3,11 @@
 use crate::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, EXIT_REGRESSED};
 use crate::judge::Row;
 use crate::model::{Commit, Counter, Failure, Metric, Report, Sha, Testbed, Verdict};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The judgement as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Judged, and nothing regressed.
@@ -19,7 +19,7 @@ pub enum Outcome {
 }
 
 /// A commit as a document names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitRef {
     /// Its object name.
     pub sha: Sha,
@@ -39,7 +39,7 @@ impl CommitRef {
 }
 
 /// The baseline as a document names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BaseRef {
     /// Its object name.
     pub sha: Sha,
@@ -52,9 +52,10 @@ pub struct BaseRef {
 }
 
 /// The document of `check` and `compare`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
-    /// `uptick.check/1`.
+    /// `uptick.check/1`; [`crate::judge::read`] looks at it before the rest.
+    #[serde(skip_deserializing)]
     pub schema: &'static str,
     /// The judgement as a whole.
     pub outcome: Outcome,
@@ -74,10 +75,10 @@ pub struct Judgement {
     pub notes: Vec<String>,
     /// What could not be measured as it should, and so may hide a change; `--strict` gives no
     /// verdict then.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<String>,
     /// What could be told with more in the store; text keeps silent about it when all is well.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
 }
 
@@ -206,7 +207,8 @@ pub fn judgement(
 }
 
 /// What the rows of a judgement come to.
-fn outcome(j: &Judgement) -> Outcome {
+#[must_use]
+pub fn outcome(j: &Judgement) -> Outcome {
     let judged: Vec<&Row> = j.results.iter().filter(|r| r.judged).collect();
     let regressed = |r: &&Row| r.verdict == Verdict::Regressed;
     let stands = |r: &&Row| regressed(r) && r.accepted.is_none();

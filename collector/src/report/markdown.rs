@@ -68,13 +68,7 @@ pub fn markdown(j: &Judgement) -> String {
         cell(&j.base.how),
         j.counter
     ));
-    let shown = [
-        Verdict::Regressed,
-        Verdict::Improved,
-        Verdict::Suspect,
-        Verdict::Shifted,
-    ];
-    let moved: Vec<&Row> = shown.iter().flat_map(|v| j.with(*v)).collect();
+    let moved: Vec<&Row> = Verdict::MOVED.iter().flat_map(|v| j.with(*v)).collect();
     if !moved.is_empty() {
         line(String::new());
         line("| benchmark | change | before → after | limit | verdict |".into());
@@ -117,12 +111,7 @@ pub fn markdown(j: &Judgement) -> String {
 }
 
 fn table_row(row: &Row) -> String {
-    let sign = match row.verdict {
-        Verdict::Regressed => "▲",
-        Verdict::Improved => "▼",
-        Verdict::Suspect => "?",
-        _ => "↔",
-    };
+    let sign = row.verdict.sign();
     let accepted = row
         .accepted
         .as_ref()

@@ -40,12 +40,7 @@ pub fn text(j: &Judgement, here: &Path) -> String {
         ));
         out.push(base_line(j));
     }
-    for verdict in [
-        Verdict::Regressed,
-        Verdict::Improved,
-        Verdict::Suspect,
-        Verdict::Shifted,
-    ] {
+    for verdict in Verdict::MOVED {
         moved(j, verdict, here, &mut out);
     }
     others(j, &mut out);
@@ -172,12 +167,7 @@ fn moved(j: &Judgement, verdict: Verdict, here: &Path, out: &mut Vec<String>) {
 
 fn detail(row: &Row, out: &mut Vec<String>) {
     let change = row.change.map_or_else(String::new, percent);
-    let verdict = match row.verdict {
-        Verdict::Regressed => "▲",
-        Verdict::Improved => "▼",
-        Verdict::Suspect => "?",
-        _ => "↔",
-    };
+    let verdict = row.verdict.sign();
     out.push(format!(
         "{verdict} {}  {change}  {}",
         name(&row.benchmark, 40),
