@@ -76,7 +76,9 @@ fn look(
     Ok((series.row, findings, events))
 }
 
-fn settings(series: &SeriesRow) -> Settings {
+/// What is worth reporting of a series.
+#[must_use]
+pub fn settings(series: &SeriesRow) -> Settings {
     // What the gate would let through is no news either.
     let floor = match (series.key.metric, series.key.counter) {
         (Metric::Instructions, Counter::Callgrind | Counter::PerfEvent) => 0.005,

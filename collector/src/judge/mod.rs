@@ -4,9 +4,11 @@
 //! benchmark × metric of two reports. A verdict that moved is a suspicion until
 //! [`crate::check`] has confirmed it.
 
+mod detectable;
 mod judgement;
 mod row;
 
+pub use detectable::next_limit;
 pub use judgement::{BaseRef, CommitRef, Judgement, Outcome, outcome};
 pub use row::{Creep, Likely, Row, Side};
 
