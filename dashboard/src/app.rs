@@ -54,6 +54,8 @@ pub struct App {
     pub(crate) options: Options,
     pub(crate) local: SocketAddr,
     readers: Mutex<Vec<Store>>,
+    /// Reads the counters, so that looking never waits for a page.
+    lookout: Mutex<Store>,
     reading: Semaphore,
     writer: Writer,
     writing: Arc<Semaphore>,
@@ -102,17 +104,18 @@ impl App {
             } else {
                 Some(Store::open(&path)?)
             };
-            let reader = Store::open_existing(&path)?;
-            let generation = reader.generation()?;
-            Ok::<_, collector::error::Error>((writer, reader, generation))
+            let lookout = Store::open_existing(&path)?;
+            let generation = lookout.generation()?;
+            Ok::<_, collector::error::Error>((writer, lookout, generation))
         });
-        let (writer, reader, generation) = opened
+        let (writer, lookout, generation) = opened
             .await
             .map_err(|e| Failure::Listen(std::io::Error::other(e)))??;
         Ok(Arc::new(Self {
             options,
             local,
-            readers: Mutex::new(vec![reader]),
+            readers: Mutex::new(Vec::new()),
+            lookout: Mutex::new(lookout),
             reading: Semaphore::new(READERS),
             writer: Writer::start(writer, WRITES).map_err(Failure::Listen)?,
             writing: Arc::new(Semaphore::new(WRITES)),
@@ -131,6 +134,30 @@ impl App {
     /// The counters as last seen.
     pub(crate) fn now_at(&self) -> Generation {
         *self.generation.borrow()
+    }
+
+    /// The counters as they stand in the store, whoever wrote last; as last seen where it cannot
+    /// be read. Two rows by their key: some ten microseconds.
+    pub(crate) async fn look(self: &Arc<Self>) -> Generation {
+        let app = self.clone();
+        let looking = tokio::task::spawn_blocking(move || {
+            let seen = lock(&app.lookout).generation();
+            seen.map_or_else(|_| app.now_at(), |now| app.moved_to(now))
+        });
+        looking.await.unwrap_or_else(|_| self.now_at())
+    }
+
+    /// Notes what the counters are, and tells whoever listens if they moved.
+    pub(crate) fn moved_to(&self, now: Generation) -> Generation {
+        let moved = self.generation.send_if_modified(|g| {
+            let moved = *g != now;
+            *g = now;
+            moved
+        });
+        if moved {
+            self.unsearched.notify_one();
+        }
+        now
     }
 
     pub(crate) fn trouble(&self) -> Option<String> {

@@ -25,6 +25,7 @@ mod pages;
 mod query;
 mod route;
 mod routes;
+mod stamp;
 mod text;
 mod writer;
 

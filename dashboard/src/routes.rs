@@ -234,7 +234,7 @@ async fn page(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Resu
     if let Some(to) = pages::redirect(&app, &view).await? {
         return Ok((StatusCode::FOUND, [(header::LOCATION, to)]).into_response());
     }
-    let at = app.now_at();
+    let at = app.look().await;
     if let Some(page) = app.cache.get(&view, at).await {
         Counters::add(&app.counters.hits);
         return Ok(answer(&app, &page, &headers));

@@ -4,12 +4,18 @@
 use collector::format::{percent, thousands};
 use collector::model::Metric;
 use collector::profile::names;
+use collector::store::Generation;
 use maud::{Markup, html};
 
 /// Characters of a name on a page; the whole one is in its tooltip up to [`WHOLE`].
 const SHOWN: usize = 72;
 /// Characters of a name at most, anywhere.
 pub(crate) const WHOLE: usize = 512;
+
+/// The store's counters, as pages and events carry them.
+pub(crate) fn generation(at: Generation) -> String {
+    format!("{}.{}", at.facts, at.people)
+}
 
 /// Seconds since 1970-01-01 UTC.
 pub(crate) fn now() -> i64 {

@@ -151,11 +151,12 @@ impl Drawing<'_> {
             line(&mut plot, s, Ink::Older, self.marks)?;
         }
         band(&mut plot, self.series, &y)?;
+        line(&mut plot, self.series, Ink::Line, self.marks)?;
         for level in self.levels {
             let ends = level.iter().map(|(x, y)| (*x, span::bounded(*y)));
             plot.draw_series(LineSeries::new(ends, Ink::Level.colour()))?;
         }
-        line(&mut plot, self.series, Ink::Line, self.marks)
+        Ok(())
     }
 
     fn mesh(&self, plot: &mut Plot<'_, '_>) -> Drawn {

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::app::App;
 use crate::cache::{Page, Policy};
-use crate::text;
+use crate::{stamp, text};
 
 use crate::pages::answer::HTML;
 use crate::pages::assets;
@@ -28,9 +28,16 @@ pub(crate) fn page(app: &App, nav: Nav, title: &str, body: Markup) -> Page {
     )
 }
 
+/// A document that is given at once and not kept.
+pub(crate) fn passing(app: &App, title: &str, body: Markup) -> Vec<u8> {
+    let made = frame(app, Nav::None, title, body)
+        .into_string()
+        .into_bytes();
+    stamp::fill(&made, app.now_at()).unwrap_or(made)
+}
+
 /// The whole document.
-pub(crate) fn frame(app: &App, nav: Nav, title: &str, body: Markup) -> Markup {
-    let at = app.now_at();
+fn frame(app: &App, nav: Nav, title: &str, body: Markup) -> Markup {
     let entry = |this: Nav, href: &str, word: &str| {
         html! { a href=(href) aria-current=[(nav == this).then_some("page")] { (word) } }
     };
@@ -47,7 +54,7 @@ pub(crate) fn frame(app: &App, nav: Nav, title: &str, body: Markup) -> Markup {
                 link rel="alternate" type="application/atom+xml" title="Changes" href="/changes.atom";
                 script src=(assets::js_url()) defer {}
             }
-            body data-at={ (at.facts) "." (at.people) } {
+            body data-at=(stamp::GAP) {
                 a .skip href="#main" { "Skip to content" }
                 header .top {
                     a .brand href="/" { (logo()) span { (text::cut(&app.options.name, 40)) } }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::error::Fail;
-use crate::pages::layout::{self, Nav};
+use crate::pages::layout;
 
 /// 200 while the store can be read, 503 with the reason while it cannot.
 pub(crate) async fn healthz(State(app): State<Arc<App>>) -> Response {
@@ -124,12 +124,12 @@ pub(crate) fn error(app: &App, fail: &Fail, as_html: bool) -> Response {
                     @if status == StatusCode::UNAUTHORIZED { " · " a href="/login" { "Sign in" } } }
             }
         };
-        let page = layout::frame(app, Nav::None, fail.title(), body);
+        let page = layout::passing(app, fail.title(), body);
         let html = [(
             header::CONTENT_TYPE,
             HeaderValue::from_static(crate::pages::answer::HTML),
         )];
-        (status, html, page.into_string()).into_response()
+        (status, html, page).into_response()
     } else {
         let document = json!({
             "schema": "uptick.error/1",

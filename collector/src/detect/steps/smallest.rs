@@ -1,24 +1,19 @@
 //! The smallest step that the finder sees in a series of that noise, once it has lasted.
 
-use crate::detect::steps::verify::ALPHA;
-use crate::stats;
-
 /// Commits on each side of the step: as long as an alert may take to be of use.
 pub const LASTING: usize = 30;
-/// How often a step of that size is found.
-const POWER: f64 = 0.8;
+/// Steps of so many standard deviations are found, near where they are, in four of five series
+/// with [`LASTING`] commits of normal noise on each side: 161 of 200; of 2.0 three in five, of 1.2
+/// one in fifteen. A rank test alone would see 1.2; the rest is the price of a place (a step that
+/// may lie anywhere in 20 commits is not reported) and of silence in quiet series.
+const SIGMAS: f64 = 2.4;
 
 /// The smallest step (fraction of the level) that is found four times out of five after
 /// [`LASTING`] commits; `noise` as in [`Findings::noise`](super::Findings), `floor` as in
 /// [`Settings::relative_floor`](super::Settings).
-///
-/// (z(1−α/2) + z(0.8)) σ √(2/n) × √(π/3) with the test's own α: the power of a rank test
-/// (Lehmann, *Nonparametrics*, §2.4) with its asymptotic efficiency 3/π under normal noise.
 #[must_use]
 pub fn smallest_step(noise: f64, floor: f64) -> f64 {
-    let z = stats::normal_quantile(1.0 - ALPHA / 2.0) + stats::normal_quantile(POWER);
-    let error = (2.0 / LASTING as f64).sqrt() * (std::f64::consts::PI / 3.0).sqrt();
-    (z * noise * error).max(floor)
+    (SIGMAS * noise).max(floor)
 }
 
 #[cfg(test)]
@@ -54,7 +49,7 @@ mod tests {
     fn a_step_of_that_size_is_found_and_half_of_it_is_not() {
         let least = smallest_step(0.01, 0.0);
         let (at, half) = (found(least), found(least / 2.0));
-        assert!(at >= 120, "{least}: {at} of 200");
+        assert!((150..=170).contains(&at), "{least}: {at} of 200");
         assert!(half <= 60, "{half} of 200");
     }
 

@@ -68,7 +68,11 @@ pub(super) fn markdown(h: &Health) -> String {
     );
     for r in &h.rows {
         let (s, key) = (&r.series, &r.series.row.key);
-        let state = r.trouble(h.newest).map_or("ok", |(w, _)| w);
+        let troubles = r.troubles(h.newest);
+        let state = match troubles.as_slice() {
+            [] => "ok".to_string(),
+            all => all.iter().map(|t| t.0).collect::<Vec<_>>().join(", "),
+        };
         out.push_str(&format!(
             "| {} | {} | {} | {} | {} | {} | {state} |\n",
             md(&key.benchmark),

@@ -110,7 +110,7 @@ fn head(h: &Health) -> Markup {
 /// How many of the rows that are shown need a look.
 fn troubles(h: &Health) -> Markup {
     let mut counts: std::collections::BTreeMap<&str, usize> = Default::default();
-    for (word, _) in h.rows.iter().filter_map(|r| r.trouble(h.newest)) {
+    for (word, _) in h.rows.iter().flat_map(|r| r.troubles(h.newest)) {
         *counts.entry(word).or_default() += 1;
     }
     let all = h.rows.len() as u64 == h.total;

@@ -214,34 +214,43 @@ impl Row {
     }
 
     /// What is wrong with it, and what would help.
-    pub(super) fn trouble(&self, newest: u64) -> Option<(&'static str, String)> {
+    pub(super) fn troubles(&self, newest: u64) -> Vec<(&'static str, String)> {
         let s = &self.series;
         let behind = newest.saturating_sub(s.row.latest_position);
         if behind > STALE {
             let commits = plural(usize::try_from(behind).unwrap_or(usize::MAX), "commit");
-            return Some(("stale", format!("not measured for {commits}")));
+            return vec![("stale", format!("not measured for {commits}"))];
         }
-        if self.is_noisy() {
-            return Some(("noisy", self.noise_words()));
+        let mut all = Vec::new();
+        if let Some(words) = self.noise() {
+            all.push(("noisy", words));
         }
         if let Some(drift) = &self.drift {
-            return Some(("drifting", drift.words()));
+            all.push(("drifting", drift.words()));
         }
-        (s.kind == "young" && !s.row.class.repeats())
-            .then(|| ("young", "too few commits to know it".into()))
+        if all.is_empty() && s.kind == "young" && !s.row.class.repeats() {
+            all.push(("young", "too few commits to know it".into()));
+        }
+        all
     }
 
-    fn is_noisy(&self) -> bool {
-        let floor = self.policy().relative_floor;
-        self.series.noise > 0.0 && self.next().is_some_and(|l| l > NOISY * floor)
-    }
-
-    fn noise_words(&self) -> String {
+    /// Where its limit comes from, when that is far above the floor.
+    fn noise(&self) -> Option<String> {
+        let policy = self.policy();
+        let limit = self
+            .next()
+            .filter(|l| l.is_finite() && *l > NOISY * policy.relative_floor)?;
+        let spread = limit / policy.k_spread;
+        let cause = if self.series.noise >= 0.99 * spread {
+            format!("varies by {}", share(self.series.noise))
+        } else {
+            format!("calibration saw {}", share(spread))
+        };
         let help = if self.series.row.key.metric == Metric::WallTime {
             "; count instructions instead"
         } else {
             ""
         };
-        format!("varies by {}{help}", share(self.series.noise))
+        Some(cause + help)
     }
 }

@@ -74,10 +74,12 @@ fn next(r: &Row) -> Markup {
 }
 
 fn state(h: &Health, r: &Row) -> Markup {
+    let troubles = r.troubles(h.newest);
     html! {
-        @match r.trouble(h.newest) {
-            Some((word, why)) => { span .tag.(word) { (word) } " " span .muted { (why) } }
-            None => { span .muted { (r.series.row.class.name()) } }
+        @if troubles.is_empty() { span .muted { (r.series.row.class.name()) } }
+        @for (i, (word, why)) in troubles.iter().enumerate() {
+            @if i > 0 { br; }
+            span .tag.(word) { (word) } " " span .muted { (why) }
         }
     }
 }
