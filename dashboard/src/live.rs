@@ -23,16 +23,7 @@ const STRIDE: usize = 64;
 pub(crate) async fn watch(app: Arc<App>) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        let seen = app
-            .read(|store, app| {
-                // A file that was moved away is still readable through what is open.
-                if !app.options.store.is_file() {
-                    let path = app.options.store.display();
-                    return Err(Fail::Store(format!("{path}: the store is gone")));
-                }
-                Ok(store.generation()?)
-            })
-            .await;
+        let seen = app.read(|store, app| app.check(store)).await;
         match seen {
             Ok(generation) => {
                 app.set_trouble("");

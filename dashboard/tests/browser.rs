@@ -47,7 +47,9 @@ async fn a_series_is_read_by_keyboard() {
     b.click_text(".members a", "parse/large", 0).await;
     b.see("h2", "Changes").await;
     b.see("table", "Split Lexer::next").await;
-    b.keys(".chart", "").await;
+    // The script has come.
+    b.see(".cursor", "Point at a commit").await;
+    b.keys(".chart", &char::from(Key::End).to_string()).await;
     b.see(".cursor", "instructions").await;
     let left = char::from(Key::Left).to_string();
     b.keys(".chart", &left).await;

@@ -1,6 +1,8 @@
 //! The API beyond what pages give as JSON: handing in reports, triage, tokens, its own document.
 
-use crate::route::MAX_BODY;
+mod refusal;
+
+use crate::route::{MAX_BODY, MAX_WIRE};
 use std::io::Read;
 use std::sync::Arc;
 
@@ -18,8 +20,6 @@ use crate::error::Fail;
 use crate::route::Route;
 use crate::text;
 
-/// Bytes that a report may take on the wire.
-const MAX_WIRE: usize = 10 << 20;
 /// Measurements of one report.
 const MAX_MEASUREMENTS: usize = 200_000;
 /// Bytes of a name.
@@ -89,25 +89,24 @@ fn unpack(body: &[u8], encoding: &str) -> Result<Vec<u8>, Fail> {
 
 /// The body as lines of an export; each report within its bounds.
 fn lines(body: &[u8]) -> Result<Vec<u8>, Fail> {
-    if let Ok(report) = serde_json::from_slice::<Report>(body) {
+    if !is_export(body) {
+        let report: Report = refusal::parsed(body, 1)?;
         bounded(&report)?;
         let mut line = serde_json::to_vec(&json!({ "report": report })).map_err(|_| Fail::Ours)?;
         line.push(b'\n');
         return Ok(line);
     }
+    #[derive(serde::Deserialize)]
+    struct Line {
+        report: Report,
+    }
     let mut reports = 0;
-    for line in body
-        .split(|b| *b == b'\n')
-        .filter(|l| l.starts_with(b"{\"report\""))
-    {
-        #[derive(serde::Deserialize)]
-        struct Line {
-            report: Report,
+    for (line, number) in body.split(|b| *b == b'\n').zip(1..) {
+        if line.starts_with(b"{\"report\"") {
+            let parsed: Line = refusal::parsed(line, number)?;
+            bounded(&parsed.report)?;
+            reports += 1;
         }
-        let parsed: Line = serde_json::from_slice(line)
-            .map_err(|e| Fail::Bad(format!("This is no report: {e}.")))?;
-        bounded(&parsed.report)?;
-        reports += 1;
     }
     if reports == 0 {
         return Err(Fail::Bad(
@@ -116,6 +115,19 @@ fn lines(body: &[u8]) -> Result<Vec<u8>, Fail> {
         ));
     }
     Ok(body.to_vec())
+}
+
+/// Whether a body is lines of an export rather than one report.
+fn is_export(body: &[u8]) -> bool {
+    let text = body.trim_ascii_start();
+    let begins = |with: &str| text.starts_with(with.as_bytes());
+    begins("{\"report\"") || begins("{\"schema\":\"uptick.export/") || {
+        let first = text.split(|b| *b == b'\n').next().unwrap_or_default();
+        // Any other line of an export, such as a profile, stands before further ones.
+        first.len() < text.len()
+            && serde_json::from_slice::<serde::de::IgnoredAny>(first).is_ok()
+            && !begins("{}")
+    }
 }
 
 fn bounded(r: &Report) -> Result<(), Fail> {

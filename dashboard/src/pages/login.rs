@@ -62,6 +62,7 @@ pub(crate) async fn sign_in(
         headers: &bearing,
         peer: peer.map(|p| p.0),
     };
+    auth::within(&app.guard.signing_in, &request)?;
     auth::admit(&app, &request, Some(Scope::Read)).await?;
     let secure = if headers
         .get("x-forwarded-proto")

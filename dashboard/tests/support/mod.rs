@@ -57,6 +57,7 @@ impl Site {
             config: collector::config::Config::default(),
             public,
             read_only: false,
+            always_ask: false,
         }
     }
 
@@ -75,12 +76,16 @@ impl Site {
         self.build("127.0.0.1:8787", "127.0.0.1:5000", false).await
     }
 
-    /// On loopback, for reading only.
-    pub(crate) async fn read_only(&self) -> Client {
+    /// On loopback, where even this machine is asked for a token.
+    pub(crate) async fn always_asking(&self) -> Client {
         let options = Options {
-            read_only: true,
+            always_ask: true,
             ..self.options(false)
         };
+        self.with(options).await
+    }
+
+    async fn with(&self, options: Options) -> Client {
         let app = uptick_dashboard::open(options, "127.0.0.1:8787".parse().unwrap())
             .await
             .unwrap();
@@ -88,6 +93,15 @@ impl Site {
             router: uptick_dashboard::router(&app),
             peer: "127.0.0.1:5000".parse().unwrap(),
         }
+    }
+
+    /// On loopback, for reading only.
+    pub(crate) async fn read_only(&self) -> Client {
+        let options = Options {
+            read_only: true,
+            ..self.options(false)
+        };
+        self.with(options).await
     }
 
     /// Cuts every profile short, as a bad disk would.
@@ -409,6 +423,11 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// A connection that says nothing by itself.
+    pub(crate) async fn connect(&self) -> tokio::net::TcpStream {
+        tokio::net::TcpStream::connect(self.address).await.unwrap()
     }
 
     async fn ask(&self, path: &str) -> (u16, String) {
