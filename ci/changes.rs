@@ -37,7 +37,7 @@ fn of_store(args: &Args, a: &Changes) -> anyhow::Result<u8> {
 
 fn of_csv(a: &Changes, file: &Path) -> anyhow::Result<u8> {
     let series = read(file)?;
-    let document = Document::of(&series, line::settings(a.floor.as_deref())?);
+    let document = Document::of(&series, line::floor(a.floor.as_deref())?);
     if a.json {
         print::json(&document)?;
     } else {
@@ -146,11 +146,11 @@ mod tests {
 
     #[test]
     fn floors_are_read_as_people_write_them() {
-        assert_eq!(line::settings(Some("0.5%")).unwrap().relative_floor, 0.005);
-        assert_eq!(line::settings(Some("0.02")).unwrap().relative_floor, 0.02);
-        assert_eq!(line::settings(None).unwrap().relative_floor, 0.0);
+        assert_eq!(line::floor(Some("0.5%")).unwrap().relative_floor, 0.005);
+        assert_eq!(line::floor(Some("0.02")).unwrap().relative_floor, 0.02);
+        assert_eq!(line::floor(None).unwrap().relative_floor, 0.0);
         for bad in ["", "x", "-1%", "NaN", "inf"] {
-            assert!(line::settings(Some(bad)).is_err(), "{bad}");
+            assert!(line::floor(Some(bad)).is_err(), "{bad}");
         }
     }
 

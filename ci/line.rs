@@ -44,7 +44,7 @@ pub(crate) fn found(args: &Args, s: &Selection, floor: Option<&str>) -> anyhow::
 /// The settings for a store's series.
 pub(crate) fn settings(floor: Option<&str>) -> anyhow::Result<Settings> {
     match floor {
-        Some(_) => settings(floor),
+        Some(_) => self::floor(floor),
         None => Ok(Settings {
             relative_floor: FLOOR,
             ..Settings::default()
@@ -112,5 +112,24 @@ fn nothing(s: &Selection) -> Error {
         "the store holds no commit of this line yet; `uptick run A..B` measures a range".into()
     } else {
         "no series of the main line matches; `uptick log` lists them all".into()
+    })
+}
+
+/// The floor as people write it: `0.5%` or `0.005`.
+pub(crate) fn floor(floor: Option<&str>) -> anyhow::Result<Settings> {
+    let Some(text) = floor else {
+        return Ok(Settings::default());
+    };
+    let (number, unit) = match text.strip_suffix('%') {
+        Some(n) => (n, 100.0),
+        None => (text, 1.0),
+    };
+    let parsed = number.trim().parse::<f64>().ok().map(|x| x / unit);
+    let floor = parsed.filter(|x| x.is_finite() && *x >= 0.0);
+    let relative_floor = floor
+        .ok_or_else(|| Error::Usage(format!("--floor: `{text}` is not like 0.5% or 0.005")))?;
+    Ok(Settings {
+        relative_floor,
+        ..Settings::default()
     })
 }

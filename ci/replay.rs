@@ -50,9 +50,9 @@ fn of_store(args: &Args, a: &Replay) -> anyhow::Result<u8> {
 
 fn of_csv(a: &Replay, file: &Path) -> anyhow::Result<u8> {
     let series = read(file)?;
-    let mut document = Csv::of(&series, line::settings(a.floor.as_deref())?);
+    let mut document = Csv::of(&series, line::floor(a.floor.as_deref())?);
     if a.estimate {
-        document.estimate(&series, line::settings(a.floor.as_deref())?);
+        document.estimate(&series, line::floor(a.floor.as_deref())?);
     }
     if a.json {
         print::json(&document)?;

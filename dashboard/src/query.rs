@@ -46,18 +46,32 @@ pub(crate) enum Show {
     Changed,
     Slower,
     Faster,
+    Suspect,
     All,
     Missing,
 }
 
 impl Show {
-    pub(crate) const ALL: [(Self, &'static str); 5] = [
+    pub(crate) const ALL: [(Self, &'static str); 6] = [
         (Self::Changed, "changed"),
         (Self::Slower, "slower"),
         (Self::Faster, "faster"),
+        (Self::Suspect, "suspect"),
         (Self::All, "all"),
         (Self::Missing, "missing"),
     ];
+
+    /// What a page calls it.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Slower => "regressed",
+            Self::Faster => "improved",
+            Self::Suspect => "suspect",
+            Self::All => "all",
+            Self::Missing => "not compared",
+        }
+    }
 }
 
 /// The order of the index of benchmarks.

@@ -71,6 +71,11 @@ fn sample(
 /// Writes a confirmation into its row.
 pub(super) fn apply(row: &mut Row, c: &gate::Confirmation) {
     row.confirmed = true;
+    if row.class != NoiseClass::Exact && c.effect.is_finite() {
+        // What all runs of both sides say, not what one stored value of each says: the verdict
+        // is about this number, and so is the limit beside it.
+        row.change = Some(c.effect);
+    }
     match c.decision {
         Decision::Regressed => row.verdict = Verdict::Regressed,
         Decision::Improved => row.verdict = Verdict::Improved,
@@ -80,7 +85,7 @@ pub(super) fn apply(row: &mut Row, c: &gate::Confirmation) {
                 .push_str("; measured again, the change did not hold");
         }
         Decision::Suspect => {
-            row.verdict = Verdict::Unchanged;
+            row.verdict = Verdict::Suspect;
             row.confirmed = false;
             row.why
                 .push_str("; measured again, a change is likely but not proven");

@@ -6,21 +6,14 @@ pub mod baseline;
 mod confirm;
 pub mod release;
 
-use crate::judge::BaseRef;
-use crate::judge::CommitRef;
-use crate::judge::Judgement;
-use crate::judge::Outcome;
-use crate::judge::outcome;
-
 use crate::check::baseline::Baseline;
 use crate::check::release::Release;
 use crate::detect::gate;
 use crate::error::Result;
 use crate::explain;
 use crate::format::benchmarks;
-use crate::judge::{self, Overrides, Row};
-use crate::model::SeriesKey;
-use crate::model::{Failure, Measurement, Report, Sha, Verdict};
+use crate::judge::{self, Beside, Judgement, Overrides, Row};
+use crate::model::{Measurement, Report, SeriesKey, Sha, Verdict};
 use crate::parallel::parallel;
 use crate::run::{Bench, Progress, Reuse, Workshop};
 use crate::store::Store;
@@ -69,7 +62,7 @@ pub fn run(
     run.confirm()?;
     run.explain()?;
     run.hold_against_release()?;
-    run.finish(baseline)
+    Ok(run.finish(baseline))
 }
 
 fn refuse_failed(report: &Report, who: &str) -> Result<()> {
@@ -189,7 +182,12 @@ impl<'a> Run<'a> {
 
     /// Measures the suspects again, base and head in turn, and keeps what holds.
     fn confirm(&mut self) -> Result<()> {
-        let moved = |r: &Row| matches!(r.verdict, Verdict::Regressed | Verdict::Improved);
+        let moved = |r: &Row| {
+            matches!(
+                r.verdict,
+                Verdict::Regressed | Verdict::Improved | Verdict::Suspect
+            )
+        };
         let suspects: Vec<usize> = (0..self.rows.len())
             .filter(|&i| self.rows[i].judged && moved(&self.rows[i]))
             .collect();
@@ -237,7 +235,7 @@ impl<'a> Run<'a> {
             let row = &mut self.rows[*i];
             if !kept && row.confirmed {
                 row.confirmed = false;
-                row.verdict = Verdict::Unchanged;
+                row.verdict = Verdict::Suspect;
                 row.why
                     .push_str("; one of many suspects, and not clear enough among them");
             }
@@ -309,48 +307,19 @@ impl<'a> Run<'a> {
         release.accept(&mut self.rows)
     }
 
-    fn finish(mut self, baseline: Baseline) -> Result<Judgement> {
-        let base_failed =
-            |name: &Option<String>| self.base.failures.iter().any(|f| &f.benchmark == name);
-        let (old, failures): (Vec<Failure>, Vec<Failure>) = self
-            .head
-            .failures
-            .iter()
-            .cloned()
-            .partition(|f| base_failed(&f.benchmark));
-        for f in old {
-            let name = f.benchmark.unwrap_or_default();
-            let first = f.message.lines().next().unwrap_or("").to_string();
-            self.notes.push(format!(
-                "`{name}` gives no number, as in the baseline: {first}"
-            ));
-        }
+    fn finish(self, baseline: Baseline) -> Judgement {
         let distance = self
             .workshop
             .repo()
             .distance(&self.base.commit.sha, &self.head.commit.sha);
-        let mut judgement = Judgement {
-            schema: "uptick.check/1",
-            outcome: Outcome::Ok,
-            head: CommitRef {
-                sha: self.head.commit.sha.clone(),
-                subject: self.head.commit.subject.clone(),
-            },
-            base: BaseRef {
-                sha: self.base.commit.sha.clone(),
-                subject: self.base.commit.subject.clone(),
-                how: baseline.how,
-                distance,
-            },
-            testbed: self.head.testbed.clone(),
-            counter: self.workshop.session().counter,
-            results: self.rows,
-            failures,
+        let counter = self.workshop.session().counter;
+        let beside = Beside {
+            how: baseline.how,
+            distance,
             notes: self.notes,
             hints: self.hints,
         };
-        judgement.outcome = outcome(&judgement);
-        Ok(judgement)
+        judge::judgement(&self.base, &self.head, counter, self.rows, beside)
     }
 }
 

@@ -1,8 +1,10 @@
 //! The series of a store along the main line, and the changes in them.
 
+mod causes;
 mod mainline;
 pub mod steps;
 pub mod trial;
 pub mod watch;
 
+pub use causes::causes;
 pub use mainline::{Fact, MainLine, Seam, Track, tracks};

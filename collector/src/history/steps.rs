@@ -3,14 +3,14 @@
 
 use serde::Serialize;
 
-use crate::detect::alerts::group::group;
+use crate::detect::alerts::group::Group;
 use crate::detect::alerts::life::{self, Event, Resolution, State};
 use crate::detect::alerts::persist::{Persistence, persistence};
 use crate::detect::steps::finder::STUCK;
 use crate::detect::{Change, Class, Finder, Findings, Settings};
-use crate::history::{MainLine, Seam, Track};
+use crate::history::{MainLine, Seam, Track, causes};
 use crate::judge::CommitRef;
-use crate::model::{Counter, Metric, digest};
+use crate::model::{Counter, Metric, SeriesKey, digest};
 use crate::store::Told;
 
 /// Commits of a set that a document lists; a larger set is given by its ends.
@@ -112,7 +112,7 @@ pub struct Step {
     pub open: bool,
 }
 
-/// Changes that have a commit in common, on one testbed.
+/// Changes that have a commit in common.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GroupRef {
     /// First position that all members may be caused by.
@@ -125,7 +125,7 @@ pub struct GroupRef {
     pub changes: Vec<String>,
     /// The largest |relative change| among them.
     pub largest: f64,
-    /// Every series of the testbed moved: ask what happened to the machine first.
+    /// Every series of a testbed moved: ask what happened to the machine, too.
     pub everything: bool,
 }
 
@@ -195,7 +195,7 @@ impl Steps {
             schema: "uptick.changes/1",
             head: line.tip().map(CommitRef::of),
             commits: line.len(),
-            groups: groups(&series, line),
+            groups: groups(&series, found, line),
             expected: expected(&series, found),
             series,
         }
@@ -309,28 +309,27 @@ fn id(f: &Found, c: &Change, line: &MainLine) -> String {
     id
 }
 
-/// Groups the changes of each testbed.
-fn groups(series: &[SeriesSteps], line: &MainLine) -> Vec<GroupRef> {
-    let mut testbeds: Vec<&str> = series.iter().map(|s| s.testbed.as_str()).collect();
-    testbeds.sort_unstable();
-    testbeds.dedup();
-    let mut all = Vec::new();
-    for testbed in testbeds {
-        let here: Vec<&SeriesSteps> = series.iter().filter(|s| s.testbed == testbed).collect();
-        let steps: Vec<(usize, &Step)> = (0..)
-            .zip(&here)
-            .flat_map(|(i, s)| s.changes.iter().map(move |c| (i, c)))
-            .collect();
-        let tagged: Vec<(usize, &Change)> = steps.iter().map(|(i, s)| (*i, &s.change)).collect();
-        all.extend(group(&tagged, here.len()).into_iter().map(|g| GroupRef {
-            first: g.first,
-            last: g.last,
-            commits: references(line, g.first, g.last),
-            changes: g.members.iter().map(|m| steps[*m].1.id.clone()).collect(),
-            largest: g.largest,
-            everything: g.everything,
-        }));
-    }
+/// Groups the changes by cause.
+fn groups(series: &[SeriesSteps], found: &[Found], line: &MainLine) -> Vec<GroupRef> {
+    let steps: Vec<(&SeriesKey, &Step)> = series
+        .iter()
+        .zip(found)
+        .flat_map(|(s, f)| s.changes.iter().map(move |c| (&f.track.key, c)))
+        .collect();
+    let changes: Vec<(&SeriesKey, &Change)> = steps.iter().map(|(k, s)| (*k, &s.change)).collect();
+    let series_on = |testbed: &str| series.iter().filter(|s| s.testbed == testbed).count();
+    let reference = |g: Group| GroupRef {
+        first: g.first,
+        last: g.last,
+        commits: references(line, g.first, g.last),
+        changes: g.members.iter().map(|m| steps[*m].1.id.clone()).collect(),
+        largest: g.largest,
+        everything: g.everything,
+    };
+    let mut all: Vec<GroupRef> = causes(&changes, &series_on)
+        .into_iter()
+        .map(reference)
+        .collect();
     all.sort_by(|a, b| b.last.cmp(&a.last).then(b.largest.total_cmp(&a.largest)));
     all
 }

@@ -4,8 +4,8 @@
 use crate::detect::alerts::{life, replay, tell};
 use crate::detect::{Change, Finder, Findings, Point, Settings};
 use crate::error::Result;
-use crate::model::{Counter, Metric};
-use crate::store::{SeriesRow, Store, Told, Unsearched};
+use crate::model::{Counter, Metric, SeriesKey, Testbed};
+use crate::store::{SeriesRow, Store, TestbedRow, Told, Unsearched};
 
 /// Points that a series is searched with the first time; later only the newest ones.
 const WHOLE: usize = 5_000;
@@ -20,12 +20,7 @@ const BATCH: usize = 64;
 /// # Errors
 /// [`crate::error::Error::Store`].
 pub fn search(store: &mut Store, limit: usize) -> Result<usize> {
-    let environment: Vec<i64> = store
-        .testbeds()?
-        .iter()
-        .skip(1)
-        .map(|t| t.first_position.cast_signed())
-        .collect();
+    let testbeds = store.testbeds()?;
     let mut done = 0;
     while done < limit {
         let some = store.unsearched(BATCH.min(limit - done))?;
@@ -34,7 +29,7 @@ pub fn search(store: &mut Store, limit: usize) -> Result<usize> {
         }
         let mut all = Vec::with_capacity(some.len());
         for series in some {
-            all.push(look(store, series, &environment)?);
+            all.push(look(store, series, &testbeds)?);
         }
         done += all.len();
         store.keep_findings(&all)?;
@@ -45,7 +40,7 @@ pub fn search(store: &mut Store, limit: usize) -> Result<usize> {
 fn look(
     store: &Store,
     series: Unsearched,
-    environment: &[i64],
+    testbeds: &[TestbedRow],
 ) -> Result<(SeriesRow, Findings, Vec<Told>)> {
     let n = if series.searched == 0 {
         WHOLE
@@ -65,15 +60,24 @@ fn look(
         let begin = points.get(STALE).map_or(i64::MIN, |p| p.index);
         findings.changes.retain(|c| c.index >= begin);
     }
+    let environment = own_changes(&series.row.key, testbeds);
     for change in &mut findings.changes {
-        change.mark_environment(environment);
+        change.mark_environment(&environment);
     }
     let told = store.events_of(&series.row.key.id())?;
-    // The first search of a history is its only look so far; after that each commit is one.
-    let first_look = series.searched == 0;
-    let tell = |c: &Change| first_look || tell::is_ripe(c, &findings, &points);
+    let tell = |c: &Change| tell::is_ripe(c, &findings, &points);
     let events = bring_up_to_date(told, &points, &findings, tell);
     Ok((series.row, findings, events))
+}
+
+/// Where the testbed of this very series changed in something else than what names it.
+fn own_changes(key: &SeriesKey, testbeds: &[TestbedRow]) -> Vec<i64> {
+    let own = |t: &&TestbedRow| {
+        let facts = t.facts.clone();
+        Testbed { facts }.fingerprint(key.counter) == key.fingerprint
+    };
+    let first = |t: &TestbedRow| t.first_position.cast_signed();
+    testbeds.iter().filter(own).skip(1).map(first).collect()
 }
 
 /// What is worth reporting of a series.

@@ -2,7 +2,7 @@
 
 use crate::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, EXIT_REGRESSED};
 use crate::judge::Row;
-use crate::model::{Commit, Counter, Failure, Sha, Testbed, Verdict};
+use crate::model::{Commit, Counter, Failure, Report, Sha, Testbed, Verdict};
 use serde::Serialize;
 
 /// The judgement as a whole.
@@ -110,9 +110,62 @@ impl Judgement {
     }
 }
 
-/// What the rows of a judgement come to.
+/// What is said beside the rows.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// How the baseline was chosen.
+    pub how: String,
+    /// First-parent steps from the base to the head.
+    pub distance: u64,
+    /// See [`Judgement::notes`].
+    pub notes: Vec<String>,
+    /// See [`Judgement::hints`].
+    pub hints: Vec<String>,
+}
+
+/// The judgement of one report against another, from rows that are as sure as they get.
+///
+/// What failed in the base too is a note; what fails for the first time is a failure of the head.
 #[must_use]
-pub fn outcome(j: &Judgement) -> Outcome {
+pub fn judgement(
+    base: &Report,
+    head: &Report,
+    counter: Counter,
+    results: Vec<Row>,
+    beside: Beside,
+) -> Judgement {
+    let failed_before = |f: &Failure| base.failures.iter().any(|b| b.benchmark == f.benchmark);
+    let (old, failures): (Vec<Failure>, Vec<Failure>) =
+        head.failures.iter().cloned().partition(failed_before);
+    let mut notes = beside.notes;
+    notes.extend(old.into_iter().map(|f| {
+        let name = f.benchmark.unwrap_or_default();
+        let first = f.message.lines().next().unwrap_or("");
+        format!("`{name}` gives no number, as in the baseline: {first}")
+    }));
+    let mut judgement = Judgement {
+        schema: "uptick.check/1",
+        outcome: Outcome::Ok,
+        head: CommitRef::of(&head.commit),
+        base: BaseRef {
+            sha: base.commit.sha.clone(),
+            subject: base.commit.subject.clone(),
+            how: beside.how,
+            distance: beside.distance,
+        },
+        testbed: head.testbed.clone(),
+        counter,
+        results,
+        failures,
+        notes,
+        hints: beside.hints,
+    };
+    judgement.outcome = outcome(&judgement);
+    judgement
+}
+
+/// What the rows of a judgement come to.
+fn outcome(j: &Judgement) -> Outcome {
     let judged: Vec<&Row> = j.results.iter().filter(|r| r.judged).collect();
     let regressed = |r: &&Row| r.verdict == Verdict::Regressed;
     let stands = |r: &&Row| regressed(r) && r.accepted.is_none();
@@ -122,7 +175,11 @@ pub fn outcome(j: &Judgement) -> Outcome {
     let compared = |r: &&&Row| {
         matches!(
             r.verdict,
-            Verdict::Unchanged | Verdict::Improved | Verdict::Shifted | Verdict::Regressed
+            Verdict::Unchanged
+                | Verdict::Improved
+                | Verdict::Shifted
+                | Verdict::Suspect
+                | Verdict::Regressed
         )
     };
     let missing = judged.iter().any(|r| r.verdict == Verdict::Vanished);

@@ -9,13 +9,14 @@ mod judgement;
 mod row;
 
 pub use detectable::next_limit;
-pub use judgement::{BaseRef, CommitRef, Judgement, Outcome, outcome};
+pub use judgement::{BaseRef, Beside, CommitRef, Judgement, Outcome, judgement};
 pub use row::{Creep, Likely, Row, Side};
 
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::detect::gate::{self, Policy, Screen};
+use crate::detect::gate::{self, Limit, Policy, Screen};
+use crate::format::percent;
 use crate::model::{Counter, Measurement, Metric, Report, Verdict};
 use crate::stats;
 
@@ -185,11 +186,15 @@ fn compare(
     let expected = gate::expected(&history, base.value, &limit);
     let verdict = match gate::screen(expected, head.value, &limit) {
         Screen::Within => Verdict::Unchanged,
-        Screen::SuspectUp => Verdict::Regressed,
-        Screen::SuspectDown => Verdict::Improved,
+        Screen::SuspectUp if exact => Verdict::Regressed,
+        Screen::SuspectDown if exact => Verdict::Improved,
+        Screen::SuspectUp | Screen::SuspectDown => Verdict::Suspect,
         Screen::Unusable => Verdict::Incomparable,
     };
     let mut why = limit.why.clone();
+    if verdict == Verdict::Suspect {
+        why.push_str(&suspicion(base.value, head.value, expected, &limit));
+    }
     for note in [&base.note, &head.note].into_iter().flatten().take(1) {
         why.push_str(&format!("; {note}"));
     }
@@ -201,6 +206,44 @@ fn compare(
         verdict,
         history,
         ..sides
+    }
+}
+
+/// What made a varying value suspect, where the change from base to head alone does not show it.
+fn suspicion(base: f64, head: f64, expected: f64, limit: &Limit) -> String {
+    if (head - base).abs() > limit.units {
+        return String::new();
+    }
+    format!(
+        "; base to head is within it, but {} from the level before",
+        percent(stats::change(expected, head))
+    )
+}
+
+/// Confirms suspicions by lasting changes that the series is known to have between base and head,
+/// for where nothing can be measured again. `lasting` gives that change's relative size.
+///
+/// What moved less than its limit from base to head stays a suspicion, whatever the series did.
+pub fn confirm_by_changes(rows: &mut [Row], lasting: &dyn Fn(&Row) -> Option<f64>) {
+    for row in rows.iter_mut().filter(|r| r.verdict == Verdict::Suspect) {
+        let moved = row.delta();
+        if moved.abs() <= row.limit_units {
+            continue;
+        }
+        if lasting(row).is_some_and(|change| (change > 0.0) == (moved > 0.0)) {
+            row.verdict = worse_or_better(moved);
+            row.confirmed = true;
+            row.why.push_str("; the series has a lasting change here");
+        }
+    }
+}
+
+/// The verdict of a change that holds.
+const fn worse_or_better(moved: f64) -> Verdict {
+    if moved > 0.0 {
+        Verdict::Regressed
+    } else {
+        Verdict::Improved
     }
 }
 
@@ -229,7 +272,7 @@ fn incomparable(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Commit, Failure, Sha, Testbed};
+    use crate::model::{Commit, Failure, NoiseClass, Sha, Testbed};
 
     fn measurement(name: &str, value: f64) -> Measurement {
         Measurement::once(name, Metric::Instructions, Counter::Callgrind, value)
@@ -351,6 +394,57 @@ mod tests {
         assert_eq!(
             verdicts(&base, &other, &Overrides::default())[0].1,
             Verdict::Unchanged
+        );
+    }
+
+    fn sampled(name: &str, value: f64) -> Measurement {
+        Measurement {
+            class: NoiseClass::Sampled,
+            spread: 0.02,
+            ..Measurement::once(name, Metric::WallTime, Counter::Clock, value)
+        }
+    }
+
+    fn noisy_rows(base: f64, head: f64, history: &[f64]) -> Vec<Row> {
+        let sides = (
+            report(vec![sampled("b", base)]),
+            report(vec![sampled("b", head)]),
+        );
+        rows(
+            &sides.0,
+            &sides.1,
+            &Config::default(),
+            &Overrides::default(),
+            &[Metric::WallTime],
+            &|_| history.to_vec(),
+        )
+    }
+
+    #[test]
+    fn a_varying_value_that_moved_is_a_suspect_until_something_confirms_it() {
+        let level: Vec<f64> = (0..40).map(|i| 1000.0 + f64::from(i % 5)).collect();
+        let mut all = noisy_rows(1000.0, 1200.0, &level);
+        assert_eq!(all[0].verdict, Verdict::Suspect);
+        confirm_by_changes(&mut all, &|_| Some(-0.2));
+        assert_eq!(all[0].verdict, Verdict::Suspect, "another direction");
+        confirm_by_changes(&mut all, &|_| Some(0.2));
+        assert_eq!(
+            (all[0].verdict, all[0].confirmed),
+            (Verdict::Regressed, true)
+        );
+    }
+
+    #[test]
+    fn no_verdict_contradicts_its_limit() {
+        // The level lags behind a drift: the head is far from it, and close to its base.
+        let drift: Vec<f64> = (0..100).map(|i| 1000.0 + f64::from(i)).collect();
+        let mut all = noisy_rows(1099.0, 1101.0, &drift);
+        confirm_by_changes(&mut all, &|_| Some(0.1));
+        let row = &all[0];
+        assert!(row.change.unwrap() < row.limit.unwrap());
+        assert!(
+            matches!(row.verdict, Verdict::Unchanged | Verdict::Suspect),
+            "{row:?}"
         );
     }
 }

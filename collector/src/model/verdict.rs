@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 pub enum Verdict {
     /// Within its limit.
     Unchanged,
-    /// Dearer by more than its limit, confirmed.
+    /// Worse by more than its limit: an exact count, or confirmed by further runs.
     Regressed,
-    /// Cheaper by more than its limit, confirmed.
+    /// Better by more than its limit: an exact count, or confirmed by further runs.
     Improved,
+    /// Moved, and nothing has confirmed it: never red, and fails nothing.
+    Suspect,
     /// The total is the same, but cost moved between functions.
     Shifted,
     /// The baseline does not have this benchmark.
@@ -32,6 +34,7 @@ impl Verdict {
             Self::Unchanged => "unchanged",
             Self::Regressed => "regressed",
             Self::Improved => "improved",
+            Self::Suspect => "suspect",
             Self::Shifted => "shifted",
             Self::New => "new",
             Self::Vanished => "vanished",

@@ -68,10 +68,13 @@ pub fn markdown(j: &Judgement) -> String {
         cell(&j.base.how),
         j.counter
     ));
-    let moved: Vec<&Row> = [Verdict::Regressed, Verdict::Improved, Verdict::Shifted]
-        .iter()
-        .flat_map(|v| j.with(*v))
-        .collect();
+    let shown = [
+        Verdict::Regressed,
+        Verdict::Improved,
+        Verdict::Suspect,
+        Verdict::Shifted,
+    ];
+    let moved: Vec<&Row> = shown.iter().flat_map(|v| j.with(*v)).collect();
     if !moved.is_empty() {
         line(String::new());
         line("| benchmark | change | before → after | limit | verdict |".into());
@@ -117,6 +120,7 @@ fn table_row(row: &Row) -> String {
     let sign = match row.verdict {
         Verdict::Regressed => "▲",
         Verdict::Improved => "▼",
+        Verdict::Suspect => "?",
         _ => "↔",
     };
     let accepted = row

@@ -25,6 +25,7 @@ pub fn text(j: &Judgement, here: &Path) -> String {
         && [
             Verdict::Regressed,
             Verdict::Improved,
+            Verdict::Suspect,
             Verdict::Shifted,
             Verdict::New,
             Verdict::Incomparable,
@@ -39,7 +40,12 @@ pub fn text(j: &Judgement, here: &Path) -> String {
         ));
         out.push(base_line(j));
     }
-    for verdict in [Verdict::Regressed, Verdict::Improved, Verdict::Shifted] {
+    for verdict in [
+        Verdict::Regressed,
+        Verdict::Improved,
+        Verdict::Suspect,
+        Verdict::Shifted,
+    ] {
         moved(j, verdict, here, &mut out);
     }
     others(j, &mut out);
@@ -92,11 +98,14 @@ fn headline(j: &Judgement) -> String {
                 1 => "1 regression accepted".to_string(),
                 n => format!("{n} regressions accepted"),
             };
-            let better = if improved > 0 {
-                format!(", {improved} improved")
-            } else {
-                String::new()
-            };
+            let mut better = String::new();
+            if improved > 0 {
+                better.push_str(&format!(", {improved} improved"));
+            }
+            let suspects = j.with(Verdict::Suspect).len();
+            if suspects > 0 {
+                better.push_str(&format!(", {suspects} suspect"));
+            }
             format!(
                 "ok: {}, {accepted}{better} ({}; base {}, {})",
                 plural(total, "benchmark"),
@@ -170,6 +179,7 @@ fn detail(row: &Row, out: &mut Vec<String>) {
     let verdict = match row.verdict {
         Verdict::Regressed => "▲",
         Verdict::Improved => "▼",
+        Verdict::Suspect => "?",
         _ => "↔",
     };
     out.push(format!(
@@ -177,12 +187,12 @@ fn detail(row: &Row, out: &mut Vec<String>) {
         name(&row.benchmark, 40),
         sides(row)
     ));
-    let shifted = if row.verdict == Verdict::Shifted {
-        "shifted between functions; "
-    } else {
-        ""
+    let shifted = match row.verdict {
+        Verdict::Shifted => "shifted between functions; ",
+        Verdict::Suspect => "suspect, not confirmed; ",
+        _ => "",
     };
-    let unproven = if row.confirmed || row.verdict == Verdict::Shifted {
+    let unproven = if row.confirmed || matches!(row.verdict, Verdict::Shifted | Verdict::Suspect) {
         ""
     } else {
         "; not measured again"

@@ -70,14 +70,14 @@ fn html(
     let mut events = store.events_within(head.position, head.position, 200)?;
     let size = |e: &collector::store::Event| e.told.event.change.change.abs();
     events.sort_by(|a, b| size(b).total_cmp(&size(a)));
-    let class = compared.map_or("quiet", |c| compare::verdict_class(c.judgement.outcome));
+    let class = compared.map_or("quiet", |c| compare::class(&c.judgement, None));
     let short = head.sha.short();
     Ok(html! {
         section .verdict.(class) {
             p .crumb { code { (short) } " · " (text::cut(&head.author, 60)) " · " (text::time(head.time)) " · commit " (head.position) }
             h1 { (text::cut(&head.subject, 160)) }
             @match compared {
-                Some(c) => { p .lead { (compare::verdict(&c.judgement)) } p .muted { "Compared with " (layout::commit_line(&c.base)) @if c.judgement.base.distance > 1 { " (" (c.judgement.base.distance - 1) " commits between them were not measured)" } } }
+                Some(c) => { p .lead { (compare::verdict(&c.judgement, None)) } p .muted { "Compared with " (layout::commit_line(&c.base)) @if c.judgement.base.distance > 1 { " (" (c.judgement.base.distance - 1) " commits between them were not measured)" } } }
                 None => { p .lead { "The first measured commit: there is nothing to compare it with." } p { (layout::command(&format!("uptick run {short}~1"))) } }
             }
             nav .pager aria-label="Neighbours" {
@@ -86,7 +86,7 @@ fn html(
             }
         }
         @if let Some(c) = compared {
-            (rows(c, Verdict::Regressed, "Dearer")) (rows(c, Verdict::Improved, "Cheaper")) (rows(c, Verdict::Shifted, "Moved between functions"))
+            (rows(c, Verdict::Regressed, "Regressed")) (rows(c, Verdict::Improved, "Improved")) (rows(c, Verdict::Suspect, "Suspect: moved, not confirmed")) (rows(c, Verdict::Shifted, "Moved between functions"))
             (names(c, Verdict::New, "New benchmarks")) (names(c, Verdict::Vanished, "Vanished benchmarks")) (names(c, Verdict::Incomparable, "Not comparable"))
         }
         @if !events.is_empty() {
@@ -110,10 +110,10 @@ fn rows(c: &Comparison, verdict: Verdict, title: &str) -> Markup {
                 div .scroll { table .rows {
                     thead { tr { th scope="col" { "Benchmark" } th scope="col" .num { "Change" } th scope="col" .num { "Before" } th scope="col" .num { "After" } th scope="col" { "Limit" } th scope="col" { span .hidden { "Links" } } } }
                     tbody { @for r in rows.iter().take(ROWS) {
-                        @let id = key(c, r).id();
+                        @let id = c.series(r).id();
                         tr {
                             th scope="row" .name { a href={ "/series/" (id) } title=(text::whole(&r.benchmark)) { (text::name(&r.benchmark)) } }
-                            td .num { @if let Some(x) = r.change { (text::delta(x, r.metric)) } }
+                            td .num { @if let Some(x) = r.change { @if verdict == Verdict::Suspect { (text::quiet(x)) } @else { (text::delta(x, r.metric)) } } }
                             td .num { @if let Some(s) = &r.base { (text::value(s.value, r.metric)) } }
                             td .num { @if let Some(s) = &r.head { (text::value(s.value, r.metric)) } }
                             td .muted { (text::cut(&r.why, 120)) }
@@ -124,15 +124,6 @@ fn rows(c: &Comparison, verdict: Verdict, title: &str) -> Markup {
                 @if rows.len() > ROWS { p { a href=(compare_url(&c.base.sha, &c.head.sha)) { "all " (rows.len()) } } }
             }
         }
-    }
-}
-
-fn key(c: &Comparison, r: &collector::judge::Row) -> collector::model::SeriesKey {
-    collector::model::SeriesKey {
-        benchmark: r.benchmark.clone(),
-        metric: r.metric,
-        counter: r.counter,
-        fingerprint: c.judgement.testbed.fingerprint(r.counter),
     }
 }
 

@@ -3,10 +3,11 @@
 use crate::error::Fail;
 use crate::pages::bisect;
 use crate::query::compare_url;
-use collector::detect::alerts::group;
 use collector::detect::alerts::life::State;
 use collector::detect::{Change, Direction, Kind};
 use collector::format::percent;
+use collector::history::causes;
+use collector::model::SeriesKey;
 use collector::store::{Event, MeasuredCommit, Store};
 use std::collections::BTreeMap;
 
@@ -16,7 +17,8 @@ pub(super) struct Group {
     pub(super) events: Vec<Event>,
     pub(super) first: u64,
     pub(super) last: u64,
-    everything: bool,
+    /// Every series of a testbed moved: perhaps the machine did.
+    pub(super) everything: bool,
     /// Somebody merged it, or split it off.
     pub(super) by_hand: bool,
     /// The newest measured commit before the cause.
@@ -36,16 +38,27 @@ impl Group {
             .any(|e| e.told.event.change.direction() == Direction::Up)
     }
 
+    /// The changes in one direction, the largest first: how many, and by how much at most.
+    pub(super) fn towards(&self, direction: Direction) -> Option<(usize, f64)> {
+        let sizes = self
+            .events
+            .iter()
+            .map(|e| &e.told.event.change)
+            .filter(|c| c.direction() == direction)
+            .map(|c| c.change);
+        let n = sizes.clone().count();
+        let largest = sizes.max_by(|a, b| a.abs().total_cmp(&b.abs()))?;
+        Some((n, largest))
+    }
+
     pub(super) fn is_new(&self) -> bool {
         self.events.iter().any(|e| e.told.event.state == State::New)
     }
 
     pub(super) fn is_environment(&self) -> bool {
-        self.everything
-            || self
-                .events
-                .iter()
-                .all(|e| e.told.event.change.kind == Kind::Environment)
+        self.events
+            .iter()
+            .all(|e| e.told.event.change.kind == Kind::Environment)
     }
 
     pub(super) fn ids(&self) -> String {
@@ -123,27 +136,19 @@ fn grouped(
     })
 }
 
-fn by_commit_set(store: &Store, mut events: Vec<Event>) -> Result<Vec<Group>, Fail> {
-    let series: std::collections::HashSet<i64> = events.iter().map(|e| e.series.id).collect();
-    let owners: Vec<usize> = events
-        .iter()
-        .map(|e| usize::try_from(e.series.id).unwrap_or(0))
-        .collect();
+fn by_commit_set(store: &Store, events: Vec<Event>) -> Result<Vec<Group>, Fail> {
     let found = {
-        let changes: Vec<(usize, &Change)> = owners
+        let changes: Vec<(&SeriesKey, &Change)> = events
             .iter()
-            .copied()
-            .zip(events.iter().map(|e| &e.told.event.change))
+            .map(|e| (&e.series.key, &e.told.event.change))
             .collect();
-        group::group(&changes, series.len().max(20))
+        // A testbed that cannot be counted has more series than those that moved.
+        causes(&changes, &|t| store.series_on(t).unwrap_or(usize::MAX))
     };
-    let mut slots: Vec<Option<Event>> = events.drain(..).map(Some).collect();
+    let mut slots: Vec<Option<Event>> = events.into_iter().map(Some).collect();
     let mut out = Vec::new();
     for g in found {
         let members: Vec<Event> = g.members.iter().filter_map(|i| slots[*i].take()).collect();
-        if members.is_empty() {
-            continue;
-        }
         out.push(Group {
             everything: g.everything,
             ..grouped(store, members, (g.first, g.last))?

@@ -4,6 +4,7 @@ use crate::pages::groups::Group;
 use crate::pages::groups::groups;
 use crate::pages::groups::sure;
 
+use collector::detect::Direction;
 use collector::format::percent;
 use collector::store::{Event, EventCounts, MeasuredCommit, Store, Triage};
 use maud::{Markup, html};
@@ -103,7 +104,6 @@ fn verdict(t: &Today) -> (Markup, &'static str) {
 
 fn html(store: &Store, app: &App, t: &Today) -> Result<Markup, Fail> {
     let (verdict, class) = verdict(t);
-    let better = t.groups.iter().filter(|g| !g.is_regression()).count();
     let groups: Vec<Markup> = t
         .groups
         .iter()
@@ -114,29 +114,86 @@ fn html(store: &Store, app: &App, t: &Today) -> Result<Markup, Fail> {
     Ok(html! {
         section .verdict.(class) {
             h1 { (verdict) }
-            p { @if let Some(c) = &t.newest { "Last measured: " (layout::commit_line(c)) ", " (text::time(c.time)) }
-                @else { "The store " code { (app.options.store.file_name().map(|n| n.to_string_lossy()).unwrap_or_default()) } " holds no report." } }
-            ul .tally {
-                li { b { (t.counts.new) } " new" } li { b { (t.counts.acknowledged) } " acknowledged" }
-                li { b { (better) } " for the better" } li { b { (t.counts.recovered) } " recovered" } li { b { (t.counts.resolved) } " settled" }
-            }
-            (layout::forms(&[("JSON", "/today.json".into()), ("CSV", "/today.csv".into()), ("Markdown", "/today.md".into()), ("Atom", "/changes.atom".into())]))
+            p { (newest(app, t)) }
+            (tally(t))
+            (layout::forms(&forms()))
         }
         @if t.groups.is_empty() { (nothing(t)) } @else {
-            form #bulk .bulk method="post" action="/triage" aria-label="Decide about the selected changes" {
-                span .muted { "Selected:" }
-                (buttons(true))
-                @for (value, word, key) in REGROUP { button .small type="submit" name="group" value=(value) { (word) " " kbd { (key) } } }
-                input name="note" placeholder="note" aria-label="Note" maxlength="1000";
-                input name="link" type="url" placeholder="https:// issue" aria-label="Issue" maxlength="500";
-            }
+            (bulk())
             @for g in groups { (g) }
-            @if t.groups.len() > GROUPS { p .muted { "and " (plural(t.groups.len() - GROUPS, "group")) " more: " a href="/today.csv" { "all of them as CSV" } } }
+            @if t.groups.len() > GROUPS {
+                p .muted {
+                    "and " (plural(t.groups.len() - GROUPS, "group")) " more: "
+                    a href="/today.csv" { "all of them as CSV" }
+                }
+            }
         }
-        section { h2 { "Decisions" }
-            @if log.is_empty() { p .muted { "None yet. Each is logged here, and can be undone." } }
-            @else { (log::list(&log)) p { a href="/log" { "All decisions" } } } }
+        section {
+            h2 { "Decisions" }
+            @if log.is_empty() {
+                p .muted { "None yet. Each is logged here, and can be undone." }
+            } @else {
+                (log::list(&log))
+                p { a href="/log" { "All decisions" } }
+            }
+        }
     })
+}
+
+fn forms() -> [(&'static str, String); 4] {
+    [
+        ("JSON", "/today.json".into()),
+        ("CSV", "/today.csv".into()),
+        ("Markdown", "/today.md".into()),
+        ("Atom", "/changes.atom".into()),
+    ]
+}
+
+fn newest(app: &App, t: &Today) -> Markup {
+    let file = app.options.store.file_name();
+    html! {
+        @match &t.newest {
+            Some(c) => { "Last measured: " (layout::commit_line(c)) ", " (text::time(c.time)) }
+            None => {
+                "The store " code { (file.map(|n| n.to_string_lossy()).unwrap_or_default()) }
+                " holds no report."
+            }
+        }
+    }
+}
+
+/// How many groups wait, as they stand below, and how many single changes do not any more.
+fn tally(t: &Today) -> Markup {
+    let better = t.groups.iter().filter(|g| !g.is_regression()).count();
+    let new = t.groups.iter().filter(|g| g.is_regression() && g.is_new());
+    let new = new.count();
+    let known = t.groups.len() - better - new;
+    html! {
+        ul .tally {
+            li { b { (new) } " new" }
+            li { b { (known) } " acknowledged" }
+            li { b { (better) } " improved" }
+            li .muted { (plural(t.counts.recovered as usize, "single change")) " recovered" }
+            li .muted { (t.counts.resolved) " settled" }
+        }
+    }
+}
+
+/// What is decided about everything that is selected.
+fn bulk() -> Markup {
+    html! {
+        form #bulk .bulk method="post" action="/triage"
+            aria-label="Decide about the selected changes" {
+            span .muted { "Selected:" }
+            (buttons(true))
+            @for (value, word, key) in REGROUP {
+                button .small type="submit" name="group" value=(value) { (word) " " kbd { (key) } }
+            }
+            input name="note" placeholder="note" aria-label="Note" maxlength="1000";
+            input name="link" type="url" placeholder="https:// issue" aria-label="Issue"
+                maxlength="500";
+        }
+    }
 }
 
 /// Why there is nothing to do.
@@ -193,58 +250,132 @@ fn buttons(all: bool) -> Markup {
 
 fn group_html(store: &Store, g: &Group) -> Result<Markup, Fail> {
     let worst = &g.events[0];
-    let metric = worst.series.key.metric;
-    let id = worst.told.id;
     let can_split = g.events.len() > 1;
     let mut rows = Vec::new();
     for e in g.events.iter().take(MEMBERS) {
         rows.push(member(store, e, can_split)?);
     }
     let more = &g.events[g.events.len().min(MEMBERS)..];
+    let class = if g.is_regression() { "worse" } else { "better" };
     Ok(html! {
-        article .group.(if g.is_regression() { "worse" } else { "better" }) tabindex="-1" aria-labelledby={ "g" (id) } {
-            header {
-                input type="checkbox" form="bulk" name="event" value=(g.ids()) aria-label="Select this group";
-                h2 #{ "g" (id) } {
-                    (text::delta(worst.told.event.change.change, metric)) " "
-                    @if g.events.len() > 1 { "in " (plural(g.events.len(), "series")) } @else { (text::name(&worst.series.key.benchmark)) }
-                }
-                (state_html(worst))
-                @if g.by_hand { span .tag title="merged or split off by somebody; Undo is below" { "by hand" } }
-                @if let Some(c) = g.suspects.last() { span .when { (text::time(c.time)) } }
-            }
-            p .cause {
-                @if g.is_environment() { strong { "The testbed changed here" } ": ask what happened to the machine first. " }
-                (cause(g))
-                @if let Some(url) = g.compare() { " " a .open href=(url) { "Compare" } }
-            }
-            div .scroll { table .members {
-                thead { tr { @if can_split { th scope="col" .pick { "Select" } } th scope="col" { "Benchmark" } th scope="col" { "Change" } th scope="col" { "Before and after" } th scope="col" { "History" } th scope="col" { "How sure" } } }
-                tbody { @for row in &rows { (row) } }
-            } }
+        article .group.(class) tabindex="-1" aria-labelledby={ "g" (worst.told.id) } {
+            (heading(g))
+            (suspected(g))
+            (members(&rows, can_split))
             @if !more.is_empty() { (others(g, more)) }
-            @if !worst.told.note.is_empty() || !worst.told.link.is_empty() { p .note { (text::cut_or_empty(&worst.told.note, 400)) @if let Some(link) = log::safe_link(&worst.told.link) { " " a href=(link) rel="noopener noreferrer nofollow" { (text::cut(&link, 80)) } } } }
+            (note(worst))
             div .actions {
-                form method="post" action="/triage" { input type="hidden" name="event" value=(g.ids()); (buttons(false)) }
-                @if let Some(line) = g.bisect() { @if g.last > g.first { (layout::command(&line)) } }
+                form method="post" action="/triage" {
+                    input type="hidden" name="event" value=(g.ids());
+                    (buttons(false))
+                }
+                @if let Some(line) = g.bisect() && g.last > g.first { (layout::command(&line)) }
             }
         }
     })
 }
 
+fn heading(g: &Group) -> Markup {
+    let worst = &g.events[0];
+    html! {
+        header {
+            input type="checkbox" form="bulk" name="event" value=(g.ids())
+                aria-label="Select this group";
+            h2 #{ "g" (worst.told.id) } { (moved(g)) }
+            (state_html(worst))
+            @if g.by_hand {
+                span .tag title="merged or split off by somebody; Undo is below" { "by hand" }
+            }
+            @if let Some(c) = g.suspects.last() { span .when { (text::time(c.time)) } }
+        }
+    }
+}
+
+/// What moved, losses and gains each with their number.
+fn moved(g: &Group) -> Markup {
+    let worst = &g.events[0].series.key;
+    let sides = [Direction::Up, Direction::Down].map(|d| g.towards(d));
+    let both = sides.iter().all(Option::is_some);
+    html! {
+        @for (i, (n, largest)) in sides.iter().flatten().enumerate() {
+            @if i > 0 { ", " }
+            (text::delta(*largest, worst.metric)) " "
+            @if both || *n > 1 { "in " (plural(*n, "series")) } @else { (text::name(&worst.benchmark)) }
+        }
+    }
+}
+
+fn suspected(g: &Group) -> Markup {
+    html! {
+        p .cause {
+            @if g.is_environment() {
+                strong { "The testbed changed here" } ": ask what happened to the machine first. "
+            } @else if g.everything {
+                strong { "Every series of a testbed moved" } ": perhaps the machine did. "
+            }
+            (cause(g))
+            @if let Some(url) = g.compare() { " " a .open href=(url) { "Compare" } }
+        }
+    }
+}
+
+fn members(rows: &[Markup], can_split: bool) -> Markup {
+    html! {
+        div .scroll { table .members {
+            thead { tr {
+                @if can_split { th scope="col" .pick { "Select" } }
+                th scope="col" { "Benchmark" }
+                th scope="col" { "Change" }
+                th scope="col" { "Before and after" }
+                th scope="col" { "History" }
+                th scope="col" { "How sure" }
+            } }
+            tbody { @for row in rows { (row) } }
+        } }
+    }
+}
+
+fn note(e: &Event) -> Markup {
+    let link = log::safe_link(&e.told.link);
+    html! {
+        @if !e.told.note.is_empty() || link.is_some() {
+            p .note {
+                (text::cut_or_empty(&e.told.note, 400))
+                @if let Some(link) = link {
+                    " " a href=(link) rel="noopener noreferrer nofollow" { (text::cut(&link, 80)) }
+                }
+            }
+        }
+    }
+}
+
 /// Members that are not seen at once.
 fn others(g: &Group, more: &[Event]) -> Markup {
     html! {
-        details .more { summary { "and " (plural(more.len(), "series")) " more" }
+        details .more {
+            summary { "and " (plural(more.len(), "series")) " more" }
             ul .plain {
-                @for e in more.iter().take(OTHERS) {
-                    @let key = &e.series.key;
-                    li { input type="checkbox" form="bulk" name="event" value=(e.told.id) aria-label={ "Select " (text::name(&key.benchmark)) };
-                        (text::delta(e.told.event.change.change, key.metric)) " "
-                        a href={ "/series/" (key.id()) } { (text::name(&key.benchmark)) } " " span .muted { (text::metric(key.metric)) } }
+                @for e in more.iter().take(OTHERS) { (other(e)) }
+                @if more.len() > OTHERS {
+                    li .muted {
+                        "and " (plural(more.len() - OTHERS, "series"))
+                        @if let Some(url) = g.compare() { ": " a href=(url) { "see all" } }
+                    }
                 }
-                @if more.len() > OTHERS { li .muted { "and " (plural(more.len() - OTHERS, "series")) @if let Some(url) = g.compare() { ": " a href=(url) { "see all" } } } }
             }
+        }
+    }
+}
+
+fn other(e: &Event) -> Markup {
+    let key = &e.series.key;
+    html! {
+        li {
+            input type="checkbox" form="bulk" name="event" value=(e.told.id)
+                aria-label={ "Select " (text::name(&key.benchmark)) };
+            (text::delta(e.told.event.change.change, key.metric)) " "
+            a href={ "/series/" (key.id()) } { (text::name(&key.benchmark)) } " "
+            span .muted { (text::metric(key.metric)) }
         }
     }
 }
@@ -285,8 +416,18 @@ fn member(store: &Store, e: &Event, can_split: bool) -> Result<Markup, Fail> {
     );
     Ok(html! {
         tr {
-            @if can_split { td .pick { input type="checkbox" form="bulk" name="event" value=(e.told.id) aria-label={ "Select " (text::name(&key.benchmark)) }; } }
-            td .name { a href={ "/series/" (key.id()) } title=(text::whole(&key.benchmark)) { (text::name(&key.benchmark)) } " " span .muted { (text::metric(metric)) } }
+            @if can_split {
+                td .pick {
+                    input type="checkbox" form="bulk" name="event" value=(e.told.id)
+                        aria-label={ "Select " (text::name(&key.benchmark)) };
+                }
+            }
+            td .name {
+                a href={ "/series/" (key.id()) } title=(text::whole(&key.benchmark)) {
+                    (text::name(&key.benchmark))
+                }
+                " " span .muted { (text::metric(metric)) }
+            }
             td .num { (text::delta(c.change, metric)) }
             td .num.muted { (text::value(c.before, metric)) " → " (text::value(c.after, metric)) }
             td { (spark(&values, mark, &words)) }

@@ -42,6 +42,18 @@ pub struct SeriesRow {
 }
 
 impl Store {
+    /// How many series a testbed has, by its fingerprint.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn series_on(&self, fingerprint: &str) -> Result<usize> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT count(*) FROM series WHERE fingerprint = ?1")?
+                .query_row([fingerprint], |r| r.get::<_, i64>(0))
+                .map(|n| usize::try_from(n).unwrap_or(0))
+        })
+    }
+
     /// The points of a series up to a position, in order of position; several reports of one
     /// commit give several points.
     ///

@@ -1,0 +1,228 @@
+//! Two commits judged from what is stored.
+
+use collector::judge::{self, Beside, Judgement, Overrides, Row};
+use collector::model::{Counter, Measurement, Metric, Report, SeriesKey, Testbed};
+use collector::stats;
+use collector::store::{MeasuredCommit, Store};
+
+use crate::app::App;
+use crate::error::Fail;
+use crate::pages::answer::the_commit;
+use crate::query::compare_url;
+
+/// Earlier values that a limit is taken from, as `uptick check` does.
+const HISTORY: usize = 200;
+
+/// Characters of a report's hash.
+const HASH: usize = 64;
+
+/// Below this relative difference no limit can be crossed, so that no history is read.
+const NEGLIGIBLE: f64 = 0.001;
+
+/// Two commits, compared.
+pub(in crate::pages) struct Comparison {
+    pub(in crate::pages) base: MeasuredCommit,
+    pub(in crate::pages) head: MeasuredCommit,
+    pub(in crate::pages) judgement: Judgement,
+    pub(in crate::pages) base_report: Report,
+    /// Its address: by commit, or by report where the address named reports.
+    pub(super) stem: String,
+    /// The address that shows just this, whatever is measured later.
+    pub(super) permalink: String,
+}
+
+impl Comparison {
+    /// The series that a row belongs to.
+    pub(in crate::pages) fn series(&self, row: &Row) -> SeriesKey {
+        key(row, &self.judgement.testbed)
+    }
+
+    pub(super) fn is_pinned(&self) -> bool {
+        self.stem == self.permalink
+    }
+}
+
+/// One side of a comparison.
+struct Side {
+    commit: MeasuredCommit,
+    report: Report,
+    hash: String,
+}
+
+/// Judges `head` against `base` from what is stored. Both are named by commits, or both by the
+/// hashes of reports: then nothing that arrived after these two changes the judgement.
+pub(in crate::pages) fn load(
+    store: &Store,
+    app: &App,
+    base: &str,
+    head: &str,
+    how: &str,
+) -> Result<Comparison, Fail> {
+    let named = pinned(store, base).and_then(|b| Ok(b.zip(pinned(store, head)?)))?;
+    let is_pinned = named.is_some();
+    let (base, head) = match named {
+        Some(sides) => sides,
+        None => latest(store, the_commit(store, base)?, the_commit(store, head)?)?,
+    };
+    let config = &app.options.config;
+    let counter = main_counter(&head.report);
+    let judged = judge::judged_metrics(config, counter);
+    let as_of = if is_pinned {
+        let numbers = (
+            store.report_number(&base.hash)?,
+            store.report_number(&head.hash)?,
+        );
+        numbers.0.max(numbers.1).unwrap_or(i64::MAX)
+    } else {
+        i64::MAX
+    };
+    let history = |m: &Measurement| history(store, &base.report, &head.report, m, as_of);
+    let mut results = judge::rows(
+        &base.report,
+        &head.report,
+        config,
+        &Overrides::default(),
+        &judged,
+        &history,
+    );
+    let how = if is_pinned {
+        "these two reports, whatever is measured later"
+    } else {
+        how
+    };
+    judge::confirm_by_changes(&mut results, &|row| {
+        lasting(store, row, &head.report, (&base.commit, &head.commit))
+    });
+    let beside = Beside {
+        how: how.into(),
+        distance: head.commit.position.abs_diff(base.commit.position),
+        notes: vec!["from stored reports; nothing was measured again".into()],
+        ..Beside::default()
+    };
+    let judgement = judge::judgement(&base.report, &head.report, counter, results, beside);
+    let permalink = format!("/compare/{}..{}", base.hash, head.hash);
+    Ok(Comparison {
+        stem: if is_pinned {
+            permalink.clone()
+        } else {
+            compare_url(&base.commit.sha, &head.commit.sha)
+        },
+        permalink,
+        base: base.commit,
+        head: head.commit,
+        judgement,
+        base_report: base.report,
+    })
+}
+
+/// The report of that hash with its commit.
+fn pinned(store: &Store, name: &str) -> Result<Option<Side>, Fail> {
+    if name.len() != HASH {
+        return Ok(None);
+    }
+    let Some(report) = store.report(name)? else {
+        return Ok(None);
+    };
+    let commit = the_commit(store, &report.commit.sha.0)?;
+    let hash = name.to_string();
+    Ok(Some(Side {
+        commit,
+        report,
+        hash,
+    }))
+}
+
+/// A report of each commit, from the same testbed where there is one.
+fn latest(store: &Store, base: MeasuredCommit, head: MeasuredCommit) -> Result<(Side, Side), Fail> {
+    let heads = store.reports(Some(&head.sha), 20)?;
+    let bases = store.reports(Some(&base.sha), 20)?;
+    let pairs = heads.iter().flat_map(|h| bases.iter().map(move |b| (h, b)));
+    let rank = |(h, b): &(&collector::store::ReportRow, &collector::store::ReportRow)| {
+        (
+            h.failed || b.failed,
+            h.testbed_key != b.testbed_key,
+            std::cmp::Reverse(h.started),
+            std::cmp::Reverse(b.started),
+        )
+    };
+    let best = pairs.min_by_key(rank).ok_or(Fail::Ours)?;
+    let (base_hash, head_hash) = (best.1.hash.clone(), best.0.hash.clone());
+    let side = |commit, hash: String| {
+        let report = store.report(&hash)?.ok_or(Fail::Ours)?;
+        Ok::<_, Fail>(Side {
+            commit,
+            report,
+            hash,
+        })
+    };
+    Ok((side(base, base_hash)?, side(head, head_hash)?))
+}
+
+/// The counter of what is judged.
+fn main_counter(report: &Report) -> Counter {
+    let judged = |m: &&Measurement| m.metric == Metric::Instructions;
+    let found = report
+        .measurements
+        .iter()
+        .find(judged)
+        .or_else(|| report.measurements.first());
+    found.map_or(Counter::Clock, |m| m.counter)
+}
+
+/// Earlier values of a series, newest last: only where they can matter, and only those that had
+/// arrived by the report of that number.
+fn history(store: &Store, base: &Report, head: &Report, m: &Measurement, as_of: i64) -> Vec<f64> {
+    let after = head.measurements.binary_search_by(|h| {
+        (&h.benchmark, h.metric, h.counter).cmp(&(&m.benchmark, m.metric, m.counter))
+    });
+    let after = after
+        .ok()
+        .map(|i| &head.measurements[i])
+        .or_else(|| head.find(&m.benchmark, m.metric, m.counter));
+    let moved = after.is_some_and(|h| stats::change(m.value, h.value).abs() > NEGLIGIBLE);
+    if !moved {
+        return Vec::new();
+    }
+    let key = SeriesKey {
+        benchmark: m.benchmark.clone(),
+        metric: m.metric,
+        counter: m.counter,
+        fingerprint: base.testbed.fingerprint(m.counter),
+    };
+    // A history that cannot be read is no history: the floors remain.
+    let Ok(Some(series)) = store.series_by_id(&key.id()) else {
+        return Vec::new();
+    };
+    let values = store
+        .recent_as_of(series.row.id, base.commit.position, HISTORY, as_of)
+        .unwrap_or_default();
+    values.into_iter().map(|v| v.value).collect()
+}
+
+/// The lasting change of a row's series that lies between the two commits, if there is one.
+fn lasting(
+    store: &Store,
+    row: &Row,
+    head: &Report,
+    (base, to): (&MeasuredCommit, &MeasuredCommit),
+) -> Option<f64> {
+    let key = key(row, &head.testbed);
+    let within = base.position.cast_signed()..to.position.cast_signed();
+    // What cannot be read confirms nothing.
+    let events = store.events_of(&key.id()).unwrap_or_default();
+    events
+        .iter()
+        .map(|t| &t.event)
+        .filter(|e| e.seen && within.start < e.change.index && e.change.index <= within.end)
+        .map(|e| e.change.change)
+        .max_by(|a, b| a.abs().total_cmp(&b.abs()))
+}
+
+fn key(row: &Row, testbed: &Testbed) -> SeriesKey {
+    SeriesKey {
+        benchmark: row.benchmark.clone(),
+        metric: row.metric,
+        counter: row.counter,
+        fingerprint: testbed.fingerprint(row.counter),
+    }
+}

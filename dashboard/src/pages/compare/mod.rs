@@ -1,0 +1,75 @@
+//! Compare: what is different between two commits, judged as `uptick compare` judges.
+
+mod headline;
+mod html;
+mod load;
+
+pub(super) use headline::{class, verdict};
+pub(super) use html::Rows;
+pub(super) use load::{Comparison, load};
+
+use collector::store::Store;
+
+use crate::app::App;
+use crate::cache::Page;
+use crate::error::Fail;
+use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form};
+use crate::pages::layout::{self, Nav};
+use crate::query::Format;
+use crate::text::csv_field;
+
+pub(super) fn page(
+    store: &Store,
+    app: &App,
+    (base, head): (&str, &str),
+    rows: &Rows<'_>,
+    format: Format,
+) -> Result<Page, Fail> {
+    let c = load(store, app, base, head, "chosen by the reader")?;
+    match format {
+        Format::Html => {
+            let title = format!("{} → {}", c.base.sha.short(), c.head.sha.short());
+            Ok(layout::page(
+                app,
+                Nav::None,
+                &title,
+                html::html(store, &c, rows)?,
+            ))
+        }
+        Format::Json => json_page(&c.judgement),
+        Format::Csv => Ok(csv_page("compare", csv(&c))),
+        Format::Markdown => Ok(markdown_page(collector::report::markdown(&c.judgement))),
+        _ => Err(no_such_form(format)),
+    }
+}
+
+pub(super) fn csv(c: &Comparison) -> Vec<Vec<String>> {
+    let mut out = vec![
+        [
+            "benchmark",
+            "metric",
+            "counter",
+            "base",
+            "head",
+            "change",
+            "limit",
+            "verdict",
+        ]
+        .map(String::from)
+        .to_vec(),
+    ];
+    let number = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
+    for r in &c.judgement.results {
+        out.push(vec![
+            csv_field(&r.benchmark),
+            r.metric.name().into(),
+            r.counter.name().into(),
+            number(r.base.as_ref().map(|s| s.value)),
+            number(r.head.as_ref().map(|s| s.value)),
+            number(r.change),
+            number(r.limit),
+            r.verdict.name().into(),
+        ]);
+    }
+    out
+}
