@@ -255,3 +255,33 @@ async fn a_page_carries_the_counters_it_was_read_at() {
         assert!(!page.text().contains("as-of-later"), "{url}");
     }
 }
+
+/// Commits that nobody measured are said to be so, in the list as on the chart.
+#[tokio::test]
+async fn gaps_are_shown_as_gaps() {
+    let site = Site::demo();
+    let c = site.client().await;
+    let all = site.store().commits(u64::MAX, 500).unwrap();
+    let pair = all.windows(2).find(|p| p[0].position > p[1].position + 1);
+    let pair = pair.expect("the demo leaves commits out");
+    let missing = pair[0].position - pair[1].position - 1;
+    let url = format!("/commits?before={}", pair[0].position + 1);
+    let page = c.get(&url).await;
+    let row = page.text().split("<tbody>").nth(1).unwrap();
+    let words = format!(
+        "{missing} commit{} not measured",
+        if missing == 1 { "" } else { "s" }
+    );
+    assert!(row.contains(&words), "{words}");
+    for word in [
+        "Numbers",
+        "dearer",
+        "cheaper",
+        "to the one before",
+        "named in the address",
+    ] {
+        for url in ["/commits", "/health", "/help", "/log"] {
+            assert!(!c.get(url).await.text().contains(word), "{url}: {word}");
+        }
+    }
+}

@@ -167,7 +167,7 @@ function chart(figure) {
     await image.decode();
     const canvas = make("canvas", { width: 2000, height: 740 }), c = canvas.getContext("2d");
     c.fillStyle = "#fff"; c.fillRect(0, 0, 2000, 740); c.drawImage(image, 0, 100);
-    c.fillStyle = "#222"; c.font = "600 34px system-ui"; c.fillText(name, 40, 48);
+    c.fillStyle = "#222"; c.font = "600 34px system-ui"; c.fillText($("title", picture).textContent, 40, 48);
     c.font = "24px system-ui"; c.fillText($("desc", picture).textContent, 40, 86);
     make("a", { href: canvas.toDataURL(), download: `${name.replace(/[^\w.-]+/g, "-")}.png` }).click();
   }));
