@@ -533,6 +533,9 @@ pub(crate) struct Serve {
     /// Take no reports and no decisions
     #[arg(long)]
     pub(crate) read_only: bool,
+    /// Ask for a token even from this machine: for proxies that add no header of their own
+    #[arg(long)]
+    pub(crate) always_ask: bool,
     /// The name on the pages [default: the repository's]
     #[arg(long)]
     pub(crate) name: Option<String>,

@@ -48,7 +48,7 @@ fn look(repo: &Repo, config: &Config) -> Found {
     };
     let chosen = repo
         .resolve("HEAD")
-        .and_then(|head| baseline::choose(repo, config, &head, None, &context::event()));
+        .and_then(|head| baseline::choose(repo, config, &head, None, &crate::context::event()));
     let baseline = match chosen {
         Ok(b) => format!("{}, {}", b.sha.short(), b.how),
         Err(e) => e.to_string(),

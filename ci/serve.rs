@@ -1,6 +1,7 @@
 //! `uptick serve`: the dashboard and the API.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use collector::config::Config;
 use collector::error::{EXIT_OK, Error};
@@ -11,6 +12,9 @@ use serde_json::json;
 
 use crate::args::{Args, Serve};
 use crate::{context, print};
+
+/// How long what is under way may take beyond the server's own patience.
+const GRACE: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
     let store = context::store_path(args)?;
@@ -33,12 +37,16 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
         config,
         public: a.public,
         read_only: a.read_only,
+        always_ask: a.always_ask,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Error::Failed(format!("no runtime: {e}")))?;
-    runtime.block_on(serve(a, options))?;
+    let served = runtime.block_on(serve(a, options));
+    // A reader that is in the middle of something holds nothing that would be lost.
+    runtime.shutdown_timeout(GRACE);
+    served?;
     Ok(EXIT_OK)
 }
 
@@ -52,18 +60,19 @@ async fn serve(a: &Serve, options: Options) -> anyhow::Result<()> {
             ))
         })?;
     let local = listener.local_addr()?;
+    // An address that is printed is one that answers.
+    let app = dashboard::open(options, local).await.map_err(|e| match e {
+        dashboard::Failure::Store(e) => anyhow::Error::from(e),
+        e => Error::Failed(e.to_string()).into(),
+    })?;
     if a.json {
         print::json(&json!({ "schema": "uptick.serve/1", "url": format!("http://{local}/") }))?;
     } else {
         print::out(&format!("http://{local}/\n"))?;
     }
     exposed(local, a);
-    dashboard::serve(listener, options, stop())
-        .await
-        .map_err(|e| match e {
-            dashboard::Failure::Store(e) => anyhow::Error::from(e),
-            e => Error::Failed(e.to_string()).into(),
-        })
+    dashboard::serve_opened(listener, app, stop()).await;
+    Ok(())
 }
 
 /// Says what it means to be reachable.
@@ -82,14 +91,22 @@ fn exposed(local: SocketAddr, a: &Serve) {
     ));
 }
 
-/// Resolves on Ctrl-C or SIGTERM.
+/// Resolves on Ctrl-C, SIGTERM or SIGHUP.
 async fn stop() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+        let (terminate, hang_up) = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::hangup()),
+        );
+        if let (Ok(mut terminate), Ok(mut hang_up)) = (terminate, hang_up) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
+            }
             return;
         }
     }

@@ -13,12 +13,15 @@ use tokio::sync::{Semaphore, watch};
 use crate::cache::Cache;
 use crate::error::Fail;
 use crate::guard::Guard;
+use crate::standing::Standing;
 use crate::writer::Writer;
 
 /// Readers at once; more would only wait for the same cores and the same disk.
 const READERS: usize = 8;
 /// Writes that wait for the one writer; further ones are told to come again.
 const WRITES: usize = 64;
+/// Reports that are received at once, of 10 MiB at most each.
+const RECEIVING: usize = 8;
 /// Browsers that listen for news at once.
 pub(crate) const LISTENERS: usize = 256;
 
@@ -35,6 +38,9 @@ pub struct Options {
     pub public: bool,
     /// Whether anything can be written at all.
     pub read_only: bool,
+    /// Whether a token is asked for even from this machine: behind a proxy that adds no header,
+    /// everybody seems to sit at it.
+    pub always_ask: bool,
 }
 
 /// Why a dashboard cannot be served.
@@ -54,6 +60,8 @@ pub struct App {
     pub(crate) options: Options,
     pub(crate) local: SocketAddr,
     readers: Mutex<Vec<Store>>,
+    /// Reads the counters, so that looking never waits for a page.
+    lookout: Mutex<Store>,
     reading: Semaphore,
     writer: Writer,
     writing: Arc<Semaphore>,
@@ -61,8 +69,9 @@ pub struct App {
     pub(crate) guard: Guard,
     pub(crate) counters: Counters,
     pub(crate) generation: watch::Sender<Generation>,
-    /// What is wrong with the store, in words; empty when nothing is.
-    pub(crate) trouble: Mutex<String>,
+    standing: Arc<Standing>,
+    /// Reports that are being received; more would fill memory while they wait for the one writer.
+    pub(crate) receiving: Semaphore,
     pub(crate) listeners: Arc<Semaphore>,
     pub(crate) unsearched: tokio::sync::Notify,
     closing: AtomicBool,
@@ -74,14 +83,17 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// Does a piece of writing. Whoever wrote reads what it wrote: the counters move before the
-/// answer goes out.
+/// answer goes out. What went into a file that is not the store's any more was not kept.
 fn written<T>(
     store: Option<&mut Store>,
     work: impl FnOnce(&mut Store) -> Result<T, Fail>,
     generation: &watch::Sender<Generation>,
+    standing: &Standing,
 ) -> Result<T, Fail> {
     let store = store.ok_or(Fail::ReadOnly)?;
+    standing.check()?;
     let out = work(store)?;
+    standing.check()?;
     let now = store.generation()?;
     generation.send_if_modified(|g| {
         let moved = *g != now;
@@ -102,17 +114,19 @@ impl App {
             } else {
                 Some(Store::open(&path)?)
             };
-            let reader = Store::open_existing(&path)?;
-            let generation = reader.generation()?;
-            Ok::<_, collector::error::Error>((writer, reader, generation))
+            let lookout = Store::open_existing(&path)?;
+            let generation = lookout.generation()?;
+            Ok::<_, collector::error::Error>((writer, lookout, generation))
         });
-        let (writer, reader, generation) = opened
+        let (writer, lookout, generation) = opened
             .await
             .map_err(|e| Failure::Listen(std::io::Error::other(e)))??;
+        let standing = Arc::new(Standing::of(&options.store));
         Ok(Arc::new(Self {
             options,
             local,
-            readers: Mutex::new(vec![reader]),
+            readers: Mutex::new(Vec::new()),
+            lookout: Mutex::new(lookout),
             reading: Semaphore::new(READERS),
             writer: Writer::start(writer, WRITES).map_err(Failure::Listen)?,
             writing: Arc::new(Semaphore::new(WRITES)),
@@ -120,7 +134,8 @@ impl App {
             guard: Guard::new(),
             counters: Counters::default(),
             generation: watch::Sender::new(generation),
-            trouble: Mutex::new(String::new()),
+            standing,
+            receiving: Semaphore::new(RECEIVING),
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             unsearched: tokio::sync::Notify::new(),
             closing: AtomicBool::new(false),
@@ -133,14 +148,49 @@ impl App {
         *self.generation.borrow()
     }
 
+    /// The counters as they stand in the store, whoever wrote last; as last seen where it cannot
+    /// be read. Two rows by their key: some ten microseconds.
+    pub(crate) async fn look(self: &Arc<Self>) -> Generation {
+        let app = self.clone();
+        let looking = tokio::task::spawn_blocking(move || {
+            let seen = lock(&app.lookout).generation();
+            seen.map_or_else(|_| app.now_at(), |now| app.moved_to(now))
+        });
+        looking.await.unwrap_or_else(|_| self.now_at())
+    }
+
+    /// Notes what the counters are, and tells whoever listens if they moved.
+    pub(crate) fn moved_to(&self, now: Generation) -> Generation {
+        let moved = self.generation.send_if_modified(|g| {
+            let moved = *g != now;
+            *g = now;
+            moved
+        });
+        if moved {
+            self.unsearched.notify_one();
+        }
+        now
+    }
+
+    /// What is wrong with the store, in words.
     pub(crate) fn trouble(&self) -> Option<String> {
-        let words = lock(&self.trouble);
-        (!words.is_empty()).then(|| words.clone())
+        self.standing.trouble()
+    }
+
+    /// Why what is sent would not be kept.
+    pub(crate) fn unready(&self) -> Option<String> {
+        self.standing.unready()
+    }
+
+    /// Looks whether the store's file is still there and can be read.
+    pub(crate) fn check(&self, store: &Store) -> Result<Generation, Fail> {
+        self.standing.check()?;
+        Ok(store.generation()?)
     }
 
     /// Notes what is wrong with the store, or that nothing is any more.
     pub(crate) fn set_trouble(&self, words: &str) {
-        lock(&self.trouble).replace_range(.., words);
+        self.standing.set_trouble(words);
     }
 
     /// Whether whoever asks from this very machine may do everything.
@@ -186,11 +236,13 @@ impl App {
             return Err(Fail::busy());
         };
         let (tell, told) = tokio::sync::oneshot::channel();
-        let generation = self.generation.clone();
+        let (generation, standing) = (self.generation.clone(), self.standing.clone());
         let taken = self.writer.hand(Box::new(move |store| {
             let _permit = permit;
+            let done = written(store, work, &generation, &standing);
+            standing.wrote(&done);
             // Whoever went away meanwhile has its answer all the same: what it sent is stored.
-            let _ = tell.send(written(store, work, &generation));
+            let _ = tell.send(done);
         }));
         if !taken {
             return Err(Fail::busy());

@@ -7,6 +7,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -15,6 +16,7 @@ use collector::store::{Scope, Token};
 
 use crate::app::App;
 use crate::counters::Counters;
+use crate::door::rates::Rate;
 use crate::error::Fail;
 use crate::guard::MISSES;
 
@@ -72,10 +74,10 @@ impl Request<'_> {
         self.headers.get(name).and_then(|v| v.to_str().ok())
     }
 
+    /// The scheme's name is in any case (RFC 9110, §11.1).
     fn bearer(&self) -> Option<&str> {
-        self.header(header::AUTHORIZATION)?
-            .strip_prefix("Bearer ")
-            .map(str::trim)
+        let (scheme, token) = self.header(header::AUTHORIZATION)?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 
     fn cookie(&self) -> Option<&str> {
@@ -89,9 +91,7 @@ impl Request<'_> {
 
     /// Whether it comes straight from this machine, and through no proxy.
     fn is_local(&self) -> bool {
-        let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip"];
-        let loopback = self.peer.as_ref().is_some_and(|p| p.0.ip().is_loopback());
-        loopback && !forwarded.iter().any(|h| self.headers.contains_key(*h))
+        self.ip().is_loopback() && !self.headers.keys().any(|name| is_forwarding(name.as_str()))
     }
 
     fn ip(&self) -> IpAddr {
@@ -99,6 +99,31 @@ impl Request<'_> {
             .as_ref()
             .map_or(IpAddr::from([0, 0, 0, 0]), |p| p.0.ip())
     }
+}
+
+/// Headers that proxies add, whatever else they leave out: one of them, and whoever asks is
+/// somewhere else.
+const FORWARDING: [&str; 16] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-host",
+    "x-original-url",
+    "x-original-forwarded-for",
+    "x-envoy-external-address",
+    "x-proxyuser-ip",
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "cf-ray",
+    "cdn-loop",
+    "fastly-client-ip",
+    "true-client-ip",
+];
+
+fn is_forwarding(name: &str) -> bool {
+    name.starts_with("x-forwarded") || FORWARDING.contains(&name)
 }
 
 /// Lets a request in, or says why not.
@@ -115,26 +140,24 @@ pub(crate) async fn admit(
     let Some(needed) = needed else {
         return Ok(nobody);
     };
-    let shown = request.bearer().or_else(|| request.cookie());
-    if let Some(shown) = shown {
+    let is_owner = app.is_loopback() && request.is_local() && !app.options.always_ask;
+    if let Some(shown) = request.bearer() {
         let token = look_up(app, request, shown).await?;
-        if token.scope < needed {
-            Counters::add(&app.counters.refused);
-            return Err(Fail::Denied(
-                StatusCode::FORBIDDEN,
-                format!(
-                    "This needs a token of scope `{}`; the one shown has `{}`.",
-                    needed.name(),
-                    token.scope.name()
-                ),
-            ));
-        }
-        return Ok(Actor(token.name));
+        return suffices(app, token, needed);
     }
-    if app.is_loopback() && request.is_local() {
+    if let Some(shown) = request.cookie() {
+        match look_up(app, request, shown).await {
+            Ok(token) => return suffices(app, token, needed),
+            // A cookie of long ago takes nothing from whoever needs none.
+            Err(_) if is_owner => {}
+            Err(fail) => return Err(fail),
+        }
+    }
+    if is_owner {
         return Ok(Actor("somebody at this machine".into()));
     }
     if needed == Scope::Read && app.options.public {
+        within(&app.guard.reading, request)?;
         return Ok(nobody);
     }
     Counters::add(&app.counters.refused);
@@ -147,6 +170,31 @@ pub(crate) async fn admit(
             needed.name()
         ),
     ))
+}
+
+/// Whoever holds the token, if it allows what is needed.
+fn suffices(app: &App, token: Token, needed: Scope) -> Result<Actor, Fail> {
+    if token.scope >= needed {
+        return Ok(Actor(token.name));
+    }
+    Counters::add(&app.counters.refused);
+    Err(Fail::Denied(
+        StatusCode::FORBIDDEN,
+        format!(
+            "This needs a token of scope `{}`; the one shown has `{}`.",
+            needed.name(),
+            token.scope.name()
+        ),
+    ))
+}
+
+/// Whether this address may ask once more. This machine always may.
+pub(crate) fn within(rate: &Rate, request: &Request<'_>) -> Result<(), Fail> {
+    let who = request.ip();
+    if who.is_loopback() {
+        return Ok(());
+    }
+    rate.take(who, Instant::now()).map_err(Fail::TooOften)
 }
 
 /// A name that resolves to this machine without being its name is how a web page reaches a
@@ -220,7 +268,7 @@ async fn look_up(app: &Arc<App>, request: &Request<'_>, shown: &str) -> Result<T
     }
     // Only whoever guesses has to wait: others behind the same address go on.
     Counters::add(&app.counters.refused);
-    if guard.miss(request.ip()) > MISSES {
+    if !request.ip().is_loopback() && guard.miss(request.ip()) > MISSES {
         let words = "Too many wrong tokens from this address; wait a minute.";
         return Err(Fail::Denied(StatusCode::TOO_MANY_REQUESTS, words.into()));
     }

@@ -1,22 +1,27 @@
 //! Pages that were made: each is made once however many ask, packed once, and still right as
 //! long as the store's counters stand.
 //!
-//! When only new facts arrived, the page of before is given once more while the new one is being
-//! made (a browser that was told of the news asks for the new one); after a decision of people,
-//! everybody waits for the new one, so that who decided sees it.
+//! When only new facts arrived, a page that was made within the last second is given once more
+//! while the new one is being made: so a store that is written all the time makes nobody wait, and
+//! no page is older than that. After a decision of people everybody waits for the new one, so that
+//! who decided sees it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use collector::store::Generation;
 
 use crate::error::Fail;
 use crate::query::View;
+use crate::stamp;
 
 /// Bytes of pages that are kept.
 const CAPACITY: u64 = 32 << 20;
+/// How old a page may be that is given while its successor is made.
+const STALE: Duration = Duration::from_secs(1);
 /// Below this many bytes packing gains nothing on the wire.
 const WORTH_PACKING: usize = 600;
 /// Level 9 packs 200 KB of table in 3 ms to a tenth.
@@ -61,23 +66,47 @@ impl Page {
         }
     }
 
+    /// The same, said to be as of when whoever made it began to read: all that was there by then
+    /// is on it.
+    fn as_of(self, at: Generation) -> Self {
+        let is_html = self.kind.starts_with("text/html");
+        let Some(body) = is_html.then(|| stamp::fill(&self.body, at)).flatten() else {
+            return self;
+        };
+        Self {
+            download: self.download,
+            ..Self::new(self.kind, self.policy, body)
+        }
+    }
+
     /// The body in the best encoding that the other side takes.
     pub(crate) fn packed(&self, accepts: &str) -> (Option<&'static str>, Bytes) {
         if self.body.len() < WORTH_PACKING {
             return (None, self.body.clone());
         }
-        if accepts.contains("zstd")
+        if takes(accepts, "zstd")
             && let Some(b) = self.zstd.get_or_init(|| zstd_of(&self.body))
         {
             return (Some("zstd"), b.clone());
         }
-        if accepts.contains("gzip")
+        if takes(accepts, "gzip")
             && let Some(b) = self.gzip.get_or_init(|| gzip_of(&self.body))
         {
             return (Some("gzip"), b.clone());
         }
         (None, self.body.clone())
     }
+}
+
+/// Whether an `Accept-Encoding` takes a coding: it is named, and not with a weight of 0
+/// (RFC 9110, §12.5.3).
+fn takes(accepts: &str, coding: &str) -> bool {
+    accepts.split(',').any(|offer| {
+        let mut parts = offer.split(';').map(str::trim);
+        let named = parts.next().is_some_and(|c| c.eq_ignore_ascii_case(coding));
+        let weight = parts.find_map(|p| p.strip_prefix("q=").or_else(|| p.strip_prefix("Q=")));
+        named && weight.is_none_or(|q| q.trim().parse().is_ok_and(|q: f64| q > 0.0))
+    })
 }
 
 fn zstd_of(body: &[u8]) -> Option<Bytes> {
@@ -96,7 +125,7 @@ type Key = (View, Generation);
 #[derive(Debug)]
 pub(crate) struct Cache {
     fresh: moka::future::Cache<Key, Arc<Page>>,
-    last: moka::sync::Cache<View, (Generation, Arc<Page>)>,
+    last: moka::sync::Cache<View, (Generation, Instant, Arc<Page>)>,
 }
 
 impl Cache {
@@ -116,12 +145,10 @@ impl Cache {
         self.fresh.get(&(view.clone(), at)).await
     }
 
-    /// The page of before, if only facts have come since.
+    /// The page of just before, if only facts have come since.
     pub(crate) fn before(&self, view: &View, at: Generation) -> Option<Arc<Page>> {
-        self.last
-            .get(view)
-            .filter(|(g, _)| g.people == at.people)
-            .map(|(_, p)| p)
+        let (then, made, page) = self.last.get(view)?;
+        (then.people == at.people && made.elapsed() < STALE).then_some(page)
     }
 
     /// The page, made now unless it is being made already: then its maker's is waited for.
@@ -134,10 +161,37 @@ impl Cache {
         let key = (view.clone(), at);
         let page = self
             .fresh
-            .try_get_with(key, async { build.await.map(Arc::new) })
+            .try_get_with(key, async { build.await.map(|p| Arc::new(p.as_of(at))) })
             .await;
         let page = page.map_err(|e| Fail::clone(&e))?;
-        self.last.insert(view, (at, page.clone()));
+        self.last.insert(view, (at, Instant::now(), page.clone()));
         Ok(page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::takes;
+
+    #[test]
+    fn what_is_refused_is_not_sent() {
+        for yes in [
+            "zstd",
+            "gzip, br, zstd",
+            "gzip;q=0, zstd;q=0.5",
+            "ZSTD ; q=1.0",
+        ] {
+            assert!(takes(yes, "zstd"), "{yes}");
+        }
+        for no in [
+            "",
+            "gzip",
+            "zstd;q=0",
+            "gzip, zstd; q=0.000",
+            "zstd;q=x",
+            "zstdx",
+        ] {
+            assert!(!takes(no, "zstd"), "{no}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What can go wrong with a request, sorted by whose matter it is, and the page that says so.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use collector::error::Error;
 
@@ -10,8 +12,10 @@ pub(crate) enum Fail {
     NotFound(String),
     /// The request cannot be understood.
     Bad(String),
-    /// The body cannot be taken: which field or line, and why.
-    Unprocessable(String),
+    /// What was sent cannot be read: where, and why.
+    Unreadable(String),
+    /// Too often from one address: how long to wait.
+    TooOften(Duration),
     /// More than is taken: of what, and how much is.
     TooLarge(String),
     /// No token, or one that does not suffice.
@@ -39,7 +43,8 @@ impl Fail {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Bad(_) => StatusCode::BAD_REQUEST,
-            Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unreadable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Denied(status, _) => *status,
             Self::Busy | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -48,12 +53,23 @@ impl Fail {
         }
     }
 
+    /// After how many seconds the same request may do, where it may.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::TooOften(wait) => Some(seconds(*wait)),
+            Self::Denied(StatusCode::TOO_MANY_REQUESTS, _) => Some(60),
+            Self::Busy | Self::Store(_) => Some(2),
+            _ => None,
+        }
+    }
+
     /// The headline.
     pub(crate) const fn title(&self) -> &'static str {
         match self {
             Self::NotFound(_) => "Not found",
-            Self::Bad(_) => "This address cannot be understood",
-            Self::Unprocessable(_) => "This cannot be taken",
+            Self::Bad(_) => "This request cannot be understood",
+            Self::Unreadable(_) => "What was sent cannot be read",
+            Self::TooOften(_) => "Too often",
             Self::TooLarge(_) => "Too large",
             Self::Denied(..) => "Not allowed",
             Self::Busy => "Busy",
@@ -66,12 +82,12 @@ impl Fail {
     /// What happened, and what to do next.
     pub(crate) fn words(&self) -> String {
         match self {
-            Self::NotFound(s)
-            | Self::Bad(s)
-            | Self::Unprocessable(s)
-            | Self::TooLarge(s)
-            | Self::Denied(_, s) => s.clone(),
-            Self::Store(s) => s.clone(),
+            Self::NotFound(s) | Self::Bad(s) | Self::Unreadable(s) => s.clone(),
+            Self::TooLarge(s) | Self::Denied(_, s) | Self::Store(s) => s.clone(),
+            Self::TooOften(wait) => format!(
+                "This address has asked too often; the next request is answered in {} s.",
+                seconds(*wait)
+            ),
             Self::Busy => {
                 "Too many requests are under way; the same one will do in a second.".into()
             }
@@ -81,6 +97,11 @@ impl Fail {
                 .into(),
         }
     }
+}
+
+/// Whole seconds, so that who waits as long does not come too early.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 impl From<Error> for Fail {

@@ -112,9 +112,10 @@ impl Tree {
         let top = self.frames[focus].depth;
         let height = (rows - top.min(rows - 1)) as f64 * ROW + 2.0;
         let mut out = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"flamegraph\" viewBox=\"0 0 {WIDTH} {height}\" role=\"group\" \
-             aria-label=\"Flame graph, {} frames\" data-total=\"{}\"><defs><pattern id=\"hatch\" width=\"6\" height=\"6\" \
-             patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0v6\"/></pattern></defs>",
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"flamegraph\" viewBox=\"0 0 {WIDTH} {height}\" \
+             role=\"group\" aria-label=\"Flame graph, {} frames\" data-total=\"{}\"><defs>\
+             <pattern id=\"hatch\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" \
+             patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0v6\"/></pattern></defs>",
             placed.len(),
             self.frames[focus].width()
         );

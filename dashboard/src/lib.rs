@@ -1,6 +1,7 @@
 //! The pages and the API over a store.
 //!
 //! ```text
+//! socket ─ places, time-outs (door) ─▶ router
 //! request ─ limits, host, scope (auth) ─▶ View (query) ─▶ cache ──hit──▶ bytes, or 304
 //!                                                           └miss─▶ reader ─▶ page ─▶ packed
 //! POST ───────────────────────────────────────────────────────▶ writer ─▶ 303
@@ -17,6 +18,7 @@ mod cache;
 mod chart;
 mod counters;
 pub mod demo;
+mod door;
 mod error;
 mod flame;
 mod guard;
@@ -25,6 +27,8 @@ mod pages;
 mod query;
 mod route;
 mod routes;
+mod stamp;
+mod standing;
 mod text;
 mod writer;
 
@@ -34,17 +38,21 @@ pub use route::Route;
 pub use routes::{ROUTES, router};
 
 use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
 
 /// The state behind a router, for a server that is known at `local`.
 ///
 /// # Errors
 /// [`Failure`] when the store cannot be opened.
-pub async fn open(
-    options: Options,
-    local: std::net::SocketAddr,
-) -> Result<std::sync::Arc<App>, Failure> {
+pub async fn open(options: Options, local: std::net::SocketAddr) -> Result<Arc<App>, Failure> {
     App::open(options, local).await
 }
+
+/// How long what is under way may take once the server was told to end.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Serves the store until `shutdown` resolves; then lets what is under way finish, for ten
 /// seconds at most.
@@ -52,13 +60,22 @@ pub async fn open(
 /// # Errors
 /// [`Failure`] when the store cannot be opened or the listener fails.
 pub async fn serve(
-    listener: tokio::net::TcpListener,
+    listener: TcpListener,
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Failure> {
     let local = listener.local_addr().map_err(Failure::Listen)?;
-    let app = app::App::open(options, local).await?;
-    let router = router(&app);
+    let app = App::open(options, local).await?;
+    serve_opened(listener, app, shutdown).await;
+    Ok(())
+}
+
+/// [`serve`] with a store that is open already.
+pub async fn serve_opened(
+    listener: TcpListener,
+    app: Arc<App>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
     let watcher = tokio::spawn(live::watch(app.clone()));
     let searcher = tokio::spawn(live::search(app.clone()));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -68,17 +85,14 @@ pub async fn serve(
         closing.close();
         let _ = stop.send(());
     };
-    let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(signal);
     let patience = async {
         let _ = stopped.await;
-        tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+        tokio::time::sleep(GRACE).await;
     };
-    let result = tokio::select! {
-        r = serving => r.map_err(Failure::Listen),
-        () = patience => Ok(()),
-    };
+    tokio::select! {
+        () = door::serve(listener, router(&app), signal) => {}
+        () = patience => {}
+    }
     watcher.abort();
     searcher.abort();
-    result
 }

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use collector::store::Generation;
 use futures_util::Stream;
 
 use crate::app::App;
 use crate::error::Fail;
+use crate::text;
 
 /// A report that another process stored shows within this time.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -21,27 +23,11 @@ const STRIDE: usize = 64;
 pub(crate) async fn watch(app: Arc<App>) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        let seen = app
-            .read(|store, app| {
-                // A file that was moved away is still readable through what is open.
-                if !app.options.store.is_file() {
-                    let path = app.options.store.display();
-                    return Err(Fail::Store(format!("{path}: the store is gone")));
-                }
-                Ok(store.generation()?)
-            })
-            .await;
+        let seen = app.read(|store, app| app.check(store)).await;
         match seen {
             Ok(generation) => {
                 app.set_trouble("");
-                let moved = app.generation.send_if_modified(|g| {
-                    let moved = *g != generation;
-                    *g = generation;
-                    moved
-                });
-                if moved {
-                    app.unsearched.notify_one();
-                }
+                app.moved_to(generation);
             }
             Err(e) => app.set_trouble(&e.words()),
         }
@@ -60,7 +46,8 @@ pub(crate) async fn search(app: Arc<App>) {
     }
 }
 
-/// News as server-sent events: `facts` when reports came, `people` when somebody decided.
+/// News as server-sent events: `facts` when reports came, `people` when somebody decided. The
+/// first one says how things stand: something may have come between the page and this stream.
 pub(crate) async fn events(
     State(app): State<Arc<App>>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Fail> {
@@ -68,25 +55,29 @@ pub(crate) async fn events(
         return Err(Fail::Busy);
     };
     crate::counters::Counters::add(&app.counters.listeners);
-    let news = app.generation.subscribe();
-    let first = *news.borrow();
-    let stream = futures_util::stream::unfold((app, news, first, permit), |state| async move {
+    let mut news = app.generation.subscribe();
+    news.mark_changed();
+    let first = (app, news, None, permit);
+    let stream = futures_util::stream::unfold(first, |state| async move {
         let (app, mut news, last, permit) = state;
         loop {
             if news.changed().await.is_err() || app.is_closing() {
                 return None;
             }
             let now = *news.borrow_and_update();
-            let name = match (now.facts != last.facts, now.people != last.people) {
-                (true, _) => "facts",
-                (false, true) => "people",
-                (false, false) => continue,
-            };
-            let event = Event::default()
-                .event(name)
-                .data(format!("{}.{}", now.facts, now.people));
-            return Some((Ok(event), (app, news, now, permit)));
+            if let Some(name) = what_moved(last, now) {
+                let event = Event::default().event(name).data(text::generation(now));
+                return Some((Ok(event), (app, news, Some(now), permit)));
+            }
         }
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(20))))
+}
+
+fn what_moved(last: Option<Generation>, now: Generation) -> Option<&'static str> {
+    match last {
+        None => Some("facts"),
+        Some(last) if last.facts != now.facts => Some("facts"),
+        Some(last) => (last.people != now.people).then_some("people"),
+    }
 }

@@ -13,8 +13,16 @@ pub struct Route {
     pub path: &'static str,
     /// What is needed beyond loopback; `None`: nothing.
     pub scope: Option<Scope>,
+    /// Bytes that a request may bring.
+    pub body: usize,
     pub(crate) make: fn() -> MethodRouter<Arc<App>>,
 }
 
-/// Bytes that a request may send (after decompression too).
+/// Bytes that a report may take once it is unpacked.
 pub(crate) const MAX_BODY: usize = 64 << 20;
+/// Bytes that a report may take on the wire.
+pub(crate) const MAX_WIRE: usize = 10 << 20;
+/// Bytes of a form about many changes.
+pub(crate) const MAX_FORM: usize = 256 << 10;
+/// Bytes of anything else: a token, the number of a decision.
+pub(crate) const MAX_LITTLE: usize = 4 << 10;

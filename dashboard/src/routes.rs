@@ -1,7 +1,6 @@
 //! All routes on one screen, and what every answer carries.
 
-use crate::route::MAX_BODY;
-use crate::route::Route;
+use crate::route::{MAX_FORM, MAX_LITTLE, MAX_WIRE, Route};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +33,7 @@ const fn show(path: &'static str) -> Route {
         method: "GET",
         path,
         scope: READ,
+        body: MAX_LITTLE,
         make: || get(page),
     }
 }
@@ -47,6 +47,7 @@ const fn on_get(
         method: "GET",
         path,
         scope,
+        body: MAX_LITTLE,
         make,
     }
 }
@@ -54,12 +55,14 @@ const fn on_get(
 const fn on_post(
     path: &'static str,
     scope: Option<Scope>,
+    body: usize,
     make: fn() -> MethodRouter<Arc<App>>,
 ) -> Route {
     Route {
         method: "POST",
         path,
         scope,
+        body,
         make,
     }
 }
@@ -85,15 +88,18 @@ pub const ROUTES: &[Route] = &[
     show("/api/v1/commits/{sha}"),
     on_get("/api/v1/openapi.json", None, || get(openapi)),
     on_get("/api/v1/tokens", ADMIN, || get(api::tokens)),
-    on_post("/api/v1/reports", WRITE, || post(api::hand_in)),
-    on_post("/api/v1/triage", WRITE, || post(api::triage)),
-    on_post("/triage", WRITE, || post(pages::triage::decide)),
-    on_post("/triage/undo", WRITE, || post(pages::triage::undo)),
+    on_post("/api/v1/reports", WRITE, MAX_WIRE, || post(api::hand_in)),
+    on_post("/api/v1/triage", WRITE, MAX_FORM, || post(api::triage)),
+    on_post("/triage", WRITE, MAX_FORM, || post(pages::triage::decide)),
+    on_post("/triage/undo", WRITE, MAX_LITTLE, || {
+        post(pages::triage::undo)
+    }),
     on_get("/login", None, || get(pages::login::form)),
-    on_post("/login", None, || post(pages::login::sign_in)),
-    on_post("/logout", None, || post(pages::login::sign_out)),
+    on_post("/login", None, MAX_LITTLE, || post(pages::login::sign_in)),
+    on_post("/logout", None, MAX_LITTLE, || post(pages::login::sign_out)),
     on_get("/events", READ, || get(live::events)),
     on_get("/healthz", None, || get(pages::status::healthz)),
+    on_get("/readyz", None, || get(pages::status::readyz)),
     on_get("/metrics", READ, || get(pages::status::metrics)),
     on_get("/favicon.ico", None, || get(pages::assets::icon)),
     on_get("/assets/{file}", None, || get(pages::assets::asset)),
@@ -103,15 +109,16 @@ pub const ROUTES: &[Route] = &[
 pub fn router(app: &Arc<App>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
-        let scope = route.scope;
         let guard = from_fn_with_state(app.clone(), move |state, request, next| {
-            guarded(state, scope, request, next)
+            guarded(state, route, request, next)
         });
-        router = router.route(route.path, (route.make)().route_layer(guard));
+        let method = (route.make)()
+            .route_layer(DefaultBodyLimit::max(route.body))
+            .route_layer(guard);
+        router = router.route(route.path, method);
     }
     router
         .fallback(pages::status::nowhere)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(app.clone(), around))
         .with_state(app.clone())
 }
@@ -138,6 +145,10 @@ async fn around(State(app): State<Arc<App>>, request: Request<Body>, next: Next)
     };
     if let Some(fail) = response.extensions_mut().remove::<Fail>() {
         Counters::add(&app.counters.errors);
+        response = pages::status::error(&app, &fail, wants_html);
+    } else if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        // The extractors say so in their own words, and without ours around them.
+        let fail = Fail::TooLarge("This address does not take as much.".into());
         response = pages::status::error(&app, &fail, wants_html);
     } else if response.status().is_client_error()
         && response.headers().get(header::CONTENT_TYPE).is_none()
@@ -184,7 +195,7 @@ const SANDBOX_POLICY: &str = "sandbox allow-scripts allow-modals; default-src 'n
 /// Lets in whoever may, and remembers who it is.
 async fn guarded(
     State(app): State<Arc<App>>,
-    scope: Option<Scope>,
+    route: &'static Route,
     mut request: Request<Body>,
     next: Next,
 ) -> Response {
@@ -197,13 +208,32 @@ async fn guarded(
         headers: request.headers(),
         peer,
     };
-    match auth::admit(&app, &asked, scope).await {
-        Ok(actor) => {
-            request.extensions_mut().insert(actor);
-            next.run(request).await
-        }
-        Err(fail) => fail.into_response(),
+    let actor = match auth::admit(&app, &asked, route.scope).await {
+        Ok(actor) => actor,
+        Err(fail) => return fail.into_response(),
+    };
+    if declared(request.headers()).is_some_and(|n| n > route.body as u64) {
+        return too_large(route.body).into_response();
     }
+    request.extensions_mut().insert(actor);
+    // Only so many large bodies are in memory at once; the others wait on the wire.
+    let _turn = if route.body > MAX_FORM {
+        app.receiving.acquire().await.ok()
+    } else {
+        None
+    };
+    next.run(request).await
+}
+
+/// How many bytes a request says that it brings.
+fn declared(headers: &HeaderMap) -> Option<u64> {
+    let length = headers.get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
+fn too_large(most: usize) -> Fail {
+    let most = collector::format::thousands(most as f64);
+    Fail::TooLarge(format!("This address takes {most} bytes at most."))
 }
 
 impl IntoResponse for Fail {
@@ -234,7 +264,7 @@ async fn page(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Resu
     if let Some(to) = pages::redirect(&app, &view).await? {
         return Ok((StatusCode::FOUND, [(header::LOCATION, to)]).into_response());
     }
-    let at = app.now_at();
+    let at = app.look().await;
     if let Some(page) = app.cache.get(&view, at).await {
         Counters::add(&app.counters.hits);
         return Ok(answer(&app, &page, &headers));

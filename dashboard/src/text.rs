@@ -4,12 +4,18 @@
 use collector::format::{percent, thousands};
 use collector::model::Metric;
 use collector::profile::names;
+use collector::store::Generation;
 use maud::{Markup, html};
 
 /// Characters of a name on a page; the whole one is in its tooltip up to [`WHOLE`].
 const SHOWN: usize = 72;
 /// Characters of a name at most, anywhere.
 pub(crate) const WHOLE: usize = 512;
+
+/// The store's counters, as pages and events carry them.
+pub(crate) fn generation(at: Generation) -> String {
+    format!("{}.{}", at.facts, at.people)
+}
 
 /// Seconds since 1970-01-01 UTC.
 pub(crate) fn now() -> i64 {
@@ -96,6 +102,7 @@ pub(crate) fn value(x: f64, metric: Metric) -> String {
 /// A count in few characters.
 pub(crate) fn count(x: f64) -> String {
     match x.abs() {
+        a if a >= 1e15 => format!("{x:.2e}"),
         a if a >= 1e10 => format!("{:.2} G", x / 1e9),
         a if a >= 1e9 => format!("{:.3} G", x / 1e9),
         a if a >= 1e7 => format!("{:.2} M", x / 1e6),
@@ -146,8 +153,8 @@ pub(crate) fn delta(change: f64, metric: Metric) -> Markup {
     let word = match (sense, metric) {
         (Sense::Slower, Metric::PeakRss | Metric::BinarySize) => "larger",
         (Sense::Faster, Metric::PeakRss | Metric::BinarySize) => "smaller",
-        (Sense::Slower, _) => "dearer",
-        (Sense::Faster, _) => "cheaper",
+        (Sense::Slower, _) => "costs more",
+        (Sense::Faster, _) => "costs less",
         (Sense::Same, _) => "same",
     };
     html! {
@@ -170,6 +177,14 @@ pub(crate) fn minus(number: &str) -> String {
 /// A delta without a judgement: it is within its limit.
 pub(crate) fn quiet(change: f64) -> Markup {
     html! { span .delta.same { (minus(&percent(change))) } }
+}
+
+/// From one value to the next, without a judgement; an equal one says so.
+pub(crate) fn moved(before: f64, after: f64) -> Markup {
+    if before == after {
+        return html! { span .delta.same { "same" } };
+    }
+    quiet(collector::stats::change(before, after))
 }
 
 pub(crate) fn plural(n: usize, what: &str) -> String {

@@ -47,11 +47,13 @@ async fn a_series_is_read_by_keyboard() {
     b.click_text(".members a", "parse/large", 0).await;
     b.see("h2", "Changes").await;
     b.see("table", "Split Lexer::next").await;
-    b.keys(".chart", "").await;
+    // The script has come.
+    b.see(".cursor", "Point at a commit").await;
+    b.keys(".chart", &char::from(Key::End).to_string()).await;
     b.see(".cursor", "instructions").await;
     let left = char::from(Key::Left).to_string();
     b.keys(".chart", &left).await;
-    b.see(".cursor", "to the one before").await;
+    b.see(".cursor", "from the commit before").await;
     let select = format!("{}{}", char::from(Key::Shift), left.repeat(6));
     b.keys(".chart", &select).await;
     b.keys(".chart", &char::from(Key::Enter).to_string()).await;
@@ -225,6 +227,34 @@ async fn news_arrive_by_themselves() {
     site.put_elsewhere();
     b.see("table", "A report from afar").await;
     b.until("same document", "return window.stays === 1").await;
+    b.finish().await;
+}
+
+/// Whoever selects is not disturbed, and is told so until they are done.
+#[tokio::test]
+async fn news_wait_for_whoever_selects() {
+    let site = Site::demo();
+    let running = site.serve().await;
+    let b = browser!(running);
+    b.go("/").await;
+    b.keys("body", "jx").await;
+    b.until(
+        "selected",
+        "return document.querySelectorAll('[form=bulk]:checked').length === 1",
+    )
+    .await;
+    site.put_elsewhere();
+    b.see("#live", "There is news").await;
+    // Longer than other words stay.
+    tokio::time::sleep(std::time::Duration::from_millis(5_500)).await;
+    b.see("#live", "There is news").await;
+    b.until(
+        "the page of before",
+        "return !document.querySelector('.verdict').textContent.includes('A report from afar')",
+    )
+    .await;
+    b.keys_here("x").await;
+    b.see(".verdict", "A report from afar").await;
     b.finish().await;
 }
 

@@ -625,11 +625,12 @@ async fn reports_are_taken_once_and_show() {
         .await;
     assert_eq!(zstd.status, StatusCode::OK);
     for bad in [&b""[..], b"{}", b"null", b"[[[[[[", &body[..body.len() / 2]] {
-        assert_eq!(
-            c.send(Method::POST, "/api/v1/reports", &[], bad)
-                .await
-                .status,
-            StatusCode::UNPROCESSABLE_ENTITY
+        let refused = c.send(Method::POST, "/api/v1/reports", &[], bad).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(
+            refused.text().contains("line 1 column "),
+            "{}",
+            refused.text()
         );
     }
     let bomb = zstd::bulk::compress(&vec![b' '; 80 << 20], 19).unwrap();

@@ -2,5 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod browser;
+mod door;
 mod http;
+mod statements;
 mod support;

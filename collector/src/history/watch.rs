@@ -80,7 +80,9 @@ fn own_changes(key: &SeriesKey, testbeds: &[TestbedRow]) -> Vec<i64> {
     testbeds.iter().filter(own).skip(1).map(first).collect()
 }
 
-fn settings(series: &SeriesRow) -> Settings {
+/// What is worth reporting of a series.
+#[must_use]
+pub fn settings(series: &SeriesRow) -> Settings {
     // What the gate would let through is no news either.
     let floor = match (series.key.metric, series.key.counter) {
         (Metric::Instructions, Counter::Callgrind | Counter::PerfEvent) => 0.005,

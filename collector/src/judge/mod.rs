@@ -4,10 +4,12 @@
 //! benchmark × metric of two reports. A verdict that moved is a suspicion until
 //! [`crate::check`] has confirmed it.
 
+mod detectable;
 mod document;
 mod judgement;
 mod row;
 
+pub use detectable::next_limit;
 pub use document::{Checked, MAX_BYTES, read};
 pub use judgement::{BaseRef, Beside, CommitRef, Judgement, Outcome, doubts, judgement, outcome};
 pub use row::{Creep, Likely, Row, Side};

@@ -1,6 +1,6 @@
 //! The API beyond what pages give as JSON: handing in reports, triage, tokens, its own document.
 
-use crate::route::MAX_BODY;
+use crate::route::{MAX_BODY, MAX_WIRE};
 use std::io::Read;
 use std::sync::Arc;
 
@@ -18,9 +18,6 @@ use crate::counters::Counters;
 use crate::error::Fail;
 use crate::route::Route;
 use crate::text;
-
-/// Bytes that a report may take on the wire.
-const MAX_WIRE: usize = 10 << 20;
 
 /// Stores a report: `uptick.report/1` as one document, or lines of `uptick.export/1` with its
 /// profiles; plain, gzip or zstd.
@@ -43,14 +40,14 @@ pub(crate) async fn hand_in(
         .write(move |store| {
             let body = unpack(&body, &encoding)?;
             // Parsed once, into entries; whoever hands in reports decides nothing.
-            let done = if is_document(&body) {
-                store.import_report(&body)
-            } else {
+            let done = if is_export(&body) {
                 store.import(&mut body.as_slice(), Accept::Reports)
+            } else {
+                store.import_report(&body)
             };
             let done = done.map_err(refused)?;
             if done.reports == 0 {
-                return Err(Fail::Unprocessable(NO_REPORT.into()));
+                return Err(Fail::Unreadable(NO_REPORT.into()));
             }
             Ok(done)
         })
@@ -101,19 +98,23 @@ fn unpack(body: &[u8], encoding: &str) -> Result<Vec<u8>, Fail> {
 const NO_REPORT: &str =
     "The body is neither a report (uptick.report/1) nor lines of uptick.export/1 with one.";
 
-/// Whether the body is one report document rather than lines of an export.
-fn is_document(body: &[u8]) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Document {
-        schema: String,
+/// Whether a body is lines of an export rather than one report.
+fn is_export(body: &[u8]) -> bool {
+    let text = body.trim_ascii_start();
+    let begins = |with: &str| text.starts_with(with.as_bytes());
+    begins("{\"report\"") || begins("{\"schema\":\"uptick.export/") || {
+        let first = text.split(|b| *b == b'\n').next().unwrap_or_default();
+        // Any other line of an export, such as a profile, stands before further ones.
+        first.len() < text.len()
+            && serde_json::from_slice::<serde::de::IgnoredAny>(first).is_ok()
+            && !begins("{}")
     }
-    serde_json::from_slice::<Document>(body).is_ok_and(|d| d.schema.starts_with("uptick.report/"))
 }
 
 /// What is wrong with a body is said with its field and its line.
 fn refused(e: Error) -> Fail {
     match e {
-        Error::Usage(what) => Fail::Unprocessable(what),
+        Error::Usage(what) => Fail::Unreadable(what),
         e => e.into(),
     }
 }

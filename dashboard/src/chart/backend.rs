@@ -23,7 +23,7 @@ pub(super) enum Ink {
     Band,
     Line,
     Older,
-    Step,
+    Level,
     Dot,
     Label,
 }
@@ -35,7 +35,7 @@ impl Ink {
         Self::Band,
         Self::Line,
         Self::Older,
-        Self::Step,
+        Self::Level,
         Self::Dot,
         Self::Label,
     ];
@@ -47,7 +47,7 @@ impl Ink {
             Self::Band => "band",
             Self::Line => "line",
             Self::Older => "older",
-            Self::Step => "step",
+            Self::Level => "level",
             Self::Dot => "dot",
             Self::Label => "label",
         }
@@ -95,9 +95,23 @@ impl Canvas<'_> {
         out
     }
 
+    /// A path; what directly follows one of its own sort continues that, so that a line with many
+    /// gaps is one element.
     fn path(&mut self, ink: Ink, d: &str) {
-        self.out
-            .push_str(&format!("<path class=\"{}\" d=\"{d}\"/>", ink.class()));
+        let open = format!("<path class=\"{}\" d=\"", ink.class());
+        let tail = self.out.rfind("<path").map_or("", |i| &self.out[i..]);
+        let ends = tail.starts_with(&open) && tail.ends_with("\"/>");
+        if ends
+            && matches!(
+                ink,
+                Ink::Line | Ink::Older | Ink::Level | Ink::Band | Ink::Dot
+            )
+        {
+            self.out.truncate(self.out.len() - 3);
+            self.out.push_str(&format!("{d}\"/>"));
+        } else {
+            self.out.push_str(&format!("{open}{d}\"/>"));
+        }
     }
 }
 
@@ -171,16 +185,8 @@ impl DrawingBackend for Canvas<'_> {
         style: &S,
         _fill: bool,
     ) -> Drawn {
-        // A stroke of no length with round ends is a dot, and many dots are one element.
-        let class = Ink::of(style.color()).class();
-        let open = format!("<path class=\"{class}\" d=\"");
-        let tail = self.out.rfind("<path").map_or("", |i| &self.out[i..]);
-        if tail.starts_with(&open) {
-            self.out.truncate(self.out.len() - 3);
-            self.out.push_str(&format!("M{x} {y}h0\"/>"));
-        } else {
-            self.out.push_str(&format!("{open}M{x} {y}h0\"/>"));
-        }
+        // A stroke of no length with round ends is a dot.
+        self.path(Ink::of(style.color()), &format!("M{x} {y}h0"));
         Ok(())
     }
 

@@ -2,8 +2,10 @@
 
 mod backend;
 mod m4;
+mod runs;
 mod series;
+mod span;
 mod spark;
 
-pub(crate) use series::{Mark, Marker, Series, draw};
+pub(crate) use series::{Drawing, Mark, Marker, Series, draw};
 pub(crate) use spark::spark;

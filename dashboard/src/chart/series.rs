@@ -1,10 +1,14 @@
 //! The history of a series: raw points, the level between changes, changes, other testbeds.
 
+use std::ops::Range;
+
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use super::backend::{Canvas, FINE, Ink};
 use super::m4;
+use super::runs::runs;
+use super::span;
 use crate::text::{Sense, xml};
 
 /// Pixels of the picture; the page scales it to its own width.
@@ -15,6 +19,10 @@ const BOTTOM: u32 = 26;
 const TOP: u32 = 22;
 /// Columns that are told apart when the line is thinned.
 const COLUMNS: usize = 460;
+/// Up to so many points each has a dot.
+const DOTS: usize = 240;
+/// So many heights of the line the samples' band may take on each side of it.
+const BAND: f64 = 1.5;
 
 /// One stretch of points on one testbed, ascending by position.
 #[derive(Clone, Debug, Default)]
@@ -50,10 +58,20 @@ pub(crate) enum Marker {
 }
 
 /// Everything on one chart.
-struct Chart<'a> {
-    series: &'a Series,
-    older: &'a [Series],
-    marks: &'a [Mark],
+pub(crate) struct Drawing<'a> {
+    pub(crate) series: &'a Series,
+    /// The same on other testbeds.
+    pub(crate) older: &'a [Series],
+    /// Levels between changes, or the trend that a drift has: two ends each.
+    pub(crate) levels: &'a [[(f64, f64); 2]],
+    pub(crate) marks: &'a [Mark],
+    /// What a screen reader says.
+    pub(crate) title: &'a str,
+    pub(crate) words: &'a str,
+    /// Writes a position.
+    pub(crate) label_x: &'a dyn Fn(f64) -> String,
+    /// Writes a value.
+    pub(crate) label_y: &'a dyn Fn(f64) -> String,
 }
 
 type Area<'a> = DrawingArea<Canvas<'a>, Shift>;
@@ -62,26 +80,14 @@ type Plot<'a, 'b> = ChartContext<
     Canvas<'b>,
     Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
 >;
+type Drawn = Result<(), Box<dyn std::error::Error>>;
 
-/// The chart as an SVG element. `title` and `words` are what a screen reader says; `label_x` and
-/// `label_y` write positions and values.
-pub(crate) fn draw(
-    series: &Series,
-    older: &[Series],
-    marks: &[Mark],
-    (title, words): (&str, &str),
-    label_x: &dyn Fn(f64) -> String,
-    label_y: &dyn Fn(f64) -> String,
-) -> String {
-    let chart = Chart {
-        series,
-        older,
-        marks,
-    };
+/// The chart as an SVG element.
+pub(crate) fn draw(chart: &Drawing<'_>) -> String {
     let mut body = String::new();
     let (x, y) = chart.ranges();
     // Memory cannot refuse: what plotters could not draw is left out of the picture.
-    let _ = chart.plot(&mut body, (x.clone(), y.clone()), label_x, label_y);
+    let _ = chart.plot(&mut body, x.clone(), y.clone());
     chart.markers(&mut body, &x, &y);
     let (w, h) = (WIDTH * FINE as u32, HEIGHT * FINE as u32);
     let (left, right) = (LEFT * FINE as u32, w - 10 * FINE as u32);
@@ -91,40 +97,43 @@ pub(crate) fn draw(
          data-right=\"{right}\"><title id=\"chart-title\">{}</title><desc id=\"chart-words\">{}</desc>{body}</svg>",
         x.start,
         x.end,
-        xml(title),
-        xml(words)
+        xml(chart.title),
+        xml(chart.words)
     )
 }
 
-impl Chart<'_> {
+impl Drawing<'_> {
     /// What is seen: all commits, and all values with some air.
-    fn ranges(&self) -> (std::ops::Range<f64>, std::ops::Range<f64>) {
+    fn ranges(&self) -> (Range<f64>, Range<f64>) {
         let all = || std::iter::once(self.series).chain(self.older);
-        let xs = || all().flat_map(|s| s.xs.iter().copied());
-        let ys = || all().flat_map(|s| s.ys.iter().copied());
-        let least = |it: &mut dyn Iterator<Item = f64>| it.fold(f64::INFINITY, f64::min);
-        let most = |it: &mut dyn Iterator<Item = f64>| it.fold(f64::NEG_INFINITY, f64::max);
-        let (x0, x1) = (least(&mut xs()), most(&mut xs()));
-        let (y0, y1) = (least(&mut ys()), most(&mut ys()));
-        if !x0.is_finite() || !y0.is_finite() {
+        let xs = span::of(all().flat_map(|s| s.xs.iter().copied()));
+        let ys = span::of(all().flat_map(|s| s.ys.iter().copied()));
+        let (Some(xs), Some(ys)) = (xs, ys) else {
             return (0.0..1.0, 0.0..1.0);
-        }
-        let air_x = ((x1 - x0) * 0.01).max(0.5);
+        };
+        let ys = self.with_band(ys);
         // A flat line stays flat: a tenth of a percent is the least that fills the height.
-        let air_y = ((y1 - y0) * 0.12).max(y1.abs() * 0.002).max(1e-9);
+        let mut y = span::aired(ys, 0.12, (ys.1.abs() * 0.002).max(1e-9));
+        if ys.0 >= 0.0 {
+            y.start = y.start.max(0.0);
+        }
+        (span::aired(xs, 0.01, 0.5), y)
+    }
+
+    /// The samples' least and greatest belong to what is seen, unless they would flatten the line.
+    fn with_band(&self, (low, high): (f64, f64)) -> (f64, f64) {
+        let bands = &self.series.bands;
+        let Some(ends) = span::of(bands.iter().flat_map(|b| [b.0, b.1])) else {
+            return (low, high);
+        };
+        let room = BAND * (high - low).max(high.abs() * 0.01);
         (
-            x0 - air_x..x1 + air_x,
-            (y0 - air_y).max(if y0 >= 0.0 { 0.0 } else { f64::MIN })..y1 + air_y,
+            ends.0.clamp(low - room, low),
+            ends.1.clamp(high, high + room),
         )
     }
 
-    fn plot(
-        &self,
-        out: &mut String,
-        (x, y): (std::ops::Range<f64>, std::ops::Range<f64>),
-        label_x: &dyn Fn(f64) -> String,
-        label_y: &dyn Fn(f64) -> String,
-    ) -> Result<(), Box<dyn std::error::Error>> {
+    fn plot(&self, out: &mut String, x: Range<f64>, y: Range<f64>) -> Drawn {
         let fine = FINE as u32;
         let canvas = Canvas {
             out,
@@ -136,7 +145,21 @@ impl Chart<'_> {
             .margin_top(TOP * fine)
             .x_label_area_size(BOTTOM * fine)
             .y_label_area_size(LEFT * fine)
-            .build_cartesian_2d(x, y)?;
+            .build_cartesian_2d(x, y.clone())?;
+        self.mesh(&mut plot)?;
+        for s in self.older {
+            line(&mut plot, s, Ink::Older, self.marks)?;
+        }
+        band(&mut plot, self.series, &y)?;
+        line(&mut plot, self.series, Ink::Line, self.marks)?;
+        for level in self.levels {
+            let ends = level.iter().map(|(x, y)| (*x, span::bounded(*y)));
+            plot.draw_series(LineSeries::new(ends, Ink::Level.colour()))?;
+        }
+        Ok(())
+    }
+
+    fn mesh(&self, plot: &mut Plot<'_, '_>) -> Drawn {
         let ink = Ink::Label.colour();
         let label = TextStyle::from(("sans-serif", 11 * FINE)).color(&ink);
         plot.configure_mesh()
@@ -147,58 +170,15 @@ impl Chart<'_> {
             .bold_line_style(Ink::Grid.colour())
             .axis_style(Ink::Axis.colour())
             .set_all_tick_mark_size(4 * FINE)
-            .x_label_formatter(&|v| label_x(*v))
-            .y_label_formatter(&|v| label_y(*v))
+            .x_label_formatter(&|v| (self.label_x)(*v))
+            .y_label_formatter(&|v| (self.label_y)(*v))
             .label_style(label)
             .draw()?;
-        for s in self.older {
-            self.line(&mut plot, s, Ink::Older)?;
-        }
-        self.band(&mut plot)?;
-        self.line(&mut plot, self.series, Ink::Line)?;
-        Ok(())
-    }
-
-    /// The samples' least and greatest as one area.
-    fn band(&self, plot: &mut Plot<'_, '_>) -> Result<(), Box<dyn std::error::Error>> {
-        let s = self.series;
-        if s.bands.iter().all(|(l, h)| l == h) || s.bands.is_empty() {
-            return Ok(());
-        }
-        let kept = m4::thin(&s.xs, &s.ys, COLUMNS / 2, &[]);
-        let upper = kept.iter().map(|i| (s.xs[*i], s.bands[*i].1));
-        let lower = kept.iter().rev().map(|i| (s.xs[*i], s.bands[*i].0));
-        let outline: Vec<(f64, f64)> = upper.chain(lower).collect();
-        plot.draw_series(std::iter::once(Polygon::new(outline, Ink::Band.colour())))?;
-        Ok(())
-    }
-
-    fn line(
-        &self,
-        plot: &mut Plot<'_, '_>,
-        s: &Series,
-        ink: Ink,
-    ) -> Result<(), Box<dyn std::error::Error>> {
-        let at = |x: f64| s.xs.partition_point(|v| *v < x);
-        let always: Vec<usize> = self
-            .marks
-            .iter()
-            .flat_map(|m| [at(m.at).saturating_sub(1), at(m.at)])
-            .collect();
-        let kept = m4::thin(&s.xs, &s.ys, COLUMNS, &always);
-        let points: Vec<(f64, f64)> = kept.iter().map(|i| (s.xs[*i], s.ys[*i])).collect();
-        plot.draw_series(LineSeries::new(points.iter().copied(), ink.colour()))?;
-        if points.len() <= 240 && ink == Ink::Line {
-            let dots = points
-                .iter()
-                .map(|p| Circle::new(*p, FINE, Ink::Dot.colour()));
-            plot.draw_series(dots)?;
-        }
         Ok(())
     }
 
     /// Marks are links with words of their own, which plotters knows nothing of.
-    fn markers(&self, out: &mut String, x: &std::ops::Range<f64>, y: &std::ops::Range<f64>) {
+    fn markers(&self, out: &mut String, x: &Range<f64>, y: &Range<f64>) {
         let fine = f64::from(FINE);
         let (left, right) = (f64::from(LEFT) * fine, f64::from(WIDTH - 10) * fine);
         let (top, bottom) = (f64::from(TOP) * fine, f64::from(HEIGHT - BOTTOM) * fine);
@@ -207,24 +187,17 @@ impl Chart<'_> {
         for mark in self.marks.iter().filter(|m| x.contains(&m.at)) {
             let at = px(mark.at - 0.5);
             let inner = match mark.what {
-                Marker::Environment => format!(
-                    "<path class=\"env\" d=\"M{at} {top}V{bottom}\"/><path class=\"envmark\" d=\"M{at} {}l60 60-60 60-60-60z\"/>",
-                    top - 150.0
-                ),
+                Marker::Environment => diamond(at, (top, bottom)),
                 Marker::Change {
                     before,
                     after,
                     number,
-                } => {
-                    let class = Sense::of(after - before).class();
-                    let (a, b) = (py(before), py(after));
-                    let label = a.min(b) - 110.0;
-                    format!(
-                        "<path class=\"step {class}\" d=\"M{at} {a}V{b}\"/><circle class=\"{class}\" cx=\"{at}\" \
-                         cy=\"{label}\" r=\"75\"/><text class=\"number\" x=\"{at}\" y=\"{}\" text-anchor=\"middle\">{number}</text>",
-                        label + 38.0
-                    )
-                }
+                } => step(
+                    at,
+                    (py(before), py(after)),
+                    Sense::of(after - before),
+                    number,
+                ),
             };
             out.push_str(&format!(
                 "<a href=\"{}\" class=\"mark\"><title>{}</title>{inner}</a>",
@@ -233,6 +206,76 @@ impl Chart<'_> {
             ));
         }
     }
+}
+
+/// A change of the testbed: a line from top to bottom.
+fn diamond(at: f64, (top, bottom): (f64, f64)) -> String {
+    format!(
+        "<path class=\"env\" d=\"M{at} {top}V{bottom}\"/>\
+         <path class=\"envmark\" d=\"M{at} {}l60 60-60 60-60-60z\"/>",
+        top - 150.0
+    )
+}
+
+/// A change: from the level before to that after, with its number above.
+fn step(at: f64, (before, after): (f64, f64), sense: Sense, number: usize) -> String {
+    let class = sense.class();
+    let label = before.min(after) - 110.0;
+    format!(
+        "<path class=\"step {class}\" d=\"M{at} {before}V{after}\"/>\
+         <circle class=\"{class}\" cx=\"{at}\" cy=\"{label}\" r=\"75\"/>\
+         <text class=\"number\" x=\"{at}\" y=\"{}\" text-anchor=\"middle\">{number}</text>",
+        label + 38.0
+    )
+}
+
+/// The narrowest gap that can be seen: one and a half columns.
+fn column(s: &Series) -> f64 {
+    let width = s.xs.last().zip(s.xs.first()).map_or(0.0, |(b, a)| b - a);
+    1.5 * width / COLUMNS as f64
+}
+
+/// The samples' least and greatest as areas, cut off at the edges of what is seen.
+fn band(plot: &mut Plot<'_, '_>, s: &Series, seen: &Range<f64>) -> Drawn {
+    if s.bands.iter().all(|(l, h)| l == h) || s.bands.is_empty() {
+        return Ok(());
+    }
+    let kept = m4::thin(&s.xs, &s.ys, COLUMNS / 2, &[]);
+    let at = |i: &usize, v: f64| (s.xs[*i], v.clamp(seen.start, seen.end));
+    for run in runs(&s.xs, &kept, column(s)) {
+        let upper = run.iter().map(|i| at(i, s.bands[*i].1));
+        let lower = run.iter().rev().map(|i| at(i, s.bands[*i].0));
+        let outline: Vec<(f64, f64)> = upper.chain(lower).collect();
+        plot.draw_series(std::iter::once(Polygon::new(outline, Ink::Band.colour())))?;
+    }
+    Ok(())
+}
+
+fn line(plot: &mut Plot<'_, '_>, s: &Series, ink: Ink, marks: &[Mark]) -> Drawn {
+    let place = |x: f64| s.xs.partition_point(|v| *v < x);
+    let always: Vec<usize> = marks
+        .iter()
+        .flat_map(|m| [place(m.at).saturating_sub(1), place(m.at)])
+        .collect();
+    let kept = m4::thin(&s.xs, &s.ys, COLUMNS, &always);
+    let point = |i: &usize| (s.xs[*i], span::bounded(s.ys[*i]));
+    let runs = runs(&s.xs, &kept, column(s));
+    for run in &runs {
+        plot.draw_series(LineSeries::new(run.iter().map(point), ink.colour()))?;
+    }
+    if ink != Ink::Line {
+        return Ok(());
+    }
+    // A point without neighbours has no line.
+    let is_alone = |run: &&&[usize]| run.len() == 1;
+    let dots: Vec<usize> = if kept.len() <= DOTS {
+        kept.clone()
+    } else {
+        runs.iter().filter(is_alone).map(|r| r[0]).collect()
+    };
+    let dot = |i: &usize| Circle::new(point(i), FINE, Ink::Dot.colour());
+    plot.draw_series(dots.iter().map(dot))?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -259,14 +302,69 @@ mod tests {
             href: "/compare/a..b?x=1&y=2".into(),
             words: words.into(),
         };
-        draw(
-            &series(n),
-            &[series(n / 2)],
-            &[mark],
-            (words, words),
-            &|x| format!("{x}"),
-            &|y| format!("{y}"),
-        )
+        drawn(&series(n), &[series(n / 2)], &[mark], words)
+    }
+
+    fn drawn(series: &Series, older: &[Series], marks: &[Mark], words: &str) -> String {
+        draw(&Drawing {
+            series,
+            older,
+            levels: &[[(0.0, 1e6), (10.0, 1e6)]],
+            marks,
+            title: words,
+            words,
+            label_x: &|x| format!("{x}"),
+            label_y: &|y| format!("{y}"),
+        })
+    }
+
+    #[test]
+    fn whatever_the_values_are_a_chart_is_made_at_once() {
+        let odd = [0.0, 1.0, 1e-320, f64::MAX, f64::MIN, 1.5e308, -0.0];
+        let far = [0.0, 1.0, 4.6e18, 9.2e18];
+        for (a, b) in odd.iter().flat_map(|a| odd.map(|b| (*a, b))) {
+            for x in far {
+                let series = Series {
+                    xs: vec![x, x + 1.0],
+                    ys: vec![a, b],
+                    bands: vec![(a, b), (f64::MIN, f64::MAX)],
+                };
+                let svg = drawn(&series, &[], &[], "odd");
+                assert!(svg.len() < 24_000, "{a} {b} {x}: {} bytes", svg.len());
+                assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_gap_is_not_bridged_and_the_band_stays_inside() {
+        let xs: Vec<f64> = (0..20).chain(60..80).map(f64::from).collect();
+        let series = Series {
+            ys: xs.iter().map(|x| 100.0 + x % 3.0).collect(),
+            bands: xs.iter().map(|_| (1.0, 1_000.0)).collect(),
+            xs,
+        };
+        let svg = drawn(&series, &[], &[], "gap");
+        let doc = roxmltree::Document::parse(&svg).unwrap();
+        let path = |class: &str| {
+            let mut all = doc
+                .descendants()
+                .filter(|e| e.attribute("class") == Some(class));
+            let one = all.next().unwrap();
+            assert!(all.next().is_none(), "{class} is one element");
+            one.attribute("d").unwrap()
+        };
+        assert_eq!(path("line").matches('M').count(), 2, "{}", path("line"));
+        let top = f64::from(TOP * FINE as u32);
+        for part in path("band").split('M').skip(1) {
+            let y: f64 = part
+                .split([' ', 'h', 'v', 'l'])
+                .nth(1)
+                .unwrap()
+                .parse()
+                .unwrap();
+            assert!(y >= top, "{y}");
+        }
     }
 
     #[test]

@@ -341,7 +341,9 @@ impl Suite {
             vec![Failure {
                 benchmark: Some("net/tls_handshake".into()),
                 stage: "run".into(),
-                message: "thread 'main' panicked at benches/net.rs:41:10:\ncalled `Result::unwrap()` on an `Err` value: CertificateExpired".into(),
+                message: "thread 'main' panicked at benches/net.rs:41:10:\n\
+                          called `Result::unwrap()` on an `Err` value: CertificateExpired"
+                    .into(),
             }]
         } else {
             Vec::new()

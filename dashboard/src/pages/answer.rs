@@ -25,7 +25,8 @@ pub(crate) fn unknown_benchmark(name: &str) -> Fail {
 }
 
 pub(crate) fn the_series(store: &Store, id: &str) -> Result<SeriesState, Fail> {
-    let words = "No series has this address. It may have been measured into another store; Health lists those in this one.";
+    let words = "No series has this address. It may have been measured into another store; Health lists \
+                 those in this one.";
     store
         .series_by_id(id)?
         .ok_or_else(|| Fail::NotFound(words.into()))
@@ -34,7 +35,8 @@ pub(crate) fn the_series(store: &Store, id: &str) -> Result<SeriesState, Fail> {
 pub(crate) fn the_commit(store: &Store, prefix: &str) -> Result<MeasuredCommit, Fail> {
     store.commit(prefix)?.ok_or_else(|| {
         Fail::NotFound(format!(
-            "No report of one commit `{prefix}` is stored: it was not measured, or several commits begin so. `uptick run {prefix}` measures it."
+            "No report of one commit `{prefix}` is stored: it was not measured, or several commits begin \
+             so. `uptick run {prefix}` measures it."
         ))
     })
 }

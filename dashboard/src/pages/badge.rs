@@ -27,7 +27,8 @@ pub(super) fn page(store: &Store, id: &str) -> Result<Page, Fail> {
     let (a, b) = (width(&left), width(&word));
     let (left, word) = (xml(&left), xml(&word));
     let svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"20\" role=\"img\" aria-label=\"{left}: {word}\">\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"20\" role=\"img\" \
+         aria-label=\"{left}: {word}\">\
          <title>{left}: {word}</title><rect width=\"{0}\" height=\"20\" rx=\"4\" fill=\"{colour}\"/>\
          <path d=\"M4 0h{1}v20H4a4 4 0 0 1-4-4V4a4 4 0 0 1 4-4z\" fill=\"#333\"/>\
          <g fill=\"#fff\" font-family=\"Verdana,DejaVu Sans,sans-serif\" font-size=\"11\" text-anchor=\"middle\">\

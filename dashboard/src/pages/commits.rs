@@ -12,7 +12,7 @@ use crate::error::Fail;
 use crate::pages::answer::{csv_page, json_page, no_such_form};
 use crate::pages::layout::{self, Nav};
 use crate::query::{Format, compare_url};
-use crate::text::{self, csv_field};
+use crate::text::{self, csv_field, plural};
 
 /// Rows on a page.
 const ROWS: usize = 50;
@@ -41,8 +41,8 @@ pub(super) fn page(
     }
 }
 
-/// The worst and the best change told at each position.
-fn told(store: &Store, all: &[MeasuredCommit]) -> Result<HashMap<u64, Vec<f64>>, Fail> {
+/// The changes reported at each position.
+fn reported(store: &Store, all: &[MeasuredCommit]) -> Result<HashMap<u64, Vec<f64>>, Fail> {
     let (Some(newest), Some(oldest)) = (all.first(), all.last()) else {
         return Ok(HashMap::new());
     };
@@ -56,36 +56,110 @@ fn told(store: &Store, all: &[MeasuredCommit]) -> Result<HashMap<u64, Vec<f64>>,
     Ok(out)
 }
 
-fn html(store: &Store, all: &[MeasuredCommit], (from, before): (u64, u64)) -> Result<Markup, Fail> {
-    let told = told(store, all)?;
+fn html(store: &Store, all: &[MeasuredCommit], range: (u64, u64)) -> Result<Markup, Fail> {
+    let reported = reported(store, all)?;
     let shown = &all[..all.len().min(ROWS)];
     Ok(html! {
-        section .verdict.quiet {
-            h1 { "Measured commits" @if from > 0 { " from " (from) @if before != u64::MAX { " to " (before.saturating_sub(1)) } } }
-            p { "The newest first; gaps are commits that were not measured."
-                @if from > 0 && all.len() <= ROWS && let (Some(new), Some(old)) = (shown.first(), shown.last()) && new.position > old.position { " " a href=(compare_url(&old.sha, &new.sha)) { "Compare the first with the last" } } }
-            (layout::forms(&[("JSON", url(".json", from, before)), ("CSV", url(".csv", from, before))]))
-        }
-        @if shown.is_empty() { (layout::empty("No commit was measured", html! { "None is stored" @if from > 0 { " in this range" } @else if before != u64::MAX { " before this one" } "." }, &[("measure the last 20", "uptick run HEAD~20..HEAD")])) } @else {
+        (head(all, range))
+        @if shown.is_empty() { (none(range)) } @else {
             div .scroll { table .rows {
-                thead { tr { th scope="col" { "Commit" } th scope="col" { "Date" } th scope="col" .num { "Numbers" } th scope="col" { "Changes" } th scope="col" { span .hidden { "Links" } } } }
-                tbody { @for (i, c) in shown.iter().enumerate() {
-                    @let before = all.get(i + 1);
-                    tr {
-                        td { (layout::commit_line(c)) }
-                        td { (text::time(c.time)) }
-                        td .num { @if c.failures > 0 { span .tag.stale { (c.failures) " failed" } " " } (c.measurements) }
-                        td { @if let Some(changes) = told.get(&c.position) { (extremes(changes)) } }
-                        td { @if let Some(b) = before { a href=(compare_url(&b.sha, &c.sha)) { "Compare" } } }
+                thead { (columns()) }
+                tbody {
+                    @for (i, c) in shown.iter().enumerate() {
+                        @let before = all.get(i + 1);
+                        (row(c, before, reported.get(&c.position)))
+                        @if let Some(b) = before { (gap(c.position - b.position)) }
                     }
-                } }
+                }
             } }
-            nav .pager aria-label="Further rows" {
-                @if before != u64::MAX { a href="/commits" { "← newest" } }
-                @if all.len() > ROWS && let Some(last) = shown.last() { a rel="next" href=(url("", from, last.position)) { "older →" } }
-            }
+            (pages(all, range))
         }
     })
+}
+
+fn head(all: &[MeasuredCommit], (from, before): (u64, u64)) -> Markup {
+    let ends = all.first().zip(all.last());
+    let whole = from > 0 && all.len() <= ROWS;
+    let both = ends.filter(|(new, old)| whole && new.position > old.position);
+    let forms = [
+        ("JSON", url(".json", from, before)),
+        ("CSV", url(".csv", from, before)),
+    ];
+    html! {
+        section .verdict.quiet {
+            h1 {
+                "Measured commits"
+                @if from > 0 {
+                    " from " (from)
+                    @if before != u64::MAX { " to " (before.saturating_sub(1)) }
+                }
+            }
+            p {
+                "The newest first; commits between them that were not measured are counted."
+                @if let Some((new, old)) = both {
+                    " " a href=(compare_url(&old.sha, &new.sha)) { "Compare the first with the last" }
+                }
+            }
+            (layout::forms(&forms))
+        }
+    }
+}
+
+fn none((from, before): (u64, u64)) -> Markup {
+    let why = html! {
+        "None is stored"
+        @if from > 0 { " in this range" } @else if before != u64::MAX { " before this one" }
+        "."
+    };
+    let measure = [("measure the last 20", "uptick run HEAD~20..HEAD")];
+    layout::empty("No commit was measured", why, &measure)
+}
+
+fn columns() -> Markup {
+    html! {
+        tr {
+            th scope="col" { "Commit" }
+            th scope="col" { "Date" }
+            th scope="col" .num { "Measurements" }
+            th scope="col" { "Lasting changes" }
+            th scope="col" { span .hidden { "Links" } }
+        }
+    }
+}
+
+fn row(c: &MeasuredCommit, before: Option<&MeasuredCommit>, changes: Option<&Vec<f64>>) -> Markup {
+    html! {
+        tr {
+            td { (layout::commit_line(c)) }
+            td { (text::time(c.time)) }
+            td .num {
+                @if c.failures > 0 { span .tag.stale { (c.failures) " failed" } " " }
+                (c.measurements)
+            }
+            td { @if let Some(changes) = changes { (extremes(changes)) } }
+            td { @if let Some(b) = before { a href=(compare_url(&b.sha, &c.sha)) { "Compare" } } }
+        }
+    }
+}
+
+/// Commits between two neighbours that nobody measured.
+fn gap(distance: u64) -> Markup {
+    let missing = usize::try_from(distance.saturating_sub(1)).unwrap_or(usize::MAX);
+    html! {
+        @if missing > 0 {
+            tr .gap { td colspan="5" .muted { "⋮ " (plural(missing, "commit")) " not measured" } }
+        }
+    }
+}
+
+fn pages(all: &[MeasuredCommit], (from, before): (u64, u64)) -> Markup {
+    let last = all.get(ROWS - 1).filter(|_| all.len() > ROWS);
+    html! {
+        nav .pager aria-label="Further rows" {
+            @if before != u64::MAX { a href="/commits" { "← newest" } }
+            @if let Some(last) = last { a rel="next" href=(url("", from, last.position)) { "older →" } }
+        }
+    }
 }
 
 fn url(suffix: &str, from: u64, before: u64) -> String {
@@ -105,7 +179,8 @@ fn extremes(changes: &[f64]) -> Markup {
     let least = changes.iter().copied().fold(0.0, f64::min);
     let metric = collector::model::Metric::Instructions;
     html! {
-        @if most > 0.0 { (text::delta(most, metric)) " " } @if least < 0.0 { (text::delta(least, metric)) " " }
+        @if most > 0.0 { (text::delta(most, metric)) " " }
+        @if least < 0.0 { (text::delta(least, metric)) " " }
         @if changes.len() > 1 { span .muted { "in " (changes.len()) " series" } }
     }
 }

@@ -1,11 +1,11 @@
 //! Changes that have one cause, as pages show them.
 
 use crate::error::Fail;
+use crate::pages::bisect;
 use crate::query::compare_url;
-use crate::text::{self};
 use collector::detect::alerts::life::State;
 use collector::detect::{Change, Direction, Kind};
-use collector::format::{percent, quoted};
+use collector::format::percent;
 use collector::history::causes;
 use collector::model::SeriesKey;
 use collector::store::{Event, MeasuredCommit, Store};
@@ -80,11 +80,10 @@ impl Group {
 
     pub(super) fn bisect(&self) -> Option<String> {
         let (base, head) = (self.base.as_ref()?, self.suspects.last()?);
-        let bench = quoted(&text::whole(&self.events[0].series.key.benchmark));
-        Some(format!(
-            "uptick bisect {} {} --bench {bench}",
-            base.sha.short(),
-            head.sha.short()
+        Some(bisect::command(
+            base,
+            head,
+            &self.events[0].series.key.benchmark,
         ))
     }
 }

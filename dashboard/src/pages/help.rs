@@ -1,6 +1,6 @@
 //! What the words, signs and keys mean.
 
-use maud::html;
+use maud::{Markup, html};
 
 use crate::app::App;
 use crate::cache::Page;
@@ -27,7 +27,9 @@ const KEYS: &[(&str, &str)] = &[
     ("/", "search"),
     (
         "← →",
-        "on a chart: point to the previous and next commit, Enter compares it with the one before; with Shift, or by dragging: select a range, to zoom in (Enter), list its commits or compare its ends",
+        "on a chart: point to the previous and next commit, Enter compares it with the one before; \
+         with Shift, or by dragging: select a range, to zoom in (Enter), list its commits or compare \
+         its ends",
     ),
     ("0 or Esc", "show all again"),
     ("g then t, h, c", "go to Today, Health, Commits"),
@@ -36,15 +38,29 @@ const KEYS: &[(&str, &str)] = &[
 const WORDS: &[(&str, &str)] = &[
     (
         "change",
-        "a step in a series that lasted: the level before, the level after, and the commits that may have caused it (95 %)",
+        "a step in a series that lasted: the level before, the level after, and the commits that may \
+         have caused it (95 %)",
     ),
     (
         "noise",
         "how much a series varies around its level from commit to commit",
     ),
     (
-        "can detect",
-        "the smallest change that would be noticed on the next commit",
+        "next commit: limit",
+        "how far the next commit may move before it is suspect: the gate's own limit, history and \
+         calibration counted",
+    ),
+    (
+        "lasting step from",
+        "the smallest step that is found four times out of five once it has lasted 30 commits",
+    ),
+    (
+        "drift",
+        "a slope that goes through a series: no single commit's doing, and no noise",
+    ),
+    (
+        "exact, layout, threaded",
+        "why a count may vary: it repeats; it depends on where things lie in memory; threads take turns",
     ),
     (
         "testbed",
@@ -65,14 +81,30 @@ pub(super) fn page(app: &App, format: Format) -> Result<Page, Fail> {
         h1 { "Help and keys" }
         section { h2 { "Keys" } dl .keys { @for (k, what) in KEYS { dt { kbd { (k) } } dd { (what) } } } }
         section { h2 { "Words" } dl .keys { @for (w, what) in WORDS { dt { (w) } dd { (what) } } } }
-        section { h2 { "Signs" }
-            p { span .delta.up { "▲ +4.10 %" } " dearer beyond its limit, " span .delta.down { "▼ −2.00 %" }
-                " cheaper, " span .delta.same { "+0.02 %" } " within its limit." } }
-        section { h2 { "Other forms" }
-            p { "Add " code { ".json" } ", " code { ".csv" } " or " code { ".md" } " to an address; "
-                code { ".svg" } " to that of a series (“Save PNG” beside it draws the same with this browser’s fonts: "
-                "uptick brings none, so that it has no address ending in " code { ".png" } "). " a href="/changes.atom" { "Atom feed" } ". "
-                a href="/api/v1/openapi.json" { "API document" } "." } }
+        section { h2 { "Signs" } (signs()) }
+        section { h2 { "Other forms" } (forms()) }
     };
     Ok(layout::page(app, Nav::None, "Help and keys", body))
+}
+
+fn signs() -> Markup {
+    html! {
+        p {
+            span .delta.up { "▲ +4.10 %" } " costs more, beyond its limit; "
+            span .delta.down { "▼ −2.00 %" } " costs less; "
+            span .delta.same { "+0.02 %" } " is within its limit."
+        }
+    }
+}
+
+fn forms() -> Markup {
+    html! {
+        p {
+            "Add " code { ".json" } ", " code { ".csv" } " or " code { ".md" } " to an address; "
+            code { ".svg" } " to that of a series (“Save PNG” beside it draws the same with this browser’s fonts: "
+            "uptick brings none, so that it has no address ending in " code { ".png" } "). "
+            a href="/changes.atom" { "Atom feed" } ". "
+            a href="/api/v1/openapi.json" { "API document" } "."
+        }
+    }
 }

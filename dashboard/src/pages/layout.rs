@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::app::App;
 use crate::cache::{Page, Policy};
-use crate::text;
+use crate::{stamp, text};
 
 use crate::pages::answer::HTML;
 use crate::pages::assets;
@@ -28,48 +28,72 @@ pub(crate) fn page(app: &App, nav: Nav, title: &str, body: Markup) -> Page {
     )
 }
 
+/// A document that is given at once and not kept.
+pub(crate) fn passing(app: &App, title: &str, body: Markup) -> Vec<u8> {
+    let made = frame(app, Nav::None, title, body)
+        .into_string()
+        .into_bytes();
+    stamp::fill(&made, app.now_at()).unwrap_or(made)
+}
+
 /// The whole document.
-pub(crate) fn frame(app: &App, nav: Nav, title: &str, body: Markup) -> Markup {
-    let at = app.now_at();
+fn frame(app: &App, nav: Nav, title: &str, body: Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head { (head(title)) }
+            body data-at=(stamp::GAP) {
+                a .skip href="#main" { "Skip to content" }
+                header .top { (top(app, nav)) }
+                main #main tabindex="-1" { (body) }
+                footer { (foot()) }
+            }
+        }
+    }
+}
+
+fn head(title: &str) -> Markup {
+    html! {
+        meta charset="utf-8";
+        meta name="viewport" content="width=device-width, initial-scale=1";
+        meta name="color-scheme" content="light dark";
+        title { (text::cut(title, 90)) " · uptick" }
+        link rel="stylesheet" href=(assets::css_url());
+        link rel="icon" href=(assets::icon_url()) type="image/svg+xml";
+        link rel="alternate" type="application/atom+xml" title="Changes" href="/changes.atom";
+        script src=(assets::js_url()) defer {}
+    }
+}
+
+fn top(app: &App, nav: Nav) -> Markup {
     let entry = |this: Nav, href: &str, word: &str| {
         html! { a href=(href) aria-current=[(nav == this).then_some("page")] { (word) } }
     };
     html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (text::cut(title, 90)) " · uptick" }
-                link rel="stylesheet" href=(assets::css_url());
-                link rel="icon" href=(assets::icon_url()) type="image/svg+xml";
-                link rel="alternate" type="application/atom+xml" title="Changes" href="/changes.atom";
-                script src=(assets::js_url()) defer {}
-            }
-            body data-at={ (at.facts) "." (at.people) } {
-                a .skip href="#main" { "Skip to content" }
-                header .top {
-                    a .brand href="/" { (logo()) span { (text::cut(&app.options.name, 40)) } }
-                    nav aria-label="Pages" {
-                        (entry(Nav::Today, "/", "Today"))
-                        (entry(Nav::Health, "/health", "Health"))
-                        (entry(Nav::Commits, "/commits", "Commits"))
-                    }
-                    form .find action="/series" role="search" {
-                        label .hidden for="find" { "Benchmark" }
-                        input #find name="benchmark" placeholder="Find a benchmark" autocomplete="off" spellcheck="false" maxlength="512";
-                    }
-                }
-                main #main tabindex="-1" { (body) }
-                footer {
-                    p { "uptick " (env!("CARGO_PKG_VERSION")) " · all times UTC · "
-                        a href="/log" { "Decisions" } " · " a href="/changes.atom" { "Atom" } " · "
-                        a href="/api/v1/openapi.json" { "API" } " · " a href="/help" { "Help and keys" } }
-                    output #live aria-live="polite" {}
-                }
-            }
+        a .brand href="/" { (logo()) span { (text::cut(&app.options.name, 40)) } }
+        nav aria-label="Pages" {
+            (entry(Nav::Today, "/", "Today"))
+            (entry(Nav::Health, "/health", "Health"))
+            (entry(Nav::Commits, "/commits", "Commits"))
         }
+        form .find action="/series" role="search" {
+            label .hidden for="find" { "Benchmark" }
+            input #find name="benchmark" placeholder="Find a benchmark" autocomplete="off" spellcheck="false"
+                maxlength="512";
+        }
+    }
+}
+
+fn foot() -> Markup {
+    html! {
+        p {
+            "uptick " (env!("CARGO_PKG_VERSION")) " · all times UTC · "
+            a href="/log" { "Decisions" } " · "
+            a href="/changes.atom" { "Atom" } " · "
+            a href="/api/v1/openapi.json" { "API" } " · "
+            a href="/help" { "Help and keys" }
+        }
+        output #live aria-live="polite" {}
     }
 }
 
@@ -83,7 +107,10 @@ const LOGO: &str = "<svg class=\"logo\" viewBox=\"0 0 24 24\" width=\"22\" heigh
 /// A command to copy.
 pub(crate) fn command(text: &str) -> Markup {
     html! {
-        span .command { code { (text::cut(text, 400)) } button .copy type="button" hidden data-copy=(text::cut(text, 2000)) { "Copy" } }
+        span .command {
+            code { (text::cut(text, 400)) }
+            button .copy type="button" hidden data-copy=(text::cut(text, 2000)) { "Copy" }
+        }
     }
 }
 
@@ -100,11 +127,24 @@ pub(crate) fn empty(title: &str, why: Markup, commands: &[(&str, &str)]) -> Mark
     }
 }
 
-/// Links to the same thing in other forms.
+/// Links to the same thing in other forms; on paper, the page's own address in their place.
 pub(crate) fn forms(links: &[(&str, String)]) -> Markup {
+    let page = links.first().map_or("", |(_, href)| address(href));
     html! {
-        p .forms { @for (i, (word, href)) in links.iter().enumerate() { @if i > 0 { " " } a href=(href) { (word) } } }
+        p .forms data-page=(page) {
+            @for (i, (word, href)) in links.iter().enumerate() {
+                @if i > 0 { " " }
+                a href=(href) { (word) }
+            }
+        }
     }
+}
+
+/// The address of a page from that of one of its other forms.
+fn address(form: &str) -> &str {
+    let (path, query) = form.split_once('?').unwrap_or((form, ""));
+    let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
+    if query.is_empty() { stem } else { form }
 }
 
 /// Which of how many rows are seen, and the way to the others.
@@ -133,7 +173,9 @@ pub(crate) fn choice(label: &str, options: &[(&str, String, bool)]) -> Markup {
     html! {
         div .choice role="group" aria-label=(label) {
             span .muted { (label) }
-            @for (word, href, on) in options { a href=(href) aria-current=[on.then_some("true")] { (word.replace('_', " ")) } }
+            @for (word, href, on) in options {
+                a href=(href) aria-current=[on.then_some("true")] { (word.replace('_', " ")) }
+            }
         }
     }
 }

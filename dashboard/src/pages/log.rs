@@ -23,18 +23,28 @@ pub(super) fn page(store: &Store, app: &App, format: Format) -> Result<Page, Fai
         Format::Csv => Ok(csv_page("decisions", csv(&all))),
         Format::Html => {
             let body = html! {
-                section .head {
-                    h1 { "Decisions" }
-                    p .muted { "The newest " (NEWEST) " lines, as they were made. The log is only ever added to." }
-                    (layout::forms(&[("JSON", "/log.json".into()), ("CSV", "/log.csv".into())]))
-                }
-                @if all.is_empty() { (layout::empty("Nobody has decided anything yet", html! { "Decisions about changes are made on " a href="/" { "Today" } "." }, &[])) }
-                @else { (list(&all)) }
+                (head())
+                @if all.is_empty() { (nobody()) } @else { (list(&all)) }
             };
             Ok(layout::page(app, Nav::None, "Decisions", body))
         }
         other => Err(no_such_form(other)),
     }
+}
+
+fn head() -> Markup {
+    html! {
+        section .head {
+            h1 { "Decisions" }
+            p .muted { "The newest " (NEWEST) " lines, as they were made. The log is only ever added to." }
+            (layout::forms(&[("JSON", "/log.json".into()), ("CSV", "/log.csv".into())]))
+        }
+    }
+}
+
+fn nobody() -> Markup {
+    let why = html! { "Decisions about changes are made on " a href="/" { "Today" } "." };
+    layout::empty("Nobody has decided anything yet", why, &[])
 }
 
 /// Decisions, one entry a request, whatever number of series it was about.
@@ -59,13 +69,47 @@ fn entry(batch: &[&Decision]) -> Markup {
             span .when { (text::time(d.time)) }
             div {
                 p { b { (text::cut(&d.actor, 40)) } " " (what(d, n, same)) }
-                p .muted.names { @for (i, o) in batch.iter().take(NAMES).enumerate() { @if i > 0 { ", " } a href={ "/series/" (o.series) } { (text::cut(&o.benchmark, 40)) } } @if n > batch.len().min(NAMES) { " and " (n - batch.len().min(NAMES)) " more" } }
-                @let note = text::cut_or_empty(&d.note, 200);
-                @let link = safe_link(&d.link);
-                @if !note.is_empty() || link.is_some() { p .note { (note) @if let Some(link) = link { " " a href=(link) rel="noopener noreferrer nofollow" { (text::cut(&link, 60)) } } } }
+                p .muted.names { (names(batch, n)) }
+                (note(d))
             }
             @if d.undone { span .muted { "undone" } }
-            @else if d.undoes.is_none() { form method="post" action="/triage/undo" { input type="hidden" name="batch" value=(d.batch); button .small type="submit" { "Undo" } } }
+            @else if d.undoes.is_none() { (undo(d)) }
+        }
+    }
+}
+
+/// The first of the series that it was about, and how many more there are.
+fn names(batch: &[&Decision], n: usize) -> Markup {
+    let more = n - batch.len().min(NAMES);
+    html! {
+        @for (i, o) in batch.iter().take(NAMES).enumerate() {
+            @if i > 0 { ", " }
+            a href={ "/series/" (o.series) } { (text::cut(&o.benchmark, 40)) }
+        }
+        @if more > 0 { " and " (more) " more" }
+    }
+}
+
+fn note(d: &Decision) -> Markup {
+    let note = text::cut_or_empty(&d.note, 200);
+    let link = safe_link(&d.link);
+    html! {
+        @if !note.is_empty() || link.is_some() {
+            p .note {
+                (note)
+                @if let Some(link) = link {
+                    " " a href=(link) rel="noopener noreferrer nofollow" { (text::cut(&link, 60)) }
+                }
+            }
+        }
+    }
+}
+
+fn undo(d: &Decision) -> Markup {
+    html! {
+        form method="post" action="/triage/undo" {
+            input type="hidden" name="batch" value=(d.batch);
+            button .small type="submit" { "Undo" }
         }
     }
 }
@@ -76,7 +120,11 @@ fn what(d: &Decision, n: usize, same: bool) -> Markup {
     html! {
         @if d.undoes.is_some() { "took a decision back: " }
         @if d.regroups { @if n > 1 { "put " (series) " into one group" } @else { "split 1 series off" } }
-        @else if d.before != d.after { (series) ": " @if same { (word(&d.before)) " → " } span .state.(d.after) { (word(&d.after)) } }
+        @else if d.before != d.after {
+            (series) ": "
+            @if same { (word(&d.before)) " → " }
+            span .state.(d.after) { (word(&d.after)) }
+        }
         @else if d.undoes.is_some() { (series) " back where the commit set puts it" }
         @else { "added a note to " (series) }
     }

@@ -12,7 +12,8 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::auth;
 use crate::error::Fail;
-use crate::pages::layout::{self, Nav};
+use crate::pages::answer::HTML;
+use crate::pages::layout;
 use collector::store::Scope;
 
 /// How long a browser stays signed in: 30 days.
@@ -36,12 +37,8 @@ pub(crate) async fn form(State(app): State<Arc<App>>) -> Response {
             }
         }
     };
-    let page = layout::frame(&app, Nav::None, "Sign in", body);
-    (
-        [(header::CONTENT_TYPE, crate::pages::answer::HTML)],
-        page.into_string(),
-    )
-        .into_response()
+    let html = [(header::CONTENT_TYPE, HTML)];
+    (html, layout::passing(&app, "Sign in", body)).into_response()
 }
 
 pub(crate) async fn sign_in(
@@ -65,6 +62,7 @@ pub(crate) async fn sign_in(
         headers: &bearing,
         peer: peer.map(|p| p.0),
     };
+    auth::within(&app.guard.signing_in, &request)?;
     auth::admit(&app, &request, Some(Scope::Read)).await?;
     let secure = if headers
         .get("x-forwarded-proto")

@@ -11,11 +11,21 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::error::Fail;
-use crate::pages::layout::{self, Nav};
+use crate::pages::layout;
 
-/// 200 while the store can be read, 503 with the reason while it cannot.
+/// About this node: 200 while it can read its store, 503 with the reason while it cannot.
 pub(crate) async fn healthz(State(app): State<Arc<App>>) -> Response {
-    match app.trouble() {
+    verdict(app.trouble())
+}
+
+/// Whether what is sent would be kept: 200 while the store can be read and the last write
+/// succeeded and the disk has room, 503 with the reason otherwise.
+pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
+    verdict(app.unready())
+}
+
+fn verdict(trouble: Option<String>) -> Response {
+    match trouble {
         None => "ok\n".into_response(),
         Some(words) => (StatusCode::SERVICE_UNAVAILABLE, format!("{words}\n")).into_response(),
     }
@@ -91,6 +101,12 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Fai
             u64::from(app.trouble().is_none()),
         ),
         (
+            "store_writable",
+            "gauge",
+            "1 while what is sent would be kept.",
+            u64::from(app.unready().is_none()),
+        ),
+        (
             "uptime_seconds",
             "gauge",
             "Seconds since the start.",
@@ -124,12 +140,12 @@ pub(crate) fn error(app: &App, fail: &Fail, as_html: bool) -> Response {
                     @if status == StatusCode::UNAUTHORIZED { " · " a href="/login" { "Sign in" } } }
             }
         };
-        let page = layout::frame(app, Nav::None, fail.title(), body);
+        let page = layout::passing(app, fail.title(), body);
         let html = [(
             header::CONTENT_TYPE,
             HeaderValue::from_static(crate::pages::answer::HTML),
         )];
-        (status, html, page.into_string()).into_response()
+        (status, html, page).into_response()
     } else {
         let document = json!({
             "schema": "uptick.error/1",
@@ -145,8 +161,8 @@ pub(crate) fn error(app: &App, fail: &Fail, as_html: bool) -> Response {
     };
     let h = response.headers_mut();
     h.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS {
-        h.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    if let Some(seconds) = fail.retry_after() {
+        h.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     if status == StatusCode::UNAUTHORIZED {
         h.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

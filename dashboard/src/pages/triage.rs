@@ -11,12 +11,11 @@ use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Fail;
 use crate::query::decode;
+use crate::route::MAX_FORM;
 use crate::text;
 
 /// Events that one request may decide about.
 const MAX_EVENTS: usize = 5_000;
-/// Bytes of a form.
-const MAX_FORM: usize = 256 << 10;
 /// Characters of a note.
 const MAX_NOTE: usize = 1_000;
 

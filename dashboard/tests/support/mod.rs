@@ -57,6 +57,7 @@ impl Site {
             config: collector::config::Config::default(),
             public,
             read_only: false,
+            always_ask: false,
         }
     }
 
@@ -75,12 +76,16 @@ impl Site {
         self.build("127.0.0.1:8787", "127.0.0.1:5000", false).await
     }
 
-    /// On loopback, for reading only.
-    pub(crate) async fn read_only(&self) -> Client {
+    /// On loopback, where even this machine is asked for a token.
+    pub(crate) async fn always_asking(&self) -> Client {
         let options = Options {
-            read_only: true,
+            always_ask: true,
             ..self.options(false)
         };
+        self.with(options).await
+    }
+
+    async fn with(&self, options: Options) -> Client {
         let app = uptick_dashboard::open(options, "127.0.0.1:8787".parse().unwrap())
             .await
             .unwrap();
@@ -88,6 +93,15 @@ impl Site {
             router: uptick_dashboard::router(&app),
             peer: "127.0.0.1:5000".parse().unwrap(),
         }
+    }
+
+    /// On loopback, for reading only.
+    pub(crate) async fn read_only(&self) -> Client {
+        let options = Options {
+            read_only: true,
+            ..self.options(false)
+        };
+        self.with(options).await
     }
 
     /// Cuts every profile short, as a bad disk would.
@@ -245,6 +259,19 @@ impl Site {
         self.store().put(&report, &[]).unwrap();
     }
 
+    /// The commit after the newest one, everything `factor` times what it was; its short name.
+    pub(crate) fn put_next(&self, factor: f64) -> String {
+        let mut report = self.report();
+        for m in &mut report.measurements {
+            for v in [&mut m.value, &mut m.low, &mut m.high] {
+                *v *= factor;
+            }
+            m.samples.iter_mut().for_each(|v| *v *= factor);
+        }
+        self.store().put(&report, &[]).unwrap();
+        report.commit.sha.short().into()
+    }
+
     /// A server on a port of its own.
     pub(crate) async fn serve(&self) -> Running {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -395,6 +422,11 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// A connection that says nothing by itself.
+    pub(crate) async fn connect(&self) -> tokio::net::TcpStream {
+        tokio::net::TcpStream::connect(self.address).await.unwrap()
     }
 
     async fn ask(&self, path: &str) -> (u16, String) {

@@ -160,7 +160,7 @@ impl Finder {
             .collect();
         let level = stats::median(y).unwrap_or(0.0).abs();
         let relative = |x: f64| if level > 0.0 { x / level } else { 0.0 };
-        let sigma = residual_sigma(y, &found);
+        let sigma = residual_sigma(y, &found, drift);
         let stuck = if class == Class::Noisy {
             longest_run(y)
         } else {
@@ -176,14 +176,19 @@ impl Finder {
     }
 }
 
-/// Spread around the levels of all pieces.
-fn residual_sigma(y: &[f64], found: &[Boundary]) -> f64 {
+/// Spread around the levels of all pieces, which a drift tilts: what a slope moves is no noise.
+fn residual_sigma(y: &[f64], found: &[Boundary], drift: f64) -> f64 {
+    let flat: Vec<f64> = y
+        .iter()
+        .zip(0_u32..)
+        .map(|(v, t)| v - drift * f64::from(t))
+        .collect();
     let mut out = Vec::with_capacity(y.len());
     let ends = found.iter().map(|b| b.at).chain(std::iter::once(y.len()));
     let mut from = 0;
     for to in ends {
-        let m = stats::median(&y[from..to]).unwrap_or(0.0);
-        out.extend(y[from..to].iter().map(|v| v - m));
+        let m = stats::median(&flat[from..to]).unwrap_or(0.0);
+        out.extend(flat[from..to].iter().map(|v| v - m));
         from = to;
     }
     stats::clipped_sigma(&out).unwrap_or(0.0)

@@ -14,7 +14,9 @@ mod pieces;
 pub(crate) mod place;
 mod segment;
 mod shape;
+mod smallest;
 pub(crate) mod verify;
 
 pub use classify::Class;
 pub use finder::{Change, Direction, Finder, Findings, Kind, Settings};
+pub use smallest::{LASTING, smallest_step};

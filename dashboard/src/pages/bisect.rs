@@ -1,0 +1,16 @@
+//! The command that finds which commit of a set it was.
+
+use collector::format::quoted;
+use collector::store::MeasuredCommit;
+
+use crate::text;
+
+/// From the newest measured commit before the set to the last measured one in it.
+pub(super) fn command(base: &MeasuredCommit, head: &MeasuredCommit, benchmark: &str) -> String {
+    let bench = quoted(&text::whole(benchmark));
+    format!(
+        "uptick bisect {} {} --bench {bench}",
+        base.sha.short(),
+        head.sha.short()
+    )
+}

@@ -1,0 +1,89 @@
+//! A drift, as pages say it: how much a commit, how much in all, since when.
+
+use collector::detect::alerts::replay::WINDOW;
+use collector::detect::gate::Policy;
+use collector::store::{SeriesState, Store};
+
+use crate::error::Fail;
+use crate::text;
+
+/// A slope that goes through a series.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Drift {
+    /// Per measured commit (fraction of the level).
+    pub(super) slope: f64,
+    /// Over all of them (fraction of the level).
+    pub(super) total: f64,
+    /// When the first of them was written, in seconds since 1970-01-01 UTC.
+    pub(super) since: Option<i64>,
+}
+
+impl Drift {
+    /// The drift of a series; `None` where it comes to less than its limit allows for.
+    pub(super) fn of(store: &Store, series: &SeriesState) -> Result<Option<Self>, Fail> {
+        let key = &series.row.key;
+        let points = usize::try_from(series.row.points).unwrap_or(usize::MAX);
+        let steps = points.min(WINDOW).saturating_sub(1);
+        let total = series.drift * steps as f64;
+        if total.abs() <= Policy::for_series(key.metric, key.counter).relative_floor {
+            return Ok(None);
+        }
+        let first = store.recent(series.row.id, u64::MAX, WINDOW)?;
+        let commit = match first.first() {
+            Some(v) => store.commits_from(v.position, 1)?.pop(),
+            None => None,
+        };
+        Ok(Some(Self {
+            slope: series.drift,
+            total,
+            since: commit.map(|c| c.time),
+        }))
+    }
+
+    /// `drifts by +0.026 % a commit, +3.90 % since 27 Aug`.
+    pub(super) fn words(&self) -> String {
+        let since = self
+            .since
+            .map_or_else(|| " in all".into(), |t| format!(" since {}", text::day(t)));
+        format!("drifts by {}{since}", self.amounts(self.total))
+    }
+
+    /// The same over so many commits of the series.
+    pub(super) fn words_over(&self, commits: usize) -> String {
+        let total = self.slope * commits.saturating_sub(1) as f64;
+        format!("drifts by {} here", self.amounts(total))
+    }
+
+    fn amounts(&self, total: f64) -> String {
+        let slope = fine_percent(self.slope);
+        let total = text::minus(&collector::format::percent(total));
+        format!("{slope} a commit, {total}")
+    }
+}
+
+/// A slope is small: `+0.026 %`, where two digits would say `+0.03 %`.
+fn fine_percent(x: f64) -> String {
+    text::minus(&format!("{:+.3} %", 100.0 * x))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drift_is_said_with_its_slope_and_its_total() {
+        let drift = Drift {
+            slope: 0.000_26,
+            total: 0.039,
+            since: Some(0),
+        };
+        assert_eq!(
+            drift.words(),
+            "drifts by +0.026 % a commit, +3.90 % since 1 Jan"
+        );
+        assert_eq!(
+            drift.words_over(11),
+            "drifts by +0.026 % a commit, +0.26 % here"
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! Functions: which of them make the difference, as a table first, then as a flame graph.
+
+mod documents;
+mod html;
+mod load;
+mod table;
+
+use collector::profile::flame as svg;
+use collector::store::Store;
+use serde_json::json;
+
+use crate::app::App;
+use crate::cache::{Page, Policy};
+use crate::error::Fail;
+use crate::pages::answer::{SVG, csv_page, json_page, markdown_page, no_such_form};
+use crate::pages::layout::{self, Nav};
+use crate::query::Format;
+use crate::text;
+use load::{Pair, Source};
+
+pub(super) fn page(
+    store: &Store,
+    app: &App,
+    names: (&str, &str, &str),
+    focus: usize,
+    format: Format,
+) -> Result<Page, Fail> {
+    let p = load::load(store, names)?;
+    match format {
+        Format::Html => {
+            let title = format!("Functions of {}", text::name(&p.series.row.key.benchmark));
+            Ok(layout::page(app, Nav::None, &title, html::html(&p, focus)))
+        }
+        Format::Json => json_page(&json(&p)),
+        Format::Csv => Ok(csv_page("functions", documents::csv(&p))),
+        Format::Markdown => Ok(markdown_page(documents::markdown(&p))),
+        _ => Err(no_such_form(format)),
+    }
+}
+
+fn json(p: &Pair) -> serde_json::Value {
+    let folded = match &p.source {
+        Source::Stacks { head, .. } => Some(head.folded()),
+        _ => None,
+    };
+    json!({
+        "schema": "uptick.functions/1", "benchmark": p.series.row.key.benchmark, "base": p.base,
+        "head": p.head, "total": p.total(), "functions": p.functions(), "folded": folded,
+    })
+}
+
+/// inferno's flame graph (of the head where both commits are one), to keep or to open alone.
+pub(super) fn download(store: &Store, names: (&str, &str, &str)) -> Result<Page, Fail> {
+    let p = load::load(store, names)?;
+    let Source::Stacks { base, head, .. } = &p.source else {
+        return Err(Fail::NotFound(
+            "No call stacks of both commits are stored; `uptick flamegraph` takes them.".into(),
+        ));
+    };
+    let name = text::cut(&p.series.row.key.benchmark, 120);
+    let drawn = if p.base.sha == p.head.sha {
+        svg::graph(head, &format!("{name} at {}", p.head.sha.short()))
+    } else {
+        svg::difference(
+            base,
+            head,
+            &format!("{name}: {} → {}", p.base.sha.short(), p.head.sha.short()),
+        )
+    };
+    let drawn = drawn.map_err(|e| Fail::NotFound(format!("No flame graph: {e}.")))?;
+    Ok(Page::new(SVG, Policy::Sandbox, drawn.into_bytes()))
+}

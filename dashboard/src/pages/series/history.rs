@@ -1,0 +1,183 @@
+//! One series as far as its page shows it.
+
+use collector::stats;
+use collector::store::{MeasuredCommit, SeriesState, Store, TestbedRow, Told, Value};
+
+use crate::error::Fail;
+use crate::pages::answer::the_series;
+use crate::pages::drift::Drift;
+use crate::query::compare_url;
+use crate::text;
+
+/// Series of the same benchmark on earlier testbeds that are drawn too.
+const OLDER: usize = 3;
+
+pub(super) struct History {
+    pub(super) series: SeriesState,
+    pub(super) id: String,
+    range: (u64, u64),
+    pub(super) values: Vec<Value>,
+    pub(super) older: Vec<(SeriesState, Vec<Value>)>,
+    /// Every change of the series that stands, the oldest first.
+    changes: Vec<Told>,
+    pub(super) drift: Option<Drift>,
+    pub(super) testbeds: Vec<TestbedRow>,
+    pub(super) siblings: Vec<SeriesState>,
+    /// Dates of some commits of what is shown, ascending.
+    pub(super) dates: Vec<(u64, i64)>,
+}
+
+/// The series with what was measured at positions `from..=to`.
+pub(super) fn load(store: &Store, id: &str, (from, to): (u64, u64)) -> Result<History, Fail> {
+    let series = the_series(store, id)?;
+    let key = &series.row.key;
+    let siblings = store.series_of(&key.benchmark)?;
+    let same = |s: &&SeriesState| {
+        s.row.key.metric == key.metric
+            && s.row.key.counter == key.counter
+            && s.row.id != series.row.id
+    };
+    let mut older = Vec::new();
+    for s in siblings.iter().filter(same).take(OLDER) {
+        older.push((s.clone(), store.values(s.row.id, from, to)?));
+    }
+    older.retain(|(_, v)| !v.is_empty());
+    let mut h = History {
+        values: store.values(series.row.id, from, to)?,
+        changes: store.events_of(id)?,
+        drift: Drift::of(store, &series)?,
+        testbeds: store.testbeds()?,
+        id: id.into(),
+        range: (from, to),
+        dates: Vec::new(),
+        older,
+        siblings,
+        series,
+    };
+    h.dates = dates(store, h.ends())?;
+    Ok(h)
+}
+
+/// Dates of at most some 40 commits of a range, ascending.
+fn dates(store: &Store, (from, to): (u64, u64)) -> Result<Vec<(u64, i64)>, Fail> {
+    const STOPS: u64 = 40;
+    let mut out: Vec<(u64, i64)> = Vec::new();
+    for i in 0..=STOPS {
+        // Divided first: positions come from outside, and their product with 40 may overflow.
+        let at = from + (to - from) / STOPS * i + (to - from) % STOPS * i / STOPS;
+        if let Some(c) = store.commits_from(at, 1)?.pop()
+            && out.last().is_none_or(|(p, _)| *p < c.position)
+        {
+            out.push((c.position, c.time));
+        }
+    }
+    Ok(out)
+}
+
+impl History {
+    /// Whether only a stretch of the series is shown.
+    pub(super) fn is_zoomed(&self) -> bool {
+        self.range != (0, u64::MAX)
+    }
+
+    /// Every change that stands, with its number.
+    pub(super) fn all_changes(&self) -> impl DoubleEndedIterator<Item = (usize, &Told)> {
+        let seen = self.changes.iter().filter(|t| t.event.seen);
+        seen.collect::<Vec<_>>()
+            .into_iter()
+            .enumerate()
+            .map(|(i, t)| (i + 1, t))
+    }
+
+    /// Those at the commits that are shown.
+    pub(super) fn changes(&self) -> impl DoubleEndedIterator<Item = (usize, &Told)> {
+        let (from, to) = self.range;
+        let shown = move |t: &Told| (from..=to).contains(&position(t.event.change.index));
+        self.all_changes().filter(move |(_, t)| shown(t))
+    }
+
+    /// The changes as the document has them: also what no longer stands.
+    pub(super) fn every_event(&self) -> &[Told] {
+        &self.changes
+    }
+
+    /// The first and the last position that is drawn.
+    pub(super) fn ends(&self) -> (u64, u64) {
+        let older = self.older.iter().map(|(_, v)| v);
+        let all: Vec<&Vec<Value>> = older.chain(std::iter::once(&self.values)).collect();
+        let first = all.iter().filter_map(|v| v.first()).map(|v| v.position);
+        let last = all.iter().filter_map(|v| v.last()).map(|v| v.position);
+        (first.min().unwrap_or(0), last.max().unwrap_or(0))
+    }
+
+    /// The day of a position, or of the next one whose date is known.
+    pub(super) fn day(&self, at: f64) -> String {
+        let i = self.dates.partition_point(|(p, _)| (*p as f64) < at);
+        let known = self.dates.get(i.min(self.dates.len().saturating_sub(1)));
+        known.map_or_else(String::new, |(_, t)| text::day(*t))
+    }
+
+    /// The levels between the changes, each as its two ends; tilted where the series drifts.
+    pub(super) fn levels(&self) -> Vec<[(f64, f64); 2]> {
+        if self.series.noise == 0.0 && self.drift.is_none() {
+            // The line of an exact count is its level.
+            return Vec::new();
+        }
+        let at = |t: &Told| {
+            let index = position(t.event.change.index);
+            self.values.partition_point(|v| v.position < index)
+        };
+        let mut cuts: Vec<usize> = self.changes().map(|(_, t)| at(t)).collect();
+        cuts.push(self.values.len());
+        let mut from = 0;
+        let mut out = Vec::new();
+        for to in cuts {
+            out.extend(self.level(&self.values[from.min(to)..to]));
+            from = to;
+        }
+        out
+    }
+
+    fn level(&self, piece: &[Value]) -> Option<[(f64, f64); 2]> {
+        let (first, last) = (piece.first()?, piece.last()?);
+        let size = stats::median(&piece.iter().map(|v| v.value).collect::<Vec<_>>())?;
+        let slope = self.drift.as_ref().map_or(0.0, |d| d.slope) * size;
+        let middle = (piece.len() - 1) as f64 / 2.0;
+        let off = |i: usize| slope * (i as f64 - middle);
+        let flat: Vec<f64> = (0..piece.len()).map(|i| piece[i].value - off(i)).collect();
+        let level = stats::median(&flat)?;
+        let end = |v: &Value, i| (v.position as f64, level + off(i));
+        Some([end(first, 0), end(last, piece.len() - 1)])
+    }
+}
+
+/// A position as the store counts them.
+fn position(index: i64) -> u64 {
+    index.max(0).cast_unsigned()
+}
+
+/// The commits that a change lies between: the newest measured one before its set, and the last
+/// measured one in it.
+pub(super) fn around(
+    store: &Store,
+    change: &Told,
+) -> Result<Option<(MeasuredCommit, MeasuredCommit)>, Fail> {
+    let c = &change.event.change;
+    let base = store.commits(position(c.first), 1)?.pop();
+    let head = store
+        .commits(position(c.last).saturating_add(1), 1)?
+        .pop()
+        .filter(|h| h.position >= position(c.first));
+    Ok(base.zip(head))
+}
+
+/// The comparison that shows a change.
+pub(super) fn link(store: &Store, change: &Told) -> Result<Option<String>, Fail> {
+    Ok(around(store, change)?.map(|(b, h)| compare_url(&b.sha, &h.sha)))
+}
+
+/// The measured commits that may have caused a change.
+pub(super) fn suspects(store: &Store, change: &Told) -> Result<Vec<MeasuredCommit>, Fail> {
+    let c = &change.event.change;
+    Ok(store.commits_between(position(c.first), position(c.last))?)
+}

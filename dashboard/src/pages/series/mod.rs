@@ -1,0 +1,120 @@
+//! Series: when did it change, by how much, and who may have done it.
+
+mod documents;
+mod history;
+mod picture;
+mod sections;
+mod words;
+
+use collector::store::{Store, Value};
+use maud::{Markup, PreEscaped, html};
+
+use crate::app::App;
+use crate::cache::{Page, Policy};
+use crate::error::Fail;
+use crate::pages::answer::{SVG, csv_page, json_page, markdown_page, no_such_form};
+use crate::pages::layout::{self, Nav};
+use crate::query::Format;
+use crate::text::{self, plural};
+use history::History;
+
+/// Commits in the table under the chart.
+const NEWEST: usize = 50;
+/// So few commits are shown as a table at once.
+const FEW: usize = 12;
+
+pub(super) fn page(
+    store: &Store,
+    app: &App,
+    (id, from, to): (&str, u64, u64),
+    format: Format,
+) -> Result<Page, Fail> {
+    let h = history::load(store, id, (from, to))?;
+    let title = text::name(&h.series.row.key.benchmark);
+    match format {
+        Format::Html => Ok(layout::page(app, Nav::Health, &title, html(store, &h)?)),
+        Format::Svg => {
+            let svg = picture::standalone(&picture::chart(store, &h)?);
+            Ok(Page::new(SVG, Policy::Picture, svg.into_bytes()))
+        }
+        Format::Json => json_page(&documents::json(store, &h)?),
+        Format::Csv => Ok(csv_page("series", documents::csv(store, &h)?)),
+        Format::Markdown => Ok(markdown_page(documents::markdown(store, &h)?)),
+        Format::Atom => Err(no_such_form(format)),
+    }
+}
+
+fn html(store: &Store, h: &History) -> Result<Markup, Fail> {
+    let newest: Vec<&Value> = h.values.iter().rev().take(NEWEST).collect();
+    let commits = match (newest.last(), newest.first()) {
+        (Some(a), Some(b)) => store.commits_between(a.position, b.position)?,
+        _ => Vec::new(),
+    };
+    let url = format!("/series/{}", h.id);
+    Ok(html! {
+        (head(h))
+        (figure(store, h, &url)?)
+        (sections::changes(store, h)?)
+        (sections::next_steps(store, h)?)
+        details .data open[h.values.len() <= FEW] {
+            summary { "The newest " (newest.len()) " commits as a table" }
+            (sections::table(h, &newest, &commits))
+        }
+        (forms(h, &url))
+    })
+}
+
+fn head(h: &History) -> Markup {
+    let key = &h.series.row.key;
+    html! {
+        section .head {
+            h1 title=(text::whole(&key.benchmark)) { (text::cut(&key.benchmark, 160)) }
+            p .muted {
+                (text::metric(key.metric)) " · counted by " (key.counter.name()) " · "
+                (plural(h.series.row.points as usize, "commit")) " · testbed " code { (key.fingerprint) }
+            }
+            (sections::siblings(h))
+        }
+    }
+}
+
+fn figure(store: &Store, h: &History, url: &str) -> Result<Markup, Fail> {
+    let chart = if h.values.is_empty() {
+        let all = html! { a href=(url) { "Show the whole history" } };
+        layout::empty("Nothing was measured in this range", all, &[])
+    } else {
+        PreEscaped(picture::chart(store, h)?)
+    };
+    Ok(html! {
+        figure .wide data-series=(h.id) {
+            (chart)
+            figcaption {
+                span { (words::summary(h)) } " "
+                @if h.is_zoomed() { (zoomed(h, url)) } @else { (sections::ranges(h, url)) }
+                (sections::environment(h))
+                output .cursor {}
+            }
+        }
+    })
+}
+
+/// The way out of a range, and to what lies in it.
+fn zoomed(h: &History, url: &str) -> Markup {
+    html! {
+        a .reset href=(url) { "Show all" } " "
+        @if let (Some(a), Some(b)) = (h.values.first(), h.values.last()) {
+            a href={ "/commits?from=" (a.position) "&before=" (b.position + 1) } { "Commits in this range" }
+        }
+    }
+}
+
+fn forms(h: &History, url: &str) -> Markup {
+    let suffix = |word, suffix: &str| (word, format!("{url}.{suffix}"));
+    layout::forms(&[
+        suffix("JSON", "json"),
+        suffix("CSV", "csv"),
+        suffix("Markdown", "md"),
+        suffix("SVG", "svg"),
+        ("Badge", format!("/badge/{}.svg", h.id)),
+    ])
+}

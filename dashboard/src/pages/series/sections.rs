@@ -1,0 +1,253 @@
+//! What stands around the chart: other series, changes, what to do next, the newest commits.
+
+use collector::detect::Kind;
+use collector::format::quoted;
+use collector::store::{MeasuredCommit, SeriesState, Store, TestbedRow, Told, Triage, Value};
+use maud::{Markup, html};
+
+use super::history::{History, around, link, suspects};
+use super::words;
+use crate::error::Fail;
+use crate::pages::layout;
+use crate::pages::{bisect, groups, health, log};
+use crate::query::compare_url;
+use crate::text::{self, plural};
+
+/// Changes of the testbed that are spelled out.
+const TESTBEDS: usize = 6;
+/// Other metrics that are offered.
+const METRICS: usize = 12;
+
+/// What the diamonds on the chart stand for.
+pub(super) fn environment(h: &History) -> Markup {
+    let (from, to) = h.ends();
+    let shown = |t: &TestbedRow| (from..=to).contains(&t.first_position);
+    let all: Vec<_> = h.testbeds.windows(2).filter(|p| shown(&p[1])).collect();
+    html! {
+        @if !all.is_empty() {
+            ul .plain.environment {
+                @for pair in all.iter().rev().take(TESTBEDS) { (testbed_change(&pair[0], &pair[1])) }
+            }
+        }
+    }
+}
+
+fn testbed_change(before: &TestbedRow, after: &TestbedRow) -> Markup {
+    let what = health::differences(before, after);
+    html! {
+        li {
+            "◆ " (text::time(after.first_time)) ": "
+            @for (i, (name, a, b)) in what.iter().take(4).enumerate() {
+                @if i > 0 { ", " }
+                b { (text::cut(name, 30)) } " " (text::cut(a, 40)) " → " (text::cut(b, 40))
+            }
+        }
+    }
+}
+
+/// The same benchmark by other metrics, and on earlier testbeds.
+pub(super) fn siblings(h: &History) -> Markup {
+    let options: Vec<(&str, String, bool)> = offered(h)
+        .into_iter()
+        .map(|s| {
+            let url = format!("/series/{}", s.row.key.id());
+            (s.row.key.metric.name(), url, s.row.id == h.series.row.id)
+        })
+        .collect();
+    html! {
+        @if options.len() > 1 { (layout::choice("metric", &options)) }
+        @if !h.older.is_empty() { (older(h)) }
+    }
+}
+
+/// The newest testbed's series of each other metric, and this one.
+fn offered(h: &History) -> Vec<&SeriesState> {
+    let all = h.siblings.iter().enumerate().filter(|(i, s)| {
+        // They are ordered by metric, the newest testbed first.
+        let newest = *i == 0 || h.siblings[i - 1].row.key.metric != s.row.key.metric;
+        if s.row.key.metric == h.series.row.key.metric {
+            s.row.id == h.series.row.id
+        } else {
+            newest
+        }
+    });
+    all.map(|(_, s)| s).take(METRICS).collect()
+}
+
+fn older(h: &History) -> Markup {
+    html! {
+        p .muted {
+            "Grey: the same benchmark on "
+            @for (i, (s, _)) in h.older.iter().enumerate() {
+                @if i > 0 { ", " }
+                a href={ "/series/" (s.row.key.id()) } { "testbed " (s.row.key.fingerprint) }
+            }
+            ", not comparable."
+        }
+    }
+}
+
+/// Shorter ranges of a long history.
+pub(super) fn ranges(h: &History, url: &str) -> Markup {
+    let n = h.values.len();
+    html! {
+        @for last in [50usize, 200, 1000] {
+            @if n > last { a href={ (url) "?from=" (h.values[n - last].position) } { "last " (last) } " " }
+        }
+    }
+}
+
+/// One line of the table of changes.
+struct Line<'a> {
+    number: usize,
+    change: &'a Told,
+    suspects: Vec<MeasuredCommit>,
+    url: Option<String>,
+}
+
+pub(super) fn changes(store: &Store, h: &History) -> Result<Markup, Fail> {
+    let mut lines = Vec::new();
+    for (number, change) in h.changes().rev() {
+        lines.push(Line {
+            number,
+            change,
+            suspects: suspects(store, change)?,
+            url: link(store, change)?,
+        });
+    }
+    Ok(html! {
+        section {
+            h2 { "Changes" }
+            @if lines.is_empty() { p { (words::why_none(h)) } } @else {
+                div .scroll { table .rows.stack {
+                    thead { (changes_head()) }
+                    tbody { @for line in &lines { (change_row(h, line)) } }
+                } }
+            }
+        }
+    })
+}
+
+fn changes_head() -> Markup {
+    html! {
+        tr {
+            th scope="col" { "#" }
+            th scope="col" { "When" }
+            th scope="col" .num { "Change" }
+            th scope="col" { "Before → after" }
+            th scope="col" { "Suspects" }
+            th scope="col" { "How sure" }
+            th scope="col" { "State" }
+            th scope="col" { span .hidden { "Links" } }
+        }
+    }
+}
+
+fn change_row(h: &History, line: &Line<'_>) -> Markup {
+    let metric = h.series.row.key.metric;
+    let c = &line.change.event.change;
+    html! {
+        tr {
+            td { (line.number) }
+            td { @if let Some(s) = line.suspects.last() { (text::time(s.time)) } }
+            td .num { (text::delta(c.change, metric)) }
+            td .pair { (text::value(c.before, metric)) " → " (text::value(c.after, metric)) }
+            td .suspects {
+                @if c.kind == Kind::Environment { span .tag.noisy { "testbed change" } " " }
+                (who(&line.suspects))
+            }
+            td .muted { (groups::sure(c)) }
+            td { (state(line.change)) }
+            td { @if let Some(url) = &line.url { a href=(url) { "Compare" } } }
+        }
+    }
+}
+
+fn who(suspects: &[MeasuredCommit]) -> Markup {
+    html! {
+        @match suspects {
+            [] => { "–" }
+            [one] => { (layout::commit_line(one)) }
+            [.., last] => { (plural(suspects.len(), "commit")) " up to " (layout::commit_line(last)) }
+        }
+    }
+}
+
+fn state(t: &Told) -> Markup {
+    html! {
+        @if t.event.recovered.is_some() { "recovered" }
+        @else { (log::word(Triage::word(t.event.state))) }
+        @if !t.note.is_empty() { " " span .muted { "“" (text::cut(&t.note, 80)) "”" } }
+    }
+}
+
+/// The commands that go on from here.
+pub(super) fn next_steps(store: &Store, h: &History) -> Result<Markup, Fail> {
+    let name = &h.series.row.key.benchmark;
+    let bench = quoted(&text::whole(name));
+    Ok(html! {
+        section .next {
+            h2 { "Next" }
+            dl {
+                @if let Some(line) = search(store, h)? { dt { "find the commit" } dd { (layout::command(&line)) } }
+                dt { "see where the cost is" }
+                dd { (layout::command(&format!("uptick flamegraph {bench}"))) }
+                dt { "read it in a terminal" }
+                dd { (layout::command(&format!("uptick log {bench}"))) }
+            }
+        }
+    })
+}
+
+/// How to search the newest open change whose set has more than one commit.
+fn search(store: &Store, h: &History) -> Result<Option<String>, Fail> {
+    let is_wide = |t: &Told| t.event.change.last > t.event.change.first;
+    let mut open = h.changes().filter(|(_, t)| t.event.is_open());
+    let Some((_, change)) = open.rfind(|(_, t)| is_wide(t)) else {
+        return Ok(None);
+    };
+    let name = &h.series.row.key.benchmark;
+    Ok(around(store, change)?.map(|(base, head)| bisect::command(&base, &head, name)))
+}
+
+/// The newest commits, one a line.
+pub(super) fn table(h: &History, newest: &[&Value], commits: &[MeasuredCommit]) -> Markup {
+    html! {
+        div .scroll { table .rows {
+            thead { tr {
+                th scope="col" { "Commit" }
+                th scope="col" { "Date" }
+                th scope="col" .num { "Value" }
+                th scope="col" .num { "Change" }
+                th scope="col" { span .hidden { "Links" } }
+            } }
+            tbody { @for i in 0..newest.len() { (value_row(h, &newest[i..], commits)) } }
+        } }
+    }
+}
+
+/// The line of the first of some values, the newest first.
+fn value_row(h: &History, values: &[&Value], commits: &[MeasuredCommit]) -> Markup {
+    let metric = h.series.row.key.metric;
+    let find = |v: &Value| commits.iter().find(|c| c.position == v.position);
+    let (v, before) = (values[0], values.get(1));
+    let commit = find(v);
+    let pair = before.and_then(|b| find(b)).zip(commit);
+    html! {
+        tr {
+            td { @match commit { Some(c) => { (layout::commit_line(c)) } None => { (v.position) } } }
+            td { @if let Some(c) = commit { (text::time(c.time)) } }
+            td .num { (text::value(v.value, metric)) }
+            td .num { @if let Some(b) = before { (text::moved(b.value, v.value)) } }
+            td { @if let Some((b, c)) = pair { (pair_links(h, b, c)) } }
+        }
+    }
+}
+
+fn pair_links(h: &History, base: &MeasuredCommit, head: &MeasuredCommit) -> Markup {
+    let (b, c) = (base.sha.short(), head.sha.short());
+    html! {
+        a href=(compare_url(&base.sha, &head.sha)) { "Compare" } " "
+        a href={ "/functions/" (h.id) "/" (b) ".." (c) } { "Functions" }
+    }
+}

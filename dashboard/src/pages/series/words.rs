@@ -1,0 +1,80 @@
+//! What a person would say of a series.
+
+use collector::format::{percent, share};
+
+use super::history::History;
+use crate::text::{self, plural};
+
+/// What is in view, in one sentence.
+pub(super) fn summary(h: &History) -> String {
+    let metric = h.series.row.key.metric;
+    let latest = h.values.last().map_or_else(
+        || "nothing measured".into(),
+        |v| text::value(v.value, metric),
+    );
+    let commits = plural(h.values.len(), "commit");
+    let drift = drift(h).map_or_else(String::new, |d| format!("{d}; "));
+    if !h.is_zoomed() {
+        return format!("{commits}; now {latest}; {drift}{}.", steps(h));
+    }
+    let ends = h.values.first().zip(h.values.last());
+    let days = ends.map_or_else(String::new, |(a, b)| {
+        format!(
+            ", {} to {}",
+            h.day(a.position as f64),
+            h.day(b.position as f64)
+        )
+    });
+    format!(
+        "{commits}{days}; the last one {latest}; {drift}{}.",
+        steps(h)
+    )
+}
+
+fn drift(h: &History) -> Option<String> {
+    let drift = h.drift.as_ref()?;
+    Some(if h.is_zoomed() {
+        drift.words_over(h.values.len())
+    } else {
+        drift.words()
+    })
+}
+
+/// The lasting changes among what is in view.
+fn steps(h: &History) -> String {
+    let changes: Vec<String> = h
+        .changes()
+        .map(|(_, t)| text::minus(&percent(t.event.change.change)))
+        .collect();
+    match (changes.len(), h.drift.is_some(), h.is_zoomed()) {
+        (0, true, _) => "no step that lasted".into(),
+        (0, false, true) => "no lasting change in this range".into(),
+        (0, false, false) => "no lasting change".into(),
+        (n, _, _) => format!("{}: {}", plural(n, "lasting change"), changes.join(", ")),
+    }
+}
+
+/// Why the table of changes is empty.
+pub(super) fn why_none(h: &History) -> String {
+    if h.is_zoomed() && h.all_changes().next().is_some() {
+        return "None in this range.".into();
+    }
+    if let Some(drift) = &h.drift {
+        let noise = share(h.series.noise);
+        return format!(
+            "No step that lasted. The series {}, and varies by {noise} around that line: no single \
+             commit did it.",
+            drift.words()
+        );
+    }
+    match h.series.kind.as_str() {
+        "young" => format!("Too few commits to tell: {} so far.", h.series.row.points),
+        "exact" => {
+            "None: apart from single commits the count never moved by more than 0.5 %.".into()
+        }
+        _ => format!(
+            "None that lasted; the series varies by {} from commit to commit.",
+            share(h.series.noise)
+        ),
+    }
+}
