@@ -374,8 +374,8 @@ mod tests {
         let want = [
             ("down", Verdict::Improved),
             ("fresh", Verdict::New),
-            ("mended", Verdict::Incomparable),
             ("gone", Verdict::Vanished),
+            ("mended", Verdict::Incomparable),
             ("same", Verdict::Unchanged),
             ("up", Verdict::Regressed),
         ];
