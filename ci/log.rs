@@ -7,7 +7,7 @@ use collector::detect::{Change, Direction, Finder};
 use collector::error::{EXIT_OK, Error};
 use collector::format::{name, percent, sentence, value};
 use collector::git::Repo;
-use collector::history;
+use collector::history::{self, Floor};
 use collector::model::Metric;
 use collector::model::SeriesKey;
 use collector::store::{Point, SeriesRow, Store};
@@ -74,10 +74,10 @@ fn marks(
 ) -> anyhow::Result<HashMap<SeriesKey, Marks>> {
     let wanted = |k: &SeriesKey| series.iter().any(|s| s.key == *k);
     let line = line::line(args, None)?;
-    let mut finder = Finder::new(line::settings(None)?);
     let mut all = HashMap::new();
     for t in history::tracks(store, &line, &wanted)? {
-        let changes = finder.find(&t.points).changes.into_iter();
+        let settings = Floor::default().settings(&t.key, t.noise);
+        let changes = Finder::new(settings).find(&t.points).changes.into_iter();
         let marks = changes.filter_map(|c| Some((u64::try_from(c.index).ok()?, c)));
         all.insert(t.key, marks.collect());
     }
