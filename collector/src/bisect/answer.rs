@@ -51,7 +51,10 @@ impl Hunt<'_> {
             likely: Vec::new(),
             flamegraph: None,
             dependencies: Vec::new(),
-            undo: culprit.map(|(c, p)| undo(c, p)),
+            // With --fixed the commit is a gain, which nobody takes back.
+            undo: culprit
+                .filter(|_| !self.journal.request.fixed)
+                .map(|(c, p)| undo(c, p)),
             reason: reason(main, self.journal.request.fixed),
             notes: Vec::new(),
             again: self.journal.request.again(),

@@ -145,7 +145,9 @@ fn base_report(
             "{}, then back to the nearest commit that builds",
             baseline.how
         );
-        return Ok((report, Baseline::found(sha, how)));
+        let proposal = baseline.proposal;
+        let older = Baseline::found(sha, how);
+        return Ok((report, Baseline { proposal, ..older }));
     }
     refuse_empty(&first)?;
     Err(crate::error::Error::NoVerdict(
@@ -387,6 +389,7 @@ impl<'a> Run<'a> {
                 "`{name}` gives no number, as in the baseline: {first}"
             ));
         }
+        self.notes.extend(optimised_away(&self.rows));
         let distance = self
             .workshop
             .repo()
@@ -394,15 +397,13 @@ impl<'a> Run<'a> {
         let mut judgement = Judgement {
             schema: "uptick.check/1",
             outcome: Outcome::Ok,
-            head: CommitRef {
-                sha: self.head.commit.sha.clone(),
-                subject: self.head.commit.subject.clone(),
-            },
+            head: CommitRef::of(&self.head.commit),
             base: BaseRef {
                 sha: self.base.commit.sha.clone(),
                 subject: self.base.commit.subject.clone(),
                 how: baseline.how,
                 distance,
+                proposal: baseline.proposal,
             },
             testbed: self.head.testbed.clone(),
             counter: self.workshop.session().counter,
@@ -414,6 +415,26 @@ impl<'a> Run<'a> {
         judgement.outcome = outcome(&judgement);
         Ok(judgement)
     }
+}
+
+/// Benchmarks of so few instructions that their work is probably not done at all.
+fn optimised_away(rows: &[Row]) -> Option<String> {
+    /// A call and a return with a black box around a value take as many.
+    const NOTHING: f64 = 10.0;
+    let count = |r: &Row| r.head.as_ref().map_or(f64::INFINITY, |h| h.value);
+    let instructions = |r: &&Row| r.judged && r.metric == crate::model::Metric::Instructions;
+    let mut few = rows.iter().filter(instructions).filter(|r| count(r) < NOTHING);
+    let first = few.next()?;
+    let more = match few.count() {
+        0 => String::new(),
+        n => format!(" (and {n} more like it)"),
+    };
+    Some(format!(
+        "`{}` takes {} an iteration{more}: the compiler probably removed its work; \
+         `std::hint::black_box` around inputs and results keeps it",
+        crate::format::name(&first.benchmark, 60),
+        crate::format::plural(count(first), "instruction"),
+    ))
 }
 
 /// Earlier values of a series on the baseline's own line, oldest first; one a commit.

@@ -24,6 +24,9 @@ pub struct CommitRef {
     pub sha: Sha,
     /// The first line of its message.
     pub subject: String,
+    /// Its parents.
+    #[serde(skip)]
+    pub parents: Vec<Sha>,
 }
 
 impl CommitRef {
@@ -33,6 +36,7 @@ impl CommitRef {
         Self {
             sha: c.sha.clone(),
             subject: c.subject.clone(),
+            parents: c.parents.clone(),
         }
     }
 }
@@ -48,6 +52,9 @@ pub struct BaseRef {
     pub how: String,
     /// First-parent steps between it and the head.
     pub distance: u64,
+    /// The head is a pull request: nothing that could be taken back.
+    #[serde(skip)]
+    pub proposal: bool,
 }
 
 /// The document of `check` and `compare`.
@@ -96,6 +103,21 @@ impl Judgement {
         rows
     }
 
+    /// Judged rows that moved by less than could be told, and by how much that is.
+    #[must_use]
+    pub fn blind(&self) -> Vec<&Row> {
+        let mut rows = self.with(Verdict::Unchanged);
+        rows.retain(|r| r.cannot_tell_below.is_some());
+        rows
+    }
+
+    /// Benchmarks that gave a number in the head.
+    #[must_use]
+    pub fn counted(&self) -> usize {
+        let counted = |r: &&Row| r.judged && r.head.is_some();
+        self.results.iter().filter(counted).count()
+    }
+
     /// Judged rows with that verdict, the largest relative change first.
     #[must_use]
     pub fn with(&self, verdict: Verdict) -> Vec<&Row> {
@@ -120,12 +142,13 @@ pub fn outcome(j: &Judgement) -> Outcome {
         return Outcome::Regressed;
     }
     let compared = |r: &&&Row| {
-        matches!(
+        r.cannot_tell_below.is_none() && matches!(
             r.verdict,
             Verdict::Unchanged | Verdict::Improved | Verdict::Shifted | Verdict::Regressed
         )
     };
-    let missing = judged.iter().any(|r| r.verdict == Verdict::Vanished);
+    let vanished = judged.iter().any(|r| r.verdict == Verdict::Vanished);
+    let missing = vanished || !j.failures.is_empty();
     if missing || judged.iter().filter(compared).count() == 0 {
         return Outcome::NoVerdict;
     }

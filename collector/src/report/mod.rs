@@ -16,7 +16,7 @@ use std::path::Path;
 
 use crate::judge::Judgement;
 use crate::judge::Row;
-use crate::model::FunctionDelta;
+use crate::model::{FunctionDelta, Verdict};
 
 /// A file as one would type it in the directory `here`: without that directory where it lies
 /// below it.
@@ -36,13 +36,37 @@ fn place(f: &FunctionDelta) -> String {
     }
 }
 
-/// The command that takes back what was judged: the head, or all that came since the base.
+/// The command that takes a regression back, and nothing else: the head is one commit on its
+/// base (a merge names the parent that stays), it is no pull request, and improved nothing.
 #[must_use]
-pub fn undo(j: &Judgement) -> String {
-    match (j.base.sha.short(), j.head.sha.short()) {
-        (_, head) if j.base.distance <= 1 => format!("git revert {head}"),
-        (base, head) => format!("git revert {base}..{head}"),
+pub fn undo(j: &Judgement) -> Option<String> {
+    let harm = !j.unaccepted().is_empty();
+    let gain = !j.with(Verdict::Improved).is_empty();
+    if !harm || gain || j.base.proposal {
+        return None;
     }
+    let head = j.head.sha.short();
+    let stays = j.head.parents.iter().position(|p| *p == j.base.sha)?;
+    Some(match j.head.parents.len() {
+        1 => format!("git revert {head}"),
+        _ => format!("git revert -m {} {head}", stays + 1),
+    })
+}
+
+/// The place of a row's cost that a reader is sent to: the likeliest in the diff, else the line
+/// of the repository that the function which moved most lies in or is called from.
+fn whereabouts(row: &Row) -> Option<(String, u32)> {
+    if let Some(l) = row.likely.first() {
+        return Some((l.file.clone(), l.line));
+    }
+    let same_way = |f: &&FunctionDelta| (f.delta as f64) * row.delta() > 0.0;
+    row.functions.iter().filter(same_way).find_map(|f| {
+        if let Some(c) = &f.caller {
+            return Some((c.file.clone(), c.line));
+        }
+        let file = f.file.as_ref().filter(|f| !Path::new(f).is_absolute())?;
+        Some((file.clone(), f.line.filter(|l| *l > 0)?))
+    })
 }
 
 /// `before → after unit`.

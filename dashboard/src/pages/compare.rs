@@ -235,12 +235,17 @@ fn judgement(
         head: CommitRef {
             sha: head.sha.clone(),
             subject: head.subject.clone(),
+            parents: match report.commit.sha == head.sha {
+                true => report.commit.parents.clone(),
+                false => Vec::new(),
+            },
         },
         base: BaseRef {
             sha: base.sha.clone(),
             subject: base.subject.clone(),
             how: how.into(),
             distance: head.position.abs_diff(base.position),
+            proposal: false,
         },
         testbed: report.testbed.clone(),
         counter,
@@ -440,7 +445,7 @@ fn html(store: &Store, c: &Comparison, rows: &Rows<'_>) -> Result<Markup, Fail> 
             dt { "measure both again and judge" } dd { (layout::command(&format!("uptick compare {} {}", c.base.sha.short(), c.head.sha.short()))) }
             @if j.base.distance > 1 && let Some(r) = j.with(Verdict::Regressed).first() {
                 dt { "find the commit between" } dd { (layout::command(&format!("uptick bisect {} {} --bench {}", c.base.sha.short(), c.head.sha.short(), quoted(&text::whole(&r.benchmark))))) } }
-            @if j.outcome == Outcome::Regressed { dt { "take it back" } dd { (layout::command(&undo(j))) } }
+            @if let Some(undo) = undo(j) { dt { "take it back" } dd { (layout::command(&undo)) } }
         } }
     })
 }
