@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod flamegraph;
 mod init;
+mod interrupt;
 mod line;
 mod list;
 mod log;
