@@ -109,13 +109,7 @@ impl Hunt<'_> {
 
     /// The stretch of a branch, between two merges that took the main line in, over which its own
     /// commits cost most; the whole branch where there are no such merges, or too many.
-    fn steepest(
-        &mut self,
-        fork: &Sha,
-        tip: &Sha,
-        main: &Sha,
-        size: Size,
-    ) -> Result<(Sha, Sha)> {
+    fn steepest(&mut self, fork: &Sha, tip: &Sha, main: &Sha, size: Size) -> Result<(Sha, Sha)> {
         let stretches = self.stretches(fork, tip, main)?;
         match stretches.len() {
             1 => return Ok(stretches[0].clone()),

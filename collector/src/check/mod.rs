@@ -423,7 +423,10 @@ fn optimised_away(rows: &[Row]) -> Option<String> {
     const NOTHING: f64 = 10.0;
     let count = |r: &Row| r.head.as_ref().map_or(f64::INFINITY, |h| h.value);
     let instructions = |r: &&Row| r.judged && r.metric == crate::model::Metric::Instructions;
-    let mut few = rows.iter().filter(instructions).filter(|r| count(r) < NOTHING);
+    let mut few = rows
+        .iter()
+        .filter(instructions)
+        .filter(|r| count(r) < NOTHING);
     let first = few.next()?;
     let more = match few.count() {
         0 => String::new(),

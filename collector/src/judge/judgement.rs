@@ -142,10 +142,11 @@ pub fn outcome(j: &Judgement) -> Outcome {
         return Outcome::Regressed;
     }
     let compared = |r: &&&Row| {
-        r.cannot_tell_below.is_none() && matches!(
-            r.verdict,
-            Verdict::Unchanged | Verdict::Improved | Verdict::Shifted | Verdict::Regressed
-        )
+        r.cannot_tell_below.is_none()
+            && matches!(
+                r.verdict,
+                Verdict::Unchanged | Verdict::Improved | Verdict::Shifted | Verdict::Regressed
+            )
     };
     let vanished = judged.iter().any(|r| r.verdict == Verdict::Vanished);
     let missing = vanished || !j.failures.is_empty();
