@@ -11,7 +11,7 @@ use collector::report;
 
 use crate::args::{Args, Check, Compare, Judging};
 use crate::progress::Terminal;
-use crate::{context, forge, print};
+use crate::{context, forge, interrupt, print};
 
 pub(crate) fn check(args: &Args, a: &Check) -> anyhow::Result<u8> {
     let checked = match judge(args, &a.judging, &a.head, a.base.as_deref(), true) {
@@ -94,6 +94,7 @@ fn judge(
     let overrides = context::overrides(judging)?;
     let mut workshop = context::workshop(args, &judging.measuring)?;
     let mut store = context::store(args)?;
+    interrupt::say("what was measured is stored; the same command goes on");
     let progress = Terminal::new();
     let sha = workshop.repo().resolve(head)?;
     // An event speaks of what is checked out.

@@ -52,11 +52,16 @@ pub(crate) fn run(args: &Args, a: &Log) -> anyhow::Result<u8> {
         return Ok(EXIT_OK);
     }
     for s in &series {
-        let points = points(&store, s, a.number)?;
+        let most = if a.bench.is_some() {
+            a.number
+        } else {
+            usize::MAX
+        };
+        let points = points(&store, s, most)?;
         print::out(&if a.bench.is_some() {
             history(s, &points, marks(s), repo.as_ref())
         } else {
-            summary(s)
+            summary(s, points.len())
         })?;
     }
     Ok(EXIT_OK)
@@ -121,13 +126,14 @@ fn document(s: &SeriesRow, points: &[Point], marks: &Marks) -> serde_json::Value
     })
 }
 
-fn summary(s: &SeriesRow) -> String {
+/// `commits` are counted, not measurements: a commit may have been measured twice.
+fn summary(s: &SeriesRow, commits: usize) -> String {
     format!(
         "{:<40}  {:>28}  {:>4} {:<7}  {}\n",
         name(&s.key.benchmark, 40),
         value(s.latest_value, s.key.metric),
-        s.points,
-        if s.points == 1 { "commit" } else { "commits" },
+        commits,
+        if commits == 1 { "commit" } else { "commits" },
         s.class.name()
     )
 }
