@@ -28,7 +28,7 @@ pub(crate) fn check(args: &Args, a: &Check) -> anyhow::Result<u8> {
     Ok(judgement.exit_code())
 }
 
-/// A check that came to nothing, as others are told of it.
+/// A check that came to nothing, as its files and its comment say it.
 fn failed(error: &anyhow::Error) -> Checked {
     let code = error.downcast_ref::<Error>();
     Checked::Failed {
