@@ -8,7 +8,7 @@ mod document;
 mod judgement;
 mod row;
 
-pub use document::{Checked, MAX_BYTES, read};
+pub use document::{Checked, Document, MAX_BYTES, read};
 pub use judgement::{BaseRef, CommitRef, Judgement, Outcome, outcome};
 pub use row::{Creep, Likely, Row, Side};
 

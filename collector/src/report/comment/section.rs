@@ -228,11 +228,16 @@ fn row(r: &Row) -> String {
     format!(
         "| {} | {} | {} | {} | {sign} {}{accepted} |",
         code_cell(&r.benchmark),
-        change(r),
+        whole(&change(r)),
         sides(r),
-        r.limit.map_or_else(String::new, share),
+        whole(&r.limit.map_or_else(String::new, share)),
         r.verdict.name()
     )
+}
+
+/// A number and its unit on one line, however narrow the column.
+fn whole(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
 }
 
 fn functions(row: &Row, style: Style) -> String {
