@@ -29,7 +29,7 @@ pub(crate) fn check(args: &Args, a: &Check) -> anyhow::Result<u8> {
     Ok(judgement.exit_code())
 }
 
-/// A check that came to nothing, as others are told of it.
+/// A check that came to nothing, as its files and its comment say it.
 fn failed(error: &anyhow::Error) -> Checked {
     let code = error.downcast_ref::<Error>();
     Checked::Failed {
@@ -41,11 +41,15 @@ fn failed(error: &anyhow::Error) -> Checked {
 /// What the check leaves for others: files, a comment, a status.
 fn leave(args: &Args, checked: &Checked, a: &Check) -> anyhow::Result<()> {
     if let Some(file) = &a.judgement {
-        let text = match checked {
-            Checked::Judged(j) => serde_json::to_string_pretty(j)?,
-            Checked::Failed { message, code } => args.error_document(message, *code).to_string(),
+        let mut document = match checked {
+            Checked::Judged(j) => serde_json::to_value(j)?,
+            Checked::Failed { message, code } => args.error_document(message, *code),
         };
-        collector::files::write(file, &(text + "\n"))?;
+        let leg = forge::leg_name(&a.speaker);
+        if !leg.is_empty() {
+            document["leg"] = leg.into();
+        }
+        collector::files::write(file, &format!("{document:#}\n"))?;
     }
     files(checked, a)?;
     if a.comment.is_some() || a.speaker.status {

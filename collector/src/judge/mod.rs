@@ -10,7 +10,7 @@ mod judgement;
 mod row;
 
 pub use detectable::next_limit;
-pub use document::{Checked, MAX_BYTES, read};
+pub use document::{Checked, Document, MAX_BYTES, read};
 pub use judgement::{BaseRef, Beside, CommitRef, Judgement, Outcome, doubts, judgement, outcome};
 pub use row::{Creep, Likely, Row, Side};
 

@@ -12,6 +12,8 @@ use crate::report::sides;
 use crate::report::text::class_note;
 
 const ROWS: usize = 30;
+/// A step's summary of more than 1 MiB is dropped whole by GitHub.
+const FAILURES: usize = 50;
 
 /// Escapes what Markdown and a table cell would take for more than text.
 #[must_use]
@@ -109,7 +111,7 @@ pub fn markdown(j: &Judgement) -> String {
             ))
         ));
     }
-    for f in &j.failures {
+    for f in j.failures.iter().take(FAILURES) {
         let benchmark = f.benchmark.as_deref().unwrap_or("the commit");
         let said = telling(&f.message, 200);
         line(format!(
@@ -117,6 +119,12 @@ pub fn markdown(j: &Judgement) -> String {
             code(benchmark),
             f.stage,
             cell(&said)
+        ));
+    }
+    if j.failures.len() > FAILURES {
+        line(format!(
+            "\n… and {} more failed",
+            j.failures.len() - FAILURES
         ));
     }
     for n in j.doubts.iter().chain(&j.notes).chain(&j.hints) {
