@@ -14,11 +14,7 @@ use crate::args::{Args, Judging, Measuring};
 use crate::print;
 
 /// The repository's configuration with the command line laid over it.
-pub(crate) fn config(
-    repo: &Repo,
-    start: &Path,
-    measuring: &Measuring,
-) -> anyhow::Result<Config> {
+pub(crate) fn config(repo: &Repo, start: &Path, measuring: &Measuring) -> anyhow::Result<Config> {
     let mut config = Config::load(repo.root())?;
     find_workspace(repo, &mut config, start);
     if let Some(counter) = &measuring.counter {

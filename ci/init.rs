@@ -52,7 +52,12 @@ pub(crate) fn run(args: &Args, a: &Init) -> anyhow::Result<u8> {
 
 /// The bench targets of the checkout as it stands.
 fn look(repo: &Repo, config: &Config) -> anyhow::Result<Discovery> {
-    if !repo.root().join(&config.suite.dir).join("Cargo.toml").is_file() {
+    if !repo
+        .root()
+        .join(&config.suite.dir)
+        .join("Cargo.toml")
+        .is_file()
+    {
         return Ok(Discovery::default());
     }
     let tree = repo.root().to_path_buf();

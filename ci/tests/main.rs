@@ -15,3 +15,4 @@ mod release;
 mod store;
 mod submodules;
 mod support;
+mod truth;

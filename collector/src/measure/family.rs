@@ -21,7 +21,8 @@ pub(super) fn path(slot: &Path) -> PathBuf {
 
 /// Makes the empty file before a run.
 pub(super) fn prepare(slot: &Path) -> Result<(), RunError> {
-    let made = std::fs::File::create(path(slot)).and_then(|f| f.set_len((HEAD + MOST * RECORD) as u64));
+    let made =
+        std::fs::File::create(path(slot)).and_then(|f| f.set_len((HEAD + MOST * RECORD) as u64));
     made.map_err(|e| RunError::new("run", format!("{}: {e}", path(slot).display())))
 }
 
@@ -67,7 +68,11 @@ fn parse(bytes: &[u8]) -> Family {
 ///
 /// `costs` are of all processes but the benchmark's own. Gives what a reader should know where
 /// some child's cost could not be placed.
-pub(super) fn add(marks: &mut [Mark], family: &Family, costs: &[(u32, u64)]) -> Option<&'static str> {
+pub(super) fn add(
+    marks: &mut [Mark],
+    family: &Family,
+    costs: &[(u32, u64)],
+) -> Option<&'static str> {
     let readings: Vec<usize> = (0..marks.len())
         .filter(|&i| marks[i].place == Place::Clock)
         .collect();

@@ -176,7 +176,11 @@ mod tests {
         let [head, base] = ["head", "base"].map(|n| dir.path().join(n));
         for side in [&head, &base] {
             std::fs::create_dir(side).unwrap();
-            std::fs::write(side.join("data"), side.file_name().unwrap().as_encoded_bytes()).unwrap();
+            std::fs::write(
+                side.join("data"),
+                side.file_name().unwrap().as_encoded_bytes(),
+            )
+            .unwrap();
         }
         let stage = Arc::new(Stage::default());
         let of_head = Standing::new(&stage, Vec::new());
@@ -190,7 +194,10 @@ mod tests {
             text(head.join("data"))
         };
         for _ in 0..2 {
-            assert_eq!((see(&of_base), see(&of_head)), ("base".into(), "head".into()));
+            assert_eq!(
+                (see(&of_base), see(&of_head)),
+                ("base".into(), "head".into())
+            );
         }
         std::thread::scope(|scope| {
             for _ in 0..4 {

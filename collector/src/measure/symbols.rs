@@ -85,9 +85,8 @@ pub fn mentions(path: &Path, places: &[&Path]) -> Result<bool> {
     };
     let found = file.sections().filter(loaded).any(|s| {
         let bytes = s.data().unwrap_or_default();
-        let holds = |p: &&Path| {
-            memchr::memmem::find(bytes, p.as_os_str().as_encoded_bytes()).is_some()
-        };
+        let holds =
+            |p: &&Path| memchr::memmem::find(bytes, p.as_os_str().as_encoded_bytes()).is_some();
         places.iter().any(holds)
     });
     Ok(found)
@@ -188,10 +187,7 @@ mod tests {
             method_of(&legacy("__codspeed_root_frame__iter", h)),
             Some((Method::Iter, Harness::CodSpeed))
         );
-        assert_eq!(
-            method_of(&legacy("iter_custom", h)),
-            plain(Method::Custom)
-        );
+        assert_eq!(method_of(&legacy("iter_custom", h)), plain(Method::Custom));
         assert_eq!(method_of(&legacy("assert_iterated", h)), None);
         // <criterion::bencher::Bencher>::iter::<u64, {closure}> in v0.
         let v0 = "_RINvMNtCs1_9criterion7bencherNtB3_7Bencher4iteryNCNvCs2_1b1f0EB9_";

@@ -46,7 +46,9 @@ impl Measurement {
     /// Whether the whole process was counted where the routine alone should have been.
     #[must_use]
     pub fn is_whole_process(&self) -> bool {
-        self.note.as_deref().is_some_and(|n| n.contains("the whole process is counted"))
+        self.note
+            .as_deref()
+            .is_some_and(|n| n.contains("the whole process is counted"))
     }
 
     /// A value that needed to be taken once, because it repeats exactly.

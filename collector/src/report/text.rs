@@ -133,7 +133,8 @@ fn why_no_verdict(j: &Judgement) -> String {
         return "no benchmark gave a number".into();
     }
     if !j.doubts.is_empty() && !j.with(Verdict::Unchanged).is_empty() {
-        return "not everything could be measured as it should, and `--strict` asks for that".into();
+        return "not everything could be measured as it should, and `--strict` asks for that"
+            .into();
     }
     if j.with(Verdict::New).is_empty() {
         "nothing was measured: no benchmark was found (`uptick init` says what is looked for)"

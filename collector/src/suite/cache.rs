@@ -68,7 +68,10 @@ impl Cache {
             exe.file = name;
         }
         for path in &built.beside {
-            copy(&built.target.join(path), &half.path().join(BESIDE).join(path))?;
+            copy(
+                &built.target.join(path),
+                &half.path().join(BESIDE).join(path),
+            )?;
         }
         let json = serde_json::to_vec_pretty(&manifest)
             .map_err(|e| Error::Failed(format!("cache manifest: {e}")))?;

@@ -167,7 +167,9 @@ fn forgive_unwanted(suite: &mut Suite, config: &Config) {
     for failure in std::mem::take(&mut suite.failures) {
         let who = failure.benchmark.unwrap_or_default();
         let why = failure.message.lines().next().unwrap_or_default();
-        suite.notes.push(format!("{who} lists no benchmarks: {why}"));
+        suite
+            .notes
+            .push(format!("{who} lists no benchmarks: {why}"));
     }
 }
 
@@ -202,6 +204,7 @@ fn add_executable(
             name: (*name).clone(),
             program: program.clone(),
             kind: Kind::Criterion {
+                filter: exe.filters.get(*name).cloned(),
                 fences: fences.clone(),
                 exact: facts.exact,
                 is_static: facts.is_static,

@@ -113,7 +113,10 @@ impl Unread {
 /// Whether something in a commit may come upon any file: code that lists directories or starts
 /// programs, a build script that does not say what it reads, a link, a submodule.
 fn goes_through_directories(repo: &Repo, sha: &Sha, entries: &[(&str, &str)]) -> bool {
-    if entries.iter().any(|(mode, _)| *mode == "120000" || *mode == "160000") {
+    if entries
+        .iter()
+        .any(|(mode, _)| *mode == "120000" || *mode == "160000")
+    {
         return true;
     }
     let is_silent = |path: &str| {
@@ -127,7 +130,11 @@ fn goes_through_directories(repo: &Repo, sha: &Sha, entries: &[(&str, &str)]) ->
     if scripts.into_iter().any(is_silent) {
         return true;
     }
-    repo.may_hold(sha, &WALKERS, &["*.rs".to_string(), "*Cargo.toml".to_string()])
+    repo.may_hold(
+        sha,
+        &WALKERS,
+        &["*.rs".to_string(), "*Cargo.toml".to_string()],
+    )
 }
 
 /// The prose that another file of the commit names.
@@ -150,7 +157,9 @@ fn named(repo: &Repo, sha: &Sha, prose: &[&str]) -> Vec<String> {
 
 /// What a text that names a file must hold: its name without what follows the last dot.
 fn word(path: &str) -> String {
-    let folder = META.iter().find(|m| m.ends_with('/') && path.starts_with(**m));
+    let folder = META
+        .iter()
+        .find(|m| m.ends_with('/') && path.starts_with(**m));
     if let Some(folder) = folder {
         return folder.trim_end_matches('/').to_string();
     }

@@ -42,7 +42,10 @@ fn programs(built: &Executables, compiled: &Compiled) -> Vec<PathBuf> {
     for m in &compiled.messages {
         let Some(target) = &m.target else { continue };
         let is = |kind: &str| target.kind.iter().any(|k| k == kind);
-        let inside = m.manifest_path.as_ref().is_some_and(|p| p.starts_with(&built.tree));
+        let inside = m
+            .manifest_path
+            .as_ref()
+            .is_some_and(|p| p.starts_with(&built.tree));
         if is("bin") && inside {
             all.extend(m.executable.clone());
         }

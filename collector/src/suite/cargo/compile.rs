@@ -25,7 +25,11 @@ impl Compiled {
     /// The executables of the targets that were asked for.
     pub(super) fn benches<'a>(&self, found: &'a Discovery) -> Vec<(&'a BenchTarget, PathBuf)> {
         let mut all = Vec::new();
-        for m in self.messages.iter().filter(|m| m.reason == "compiler-artifact") {
+        for m in self
+            .messages
+            .iter()
+            .filter(|m| m.reason == "compiler-artifact")
+        {
             let (Some(file), Some(target), Some(manifest)) =
                 (&m.executable, &m.target, &m.manifest_path)
             else {

@@ -245,7 +245,10 @@ impl Discovery {
                         .iter()
                         .any(|w| self.packages[&t.package].left_out.contains(&w.name))
             };
-            match calls.iter_mut().find(|call| !call.iter().any(|t| disturbs(&t))) {
+            match calls
+                .iter_mut()
+                .find(|call| !call.iter().any(|t| disturbs(&t)))
+            {
                 Some(call) => call.extend(wanted),
                 None => calls.push(wanted),
             }

@@ -31,19 +31,27 @@ pub(super) fn configure(c: &mut Command, scratch: &Scratch, config: &Config, pla
     let script = scratch.path("recorder");
     let mut targets = vec![host(chosen_in(config, &place.tree).as_deref()).unwrap_or_default()];
     targets.extend(std::env::var("CARGO_BUILD_TARGET"));
-    targets.extend(config_files(config, place).iter().filter_map(|f| built_for(f)));
+    targets.extend(
+        config_files(config, place)
+            .iter()
+            .filter_map(|f| built_for(f)),
+    );
     targets.retain(|t| !t.is_empty() && !t.ends_with(".json"));
     targets.sort();
     targets.dedup();
     for target in targets {
         let runner = format!("[\"/bin/sh\", \"{}\"]", script.display());
-        c.arg("--config").arg(format!("target.{target}.runner={runner}"));
+        c.arg("--config")
+            .arg(format!("target.{target}.runner={runner}"));
     }
 }
 
 /// `build.target` of a configuration file.
 fn built_for(file: &Path) -> Option<String> {
-    let table = std::fs::read_to_string(file).ok()?.parse::<toml::Table>().ok()?;
+    let table = std::fs::read_to_string(file)
+        .ok()?
+        .parse::<toml::Table>()
+        .ok()?;
     let target = table.get("build")?.get("target")?;
     target.as_str().map(String::from)
 }
@@ -121,7 +129,12 @@ impl Recorder {
             // A search path stands before the one that was there.
             Some(given) => {
                 let given = given.to_string_lossy();
-                Some(value.strip_suffix(&*given).unwrap_or(value).trim_end_matches(':'))
+                Some(
+                    value
+                        .strip_suffix(&*given)
+                        .unwrap_or(value)
+                        .trim_end_matches(':'),
+                )
             }
         }
     }

@@ -83,8 +83,9 @@ pub fn steering(config: &Config) -> String {
             && !is_foreign(name)
             && !HARMLESS.iter().any(|h| name.starts_with(h));
         let of_compilers = COMPILERS.iter().any(|c| {
-            name.strip_prefix(c)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with("_x86") || rest.starts_with("_aarch"))
+            name.strip_prefix(c).is_some_and(|rest| {
+                rest.is_empty() || rest.starts_with("_x86") || rest.starts_with("_aarch")
+            })
         });
         of_cargo || of_compilers
     };
