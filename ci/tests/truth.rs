@@ -177,46 +177,63 @@ fn the_environment_is_the_one_that_cargo_gives() {
     let scene = Scene::new("environment");
     scene.write(
         ".cargo/config.toml",
-        "[env]\nDEMO_SIZE = \"1000\"\nDEMO_FILE = { value = \"data\", relative = true, force = true }\n[profile.bench]\nstrip = true\n[build]\ntarget-dir = \"out\"\nrustflags = [\"--cfg\", \"special\"]\n",
+        "[env]\nDEMO_SIZE = \"1000\"\nDEMO_FILE = { value = \"data\", relative = true, force = true }\n[profile.bench]\nstrip = true\n[build]\ntarget-dir = \"out\"\n",
     );
     scene.write("data", "x");
     scene.write("triple.c", "long triple(long n) { long s = 0; for (volatile long i = 0; i < n; i++) s += 3; return s; }\n");
     scene.write("build.rs", "fn main() { let out = std::env::var(\"OUT_DIR\").unwrap(); assert!(std::process::Command::new(\"cc\").args([\"-shared\", \"-fPIC\", \"-O2\", \"triple.c\", \"-o\", &format!(\"{out}/libtriple.so\")]).status().unwrap().success()); println!(\"cargo:rustc-link-search=native={out}\"); println!(\"cargo:rustc-link-lib=dylib=triple\"); }\n");
-    scene.write("src/lib.rs", "#[cfg(not(special))] compile_error!(\"built without --cfg special\");\nunsafe extern \"C\" { fn triple(n: i64) -> i64; }\npub fn work(n: i64) -> i64 { unsafe { triple(n) } }\n");
+    scene.write("src/lib.rs", "unsafe extern \"C\" { fn triple(n: i64) -> i64; }\npub fn work(n: i64) -> i64 { unsafe { triple(n) } }\n");
     scene.write("benches/b.rs", &bench("let n: i64 = std::env::var(\"DEMO_SIZE\").unwrap().parse().unwrap(); assert_eq!(std::fs::read_to_string(std::env::var(\"DEMO_FILE\").unwrap()).unwrap(), \"x\"); assert_eq!(std::env::var(\"CARGO_PKG_NAME\").unwrap(), \"demo\"); c.bench_function(\"work\", |b| b.iter(|| demo::work(black_box(n))));"));
     scene.commit("start");
     let (value, class, note) = counted(&scene.run(), "work");
     assert!((4000.0..20_000.0).contains(&value), "{value}");
     assert_eq!((class.as_str(), note.as_str()), ("exact", ""));
-    // cargo's variables reach the build, and are part of the key: this one takes the flags away.
-    let none = |c: &mut std::process::Command| {
-        c.env(
-            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
-            "--cfg other",
-        );
-    };
-    let ran = scene.0.uptick_with(&["run", "--json"], none).exits(4);
-    assert!(
-        ran.stdout.contains("without --cfg special"),
-        "{}",
-        ran.stdout
+}
+
+#[test]
+fn flags_reach_the_compiler_and_are_part_of_the_key() {
+    // Without criterion, which other flags would build anew.
+    let scene = Scene::new("flags");
+    scene.write("Cargo.toml", &MANIFEST.replace("criterion = ", "#"));
+    scene.write(
+        "src/lib.rs",
+        "#[cfg(not(special))]\ncompile_error!(\"built without --cfg special\");\n",
     );
-    // And so does the key of uptick.toml, which replaces what cargo's file says.
-    scene
-        .write(
-            "uptick.toml",
-            "[suite]\nrustflags = [\"--cfg\", \"special\"]\n",
-        )
-        .commit("flags");
-    assert_eq!(counted(&scene.run(), "work").0, value);
+    scene.write(
+        "benches/b.rs",
+        "fn main() { let _ = demo as fn(); }\nuse demo::*;\nfn demo() {}\n",
+    );
+    scene.commit("start");
+    let list = |name: &str, value: &str| {
+        let ran = scene.0.uptick_with(&["list"], |c| {
+            c.env(name, value);
+        });
+        ran.exits(3).stderr
+    };
+    for name in [
+        "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
+        "RUSTFLAGS",
+        "CARGO_BUILD_RUSTFLAGS",
+    ] {
+        let (with, without) = (list(name, "--cfg special"), list(name, "--cfg other"));
+        assert!(with.contains("brings its own main"), "{name}: {with}");
+        assert!(without.contains("does not build"), "{name}: {without}");
+    }
+    scene.write(
+        "uptick.toml",
+        "[suite]\nrustflags = [\"--cfg\", \"special\"]\n",
+    );
+    let said = list("RUSTFLAGS", "--cfg other");
+    assert!(said.contains("brings its own main"), "{said}");
+    std::fs::remove_file(scene.0.path().join("uptick.toml")).unwrap();
 }
 
 #[test]
 fn without_symbols_the_routine_is_counted_all_the_same() {
     let scene = Scene::new("stripped");
     scene.write(
-        ".cargo/config.toml",
-        "[build]\nrustflags = [\"-C\", \"link-arg=-s\"]\n",
+        "build.rs",
+        "fn main() { println!(\"cargo:rustc-link-arg-benches=-s\"); }\n",
     );
     scene.write(
         "benches/b.rs",
