@@ -47,7 +47,7 @@ impl BenchExecutable {
     /// As messages name it.
     #[must_use]
     pub fn title(&self) -> String {
-        format!("bench `{}` of `{}`", self.target, self.package)
+        format!("bench {} of {}", self.target, self.package)
     }
 }
 
