@@ -171,6 +171,9 @@ fn whole(report: &Report) -> String {
             m.class.name(),
             width = width.min(40)
         ));
+        if let Some(note) = &m.note {
+            out.push_str(&format!("    note: {}\n", sentence(note, 200)));
+        }
     }
     for f in &report.failures {
         let who = f.benchmark.as_deref().unwrap_or("the commit");

@@ -17,4 +17,5 @@ mod release;
 mod store;
 mod submodules;
 mod support;
+mod truth;
 mod words;
