@@ -121,7 +121,7 @@ fn counting(rounds: usize) {
     };
     let program = session
         .scratch
-        .install(&own)
+        .install(&own, &[])
         .expect("the executable can be copied");
     let fences = Arc::new(facts.fences);
     let jobs: Vec<Job> = NAMES
@@ -132,12 +132,14 @@ fn counting(rounds: usize) {
             kind: Kind::Criterion {
                 fences: fences.clone(),
                 exact: facts.exact,
+                is_static: false,
             },
             dir: "/".into(),
             stdin: None,
             env: std::collections::BTreeMap::new(),
             timeout: Duration::from_secs(300),
             jump: 0.into(),
+            standing: collector::measure::stage::Standing::default(),
         })
         .collect();
     let count = |job: &Job| {
@@ -218,6 +220,7 @@ fn report(position: u64) -> Report {
         started: 0,
         seconds: 0.0,
         reused: None,
+        line: None,
         measurements: (0..20_000).map(measurement).collect(),
         failures: vec![],
         profiles: vec![],

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -8,10 +9,11 @@ use serde_json::{Value, json};
 /// Counts what a program costs, on every commit, and says which commit made it dearer, in
 /// which function, and how sure it is.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(version = env!("UPTICK_VERSION"), max_term_width = 100, disable_help_subcommand = true)]
 #[command(
     after_help = "Exit codes: 0 judged, no regression · 1 a regression · 2 wrong command line \
-or uptick.toml · 3 no verdict · 4 building or running failed · 5 the store failed"
+or uptick.toml · 3 no verdict · 4 building or running failed · 5 the store or a server failed\n\
+More: uptick help exit-codes | configuration | noise | ci"
 )]
 pub(crate) struct Args {
     /// The repository [default: the current directory's]
@@ -32,8 +34,9 @@ pub(crate) struct Args {
         hide_env = true
     )]
     pub(crate) store: Option<PathBuf>,
+    /// Without one: what this repository has, and what to do next.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -48,6 +51,8 @@ pub(crate) enum Command {
     Run(Run),
     /// The CI step: measure head (and base, if it is not stored), judge, explain, exit
     Check(Check),
+    /// Say on the pull request what `check --json` wrote: for a second workflow that may write
+    Comment(Comment),
     /// The same judgement of two commits without failing: "prove my optimisation"
     Compare(Compare),
     /// From "it got slower" to the commit, the function and the revert
@@ -76,6 +81,10 @@ pub(crate) enum Command {
     Rebuild(Plain),
     /// Read every report and profile and check its hash
     Verify(Plain),
+    /// Completions for a shell, on standard output
+    Completions(Completions),
+    /// Explain a topic or a command
+    Help(Help),
 }
 
 /// How to measure.
@@ -107,6 +116,18 @@ pub(crate) struct Doctor {
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Help {
+    /// exit-codes, configuration, noise, ci, or a command
+    pub(crate) topic: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -157,6 +178,9 @@ pub(crate) struct Judging {
     /// Measure both sides again, whatever is stored
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// No verdict (exit code 3) where something could not be measured as it should
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Draw a flame graph even when nothing moved (of the dearest benchmark)
     #[arg(long)]
     pub(crate) flamegraph: bool,
@@ -179,6 +203,71 @@ pub(crate) struct Check {
     pub(crate) head: String,
     #[command(flatten)]
     pub(crate) judging: Judging,
+    /// Say it in one comment of the pull request. WHEN nothing asks for attention: `shorten` a
+    /// comment that stands [default], `post` one all the same, or `remove` it
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "shorten")]
+    pub(crate) comment: Option<WhenWell>,
+    #[command(flatten)]
+    pub(crate) speaker: Speaker,
+    /// Write the document of --json to a file too, whatever the check comes to
+    #[arg(long, value_name = "FILE")]
+    pub(crate) judgement: Option<PathBuf>,
+    /// Write the judgement as JUnit XML too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Write it as GitLab's Code Quality report too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) code_quality: Option<PathBuf>,
+    /// Write it as SARIF 2.1.0 too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sarif: Option<PathBuf>,
+    /// Write the values as OpenMetrics too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) openmetrics: Option<PathBuf>,
+}
+
+/// Who speaks on a forge.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(crate) struct Speaker {
+    /// Set the commit's status too, under a context of its own
+    #[arg(long)]
+    pub(crate) status: bool,
+    /// Which project of the repository this is, where there are several; each has its comment
+    #[arg(long, value_name = "NAME", env = "UPTICK_PROJECT", hide_env = true)]
+    pub(crate) project: Option<String>,
+    /// Which leg of a matrix this is; each has its section in the comment
+    #[arg(long, value_name = "NAME", env = "UPTICK_LEG", hide_env = true)]
+    pub(crate) leg: Option<String>,
+}
+
+/// What happens to the comment where nothing asks for attention.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum WhenWell {
+    /// One that stands is made short, none is posted
+    #[default]
+    Shorten,
+    /// One is posted all the same
+    Post,
+    /// One that stands is removed
+    Remove,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Comment {
+    /// What `check --json` wrote; several are legs of one matrix, named by their files
+    #[arg(required = true, value_name = "JUDGEMENT")]
+    pub(crate) files: Vec<PathBuf>,
+    /// What to do where nothing asks for attention
+    #[arg(long, value_name = "WHEN", default_value = "shorten")]
+    pub(crate) when_well: WhenWell,
+    #[command(flatten)]
+    pub(crate) speaker: Speaker,
+    /// Show the comment and post nothing; needs no forge
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -222,7 +311,13 @@ pub(crate) struct Subject {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Exit codes: 0 found, or one of the commits named · 1 not reproduced: the ends do \
+not differ so · 2 wrong command line or uptick.toml · 3 no verdict: nothing can be blamed, or what \
+was blamed does not differ from its parent when both are measured again · 4 building or running \
+failed · 5 the store failed"
+)]
 pub(crate) struct Bisect {
     #[command(subcommand)]
     pub(crate) command: Option<BisectCommand>,
@@ -238,15 +333,18 @@ pub(crate) struct Bisect {
     /// Try commits again that failed before
     #[arg(long)]
     pub(crate) retry: bool,
+    /// Measure every commit anew, whatever is stored
+    #[arg(long)]
+    pub(crate) fresh: bool,
     /// Stop as soon as one commit explains the change; look for no further steps
     #[arg(long)]
     pub(crate) quick: bool,
     /// Go on with the search that was begun last
-    #[arg(long, conflicts_with_all = ["good", "bad", "bench", "metric", "build", "run", "counter", "carry", "all", "fixed", "limit", "retry"])]
+    #[arg(long, conflicts_with_all = ["good", "bad", "bench", "metric", "build", "run", "counter", "carry", "all", "fixed", "limit", "retry", "fresh"])]
     pub(crate) resume: bool,
     /// Commits built and measured at the same time, each in a worktree of its own
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) jobs: usize,
+    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]
+    pub(crate) jobs: NonZeroUsize,
     /// Write the answer as Markdown too
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,
@@ -512,12 +610,16 @@ pub(crate) struct Import {
 impl Args {
     /// Whether standard output is for one JSON document only.
     pub(crate) fn wants_json(&self) -> bool {
-        match &self.command {
+        let Some(command) = &self.command else {
+            return false;
+        };
+        match command {
             Command::Init(a) => a.json,
             Command::Doctor(a) => a.json,
             Command::List(a) => a.json,
             Command::Run(a) => a.json,
             Command::Check(a) => a.judging.json,
+            Command::Comment(a) => a.json,
             Command::Compare(a) => a.judging.json,
             Command::Bisect(a) => match &a.command {
                 Some(BisectCommand::Log(log)) => log.json,
@@ -537,21 +639,21 @@ impl Args {
                 | TokenCommand::List { json }
                 | TokenCommand::Revoke { json, .. } => json,
             },
-            Command::Export(_) => false,
+            Command::Export(_) | Command::Completions(_) | Command::Help(_) => false,
         }
     }
 
     /// The document of a command that could not do its work.
     pub(crate) fn error_document(&self, message: &str, code: u8) -> Value {
         match &self.command {
-            Command::Check(_) | Command::Compare(_) => json!({
+            Some(Command::Check(_) | Command::Compare(_)) => json!({
                 "schema": "uptick.check/1",
                 "outcome": "no_verdict",
                 "results": [],
                 "error": message,
                 "exit_code": code,
             }),
-            Command::Bisect(Bisect { command: None, .. }) => json!({
+            Some(Command::Bisect(Bisect { command: None, .. })) => json!({
                 "schema": "uptick.bisect/1",
                 "outcome": "no_verdict",
                 "suspects": [],

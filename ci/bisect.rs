@@ -5,7 +5,7 @@ use collector::config::{Config, Fraction};
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
 use collector::model::{Metric, Sha};
-use collector::run::{Home, Workshop};
+use collector::run::{Home, Source, Workshop};
 use collector::search::{Action, Observation, StepVerdict};
 use collector::suite::Carry;
 use collector::{format, report};
@@ -26,10 +26,19 @@ pub(crate) fn run(args: &Args, a: &Bisect) -> anyhow::Result<u8> {
     let (mut journal, mut workshop) = open(&repo, a)?;
     let mut store = context::store(args)?;
     let progress = Terminal::new();
-    let finding = bisect::run(&mut workshop, &mut store, &mut journal, a.jobs, &progress);
+    let finding = bisect::run(
+        &mut workshop,
+        &mut store,
+        &mut journal,
+        a.jobs.get(),
+        &progress,
+    );
     progress.clear();
-    let finding = finding.inspect_err(|_| {
-        print::note("note: `uptick bisect --resume` goes on where this stopped");
+    let finding = finding.inspect_err(|e| {
+        // What was asked cannot be answered: going on would say the same.
+        if !matches!(e, Error::Usage(_) | Error::NoVerdict(_)) {
+            print::note("note: `uptick bisect --resume` goes on where this stopped");
+        }
     })?;
     if let Some(file) = &a.markdown {
         collector::files::write(file, &report::bisect::markdown(&finding))?;
@@ -48,17 +57,20 @@ fn open(repo: &Repo, a: &Bisect) -> anyhow::Result<(Journal, Workshop)> {
         let mut journal = Journal::resume(&bisect::logs(&Home::of(repo)))?;
         journal.request.quick |= a.quick;
         let workshop = workshop(repo, &journal.request, &journal.carry)?;
+        journal.refuse_edited(workshop.outside())?;
         return Ok((journal, workshop));
     }
     let request = request(repo, a)?;
+    request.refuse_missing_program(repo, &Config::load(repo.root())?)?;
     let carry = Carry::take(repo, Home::make(repo)?.dir(), &a.subject.carry)?;
     let workshop = workshop(repo, &request, &carry)?;
-    let journal = Journal::create(&bisect::logs(workshop.home()), &request, &carry)?;
+    let logs = bisect::logs(workshop.home());
+    let journal = Journal::create(&logs, &request, &carry, workshop.outside())?;
     Ok((journal, workshop))
 }
 
 fn workshop(repo: &Repo, request: &Request, carry: &Carry) -> anyhow::Result<Workshop> {
-    let mut config = Config::load(repo.root())?;
+    let mut config = context::load(repo)?;
     request.configure(&mut config)?;
     let mut workshop = Workshop::open(repo.clone(), config)?;
     workshop.carry(carry.clone());
@@ -79,6 +91,7 @@ fn request(repo: &Repo, a: &Bisect) -> anyhow::Result<Request> {
         bad: bad.0,
         all: a.all,
         retry: a.retry,
+        fresh: a.fresh,
         quick: a.quick,
         ..subject
     })
@@ -93,7 +106,7 @@ fn subject(s: &Subject) -> anyhow::Result<Request> {
         build: s.build.clone(),
         run: s.run.clone(),
         fixed: s.fixed,
-        limit: limit(s.limit.as_deref())?,
+        limit: Fraction::of_flag("--limit", s.limit.as_deref())?,
         carry: s.carry.clone(),
         ..Request::default()
     })
@@ -118,13 +131,6 @@ fn metric(text: &str) -> anyhow::Result<Metric> {
         let known = known.join(", ");
         Error::Usage(format!("--metric: `{text}` is none; there are {known}")).into()
     })
-}
-
-fn limit(text: Option<&str>) -> anyhow::Result<Option<f64>> {
-    let limit = text.map(Fraction::parse).transpose();
-    Ok(limit
-        .map_err(|e| Error::Usage(format!("--limit: {e}")))?
-        .map(|f| f.0))
 }
 
 /// What the newest search was told, and what it says to that.
@@ -161,12 +167,23 @@ fn say_log(args: &Args, a: &BisectLog) -> anyhow::Result<u8> {
 fn replayed(section: &bisect::Section) -> anyhow::Result<Vec<String>> {
     let name = |i: usize| section.commits.get(i).map_or("?", Sha::short);
     let mut out = vec![format!(
-        "{}..{}: {} commits",
+        "{}..{}: {}",
         name(0),
         name(section.commits.len() - 1),
-        section.commits.len() - 1
+        format::plural(section.commits.len() - 1, "commit")
     )];
-    for e in &section.entries {
+    for (i, known) in section.range.commits.iter().enumerate() {
+        if !known.known.is_empty() {
+            let values: Vec<String> = known.known.iter().map(|x| format::thousands(*x)).collect();
+            out.push(format!("  {}  {} (stored)", name(i), values.join(" ")));
+        }
+    }
+    for (i, e) in section.entries.iter().enumerate() {
+        let from = match section.sources.get(i) {
+            Some(Some(Source::Stored)) => " (stored)",
+            Some(Some(Source::Twin)) => " (an equal build, stored)",
+            _ => "",
+        };
         let what = match &e.observation {
             Observation::Values(v) => v
                 .iter()
@@ -177,7 +194,7 @@ fn replayed(section: &bisect::Section) -> anyhow::Result<Vec<String>> {
                 format!("skipped: {}", format::telling(why, 55))
             }
         };
-        out.push(format!("  {}  {what}", name(e.commit)));
+        out.push(format!("  {}  {what}{from}", name(e.commit)));
     }
     out.push(match bisect::replay(section)? {
         Action::Measure(probes) => {
@@ -224,6 +241,7 @@ fn judge(args: &Args, a: &BisectStep) -> anyhow::Result<u8> {
         bad: end(&a.bad, told.map(|t| t.1), "bad")?.0,
         ..subject(&a.subject)?
     };
+    request.refuse_missing_program(&repo, &Config::load(repo.root())?)?;
     let carry = Carry::take(&repo, Home::make(&repo)?.dir(), &a.subject.carry)?;
     let head = repo.resolve(&a.rev)?;
     let mut workshop = workshop(&repo, &request, &carry)?;

@@ -9,7 +9,7 @@ use collector::detect::csv::{self, CsvError, Series};
 use collector::detect::steps::finder::STUCK;
 use collector::detect::{Change, Class, Kind};
 use collector::error::{EXIT_OK, Error};
-use collector::format::{name, percent};
+use collector::format::{instant, name, percent, plural};
 use collector::history::steps::Steps;
 use collector::report;
 
@@ -37,11 +37,11 @@ fn of_store(args: &Args, a: &Changes) -> anyhow::Result<u8> {
 
 fn of_csv(a: &Changes, file: &Path) -> anyhow::Result<u8> {
     let series = read(file)?;
-    let document = Document::of(&series, line::floor(a.floor.as_deref())?);
+    let document = Document::of(&series, line::settings_of_csv(a.floor.as_deref())?);
     if a.json {
         print::json(&document)?;
     } else {
-        print::out(&text(&document))?;
+        print::out(&text(&document, &series))?;
     }
     Ok(EXIT_OK)
 }
@@ -61,32 +61,37 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Series>> {
     })
 }
 
-fn text(document: &Document) -> String {
+/// `series` are those of which the document speaks.
+fn text(document: &Document, series: &[Series]) -> String {
     let all = &document.series;
     let changes: usize = all.iter().map(|s| s.changes.len()).sum();
     let mut out = String::new();
-    for s in all
-        .iter()
-        .filter(|s| !s.changes.is_empty() || s.stuck >= STUCK || s.drift != 0.0)
-    {
-        out.push_str(&heading(s));
-        out.extend(s.changes.iter().map(line));
+    let oddity = |s: &SeriesChanges| s.stuck >= STUCK || s.drift != 0.0;
+    for (s, of) in all.iter().zip(series) {
+        if !s.changes.is_empty() || oddity(s) {
+            out.push_str(&heading(s));
+            out.extend(s.changes.iter().map(|c| line(c, of.dated)));
+        }
     }
     let moved = all.iter().filter(|s| !s.changes.is_empty()).count();
     out.push_str(&format!(
-        "{changes} changes in {moved} of {} series\n",
+        "{} in {moved} of {} series\n",
+        plural(changes, "change"),
         all.len()
     ));
     let left_out: usize = all.iter().map(|s| s.left_out).sum();
     if left_out > 0 {
-        out.push_str(&format!("{left_out} rows left out: not finite\n"));
+        out.push_str(&format!(
+            "{} left out: no number in it\n",
+            plural(left_out, "row")
+        ));
     }
     out
 }
 
 fn heading(s: &SeriesChanges) -> String {
     let noise = match s.class {
-        Class::Young => format!("{} points: still learning", s.points),
+        Class::Young => format!("{}: still learning", plural(s.points, "point")),
         Class::Exact => "repeats exactly".to_owned(),
         Class::Walk | Class::Noisy => format!("varies by {}", unsigned(s.noise)),
     };
@@ -109,7 +114,7 @@ fn heading(s: &SeriesChanges) -> String {
 }
 
 /// `  ▲ +4.10 % (+3.20 … +5.00 %)  at 1312 (1310–1313)  sure to 99.99 %`
-fn line(c: &Change) -> String {
+fn line(c: &Change, dated: bool) -> String {
     let mark = if c.change > 0.0 { "▲" } else { "▼" };
     let interval = if c.low == c.high {
         String::new()
@@ -119,7 +124,7 @@ fn line(c: &Change) -> String {
     let set = if c.first == c.last {
         String::new()
     } else {
-        format!(" ({}–{})", c.first, c.last)
+        format!(" ({}–{})", index(c.first, dated), index(c.last, dated))
     };
     let blame = if c.kind == Kind::Environment {
         "  the testbed changed"
@@ -129,8 +134,13 @@ fn line(c: &Change) -> String {
     format!(
         "  {mark} {:>9}{interval}  at {}{set}{blame}\n",
         percent(c.change),
-        c.index
+        index(c.index, dated)
     )
+}
+
+/// An index as the file had it: a number, or the day or second of a date.
+pub(crate) fn index(i: i64, dated: bool) -> String {
+    if dated { instant(i) } else { i.to_string() }
 }
 
 /// A fraction that has no direction.
@@ -146,11 +156,17 @@ mod tests {
 
     #[test]
     fn floors_are_read_as_people_write_them() {
-        assert_eq!(line::floor(Some("0.5%")).unwrap().relative_floor, 0.005);
-        assert_eq!(line::floor(Some("0.02")).unwrap().relative_floor, 0.02);
-        assert_eq!(line::floor(None).unwrap().relative_floor, 0.0);
+        assert_eq!(
+            line::settings_of_csv(Some("0.5%")).unwrap().relative_floor,
+            0.005
+        );
+        assert_eq!(
+            line::settings_of_csv(Some("0.02")).unwrap().relative_floor,
+            0.02
+        );
+        assert_eq!(line::settings_of_csv(None).unwrap().relative_floor, 0.0);
         for bad in ["", "x", "-1%", "NaN", "inf"] {
-            assert!(line::floor(Some(bad)).is_err(), "{bad}");
+            assert!(line::settings_of_csv(Some(bad)).is_err(), "{bad}");
         }
     }
 
@@ -166,7 +182,7 @@ mod tests {
             })
             .collect();
         let series = csv::read(format!("series,index,value\n{points}").as_bytes()).unwrap();
-        let text = text(&Document::of(&series, Settings::default()));
+        let text = text(&Document::of(&series, Settings::default()), &series);
         assert!(text.contains("at 30"), "{text}");
         assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
     }

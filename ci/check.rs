@@ -3,19 +3,75 @@
 use std::path::Path;
 
 use collector::check::baseline;
+use collector::check::event::Event;
 use collector::check::{self, Options};
-use collector::error::{EXIT_OK, Error};
-use collector::judge::Judgement;
+use collector::error::{EXIT_FAILED, EXIT_OK, Error};
+use collector::judge::{Checked, Judgement};
 use collector::report;
 
 use crate::args::{Args, Check, Compare, Judging};
 use crate::progress::Terminal;
-use crate::{context, print};
+use crate::{context, forge, print};
 
 pub(crate) fn check(args: &Args, a: &Check) -> anyhow::Result<u8> {
-    let judgement = judge(args, &a.judging, &a.head, a.base.as_deref(), true)?;
+    let checked = match judge(args, &a.judging, &a.head, a.base.as_deref(), true) {
+        Ok(judgement) => Checked::Judged(Box::new(judgement)),
+        Err(e) => {
+            leave(args, &failed(&e), a)?;
+            return Err(e);
+        }
+    };
+    leave(args, &checked, a)?;
+    let Checked::Judged(judgement) = checked else {
+        return Ok(EXIT_FAILED);
+    };
     say(&judgement, &a.judging, true)?;
     Ok(judgement.exit_code())
+}
+
+/// A check that came to nothing, as others are told of it.
+fn failed(error: &anyhow::Error) -> Checked {
+    let code = error.downcast_ref::<Error>();
+    Checked::Failed {
+        message: format!("{error:#}"),
+        code: code.map_or(EXIT_FAILED, Error::exit_code),
+    }
+}
+
+/// What the check leaves for others: files, a comment, a status.
+fn leave(args: &Args, checked: &Checked, a: &Check) -> anyhow::Result<()> {
+    if let Some(file) = &a.judgement {
+        let text = match checked {
+            Checked::Judged(j) => serde_json::to_string_pretty(j)?,
+            Checked::Failed { message, code } => args.error_document(message, *code).to_string(),
+        };
+        collector::files::write(file, &(text + "\n"))?;
+    }
+    files(checked, a)?;
+    if a.comment.is_some() || a.speaker.status {
+        forge::say(checked, &a.speaker, a.comment);
+    }
+    Ok(())
+}
+
+fn files(checked: &Checked, a: &Check) -> anyhow::Result<()> {
+    if let Some(file) = &a.junit {
+        collector::files::write(file, &report::junit(checked))?;
+    }
+    // The others would say "clean" of a check that failed.
+    let Checked::Judged(j) = checked else {
+        return Ok(());
+    };
+    if let Some(file) = &a.code_quality {
+        collector::files::write(file, &report::code_quality(j))?;
+    }
+    if let Some(file) = &a.sarif {
+        collector::files::write(file, &report::sarif(j))?;
+    }
+    if let Some(file) = &a.openmetrics {
+        collector::files::write(file, &report::openmetrics(j))?;
+    }
+    Ok(())
 }
 
 /// Judges without failing: a regression is an answer here, not an error.
@@ -40,7 +96,12 @@ fn judge(
     let mut store = context::store(args)?;
     let progress = Terminal::new();
     let sha = workshop.repo().resolve(head)?;
-    let baseline = baseline::choose(workshop.repo(), workshop.config(), &sha, base)?;
+    // An event speaks of what is checked out.
+    let event = match head {
+        "HEAD" => context::event(),
+        _ => Event::default(),
+    };
+    let baseline = baseline::choose(workshop.repo(), workshop.config(), &sha, base, &event)?;
     if head == "HEAD" && workshop.repo().is_dirty() {
         print::note("note: uncommitted changes are not measured; HEAD is");
     }
@@ -49,8 +110,12 @@ fn judge(
         fresh: judging.fresh,
         flamegraph: judging.flamegraph,
         release,
+        accepted_until: None,
+        strict: judging.strict,
     };
-    let judgement = check::run(
+    let several = baseline.pushed.len() > 1;
+    let judge = if several { check::push } else { check::run };
+    let judgement = judge(
         &mut workshop,
         &mut store,
         &sha,

@@ -1,19 +1,42 @@
 //! What every command opens first: the repository, its configuration, the store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use collector::check::event::Event;
 use collector::config::{Config, Fraction};
 use collector::error::Error;
 use collector::git::Repo;
+use collector::history;
 use collector::judge::Overrides;
 use collector::run::{Home, Workshop};
 use collector::store::Store;
+use collector::suite::{Located, locate};
 
 use crate::args::{Args, Judging, Measuring};
+use crate::print;
+
+/// What the CI system around us says of its event.
+pub(crate) fn event() -> Event {
+    Event::read(&|name| std::env::var(name).ok(), &|path| {
+        std::fs::read_to_string(path).ok()
+    })
+}
+
+/// The repository's configuration; where neither it nor the clone names the default branch, the
+/// CI system may.
+pub(crate) fn load(repo: &Repo) -> anyhow::Result<Config> {
+    let mut config = Config::load(repo.root())?;
+    if config.baseline.branch.is_none() {
+        let known = event().default_branch;
+        config.baseline.branch = known.filter(|b| repo.branch(b).is_some());
+    }
+    Ok(config)
+}
 
 /// The repository's configuration with the command line laid over it.
-pub(crate) fn config(repo: &Repo, measuring: &Measuring) -> anyhow::Result<Config> {
-    let mut config = Config::load(repo.root())?;
+pub(crate) fn config(repo: &Repo, start: &Path, measuring: &Measuring) -> anyhow::Result<Config> {
+    let mut config = load(repo)?;
+    find_workspace(repo, &mut config, start);
     if let Some(counter) = &measuring.counter {
         config.suite.counter = counter.clone();
     }
@@ -26,9 +49,32 @@ pub(crate) fn config(repo: &Repo, measuring: &Measuring) -> anyhow::Result<Confi
     Ok(config)
 }
 
+/// Finds the Cargo workspace with the benchmarks where `uptick.toml` does not name one.
+pub(crate) fn find_workspace(repo: &Repo, config: &mut Config, start: &Path) {
+    if config.suite.dir != "." || !config.suite.criterion {
+        return;
+    }
+    match locate(repo.root(), start) {
+        Located::Top => {}
+        Located::Below(dir) => {
+            print::note(&format!(
+                "note: the benchmarks are those of the Cargo workspace in {dir}/ (`dir` under \
+                 [suite] in uptick.toml names another)"
+            ));
+            config.suite.dir = dir;
+        }
+        Located::Several(dirs) => print::note(&format!(
+            "note: several Cargo workspaces have benches: name one with `dir = {:?}` under [suite] \
+             in uptick.toml, or call uptick in its directory ({})",
+            dirs.first().map_or("", String::as_str),
+            dirs.join(", ")
+        )),
+    }
+}
+
 pub(crate) fn workshop(args: &Args, measuring: &Measuring) -> anyhow::Result<Workshop> {
     let repo = Repo::open(&args.dir)?;
-    let config = config(&repo, measuring)?;
+    let config = config(&repo, &args.dir, measuring)?;
     let mut workshop = Workshop::open(repo, config)?;
     workshop.only(&measuring.only);
     Ok(workshop)
@@ -47,7 +93,12 @@ pub(crate) fn store(args: &Args) -> anyhow::Result<Store> {
         // With its .gitignore, so that `git add -A` never takes the store along.
         Home::make(&Repo::open(&args.dir)?)?;
     }
-    Ok(Store::open(&store_path(args)?)?)
+    let mut store = Store::open(&store_path(args)?)?;
+    if let Ok(repo) = Repo::open(&args.dir) {
+        let branch = load(&repo)?.baseline.branch;
+        history::refresh(&mut store, &repo, branch.as_deref())?;
+    }
+    Ok(store)
 }
 
 /// A store that must be there already.
@@ -56,10 +107,8 @@ pub(crate) fn existing_store(args: &Args) -> anyhow::Result<Store> {
 }
 
 pub(crate) fn overrides(judging: &Judging) -> anyhow::Result<Overrides> {
-    let limit = judging.limit.as_deref().map(Fraction::parse).transpose();
-    let limit = limit.map_err(|e| Error::Usage(format!("--limit: {e}")))?;
     Ok(Overrides {
-        limit: limit.map(|f| f.0),
+        limit: Fraction::of_flag("--limit", judging.limit.as_deref())?,
         only: judging.measuring.only.clone(),
     })
 }

@@ -7,7 +7,7 @@ use collector::suite::{Discovery, Place, discover};
 use serde_json::json;
 
 use crate::args::{Args, Init};
-use crate::print;
+use crate::{context, print};
 
 pub(crate) fn run(args: &Args, a: &Init) -> anyhow::Result<u8> {
     let repo = Repo::open(&args.dir)?;
@@ -19,14 +19,16 @@ pub(crate) fn run(args: &Args, a: &Init) -> anyhow::Result<u8> {
         ))
         .into());
     }
-    let found = look(&repo)?;
-    let text = template(&found);
+    let mut config = Config::default();
+    context::find_workspace(&repo, &mut config, &args.dir);
+    let found = look(&repo, &config)?;
+    let text = template(&found, &config);
     collector::files::write(&path, &text)?;
     if a.json {
         let targets: Vec<_> = found
             .targets
             .iter()
-            .map(|(p, _, t)| json!({ "package": p, "bench": t }))
+            .map(|t| json!({ "package": t.package, "bench": t.name }))
             .collect();
         return print::json(&json!({
             "schema": "uptick.init/1", "file": path, "benches": targets, "left_out": found.left_out,
@@ -49,19 +51,24 @@ pub(crate) fn run(args: &Args, a: &Init) -> anyhow::Result<u8> {
 }
 
 /// The bench targets of the checkout as it stands.
-fn look(repo: &Repo) -> anyhow::Result<Discovery> {
-    if !repo.root().join("Cargo.toml").is_file() {
+fn look(repo: &Repo, config: &Config) -> anyhow::Result<Discovery> {
+    if !repo
+        .root()
+        .join(&config.suite.dir)
+        .join("Cargo.toml")
+        .is_file()
+    {
         return Ok(Discovery::default());
     }
     let tree = repo.root().to_path_buf();
     let target = tree.join("target");
-    Ok(discover(&Config::default(), &Place { tree, target })?)
+    Ok(discover(config, &Place { tree, target })?)
 }
 
-fn template(found: &Discovery) -> String {
+fn template(found: &Discovery, config: &Config) -> String {
     let mut benches = String::new();
-    for (package, _, target) in &found.targets {
-        benches.push_str(&format!("#   {package}: {target}\n"));
+    for t in &found.targets {
+        benches.push_str(&format!("#   {}: {}\n", t.package, t.name));
     }
     if benches.is_empty() {
         benches.push_str("#   (none: add [[command]] benchmarks below)\n");
@@ -69,7 +76,21 @@ fn template(found: &Discovery) -> String {
     for why in &found.left_out {
         benches.push_str(&format!("#   left out: {why}\n"));
     }
-    TEMPLATE.replace("@BENCHES@", &benches)
+    let needs = &found.needs;
+    let features = if needs.is_empty() {
+        "# features = []".to_string()
+    } else {
+        format!("features = {needs:?}")
+    };
+    let features = features.replace('{', "[").replace('}', "]");
+    let dir = match config.suite.dir.as_str() {
+        "." => "# dir = \".\"                 ".to_string(),
+        found => format!("dir = {found:?}  "),
+    };
+    TEMPLATE
+        .replace("@DIR@", &dir)
+        .replace("@BENCHES@", &benches)
+        .replace("@FEATURES@", &features)
 }
 
 const TEMPLATE: &str = r#"# uptick counts what a program costs, on every commit.
@@ -78,12 +99,13 @@ const TEMPLATE: &str = r#"# uptick counts what a program costs, on every commit.
 [suite]
 # The criterion benchmarks of the Cargo workspace are found by themselves:
 @BENCHES@# criterion = true
-# dir = "."                  # the workspace, relative to the repository
+@DIR@ # the workspace, relative to the repository
 # packages = []              # only these packages
 # benches = []               # only these bench targets (globs)
-# features = []
+@FEATURES@
 # all-features = false
 # no-default-features = false
+# rustflags = []             # after those of RUSTFLAGS; both replace those of .cargo/config.toml
 # profile = "bench"
 # include = []               # only these benchmarks, by name (globs)
 # exclude = []               # not these

@@ -2,7 +2,7 @@
 
 use crate::args::{Args, Selection};
 use crate::{context, print};
-use collector::config::{Config, glob};
+use collector::config::{Fraction, glob};
 use collector::detect::Settings;
 use collector::error::Error;
 use collector::git::Repo;
@@ -43,13 +43,19 @@ pub(crate) fn found(args: &Args, s: &Selection, floor: Option<&str>) -> anyhow::
 
 /// The settings for a store's series.
 pub(crate) fn settings(floor: Option<&str>) -> anyhow::Result<Settings> {
-    match floor {
-        Some(_) => self::floor(floor),
-        None => Ok(Settings {
-            relative_floor: FLOOR,
-            ..Settings::default()
-        }),
-    }
+    floored(floor, FLOOR)
+}
+
+/// The settings for the series of a CSV: nothing is left out unless asked for.
+pub(crate) fn settings_of_csv(floor: Option<&str>) -> anyhow::Result<Settings> {
+    floored(floor, 0.0)
+}
+
+fn floored(floor: Option<&str>, default: f64) -> anyhow::Result<Settings> {
+    Ok(Settings {
+        relative_floor: Fraction::of_flag("--floor", floor)?.unwrap_or(default),
+        ..Settings::default()
+    })
 }
 
 /// The series asked for, on the line asked for.
@@ -88,7 +94,7 @@ pub(crate) fn line(args: &Args, rev: Option<&str>) -> anyhow::Result<MainLine> {
         }
         Err(e) => return Err(e.into()),
     };
-    let branch = Config::load(repo.root())?.baseline.branch;
+    let branch = context::load(&repo)?.baseline.branch;
     Ok(MainLine::of(&repo, branch.as_deref(), rev)?)
 }
 
@@ -112,24 +118,5 @@ fn nothing(s: &Selection) -> Error {
         "the store holds no commit of this line yet; `uptick run A..B` measures a range".into()
     } else {
         "no series of the main line matches; `uptick log` lists them all".into()
-    })
-}
-
-/// The floor as people write it: `0.5%` or `0.005`.
-pub(crate) fn floor(floor: Option<&str>) -> anyhow::Result<Settings> {
-    let Some(text) = floor else {
-        return Ok(Settings::default());
-    };
-    let (number, unit) = match text.strip_suffix('%') {
-        Some(n) => (n, 100.0),
-        None => (text, 1.0),
-    };
-    let parsed = number.trim().parse::<f64>().ok().map(|x| x / unit);
-    let floor = parsed.filter(|x| x.is_finite() && *x >= 0.0);
-    let relative_floor = floor
-        .ok_or_else(|| Error::Usage(format!("--floor: `{text}` is not like 0.5% or 0.005")))?;
-    Ok(Settings {
-        relative_floor,
-        ..Settings::default()
     })
 }

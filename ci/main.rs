@@ -5,10 +5,14 @@ mod args;
 mod bisect;
 mod changes;
 mod check;
+mod comment;
 mod context;
 mod demo;
 mod doctor;
+mod first;
 mod flamegraph;
+mod forge;
+mod help;
 mod init;
 mod line;
 mod list;
@@ -55,12 +59,16 @@ fn refuse(error: &clap::Error) -> u8 {
 }
 
 fn dispatch(args: &Args) -> anyhow::Result<u8> {
-    match &args.command {
+    let Some(command) = &args.command else {
+        return first::run(args);
+    };
+    match command {
         Command::Init(a) => init::run(args, a),
         Command::Doctor(a) => doctor::run(args, a),
         Command::List(a) => list::run(args, a),
         Command::Run(a) => run::run(args, a),
         Command::Check(a) => check::check(args, a),
+        Command::Comment(a) => comment::run(args, a),
         Command::Compare(a) => check::compare(args, a),
         Command::Bisect(a) => bisect::run(args, a),
         Command::BisectStep(a) => Ok(bisect::step(args, a)),
@@ -75,6 +83,8 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
         Command::Import(a) => transfer::import(args, a),
         Command::Rebuild(a) => transfer::rebuild(args, a),
         Command::Verify(a) => transfer::verify(args, a),
+        Command::Completions(a) => help::completions(a),
+        Command::Help(a) => help::run(a),
     }
 }
 

@@ -6,15 +6,16 @@ use std::path::Path;
 use collector::config::{Config, Fraction};
 use collector::detect::Direction;
 use collector::detect::alerts::replay::Flag;
+use collector::detect::csv::Series;
 use collector::detect::csv::document::{Replayed as Csv, SeriesFlags};
-use collector::error::{EXIT_OK, Error};
-use collector::format::{name, percent};
+use collector::error::EXIT_OK;
+use collector::format::{name, percent, plural};
 use collector::git::Repo;
 use collector::history::trial::{Proposed, Replayed};
 use collector::report;
 
 use crate::args::{Args, Replay};
-use crate::changes::read;
+use crate::changes::{index, read};
 use crate::{context, line, print};
 
 pub(crate) fn run(args: &Args, a: &Replay) -> anyhow::Result<u8> {
@@ -26,8 +27,8 @@ pub(crate) fn run(args: &Args, a: &Replay) -> anyhow::Result<u8> {
 
 /// The gate and the finder over the store, under the present policy or a proposed one.
 fn of_store(args: &Args, a: &Replay) -> anyhow::Result<u8> {
-    let limit = a.limit.as_deref().map(Fraction::parse).transpose();
-    let limit = limit.map_err(|e| Error::Usage(format!("--limit: {e}")))?;
+    let limit = Fraction::of_flag("--limit", a.limit.as_deref())?;
+    let settings = line::settings(a.floor.as_deref())?;
     let store = context::existing_store(args)?;
     let (line, tracks) = line::tracks(args, &store, &a.selection)?;
     let config = match Repo::open(&args.dir) {
@@ -36,8 +37,8 @@ fn of_store(args: &Args, a: &Replay) -> anyhow::Result<u8> {
     };
     let proposed = Proposed {
         config: &config,
-        limit: limit.map(|f| f.0),
-        settings: line::settings(a.floor.as_deref())?,
+        limit,
+        settings,
     };
     let document = Replayed::of(&tracks, &line, &proposed);
     if a.json {
@@ -50,28 +51,32 @@ fn of_store(args: &Args, a: &Replay) -> anyhow::Result<u8> {
 
 fn of_csv(a: &Replay, file: &Path) -> anyhow::Result<u8> {
     let series = read(file)?;
-    let mut document = Csv::of(&series, line::floor(a.floor.as_deref())?);
+    let mut document = Csv::of(&series, line::settings_of_csv(a.floor.as_deref())?);
     if a.estimate {
-        document.estimate(&series, line::floor(a.floor.as_deref())?);
+        document.estimate(&series, line::settings_of_csv(a.floor.as_deref())?);
     }
     if a.json {
         print::json(&document)?;
     } else {
-        print::out(&text(&document))?;
+        print::out(&text(&document, &series))?;
     }
     Ok(EXIT_OK)
 }
 
-fn text(document: &Csv) -> String {
+fn text(document: &Csv, series: &[Series]) -> String {
     let all = &document.series;
     let mut out = String::new();
-    for s in all.iter().filter(|s| !s.flags.is_empty()) {
+    for (s, of) in all.iter().zip(series).filter(|(s, _)| !s.flags.is_empty()) {
         out.push_str(&format!("{}\n", name(&s.name, 76)));
-        out.extend(s.flags.iter().map(line));
+        out.extend(s.flags.iter().map(|f| line(f, of.dated)));
     }
     let flags: usize = all.iter().map(|s| s.flags.len()).sum();
     let commits: usize = all.iter().map(|s| s.points).sum();
-    out.push_str(&format!("{flags} flags over {commits} measurements\n"));
+    out.push_str(&format!(
+        "{} over {}\n",
+        plural(flags, "flag"),
+        plural(commits, "measurement")
+    ));
     if let Some(rate) = expected(all) {
         out.push_str(&format!(
             "by chance about {rate:.2} per 1000 measurements\n"
@@ -90,7 +95,7 @@ fn expected(all: &[SeriesFlags]) -> Option<f64> {
     (points > 0.0).then(|| rates.iter().map(|r| r.0 * r.1).sum::<f64>() / points)
 }
 
-fn line(f: &Flag) -> String {
+fn line(f: &Flag, dated: bool) -> String {
     let mark = if f.direction == Direction::Up {
         "▲"
     } else {
@@ -99,13 +104,13 @@ fn line(f: &Flag) -> String {
     let blame = if f.index == f.at {
         String::new()
     } else {
-        format!(" for {}", f.index)
+        format!(" for {}", index(f.index, dated))
     };
     let limit = percent(f.limit);
     let limit = limit.trim_start_matches('+');
     format!(
-        "  {mark} {:>9}  told at {}{blame} (limit {limit})\n",
+        "  {mark} {:>9}  reported at {}{blame} (limit {limit})\n",
         percent(f.change),
-        f.at
+        index(f.at, dated)
     )
 }

@@ -34,8 +34,8 @@ pub(crate) fn run(args: &Args, what: &Settle) -> anyhow::Result<u8> {
     let mut store = context::store(args)?;
     let known = found.event(&step.change);
     let event = match known {
-        Some(told) if told.id != 0 => told.id,
-        Some(told) => store.event_number(&found.track.key, &told.event)?,
+        Some(told) if !told.id.is_empty() => told.id.clone(),
+        Some(told) => store.report_change(&found.track.key, &told.event)?,
         None => return Err(no_event(&step).into()),
     };
     let (actor, now) = (actor(args), now());
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args, what: &Settle) -> anyhow::Result<u8> {
     let after = match state(what) {
         Some(state) => {
             let what = Triage {
-                events: vec![event],
+                events: vec![event.clone()],
                 state: Some(state),
                 note: decision.note.clone(),
                 ..Triage::default()
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args, what: &Settle) -> anyhow::Result<u8> {
             state
         }
         None => store
-            .undo_last(event, &actor, now)?
+            .undo_last(&event, &actor, now)?
             .ok_or_else(|| Error::Usage(format!("nothing was decided about {}", step.id)))?,
     };
     say(found, &step, before, after, decision.json)

@@ -4,6 +4,9 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 
 use collector::error::{EXIT_OK, EXIT_STORE, Error};
+use collector::format::plural;
+use collector::history::watch;
+use collector::store::Accept;
 use serde_json::json;
 
 use crate::args::{Args, Export, Import, Plain};
@@ -36,11 +39,11 @@ pub(crate) fn export(args: &Args, a: &Export) -> anyhow::Result<u8> {
 pub(crate) fn import(args: &Args, a: &Import) -> anyhow::Result<u8> {
     let mut store = context::store(args)?;
     let done = match &a.file {
-        None => store.import(&mut std::io::stdin().lock())?,
+        None => store.import(&mut std::io::stdin().lock(), Accept::Everything)?,
         Some(path) => {
             let file =
                 File::open(path).map_err(|e| Error::Usage(format!("{}: {e}", path.display())))?;
-            store.import(&mut BufReader::new(file))?
+            store.import(&mut BufReader::new(file), Accept::Everything)?
         }
     };
     if a.json {
@@ -49,8 +52,9 @@ pub(crate) fn import(args: &Args, a: &Import) -> anyhow::Result<u8> {
         )?;
     } else {
         print::out(&format!(
-            "{} reports read, {} of them new\n",
-            done.reports, done.new
+            "{} read, {} of them new\n",
+            plural(done.reports, "report"),
+            done.new
         ))?;
     }
     Ok(EXIT_OK)
@@ -58,7 +62,10 @@ pub(crate) fn import(args: &Args, a: &Import) -> anyhow::Result<u8> {
 
 pub(crate) fn rebuild(args: &Args, a: &Plain) -> anyhow::Result<u8> {
     context::existing_store(args)?;
-    let reports = context::store(args)?.rebuild()?;
+    let mut store = context::store(args)?;
+    let reports = store.rebuild()?;
+    // What was reported stays so, and nothing is reported anew: only its state is found again.
+    watch::search(&mut store, usize::MAX)?;
     if a.json {
         print::json(&json!({ "schema": "uptick.rebuild/1", "reports": reports }))?;
     } else {

@@ -15,7 +15,7 @@ pub const EXIT_USAGE: u8 = 2;
 pub const EXIT_NO_VERDICT: u8 = 3;
 /// Building or running failed.
 pub const EXIT_FAILED: u8 = 4;
-/// The store failed or is damaged.
+/// The store or a server failed.
 pub const EXIT_STORE: u8 = 5;
 
 /// The collector's result.
@@ -36,6 +36,9 @@ pub enum Error {
     /// The store cannot be read or written.
     #[error("{0}")]
     Store(String),
+    /// A forge or a server refused, or cannot be reached.
+    #[error("{0}")]
+    Remote(String),
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     Io {
@@ -54,7 +57,7 @@ impl Error {
             Self::Usage(_) => EXIT_USAGE,
             Self::NoVerdict(_) => EXIT_NO_VERDICT,
             Self::Failed(_) | Self::Io { .. } => EXIT_FAILED,
-            Self::Store(_) => EXIT_STORE,
+            Self::Store(_) | Self::Remote(_) => EXIT_STORE,
         }
     }
 

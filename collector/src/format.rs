@@ -103,14 +103,33 @@ pub fn name(text: &str, width: usize) -> String {
     format!("…{tail}")
 }
 
+/// `1 change`, `3 changes`; a word that ends in `s` is its own plural (`3 series`).
+#[must_use]
+pub fn plural<N: std::fmt::Display + PartialEq + From<u8>>(n: N, what: &str) -> String {
+    if n == N::from(1) || what.ends_with('s') {
+        format!("{n} {what}")
+    } else {
+        format!("{n} {what}s")
+    }
+}
+
+/// Seconds since 1970 as a day, or as day and time where that is not midnight; in UTC.
+#[must_use]
+pub fn instant(seconds: i64) -> String {
+    let Ok(at) = jiff::Timestamp::from_second(seconds) else {
+        return seconds.to_string();
+    };
+    let text = at.to_string();
+    match text.strip_suffix("T00:00:00Z") {
+        Some(day) => day.to_string(),
+        None => text,
+    }
+}
+
 /// `1 benchmark`, `3 benchmarks`.
 #[must_use]
 pub fn benchmarks(n: usize) -> String {
-    if n == 1 {
-        "1 benchmark".into()
-    } else {
-        format!("{n} benchmarks")
-    }
+    plural(n, "benchmark")
 }
 
 /// A sentence as it may stand in a terminal, such as a commit's subject: cleaned like a
@@ -171,6 +190,19 @@ mod tests {
         assert_eq!(share(0.005), "0.50 %");
         assert_eq!(value(1_200_000.0, Metric::WallTime), "1.200 ms");
         assert_eq!(value(2_097_152.0, Metric::PeakRss), "2.00 MiB");
+    }
+
+    #[test]
+    fn one_thing_is_no_plural() {
+        assert_eq!(plural(1.0, "change"), "1 change");
+        assert_eq!(plural(0_u64, "change"), "0 changes");
+        assert_eq!(plural(2_usize, "series"), "2 series");
+    }
+
+    #[test]
+    fn an_instant_is_a_day_or_a_second_of_it() {
+        assert_eq!(instant(1_767_312_000), "2026-01-02");
+        assert_eq!(instant(1_767_312_001), "2026-01-02T00:00:01Z");
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod measure;
 pub mod model;
 pub mod parallel;
 pub mod profile;
+pub mod remote;
 pub mod report;
 pub mod run;
 pub mod search;

@@ -96,33 +96,46 @@ impl Hunt<'_> {
         };
         if trail.outcome.exact {
             let repeats = self.journal.sections[trail.section].options.noise == Noise::Exact;
-            let delta = step.after.value - step.before.value;
-            finding.verified = self.verify(&pair, delta, if repeats { 1 } else { 3 });
-        }
-        if finding.verified == Some(false) {
-            self.notes.push(
-                "measured again side by side, the culprit did not differ from its parent".into(),
-            );
+            match self.verify(&pair, if repeats { 1 } else { 3 }) {
+                Again::Seen(before, after) => {
+                    let holds = repeated((step.before.value, step.after.value), (before, after));
+                    finding.verified = Some(holds);
+                    if !holds {
+                        finding.contradict(before, after);
+                        return Ok(());
+                    }
+                }
+                Again::Failed(why) => self.notes.push(format!("not verified: {why}")),
+                Again::NotAsked => {}
+            }
         }
         self.functions(finding, &base, &head, &pair)
     }
 
-    /// Whether the step shows again between two fresh builds, by the middle of some runs of each.
-    fn verify(&self, (base, head): &(Bench, Bench), delta: f64, runs: usize) -> Option<bool> {
-        let like = self.like.as_ref()?;
+    /// Measures both sides again, in turn: the middle of some runs of each.
+    fn verify(&self, (base, head): &(Bench, Bench), runs: usize) -> Again {
+        let Some(like) = self.like.as_ref() else {
+            return Again::NotAsked;
+        };
         if like.metric == Metric::BinarySize {
-            return None;
+            return Again::NotAsked;
         }
         self.progress
             .stage("verifying the culprit against its parent");
-        let mut differences = Vec::new();
+        let (mut before, mut after) = (Vec::new(), Vec::new());
         for i in 0..runs {
-            let before = probe::sample(self.workshop, base, like, i).ok()?;
-            let after = probe::sample(self.workshop, head, like, i).ok()?;
-            differences.push(after - before);
+            for (side, bench) in [(&mut before, base), (&mut after, head)] {
+                match probe::sample(self.workshop, bench, like, i) {
+                    Ok(value) => side.push(value),
+                    Err(why) => return Again::Failed(why),
+                }
+            }
         }
-        let seen = crate::stats::median(&differences)?;
-        Some((seen - delta).abs() <= REPEATS * delta.abs())
+        let middle = crate::stats::median;
+        match (middle(&before), middle(&after)) {
+            (Some(before), Some(after)) => Again::Seen(before, after),
+            _ => Again::NotAsked,
+        }
     }
 
     fn functions(
@@ -202,6 +215,23 @@ impl Hunt<'_> {
             .flat_map(|f| bumps(&read(&base.sha, f), &read(&trail.commit(culprit).sha, f)))
             .collect()
     }
+}
+
+/// What came of measuring the culprit and its parent again.
+enum Again {
+    /// The parent's value, and the culprit's.
+    Seen(f64, f64),
+    /// One of them gives no number now.
+    Failed(String),
+    /// There is nothing to run.
+    NotAsked,
+}
+
+/// Whether a step shows again: between other levels, it is the step of another program.
+fn repeated(was: (f64, f64), is: (f64, f64)) -> bool {
+    let delta = was.1 - was.0;
+    let near = |a: f64, b: f64| (a - b).abs() <= REPEATS * delta.abs();
+    near(is.1 - is.0, delta)
 }
 
 /// For each commit the share of the moved cost that lies in files which it touches.

@@ -7,6 +7,7 @@ use crate::bisect::line::Line;
 use crate::bisect::{Hunt, probe};
 use crate::detect::{Finder, Point, Settings};
 use crate::error::Result;
+use crate::format::plural;
 use crate::model::{Commit, Sha};
 use crate::search::{Noise, Range};
 use crate::stats;
@@ -49,7 +50,7 @@ impl Hunt<'_> {
             let Some(stretch) = stretch(&runs) else {
                 continue;
             };
-            said.push(format!("{} commits {side}", stretch.len()));
+            said.push(format!("{} {side}", plural(stretch.len(), "commit")));
             let level = middle(stretch);
             let centred = |b: &Vec<f64>| b.iter().map(|v| v - level).collect();
             builds.extend(stretch.iter().map(centred));

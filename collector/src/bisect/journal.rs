@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::bisect::Request;
 use crate::error::{Error, Result};
 use crate::model::Sha;
-use crate::run::Source;
+use crate::run::{Outside, Source};
 use crate::search::{LogEntry, Noise, Observation, Options, Range, Search};
 use crate::suite::Carry;
 
@@ -27,6 +27,9 @@ pub enum Event {
         request: Request,
         /// What is laid over every commit.
         carry: Carry,
+        /// The programs outside the commits that are run; absent in logs of older versions.
+        #[serde(default)]
+        outside: Option<Outside>,
     },
     /// A search over one line of commits begins.
     Section(Box<Section>),
@@ -75,6 +78,9 @@ pub struct Section {
     /// What it was told since.
     #[serde(default)]
     pub entries: Vec<LogEntry>,
+    /// Where the values of each entry came from; absent for further runs.
+    #[serde(default)]
+    pub sources: Vec<Option<Source>>,
     /// Whether the prior was learned.
     #[serde(default)]
     pub informed: bool,
@@ -106,6 +112,7 @@ impl Section {
             _ => {}
         }
         self.entries.push(entry);
+        self.sources.push(source);
     }
 
     fn inform(&mut self, shares: &[f64]) {
@@ -125,6 +132,8 @@ pub struct Journal {
     pub request: Request,
     /// What is laid over every commit.
     pub carry: Carry,
+    /// The programs outside the commits, as they were when the search began.
+    pub outside: Option<Outside>,
     /// The searches so far.
     pub sections: Vec<Section>,
     /// The answer, if there was one.
@@ -136,7 +145,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the disk is full or read-only.
-    pub fn create(dir: &Path, request: &Request, carry: &Carry) -> Result<Self> {
+    pub fn create(dir: &Path, request: &Request, carry: &Carry, outside: &Outside) -> Result<Self> {
         std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
         let mut number = numbers(dir).last().map_or(1, |n| n + 1);
         let (path, file) = loop {
@@ -154,12 +163,14 @@ impl Journal {
             file: Some(file),
             request: request.clone(),
             carry: carry.clone(),
+            outside: Some(outside.clone()),
             sections: Vec::new(),
             ended: None,
         };
         journal.write(&Event::Asked {
             request: request.clone(),
             carry: carry.clone(),
+            outside: Some(outside.clone()),
         })?;
         Ok(journal)
     }
@@ -186,12 +197,20 @@ impl Journal {
         let mut journal: Option<Self> = None;
         for event in events {
             match (&mut journal, event) {
-                (None, Event::Asked { request, carry }) => {
+                (
+                    None,
+                    Event::Asked {
+                        request,
+                        carry,
+                        outside,
+                    },
+                ) => {
                     journal = Some(Self {
                         path: path.to_path_buf(),
                         file: None,
                         request,
                         carry,
+                        outside,
                         sections: Vec::new(),
                         ended: None,
                     });
@@ -229,6 +248,21 @@ impl Journal {
         file.set_len(whole as u64).map_err(Error::io(&path))?;
         journal.file = Some(file);
         Ok(journal)
+    }
+
+    /// Refuses to go on where a program outside the commits was edited since the search began:
+    /// what it was told would be of one program, and what it is told next of another.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] that names the program.
+    pub fn refuse_edited(&self, now: &Outside) -> Result<()> {
+        match self.outside.as_ref().and_then(|was| was.edited(now)) {
+            None => Ok(()),
+            Some(path) => Err(Error::Usage(format!(
+                "{} was edited since this search began: search again without --resume",
+                path.display()
+            ))),
+        }
     }
 
     /// The file.

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::git::{Repo, Touched};
 use crate::model::{Commit, Sha, digest};
 use crate::search::{Candidate, Range};
-use crate::suite::{Carry, key};
+use crate::suite::Carry;
+use crate::suite::unread::Unread;
 
 /// The commits from good to bad, and what each changes of what a build reads.
 #[derive(Clone, Debug)]
@@ -24,6 +26,7 @@ impl Line {
     ///
     /// Build inputs are told from prose as at both ends of the line.
     pub(super) fn read(
+        config: &Config,
         repo: &Repo,
         good: &Sha,
         bad: &Sha,
@@ -39,8 +42,8 @@ impl Line {
             .windows(2)
             .map(|w| (w[0].sha.clone(), w[1].sha.clone()))
             .collect();
-        let prose = key::mentioned_prose(repo, &[good, bad]).unwrap_or_default();
-        let input = |t: &Touched| key::is_input(&t.path, &prose) && !carry.replaces(&t.path);
+        let unread = Unread::of(config, repo, &[good, bad]).unwrap_or_default();
+        let input = |t: &Touched| unread.is_input(&t.path) && !carry.replaces(&t.path);
         // A clone that lacks trees cannot be collapsed; every commit then stands for itself.
         let Ok(touched) = repo.touched(&pairs) else {
             return Ok(Self {

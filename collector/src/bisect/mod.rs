@@ -31,7 +31,7 @@ use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::model::{Counter, Measurement, Metric, Sha};
-use crate::run::{Home, Progress, Workshop};
+use crate::run::{Home, Progress, Reuse, Workshop};
 use crate::search::finding::Finding;
 use crate::search::{Action, Answer, Candidate, LogEntry, Noise, Observation, Options, Probe};
 use crate::store::Store;
@@ -102,6 +102,7 @@ impl Hunt<'_> {
         let (deeper, merge) = self.descend(&main)?;
         let last = deeper.as_ref().unwrap_or(&main);
         let mut finding = self.finding(&main, last, merge.as_ref());
+        self.refuse_edited()?;
         self.explain(&mut finding, last)?;
         finding.notes = std::mem::take(&mut self.notes);
         let outcome = format!("{:?}", finding.outcome);
@@ -113,7 +114,8 @@ impl Hunt<'_> {
     /// Searches one line of commits to its end.
     fn search(&mut self, good: &Sha, bad: &Sha, all: bool, outer: bool) -> Result<Trail> {
         let carry = self.journal.carry.clone();
-        let line = Line::read(self.workshop.repo(), good, bad, all, &carry)?;
+        let workshop = &*self.workshop;
+        let line = Line::read(workshop.config(), workshop.repo(), good, bad, all, &carry)?;
         let section = match self.journal.known(good, bad) {
             Some(known) => known,
             None => {
@@ -152,7 +154,7 @@ impl Hunt<'_> {
         let (mut exact, mut reference) = (self.exact, Vec::new());
         let mut range = line.range(|i| {
             let sha = &line.commits[i].sha;
-            if !stored.contains(sha) {
+            if asked.reuse == Reuse::Nothing || !stored.contains(sha) {
                 return Ok(Vec::new());
             }
             let reports = self.workshop.evidence(self.store, sha)?;
@@ -211,6 +213,7 @@ impl Hunt<'_> {
         probes: &[Probe],
         outer: bool,
     ) -> Result<()> {
+        self.refuse_edited()?;
         let sha = |p: &Probe| line.commits[p.commit].sha.clone();
         let (new, again): (Vec<Probe>, Vec<Probe>) =
             probes.iter().partition(|p| search.values(p.commit) == 0);
@@ -222,12 +225,48 @@ impl Hunt<'_> {
         for (p, seen) in new.iter().zip(self.look(section, &shas)) {
             let seen = seen?;
             let at_end = p.commit == 0 || p.commit + 1 == line.commits.len();
+            if outer && p.commit + 1 == line.commits.len() {
+                self.refuse_unbuilt_program(&line.commits[p.commit].sha, &seen)?;
+            }
             if outer && at_end && seen.missing {
                 return Err(self.missing_at_end(line, p.commit, &seen));
             }
             self.take(section, sha(p), p.commit, seen)?;
         }
         Ok(())
+    }
+
+    /// Ends the search where BAD builds and the program that is to be counted is not there then:
+    /// no other commit will have it either, as far as anybody can guess.
+    fn refuse_unbuilt_program(&mut self, bad: &Sha, seen: &Seen) -> Result<()> {
+        let asked = self.journal.request.run.clone();
+        let (Some(run), Observation::Skip(_)) = (asked, &seen.observation) else {
+            return Ok(());
+        };
+        let Ok((_, bench)) = self.workshop.bench(0, bad, self.progress) else {
+            return Ok(());
+        };
+        let name = &self.asked.benchmark;
+        let program = bench.job(name).map(|(job, _)| job.program.clone());
+        match program.filter(|p| p.components().count() > 1 && !p.exists()) {
+            None => Ok(()),
+            Some(_) => Err(Error::Usage(format!(
+                "--run {run}: BAD, {}, builds, and has no such program then",
+                bad.short()
+            ))),
+        }
+    }
+
+    /// Ends the search where a program that it runs was edited meanwhile.
+    fn refuse_edited(&self) -> Result<()> {
+        match self.workshop.edited() {
+            None => Ok(()),
+            Some(path) => Err(Error::NoVerdict(format!(
+                "{} was edited while this search was under way: its values are of two programs; \
+                 search again",
+                path.display()
+            ))),
+        }
     }
 
     fn look(&mut self, section: usize, shas: &[Sha]) -> Vec<Result<Seen>> {

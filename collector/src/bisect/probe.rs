@@ -16,8 +16,8 @@ use crate::store::Store;
 pub(super) struct Asked {
     pub(super) benchmark: String,
     pub(super) metric: Metric,
-    /// Try commits again that failed before.
-    pub(super) retry: bool,
+    /// Which stored reports will do.
+    pub(super) reuse: Reuse,
 }
 
 /// What a commit gave.
@@ -86,21 +86,12 @@ pub(super) fn look(
     sha: &Sha,
     progress: &dyn Progress,
 ) -> Result<Seen> {
-    let stored = workshop.evidence(store, sha)?;
-    let seen = read(&stored, asked, Source::Stored);
-    match seen.observation {
-        Observation::Values(_) => return Ok(seen),
-        Observation::Skip(_) if !stored.is_empty() && !asked.retry && !seen.missing => {
-            return Ok(seen);
-        }
-        Observation::Skip(_) => {}
+    if asked.reuse != Reuse::Nothing
+        && let Some(seen) = stored(workshop, store, asked, sha)?
+    {
+        return Ok(seen);
     }
-    let reuse = if asked.retry {
-        Reuse::Numbers
-    } else {
-        Reuse::Everything
-    };
-    match workshop.report_from(store, sha, reuse, progress) {
+    match workshop.report_from(store, sha, asked.reuse, progress) {
         Ok((report, source)) => Ok(read(&[report], asked, source)),
         // No fault of the commit's own, such as an object that a partial clone lacks; it gives
         // no number here all the same, and nothing is stored.
@@ -112,6 +103,24 @@ pub(super) fn look(
         }),
         Err(e) => Err(e),
     }
+}
+
+/// What the store says of a commit, if that will do.
+fn stored(
+    workshop: &mut Workshop,
+    store: &Store,
+    asked: &Asked,
+    sha: &Sha,
+) -> Result<Option<Seen>> {
+    let stored = workshop.evidence(store, sha)?;
+    let seen = read(&stored, asked, Source::Stored);
+    let will_do = match seen.observation {
+        Observation::Values(_) => true,
+        Observation::Skip(_) => {
+            !stored.is_empty() && asked.reuse == Reuse::Everything && !seen.missing
+        }
+    };
+    Ok(will_do.then_some(seen))
 }
 
 fn read(reports: &[Report], asked: &Asked, source: Source) -> Seen {

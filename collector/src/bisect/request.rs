@@ -1,12 +1,15 @@
 //! What a search is asked for, and whether it can be asked.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use crate::bisect::probe::Asked;
-use crate::config::{ClockMode, Command, Config};
+use crate::config::{ClockMode, Command, Config, words};
 use crate::error::{Error, Result};
 use crate::git::Repo;
 use crate::model::{Counter, Metric, Sha};
+use crate::run::{Outside, Reuse};
 use crate::search::Direction;
 
 /// What is asked for; the first line of the log.
@@ -35,6 +38,8 @@ pub struct Request {
     pub limit: Option<f64>,
     /// Try commits again that failed before.
     pub retry: bool,
+    /// Measure every commit anew, whatever is stored.
+    pub fresh: bool,
     /// Stop where one commit explains the change; look for no further steps.
     pub quick: bool,
     /// What is laid over every commit, as it was named.
@@ -68,7 +73,11 @@ impl Request {
             value.into_iter().for_each(|v| option(name, &v));
         }
         self.carry.iter().for_each(|c| option("--carry", c));
-        for (name, on) in [("--all", self.all), ("--fixed", self.fixed)] {
+        for (name, on) in [
+            ("--all", self.all),
+            ("--fixed", self.fixed),
+            ("--fresh", self.fresh),
+        ] {
             words.extend(on.then(|| name.to_string()));
         }
         words.join(" ")
@@ -107,6 +116,55 @@ impl Request {
         config.validate().map_err(Error::Usage)
     }
 
+    /// Refuses a program that is nowhere, before anything is built. What a build may yet make is
+    /// looked for when BAD was built.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] that says where it was looked for.
+    pub fn refuse_missing_program(&self, repo: &Repo, config: &Config) -> Result<()> {
+        let words = self.run.as_deref().and_then(words).unwrap_or_default();
+        let Some(program) = words.first() else {
+            return Ok(());
+        };
+        let built = self.build.is_some();
+        let inside = program.strip_prefix("{tree}/").unwrap_or(program);
+        let there = match program {
+            p if p.starts_with('/') => {
+                let names_it = |b: &String| b.contains(p.as_str());
+                Path::new(p).exists() || self.build.as_ref().is_some_and(names_it)
+            }
+            p if !p.contains('/') => Outside::finds(config, p),
+            _ => built || self.has(repo, inside),
+        };
+        if there {
+            return Ok(());
+        }
+        let beside = std::env::current_dir().unwrap_or_default().join(inside);
+        let hint = if beside.is_file() {
+            format!(
+                "; the one in your directory is `--run {}`",
+                crate::format::quoted(&beside.to_string_lossy())
+            )
+        } else {
+            String::new()
+        };
+        Err(Error::Usage(if program.contains('/') {
+            format!(
+                "--run: there is no {program}: neither GOOD nor BAD has it, and no --build makes \
+                 it{hint}"
+            )
+        } else {
+            format!("--run: no program `{program}` on the search path{hint}")
+        }))
+    }
+
+    fn has(&self, repo: &Repo, path: &str) -> bool {
+        let path = path.trim_start_matches("./");
+        let carried = self.carry.iter().any(|c| path.starts_with(c.as_str()));
+        let ends = [&self.good, &self.bad];
+        carried || ends.iter().any(|e| repo.has_file(&Sha((*e).clone()), path))
+    }
+
     pub(super) fn direction(&self) -> Direction {
         if self.fixed {
             Direction::Down
@@ -124,7 +182,11 @@ impl Request {
         Asked {
             benchmark: self.benchmark.clone(),
             metric: self.metric.unwrap_or(own),
-            retry: self.retry,
+            reuse: match (self.fresh, self.retry) {
+                (true, _) => Reuse::Nothing,
+                (false, true) => Reuse::Numbers,
+                (false, false) => Reuse::Everything,
+            },
         }
     }
 }

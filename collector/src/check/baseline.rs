@@ -1,5 +1,6 @@
 //! Which commit a head is judged against, and how it was chosen.
 
+use crate::check::event::Event;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::git::Repo;
@@ -12,36 +13,67 @@ pub struct Baseline {
     pub sha: Sha,
     /// `merge-base with origin/main`, `first parent`, `named on the command line`, …
     pub how: String,
+    /// Somebody named it: no other commit will do.
+    pub named: bool,
+    /// The commits of one push up to the head, oldest first, where there are several: each is
+    /// judged.
+    pub pushed: Vec<Sha>,
+}
+
+impl Baseline {
+    /// A baseline that was found rather than named.
+    #[must_use]
+    pub fn found(sha: Sha, how: impl Into<String>) -> Self {
+        Self {
+            sha,
+            how: how.into(),
+            named: false,
+            pushed: Vec::new(),
+        }
+    }
 }
 
 const MEND_SHALLOW: &str = "this clone is shallow and its history ends before a baseline: run \
     `git fetch --unshallow` (with actions/checkout: `fetch-depth: 0`)";
 
-/// Chooses the baseline of `head`: the one named, else the merge-base with the default branch,
-/// and on that branch the first parent.
+/// Chooses the baseline of `head`: the one named, else where a pull request leaves its target,
+/// else the merge-base with the default branch; on that branch the tip before the push, or the
+/// first parent.
 ///
 /// # Errors
 /// [`Error::Usage`] when the one named is no commit; [`Error::NoVerdict`] when there is none,
 /// with the command that mends it.
-pub fn choose(repo: &Repo, config: &Config, head: &Sha, named: Option<&str>) -> Result<Baseline> {
+pub fn choose(
+    repo: &Repo,
+    config: &Config,
+    head: &Sha,
+    named: Option<&str>,
+    event: &Event,
+) -> Result<Baseline> {
     if let Some(rev) = named {
-        let sha = repo.resolve(rev)?;
         return Ok(Baseline {
-            sha,
-            how: format!("`{rev}`, as named"),
+            named: true,
+            ..Baseline::found(repo.resolve(rev)?, format!("`{rev}`, as named"))
         });
     }
-    let Some((branch, tip)) = repo.default_branch(config.baseline.branch.as_deref()) else {
-        return first_parent(repo, head, "first parent (no default branch found)");
+    if let Some(target) = &event.target {
+        return of_pull_request(repo, head, target, event);
+    }
+    let branch = config.baseline.branch.as_deref();
+    let Some((branch, tip)) = repo.default_branch(branch.or(event.default_branch.as_deref()))
+    else {
+        let how = "first parent (no default branch found: `git remote set-head origin --auto` \
+                   asks the remote, [baseline] branch names it)";
+        return first_parent(repo, head, how);
     };
     if repo.is_ancestor(head, &tip) {
-        return first_parent(repo, head, &format!("first parent on {branch}"));
+        return of_push(repo, head, &branch, event);
+    }
+    if event.lasting && event.before.is_some() {
+        return of_push(repo, head, "its branch", event);
     }
     match repo.merge_base(head, &tip)? {
-        Some(sha) => Ok(Baseline {
-            sha,
-            how: format!("merge-base with {branch}"),
-        }),
+        Some(sha) => Ok(Baseline::found(sha, format!("merge-base with {branch}"))),
         None if repo.is_shallow() => Err(Error::NoVerdict(MEND_SHALLOW.into())),
         None => first_parent(
             repo,
@@ -51,13 +83,81 @@ pub fn choose(repo: &Repo, config: &Config, head: &Sha, named: Option<&str>) -> 
     }
 }
 
+/// Where a pull request leaves the branch that it goes into; never where it leaves another one.
+fn of_pull_request(repo: &Repo, head: &Sha, target: &str, event: &Event) -> Result<Baseline> {
+    let parents = repo.commit(head)?.parents;
+    let merge = event.merged && parents.len() > 1;
+    if let Some((branch, tip)) = repo.branch(target) {
+        let base = repo.merge_base(head, &tip)?;
+        // A head that was merged meanwhile is its own merge-base.
+        if let Some(sha) = base.filter(|b| b != head) {
+            let how = format!("merge-base with {branch}, the target of the pull request");
+            return Ok(Baseline::found(sha, how));
+        }
+    }
+    if merge && repo.has_file(&parents[0], "") {
+        let how = format!("what the pull request is merged into, {target}");
+        return Ok(Baseline::found(parents[0].clone(), how));
+    }
+    if let Some(base) = event.base.as_ref().and_then(|b| repo.resolve(b).ok())
+        && let Some(sha) = repo.merge_base(head, &base)?.filter(|b| b != head)
+    {
+        let how = format!("where the pull request leaves {target}");
+        return Ok(Baseline::found(sha, how));
+    }
+    if repo.branch(target).is_some() && !repo.is_shallow() {
+        return first_parent(repo, head, &format!("first parent on {target}"));
+    }
+    if repo.is_shallow() {
+        return Err(Error::NoVerdict(MEND_SHALLOW.into()));
+    }
+    Err(Error::NoVerdict(format!(
+        "the target of the pull request, {target}, is not in this clone: run `git fetch origin \
+         {target}:refs/remotes/origin/{target}`, or name a baseline with --base"
+    )))
+}
+
+/// The tip before the push that brought a commit; the first parent where no push is known, or
+/// it brought this commit alone.
+fn of_push(repo: &Repo, head: &Sha, branch: &str, event: &Event) -> Result<Baseline> {
+    let plain = format!("first parent on {branch}");
+    let is_head = |after: &String| *after == head.0;
+    let before = event
+        .before
+        .as_ref()
+        .filter(|b| b.chars().any(|c| c != '0'))
+        .filter(|_| event.after.as_ref().is_none_or(is_head));
+    let Some(before) = before else {
+        return first_parent(repo, head, &plain);
+    };
+    let Ok(before) = repo.resolve(before) else {
+        // A rewritten branch may have left it behind; a shallow clone has not got so far.
+        return match repo.is_shallow() {
+            true => Err(Error::NoVerdict(MEND_SHALLOW.into())),
+            false => first_parent(repo, head, &plain),
+        };
+    };
+    if before == *head || !repo.is_ancestor(&before, head) {
+        return first_parent(repo, head, &plain);
+    }
+    let commits = repo.first_parent_range(&before, head)?;
+    if commits.len() < 2 {
+        return first_parent(repo, head, &plain);
+    }
+    let how = format!(
+        "the tip of {branch} before the push of {} commits",
+        commits.len()
+    );
+    Ok(Baseline {
+        pushed: commits.into_iter().rev().map(|c| c.sha).collect(),
+        ..Baseline::found(before, how)
+    })
+}
+
 fn first_parent(repo: &Repo, head: &Sha, how: &str) -> Result<Baseline> {
     if let Some(parent) = repo.commit(head)?.parents.into_iter().next() {
         if repo.has_file(&parent, "") {
-            return Ok(Baseline {
-                sha: parent,
-                how: how.into(),
-            });
+            return Ok(Baseline::found(parent, how));
         }
         return Err(Error::NoVerdict(MEND_SHALLOW.into()));
     }

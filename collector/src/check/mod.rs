@@ -4,6 +4,8 @@
 
 pub mod baseline;
 mod confirm;
+pub mod event;
+mod push;
 pub mod release;
 
 use crate::check::baseline::Baseline;
@@ -13,16 +15,18 @@ use crate::error::Result;
 use crate::explain;
 use crate::format::benchmarks;
 use crate::judge::{self, Beside, Judgement, Overrides, Row};
-use crate::model::{Measurement, Report, SeriesKey, Sha, Verdict};
+use crate::model::{Failure, Measurement, Metric, Report, SeriesKey, Sha, Verdict};
 use crate::parallel::parallel;
 use crate::run::{Bench, Progress, Reuse, Workshop};
 use crate::store::Store;
 use confirm::{apply, confirm_row};
+pub use push::push;
 
 /// How many earlier commits a series' spread is taken from.
 const HISTORY: usize = 200;
-/// How far back an unbuildable baseline is replaced by an older one.
-const BASE_ATTEMPTS: usize = 20;
+/// How far back an unbuildable baseline is replaced by an older one: each try is a build that
+/// fails, and a branch that was broken for longer has no baseline.
+const BASE_ATTEMPTS: usize = 8;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +39,10 @@ pub struct Options {
     pub flamegraph: bool,
     /// Hold the head against the last release too.
     pub release: bool,
+    /// Messages up to this commit may accept what the head costs; absent: up to the head.
+    pub accepted_until: Option<Sha>,
+    /// Give no verdict where something could not be measured as it should.
+    pub strict: bool,
 }
 
 /// Judges `head` against its baseline.
@@ -55,9 +63,26 @@ pub fn run(
     } else {
         Reuse::Numbers
     };
+    if baseline.named {
+        // No other commit will do: if it gives no numbers, nobody waits for those of the head.
+        let report = workshop.report(store, &baseline.sha, reuse, progress)?;
+        refuse_empty(&report)?;
+    }
+    let reuse_named = if baseline.named {
+        Reuse::Numbers
+    } else {
+        reuse
+    };
     let head_report = workshop.report(store, head, reuse, progress)?;
     refuse_failed(&head_report, "the head")?;
-    let (base_report, baseline) = base_report(workshop, store, baseline, reuse, progress)?;
+    let (base_report, baseline) = base_report(
+        workshop,
+        store,
+        baseline,
+        &head_report,
+        reuse_named,
+        progress,
+    )?;
     let mut run = Run::new(workshop, store, base_report, head_report, options, progress)?;
     run.confirm()?;
     run.explain()?;
@@ -68,51 +93,89 @@ pub fn run(
 fn refuse_failed(report: &Report, who: &str) -> Result<()> {
     match report.failures.iter().find(|f| f.benchmark.is_none()) {
         None => Ok(()),
-        Some(f) => Err(crate::error::Error::Failed(format!(
-            "{who}, {} ({}), gives no numbers ({}): {}",
-            report.commit.sha.short(),
-            report.commit.subject,
-            f.stage,
-            f.message
-        ))),
+        Some(f) => Err(crate::error::Error::Failed(no_numbers(report, who, f))),
     }
 }
 
-/// The baseline's report; where it does not build, that of its nearest ancestor that does.
+fn no_numbers(report: &Report, who: &str, f: &Failure) -> String {
+    format!(
+        "{who}, {} ({}), gives no numbers ({}): {}",
+        report.commit.sha.short(),
+        report.commit.subject,
+        f.stage,
+        f.message
+    )
+}
+
+/// The baseline's report; where it was not named and does not build, that of its nearest ancestor
+/// that does and has a benchmark of the head's.
 fn base_report(
     workshop: &mut Workshop,
     store: &mut Store,
     baseline: Baseline,
+    head: &Report,
     reuse: Reuse,
     progress: &dyn Progress,
 ) -> Result<(Report, Baseline)> {
-    let candidates = workshop.repo().ancestors(&baseline.sha, BASE_ATTEMPTS)?;
-    let mut last = None;
-    for sha in candidates {
-        let report = workshop.report(store, &sha, reuse, progress)?;
-        if !crate::run::is_failed(&report) {
-            let how = if sha == baseline.sha {
-                baseline.how
-            } else {
-                format!(
-                    "{}, then back to the nearest commit that builds",
-                    baseline.how
-                )
-            };
-            return Ok((report, Baseline { sha, how }));
-        }
+    let first = workshop.report(store, &baseline.sha, reuse, progress)?;
+    if !gives_nothing(&first, head) {
+        return Ok((first, baseline));
+    }
+    let ancestors = workshop.repo().ancestors(&baseline.sha, BASE_ATTEMPTS)?;
+    for sha in ancestors.into_iter().skip(1) {
         progress.note(&format!(
-            "{} does not build; trying its parent",
-            sha.short()
+            "the baseline {} does not build; looking at the commits before it ({})",
+            baseline.sha.short(),
+            first_failure(&first)
         ));
-        last = Some(report);
+        let report = workshop.report(store, &sha, reuse, progress)?;
+        if gives_nothing(&report, head) {
+            continue;
+        }
+        if !shares_a_benchmark(&report, head) {
+            // Further back the benchmarks were not there yet.
+            break;
+        }
+        let how = format!(
+            "{}, then back to the nearest commit that builds",
+            baseline.how
+        );
+        return Ok((report, Baseline::found(sha, how)));
     }
-    if let Some(report) = last {
-        refuse_failed(&report, "the baseline")?;
-    }
+    refuse_empty(&first)?;
     Err(crate::error::Error::NoVerdict(
         "no baseline could be measured".into(),
     ))
+}
+
+/// Whether a commit failed, with all that the head could be compared in.
+fn gives_nothing(report: &Report, head: &Report) -> bool {
+    !report.failures.is_empty() && !shares_a_benchmark(report, head)
+}
+
+/// Refuses a baseline that failed and has no number at all.
+fn refuse_empty(report: &Report) -> Result<()> {
+    let failure = report.failures.first();
+    match failure.filter(|_| report.measurements.is_empty()) {
+        None => Ok(()),
+        Some(f) => Err(crate::error::Error::Failed(no_numbers(
+            report,
+            "the baseline",
+            f,
+        ))),
+    }
+}
+
+fn first_failure(report: &Report) -> String {
+    let failure = report.failures.first();
+    failure.map_or_else(String::new, |f| crate::format::telling(&f.message, 120))
+}
+
+fn shares_a_benchmark(a: &Report, b: &Report) -> bool {
+    let names = |r: &Report| -> std::collections::BTreeSet<String> {
+        r.measurements.iter().map(|m| m.benchmark.clone()).collect()
+    };
+    !names(a).is_disjoint(&names(b))
 }
 
 /// One judgement in the making.
@@ -126,7 +189,10 @@ struct Run<'a> {
     progress: &'a dyn Progress,
     benches: Option<(Bench, Bench)>,
     notes: Vec<String>,
+    doubts: Vec<String>,
     hints: Vec<String>,
+    /// Benchmarks that ran at first and then could not be run again.
+    failed: Vec<Failure>,
 }
 
 impl<'a> Run<'a> {
@@ -150,6 +216,7 @@ impl<'a> Run<'a> {
             &history,
         );
         Ok(Self {
+            doubts: judge::doubts(&base, &head, &rows),
             workshop,
             store,
             base,
@@ -160,6 +227,7 @@ impl<'a> Run<'a> {
             benches: None,
             notes: Vec::new(),
             hints: Vec::new(),
+            failed: Vec::new(),
         })
     }
 
@@ -214,13 +282,28 @@ impl<'a> Run<'a> {
                     apply(&mut self.rows[i], &c);
                     ps.push((i, c.p));
                 }
-                Err(why) => {
-                    self.rows[i].why = format!("could not be measured again: {why}");
-                }
+                Err(why) => self.could_not_confirm(i, &why),
             }
         }
         self.keep_what_survives_fdr(&ps);
         Ok(())
+    }
+
+    /// A suspect that cannot be run again is neither a change nor none.
+    fn could_not_confirm(&mut self, i: usize, why: &str) {
+        let row = &mut self.rows[i];
+        if row.metric == Metric::BinarySize {
+            // A file has one size: there is nothing to run.
+            row.why = format!("could not be measured again: {why}");
+            return;
+        }
+        row.verdict = Verdict::Incomparable;
+        row.why = "it moved, and could not be run again to confirm that".into();
+        self.failed.push(Failure {
+            benchmark: Some(row.benchmark.clone()),
+            stage: "confirm".into(),
+            message: format!("it moved, and running both sides again failed: {why}"),
+        });
     }
 
     /// Several suspects at once are judged together: at most a share q of them may be wrong.
@@ -304,7 +387,8 @@ impl<'a> Run<'a> {
         if self.options.release {
             release.creep(&mut self.rows, &mut self.notes, &mut self.hints)?;
         }
-        release.accept(&mut self.rows)
+        let until = self.options.accepted_until.as_ref();
+        release.accept(&mut self.rows, until.unwrap_or(&self.head.commit.sha))
     }
 
     fn finish(self, baseline: Baseline) -> Judgement {
@@ -317,7 +401,10 @@ impl<'a> Run<'a> {
             how: baseline.how,
             distance,
             notes: self.notes,
+            doubts: self.doubts,
             hints: self.hints,
+            failures: self.failed,
+            strict: self.options.strict,
         };
         judge::judgement(&self.base, &self.head, counter, self.rows, beside)
     }
@@ -332,7 +419,9 @@ fn history(store: &Store, base: &Report, m: &Measurement, line: &[Sha]) -> Vec<f
         fingerprint: base.testbed.fingerprint(m.counter),
     };
     // A history that cannot be read is no history: the floors remain.
-    let points = store.points(&key, base.commit.position).unwrap_or_default();
+    let points = store
+        .points_anywhere(&key, base.commit.position)
+        .unwrap_or_default();
     let on_line: std::collections::HashSet<&Sha> = line.iter().collect();
     let mut values: Vec<(u64, f64)> = Vec::new();
     for p in points.iter().filter(|p| on_line.contains(&p.sha)) {

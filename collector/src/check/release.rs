@@ -122,17 +122,17 @@ impl Release<'_> {
         ))
     }
 
-    /// Marks the regressions that a message between base and head accepts.
+    /// Marks the regressions that a message after the base, up to `until`, accepts.
     ///
     /// # Errors
     /// When git fails.
-    pub fn accept(&self, rows: &mut [Row]) -> Result<()> {
+    pub fn accept(&self, rows: &mut [Row], until: &Sha) -> Result<()> {
         let regressed = |r: &&mut Row| r.judged && r.verdict == Verdict::Regressed;
         let mut suspects: Vec<&mut Row> = rows.iter_mut().filter(regressed).collect();
         if suspects.is_empty() {
             return Ok(());
         }
-        let range = format!("{}..{}", self.base.commit.sha, self.head.commit.sha);
+        let range = format!("{}..{until}", self.base.commit.sha);
         let accepted = self.repo.acceptances(&range)?;
         for row in &mut suspects {
             let matching = |a: &&Acceptance| crate::config::glob(&a.benchmark, &row.benchmark);

@@ -56,6 +56,8 @@ pub struct Suite {
     pub all_features: bool,
     /// Switch off the default features.
     pub no_default_features: bool,
+    /// Flags for rustc, after those of `RUSTFLAGS`; both replace `rustflags` of Cargo's own files.
+    pub rustflags: Vec<String>,
     /// The Cargo profile.
     pub profile: String,
     /// Benchmarks to measure, by name (globs).
@@ -92,6 +94,7 @@ impl Default for Suite {
             features: Vec::new(),
             all_features: false,
             no_default_features: false,
+            rustflags: Vec::new(),
             profile: "bench".into(),
             include: Vec::new(),
             exclude: Vec::new(),

@@ -2,6 +2,12 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::error::Error;
+
+/// From here on a bare number may as well be meant as a percentage: nobody allows 50 % by
+/// writing `0.5`, and whoever writes `1` means 1 %.
+const AMBIGUOUS: f64 = 0.5;
+
 /// A share of a value: `"0.5%"` or `0.005`.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
@@ -11,18 +17,36 @@ impl Fraction {
     /// Reads `0.5%` or `0.005`.
     ///
     /// # Errors
-    /// A sentence for the user when it is neither, negative, or not finite.
+    /// A sentence for the user when it is neither, negative, not finite, or a bare number that
+    /// may mean two things.
     pub fn parse(s: &str) -> std::result::Result<Self, String> {
-        let (digits, scale) = match s.trim().strip_suffix('%') {
-            Some(d) => (d.trim(), 0.01),
-            None => (s.trim(), 1.0),
+        let s = s.trim();
+        let (digits, percent) = match s.strip_suffix('%') {
+            Some(d) => (d.trim(), true),
+            None => (s, false),
         };
-        match digits.parse::<f64>() {
-            Ok(x) if x.is_finite() && x >= 0.0 => Ok(Self(x * scale)),
-            _ => Err(format!(
+        let number = digits.parse::<f64>().ok();
+        match number.filter(|x| x.is_finite() && *x >= 0.0) {
+            None => Err(format!(
                 "`{s}` is no limit: write a percentage such as \"0.5%\""
             )),
+            Some(x) if percent => Ok(Self(x * 0.01)),
+            Some(x) if x < AMBIGUOUS => Ok(Self(x)),
+            Some(x) => Err(format!(
+                "is `{s}` {x} % or {whole} %? Write \"{x}%\" or \"{whole}%\"",
+                whole = (x * 1e8).round() / 1e6
+            )),
         }
+    }
+
+    /// Reads the value of a flag, where it is given.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] that names the flag.
+    pub fn of_flag(flag: &str, text: Option<&str>) -> Result<Option<f64>, Error> {
+        let parsed = text.map(Self::parse).transpose();
+        let parsed = parsed.map_err(|e| Error::Usage(format!("{flag}: {e}")))?;
+        Ok(parsed.map(|f| f.0))
     }
 }
 
@@ -141,4 +165,27 @@ pub fn words(line: &str) -> Option<Vec<String>> {
     }
     out.extend(word);
     Some(out)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_number_that_may_be_a_percentage_is_asked_about() {
+        for (text, x) in [("0.5%", 0.005), ("0.02", 0.02), ("150 %", 1.5), ("0", 0.0)] {
+            assert_eq!(Fraction::parse(text).map(|f| f.0), Ok(x));
+        }
+        let asked = Fraction::parse("1").unwrap_err();
+        assert!(
+            asked.contains("1 % or 100 %") && asked.contains("\"1%\""),
+            "{asked}"
+        );
+        let asked = Fraction::parse("15").unwrap_err();
+        assert!(asked.contains("15 % or 1500 %"), "{asked}");
+        for bad in ["0.5", "2.5", "x", "", "-1%", "NaN", "inf", "%"] {
+            assert!(Fraction::parse(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
-use super::{Repo, answer, git, run, text};
+use super::Repo;
+use super::call::{answer, git, run, text};
 use crate::error::{Error, Result};
 use crate::model::{Commit, Sha};
 

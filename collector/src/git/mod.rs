@@ -2,21 +2,21 @@
 //!
 //! Everything here reads, but for worktrees under `.uptick/`, which are ours
 //! alone: the user's checkout, index, HEAD, stash and configuration are never
-//! written. Hooks are off, optional locks are off, and what a calling git hook
-//! left in the environment (`GIT_DIR`, `GIT_INDEX_FILE`, …) is removed.
+//! written. How a call is kept from the user's settings is in [`call`].
 
-use crate::error::{Error, Result, tail};
+use crate::error::{Error, Result};
 use crate::model::Hunk;
 use crate::model::{Commit, Sha};
 pub use parse::Acceptance;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+mod call;
 mod line;
 mod parse;
 mod partial;
 mod submodule;
 mod worktree;
+pub use call::is_foreign_environment;
+use call::{ask, run, text};
 pub use line::Touched;
 use parse::{acceptances, commit, hunks};
 
@@ -24,77 +24,6 @@ use parse::{acceptances, commit, hunks};
 #[derive(Clone, Debug)]
 pub struct Repo {
     root: PathBuf,
-}
-
-/// What a calling hook or wrapper may have set that would redirect us.
-const FOREIGN_ENVIRONMENT: [&str; 8] = [
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_COMMON_DIR",
-    "GIT_PREFIX",
-    "GIT_NAMESPACE",
-    "GIT_LITERAL_PATHSPECS",
-];
-
-fn git(dir: &Path) -> Command {
-    let mut c = Command::new("git");
-    c.arg("-C").arg(dir);
-    c.args([
-        "-c",
-        "core.hooksPath=/dev/null",
-        "-c",
-        "core.fsmonitor=false",
-        "-c",
-        "submodule.recurse=false",
-    ]);
-    c.args([
-        "-c",
-        "advice.detachedHead=false",
-        "-c",
-        "core.quotePath=false",
-    ]);
-    for name in FOREIGN_ENVIRONMENT {
-        c.env_remove(name);
-    }
-    c.env("GIT_OPTIONAL_LOCKS", "0")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("LC_ALL", "C");
-    c.stdin(Stdio::null());
-    c
-}
-
-fn run(dir: &Path, args: &[&str]) -> Result<Output> {
-    git(dir).args(args).output().map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => {
-            Error::Failed("git is not installed; uptick needs it to read the history".into())
-        }
-        _ => Error::Failed(format!("git could not be started: {e}")),
-    })
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .trim_end_matches('\n')
-        .to_string()
-}
-
-/// Runs git and gives its output, or its complaint as an error.
-fn ask(dir: &Path, args: &[&str]) -> Result<String> {
-    answer(&run(dir, args)?, args)
-}
-
-/// What a git that has ended printed, or its complaint as an error.
-fn answer(out: &Output, args: &[&str]) -> Result<String> {
-    if out.status.success() {
-        return Ok(text(&out.stdout));
-    }
-    Err(Error::Failed(format!(
-        "git {} failed: {}",
-        args.join(" "),
-        tail(&text(&out.stderr), 2000)
-    )))
 }
 
 impl Repo {
@@ -191,7 +120,8 @@ impl Repo {
 
     /// Commits without their positions.
     fn describe(&self, args: &[&str]) -> Result<Vec<Commit>> {
-        let mut all = vec!["log", "-z", "--format=%H%x1f%P%x1f%an%x1f%at%x1f%s"];
+        let format = "--format=%H%x1f%P%x1f%an%x1f%at%x1f%s";
+        let mut all = vec!["log", "-z", "--no-show-signature", "--no-color", format];
         all.extend(args);
         let out = ask(&self.root, &all)?;
         Ok(out.split('\0').filter_map(commit).collect())
@@ -236,6 +166,26 @@ impl Repo {
         Ok(tip)
     }
 
+    /// The tip of the default branch as [`Repo::main_tip`] finds it; `None` where no branch is
+    /// known to be the default one, and HEAD would only be a guess.
+    #[must_use]
+    pub fn known_main_tip(&self, named: Option<&str>) -> Option<Sha> {
+        self.default_branch(named)?;
+        self.main_tip(named).ok()
+    }
+
+    /// The object names of the first-parent line that ends in a commit, oldest first.
+    ///
+    /// # Errors
+    /// When git cannot walk it.
+    pub fn first_parent_names(&self, tip: &Sha) -> Result<Vec<Sha>> {
+        let out = ask(
+            &self.root,
+            &["rev-list", "--first-parent", "--reverse", &tip.0],
+        )?;
+        Ok(out.lines().map(|l| Sha(l.to_string())).collect())
+    }
+
     /// The whole first-parent line that ends in a commit, oldest first, with positions.
     /// One call of git: 100,000 commits take about a second.
     ///
@@ -261,6 +211,8 @@ impl Repo {
         let args = [
             "log",
             "-z",
+            "--no-show-signature",
+            "--no-color",
             search[0],
             search[1],
             format,
@@ -294,6 +246,12 @@ impl Repo {
         ask(&self.root, &["rev-parse", "--is-shallow-repository"]).is_ok_and(|s| s == "true")
     }
 
+    /// The branch that is checked out, if any.
+    #[must_use]
+    pub fn current_branch(&self) -> Option<String> {
+        ask(&self.root, &["symbolic-ref", "--quiet", "--short", "HEAD"]).ok()
+    }
+
     /// Whether tracked files differ from HEAD.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
@@ -304,25 +262,67 @@ impl Repo {
         .is_ok_and(|s| !s.is_empty())
     }
 
-    /// The default branch and its tip: the named one, the remote's HEAD, or `main`, `master`, `trunk`.
+    /// A branch of that name and its tip, with the name that it has here: `origin`'s before that
+    /// of another remote, and that before a local one, which may be behind.
+    #[must_use]
+    pub fn branch(&self, name: &str) -> Option<(String, Sha)> {
+        let others = self.refs(&format!("refs/remotes/*/{name}"));
+        let others = others.iter().map(|r| r.trim_start_matches("refs/remotes/"));
+        let mut candidates = vec![format!("origin/{name}")];
+        candidates.extend(others.map(String::from));
+        let remote = candidates.into_iter().find_map(|short| {
+            let sha = self.resolve(&format!("refs/remotes/{short}")).ok()?;
+            Some((short, sha))
+        });
+        remote.or_else(|| {
+            let sha = self.resolve(&format!("refs/heads/{name}")).ok()?;
+            Some((name.to_string(), sha))
+        })
+    }
+
+    /// The full names of the references that match a pattern.
+    fn refs(&self, pattern: &str) -> Vec<String> {
+        let args = ["for-each-ref", "--format=%(refname)", pattern];
+        let said = ask(&self.root, &args).unwrap_or_default();
+        said.lines().map(String::from).collect()
+    }
+
+    /// The default branch and its tip: the named one, a remote's HEAD, one of the usual names, or
+    /// the only branch there is.
     #[must_use]
     pub fn default_branch(&self, named: Option<&str>) -> Option<(String, Sha)> {
-        let mut candidates: Vec<String> = Vec::new();
-        if let Some(name) = named {
-            candidates.extend([format!("origin/{name}"), name.to_string()]);
-        }
-        if let Ok(head) = ask(
-            &self.root,
-            &["symbolic-ref", "--short", "refs/remotes/origin/HEAD"],
-        ) {
-            candidates.push(head);
-        }
-        for name in ["main", "master", "trunk", "develop"] {
-            candidates.extend([format!("origin/{name}"), name.to_string()]);
-        }
-        candidates
-            .into_iter()
-            .find_map(|name| self.resolve(&name).ok().map(|sha| (name, sha)))
+        const USUAL: [&str; 6] = ["main", "master", "trunk", "develop", "devel", "default"];
+        let named = named.and_then(|name| self.branch(name));
+        named
+            .or_else(|| self.head_of_remote())
+            .or_else(|| USUAL.iter().find_map(|name| self.branch(name)))
+            .or_else(|| self.only_branch("refs/remotes/"))
+            .or_else(|| self.only_branch("refs/heads/"))
+    }
+
+    /// What the remote's HEAD points to, `origin`'s first.
+    fn head_of_remote(&self) -> Option<(String, Sha)> {
+        let mut heads = vec!["refs/remotes/origin/HEAD".to_string()];
+        heads.extend(self.refs("refs/remotes/*/HEAD"));
+        heads.iter().find_map(|head| {
+            let short = ask(&self.root, &["symbolic-ref", "--short", head]).ok()?;
+            let sha = self.resolve(&format!("refs/remotes/{short}")).ok()?;
+            Some((short, sha))
+        })
+    }
+
+    /// The branch below a prefix where there is one alone; references of pull requests, as a
+    /// runner fetches them, are none.
+    fn only_branch(&self, prefix: &str) -> Option<(String, Sha)> {
+        let all = self.refs(prefix);
+        let mut branches = all
+            .iter()
+            .filter(|r| !r.starts_with("refs/remotes/pull/") && !r.ends_with("/HEAD"));
+        let (one, None) = (branches.next()?, branches.next()) else {
+            return None;
+        };
+        let sha = self.resolve(one).ok()?;
+        Some((one.trim_start_matches(prefix).to_string(), sha))
     }
 
     /// Every file of a commit as `mode type object<TAB>path`, one a NUL-ended record.
@@ -383,17 +383,24 @@ impl Repo {
             .is_ok_and(|o| o.status.success())
     }
 
-    /// The paths among `names` that a Rust source of that commit mentions by file name.
+    /// Whether some file of a commit holds one of these texts, as far as the pathspecs reach.
+    /// Only the exit code counts, which no configuration changes; where git cannot say, it may.
     #[must_use]
-    pub fn mentioned(&self, sha: &Sha, names: &[String]) -> Vec<String> {
-        let mut args = vec!["grep", "-h", "-o", "-F", "-I"];
-        for n in names {
-            args.extend(["-e", n.as_str()]);
+    pub fn may_hold(&self, sha: &Sha, texts: &[&str], pathspecs: &[String]) -> bool {
+        let mut args = vec![
+            "grep",
+            "--quiet",
+            "--text",
+            "--fixed-strings",
+            "--no-textconv",
+        ];
+        for text in texts {
+            args.extend(["-e", text]);
         }
-        args.extend([sha.0.as_str(), "--", "*.rs"]);
-        ask(&self.root, &args)
-            .map(|s| s.lines().map(str::to_string).collect())
-            .unwrap_or_default()
+        args.extend([sha.0.as_str(), "--"]);
+        args.extend(pathspecs.iter().map(String::as_str));
+        let code = run(&self.root, &args).ok().and_then(|o| o.status.code());
+        code != Some(1)
     }
 
     /// The hunks in which two commits differ, without context.
@@ -406,7 +413,10 @@ impl Repo {
             "--unified=0",
             "--no-color",
             "--no-ext-diff",
+            "--no-textconv",
             "--no-renames",
+            "--src-prefix=a/",
+            "--dst-prefix=b/",
             &base.0,
             &head.0,
         ];
@@ -432,10 +442,10 @@ impl Repo {
     }
 }
 
-/// Whether an environment variable of that name is git's own redirection.
+/// Whether something that a clone lacks is a submodule, and so a sentence, not a file's path.
 #[must_use]
-pub fn is_foreign_environment(name: &OsStr) -> bool {
-    FOREIGN_ENVIRONMENT.iter().any(|f| OsStr::new(f) == name)
+pub fn is_submodule(lacking: &str) -> bool {
+    lacking.starts_with(submodule::SUBMODULE)
 }
 
 /// Removes what a killed git left behind in a worktree of ours, or in a submodule of it.

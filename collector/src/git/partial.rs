@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{ask, run};
+use super::call::{ask, run};
 use crate::error::{Error, Result};
 use crate::model::Sha;
 

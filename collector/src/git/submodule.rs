@@ -7,9 +7,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::call::{answer, ask, git};
 use super::remove_stale_lock;
-use super::{answer, ask, git};
 use crate::error::{Error, Result, tail};
+
+/// How the words begin that say which submodule is missing.
+pub(super) const SUBMODULE: &str = "the submodule";
 
 /// Submodules within submodules are gone down into this far.
 const MAX_DEPTH: usize = 8;
@@ -34,11 +37,12 @@ struct Origin {
 }
 
 /// Checks out the submodules of our worktree at `tree`, whose commit is one of the repository at
-/// `root`.
+/// `root`. Gives, in words, those whose commit can neither be borrowed nor fetched: perhaps nothing
+/// that is built or run needs them.
 ///
 /// # Errors
-/// When a recorded commit can neither be borrowed nor fetched, or a name points out of place.
-pub(super) fn bring(root: &Path, tree: &Path) -> Result<()> {
+/// When git fails, or a name points out of place.
+pub(super) fn bring(root: &Path, tree: &Path) -> Result<Vec<String>> {
     let stores = ["--absolute-git-dir", "--git-common-dir"]
         .iter()
         .filter_map(|which| ask(root, &["rev-parse", which]).ok())
@@ -50,11 +54,13 @@ pub(super) fn bring(root: &Path, tree: &Path) -> Result<()> {
         stores,
         address: address.unwrap_or_else(|_| root.to_string_lossy().into_owned()),
     };
-    level(&origin, tree, MAX_DEPTH)
+    let mut lacking = Vec::new();
+    level(&origin, tree, MAX_DEPTH, &mut lacking)?;
+    Ok(lacking)
 }
 
 /// The submodules of one tree, and theirs.
-fn level(origin: &Origin, tree: &Path, depth: usize) -> Result<()> {
+fn level(origin: &Origin, tree: &Path, depth: usize, lacking: &mut Vec<String>) -> Result<()> {
     if depth == 0 || !tree.join(".gitmodules").is_file() {
         return Ok(());
     }
@@ -68,13 +74,19 @@ fn level(origin: &Origin, tree: &Path, depth: usize) -> Result<()> {
         let checkout = origin.checkout.as_deref();
         let set = checkout.and_then(|c| ask(c, &["config", "--get", &key]).ok());
         let address = set.unwrap_or_else(|| absolute(&submodule.url, &origin.address));
-        one(&submodule, &store, &place, &copies, &address)?;
+        match one(&submodule, &store, &place, &copies, &address) {
+            Err(Error::Failed(why)) => {
+                lacking.push(why);
+                continue;
+            }
+            other => other?,
+        }
         let below = Origin {
             checkout: origin.checkout.as_ref().map(|c| c.join(&submodule.path)),
             stores: copies,
             address,
         };
-        level(&below, &place, depth - 1)?;
+        level(&below, &place, depth - 1, lacking)?;
     }
     Ok(())
 }
@@ -165,7 +177,11 @@ fn one(
         std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
     }
     let separate = format!("--separate-git-dir={}", store.to_string_lossy());
-    ask(place, &["init", "--quiet", "--template=", &separate])?;
+    let format = format!("--object-format={}", object_format(&submodule.commit));
+    ask(
+        place,
+        &["init", "--quiet", "--template=", &format, &separate],
+    )?;
     remove_stale_lock(place);
     for copy in copies {
         borrow(store, copy)?;
@@ -181,13 +197,18 @@ fn one(
         .and_then(|()| checkout(place, &submodule.commit))
         .map_err(|why| {
             Error::Failed(format!(
-                "the submodule {} needs {} of {address}: neither this clone has it nor can it be \
+                "{SUBMODULE} {} needs {} of {address}: neither this clone has it nor can it be \
                  fetched; `git submodule update --init --recursive` in your checkout may get it\n{}",
                 submodule.path,
                 &submodule.commit[..submodule.commit.len().min(9)],
                 tail(&why.to_string(), 1000)
             ))
         })
+}
+
+/// The hash that makes names of this length; what the user's configuration prefers is no matter.
+fn object_format(commit: &str) -> &'static str {
+    if commit.len() == 64 { "sha256" } else { "sha1" }
 }
 
 /// Lets a git directory of ours read the objects of the user's copy.

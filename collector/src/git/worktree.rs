@@ -3,7 +3,8 @@
 use crate::git::remove_stale_lock;
 use std::path::Path;
 
-use super::{Repo, ask, partial, submodule};
+use super::call::ask;
+use super::{Repo, partial, submodule};
 use crate::error::{Error, Result};
 use crate::model::Sha;
 
@@ -14,7 +15,8 @@ impl Repo {
     /// The caller holds the worker's lock, so a lock file that a killed git left
     /// behind in it is stale. Untracked files go, but for a `target` directory.
     ///
-    /// Gives the files that this clone lacks, and so the worktree.
+    /// Gives what this clone lacks, and so the worktree: paths of files, and of each submodule a
+    /// sentence (see [`super::is_submodule`]).
     ///
     /// # Errors
     /// When git cannot check the commit out; the message is git's.
@@ -23,9 +25,9 @@ impl Repo {
             self.add_worktree(path, sha)?;
         }
         remove_stale_lock(path);
-        let lacking = check_out(path, sha)?;
+        let mut lacking = check_out(path, sha)?;
         ask(path, &["clean", "-ffdxq", "-e", "target"])?;
-        submodule::bring(self.root(), path)?;
+        lacking.extend(submodule::bring(self.root(), path)?);
         Ok(lacking)
     }
 

@@ -188,7 +188,12 @@ pub fn tracks(
 fn track(store: &Store, line: &MainLine, row: SeriesRow) -> Result<Track> {
     // In the order of arrival within a commit, so that the newest report stays.
     let mut newest: BTreeMap<i64, f64> = BTreeMap::new();
-    for p in store.points(&row.key, u64::MAX)? {
+    let points = if line.is_empty() {
+        store.points(&row.key, u64::MAX)?
+    } else {
+        store.points_anywhere(&row.key, u64::MAX)?
+    };
+    for p in points {
         if let Some(position) = line.position(&p.sha, p.position)
             && p.value.is_finite()
         {

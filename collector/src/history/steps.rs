@@ -10,8 +10,9 @@ use crate::detect::steps::finder::STUCK;
 use crate::detect::{Change, Class, Finder, Findings, Settings};
 use crate::history::{MainLine, Seam, Track, causes};
 use crate::judge::CommitRef;
-use crate::model::{Counter, Metric, SeriesKey, digest};
+use crate::model::{Counter, Metric, SeriesKey};
 use crate::store::Told;
+use crate::store::log::entry::identity;
 
 /// Commits of a set that a document lists; a larger set is given by its ends.
 const LISTED: usize = 50;
@@ -81,7 +82,7 @@ pub struct Environment {
 /// A change with its commits and its life.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Step {
-    /// Short name of series and commit set, for `uptick changes accept ID`.
+    /// Its identity, for `uptick changes accept ID`: given when it is first reported, and kept.
     pub id: String,
     /// The change.
     #[serde(flatten)]
@@ -159,17 +160,9 @@ pub fn find(track: Track, known: Vec<Told>, settings: Settings) -> Found {
     // The whole history at once: one look, so that nothing need ripen.
     life::update(&mut events, &track.points, &findings, |_| true);
     let mut known = known.into_iter();
-    let told = events.into_iter().map(|event| {
-        let before = known.next();
-        let (id, note, link, cause) =
-            before.map_or_else(Default::default, |t| (t.id, t.note, t.link, t.cause));
-        Told {
-            id,
-            event,
-            note,
-            link,
-            cause,
-        }
+    let told = events.into_iter().map(|event| match known.next() {
+        Some(before) => Told { event, ..before },
+        None => Told::new(String::new(), event),
     });
     Found {
         events: told.collect(),
@@ -270,7 +263,9 @@ fn step(f: &Found, c: &Change, until: i64, line: &MainLine) -> Step {
     }
     let settled = matches!(state, State::Resolved(_));
     Step {
-        id: id(f, c, line),
+        id: told
+            .filter(|t| !t.id.is_empty())
+            .map_or_else(|| identity(&f.track.key, c), |t| t.id.clone()),
         commit: line.commit(c.index).map(CommitRef::of),
         commits: references(line, c.first, c.last),
         in_set: c.last - c.first + 1,
@@ -289,24 +284,6 @@ fn step(f: &Found, c: &Change, until: i64, line: &MainLine) -> Step {
 
 fn same(a: &Change, b: &Change) -> bool {
     a.direction() == b.direction() && a.overlaps(b)
-}
-
-/// Eight hexadecimal digits of the hash of a series and the ends of a commit set.
-fn id(f: &Found, c: &Change, line: &MainLine) -> String {
-    let end = |at: i64| line.commit(at).map_or(at.to_string(), |c| c.sha.0.clone());
-    let k = &f.track.key;
-    let text = format!(
-        "{}\0{}\0{}\0{}\0{}\0{}",
-        k.benchmark,
-        k.metric,
-        k.counter,
-        k.fingerprint,
-        end(c.first),
-        end(c.last)
-    );
-    let mut id = digest(text.as_bytes());
-    id.truncate(8);
-    id
 }
 
 /// Groups the changes by cause.

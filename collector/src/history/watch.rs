@@ -108,16 +108,22 @@ fn bring_up_to_date(
         .into_iter()
         .filter(|t| t.event.change.index > begin)
         .collect();
-    let mut events: Vec<life::Event> = known.iter().map(|t| t.event.clone()).collect();
+    let mut events: Vec<life::Event> = known.iter().map(as_reported).collect();
     life::update(&mut events, points, findings, tell);
-    let ids = known.iter().map(|t| t.id).chain(std::iter::repeat(0));
-    ids.zip(events)
-        .map(|(id, event)| Told {
-            id,
-            event,
-            note: String::new(),
-            link: String::new(),
-            cause: None,
-        })
+    let ids = known.iter().map(|t| t.id.clone());
+    ids.chain(std::iter::repeat(String::new()))
+        .zip(events)
+        .map(|(id, event)| Told::new(id, event))
         .collect()
+}
+
+/// An event before any look at it.
+fn as_reported(t: &Told) -> life::Event {
+    life::Event {
+        change: t.reported.clone().unwrap_or_else(|| t.event.change.clone()),
+        told_at: t.event.told_at,
+        state: t.event.state,
+        recovered: None,
+        seen: true,
+    }
 }

@@ -2,11 +2,12 @@
 
 use crate::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, EXIT_REGRESSED};
 use crate::judge::Row;
-use crate::model::{Commit, Counter, Failure, Report, Sha, Testbed, Verdict};
-use serde::Serialize;
+use crate::model::{Commit, Counter, Failure, Metric, Report, Sha, Testbed, Verdict};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The judgement as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Judged, and nothing regressed.
@@ -18,7 +19,7 @@ pub enum Outcome {
 }
 
 /// A commit as a document names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitRef {
     /// Its object name.
     pub sha: Sha,
@@ -38,7 +39,7 @@ impl CommitRef {
 }
 
 /// The baseline as a document names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BaseRef {
     /// Its object name.
     pub sha: Sha,
@@ -51,9 +52,10 @@ pub struct BaseRef {
 }
 
 /// The document of `check` and `compare`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
-    /// `uptick.check/1`.
+    /// `uptick.check/1`; [`crate::judge::read`] looks at it before the rest.
+    #[serde(skip_deserializing)]
     pub schema: &'static str,
     /// The judgement as a whole.
     pub outcome: Outcome,
@@ -71,8 +73,12 @@ pub struct Judgement {
     pub failures: Vec<Failure>,
     /// What else a reader must know.
     pub notes: Vec<String>,
+    /// What could not be measured as it should, and so may hide a change; `--strict` gives no
+    /// verdict then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
     /// What could be told with more in the store; text keeps silent about it when all is well.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
 }
 
@@ -119,8 +125,40 @@ pub struct Beside {
     pub distance: u64,
     /// See [`Judgement::notes`].
     pub notes: Vec<String>,
+    /// See [`Judgement::doubts`].
+    pub doubts: Vec<String>,
     /// See [`Judgement::hints`].
     pub hints: Vec<String>,
+    /// What gave no number when it was measured again.
+    pub failures: Vec<Failure>,
+    /// Whether a doubt is no verdict.
+    pub strict: bool,
+}
+
+/// What two reports say of numbers that are not what they should be, each with the benchmarks
+/// that it is said of.
+#[must_use]
+pub fn doubts(base: &Report, head: &Report, rows: &[Row]) -> Vec<String> {
+    let judged: BTreeSet<(&str, Metric)> = rows
+        .iter()
+        .filter(|r| r.judged)
+        .map(|r| (r.benchmark.as_str(), r.metric))
+        .collect();
+    let mut by_note: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for m in head.measurements.iter().chain(&base.measurements) {
+        if let (Some(note), true) = (&m.note, judged.contains(&(&*m.benchmark, m.metric))) {
+            by_note.entry(note).or_default().insert(&m.benchmark);
+        }
+    }
+    let said = by_note.into_iter().map(|(note, names)| {
+        let first = names.first().copied().unwrap_or_default();
+        let more = match names.len() {
+            0 | 1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        format!("`{first}`{more}: {note}")
+    });
+    said.collect()
 }
 
 /// The judgement of one report against another, from rows that are as sure as they get.
@@ -137,8 +175,8 @@ pub fn judgement(
     let failed_before = |f: &Failure| base.failures.iter().any(|b| b.benchmark == f.benchmark);
     let (old, failures): (Vec<Failure>, Vec<Failure>) =
         head.failures.iter().cloned().partition(failed_before);
-    let mut notes = beside.notes;
-    notes.extend(old.into_iter().map(|f| {
+    let mut doubts = beside.doubts;
+    doubts.extend(old.into_iter().map(|f| {
         let name = f.benchmark.unwrap_or_default();
         let first = f.message.lines().next().unwrap_or("");
         format!("`{name}` gives no number, as in the baseline: {first}")
@@ -156,16 +194,21 @@ pub fn judgement(
         testbed: head.testbed.clone(),
         counter,
         results,
-        failures,
-        notes,
+        failures: [failures, beside.failures].concat(),
+        notes: beside.notes,
+        doubts,
         hints: beside.hints,
     };
     judgement.outcome = outcome(&judgement);
+    if beside.strict && !judgement.doubts.is_empty() && judgement.outcome == Outcome::Ok {
+        judgement.outcome = Outcome::NoVerdict;
+    }
     judgement
 }
 
 /// What the rows of a judgement come to.
-fn outcome(j: &Judgement) -> Outcome {
+#[must_use]
+pub fn outcome(j: &Judgement) -> Outcome {
     let judged: Vec<&Row> = j.results.iter().filter(|r| r.judged).collect();
     let regressed = |r: &&Row| r.verdict == Verdict::Regressed;
     let stands = |r: &&Row| regressed(r) && r.accepted.is_none();

@@ -5,11 +5,13 @@
 //! [`crate::check`] has confirmed it.
 
 mod detectable;
+mod document;
 mod judgement;
 mod row;
 
 pub use detectable::next_limit;
-pub use judgement::{BaseRef, Beside, CommitRef, Judgement, Outcome, judgement};
+pub use document::{Checked, MAX_BYTES, read};
+pub use judgement::{BaseRef, Beside, CommitRef, Judgement, Outcome, doubts, judgement, outcome};
 pub use row::{Creep, Likely, Row, Side};
 
 use std::collections::BTreeMap;
@@ -17,7 +19,7 @@ use std::collections::BTreeMap;
 use crate::config::Config;
 use crate::detect::gate::{self, Limit, Policy, Screen};
 use crate::format::percent;
-use crate::model::{Counter, Measurement, Metric, Report, Verdict};
+use crate::model::{Counter, Failure, Measurement, Metric, Report, Verdict};
 use crate::stats;
 
 /// What was set on the command line.
@@ -89,11 +91,7 @@ pub fn rows(
     for m in head.measurements.iter().filter(wanted) {
         names.entry((m.benchmark.clone(), m.metric)).or_default().1 = Some(m);
     }
-    let failed_in_head = |name: &str| {
-        head.failures
-            .iter()
-            .any(|f| f.benchmark.as_deref() == Some(name))
-    };
+    let failed_in_head = |name: &str| failed_in(head, name).is_some();
     names
         .into_iter()
         .filter(|((name, _), (_, h))| h.is_some() || !failed_in_head(name))
@@ -101,12 +99,30 @@ pub fn rows(
             let row = match sides {
                 (Some(b), Some(h)) => compare(base, head, b, h, config, overrides, history),
                 (Some(b), None) => one_sided(b, Verdict::Vanished),
-                (None, Some(h)) => one_sided(h, Verdict::New),
+                (None, Some(h)) => match failed_in(base, &h.benchmark) {
+                    Some(why) => Row {
+                        why,
+                        ..one_sided(h, Verdict::Incomparable)
+                    },
+                    None => one_sided(h, Verdict::New),
+                },
                 (None, None) => return None,
             };
             Some(row.with_judged(judged.contains(&metric)))
         })
         .collect()
+}
+
+/// Why a benchmark gave no number in a report: one that failed there is not new here.
+fn failed_in(report: &Report, benchmark: &str) -> Option<String> {
+    let of = |f: &&Failure| f.benchmark.as_deref() == Some(benchmark);
+    let failure = report.failures.iter().find(of)?;
+    let said = crate::format::telling(&failure.message, 100);
+    Some(format!(
+        "{} gives no number of it ({}): {said}",
+        report.commit.sha.short(),
+        failure.stage
+    ))
 }
 
 fn blank(m: &Measurement) -> Row {
@@ -260,6 +276,16 @@ fn incomparable(
             base.counter, head.counter
         ));
     }
+    if base.is_whole_process() != head.is_whole_process() {
+        let how = |m: &Measurement| {
+            if m.is_whole_process() {
+                "the whole process was counted"
+            } else {
+                "the routine alone was counted"
+            }
+        };
+        return Some(format!("before, {}; now, {}", how(base), how(head)));
+    }
     let differences = base_report
         .testbed
         .differences(&head_report.testbed, head.counter);
@@ -272,7 +298,7 @@ fn incomparable(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Commit, Failure, NoiseClass, Sha, Testbed};
+    use crate::model::{Commit, NoiseClass, Sha, Testbed};
 
     fn measurement(name: &str, value: f64) -> Measurement {
         Measurement::once(name, Metric::Instructions, Counter::Callgrind, value)
@@ -296,6 +322,7 @@ mod tests {
             started: 0,
             seconds: 0.0,
             reused: None,
+            line: None,
             measurements,
             failures: vec![],
             profiles: vec![],
@@ -336,11 +363,19 @@ mod tests {
             stage: "run".into(),
             message: "panicked".into(),
         });
+        let mut base = base;
+        base.failures.push(Failure {
+            benchmark: Some("mended".into()),
+            stage: "build".into(),
+            message: "no rule".into(),
+        });
+        head.measurements.push(measurement("mended", 1.0));
         let got = verdicts(&base, &head, &Overrides::default());
         let want = [
             ("down", Verdict::Improved),
             ("fresh", Verdict::New),
             ("gone", Verdict::Vanished),
+            ("mended", Verdict::Incomparable),
             ("same", Verdict::Unchanged),
             ("up", Verdict::Regressed),
         ];

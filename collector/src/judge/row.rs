@@ -2,10 +2,10 @@
 
 use crate::model::{Counter, FunctionDelta, Measurement, Metric, NoiseClass, Sha, Verdict};
 use crate::profile::delta::{LineDelta, Ranked};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One side of a comparison.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Side {
     /// The measured value.
     pub value: f64,
@@ -29,7 +29,7 @@ impl Side {
 }
 
 /// What is said of one benchmark × metric.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// The benchmark.
     pub benchmark: String,
@@ -37,7 +37,8 @@ pub struct Row {
     pub metric: Metric,
     /// How.
     pub counter: Counter,
-    /// The unit of the values.
+    /// The unit of the values; follows from the metric.
+    #[serde(skip_deserializing)]
     pub unit: &'static str,
     /// Before.
     pub base: Option<Side>,
@@ -60,24 +61,24 @@ pub struct Row {
     /// The functions that gained or lost cost.
     pub functions: Vec<FunctionDelta>,
     /// The share of the change that they explain.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explained: Option<f64>,
     /// The flame graph, or the differential one where there are two sides.
     pub flamegraph: Option<String>,
     /// The heaviest path of the head's profile.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub critical_path: Option<String>,
     /// `file:line` of the likeliest places in the diff, best first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub likely: Vec<Likely>,
     /// How far it crept since the last release, where that is why it counts as regressed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creep: Option<Creep>,
     /// Why the regression is accepted; it then fails nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<String>,
     /// The commit whose message accepts it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_in: Option<Sha>,
     /// The limit in the metric's unit.
     #[serde(skip)]
@@ -88,7 +89,7 @@ pub struct Row {
 }
 
 /// More than a benchmark may cost since a release, in steps that each passed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Creep {
     /// The tag, or the commit that accepted a change since.
     pub since: String,
@@ -103,7 +104,7 @@ pub struct Creep {
 }
 
 /// A place in the diff that the change likely comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Likely {
     /// File in the head.
     pub file: String,

@@ -2,13 +2,14 @@
 
 use super::child::{self, Before, Ended};
 use super::env::{Mark as PreloadMark, Pins};
-use super::fence::{self, Mark, Method, PerIteration, Place, Trouble};
+use super::family::{self, Family};
+use super::fence::{self, Harness, Mark, Method, PerIteration, Place, Trouble};
 use super::symbols::Fence;
 use crate::measure::{Job, Kind, RunError, Session};
 use crate::profile::callgrind as output;
 use crate::profile::names;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// How often the reading at which the clock jumps is corrected before giving up.
@@ -55,22 +56,54 @@ pub(super) fn run(
     purpose: Purpose,
 ) -> Result<Run, RunError> {
     match &job.kind {
-        Kind::Criterion { fences, .. } if !fences.is_empty() => fenced(session, job, pins, purpose),
+        Kind::Criterion {
+            is_static: false,
+            fences,
+            ..
+        } => match fenced(session, job, pins, purpose) {
+            // Without symbols the number of readings must tell its calls, and may not.
+            Err(Uncounted::Unclear(_)) if fences.is_empty() => whole(session, job, pins, purpose),
+            Ok(run) => Ok(run),
+            Err(e) => Err(e.into()),
+        },
         _ => whole(session, job, pins, purpose),
+    }
+}
+
+/// Why a run between readings gave no number.
+enum Uncounted {
+    /// The readings cannot be understood.
+    Unclear(String),
+    /// Anything else.
+    Failed(RunError),
+}
+
+impl From<RunError> for Uncounted {
+    fn from(e: RunError) -> Self {
+        Self::Failed(e)
+    }
+}
+
+impl From<Uncounted> for RunError {
+    fn from(e: Uncounted) -> Self {
+        match e {
+            Uncounted::Unclear(why) => Self::new("run", why),
+            Uncounted::Failed(e) => e,
+        }
     }
 }
 
 /// Counts between the readings of the clock. Set-up that runs before the benchmark's first
 /// output is not instrumented; a program that is silent is run again with all of it.
-fn fenced(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<Run, RunError> {
+fn fenced(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<Run, Uncounted> {
     match between_readings(session, job, pins, purpose, PreloadMark::Valgrind)? {
         Some(run) => Ok(run),
         None => between_readings(session, job, pins, purpose, PreloadMark::ValgrindEarly)?
             .ok_or_else(|| {
-                RunError::new(
-                    "run",
+                Uncounted::Unclear(
                     "the benchmark's calls could not be told apart: it reads the clock in a \
-                     different way in each run; leave it out (`exclude`) or count its wall time",
+                     different way in each run; leave it out (`exclude`) or count its wall time"
+                        .into(),
                 )
             }),
     }
@@ -84,7 +117,7 @@ fn between_readings(
     pins: Pins,
     purpose: Purpose,
     mark: PreloadMark,
-) -> Result<Option<Run>, RunError> {
+) -> Result<Option<Run>, Uncounted> {
     let mut jump = job.jump();
     for _ in 0..ATTEMPTS {
         let pins = Pins {
@@ -92,19 +125,18 @@ fn between_readings(
             jump: Some(jump),
             ..pins
         };
-        let file = execute(session, job, pins, purpose)?
-            .into_iter()
-            .next()
-            .unwrap_or_default();
-        let marks = marks(&file, job.fences())?;
+        let output = execute(session, job, pins, purpose)?;
+        let mut marks = marks(&output.main, job.fences())?;
+        let missing = output.count_children(&mut marks)?;
         if marks.iter().all(|m| m.cost == 0) {
             return Ok(None);
         }
         match fence::per_iteration(&marks) {
-            Ok(cost) => {
+            Ok(mut cost) => {
                 job.remember_jump(jump);
-                let functions = functions(&file, &cost.profile_marks)?;
-                let files = kept(vec![file], purpose);
+                cost.note = missing.or(cost.note);
+                let functions = functions(&output.main, &cost.profile_marks)?;
+                let files = kept(vec![output.main], purpose);
                 return Ok(Some(Run {
                     cost,
                     files,
@@ -113,8 +145,8 @@ fn between_readings(
             }
             Err(Trouble::JumpAt(at)) => jump = if at == jump { jump + 1 } else { at },
             Err(Trouble::NeverRan) if mark == PreloadMark::Valgrind => return Ok(None),
-            Err(Trouble::NeverRan) => return Err(RunError::never_ran()),
-            Err(Trouble::Unclear(why)) => return Err(RunError::new("run", why)),
+            Err(Trouble::NeverRan) => return Err(RunError::never_ran().into()),
+            Err(Trouble::Unclear(why)) => return Err(Uncounted::Unclear(why)),
         }
     }
     Ok(None)
@@ -128,16 +160,14 @@ fn whole(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<R
         ..pins
     };
     let mut files = Vec::new();
-    for file in execute(session, job, pins, purpose)? {
+    for file in execute(session, job, pins, purpose)?.all() {
         let (total, parts) = own_parts(&file)?;
         files.push((total, parts, file));
     }
     // A script's own shell comes first; what it started costs more and is what to look at.
     files.sort_by_key(|(total, ..)| std::cmp::Reverse(*total));
     let warm = files.iter().map(|(total, ..)| *total).sum::<u64>() as f64;
-    let note = matches!(job.kind, Kind::Criterion { .. }).then_some(
-        "statically linked or stripped: the whole process is counted, criterion's start-up too",
-    );
+    let note = matches!(job.kind, Kind::Criterion { .. }).then_some(crate::model::WHOLE_PROCESS);
     let (functions, profile_marks) = match files.first() {
         Some((_, parts, file)) => (functions(file, parts)?, parts.clone()),
         None => (FunctionTable::new(), Vec::new()),
@@ -206,17 +236,18 @@ fn parts(file: &[u8]) -> Result<Vec<output::PartHead>, RunError> {
 
 /// callgrind's parts as marks: each part holds the cost before its trigger.
 fn marks(file: &[u8], fences: &[Fence]) -> Result<Vec<Mark>, RunError> {
-    let method = |symbol: &str| -> Method {
-        fences
-            .iter()
-            .find(|f| f.symbol == symbol)
-            .map_or(Method::Iter, |f| f.method)
+    let known = |symbol: &str| {
+        let fence = fences.iter().find(|f| f.symbol == symbol);
+        fence.map_or((Method::Iter, Harness::Criterion), |f| {
+            (f.method, f.harness)
+        })
     };
     let place = |trigger: &str| -> Place {
         if let Some(symbol) = trigger.strip_prefix("--dump-before=") {
-            Place::Enter(method(symbol))
+            Place::Enter(known(symbol).0)
         } else if let Some(symbol) = trigger.strip_prefix("--dump-after=") {
-            Place::Leave(method(symbol))
+            let (method, harness) = known(symbol);
+            Place::Leave(method, harness)
         } else if trigger.starts_with("Client Request") {
             Place::Clock
         } else {
@@ -232,14 +263,39 @@ fn marks(file: &[u8], fences: &[Fence]) -> Result<Vec<Mark>, RunError> {
         .collect())
 }
 
-/// Runs the job under callgrind and gives its output files, the main process's first.
-fn execute(
-    session: &Session,
-    job: &Job,
-    pins: Pins,
-    purpose: Purpose,
-) -> Result<Vec<Vec<u8>>, RunError> {
+/// callgrind's output files.
+struct Output {
+    /// The benchmark's own process.
+    main: Vec<u8>,
+    /// The processes that it started, by number.
+    others: Vec<(u32, Vec<u8>)>,
+    /// When each of those lived.
+    family: Family,
+}
+
+impl Output {
+    /// Every file, the main process's first.
+    fn all(self) -> Vec<Vec<u8>> {
+        let others = self.others.into_iter().map(|(_, file)| file);
+        let main = Some(self.main).filter(|m| !m.is_empty());
+        main.into_iter().chain(others).collect()
+    }
+
+    /// Adds the cost of the children to the marks; gives what could not be counted, in words.
+    fn count_children(&self, marks: &mut [Mark]) -> Result<Option<&'static str>, RunError> {
+        let mut costs = Vec::new();
+        for (pid, file) in &self.others {
+            costs.push((*pid, own_parts(file)?.0));
+        }
+        Ok(family::add(marks, &self.family, &costs))
+    }
+}
+
+/// Runs the job under callgrind and gives its output files.
+fn execute(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<Output, RunError> {
+    let _turn = job.stand()?;
     let slot = session.scratch.slot().map_err(RunError::environment)?;
+    family::prepare(&slot)?;
     let mut command = Command::new("valgrind");
     command.args(options(job, &slot, purpose, pins.mark));
     command
@@ -256,16 +312,16 @@ fn execute(
         )
     })?;
     let log = std::fs::read_to_string(slot.join("log")).unwrap_or_default();
-    let files = collect(&slot, ended.pid);
+    let output = collect(&slot, ended.pid);
     let _ = std::fs::remove_dir_all(&slot);
     judge_end(&ended, &log, job)?;
-    if files.is_empty() {
+    if output.main.is_empty() && output.others.is_empty() {
         return Err(RunError::new(
             "run",
             format!("callgrind wrote no output: {}", last_words(&log)),
         ));
     }
-    Ok(files)
+    Ok(output)
 }
 
 fn options(job: &Job, slot: &Path, purpose: Purpose, mark: PreloadMark) -> Vec<String> {
@@ -290,12 +346,10 @@ fn options(job: &Job, slot: &Path, purpose: Purpose, mark: PreloadMark) -> Vec<S
         "--instr-atstart={}",
         if late { "no" } else { "yes" }
     ));
-    // A command may be a script that starts the program proper.
-    let children = matches!(job.kind, Kind::Command { .. });
-    all.push(format!(
-        "--trace-children={}",
-        if children { "yes" } else { "no" }
-    ));
+    // A command may be a script that starts the program proper, and a benchmark may start one
+    // too. The plotting program that criterion asks for its version is nobody's work.
+    all.push("--trace-children=yes".into());
+    all.push("--trace-children-skip=*/gnuplot".into());
     for fence in job.fences() {
         all.push(format!("--dump-before={}", fence.symbol));
         all.push(format!("--dump-after={}", fence.symbol));
@@ -314,30 +368,27 @@ fn options(job: &Job, slot: &Path, purpose: Purpose, mark: PreloadMark) -> Vec<S
     all
 }
 
-/// Output files, the main process's first, the others by process number.
-fn collect(slot: &Path, pid: u32) -> Vec<Vec<u8>> {
-    let mut found: Vec<(bool, PathBuf)> = std::fs::read_dir(slot)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|e| e.path())
-        .filter(|p| {
-            p.file_name()
-                .is_some_and(|n| n.to_string_lossy().starts_with("o."))
-        })
-        .map(|p| {
-            (
-                p.extension()
-                    .is_none_or(|e| e.to_string_lossy() != pid.to_string()),
-                p,
-            )
-        })
-        .collect();
-    found.sort();
-    found
-        .into_iter()
-        .filter_map(|(_, p)| std::fs::read(p).ok())
-        .collect()
+/// Reads the output files of a run whose main process had that number.
+fn collect(slot: &Path, main: u32) -> Output {
+    let mut output = Output {
+        main: Vec::new(),
+        others: Vec::new(),
+        family: family::read(slot),
+    };
+    for entry in std::fs::read_dir(slot).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(pid) = name.strip_prefix("o.").and_then(|p| p.parse().ok()) else {
+            continue;
+        };
+        let file = std::fs::read(entry.path()).unwrap_or_default();
+        if pid == main {
+            output.main = file;
+        } else {
+            output.others.push((pid, file));
+        }
+    }
+    output.others.sort_by_key(|(pid, _)| *pid);
+    output
 }
 
 /// What to say when a run under valgrind did not end well.
@@ -384,13 +435,14 @@ mod tests {
         let fences = [Fence {
             symbol: "sym_batched".into(),
             method: Method::Batched,
+            harness: Harness::Criterion,
         }];
         let file = b"# callgrind format\nversion: 1\npart: 1\ndesc: Trigger: Client Request: clock\nevents: Ir\n\ntotals: 10\n\npart: 2\ndesc: Trigger: --dump-before=sym_batched\n\ntotals: 20\n\npart: 3\ndesc: Trigger: --dump-after=sym_batched\n\ntotals: 30\n\npart: 4\ndesc: Trigger: Program termination\n\ntotals: 40\n";
         let m = marks(file, &fences).map_err(|e| e.message);
         let want = [
             (Place::Clock, 10),
             (Place::Enter(Method::Batched), 20),
-            (Place::Leave(Method::Batched), 30),
+            (Place::Leave(Method::Batched, Harness::Criterion), 30),
             (Place::Exit, 40),
         ]
         .map(|(place, cost)| Mark { place, cost });

@@ -93,13 +93,24 @@ impl Scratch {
     }
 
     /// A copy of a program at a path of fixed length, without debug information where
-    /// `objcopy` is at hand: the counter then starts a third faster.
+    /// `objcopy` is at hand: the counter then starts a third faster. The files that it expects
+    /// one directory up, where cargo puts programs, are linked there.
     ///
     /// # Errors
     /// When the disk is full or read-only.
-    pub fn install(&self, program: &Path) -> Result<PathBuf> {
+    pub fn install(&self, program: &Path, beside: &[PathBuf]) -> Result<PathBuf> {
         let n = self.programs.fetch_add(1, Ordering::Relaxed);
-        let at = self.dir.join(format!("b{n:06}"));
+        let mut at = self.dir.join(format!("b{n:06}"));
+        if !beside.is_empty() {
+            let deps = at.join("deps");
+            std::fs::create_dir_all(&deps).map_err(Error::io(&deps))?;
+            for file in beside {
+                let link = at.join(file.file_name().unwrap_or_default());
+                let made = std::os::unix::fs::symlink(file, &link);
+                made.map_err(Error::io(&link))?;
+            }
+            at = deps.join("b");
+        }
         let stripped = Command::new("objcopy")
             .arg("--strip-debug")
             .args([program, &at])
@@ -110,6 +121,22 @@ impl Scratch {
         if !stripped {
             std::fs::copy(program, &at).map_err(Error::io(program))?;
         }
+        Ok(at)
+    }
+
+    /// Where a small file of ours lies, or will lie.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// A small file of ours, for this process's time.
+    ///
+    /// # Errors
+    /// When the disk is full or read-only.
+    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let at = self.path(name);
+        std::fs::write(&at, text).map_err(Error::io(&at))?;
         Ok(at)
     }
 }
@@ -254,6 +281,10 @@ pub fn environment(
     set("GLIBC_TUNABLES", tunables.into());
     set("LD_PRELOAD", scratch.preload().display().to_string());
     set("UPTICK_PRELOAD", pins.settings());
+    set(
+        "UPTICK_CHILDREN",
+        super::family::path(slot).display().to_string(),
+    );
     let size: usize = env.iter().map(|(k, v)| k.len() + v.len() + 2).sum();
     let full = (size + "UPTICK_FILL=".len() + 1).next_multiple_of(BLOCK);
     let fill = full - size - "UPTICK_FILL=".len() - 1 + pins.padding;

@@ -37,6 +37,15 @@ pub enum Method {
     Custom,
 }
 
+/// Whose `Bencher` it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harness {
+    /// criterion's own, or a fork that times as it does.
+    Criterion,
+    /// CodSpeed's fork, which reads the clock once more before and after what criterion times.
+    CodSpeed,
+}
+
 /// What stands at a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -45,7 +54,7 @@ pub enum Place {
     /// Entry of a `Bencher` method.
     Enter(Method),
     /// Return from a `Bencher` method.
-    Leave(Method),
+    Leave(Method, Harness),
     /// The process ended.
     Exit,
 }
@@ -183,7 +192,7 @@ fn set_up_readings(calls: &[Call]) -> usize {
 /// Groups the readings into calls: by the methods' entries and returns where the binary has
 /// those symbols, else by their number.
 fn calls(marks: &[Mark]) -> Result<Vec<Call>, Trouble> {
-    if marks.iter().any(|m| matches!(m.place, Place::Leave(_))) {
+    if marks.iter().any(|m| matches!(m.place, Place::Leave(..))) {
         return Ok(calls_by_symbol(marks));
     }
     let readings: Vec<usize> = marks
@@ -198,13 +207,21 @@ fn calls(marks: &[Mark]) -> Result<Vec<Call>, Trouble> {
 fn calls_by_symbol(marks: &[Mark]) -> Vec<Call> {
     let mut calls = Vec::new();
     let mut open = Call::default();
+    let mut entered = false;
     for (i, mark) in marks.iter().enumerate() {
         match mark.place {
             Place::Clock => open.readings.push(i),
             // Entries of tail-called methods are not always seen; returns are.
-            Place::Enter(_) => open.readings.clear(),
-            Place::Leave(method) => {
-                let call = std::mem::take(&mut open);
+            Place::Enter(_) => {
+                entered = true;
+                open.readings.clear();
+            }
+            Place::Leave(method, harness) => {
+                let mut call = std::mem::take(&mut open);
+                if harness == Harness::CodSpeed {
+                    leave_out_brackets(&mut call.readings, method, entered);
+                }
+                entered = false;
                 // A method built on another one returns right after it: no readings of its own.
                 if call.readings.len() >= 2 {
                     calls.push(Call {
@@ -217,6 +234,28 @@ fn calls_by_symbol(marks: &[Mark]) -> Vec<Call> {
         }
     }
     calls
+}
+
+/// Leaves out the readings that CodSpeed's fork adds: around a whole call, or around each batch.
+fn leave_out_brackets(readings: &mut Vec<usize>, method: Method, entered: bool) {
+    if method == Method::Batched {
+        // T0 (Tb T1 routine T2 Te)… T3, unless the routine reads the clock too.
+        let n = readings.len();
+        if n >= 6 && (n - 2).is_multiple_of(4) {
+            let mut i = 0;
+            readings.retain(|_| {
+                let is_bracket = i > 0 && i < n - 1 && matches!((i - 1) % 4, 0 | 3);
+                i += 1;
+                !is_bracket
+            });
+        }
+        return;
+    }
+    readings.pop();
+    // Where the entry was not seen, the reading before T0 passes for one of the set-up.
+    if entered && !readings.is_empty() {
+        readings.remove(0);
+    }
 }
 
 /// Calls of 1, 2 and 1 iterations read the clock 4 + 4 + 4 times, or 4 + 6 + 4 when a second
@@ -312,7 +351,7 @@ mod tests {
 
     fn leave(m: Method) -> Mark {
         Mark {
-            place: Place::Leave(m),
+            place: Place::Leave(m, Harness::Criterion),
             cost: 80,
         }
     }
@@ -357,6 +396,52 @@ mod tests {
         for drift in [0, 60, 5000] {
             assert!((run(1001, drift) - run(1000, drift) - 1.0).abs() < 1e-9);
         }
+    }
+
+    #[test]
+    fn the_brackets_of_codspeed_are_no_readings_of_the_routine() {
+        let leave = |method| Mark {
+            place: Place::Leave(method, Harness::CodSpeed),
+            cost: 80,
+        };
+        let enter = Mark {
+            place: Place::Enter(Method::Iter),
+            cost: 10,
+        };
+        let iter = |cost: u64, seen: bool| {
+            let mut v = vec![
+                clock(5),
+                clock(96),
+                clock(90),
+                clock(cost),
+                clock(157),
+                clock(60),
+            ];
+            if seen {
+                v.insert(0, enter);
+            }
+            v.push(leave(Method::Iter));
+            v
+        };
+        for seen in [true, false] {
+            let calls = [
+                iter(907 + K, seen),
+                iter(1800 + K, seen),
+                iter(900 + K, seen),
+            ];
+            let p = per_iteration(&calls.concat()).unwrap();
+            assert_eq!((p.warm, p.cold), (900.0, 907.0), "{seen}");
+        }
+        let batched = |n: usize| {
+            let mut v = vec![clock(700)];
+            for _ in 0..n {
+                v.extend([clock(5000), clock(60), clock(300), clock(70)]);
+            }
+            v.extend([clock(400), leave(Method::Batched)]);
+            v
+        };
+        let p = per_iteration(&[batched(1), batched(2), batched(1)].concat()).unwrap();
+        assert_eq!((p.warm, p.note), (300.0, None));
     }
 
     #[test]

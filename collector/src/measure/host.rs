@@ -297,6 +297,7 @@ pub fn self_test(counter: Counter) -> Result<SelfTest> {
         env: BTreeMap::new(),
         timeout: std::time::Duration::from_secs(60),
         jump: 0.into(),
+        standing: super::stage::Standing::default(),
     };
     let count = || -> std::result::Result<f64, super::RunError> {
         match counter {

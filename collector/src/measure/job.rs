@@ -2,6 +2,7 @@
 
 use super::RunError;
 use super::env::{self, Pins, Scratch};
+use super::stage::{Standing, Turn};
 use super::symbols::Fence;
 use crate::config::{ClockMode, Strings};
 use crate::model::{Counter, Metric};
@@ -45,6 +46,8 @@ pub struct Job {
     pub timeout: Duration,
     /// The reading at which the faked clock jumps, once it is known to differ from the usual.
     pub jump: AtomicU64,
+    /// What must stand where it looks.
+    pub standing: Standing,
 }
 
 /// What kind of program a job is.
@@ -56,6 +59,8 @@ pub enum Kind {
         fences: Arc<Vec<Fence>>,
         /// Whether it knows `--exact`.
         exact: bool,
+        /// Whether nothing can be preloaded into it.
+        is_static: bool,
     },
     /// A command.
     Command {
@@ -72,6 +77,16 @@ impl Job {
             Kind::Criterion { fences, .. } => fences,
             Kind::Command { .. } => &[],
         }
+    }
+
+    /// Waits until its own files stand where it looks, and keeps them there.
+    pub(super) fn stand(&self) -> std::result::Result<Turn<'_>, RunError> {
+        self.standing.enter().map_err(|e| {
+            RunError::new(
+                "run",
+                format!("the commit's files cannot be put where it was built: {e}"),
+            )
+        })
     }
 
     pub(super) fn jump(&self) -> u64 {

@@ -12,12 +12,14 @@ mod calibrate;
 pub mod callgrind;
 pub mod child;
 pub mod env;
+mod family;
 pub mod fence;
 pub mod host;
 mod job;
 #[cfg(target_os = "linux")]
 pub mod perf;
 mod sampled;
+pub mod stage;
 pub mod symbols;
 
 use std::collections::BTreeMap;
@@ -119,10 +121,13 @@ fn callgrind_measurements(
         Ok(run.cost)
     })?;
     let note = runs.costs[0].note.map(String::from);
-    let fenced = !job.fences().is_empty();
+    let whole = note.as_deref() == Some(crate::model::WHOLE_PROCESS);
+    let fenced = matches!(job.kind, Kind::Criterion { .. }) && !whole;
+    let (class, few) = plausible(runs.costs[0].warm, runs.class, fenced)?;
+    let note = note.or(few);
     let sampled = |metric, values: Vec<f64>| Measurement {
         note: note.clone(),
-        class: runs.class,
+        class,
         ..measurement(job, metric, Counter::Callgrind, values)
     };
     let warm: Vec<f64> = runs.costs.iter().map(|c| c.warm).collect();
@@ -134,12 +139,42 @@ fn callgrind_measurements(
     Ok(out)
 }
 
+/// An iteration of fewer instructions than this does nothing but turn the harness's loop.
+const LEAST: f64 = 5.0;
+
+/// The class of a count that cannot be what the benchmark does, and what a reader must know of
+/// it: too few are never exact, and none at all are no count.
+fn plausible(
+    warm: f64,
+    class: NoiseClass,
+    fenced: bool,
+) -> std::result::Result<(NoiseClass, Option<String>), RunError> {
+    if warm > 0.0 && (warm >= LEAST || !fenced) {
+        return Ok((class, None));
+    }
+    if warm > 0.0 {
+        let note = format!(
+            "{warm} instructions an iteration: the compiler has removed the work, or does it once \
+             for all (`black_box` its input and its result)"
+        );
+        return Ok((NoiseClass::Sampled, Some(note)));
+    }
+    Err(RunError::new(
+        "run",
+        "nothing was counted where criterion times the routine: the compiler has removed the work \
+         (`black_box` its input and its result), or the harness times in a way that uptick does \
+         not know; count its wall time (`counter = \"clock\"`), or leave it out (`exclude`)",
+    ))
+}
+
 fn perf_measurements(
     session: &Session,
     job: &Job,
 ) -> std::result::Result<Vec<Measurement>, RunError> {
     let event = Event::from(Hardware::INSTRUCTIONS);
     let samples = perf::run(session, job, Pins::plain(), &event)?;
+    let middle = stats::median(&samples.warm).unwrap_or(0.0);
+    plausible(middle, NoiseClass::Threaded, false)?;
     let sampled = |metric, values| Measurement {
         class: NoiseClass::Threaded,
         ..measurement(job, metric, Counter::PerfEvent, values)

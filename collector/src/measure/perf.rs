@@ -160,6 +160,7 @@ fn execute(
     pins: Pins,
     event: &Event,
 ) -> Result<(Counter, Vec<u8>), RunError> {
+    let _turn = job.stand()?;
     let slot = session.scratch.slot().map_err(RunError::environment)?;
     let log_path = slot.join("counts");
     let log = File::create(&log_path).map_err(|e| RunError::new("run", format!("{e}")))?;
@@ -346,12 +347,14 @@ int main(void) {
             kind: Kind::Criterion {
                 fences: std::sync::Arc::new(Vec::new()),
                 exact: true,
+                is_static: false,
             },
             dir: "/".into(),
             stdin: None,
             env: std::collections::BTreeMap::new(),
             timeout: std::time::Duration::from_secs(60),
             jump: 0.into(),
+            standing: crate::measure::stage::Standing::default(),
         };
         let event = Event::from(perf_event::events::Software::TASK_CLOCK);
         let samples = run(&session, &job, Pins::plain(), &event).unwrap();

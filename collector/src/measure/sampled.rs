@@ -86,6 +86,7 @@ fn native(
     job: &Job,
     arguments: &[String],
 ) -> Result<(Ended, std::path::PathBuf), RunError> {
+    let _turn = job.stand()?;
     let slot = session.scratch.slot().map_err(RunError::environment)?;
     let mut command = Command::new(&job.program);
     command.args(arguments);

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use object::{Object, ObjectSegment, ObjectSymbol};
+use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol};
 
-use super::fence::Method;
+use super::fence::{Harness, Method};
 use crate::error::{Error, Result};
 
 /// A function whose entry and return bound one call of a benchmark.
@@ -14,6 +14,8 @@ pub struct Fence {
     pub symbol: String,
     /// The method that it is an instance of.
     pub method: Method,
+    /// Whose method it is.
+    pub harness: Harness,
 }
 
 /// What is known of a benchmark's executable.
@@ -50,9 +52,10 @@ pub fn read(path: &Path) -> Result<Executable> {
         .filter(|s| s.is_definition())
         .filter_map(|s| s.name().ok())
         .filter_map(|name| {
-            method_of(name).map(|method| Fence {
+            method_of(name).map(|(method, harness)| Fence {
                 symbol: name.to_string(),
                 method,
+                harness,
             })
         })
         .collect();
@@ -64,6 +67,29 @@ pub fn read(path: &Path) -> Result<Executable> {
         is_static: is_static(&data),
         loaded_size: file.segments().map(|s| s.file_range().1).sum(),
     })
+}
+
+/// Whether what an executable or library loads holds one of these paths: its code may look there.
+/// Debug information, which is not loaded, always does.
+///
+/// # Errors
+/// When the file cannot be read or is no ELF object.
+pub fn mentions(path: &Path, places: &[&Path]) -> Result<bool> {
+    let data = std::fs::read(path).map_err(Error::io(path))?;
+    let Ok(file) = object::File::parse(&*data) else {
+        return Ok(false);
+    };
+    let loaded = |s: &object::Section<'_, '_>| match s.flags() {
+        object::SectionFlags::Elf { sh_flags, .. } => sh_flags.0 & object::elf::SHF_ALLOC.0 != 0,
+        _ => true,
+    };
+    let found = file.sections().filter(loaded).any(|s| {
+        let bytes = s.data().unwrap_or_default();
+        let holds =
+            |p: &&Path| memchr::memmem::find(bytes, p.as_os_str().as_encoded_bytes()).is_some();
+        places.iter().any(holds)
+    });
+    Ok(found)
 }
 
 /// Whether an ELF file names no program interpreter (`PT_INTERP`).
@@ -87,7 +113,7 @@ fn is_static(data: &[u8]) -> bool {
 /// The whole demangled path is looked at, so that a function which merely mentions a
 /// `Bencher` among its type arguments is not taken for one. Forks that keep criterion's
 /// interface under another crate name are recognised too.
-fn method_of(symbol: &str) -> Option<Method> {
+fn method_of(symbol: &str) -> Option<(Method, Harness)> {
     if !symbol.contains("encher") {
         return None;
     }
@@ -98,16 +124,22 @@ fn method_of(symbol: &str) -> Option<Method> {
     if !(ty.ends_with("Bencher") && ty.contains("criterion")) {
         return None;
     }
-    match method {
-        "iter" => Some(Method::Iter),
-        "iter_custom" => Some(Method::Custom),
+    // CodSpeed's fork has the timing loops in functions of their own.
+    let (method, harness) = match method.strip_prefix("__codspeed_root_frame__") {
+        Some(inner) => (inner, Harness::CodSpeed),
+        None => (method, Harness::Criterion),
+    };
+    let method = match method {
+        "iter" => Method::Iter,
+        "iter_custom" => Method::Custom,
         "iter_batched"
         | "iter_batched_ref"
         | "iter_with_large_drop"
         | "iter_with_large_setup"
-        | "iter_with_setup" => Some(Method::Batched),
-        _ => None,
-    }
+        | "iter_with_setup" => Method::Batched,
+        _ => return None,
+    };
+    Some((method, harness))
 }
 
 /// `<a::Bencher<M>>::iter::<X>` → `a::Bencher::iter`.
@@ -145,13 +177,21 @@ mod tests {
             )
         };
         let h = "8f47bf16d041cd87";
-        assert_eq!(method_of(&legacy("iter", h)), Some(Method::Iter));
-        assert_eq!(method_of(&legacy("iter_batched", h)), Some(Method::Batched));
-        assert_eq!(method_of(&legacy("iter_custom", h)), Some(Method::Custom));
+        let plain = |m| Some((m, Harness::Criterion));
+        assert_eq!(method_of(&legacy("iter", h)), plain(Method::Iter));
+        assert_eq!(
+            method_of(&legacy("iter_batched", h)),
+            plain(Method::Batched)
+        );
+        assert_eq!(
+            method_of(&legacy("__codspeed_root_frame__iter", h)),
+            Some((Method::Iter, Harness::CodSpeed))
+        );
+        assert_eq!(method_of(&legacy("iter_custom", h)), plain(Method::Custom));
         assert_eq!(method_of(&legacy("assert_iterated", h)), None);
         // <criterion::bencher::Bencher>::iter::<u64, {closure}> in v0.
         let v0 = "_RINvMNtCs1_9criterion7bencherNtB3_7Bencher4iteryNCNvCs2_1b1f0EB9_";
-        assert_eq!(method_of(v0), Some(Method::Iter));
+        assert_eq!(method_of(v0), plain(Method::Iter));
     }
 
     #[test]

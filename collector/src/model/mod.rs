@@ -19,7 +19,7 @@ pub use hash::digest;
 pub use hunk::Hunk;
 pub use metric::{Counter, Metric, NoiseClass, class_from_name};
 pub use profile::{FunctionDelta, Location, ProfileKind, ProfileRef};
-pub use report::{Failure, Measurement, Report};
+pub use report::{Failure, Line, Measurement, Report, WHOLE_PROCESS};
 pub use series::SeriesKey;
 pub use testbed::Testbed;
 pub use verdict::Verdict;

@@ -26,6 +26,7 @@ pub struct Measurement {
     /// The greatest sample.
     pub high: f64,
     /// Single runs, in the order taken; one for an exact count.
+    #[serde(deserialize_with = "samples")]
     pub samples: Vec<f64>,
     /// Why it may vary.
     pub class: NoiseClass,
@@ -37,7 +38,20 @@ pub struct Measurement {
     pub note: Option<String>,
 }
 
+/// The note of a number that holds a criterion benchmark's whole process; never to be compared
+/// with one that holds the routine alone.
+pub const WHOLE_PROCESS: &str =
+    "linked statically, or without symbols: the whole process is counted, criterion's start-up too";
+
 impl Measurement {
+    /// Whether the whole process was counted where the routine alone should have been.
+    #[must_use]
+    pub fn is_whole_process(&self) -> bool {
+        self.note
+            .as_deref()
+            .is_some_and(|n| n.contains("the whole process is counted"))
+    }
+
     /// A value that needed to be taken once, because it repeats exactly.
     #[must_use]
     pub fn once(benchmark: &str, metric: Metric, counter: Counter, value: f64) -> Self {
@@ -56,6 +70,33 @@ impl Measurement {
     }
 }
 
+/// Samples of one measurement; more is refused while it is read.
+const SAMPLES: usize = 100_000;
+
+/// Reads samples, never more than [`SAMPLES`] into memory.
+fn samples<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Vec<f64>, D::Error> {
+    struct Bounded;
+    impl<'de> serde::de::Visitor<'de> for Bounded {
+        type Value = Vec<f64>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "at most {SAMPLES} numbers")
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<f64>, A::Error> {
+            let mut all = Vec::new();
+            while let Some(x) = seq.next_element()? {
+                if all.len() == SAMPLES {
+                    return Err(serde::de::Error::invalid_length(SAMPLES + 1, &self));
+                }
+                all.push(x);
+            }
+            Ok(all)
+        }
+    }
+    d.deserialize_seq(Bounded)
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_zero(x: &f64) -> bool {
     *x == 0.0
@@ -70,6 +111,23 @@ pub struct Failure {
     pub stage: String,
     /// What happened, with the last lines of output; at most 4 KiB.
     pub message: String,
+}
+
+/// The line of commits that a report's commit is on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "on", rename_all = "snake_case")]
+pub enum Line {
+    /// The first-parent line of the default branch: only its commits are points of a series.
+    Main,
+    /// Another one, compared with where it left the main line.
+    Branch {
+        /// Its name, where it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// Its merge-base with the main line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        merge_base: Option<Sha>,
+    },
 }
 
 /// Everything measured for one commit on one testbed in one go. Immutable.
@@ -96,6 +154,9 @@ pub struct Report {
     pub reused: Option<Sha>,
     /// The numbers, ordered by benchmark, metric, counter.
     pub measurements: Vec<Measurement>,
+    /// Which line of commits it is on; absent where whoever measured it did not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<Line>,
     /// What gave no number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Failure>,

@@ -3,7 +3,9 @@
 use crate::model::{Counter, Metric, digest};
 
 /// What names a series.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub struct SeriesKey {
     /// The benchmark.
     pub benchmark: String,

@@ -27,6 +27,25 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// What moved, in the order in which it is shown.
+    pub const MOVED: [Self; 4] = [
+        Self::Regressed,
+        Self::Improved,
+        Self::Suspect,
+        Self::Shifted,
+    ];
+
+    /// The sign in front of a row that moved.
+    #[must_use]
+    pub const fn sign(self) -> &'static str {
+        match self {
+            Self::Regressed => "▲",
+            Self::Improved => "▼",
+            Self::Suspect => "?",
+            _ => "↔",
+        }
+    }
+
     /// The word used in JSON and shown to people.
     #[must_use]
     pub const fn name(self) -> &'static str {

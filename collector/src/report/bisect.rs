@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::format::{name, percent, sentence, share, signed, telling, value};
+use crate::format::{name, percent, plural, sentence, share, signed, telling, value};
 use crate::profile::names;
 use crate::report::markdown::{cell, code};
 use crate::report::{from_here, place};
@@ -74,6 +74,13 @@ fn headline(f: &Finding) -> String {
             f.range.good.short(),
             f.range.bad.short()
         ),
+        (Found::Contradicted, _) => match f.suspects.as_slice() {
+            [one] => format!(
+                "NOT CONFIRMED: {} does not differ from its parent",
+                one.short()
+            ),
+            _ => "NOT CONFIRMED: the step does not show again".into(),
+        },
         _ if f.suspects.is_empty() => "UNDECIDED: the ends differ, nothing can be blamed".into(),
         _ => format!(
             "ONE OF {} commits: they cannot be told apart",
@@ -108,13 +115,14 @@ fn sureness(f: &Finding) -> String {
     };
     match f.outcome {
         Found::NoRegression => "both ends measured".into(),
+        Found::Contradicted => "no: its own verification contradicts it".into(),
         _ => format!("{:.0} %{verified}", 100.0 * f.confidence),
     }
 }
 
 fn effort(f: &Finding) -> String {
     let runs = if f.runs > 0 {
-        format!(", {} runs", f.runs)
+        format!(", {}", plural(f.runs, "run"))
     } else {
         String::new()
     };
@@ -132,9 +140,9 @@ fn effort(f: &Finding) -> String {
         }
     };
     format!(
-        "{} of {} commits measured{located}{}{}{runs}",
+        "{} of {} measured{located}{}{}{runs}",
         f.measured,
-        f.range.commits,
+        plural(f.range.commits, "commit"),
         some(f.reused, "reused"),
         some(f.skipped.len(), "skipped")
     )
@@ -292,6 +300,7 @@ fn title(f: &Finding) -> String {
     match (f.outcome, &f.culprit) {
         (Found::Found, Some(c)) => format!("### {}", named(c)),
         (Found::NoRegression, _) => "### not reproduced".into(),
+        (Found::Contradicted, _) => "### not confirmed".into(),
         _ => format!("### one of {} commits", f.suspects.len()),
     }
 }

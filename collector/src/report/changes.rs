@@ -2,7 +2,7 @@
 
 use crate::detect::alerts::life::{Resolution, State};
 use crate::detect::{Class, Direction};
-use crate::format::{name, percent, sentence, share, value};
+use crate::format::{name, percent, plural, sentence, share, value};
 use crate::history::steps::{GroupRef, SeriesSteps, Step, Steps};
 
 const WIDTH: usize = 80;
@@ -89,9 +89,9 @@ fn step(s: &SeriesSteps, c: &Step) -> Vec<String> {
     )];
     lines.push(format!("      {} by {}", levels(s, c), s.counter));
     lines.push(format!(
-        "      held in {} of {} commits since; {}",
+        "      held in {} of {} since; {}",
         c.since.held,
-        c.since.measured,
+        plural(c.since.measured, "commit"),
         noise(s)
     ));
     if c.in_set > 1 {
@@ -137,7 +137,7 @@ fn noise(s: &SeriesSteps) -> String {
     match s.class {
         // Of a young series only leaps of exact counts are told, which need no learning.
         Class::Young if s.changes.is_empty() => "still learning".into(),
-        Class::Young => format!("young: {} commits, counted exactly", s.points),
+        Class::Young => format!("young: {}, counted exactly", plural(s.points, "commit")),
         Class::Exact => "exact: repeats its value".into(),
         Class::Walk => format!("walk: moves by {} a commit", share(s.noise)),
         Class::Noisy => format!("noisy: varies by {}", share(s.noise)),
@@ -200,8 +200,8 @@ fn oddities(s: &SeriesSteps, out: &mut Vec<String>) {
     if s.drift != 0.0 {
         let whole = percent(s.drift * s.points as f64);
         out.push(format!(
-            "{benchmark}: drifts, {whole} over {} commits, no step",
-            s.points
+            "{benchmark}: drifts, {whole} over {}, no step",
+            plural(s.points, "commit")
         ));
     }
     if s.stuck > 0 {
@@ -215,10 +215,7 @@ fn oddities(s: &SeriesSteps, out: &mut Vec<String>) {
 fn summary(d: &Steps, all: bool) -> String {
     let open = d.all().filter(|(_, c)| c.open).count();
     let closed = d.all().count() - open;
-    let series = match d.series.len() {
-        1 => "1 series".to_string(),
-        n => format!("{n} series"),
-    };
+    let series = plural(d.series.len(), "series");
     let more = match closed {
         0 => String::new(),
         n if all => format!(", {n} settled or recovered"),
@@ -226,7 +223,10 @@ fn summary(d: &Steps, all: bool) -> String {
     };
     let changes = if open == 1 { "change" } else { "changes" };
     let points = d.series.iter().map(|s| s.points).max().unwrap_or(0);
-    format!("{open} open {changes}{more}\n{series}, up to {points} commits each")
+    format!(
+        "{open} open {changes}{more}\n{series}, up to {} each",
+        plural(points, "commit")
+    )
 }
 
 fn expected(d: &Steps) -> Vec<String> {

@@ -68,13 +68,7 @@ pub fn markdown(j: &Judgement) -> String {
         cell(&j.base.how),
         j.counter
     ));
-    let shown = [
-        Verdict::Regressed,
-        Verdict::Improved,
-        Verdict::Suspect,
-        Verdict::Shifted,
-    ];
-    let moved: Vec<&Row> = shown.iter().flat_map(|v| j.with(*v)).collect();
+    let moved: Vec<&Row> = Verdict::MOVED.iter().flat_map(|v| j.with(*v)).collect();
     if !moved.is_empty() {
         line(String::new());
         line("| benchmark | change | before → after | limit | verdict |".into());
@@ -110,19 +104,14 @@ pub fn markdown(j: &Judgement) -> String {
             cell(&said)
         ));
     }
-    for n in j.notes.iter().chain(&j.hints) {
+    for n in j.doubts.iter().chain(&j.notes).chain(&j.hints) {
         line(format!("\n{}", cell(n)));
     }
     out
 }
 
 fn table_row(row: &Row) -> String {
-    let sign = match row.verdict {
-        Verdict::Regressed => "▲",
-        Verdict::Improved => "▼",
-        Verdict::Suspect => "?",
-        _ => "↔",
-    };
+    let sign = row.verdict.sign();
     let accepted = row
         .accepted
         .as_ref()

@@ -2,7 +2,7 @@
 
 use crate::detect::Direction;
 use crate::detect::alerts::proposal::By;
-use crate::format::{name, percent, sentence, share};
+use crate::format::{name, percent, plural, sentence, share};
 use crate::history::trial::{CommitFlag, Replayed, SeriesReplay, Total};
 
 /// Flags of one series that are listed.
@@ -66,16 +66,20 @@ fn total(d: &Replayed, out: &mut Vec<String>) {
         ..
     } = d.total;
     out.push(format!(
-        "{flags} {} over {measurements} measurements of {} series; {went_away} did not last",
-        if flags == 1 { "flag" } else { "flags" },
+        "{} over {} of {} series; {went_away} did not last",
+        plural(flags, "flag"),
+        plural(measurements, "measurement"),
         d.series.len()
     ));
     let delay = d.total.median_delay.map_or_else(String::new, |m| {
-        format!("told after {m} commits (median); ")
+        format!("reported after {} (median); ", plural(m, "commit"))
     });
-    out.push(format!("{delay}{missed} changes never told"));
+    out.push(format!(
+        "{delay}{} never reported",
+        plural(missed, "change")
+    ));
     if suspects > 0 {
-        out.push(format!("measured again at {suspects} commits"));
+        out.push(format!("measured again at {}", plural(suspects, "commit")));
     }
     let (on, of) = d.total.estimated_on;
     out.push(if of == 0 {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::format::{name, percent, quoted, sentence, share, signed};
+use crate::format::{name, percent, plural, quoted, sentence, share, signed};
 use crate::judge::Row;
 use crate::judge::{Judgement, Outcome};
 use crate::model::{Counter, Metric, NoiseClass, Verdict};
@@ -40,19 +40,14 @@ pub fn text(j: &Judgement, here: &Path) -> String {
         ));
         out.push(base_line(j));
     }
-    for verdict in [
-        Verdict::Regressed,
-        Verdict::Improved,
-        Verdict::Suspect,
-        Verdict::Shifted,
-    ] {
+    for verdict in Verdict::MOVED {
         moved(j, verdict, here, &mut out);
     }
     others(j, &mut out);
     pictures(j, here, &mut out);
     failures(j, &mut out);
     let hints: &[String] = if quiet { &[] } else { &j.hints };
-    let notes = j.notes.iter().chain(hints);
+    let notes = j.doubts.iter().chain(&j.notes).chain(hints);
     out.extend(notes.map(|n| format!("note: {}", sentence(n, 400))));
     if j.counter == Counter::Clock {
         out.push(weakness(j));
@@ -65,14 +60,6 @@ fn counted(j: &Judgement) -> usize {
         .iter()
         .filter(|r| r.judged && r.head.is_some())
         .count()
-}
-
-fn plural(n: usize, what: &str) -> String {
-    if n == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{n} {what}s")
-    }
 }
 
 fn headline(j: &Judgement) -> String {
@@ -141,6 +128,10 @@ fn why_no_verdict(j: &Judgement) -> String {
     if !j.failures.is_empty() {
         return "no benchmark gave a number".into();
     }
+    if !j.doubts.is_empty() && !j.with(Verdict::Unchanged).is_empty() {
+        return "not everything could be measured as it should, and `--strict` asks for that"
+            .into();
+    }
     if j.with(Verdict::New).is_empty() {
         "nothing was measured: no benchmark was found (`uptick init` says what is looked for)"
             .into()
@@ -176,12 +167,7 @@ fn moved(j: &Judgement, verdict: Verdict, here: &Path, out: &mut Vec<String>) {
 
 fn detail(row: &Row, out: &mut Vec<String>) {
     let change = row.change.map_or_else(String::new, percent);
-    let verdict = match row.verdict {
-        Verdict::Regressed => "▲",
-        Verdict::Improved => "▼",
-        Verdict::Suspect => "?",
-        _ => "↔",
-    };
+    let verdict = row.verdict.sign();
     out.push(format!(
         "{verdict} {}  {change}  {}",
         name(&row.benchmark, 40),

@@ -1,6 +1,7 @@
 //! From measured jobs to a report.
 
 use crate::error::{Error, Result, tail};
+use crate::history::line_of;
 use crate::measure::{self, Measured};
 use crate::model::{
     Commit, Counter, Failure, Measurement, Metric, NoiseClass, ProfileKind, ProfileRef, Report,
@@ -26,6 +27,7 @@ impl Workshop {
         let sha = commit.sha.clone();
         let testbed = self.testbed(&sha);
         let testbed_key = self.testbed_key(&sha);
+        let line = line_of(store, &self.repo, &sha)?;
         let (build_key, bench) = match self.bench(0, &sha, progress) {
             Ok(b) => b,
             // Errors of ours (a full disk) are no fault of the commit and are not recorded.
@@ -34,6 +36,7 @@ impl Workshop {
                     build_key: self.build_key(&sha).unwrap_or_default(),
                     failures: vec![whole_commit_failed(&why)],
                     seconds: began.elapsed().as_secs_f64(),
+                    line,
                     ..self.empty_report(commit, testbed, testbed_key)
                 };
                 // Nor is one that cannot be checked out: the next fetch may bring what is missing.
@@ -53,6 +56,7 @@ impl Workshop {
         let measured = self.measure_all(&bench, &classes, progress);
         let mut report = Report {
             build_key,
+            line,
             ..self.empty_report(commit, testbed, testbed_key)
         };
         let profiles = fill(&mut report, &bench, measured);
@@ -80,6 +84,7 @@ impl Workshop {
             started: now(),
             seconds: 0.0,
             reused: None,
+            line: None,
             measurements: Vec::new(),
             failures: Vec::new(),
             profiles: Vec::new(),

@@ -16,7 +16,7 @@ impl Workshop {
 
     pub(super) fn suite_key_of(&self, config: &Config) -> String {
         let key = key::suite_key(config, self.session.counter.name());
-        self.carry.mark(key, 16)
+        self.outside.mark(self.carry.mark(key, 16), 16)
     }
 
     /// The key of reports that hold further runs of single benchmarks: they must never stand
@@ -62,11 +62,11 @@ impl Workshop {
     }
 
     pub(super) fn build_key(&mut self, sha: &Sha) -> Result<String> {
-        let inputs = key::build_inputs(&self.repo, sha)?;
+        let inputs = key::build_inputs(&self.config, &self.repo, sha)?;
         let seed = std::fs::read_to_string(self.lock_seed()).unwrap_or_default();
         let toolchain = self.toolchain(sha);
         let key = key::build_key(&self.config, &inputs, &seed, &toolchain);
-        Ok(self.carry.mark(key, 64))
+        Ok(self.outside.mark(self.carry.mark(key, 64), 64))
     }
 
     pub(super) fn lock_seed(&self) -> PathBuf {

@@ -19,17 +19,20 @@
 mod assemble;
 mod home;
 mod keys;
+mod outside;
 mod progress;
 mod runner;
 mod worker;
 
 pub use assemble::is_failed;
 pub use home::Home;
+pub use outside::Outside;
 pub use progress::{Progress, Silent};
 pub use runner::Workshop;
 pub use worker::Bench;
 
 use crate::error::Result;
+use crate::history::line_of;
 use crate::model::{Commit, Measurement, Report, Sha};
 use crate::store::Store;
 use assemble::now;
@@ -133,6 +136,7 @@ impl Workshop {
         let report = Report {
             build_key: self.build_key(sha)?,
             suite_key: self.samples_key(),
+            line: line_of(store, &self.repo, sha)?,
             measurements: vec![measurement],
             ..self.empty_report(self.repo.commit(sha)?, testbed, testbed_key)
         };
@@ -163,6 +167,7 @@ impl Workshop {
                     .clone()
                     .unwrap_or_else(|| original.commit.sha.clone()),
             ),
+            line: line_of(store, &self.repo, &commit.sha)?,
             commit: commit.clone(),
             started: now(),
             seconds: 0.0,

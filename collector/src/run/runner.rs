@@ -2,14 +2,18 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::config::Config;
 use crate::error::Result;
 use crate::git::Repo;
 use crate::measure::env::Scratch;
+use crate::measure::stage::Stage;
 use crate::measure::{self, Session, host};
 use crate::model::{Counter, Metric, Sha, Testbed};
 use crate::run::home::Home;
+use crate::run::outside::Outside;
 use crate::suite::{Cache, Carry, Place, key};
 
 /// A worktree and a target directory that only this process uses now.
@@ -32,10 +36,15 @@ pub struct Workshop {
     pub(super) session: Session,
     pub(super) host: Testbed,
     pub(super) cache: Cache,
+    /// Who sees which files while benchmarks run. Dropped before the workers and their locks.
+    pub(super) stage: Arc<Stage>,
     pub(super) workers: Vec<Worker>,
+    /// Workers whose place was built in by somebody else, kept so that it can be stood in for.
+    pub(super) borrowed: Vec<Worker>,
     pub(super) toolchains: HashMap<Sha, key::Toolchain>,
     pub(super) compilers: key::Versions,
     pub(super) carry: Carry,
+    pub(super) outside: Outside,
 }
 
 impl Workshop {
@@ -63,11 +72,14 @@ impl Workshop {
         Ok(Self {
             repo,
             host: host::testbed(strings),
+            outside: Outside::of(&config),
             config,
             home,
             session,
             cache,
+            stage: Arc::default(),
             workers: Vec::new(),
+            borrowed: Vec::new(),
             toolchains: HashMap::new(),
             compilers: HashMap::new(),
             carry: Carry::default(),
@@ -98,6 +110,19 @@ impl Workshop {
         if !globs.is_empty() {
             self.config.suite.only = globs.to_vec();
         }
+    }
+
+    /// What the commands depend on outside the worktree, as it was when this was opened.
+    #[must_use]
+    pub fn outside(&self) -> &Outside {
+        &self.outside
+    }
+
+    /// A program outside the worktree that was edited since this was opened.
+    #[must_use]
+    pub fn edited(&self) -> Option<PathBuf> {
+        let now = Outside::of(&self.config);
+        self.outside.edited(&now).map(PathBuf::from)
     }
 
     /// The repository.

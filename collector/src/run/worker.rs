@@ -1,11 +1,13 @@
 //! Worktrees that are ours alone: one is taken, a commit stands in it, built.
 
 use crate::error::{Error, Result};
+use crate::git::is_submodule;
 use crate::measure::Job;
-use crate::model::Sha;
+use crate::measure::stage::recover;
+use crate::model::{Sha, digest};
 use crate::run::progress::Progress;
 use crate::run::runner::{Worker, Workshop};
-use crate::suite::{self, Place, Suite};
+use crate::suite::{self, Build, Executables, Place, Suite};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::PathBuf;
@@ -46,34 +48,35 @@ impl Workshop {
         progress: &dyn Progress,
     ) -> Result<(String, Bench)> {
         self.hire(slot)?;
-        let worker = &mut self.workers[slot];
-        let place = worker.place.clone();
-        if worker.standing.as_ref() != Some(sha) {
-            worker.standing = None;
-            let _turn = self.home.git_lock()?;
-            worker.lacking = self.repo.checkout(&place.tree, sha)?;
-            if let Some(note) = lacks(&worker.lacking) {
-                progress.note(&note);
-            }
-            self.carry.lay(&self.repo, &place.tree)?;
-        }
-        let lacking = worker.lacking.clone();
+        // git and cargo work on the places as they are.
+        self.stage.clear().map_err(Error::io(self.home.dir()))?;
+        let place = self.workers[slot].place.clone();
+        self.stand(slot, sha, progress)?;
+        let lacking = self.workers[slot].lacking.clone();
         suite::seed_lock(&self.config, &place, &self.lock_seed())?;
         let key = self.build_key(sha)?;
-        let verb = if self.cache.get(&key).is_some() {
+        let (known, cached_as) = self.known_build(&key, &place);
+        let verb = if known.is_some() {
             "fetching"
         } else {
             "building"
         };
         progress.stage(&format!("{verb} {}", sha.short()));
-        let suite = suite::build(
-            &self.config,
-            &place,
-            &self.cache,
-            &key,
-            &self.session.scratch,
-        )
-        .map_err(|e| unless_lacking(e, &lacking))?;
+        let mut build = Build {
+            place: &place,
+            known,
+            cache: &self.cache,
+            key: &cached_as,
+            scratch: &self.session.scratch,
+            stage: &self.stage,
+        };
+        let mut suite = suite::build(&self.config, &mut build).map_err(|e| match e {
+            Error::Failed(why) => Error::Failed(perhaps_therefore(&why, &lacking)),
+            e => e,
+        })?;
+        for failure in &mut suite.failures {
+            failure.message = perhaps_therefore(&failure.message, &lacking);
+        }
         self.workers[slot].standing = Some(sha.clone());
         Ok((
             key,
@@ -86,6 +89,51 @@ impl Workshop {
         ))
     }
 
+    /// Brings a worker's tree to a commit, unless it stands there already.
+    fn stand(&mut self, slot: usize, sha: &Sha, progress: &dyn Progress) -> Result<()> {
+        let worker = &mut self.workers[slot];
+        if worker.standing.as_ref() == Some(sha) {
+            return Ok(());
+        }
+        worker.standing = None;
+        let _turn = self.home.git_lock()?;
+        worker.lacking = self.repo.checkout(&worker.place.tree, sha)?;
+        if let Some(note) = lacks(&worker.lacking) {
+            progress.note(&note);
+        }
+        self.carry.lay(&self.repo, &worker.place.tree)
+    }
+
+    /// The executables of a key if they can be run for a commit at `place`, and the key under
+    /// which new ones are kept. Those that look for files where they were built can be run
+    /// wherever that place is ours: the commit's files then stand in for those that are there.
+    fn known_build(&mut self, key: &str, place: &Place) -> (Option<Executables>, String) {
+        let usual = self.cache.get(key);
+        match usual {
+            Some(built) if built.is_bound() && !self.owns(&built) => {
+                let here = digest(format!("{key} in {}", place.tree.display()).as_bytes());
+                (self.cache.get(&here), here)
+            }
+            usual => (usual, key.to_string()),
+        }
+    }
+
+    /// Whether the place where something was built is this process's, or can be.
+    fn owns(&mut self, built: &Executables) -> bool {
+        let mut ours = self.workers.iter().chain(&self.borrowed);
+        if ours.any(|w| w.place.tree == built.tree) {
+            return true;
+        }
+        let there = (0..MAX_WORKERS).find(|n| self.place(*n).tree == built.tree);
+        match there.map(|n| self.take(n)) {
+            Some(Ok(Some(worker))) => {
+                self.borrowed.push(worker);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Takes workers until there is one for `slot`.
     fn hire(&mut self, slot: usize) -> Result<()> {
         while self.workers.len() <= slot {
@@ -95,27 +143,17 @@ impl Workshop {
         Ok(())
     }
 
-    fn free_worker(&self) -> Result<Worker> {
+    fn free_worker(&mut self) -> Result<Worker> {
+        if let Some(worker) = self.borrowed.pop() {
+            return Ok(worker);
+        }
         let ours: BTreeSet<PathBuf> = self.workers.iter().map(|w| w.place.tree.clone()).collect();
         for n in 0..MAX_WORKERS {
-            let dir = self.home.dir().join(format!("worker-{n}"));
-            let place = Place {
-                tree: dir.join("target/package/tree"),
-                target: dir.join("target/build"),
-            };
-            if ours.contains(&place.tree) {
+            if ours.contains(&self.place(n).tree) {
                 continue;
             }
-            std::fs::create_dir_all(dir.join("target")).map_err(Error::io(&dir))?;
-            let path = dir.join("lock");
-            let lock = File::create(&path).map_err(Error::io(&path))?;
-            if lock.try_lock().is_ok() {
-                return Ok(Worker {
-                    place,
-                    _lock: lock,
-                    standing: None,
-                    lacking: Vec::new(),
-                });
+            if let Some(worker) = self.take(n)? {
+                return Ok(worker);
             }
         }
         Err(Error::Failed(format!(
@@ -123,27 +161,60 @@ impl Workshop {
             self.home.dir().display()
         )))
     }
+
+    fn place(&self, n: usize) -> Place {
+        let dir = self.home.dir().join(format!("worker-{n}"));
+        Place {
+            tree: dir.join("target/package/tree"),
+            target: dir.join("target/build"),
+        }
+    }
+
+    /// Locks a worker; `None` when another process has it.
+    fn take(&self, n: usize) -> Result<Option<Worker>> {
+        let place = self.place(n);
+        let dir = self.home.dir().join(format!("worker-{n}"));
+        std::fs::create_dir_all(dir.join("target")).map_err(Error::io(&dir))?;
+        let path = dir.join("lock");
+        let lock = File::create(&path).map_err(Error::io(&path))?;
+        if lock.try_lock().is_err() {
+            return Ok(None);
+        }
+        for at in [&place.tree, &place.target] {
+            recover(at).map_err(Error::io(at))?;
+        }
+        Ok(Some(Worker {
+            place,
+            _lock: lock,
+            standing: None,
+            lacking: Vec::new(),
+        }))
+    }
 }
 
 /// What a user should know of a worktree that is not whole.
-fn lacks(files: &[String]) -> Option<String> {
-    let (first, more) = files.split_first()?;
+fn lacks(missing: &[String]) -> Option<String> {
+    let (first, more) = missing.split_first()?;
     let more = match more.len() {
         0 => String::new(),
         n => format!(" and {n} more"),
     };
+    if is_submodule(first) {
+        let first = first.lines().next().unwrap_or_default();
+        return Some(format!("{first}; commits are built without it{more}"));
+    }
     Some(format!(
         "this clone lacks {first}{more}: commits are built without (`git fetch --refetch` brings \
          what a partial clone left out)"
     ))
 }
 
-/// A build may have failed for want of a file that git could not give: no fault of the commit.
-fn unless_lacking(e: Error, lacking: &[String]) -> Error {
-    match (e, lacking.first()) {
-        (Error::Failed(why), Some(file)) => {
-            Error::Failed(format!("git has no {file}, perhaps therefore: {why}"))
-        }
-        (e, _) => e,
+/// A build or a benchmark may have failed for want of a file that git could not give: no fault of
+/// the commit.
+fn perhaps_therefore(why: &str, missing: &[String]) -> String {
+    match missing.first() {
+        None => why.to_string(),
+        Some(one) if is_submodule(one) => format!("{one}\nperhaps therefore: {why}"),
+        Some(file) => format!("git has no {file}, perhaps therefore: {why}"),
     }
 }

@@ -16,6 +16,9 @@ pub enum Found {
     NoRegression,
     /// One of several commits is, and they cannot be told apart.
     Range,
+    /// The commit that the values blamed does not differ from its parent when both are measured
+    /// again: some of the values are wrong, and nobody is blamed.
+    Contradicted,
 }
 
 /// A commit as the document names it.
@@ -173,7 +176,8 @@ impl Finding {
     pub const SCHEMA: &'static str = "uptick.bisect/1";
 
     /// The exit code of the contract: 0 where suspects are named, 1 where the range holds no
-    /// regression, 3 where the ends differ but nothing can be blamed.
+    /// regression, 3 where the ends differ but nothing can be blamed, or what was blamed does not
+    /// repeat.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self.outcome {
@@ -181,6 +185,29 @@ impl Finding {
             Found::Found => EXIT_OK,
             Found::Range if self.suspects.is_empty() => EXIT_NO_VERDICT,
             Found::Range => EXIT_OK,
+            Found::Contradicted => EXIT_NO_VERDICT,
         }
+    }
+
+    /// Takes the answer back: measured again, suspect and parent have these values.
+    pub fn contradict(&mut self, before: f64, after: f64) {
+        let stored = match self.reused {
+            0 => String::new(),
+            n => format!(", {n} of which were stored before this search"),
+        };
+        self.outcome = Found::Contradicted;
+        self.culprit = None;
+        self.merged_by = None;
+        self.located = None;
+        self.share = None;
+        self.undo = None;
+        self.confidence = 0.0;
+        self.reason = format!(
+            "measured again beside each other, the suspect and the commit before it have {} and \
+             {}, which is not the step that the values of this search show{stored}; --fresh \
+             measures every commit anew",
+            crate::format::value(before, self.metric),
+            crate::format::value(after, self.metric),
+        );
     }
 }

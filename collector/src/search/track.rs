@@ -198,6 +198,8 @@ impl Track {
             (a, b) => {
                 let mut wanted: Vec<usize> = [a, b].into_iter().filter_map(Result::err).collect();
                 wanted.dedup();
+                // Both ends before a walk past holes: what the other end lacks too ends the search.
+                wanted.sort_by_key(|&p| p != 0 && p != n - 1);
                 Err(wanted)
             }
         }

@@ -7,6 +7,8 @@ use super::{BenchExecutable, Executables};
 use crate::error::{Error, Result};
 
 const MANIFEST: &str = "manifest.json";
+/// What lay beside the executables in the target directory, at the same paths.
+const BESIDE: &str = "target";
 
 /// A directory of build keys. An entry appears whole or not at all: it is written beside
 /// its place and renamed.
@@ -38,6 +40,7 @@ impl Cache {
                 return None;
             }
         }
+        built.kept = Some(entry.join(BESIDE)).filter(|d| d.is_dir());
         // Marks the entry as used, for the order in which entries are dropped.
         let now = SystemTime::now();
         let file = std::fs::File::options()
@@ -63,6 +66,12 @@ impl Cache {
             let name = PathBuf::from(format!("{i:03}-{}", sanitised(exe)));
             std::fs::copy(&exe.file, half.path().join(&name)).map_err(Error::io(&exe.file))?;
             exe.file = name;
+        }
+        for path in &built.beside {
+            copy(
+                &built.target.join(path),
+                &half.path().join(BESIDE).join(path),
+            )?;
         }
         let json = serde_json::to_vec_pretty(&manifest)
             .map_err(|e| Error::Failed(format!("cache manifest: {e}")))?;
@@ -126,9 +135,33 @@ fn sanitised(exe: &BenchExecutable) -> String {
 fn size(dir: &Path) -> u64 {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     entries
-        .filter_map(|e| e.metadata().ok())
-        .map(|m| m.len())
+        .filter_map(|e| Some((e.path(), e.metadata().ok()?)))
+        .map(|(path, m)| if m.is_dir() { size(&path) } else { m.len() })
         .sum()
+}
+
+/// Copies a file, a link or a whole directory.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let facts = from.symlink_metadata().map_err(Error::io(from))?;
+    if facts.is_dir() {
+        std::fs::create_dir_all(to).map_err(Error::io(to))?;
+        for entry in std::fs::read_dir(from).map_err(Error::io(from))? {
+            let name = entry.map_err(Error::io(from))?.file_name();
+            copy(&from.join(&name), &to.join(&name))?;
+        }
+        return Ok(());
+    }
+    if let Some(above) = to.parent() {
+        std::fs::create_dir_all(above).map_err(Error::io(above))?;
+    }
+    if facts.is_symlink() {
+        let target = std::fs::read_link(from).map_err(Error::io(from))?;
+        return std::os::unix::fs::symlink(target, to).map_err(Error::io(to));
+    }
+    if facts.is_file() {
+        std::fs::copy(from, to).map_err(Error::io(from))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -146,9 +179,9 @@ mod tests {
                 file,
                 package_dir: ".".into(),
                 benchmarks: vec!["x".into()],
+                ..BenchExecutable::default()
             }],
-            left_out: vec![],
-            tree: PathBuf::new(),
+            ..Executables::default()
         }
     }
 

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::Command as Process;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Place;
 use crate::config::{Command, Config, words};
 use crate::measure::child::{self, Before};
+use crate::measure::stage::{Stage, Standing};
 use crate::measure::{Job, Kind};
 use crate::model::Failure;
 
@@ -14,7 +16,12 @@ use crate::model::Failure;
 const BUILD_LIMIT: Duration = Duration::from_secs(3600);
 
 /// Runs the build command and gives the job.
-pub(super) fn build(config: &Config, command: &Command, place: &Place) -> Result<Job, Failure> {
+pub(super) fn build(
+    config: &Config,
+    command: &Command,
+    place: &Place,
+    stage: &Arc<Stage>,
+) -> Result<Job, Failure> {
     let dir = place.tree.join(&command.dir);
     if let Some(script) = &command.build {
         run_build(script, &dir, place).map_err(|m| failure(command, "build", m))?;
@@ -43,6 +50,7 @@ pub(super) fn build(config: &Config, command: &Command, place: &Place) -> Result
         env,
         timeout: Duration::from_secs_f64(config.suite.timeout.0),
         jump: 0.into(),
+        standing: Standing::new(stage, Vec::new()),
     })
 }
 

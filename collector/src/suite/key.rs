@@ -1,100 +1,28 @@
 //! What a build depends on, as a hash: equal keys are the same measurement.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::cargo;
+use super::unread::Unread;
 use crate::config::Config;
 use crate::error::Result;
 use crate::git::Repo;
 use crate::model::{Sha, digest};
 
-/// Files at the top of a repository, and folders, that no build reads: unless a Rust source
-/// mentions the name (`include_str!("../README.md")`), a commit that only touches them has the
-/// key of its parent.
-const PROSE: [&str; 12] = [
-    "README",
-    "CHANGELOG",
-    "CHANGES",
-    "HISTORY",
-    "RELEASES",
-    "CONTRIBUTING",
-    "CODE_OF_CONDUCT",
-    "SECURITY",
-    "AUTHORS",
-    "LICENSE",
-    "COPYING",
-    "NOTICE",
-];
-const META: [&str; 6] = [
-    ".github/",
-    ".gitlab/",
-    ".gitlab-ci.yml",
-    ".gitignore",
-    ".gitattributes",
-    ".mailmap",
-];
-
-fn is_prose(path: &str) -> bool {
-    let top_level = !path.contains('/');
-    META.iter()
-        .any(|m| path == *m || (m.ends_with('/') && path.starts_with(m)))
-        || (top_level && PROSE.iter().any(|p| path.to_uppercase().starts_with(p)))
-}
-
-/// The prose of some commits that a Rust source of theirs mentions, and so is a build input.
-///
-/// # Errors
-/// When git cannot read a tree.
-pub fn mentioned_prose(repo: &Repo, shas: &[&Sha]) -> Result<BTreeSet<String>> {
-    let mut all = BTreeSet::new();
-    for sha in shas {
-        let prose: Vec<String> = repo
-            .tree(sha)?
-            .iter()
-            .filter_map(|l| l.split_once('\t').map(|(_, p)| p.to_string()))
-            .filter(|p| is_prose(p) && !p.starts_with('.'))
-            .collect();
-        if !prose.is_empty() {
-            all.extend(repo.mentioned(sha, &prose));
-        }
-    }
-    Ok(all)
-}
-
-/// Whether a build may read the file, given the prose that sources mention.
-#[must_use]
-pub fn is_input(path: &str, mentioned: &BTreeSet<String>) -> bool {
-    !is_prose(path) || mentioned.contains(path)
-}
-
-/// The files of a commit that a build may read, as `git ls-tree` lists them.
+/// The files of a commit that a build or a run may read, as `git ls-tree` lists them.
 ///
 /// # Errors
 /// When git cannot read the tree.
-pub fn build_inputs(repo: &Repo, sha: &Sha) -> Result<Vec<String>> {
-    let tree = repo.tree(sha)?;
+pub fn build_inputs(config: &Config, repo: &Repo, sha: &Sha) -> Result<Vec<String>> {
+    let unread = Unread::of(config, repo, &[sha])?;
     let path_of = |line: &str| line.split_once('\t').map_or(line, |(_, p)| p).to_string();
-    let prose: Vec<String> = tree
-        .iter()
-        .map(|l| path_of(l))
-        .filter(|p| is_prose(p) && !p.starts_with('.'))
-        .collect();
-    let mentioned = if prose.is_empty() {
-        Vec::new()
-    } else {
-        repo.mentioned(sha, &prose)
-    };
-    Ok(tree
-        .into_iter()
-        .filter(|line| {
-            let path = path_of(line);
-            !is_prose(&path) || mentioned.contains(&path)
-        })
-        .collect())
+    let mut tree = repo.tree(sha)?;
+    tree.retain(|line| unread.is_input(&path_of(line)));
+    Ok(tree)
 }
 
 /// Names what we add to the user's own profile; raised when that changes.
-const BUILD_OPTIONS: &str = "debug=1 strip=none";
+const BUILD_OPTIONS: &str = "debug=1 strip=none as-cargo-runs-it";
 
 /// What the key is made of, beside the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -149,18 +77,7 @@ pub fn build_key(config: &Config, inputs: &[String], lock: &str, toolchain: &Too
         format!("{:?} {:?} {}", suite.packages, suite.benches, suite.dir),
     );
     parts.insert("commands", format!("{:?}", config.commands));
-    for (name, value) in std::env::vars() {
-        // What a user sets to steer the compiler.
-        if name == "RUSTFLAGS"
-            || name.starts_with("CARGO_PROFILE_")
-            || name == "CARGO_ENCODED_RUSTFLAGS"
-        {
-            parts.insert(
-                "flags",
-                format!("{}{name}={value}\n", parts.get("flags").map_or("", |s| s)),
-            );
-        }
-    }
+    parts.insert("flags", cargo::steering(config));
     digest(format!("{parts:?}").as_bytes())
 }
 
@@ -168,38 +85,21 @@ pub fn build_key(config: &Config, inputs: &[String], lock: &str, toolchain: &Too
 #[must_use]
 pub fn suite_key(config: &Config, counter: &str) -> String {
     let s = &config.suite;
-    let text = format!(
+    let mut text = format!(
         "{:?} {:?} {:?} {:?} {counter} {:?} {:?} {:?} {}",
         s.include, s.only, s.exclude, s.metrics, s.strings, s.env, config.commands, s.criterion
     );
+    // What else tells one suite of a commit from another; nothing of it is the usual case.
+    if s.dir != "." {
+        text.push_str(&format!(" in {}", s.dir));
+    }
+    text.push_str(&cargo::steering(config));
     digest(text.as_bytes())[..16].to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn prose_is_what_no_build_reads() {
-        for p in [
-            "README.md",
-            "CHANGELOG.md",
-            "LICENSE-MIT",
-            ".github/workflows/ci.yml",
-            "readme",
-        ] {
-            assert!(is_prose(p), "{p}");
-        }
-        for p in [
-            "src/README.md",
-            "benches/data.md",
-            "Cargo.lock",
-            ".cargo/config.toml",
-            "build.rs",
-        ] {
-            assert!(!is_prose(p), "{p}");
-        }
-    }
 
     #[test]
     fn the_key_follows_everything_it_should() {

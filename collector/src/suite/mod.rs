@@ -13,6 +13,8 @@ mod cargo;
 mod carry;
 mod command;
 pub mod key;
+mod locate;
+pub mod unread;
 
 use crate::suite::place::run_environment;
 use crate::suite::place::workspace;
@@ -23,12 +25,14 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::measure::env::Scratch;
+use crate::measure::stage::{Stage, Standing};
 use crate::measure::{Job, Kind, symbols};
 use crate::model::Failure;
 
 pub use cache::Cache;
-pub use cargo::{Discovery, discover};
+pub use cargo::{BenchTarget, Discovery, discover, steering};
 pub use carry::Carry;
+pub use locate::{Located, locate};
 
 /// A suite, ready to be measured.
 #[derive(Debug, Default)]
@@ -45,38 +49,50 @@ pub struct Suite {
     pub built_in: PathBuf,
 }
 
+/// What building needs, beside the configuration.
+#[derive(Debug)]
+pub struct Build<'a> {
+    /// Where the commit stands.
+    pub place: &'a Place,
+    /// Executables that a former build gave, if they can be run here.
+    pub known: Option<Executables>,
+    /// Where new ones are kept.
+    pub cache: &'a Cache,
+    /// Under which key.
+    pub key: &'a str,
+    /// Where runs happen.
+    pub scratch: &'a Scratch,
+    /// What decides who sees which files while running.
+    pub stage: &'a Arc<Stage>,
+}
+
 /// Builds everything that the configuration asks for in a worktree that stands at the commit.
 ///
 /// # Errors
 /// [`Error::Failed`] with the compiler's last words when cargo cannot build.
-pub fn build(
-    config: &Config,
-    place: &Place,
-    cache: &Cache,
-    key: &str,
-    scratch: &Scratch,
-) -> Result<Suite> {
+pub fn build(config: &Config, build: &mut Build<'_>) -> Result<Suite> {
+    let place = build.place;
     let mut suite = Suite {
         built_in: place.tree.clone(),
         ..Suite::default()
     };
     if wants_criterion(config) && cargo::is_cargo(config, place) {
-        let built = match cache.get(key) {
+        let built = match build.known.take() {
             Some(known) => known,
             None => {
-                let built = cargo::build(config, place)?;
-                cache.put(key, &built)?
+                let built = cargo::build(config, place, build.scratch)?;
+                build.cache.put(build.key, &built)?
             }
         };
         suite.notes.extend(built.left_out.iter().cloned());
         suite.built_in.clone_from(&built.tree);
-        add_criterion(&mut suite, config, place, scratch, &built)?;
+        add_criterion(&mut suite, config, build, built)?;
     }
     for command in &config.commands {
         if !config.wants(&command.name) {
             continue;
         }
-        match command::build(config, command, place) {
+        match command::build(config, command, place, build.stage) {
             Ok(job) => suite.jobs.push((job, None)),
             Err(failure) => suite.failures.push(failure),
         }
@@ -117,44 +133,101 @@ fn wants_criterion(config: &Config) -> bool {
 fn add_criterion(
     suite: &mut Suite,
     config: &Config,
-    place: &Place,
-    scratch: &Scratch,
-    built: &Executables,
+    build: &Build<'_>,
+    mut built: Executables,
 ) -> Result<()> {
-    for exe in &built.executables {
-        let wanted: Vec<&String> = exe.benchmarks.iter().filter(|b| config.wants(b)).collect();
-        if wanted.is_empty() {
-            continue;
-        }
-        let facts = symbols::read(&exe.file)?;
-        let program = scratch.install(&exe.file)?;
-        suite.sizes.push((
-            wanted.iter().map(|b| (*b).clone()).collect(),
-            facts.loaded_size,
-        ));
-        let fences = Arc::new(if facts.is_static {
-            Vec::new()
-        } else {
-            facts.fences
-        });
-        for name in wanted {
-            let job = Job {
-                name: name.clone(),
-                program: program.clone(),
-                kind: Kind::Criterion {
-                    fences: fences.clone(),
-                    exact: facts.exact,
-                },
-                dir: place.tree.join(&exe.package_dir),
-                stdin: None,
-                env: run_environment(config, place, &exe.package_dir),
-                timeout: Duration::from_secs_f64(config.suite.timeout.0),
-                jump: 0.into(),
-            };
-            suite.jobs.push((job, Some(exe.file.clone())));
+    for i in 0..built.executables.len() {
+        if built.executables[i].unlisted.is_some() {
+            list_again(config, build, &mut built, i)?;
         }
     }
+    for exe in &built.executables {
+        if let Some(why) = &exe.unlisted {
+            suite.failures.push(Failure {
+                benchmark: Some(exe.title()),
+                stage: "list".into(),
+                message: why.clone(),
+            });
+        }
+        let wanted: Vec<&String> = exe.benchmarks.iter().filter(|b| config.wants(b)).collect();
+        if !wanted.is_empty() {
+            add_executable(suite, config, build, &built, exe, &wanted)?;
+        }
+    }
+    forgive_unwanted(suite, config);
     Ok(())
+}
+
+/// Where single benchmarks are asked for and found, it does not matter that another target
+/// cannot even list its own.
+fn forgive_unwanted(suite: &mut Suite, config: &Config) {
+    if config.suite.only.is_empty() || suite.jobs.is_empty() {
+        return;
+    }
+    for failure in std::mem::take(&mut suite.failures) {
+        let who = failure.benchmark.unwrap_or_default();
+        let why = failure.message.lines().next().unwrap_or_default();
+        suite
+            .notes
+            .push(format!("{who} lists no benchmarks: {why}"));
+    }
+}
+
+/// What an executable lacked when it was built may be there now.
+fn list_again(config: &Config, build: &Build<'_>, built: &mut Executables, i: usize) -> Result<()> {
+    let exe = built.executables[i].clone();
+    let standing = Standing::new(build.stage, built.view(&exe, build.place));
+    let _turn = standing.enter().map_err(Error::io(&build.place.tree))?;
+    let seen = built.seen_at(&exe, build.place);
+    cargo::list(config, &seen, &mut built.executables[i]);
+    Ok(())
+}
+
+fn add_executable(
+    suite: &mut Suite,
+    config: &Config,
+    build: &Build<'_>,
+    built: &Executables,
+    exe: &BenchExecutable,
+    wanted: &[&String],
+) -> Result<()> {
+    let facts = symbols::read(&exe.file)?;
+    let program = build.scratch.install(&exe.file, &beside_it(built))?;
+    suite.sizes.push((
+        wanted.iter().map(|b| (*b).clone()).collect(),
+        facts.loaded_size,
+    ));
+    let fences = Arc::new(facts.fences);
+    let seen = built.seen_at(exe, build.place);
+    for name in wanted {
+        let job = Job {
+            name: (*name).clone(),
+            program: program.clone(),
+            kind: Kind::Criterion {
+                fences: fences.clone(),
+                exact: facts.exact,
+                is_static: facts.is_static,
+            },
+            dir: seen.tree.join(&exe.package_dir),
+            stdin: None,
+            env: run_environment(config, &seen, exe),
+            timeout: Duration::from_secs_f64(config.suite.timeout.0),
+            jump: 0.into(),
+            standing: Standing::new(build.stage, built.view(exe, build.place)),
+        };
+        suite.jobs.push((job, Some(exe.file.clone())));
+    }
+    Ok(())
+}
+
+/// The package's own programs: `current_exe` finds them one directory up from its own.
+fn beside_it(built: &Executables) -> Vec<PathBuf> {
+    let Some(kept) = &built.kept else {
+        return Vec::new();
+    };
+    let is_program = |p: &&PathBuf| p.components().count() <= 3 && kept.join(p).is_file();
+    let found = built.beside.iter().filter(is_program);
+    found.map(|p| kept.join(p)).collect()
 }
 
 /// Two targets may hold benchmarks of the same name; the later one is told apart by its target.

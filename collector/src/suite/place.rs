@@ -1,6 +1,7 @@
 //! Where a commit stands and what was built there.
 
 use crate::config::Config;
+use crate::measure::stage::Link;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ pub struct Place {
 }
 
 /// An executable that holds criterion benchmarks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BenchExecutable {
     /// The package that it belongs to.
     pub package: String,
@@ -23,10 +24,27 @@ pub struct BenchExecutable {
     pub target: String,
     /// The file: absolute once built, a bare file name inside the cache's manifest.
     pub file: PathBuf,
-    /// The package's directory, relative to the worktree.
+    /// The directory that cargo runs it in, relative to the worktree.
     pub package_dir: String,
     /// The benchmarks that it lists.
     pub benchmarks: Vec<String>,
+    /// Why it lists none, where it should.
+    #[serde(default)]
+    pub unlisted: Option<String>,
+    /// What cargo sets for its process; `{tree}` and `{target}` stand for the place.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Whether it looks for files at the very place where it was built.
+    #[serde(default)]
+    pub bound: bool,
+}
+
+impl BenchExecutable {
+    /// As messages name it.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("bench `{}` of `{}`", self.target, self.package)
+    }
 }
 
 /// What a build gave.
@@ -38,6 +56,56 @@ pub struct Executables {
     pub left_out: Vec<String>,
     /// The worktree that they were built in: debug information names its files.
     pub tree: PathBuf,
+    /// The target directory that they were built in.
+    #[serde(default)]
+    pub target: PathBuf,
+    /// Programs, libraries and generated files of the target directory that they may look for:
+    /// paths below `target`.
+    #[serde(default)]
+    pub beside: Vec<PathBuf>,
+    /// Where the cache keeps those.
+    #[serde(skip)]
+    pub kept: Option<PathBuf>,
+}
+
+impl Executables {
+    /// Whether any of them looks for files at the very place where it was built.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        self.executables.iter().any(|e| e.bound)
+    }
+
+    /// Where an executable's files must seem to be when it is run for the commit that stands at
+    /// `place`.
+    #[must_use]
+    pub fn seen_at(&self, exe: &BenchExecutable, place: &Place) -> Place {
+        if !exe.bound {
+            return place.clone();
+        }
+        Place {
+            tree: self.tree.clone(),
+            target: self.target.clone(),
+        }
+    }
+
+    /// The links that make it seem so.
+    #[must_use]
+    pub fn view(&self, exe: &BenchExecutable, place: &Place) -> Vec<Link> {
+        let mut view = Vec::new();
+        if exe.bound && self.tree != place.tree {
+            view.push(Link {
+                at: self.tree.clone(),
+                to: place.tree.clone(),
+            });
+        }
+        if let (true, Some(kept)) = (exe.bound, &self.kept) {
+            view.push(Link {
+                at: self.target.clone(),
+                to: kept.clone(),
+            });
+        }
+        view
+    }
 }
 
 /// The directory of the Cargo workspace inside a worktree.
@@ -54,24 +122,44 @@ pub(super) fn profile_directory(profile: &str) -> &str {
     }
 }
 
-/// What `cargo bench` would set for the benchmark's process, and what the user declares.
+/// What `cargo bench` sets for the benchmark's process, and what the user declares.
 pub(crate) fn run_environment(
     config: &Config,
     place: &Place,
-    package_dir: &str,
+    exe: &BenchExecutable,
 ) -> BTreeMap<String, String> {
     let mut env = config.suite.env.clone();
-    let manifest_dir = place.tree.join(package_dir);
-    let set = |env: &mut BTreeMap<String, String>, k: &str, v: String| {
-        env.entry(k.to_string()).or_insert(v);
+    for (name, value) in &exe.env {
+        let value = place.fill_in(value);
+        env.entry(name.clone()).or_insert(value);
+    }
+    let set = |env: &mut BTreeMap<String, String>, k: &str, v: PathBuf| {
+        env.entry(k.to_string()).or_insert(v.display().to_string());
     };
+    let profile = profile_directory(&config.suite.profile);
     set(
         &mut env,
         "CARGO_MANIFEST_DIR",
-        manifest_dir.display().to_string(),
+        place.tree.join(&exe.package_dir),
     );
-    let profile = profile_directory(&config.suite.profile);
-    let libraries = place.target.join(profile).join("deps");
-    set(&mut env, "LD_LIBRARY_PATH", libraries.display().to_string());
+    set(
+        &mut env,
+        "LD_LIBRARY_PATH",
+        place.target.join(profile).join("deps"),
+    );
     env
+}
+
+impl Place {
+    /// A text with this place's directories for `{tree}` and `{target}`.
+    pub(crate) fn fill_in(&self, text: &str) -> String {
+        text.replace("{tree}", &self.tree.to_string_lossy())
+            .replace("{target}", &self.target.to_string_lossy())
+    }
+
+    /// A text with `{tree}` and `{target}` for this place's directories.
+    pub(crate) fn leave_out(&self, text: &str) -> String {
+        text.replace(&*self.tree.to_string_lossy(), "{tree}")
+            .replace(&*self.target.to_string_lossy(), "{target}")
+    }
 }

@@ -1,7 +1,5 @@
 //! The API beyond what pages give as JSON: handing in reports, triage, tokens, its own document.
 
-mod refusal;
-
 use crate::route::{MAX_BODY, MAX_WIRE};
 use std::io::Read;
 use std::sync::Arc;
@@ -10,7 +8,8 @@ use axum::body::Bytes;
 use axum::extract::{Extension, RawForm, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use collector::model::Report;
+use collector::error::Error;
+use collector::store::Accept;
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -19,11 +18,6 @@ use crate::counters::Counters;
 use crate::error::Fail;
 use crate::route::Route;
 use crate::text;
-
-/// Measurements of one report.
-const MAX_MEASUREMENTS: usize = 200_000;
-/// Bytes of a name.
-const MAX_NAME: usize = 4_096;
 
 /// Stores a report: `uptick.report/1` as one document, or lines of `uptick.export/1` with its
 /// profiles; plain, gzip or zstd.
@@ -44,8 +38,17 @@ pub(crate) async fn hand_in(
         .to_string();
     let done = app
         .write(move |store| {
-            let lines = lines(&unpack(&body, &encoding)?)?;
-            let done = store.import(&mut lines.as_slice())?;
+            let body = unpack(&body, &encoding)?;
+            // Parsed once, into entries; whoever hands in reports decides nothing.
+            let done = if is_export(&body) {
+                store.import(&mut body.as_slice(), Accept::Reports)
+            } else {
+                store.import_report(&body)
+            };
+            let done = done.map_err(refused)?;
+            if done.reports == 0 {
+                return Err(Fail::Unreadable(NO_REPORT.into()));
+            }
             Ok(done)
         })
         .await?;
@@ -56,8 +59,12 @@ pub(crate) async fn hand_in(
     } else {
         StatusCode::OK
     };
-    let document =
-        json!({ "schema": "uptick.received/1", "reports": done.reports, "new": done.new });
+    let document = json!({
+        "schema": "uptick.received/1",
+        "reports": done.reports,
+        "new": done.new,
+        "hash": done.hash,
+    });
     Ok((status, axum::Json(document)).into_response())
 }
 
@@ -87,35 +94,9 @@ fn unpack(body: &[u8], encoding: &str) -> Result<Vec<u8>, Fail> {
     Ok(out)
 }
 
-/// The body as lines of an export; each report within its bounds.
-fn lines(body: &[u8]) -> Result<Vec<u8>, Fail> {
-    if !is_export(body) {
-        let report: Report = refusal::parsed(body, 1)?;
-        bounded(&report)?;
-        let mut line = serde_json::to_vec(&json!({ "report": report })).map_err(|_| Fail::Ours)?;
-        line.push(b'\n');
-        return Ok(line);
-    }
-    #[derive(serde::Deserialize)]
-    struct Line {
-        report: Report,
-    }
-    let mut reports = 0;
-    for (line, number) in body.split(|b| *b == b'\n').zip(1..) {
-        if line.starts_with(b"{\"report\"") {
-            let parsed: Line = refusal::parsed(line, number)?;
-            bounded(&parsed.report)?;
-            reports += 1;
-        }
-    }
-    if reports == 0 {
-        return Err(Fail::Bad(
-            "The body is neither a report (uptick.report/1) nor lines of uptick.export/1 with one."
-                .into(),
-        ));
-    }
-    Ok(body.to_vec())
-}
+/// What a body without a report is told.
+const NO_REPORT: &str =
+    "The body is neither a report (uptick.report/1) nor lines of uptick.export/1 with one.";
 
 /// Whether a body is lines of an export rather than one report.
 fn is_export(body: &[u8]) -> bool {
@@ -130,26 +111,12 @@ fn is_export(body: &[u8]) -> bool {
     }
 }
 
-fn bounded(r: &Report) -> Result<(), Fail> {
-    if r.measurements.len() > MAX_MEASUREMENTS {
-        return Err(Fail::TooLarge(
-            "A report may hold 200,000 measurements.".into(),
-        ));
+/// What is wrong with a body is said with its field and its line.
+fn refused(e: Error) -> Fail {
+    match e {
+        Error::Usage(what) => Fail::Unreadable(what),
+        e => e.into(),
     }
-    let names = r
-        .measurements
-        .iter()
-        .map(|m| &m.benchmark)
-        .chain([&r.commit.author, &r.commit.subject]);
-    if names.into_iter().any(|n| n.len() > MAX_NAME) {
-        return Err(Fail::TooLarge("A name may have 4,096 bytes.".into()));
-    }
-    if r.commit.position > i64::MAX.cast_unsigned() {
-        return Err(Fail::Bad(
-            "commit.position is no place on a main line.".into(),
-        ));
-    }
-    Ok(())
 }
 
 /// Applies a decision; a form as on the pages.

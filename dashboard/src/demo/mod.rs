@@ -197,7 +197,7 @@ fn decide(store: &mut Store, now: i64) -> Result<()> {
         .commits(u64::MAX, 1)?
         .first()
         .map_or(0, |c| c.position);
-    let of = |store: &Store, ago: u64| -> Result<Vec<i64>> {
+    let of = |store: &Store, ago: u64| -> Result<Vec<String>> {
         let at = newest.saturating_sub(ago);
         let events = store.events_within(at.saturating_sub(1), at + 1, 500)?;
         Ok(events.into_iter().map(|e| e.told.id).collect())
@@ -363,6 +363,7 @@ impl Suite {
             started: commit(self.size, position).time + 240,
             seconds: 41.0,
             reused: None,
+            line: None,
             measurements,
             failures,
             profiles,

@@ -19,6 +19,9 @@ const MAX_EVENTS: usize = 5_000;
 /// Characters of a note.
 const MAX_NOTE: usize = 1_000;
 
+/// Characters of a change's identity.
+const MAX_ID: usize = 64;
+
 /// What a form says.
 pub(crate) fn parse(form: &[u8]) -> Result<Triage, Fail> {
     if form.len() > MAX_FORM {
@@ -33,11 +36,10 @@ pub(crate) fn parse(form: &[u8]) -> Result<Triage, Fail> {
         match k {
             "event" => {
                 for n in v.split([',', ' ']).filter(|n| !n.is_empty()) {
-                    out.events.push(
-                        n.parse().map_err(|_| {
-                            Fail::Bad(format!("`{}` is no event.", text::cut(n, 40)))
-                        })?,
-                    );
+                    if n.len() > MAX_ID || !n.bytes().all(|b| b.is_ascii_hexdigit()) {
+                        return Err(Fail::Bad(format!("`{}` is no change.", text::cut(n, 40))));
+                    }
+                    out.events.push(n.to_owned());
                 }
             }
             "state" if !v.is_empty() => {

@@ -118,8 +118,7 @@ impl Site {
     pub(crate) fn refuse_writes(&self) {
         let db = rusqlite::Connection::open(&self.path).unwrap();
         db.execute_batch(
-            "CREATE TRIGGER no_decision BEFORE INSERT ON decision BEGIN SELECT RAISE(ABORT, 'disk'); END;
-             CREATE TRIGGER no_report BEFORE INSERT ON report BEGIN SELECT RAISE(ABORT, 'disk'); END;",
+            "CREATE TRIGGER no_entry BEFORE INSERT ON log BEGIN SELECT RAISE(ABORT, 'disk'); END;",
         )
         .unwrap();
     }
@@ -192,7 +191,7 @@ impl Site {
         (all[at + 1].sha.short().into(), all[at].sha.short().into())
     }
 
-    pub(crate) fn open_event(&self) -> i64 {
+    pub(crate) fn open_event(&self) -> String {
         let new = |e: &collector::store::Event| {
             e.told.event.state == collector::detect::alerts::life::State::New
         };
@@ -206,7 +205,7 @@ impl Site {
             .id
     }
 
-    pub(crate) fn state_of(&self, event: i64) -> &'static str {
+    pub(crate) fn state_of(&self, event: &str) -> &'static str {
         let store = self.store();
         let all = store
             .open_events(1000)

@@ -1,18 +1,25 @@
-//! Reads series from rows `series,index,value`, as a stream.
+//! Reads series from rows of `series`, `index` and `value`, as a stream.
 //!
-//! Answers to odd input, each one tested:
+//! Made for what R, pandas, PowerShell, psql and spreadsheets write. Answers to odd input, each
+//! one tested:
+//! - the header names the columns, in any order, quoted or not, others between them (row names);
+//!   a byte-order mark, UTF-16 with one, `sep=;` and `#TYPE` before it are understood;
+//! - fields are parted by `,`, `;`, tab or `|`, whichever the header uses; where it is no comma,
+//!   numbers may have a decimal comma;
 //! - rows come in any order, series mixed: a series is sorted by index at the end;
 //! - several rows with one series and index are samples of one commit: their median counts;
-//! - `NaN`, `inf` and numbers too large for an `f64` are no measurement: the row is left out and counted;
+//! - an index is a whole number (`7`, `7.0`, `1e3`) or a date (then seconds since 1970);
+//! - a value or index that is missing (empty, `NA`, `NULL`, `NaN`, …), infinite or too large for an
+//!   `f64` is no measurement: the row is left out and counted;
 //! - gaps between indices are commits that were not measured;
 //! - a series of one point, or with nothing but left-out rows, is kept, with no changes to tell;
-//! - columns after the third are ignored; a field may be quoted as RFC 4180 says (no line breaks in it);
-//! - empty lines are skipped; anything else that is not a row is an error that names its line.
+//! - empty lines are skipped; a file without rows is an error, and so is anything else that is
+//!   not a row: it is named by its line, and nothing is guessed.
 
 pub mod document;
 
 use std::collections::HashMap;
-use std::io::{BufRead, ErrorKind};
+use std::io::{BufRead, Cursor, Read};
 
 use crate::detect::Point;
 use crate::stats;
@@ -26,6 +33,8 @@ pub struct Series {
     pub points: Vec<Point>,
     /// Rows left out because their value was not finite.
     pub left_out: usize,
+    /// Its indices are seconds since 1970, from dates.
+    pub dated: bool,
 }
 
 /// Why a CSV could not be read.
@@ -45,9 +54,14 @@ pub enum CsvError {
         /// The line, from 1.
         line: usize,
     },
+    /// There is no row.
+    #[error("{0}: expected the header `series,index,value` and rows")]
+    Empty(&'static str),
     /// The first line is not the header.
-    #[error("line 1: expected the header `series,index,value`, found `{found}`")]
+    #[error("line {line}: expected the header `series,index,value`, found `{found}`")]
     Header {
+        /// The line, from 1.
+        line: usize,
         /// The line as it is, cut to 80 characters.
         found: String,
     },
@@ -65,59 +79,62 @@ pub enum CsvError {
 
 /// Longest name of a series, in bytes: names are shown in tables and pages.
 const NAME_MAX: usize = 4096;
+/// A header longer than this is none.
+const HEADER_MAX: u64 = 1 << 20;
+/// What parts fields, the usual first.
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// How tools write that there is no value.
+const MISSING: [&str; 12] = [
+    "", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "nil", "\\n", ".",
+];
 
 /// Reads all series, in the order in which they first appear.
 ///
 /// # Errors
-/// The first line that is not a row, by number; nothing is guessed.
-pub fn read(mut reader: impl BufRead) -> Result<Vec<Series>, CsvError> {
-    let mut text = String::new();
+/// The first line that is not a row, by number; a file without rows.
+pub fn read(reader: impl BufRead) -> Result<Vec<Series>, CsvError> {
+    let (header, mut reader) = Header::read(decoded(reader)?)?;
     let mut all: Vec<Series> = Vec::new();
     let mut by_name: HashMap<String, usize> = HashMap::new();
-    let mut last = 0;
-    for line in 1.. {
-        text.clear();
-        let n = reader
-            .read_line(&mut text)
-            .map_err(|source| match source.kind() {
-                ErrorKind::InvalidData => CsvError::Encoding { line },
-                _ => CsvError::Io { line, source },
-            })?;
-        if n == 0 {
-            break;
+    let mut record = ::csv::ByteRecord::new();
+    loop {
+        let more = reader.read_byte_record(&mut record);
+        let line = header.line_of(&record, reader.position().line());
+        match more {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(e) => {
+                let source = std::io::Error::other(e);
+                return Err(CsvError::Io { line, source });
+            }
         }
-        let row = text.trim_end_matches(['\n', '\r']);
-        if line == 1 {
-            header(row)?;
+        let text = ::csv::StringRecord::from_byte_record(record.clone())
+            .map_err(|_| CsvError::Encoding { line })?;
+        if header.is_ornament(&text) {
             continue;
         }
-        if row.is_empty() {
-            continue;
-        }
-        let (name, index, value) = parse(row).map_err(|what| CsvError::Row {
+        let row = header.row(&text).map_err(|what| CsvError::Row {
             line,
             what,
-            found: cut(row),
+            found: cut(&joined(&text, header.delimiter)),
         })?;
-        // Rows of one series mostly follow each other.
-        if all.get(last).is_none_or(|s| s.name != name) {
-            last = match by_name.get(name.as_ref()) {
-                Some(i) => *i,
-                None => {
-                    by_name.insert(name.to_string(), all.len());
-                    all.push(Series {
-                        name: name.into_owned(),
-                        ..Series::default()
-                    });
-                    all.len() - 1
-                }
-            };
+        let at = *by_name.entry(row.name.to_string()).or_insert_with(|| {
+            all.push(Series {
+                name: row.name.to_string(),
+                ..Series::default()
+            });
+            all.len() - 1
+        });
+        match (row.index, row.value) {
+            (Some(index), Some(value)) => {
+                all[at].dated |= row.dated;
+                all[at].points.push(Point { index, value });
+            }
+            _ => all[at].left_out += 1,
         }
-        if value.is_finite() {
-            all[last].points.push(Point { index, value });
-        } else {
-            all[last].left_out += 1;
-        }
+    }
+    if all.is_empty() {
+        return Err(CsvError::Empty("there are no rows"));
     }
     all.iter_mut().for_each(|s| settle(&mut s.points));
     Ok(all)
@@ -144,68 +161,231 @@ pub fn settle(points: &mut Vec<Point>) {
     *points = merged;
 }
 
-fn header(row: &str) -> Result<(), CsvError> {
-    let names: Vec<&str> = row
-        .trim_start_matches('\u{feff}')
-        .split(',')
-        .map(str::trim)
-        .collect();
-    if names.starts_with(&["series", "index", "value"]) {
-        return Ok(());
-    }
-    Err(CsvError::Header { found: cut(row) })
-}
+type Source<'a> = Box<dyn BufRead + 'a>;
 
-fn parse(row: &str) -> Result<(std::borrow::Cow<'_, str>, i64, f64), &'static str> {
-    let (name, rest) = field(row)?;
-    let (index, rest) = field(rest.ok_or("only one column")?)?;
-    let (value, _) = field(rest.ok_or("only two columns")?)?;
-    if name.is_empty() {
-        return Err("the series has no name");
+/// The text as UTF-8 without a byte-order mark; PowerShell writes UTF-16.
+fn decoded<'a>(mut reader: impl BufRead + 'a) -> Result<Source<'a>, CsvError> {
+    let failed = |source| CsvError::Io { line: 1, source };
+    let start = reader.fill_buf().map_err(failed)?;
+    if start.is_empty() {
+        return Err(CsvError::Empty("the file is empty"));
     }
-    if name.len() > NAME_MAX {
-        return Err("the series' name is longer than 4096 bytes");
-    }
-    let index = index
-        .trim()
-        .parse()
-        .map_err(|_| "the index is not a whole number")?;
-    let value = value
-        .trim()
-        .parse()
-        .map_err(|_| "the value is not a number")?;
-    Ok((name, index, value))
-}
-
-/// The first field and what follows its comma.
-fn field(row: &str) -> Result<(std::borrow::Cow<'_, str>, Option<&str>), &'static str> {
-    let Some(quoted) = row.strip_prefix('"') else {
-        return Ok(match row.split_once(',') {
-            Some((f, rest)) => (f.into(), Some(rest)),
-            None => (row.into(), None),
-        });
+    let unit: fn([u8; 2]) -> u16 = match start {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => {
+            let marked = start.starts_with(b"\xef\xbb\xbf");
+            reader.consume(if marked { 3 } else { 0 });
+            return Ok(Box::new(reader));
+        }
     };
-    let mut out = String::new();
-    let mut rest = quoted;
-    loop {
-        let (part, after) = rest.split_once('"').ok_or("a quote is not closed")?;
-        out.push_str(part);
-        if let Some(more) = after.strip_prefix('"') {
-            out.push('"');
-            rest = more;
-        } else if after.is_empty() {
-            return Ok((out.into(), None));
-        } else {
-            let rest = after
-                .strip_prefix(',')
-                .ok_or("text after a closing quote")?;
-            return Ok((out.into(), Some(rest)));
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).map_err(failed)?;
+    let (pairs, _) = bytes[2..].as_chunks::<2>();
+    let units: Vec<u16> = pairs.iter().map(|p| unit(*p)).collect();
+    let text = String::from_utf16(&units).map_err(|_| CsvError::Encoding { line: 1 })?;
+    Ok(Box::new(Cursor::new(text.into_bytes())))
+}
+
+/// What the header says of the rows.
+struct Header {
+    delimiter: u8,
+    /// Columns of series, index and value.
+    columns: [usize; 3],
+    /// Lines before the first row.
+    line: usize,
+    /// The lines' end.
+    end: &'static [u8],
+}
+
+/// A row, taken apart; an index or a value that is missing is `None`.
+struct Row<'a> {
+    name: &'a str,
+    index: Option<i64>,
+    value: Option<f64>,
+    dated: bool,
+}
+
+type Rows<'a> = ::csv::Reader<Source<'a>>;
+
+impl Header {
+    /// Reads up to the header; gives the rows behind it.
+    fn read(mut reader: Source<'_>) -> Result<(Self, Rows<'_>), CsvError> {
+        let mut lines = 0;
+        let mut forced = None;
+        loop {
+            let mut bytes = Vec::new();
+            let mut limited = reader.by_ref().take(HEADER_MAX);
+            let n = limited
+                .read_until(b'\n', &mut bytes)
+                .map_err(|source| CsvError::Io {
+                    line: lines + 1,
+                    source,
+                })?;
+            if n == 0 {
+                return Err(CsvError::Empty("there is no header"));
+            }
+            lines += 1;
+            // A file whose lines end in CR alone comes as one.
+            let end = bytes.iter().position(|b| matches!(b, b'\r' | b'\n'));
+            let (first, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+            let end: &'static [u8] = match rest {
+                b"\r\n" => b"\r\n",
+                [b'\r', ..] => b"\r",
+                _ => b"\n",
+            };
+            let rest = rest.strip_prefix(end).unwrap_or(rest).to_vec();
+            let line =
+                std::str::from_utf8(first).map_err(|_| CsvError::Encoding { line: lines })?;
+            if let Some(delimiter) = line.strip_prefix("sep=") {
+                forced = delimiter.bytes().next();
+            } else if !line.trim().is_empty() && !line.starts_with("#TYPE") {
+                let header = Self::of(line, forced, lines, end);
+                let header = header.ok_or_else(|| CsvError::Header {
+                    line: lines,
+                    found: cut(line),
+                })?;
+                let delimiter = header.delimiter;
+                // Ended once more, so that the last line ends as the others do.
+                let source: Source<'_> = Box::new(Cursor::new(rest).chain(reader).chain(end));
+                let rows = ::csv::ReaderBuilder::new()
+                    .has_headers(false)
+                    .flexible(true)
+                    .delimiter(delimiter)
+                    .from_reader(source);
+                return Ok((header, rows));
+            }
         }
     }
+
+    fn of(line: &str, forced: Option<u8>, lines: usize, end: &'static [u8]) -> Option<Self> {
+        let candidates = forced.into_iter().chain(DELIMITERS);
+        let with = |delimiter: u8| {
+            let mut names = ::csv::ReaderBuilder::new()
+                .has_headers(false)
+                .delimiter(delimiter)
+                .from_reader(line.as_bytes())
+                .into_records()
+                .next()?
+                .ok()?;
+            names.trim();
+            let column = |name: &str| names.iter().position(|n| n.eq_ignore_ascii_case(name));
+            Some(Self {
+                delimiter,
+                columns: [column("series")?, column("index")?, column("value")?],
+                line: lines,
+                end,
+            })
+        };
+        candidates.into_iter().find_map(with)
+    }
+
+    /// The line that a record begins in, given where its reader stands then: behind the LF that
+    /// ends the record, or before it where a CR ended it.
+    fn line_of(&self, record: &::csv::ByteRecord, stands: u64) -> usize {
+        let inside = record.as_slice().iter().filter(|b| **b == b'\n').count();
+        let behind = usize::from(self.end == b"\n");
+        let stands = usize::try_from(stands).unwrap_or(0);
+        (self.line + stands).saturating_sub(inside + behind)
+    }
+
+    /// What psql draws around a table: a rule below the header, a count at the end.
+    fn is_ornament(&self, record: &::csv::StringRecord) -> bool {
+        let (1, Some(one)) = (record.len(), record.get(0).map(str::trim)) else {
+            return false;
+        };
+        let rule = self.delimiter == b'|' && one.bytes().all(|b| matches!(b, b'-' | b'+'));
+        let count = one.starts_with('(') && (one.ends_with(" rows)") || one.ends_with(" row)"));
+        one.is_empty() || rule || count
+    }
+
+    fn row<'a>(&self, record: &'a ::csv::StringRecord) -> Result<Row<'a>, &'static str> {
+        let field = |i: usize| {
+            let field = record.get(self.columns[i]);
+            field.map(str::trim).ok_or_else(|| too_few(record))
+        };
+        let (name, index, value) = (field(0)?, field(1)?, field(2)?);
+        if name.is_empty() {
+            return Err("the series has no name");
+        }
+        if name.len() > NAME_MAX {
+            return Err("the series' name is longer than 4096 bytes");
+        }
+        let mut dated = false;
+        let index = match index {
+            i if is_missing(i) => None,
+            i => {
+                let whole = self.number(i).and_then(whole);
+                dated = whole.is_none();
+                let parsed = whole.or_else(|| seconds(i));
+                Some(parsed.ok_or("the index is neither a whole number nor a date")?)
+            }
+        };
+        let value = match value {
+            v if is_missing(v) => None,
+            v => Some(self.number(v).ok_or("the value is not a number")?).filter(|v| v.is_finite()),
+        };
+        Ok(Row {
+            name,
+            index,
+            value,
+            dated,
+        })
+    }
+
+    /// A number; where no comma parts fields, one may part its decimals.
+    fn number(&self, text: &str) -> Option<f64> {
+        let parsed = text.parse().ok();
+        parsed.or_else(|| {
+            let decimal = self.delimiter != b',' && !text.contains('.');
+            decimal.then(|| text.replacen(',', ".", 1).parse().ok())?
+        })
+    }
+}
+
+fn too_few(record: &::csv::StringRecord) -> &'static str {
+    match record.len() {
+        _ if record.iter().any(|f| f.contains('\n')) => "a quote is not closed",
+        1 => "only one column",
+        2 => "only two columns",
+        _ => "fewer columns than the header",
+    }
+}
+
+fn is_missing(text: &str) -> bool {
+    MISSING.iter().any(|m| text.eq_ignore_ascii_case(m))
+}
+
+/// A whole number that an `i64` and an `f64` both hold exactly.
+fn whole(x: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
+    (x.fract() == 0.0 && x.abs() <= EXACT).then_some(x as i64)
+}
+
+/// Seconds since 1970 of a date, with or without time and zone; without one it is UTC.
+fn seconds(text: &str) -> Option<i64> {
+    use jiff::civil::{Date, DateTime};
+    if let Ok(instant) = text.parse::<jiff::Timestamp>() {
+        return Some(instant.as_second());
+    }
+    let slashes = text.replacen('/', "-", 2);
+    let text = slashes.trim_end_matches(" UTC");
+    let time: DateTime = match text.parse::<DateTime>() {
+        Ok(time) => time,
+        Err(_) => text.parse::<Date>().ok()?.into(),
+    };
+    let zoned = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(zoned.timestamp().as_second())
+}
+
+fn joined(record: &::csv::StringRecord, delimiter: u8) -> String {
+    let fields: Vec<&str> = record.iter().collect();
+    fields.join(&char::from(delimiter).to_string())
 }
 
 fn cut(row: &str) -> String {
-    row.chars().take(80).collect()
+    row.trim_end().chars().take(80).collect()
 }
 
 #[cfg(test)]
@@ -251,7 +431,8 @@ mod tests {
     fn a_bad_row_is_named_by_its_line() {
         assert_eq!(
             error("series,index,value\na,0,1\na,x,2\n"),
-            "line 3: the index is not a whole number: `a,x,2`; expected `series,index,value`"
+            "line 3: the index is neither a whole number nor a date: `a,x,2`; expected \
+             `series,index,value`"
         );
         assert!(error("series,index,value\na,0\n").starts_with("line 2: only two columns"));
         assert!(error("series,index,value\na,0,fast\n").contains("the value is not a number"));
@@ -269,5 +450,98 @@ mod tests {
         let s = rows("\"a,\"\"b\"\"\",7,1.5,sha,time\r\n");
         assert_eq!((s[0].name.as_str(), s[0].points[0].value), ("a,\"b\"", 1.5));
         assert!(error("series,index,value\n\"a,0,1\n").contains("not closed"));
+    }
+
+    /// Forty points with a step, as a tool writes them.
+    fn written(header: &str, row: impl Fn(i64, i64) -> String) -> Vec<Series> {
+        let rows: String = (0..40)
+            .map(|i| row(i, 100 + i % 3 + if i >= 20 { 12 } else { 0 }))
+            .collect();
+        read(format!("{header}{rows}").as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn tables_of_other_tools_are_read_as_they_write_them() {
+        let plain = written("series,index,value\n", |i, v| format!("p,{i},{v}\n"));
+        assert_eq!(plain[0].points.len(), 40);
+        for other in [
+            // R's write.csv with row names, pandas with its index.
+            written("\"\",\"series\",\"index\",\"value\"\n", |i, v| {
+                format!("\"{}\",\"p\",{i},{v}\n", i + 1)
+            }),
+            written(",series,index,value\n", |i, v| {
+                format!("{i},p,{i}.0,{v}.0\n")
+            }),
+            // PowerShell's Export-Csv.
+            written(
+                "\u{feff}#TYPE System.Object\r\n\"Series\",\"Index\",\"Value\"\r\n",
+                |i, v| format!("\"p\",\"{i}\",\"{v}\"\r\n"),
+            ),
+            // A German spreadsheet, a tab-separated one, lines that end in CR.
+            written("sep=;\nseries;index;value\n", |i, v| {
+                format!("p;{i};{v},0\n")
+            }),
+            written("value\tindex\tseries\n", |i, v| format!("{v}\t{i}\tp\n")),
+            written("series,index,value\r", |i, v| format!("p,{i},{v}\r")),
+            // psql, aligned.
+            written(
+                " series | index | value\n--------+-------+-------\n",
+                |i, v| {
+                    let rows = if i == 39 { "(40 rows)\n" } else { "" };
+                    format!(" p      | {i:>5} | {v}\n{rows}")
+                },
+            ),
+        ] {
+            assert_eq!(other, plain);
+        }
+        let text = "series,index,value\np,1,2\n";
+        let wide = |f: fn(u16) -> [u8; 2], mark: u16| -> Vec<u8> {
+            std::iter::once(mark)
+                .chain(text.encode_utf16())
+                .flat_map(f)
+                .collect()
+        };
+        for bytes in [
+            wide(u16::to_le_bytes, 0xfeff),
+            wide(u16::to_be_bytes, 0xfeff),
+        ] {
+            assert_eq!(read(&bytes[..]).unwrap()[0].points.len(), 1);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_left_out_and_counted() {
+        for missing in ["", "NA", "nan", "NULL", "\\N", "None", "#N/A", "\"\"", " "] {
+            let s = rows(&format!("a,0,1\na,1,{missing}\na,2,3\n"));
+            assert_eq!((s[0].points.len(), s[0].left_out), (2, 1), "{missing}");
+        }
+        assert_eq!(rows("a,NA,1\na,1,2\n")[0].left_out, 1);
+    }
+
+    #[test]
+    fn dates_are_indices_too() {
+        let s = rows("a,2026-01-02,1\na,2026-01-03T12:00:00Z,2\na,2026/01/04 06:30:00,3\n");
+        let at: Vec<i64> = s[0].points.iter().map(|p| p.index).collect();
+        assert_eq!(at, [1_767_312_000, 1_767_441_600, 1_767_508_200]);
+        assert!(s[0].dated && !rows("a,7,1\n")[0].dated);
+        assert!(error("series,index,value\na,1.5,1\n").contains("neither a whole number"));
+    }
+
+    #[test]
+    fn a_file_without_rows_is_an_error() {
+        assert!(error("").starts_with("the file is empty"));
+        assert!(error("\n\n").starts_with("there is no header"));
+        assert!(error("series,index,value\n").starts_with("there are no rows"));
+        assert!(error("series,index,value\n\n\n").starts_with("there are no rows"));
+    }
+
+    #[test]
+    fn lines_are_counted_as_an_editor_does() {
+        let e = error("#TYPE x\nseries,index,value\na,0,1\n\n\na,0,fast\n");
+        assert!(e.starts_with("line 6: the value"), "{e}");
+        let e = error("series,index,value\r\na,0,1\r\n\r\na,0,fast");
+        assert!(e.starts_with("line 4: the value"), "{e}");
+        let e = error("series,index,value\n\"a\nb\",0,1\na,0,fast\n");
+        assert!(e.starts_with("line 4: the value"), "{e}");
     }
 }

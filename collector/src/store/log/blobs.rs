@@ -3,16 +3,16 @@
 use crate::error::Result;
 use crate::model::{Sha, digest};
 use crate::store::Store;
-use crate::store::explain;
-use crate::store::log::codec::pack;
+use crate::store::log::append::Sealed;
 use crate::store::log::codec::unpack;
+use crate::store::log::entry::{Entry, Stacks};
 use rusqlite::{OptionalExtension, params};
 
 impl Store {
     /// A profile by its hash, checked.
     ///
     /// # Errors
-    /// [`Error::Store`] when it is damaged.
+    /// [`crate::error::Error::Store`] when it is damaged.
     pub fn blob(&self, hash: &str) -> Result<Option<Vec<u8>>> {
         let row: Option<Vec<u8>> = self
             .db
@@ -34,7 +34,7 @@ impl Store {
     /// Keeps a profile of call stacks.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::error::Error::Store`].
     pub fn put_stacks(
         &mut self,
         sha: &Sha,
@@ -42,30 +42,22 @@ impl Store {
         suite: &str,
         bytes: &[u8],
     ) -> Result<()> {
-        let hash = digest(bytes);
-        let packed = pack(bytes)?;
-        let path = self.path.clone();
-        let mut insert = || -> rusqlite::Result<()> {
-            let tx = self
-                .db
-                .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            tx.execute(
-                "INSERT OR IGNORE INTO blob VALUES (?1, ?2)",
-                params![hash, packed],
-            )?;
-            tx.execute(
-                "INSERT OR REPLACE INTO stacks VALUES (?1, ?2, ?3, ?4)",
-                params![sha.0, benchmark, suite, hash],
-            )?;
-            tx.commit()
-        };
-        insert().map_err(|e| explain(&path, &e))
+        let blob = digest(bytes);
+        let entry = Entry::Profile(Stacks {
+            sha: sha.clone(),
+            benchmark: benchmark.to_owned(),
+            suite: suite.to_owned(),
+            testbed: None,
+            blob: blob.clone(),
+        });
+        self.append(&Sealed::of(&entry)?, &[(blob, bytes.to_vec())])?;
+        self.catch_up().map(|_| ())
     }
 
     /// A profile of call stacks that was kept.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::error::Error::Store`].
     pub fn stacks(&self, sha: &Sha, benchmark: &str, suite: &str) -> Result<Option<Vec<u8>>> {
         let hash: Option<String> = self
             .db

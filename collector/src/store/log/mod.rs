@@ -1,16 +1,19 @@
-//! What is true, in one order: reports, profiles, decisions, tokens.
+//! What is true, in one order: reports, profiles, alerts, decisions, the main line. Beside it the
+//! tokens, of which only hashes are kept.
 
-pub(super) mod blobs;
-pub(super) mod codec;
-pub(super) mod decisions;
-pub(super) mod reports;
-pub(super) mod tokens;
-pub(super) mod transfer;
-pub(super) mod triage;
-pub(super) mod verify;
+pub(in crate::store) mod append;
+pub(in crate::store) mod blobs;
+pub(in crate::store) mod codec;
+pub(in crate::store) mod door;
+pub mod entry;
+pub(in crate::store) mod older;
+pub(in crate::store) mod reports;
+pub(in crate::store) mod tokens;
+pub(in crate::store) mod transfer;
+pub(in crate::store) mod triage;
+pub(in crate::store) mod verify;
 
-pub use decisions::Decided;
 pub use tokens::{Scope, Token};
-pub use transfer::{Imported, MAX_LINE};
-pub use triage::{Decision, Triage};
+pub use transfer::{Accept, Imported, MAX_LINE};
+pub use triage::Triage;
 pub use verify::Verification;

@@ -1,11 +1,10 @@
 //! Reports: written once, read by their hash, their commit or their build.
 
 use crate::error::{Error, Result};
-use crate::model::{Report, Sha, digest};
+use crate::model::{Report, Sha};
 use crate::store::Store;
-use crate::store::explain;
-use crate::store::log::codec::pack;
-use crate::store::log::codec::unpack;
+use crate::store::log::append::Sealed;
+use crate::store::log::entry::Kind;
 use rusqlite::{OptionalExtension, params};
 
 impl Store {
@@ -16,7 +15,7 @@ impl Store {
     /// [`Error::Store`]; then nothing of it was stored.
     pub fn put(&mut self, report: &Report, profiles: &[(String, Vec<u8>)]) -> Result<String> {
         let hash = self.put_durably(report, profiles)?;
-        self.derive()?;
+        self.catch_up()?;
         Ok(hash)
     }
 
@@ -31,47 +30,9 @@ impl Store {
     ) -> Result<String> {
         let json = serde_json::to_vec(report)
             .map_err(|e| Error::Store(format!("the report cannot be written as JSON: {e}")))?;
-        let hash = digest(&json);
-        let document = pack(&json)?;
-        let packed: Vec<(&str, Vec<u8>)> = profiles
-            .iter()
-            .map(|(h, bytes)| Ok((h.as_str(), pack(bytes)?)))
-            .collect::<Result<_>>()?;
-        let path = self.path.clone();
-        let mut insert = || -> rusqlite::Result<()> {
-            let tx = self
-                .db
-                .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            let mut blob = tx.prepare_cached("INSERT OR IGNORE INTO blob VALUES (?1, ?2)")?;
-            for (hash, bytes) in &packed {
-                blob.execute(params![hash, bytes])?;
-            }
-            drop(blob);
-            let failed = report.failures.iter().any(|f| f.benchmark.is_none());
-            let added = tx
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO report (hash, sha, position, build_key, suite_key, \
-                     testbed_key, started, failed, document) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
-                )?
-                .execute(params![
-                    hash,
-                    report.commit.sha.0,
-                    report.commit.position as i64,
-                    report.build_key,
-                    report.suite_key,
-                    report.testbed_key,
-                    report.started,
-                    failed,
-                    document,
-                ])?;
-            tx.execute(
-                "UPDATE state SET value = value + ?1 WHERE name = 'reports'",
-                [added as i64],
-            )?;
-            tx.commit()
-        };
-        insert().map_err(|e| explain(&path, &e))?;
-        Ok(hash)
+        let entry = Sealed::of_bytes(Kind::Report, &json)?;
+        self.append(&entry, profiles)?;
+        Ok(entry.hash)
     }
 
     pub(in crate::store) fn report_where(
@@ -80,7 +41,8 @@ impl Store {
         args: &[&str],
     ) -> Result<Option<Report>> {
         let sql = format!(
-            "SELECT hash, document FROM report WHERE {condition} ORDER BY failed, id DESC LIMIT 1"
+            "SELECT r.hash, l.document FROM report r JOIN log l ON l.seq = r.id \
+             WHERE {condition} ORDER BY r.failed, r.id DESC LIMIT 1"
         );
         let row = self
             .db
@@ -103,8 +65,8 @@ impl Store {
     pub fn reports_of(&self, sha: &Sha, suite: &str, testbed: &str) -> Result<Vec<Report>> {
         let query = || -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
             let mut s = self.db.prepare_cached(
-                "SELECT hash, document FROM report \
-                 WHERE sha = ?1 AND suite_key = ?2 AND testbed_key = ?3 ORDER BY id",
+                "SELECT r.hash, l.document FROM report r JOIN log l ON l.seq = r.id \
+                 WHERE r.sha = ?1 AND r.suite_key = ?2 AND r.testbed_key = ?3 ORDER BY r.id",
             )?;
             s.query_map(params![sha.0, suite, testbed], |r| {
                 Ok((r.get(0)?, r.get(1)?))
@@ -130,12 +92,7 @@ impl Store {
     }
 
     pub(in crate::store) fn unpack_report(&self, hash: &str, document: &[u8]) -> Result<Report> {
-        let json = unpack(document).map_err(|e| self.damaged(&format!("report {hash}: {e}")))?;
-        if digest(&json) != hash {
-            return Err(self.damaged(&format!(
-                "report {hash}: its content does not have that hash"
-            )));
-        }
+        let json = self.bytes_of(hash, document)?;
         serde_json::from_slice(&json).map_err(|e| self.damaged(&format!("report {hash}: {e}")))
     }
 
@@ -145,7 +102,7 @@ impl Store {
     /// [`Error::Store`].
     pub fn report_of(&self, sha: &Sha, suite: &str, testbed: &str) -> Result<Option<Report>> {
         self.report_where(
-            "sha = ?1 AND suite_key = ?2 AND testbed_key = ?3",
+            "r.sha = ?1 AND r.suite_key = ?2 AND r.testbed_key = ?3",
             &[&sha.0, suite, testbed],
         )
     }
@@ -156,7 +113,7 @@ impl Store {
     /// [`Error::Store`].
     pub fn report_of_build(&self, key: &str, suite: &str, testbed: &str) -> Result<Option<Report>> {
         self.report_where(
-            "build_key = ?1 AND suite_key = ?2 AND testbed_key = ?3 AND failed = 0",
+            "r.build_key = ?1 AND r.suite_key = ?2 AND r.testbed_key = ?3 AND r.failed = 0",
             &[key, suite, testbed],
         )
     }
@@ -166,31 +123,6 @@ impl Store {
     /// # Errors
     /// [`Error::Store`].
     pub fn any_report_of(&self, sha: &Sha) -> Result<Option<Report>> {
-        self.report_where("sha = ?1", &[&sha.0])
-    }
-
-    /// Visits every report in the order of arrival, one in memory at a time.
-    pub(in crate::store) fn each_report(
-        &self,
-        visit: &mut dyn FnMut(&str, Result<Report>) -> Result<()>,
-    ) -> Result<()> {
-        let mut last = 0i64;
-        loop {
-            let row: Option<(i64, String, Vec<u8>)> = self
-                .db
-                .prepare_cached(
-                    "SELECT id, hash, document FROM report WHERE id > ?1 ORDER BY id LIMIT 1",
-                )
-                .and_then(|mut s| {
-                    s.query_row([last], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
-                        .optional()
-                })
-                .map_err(|e| self.error(&e))?;
-            let Some((id, hash, document)) = row else {
-                return Ok(());
-            };
-            last = id;
-            visit(&hash, self.unpack_report(&hash, &document))?;
-        }
+        self.report_where("r.sha = ?1", &[&sha.0])
     }
 }

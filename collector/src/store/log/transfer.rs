@@ -5,113 +5,164 @@
 //! ```text
 //! {"blob":{"hash":"<sha-256 of the bytes>","base64":"…"}}
 //! {"report":{…}}                     a report document, see `model::Report`
-//! {"decided":{…}}                    a change with what people decided about it
+//! {"profile":{…}}                    call stacks of a benchmark: where their blob belongs
+//! {"alert":{…}}                      a change as it was reported
+//! {"decision":{…}}                   what somebody decided about changes
+//! {"main_line":{…}}                  commits of the main line
+//! {"decided":{…}}                    a change with its decisions, as older versions wrote it
 //! ```
 //!
-//! A report's profiles come before it. Importing the same file twice changes nothing.
+//! Entries stand in the order of the log, byte for byte; the profiles of a line come before it.
+//! Importing the same file twice changes nothing.
 
+use std::collections::HashSet;
 use std::io::{BufRead, Read, Write};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
-use crate::model::{Report, digest};
-use crate::store::{Decided, Store, Triage};
+use crate::model::digest;
+use crate::store::Store;
+use crate::store::log::append::Sealed;
+use crate::store::log::door;
+use crate::store::log::entry::{Entry, Kind};
+use crate::store::log::older::{Batches, Decided};
 
 /// The longest line that is read: 256 MiB.
 pub const MAX_LINE: u64 = 256 << 20;
 const SCHEMA: &str = "uptick.export/1";
 
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Line {
-    Header { schema: String },
-    Blob { blob: Blob },
-    Report { report: Box<Report> },
-    Decided { decided: Box<Decided> },
+/// One line; which of the fields it has says what it is.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Line<'a> {
+    schema: Option<String>,
+    #[serde(borrow)]
+    blob: Option<Blob<'a>>,
+    #[serde(borrow)]
+    report: Option<&'a RawValue>,
+    #[serde(borrow)]
+    profile: Option<&'a RawValue>,
+    #[serde(borrow)]
+    alert: Option<&'a RawValue>,
+    #[serde(borrow)]
+    decision: Option<&'a RawValue>,
+    #[serde(borrow)]
+    main_line: Option<&'a RawValue>,
+    decided: Option<Box<Decided>>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Blob {
-    hash: String,
-    base64: String,
+impl<'a> Line<'a> {
+    /// The entry that it holds, as it stands there.
+    fn entry(&self) -> Option<(Kind, &'a [u8])> {
+        let fields = [
+            (Kind::Report, self.report),
+            (Kind::Profile, self.profile),
+            (Kind::Alert, self.alert),
+            (Kind::Decision, self.decision),
+            (Kind::MainLine, self.main_line),
+        ];
+        fields
+            .into_iter()
+            .find_map(|(kind, raw)| Some((kind, raw?.get().as_bytes())))
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+struct Blob<'a> {
+    hash: &'a str,
+    base64: std::borrow::Cow<'a, str>,
+}
+
+/// What may come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accept {
+    /// A whole export: the owner of the store reads it in.
+    Everything,
+    /// Reports with their profiles: whoever hands in measurements decides nothing.
+    Reports,
 }
 
 /// What an import did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Imported {
     /// Reports read.
     pub reports: u64,
     /// Those of them that were not there before.
     pub new: u64,
+    /// The hash under which the last report is stored.
+    pub hash: Option<String>,
+}
+
+/// Reading lines: what has been read and not yet stored.
+#[derive(Default)]
+struct Reading {
+    done: Imported,
+    blobs: Vec<(String, Vec<u8>)>,
+    older: Batches,
 }
 
 impl Store {
-    /// Writes every report with its profiles as JSON lines. Reports that are damaged are left
-    /// out; their messages come back.
+    /// Writes every entry of the log with its profiles as JSON lines. What is damaged is left
+    /// out; its message comes back.
     ///
     /// # Errors
     /// When the store cannot be read at all, or `out` cannot be written.
     pub fn export(&self, out: &mut dyn Write) -> Result<Vec<String>> {
         let mut lost = Vec::new();
-        write_line(
-            out,
-            &Line::Header {
-                schema: SCHEMA.into(),
-            },
-        )?;
-        let mut written = std::collections::HashSet::new();
-        self.each_report(&mut |hash, report| {
-            let report = match report {
-                Ok(r) => r,
-                Err(e) => {
-                    lost.push(format!("report {hash}: {e}"));
-                    return Ok(());
-                }
-            };
-            for p in &report.profiles {
-                if !written.insert(p.blob.clone()) {
-                    continue;
-                }
-                match self.blob(&p.blob) {
-                    Ok(Some(bytes)) => {
-                        let blob = Blob {
-                            hash: p.blob.clone(),
-                            base64: BASE64.encode(bytes),
-                        };
-                        write_line(out, &Line::Blob { blob })?;
+        let mut written = HashSet::new();
+        write_line(out, "schema", format!("\"{SCHEMA}\"").as_bytes())?;
+        self.each_entry(&mut |kind, hash, bytes| {
+            let parsed = bytes.and_then(|bytes| {
+                let known = Kind::from_name(kind);
+                let entry = known.map(|k| Entry::parse(k, &bytes)).transpose();
+                let entry = entry.map_err(|e| self.damaged(&format!("entry {hash}: {e}")))?;
+                Ok((bytes, entry))
+            });
+            match parsed {
+                Err(e) => lost.push(e.to_string()),
+                Ok((bytes, entry)) => {
+                    for blob in entry.iter().flat_map(blobs_of) {
+                        if written.insert(blob.clone()) {
+                            self.export_blob(&blob, out, &mut lost)?;
+                        }
                     }
-                    Ok(None) => {}
-                    Err(e) => lost.push(e.to_string()),
+                    write_line(out, kind, &bytes)?;
                 }
             }
-            write_line(
-                out,
-                &Line::Report {
-                    report: Box::new(report),
-                },
-            )
+            Ok(())
         })?;
-        for decided in self.decided()? {
-            let decided = Box::new(decided);
-            write_line(out, &Line::Decided { decided })?;
-        }
         out.flush()
             .map_err(|e| Error::Failed(format!("the export cannot be written: {e}")))?;
         Ok(lost)
     }
 
+    fn export_blob(&self, hash: &str, out: &mut dyn Write, lost: &mut Vec<String>) -> Result<()> {
+        match self.blob(hash) {
+            Ok(Some(bytes)) => {
+                let base64 = BASE64.encode(bytes).into();
+                let blob = serde_json::to_vec(&Blob { hash, base64 })
+                    .map_err(|e| Error::Failed(format!("the export: {e}")))?;
+                write_line(out, "blob", &blob)
+            }
+            Ok(None) => Ok(()),
+            Err(e) => {
+                lost.push(e.to_string());
+                Ok(())
+            }
+        }
+    }
+
     /// Reads what [`Store::export`] wrote.
     ///
     /// # Errors
-    /// [`Error::Usage`] that names the line which is no part of an export; what stood before it
-    /// has been stored.
-    pub fn import(&mut self, input: &mut dyn BufRead) -> Result<Imported> {
-        let mut done = Imported::default();
-        let mut blobs: Vec<(String, Vec<u8>)> = Vec::new();
-        let mut batches = std::collections::HashMap::new();
+    /// [`Error::Usage`] that names the line which is no part of an export, and what is wrong with
+    /// it; what stood before it has been stored.
+    pub fn import(&mut self, input: &mut dyn BufRead, accept: Accept) -> Result<Imported> {
+        let mut reading = Reading::default();
         let mut text = Vec::new();
         for number in 1u64.. {
             text.clear();
@@ -122,81 +173,142 @@ impl Store {
             if n == 0 {
                 break;
             }
-            let bad = |what: String| Error::Usage(format!("line {number} of the import: {what}"));
             if text.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            if n as u64 == MAX_LINE {
-                return Err(bad("longer than 256 MiB".into()));
-            }
-            let line: Line = serde_json::from_slice(&text).map_err(|_| {
-                bad("neither a header, a blob, a report nor a decision of uptick.export/1".into())
+            let done = if n as u64 == MAX_LINE {
+                Err(Error::Usage("longer than 256 MiB".into()))
+            } else {
+                self.import_line(&text, accept, &mut reading)
+            };
+            done.map_err(|e| match e {
+                Error::Usage(what) => Error::Usage(format!("line {number} of the import: {what}")),
+                e => e,
             })?;
-            match line {
-                Line::Header { schema } if schema == SCHEMA => {}
-                Line::Header { schema } => return Err(bad(format!("unknown schema `{schema}`"))),
-                Line::Blob { blob } => {
-                    let bytes = BASE64
-                        .decode(&blob.base64)
-                        .map_err(|e| bad(e.to_string()))?;
-                    if digest(&bytes) != blob.hash {
-                        return Err(bad("the blob does not have the hash that it claims".into()));
-                    }
-                    blobs.push((blob.hash, bytes));
-                }
-                Line::Decided { decided } => {
-                    check_decided(&decided).map_err(bad)?;
-                    self.put_decided(&decided, &mut batches)?;
-                }
-                Line::Report { report } => {
-                    let before = self.counts()?.0;
-                    check(&report).map_err(bad)?;
-                    self.put(&report, &blobs)?;
-                    blobs.clear();
-                    done.reports += 1;
-                    done.new += self.counts()?.0 - before;
-                }
-            }
         }
-        Ok(done)
+        let older = std::mem::take(&mut reading.older);
+        older.commands(|command| {
+            let sealed = Sealed::of(&Entry::Decision(command))?;
+            self.append(&sealed, &[])?;
+            Ok::<_, Error>(sealed.hash)
+        })?;
+        self.catch_up()?;
+        Ok(reading.done)
     }
-}
 
-/// Refuses what could not have been measured.
-fn check(report: &Report) -> std::result::Result<(), String> {
-    if report.schema != Report::SCHEMA {
-        return Err(format!("unknown schema `{}`", report.schema));
+    /// Stores one report document as it came in: its hash is that of these bytes.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] that names the field which is wrong; then nothing was stored.
+    pub fn import_report(&mut self, document: &[u8]) -> Result<Imported> {
+        let mut reading = Reading::default();
+        let bytes = document.trim_ascii();
+        self.import_entry(Kind::Report, bytes, Accept::Reports, &mut reading)?;
+        Ok(reading.done)
     }
-    let sha = &report.commit.sha.0;
-    if !(sha.len() == 40 || sha.len() == 64) || !sha.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err("commit.sha is no full object name".into());
-    }
-    for m in &report.measurements {
-        for (field, x) in [("value", m.value), ("low", m.low), ("high", m.high)] {
-            if !x.is_finite() || x < 0.0 {
-                return Err(format!("`{}` {}: {field} is {x}", m.benchmark, m.metric));
+
+    fn import_line(&mut self, text: &[u8], accept: Accept, reading: &mut Reading) -> Result<()> {
+        let line: Line<'_> = serde_json::from_slice(text).map_err(|e| {
+            Error::Usage(format!(
+                "neither a header, a blob nor an entry of {SCHEMA}: {e}"
+            ))
+        })?;
+        if let Some((kind, bytes)) = line.entry() {
+            return self.import_entry(kind, bytes, accept, reading);
+        }
+        match (line.schema, line.blob, line.decided) {
+            (Some(schema), ..) if schema == SCHEMA => Ok(()),
+            (Some(schema), ..) => Err(Error::Usage(format!("unknown schema `{schema}`"))),
+            (_, Some(blob), _) => {
+                reading.blobs.push(unpack_blob(&blob)?);
+                Ok(())
             }
+            (_, _, Some(decided)) => {
+                refuse(Kind::Decision, accept)?;
+                decided.check().map_err(Error::Usage)?;
+                self.import_older(&decided, reading)
+            }
+            _ => Err(Error::Usage(format!(
+                "neither a header, a blob nor an entry of {SCHEMA}"
+            ))),
         }
     }
-    Ok(())
+
+    fn import_entry(
+        &mut self,
+        kind: Kind,
+        bytes: &[u8],
+        accept: Accept,
+        reading: &mut Reading,
+    ) -> Result<()> {
+        refuse(kind, accept)?;
+        let wrong = |e: String| Error::Usage(format!("{}: {e}", kind.name()));
+        let entry = Entry::parse(kind, bytes).map_err(wrong)?;
+        door::check(&entry).map_err(wrong)?;
+        let sealed = Sealed::of_bytes(kind, bytes)?;
+        let new = self.append(&sealed, &reading.blobs)?;
+        reading.blobs.clear();
+        if kind == Kind::Report {
+            reading.done.reports += 1;
+            reading.done.new += u64::from(new);
+            reading.done.hash = Some(sealed.hash);
+            self.catch_up()?;
+        }
+        Ok(())
+    }
+
+    fn import_older(&mut self, decided: &Decided, reading: &mut Reading) -> Result<()> {
+        let alert = decided.alert();
+        let event = crate::detect::alerts::life::Event {
+            change: alert.change,
+            told_at: alert.told_at,
+            state: crate::detect::alerts::life::State::New,
+            recovered: None,
+            seen: true,
+        };
+        let id = self.report_change(&alert.series, &event)?;
+        reading.older.add(&id, &decided.decisions);
+        Ok(())
+    }
 }
 
-/// Refuses what nobody can have decided.
-fn check_decided(d: &Decided) -> std::result::Result<(), String> {
-    if !d.before.is_finite() || !d.after.is_finite() || d.first > d.last {
-        return Err("the change has no levels or no commits".into());
+/// Whoever may hand in reports decides nothing, and says nothing about the main line.
+fn refuse(kind: Kind, accept: Accept) -> Result<()> {
+    if accept == Accept::Everything || matches!(kind, Kind::Report | Kind::Profile) {
+        return Ok(());
     }
-    let words = d.decisions.iter().flat_map(|l| [&l.before, &l.after]);
-    match words.into_iter().find(|w| Triage::state_of(w).is_none()) {
-        Some(word) => Err(format!("unknown state `{word}`")),
-        None => Ok(()),
+    Err(Error::Usage(format!(
+        "a `{}` is not taken here: only reports with their profiles are; `uptick import` reads a \
+         whole export",
+        kind.name()
+    )))
+}
+
+fn unpack_blob(blob: &Blob<'_>) -> Result<(String, Vec<u8>)> {
+    let bytes = BASE64
+        .decode(blob.base64.as_bytes())
+        .map_err(|e| Error::Usage(format!("blob: {e}")))?;
+    if digest(&bytes) != blob.hash {
+        return Err(Error::Usage(
+            "the blob does not have the hash that it claims".into(),
+        ));
+    }
+    Ok((blob.hash.to_owned(), bytes))
+}
+
+/// The profiles that an entry names.
+fn blobs_of(entry: &Entry) -> Vec<String> {
+    match entry {
+        Entry::Report(r) => r.profiles.iter().map(|p| p.blob.clone()).collect(),
+        Entry::Profile(p) => vec![p.blob.clone()],
+        _ => Vec::new(),
     }
 }
 
-fn write_line(out: &mut dyn Write, line: &Line) -> Result<()> {
-    let mut text =
-        serde_json::to_vec(line).map_err(|e| Error::Failed(format!("the export: {e}")))?;
-    text.push(b'\n');
+fn write_line(out: &mut dyn Write, field: &str, json: &[u8]) -> Result<()> {
+    let mut text = format!("{{\"{field}\":").into_bytes();
+    text.extend_from_slice(json);
+    text.extend_from_slice(b"}\n");
     out.write_all(&text)
         .map_err(|e| Error::Failed(format!("the export cannot be written: {e}")))
 }

@@ -1,7 +1,8 @@
-//! Whether everything stored is what its hash says.
+//! Whether everything stored is what its hash says, and whether the view is that of the log.
 
 use crate::error::Result;
 use crate::store::Store;
+use crate::store::log::entry::{Entry, Kind};
 
 /// What [`Store::verify`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -10,42 +11,152 @@ pub struct Verification {
     pub reports: u64,
     /// Profiles read and checked.
     pub blobs: u64,
+    /// Other entries read and checked: alerts, decisions, the main line.
+    pub entries: u64,
+    /// Profiles that an entry names and that are not there.
+    pub pending: u64,
     /// What is wrong, in words; empty when all is well.
     pub problems: Vec<String>,
 }
 
+/// Counts that the view keeps, and how each is counted anew.
+const COUNTS: [(&str, &str, &str); 4] = [
+    (
+        "reports are counted",
+        "SELECT value FROM state WHERE name = 'reports'",
+        "SELECT count(*) FROM report",
+    ),
+    (
+        "points are counted",
+        "SELECT value FROM state WHERE name = 'points'",
+        "SELECT (SELECT count(*) FROM point) + (SELECT count(*) FROM branch_point)",
+    ),
+    (
+        "points are counted by series",
+        "SELECT coalesce(sum(points), 0) FROM series",
+        "SELECT count(*) FROM point",
+    ),
+    (
+        "reports of the log are listed",
+        "SELECT count(*) FROM report",
+        "SELECT count(*) FROM log WHERE kind = 'report' \
+         AND seq <= (SELECT value FROM state WHERE name = 'applied')",
+    ),
+];
+/// Rows that refer to what is not there.
+const REFERENCES: [(&str, &str); 5] = [
+    (
+        "points have no series",
+        "SELECT count(*) FROM point p WHERE NOT EXISTS (SELECT 1 FROM series s WHERE s.id = p.series)",
+    ),
+    (
+        "points have no report",
+        "SELECT count(*) FROM point p WHERE NOT EXISTS (SELECT 1 FROM report r WHERE r.id = p.report)",
+    ),
+    (
+        "reports have no entry in the log",
+        "SELECT count(*) FROM report r WHERE NOT EXISTS \
+         (SELECT 1 FROM log l WHERE l.seq = r.id AND l.hash = r.hash)",
+    ),
+    (
+        "commits have no report",
+        "SELECT count(*) FROM measured_commit c WHERE NOT EXISTS \
+         (SELECT 1 FROM report r WHERE r.sha = c.sha)",
+    ),
+    (
+        "decisions are about changes that were never reported",
+        "SELECT count(*) FROM decided d WHERE NOT EXISTS (SELECT 1 FROM change c WHERE c.id = d.event)",
+    ),
+];
+
 impl Store {
-    /// Reads everything and checks every hash.
+    /// Reads everything and checks every hash, reference and counter.
     ///
     /// # Errors
-    /// [`Error::Store`] only when the store cannot be read at all.
+    /// [`crate::error::Error::Store`] only when the store cannot be read at all.
     pub fn verify(&self) -> Result<Verification> {
         let mut v = Verification::default();
-        let integrity: Vec<String> = self
-            .db
-            .prepare("PRAGMA integrity_check")
-            .and_then(|mut s| s.query_map([], |r| r.get(0))?.collect())
-            .map_err(|e| self.error(&e))?;
+        let integrity: Vec<String> = self.ask(|db| {
+            db.prepare("PRAGMA integrity_check")?
+                .query_map([], |r| r.get(0))?
+                .collect()
+        })?;
         v.problems
             .extend(integrity.into_iter().filter(|l| l != "ok"));
-        self.each_report(&mut |hash, report| {
-            v.reports += 1;
-            if let Err(e) = report {
-                v.problems.push(format!("report {hash}: {e}"));
+        self.verify_log(&mut v)?;
+        self.verify_blobs(&mut v)?;
+        self.verify_view(&mut v)?;
+        Ok(v)
+    }
+
+    fn verify_log(&self, v: &mut Verification) -> Result<()> {
+        self.each_entry(&mut |kind, hash, bytes| {
+            let is_report = kind == Kind::Report.name();
+            v.reports += u64::from(is_report);
+            v.entries += u64::from(!is_report);
+            let read = bytes.map_err(|e| e.to_string()).and_then(|b| {
+                let kind = Kind::from_name(kind).ok_or_else(|| format!("unknown kind {kind}"))?;
+                Entry::parse(kind, &b)
+            });
+            match read {
+                Ok(entry) => v.pending += self.missing(&entry)?,
+                Err(e) => v.problems.push(format!("entry {hash}: {e}")),
             }
             Ok(())
+        })
+    }
+
+    /// How many profiles an entry names that are not there.
+    fn missing(&self, entry: &Entry) -> Result<u64> {
+        let named: Vec<&str> = match entry {
+            Entry::Report(r) => r.profiles.iter().map(|p| p.blob.as_str()).collect(),
+            Entry::Profile(p) => vec![p.blob.as_str()],
+            _ => Vec::new(),
+        };
+        let mut missing = 0;
+        for hash in named {
+            let is_there: bool = self.ask(|db| {
+                db.prepare_cached("SELECT EXISTS (SELECT 1 FROM blob WHERE hash = ?1)")?
+                    .query_row([hash], |r| r.get(0))
+            })?;
+            missing += u64::from(!is_there);
+        }
+        Ok(missing)
+    }
+
+    fn verify_blobs(&self, v: &mut Verification) -> Result<()> {
+        let hashes: Vec<String> = self.ask(|db| {
+            db.prepare("SELECT hash FROM blob")?
+                .query_map([], |r| r.get(0))?
+                .collect()
         })?;
-        let hashes: Vec<String> = self
-            .db
-            .prepare("SELECT hash FROM blob")
-            .and_then(|mut s| s.query_map([], |r| r.get(0))?.collect())
-            .map_err(|e| self.error(&e))?;
         for hash in hashes {
             v.blobs += 1;
             if let Err(e) = self.blob(&hash) {
                 v.problems.push(e.to_string());
             }
         }
-        Ok(v)
+        Ok(())
+    }
+
+    fn verify_view(&self, v: &mut Verification) -> Result<()> {
+        let number = |sql: &str| self.ask(|db| db.query_row(sql, [], |r| r.get::<_, i64>(0)));
+        for (what, kept, counted) in COUNTS {
+            let (kept, counted) = (number(kept)?, number(counted)?);
+            if kept != counted {
+                v.problems.push(format!(
+                    "{what} as {kept}, and are {counted}: `uptick rebuild` derives them anew"
+                ));
+            }
+        }
+        for (what, sql) in REFERENCES {
+            let n = number(sql)?;
+            if n > 0 {
+                v.problems.push(format!(
+                    "{n} {what}: `uptick rebuild` derives the view anew"
+                ));
+            }
+        }
+        Ok(())
     }
 }

@@ -1,54 +1,37 @@
-//! Series and points, derived from reports.
+//! From the log to the view: entries are applied in their order, each once. What is derived is a
+//! function of that order alone, whatever the batches.
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::error::Result;
-use crate::model::SeriesKey;
-use crate::model::{Report, digest};
+use crate::error::{Error, Result};
+use crate::store::log::append::{self, Placed};
+use crate::store::log::entry::Entry;
+use crate::store::view::{changes, decided, measured};
 use crate::store::{Store, explain};
 
-/// Reports that are derived in one transaction.
+/// Entries that are applied in one transaction.
 const BATCH: usize = 16;
+/// How often a write steps back for entries that another process put in between.
+const TRIES: usize = 100;
 
 impl Store {
-    /// Derives what is new since it was last done. Gives the number of reports it took.
-    pub(in crate::store) fn derive(&mut self) -> Result<u64> {
+    /// Applies what is new in the log. Gives the number of entries.
+    pub(in crate::store) fn catch_up(&mut self) -> Result<u64> {
         let mut done = 0;
         loop {
-            let batch = self.underived()?;
+            let after = self.ask(applied)?;
+            let batch = self.read(after, BATCH)?;
             if batch.is_empty() {
                 return Ok(done);
             }
             done += batch.len() as u64;
-            let path = self.path.clone();
-            let mut apply = || -> rusqlite::Result<()> {
-                let tx = self
-                    .db
-                    .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-                for (id, report) in &batch {
-                    add(&tx, *id, report)?;
+            self.change(|tx| {
+                for placed in &batch {
+                    apply(tx, placed)?;
                 }
-                tx.commit()
-            };
-            apply().map_err(|e| explain(&path, &e))?;
+                Ok(())
+            })?;
         }
-    }
-
-    fn underived(&self) -> Result<Vec<(i64, Report)>> {
-        let rows: Vec<(i64, String, Vec<u8>)> = self
-            .db
-            .prepare_cached(
-                "SELECT id, hash, document FROM report WHERE id > \
-                 (SELECT value FROM state WHERE name = 'derived_report') ORDER BY id LIMIT ?1",
-            )
-            .and_then(|mut s| {
-                s.query_map([BATCH as i64], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
-                    .collect()
-            })
-            .map_err(|e| self.error(&e))?;
-        rows.into_iter()
-            .map(|(id, hash, document)| Ok((id, self.unpack_report(&hash, &document)?)))
-            .collect()
     }
 
     /// Forgets everything derived and derives it again. Gives the number of reports.
@@ -56,130 +39,98 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn rebuild(&mut self) -> Result<u64> {
-        self.db
-            .execute_batch(
-                "BEGIN IMMEDIATE; DELETE FROM point; DELETE FROM series; DELETE FROM measured_commit; \
-                 DELETE FROM testbed; \
-                 UPDATE state SET value = 0 WHERE name IN ('derived_report', 'points'); \
-                 UPDATE state SET value = (SELECT count(*) FROM report) WHERE name = 'reports'; \
-                 COMMIT;",
+        self.change(|tx| {
+            tx.execute_batch(
+                "DELETE FROM point; DELETE FROM branch_point; DELETE FROM series; \
+                 DELETE FROM measured_commit; DELETE FROM testbed; DELETE FROM report; \
+                 DELETE FROM stacks; DELETE FROM main_line; DELETE FROM change; \
+                 DELETE FROM decided; \
+                 UPDATE state SET value = 0 WHERE name IN ('applied', 'points', 'reports'); \
+                 UPDATE state SET value = value + 1 \
+                 WHERE name IN ('facts_generation', 'people_generation');",
             )
-            .map_err(|e| self.error(&e))?;
-        self.derive()
+        })?;
+        self.catch_up()?;
+        Ok(self.counts()?.0)
+    }
+
+    /// Runs a change of log and view in one transaction, once everything before it is applied.
+    pub(in crate::store) fn with_view<T>(
+        &mut self,
+        mut work: impl FnMut(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        let path = self.path.clone();
+        for _ in 0..TRIES {
+            self.catch_up()?;
+            let mut attempt = || -> rusqlite::Result<Option<T>> {
+                let tx = self
+                    .db
+                    .transaction_with_behavior(TransactionBehavior::Immediate)?;
+                if applied(&tx)? != append::head(&tx)? {
+                    return Ok(None);
+                }
+                let out = work(&tx)?;
+                tx.commit()?;
+                Ok(Some(out))
+            };
+            if let Some(out) = attempt().map_err(|e| explain(&path, &e))? {
+                return Ok(out);
+            }
+        }
+        Err(Error::Store(format!(
+            "{}: other processes write without a pause; try again",
+            path.display()
+        )))
     }
 }
 
-fn add(tx: &Transaction<'_>, id: i64, report: &Report) -> rusqlite::Result<()> {
-    // Another process may have derived it between our reading and this transaction.
-    let already: i64 = tx.query_row(
-        "SELECT value FROM state WHERE name = 'derived_report'",
-        [],
-        |r| r.get(0),
-    )?;
-    if already >= id {
+/// Appends an entry within a transaction of [`Store::with_view`] and applies it. Gives its place;
+/// `None` where it was there already.
+pub(in crate::store) fn append_and_apply(
+    tx: &Transaction<'_>,
+    entry: Entry,
+) -> rusqlite::Result<Option<i64>> {
+    let wrap = |e: Error| rusqlite::Error::ToSqlConversionFailure(e.to_string().into());
+    let sealed = append::Sealed::of(&entry).map_err(wrap)?;
+    let Some(seq) = append::put(tx, &sealed)? else {
+        return Ok(None);
+    };
+    let hash = sealed.hash;
+    apply(tx, &Placed { seq, hash, entry })?;
+    Ok(Some(seq))
+}
+
+/// How far the view has come.
+fn applied(db: &Connection) -> rusqlite::Result<i64> {
+    db.prepare_cached("SELECT value FROM state WHERE name = 'applied'")?
+        .query_row([], |r| r.get(0))
+}
+
+/// Writes what one entry means into the view.
+fn apply(tx: &Transaction<'_>, placed: &Placed) -> rusqlite::Result<()> {
+    // Another process may have applied it between our reading and this transaction.
+    if applied(tx)? >= placed.seq {
         return Ok(());
     }
-    let position = i64::try_from(report.commit.position).unwrap_or(i64::MAX);
-    let mut series = tx.prepare_cached(
-        "INSERT INTO series (benchmark, metric, counter, fingerprint, class, points, \
-         latest_position, latest_value, key, latest_sha, latest_time) \
-         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10) \
-         ON CONFLICT (benchmark, metric, counter, fingerprint) DO UPDATE SET \
-         points = points + 1, \
-         class = iif(excluded.latest_position >= latest_position, excluded.class, class), \
-         latest_value = iif(excluded.latest_position >= latest_position, excluded.latest_value, latest_value), \
-         latest_sha = iif(excluded.latest_position >= latest_position, excluded.latest_sha, latest_sha), \
-         latest_time = max(excluded.latest_time, latest_time), \
-         latest_position = max(excluded.latest_position, latest_position) \
-         RETURNING id",
-    )?;
-    let mut point =
-        tx.prepare_cached("INSERT OR REPLACE INTO point VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-    let mut points = 0i64;
-    let mut fingerprints = std::collections::HashMap::new();
-    for m in report.measurements.iter().filter(|m| m.value.is_finite()) {
-        let fingerprint = fingerprints
-            .entry(m.counter)
-            .or_insert_with(|| report.testbed.fingerprint(m.counter));
-        let key = SeriesKey {
-            benchmark: m.benchmark.clone(),
-            metric: m.metric,
-            counter: m.counter,
-            fingerprint: fingerprint.clone(),
-        };
-        let row: i64 = series.query_row(
-            params![
-                m.benchmark,
-                m.metric.name(),
-                m.counter.name(),
-                &*fingerprint,
-                m.class.name(),
-                position,
-                m.value,
-                key.id(),
-                report.commit.sha.0,
-                report.started,
-            ],
-            |r| r.get(0),
-        )?;
-        point.execute(params![row, position, id, m.value, m.low, m.high])?;
-        points += 1;
+    match &placed.entry {
+        Entry::Report(r) => measured::report(tx, placed.seq, &placed.hash, r)?,
+        Entry::Profile(p) => measured::profile(tx, p)?,
+        Entry::MainLine(s) => measured::main_line(tx, s)?,
+        Entry::Alert(a) => changes::alert(tx, a)?,
+        Entry::Decision(c) => decided::decision(tx, placed.seq, c)?,
     }
-    add_commit(tx, report, position, points)?;
-    add_testbed(tx, report, position)?;
-    tx.execute(
-        "UPDATE state SET value = value + ?1 WHERE name = 'points'",
-        [points],
-    )?;
-    tx.execute(
-        "UPDATE state SET value = value + 1 WHERE name = 'facts_generation'",
-        [],
-    )?;
-    tx.execute(
-        "UPDATE state SET value = ?1 WHERE name = 'derived_report'",
-        [id],
-    )?;
+    let counter = match &placed.entry {
+        Entry::Decision(_) => "people_generation",
+        _ => "facts_generation",
+    };
+    bump(tx, counter)?;
+    tx.prepare_cached("UPDATE state SET value = ?1 WHERE name = 'applied'")?
+        .execute([placed.seq])?;
     Ok(())
 }
 
-fn add_commit(
-    tx: &Transaction<'_>,
-    report: &Report,
-    position: i64,
-    points: i64,
-) -> rusqlite::Result<()> {
-    let c = &report.commit;
-    tx.prepare_cached(
-        "INSERT INTO measured_commit VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7) \
-         ON CONFLICT (sha) DO UPDATE SET reports = reports + 1, \
-         measurements = excluded.measurements, failures = excluded.failures",
-    )?
-    .execute(params![
-        c.sha.0,
-        position,
-        c.time,
-        c.author,
-        c.subject,
-        points,
-        report.failures.len() as i64
-    ])?;
-    Ok(())
-}
-
-fn add_testbed(tx: &Transaction<'_>, report: &Report, position: i64) -> rusqlite::Result<()> {
-    let facts = serde_json::to_string(&report.testbed.facts).unwrap_or_default();
-    tx.prepare_cached(
-        "INSERT INTO testbed VALUES (?1, ?2, ?3, ?3, ?4, ?4, 1) ON CONFLICT (key) DO UPDATE SET \
-         first_position = min(first_position, excluded.first_position), \
-         last_position = max(last_position, excluded.last_position), \
-         first_time = min(first_time, excluded.first_time), \
-         last_time = max(last_time, excluded.last_time), reports = reports + 1",
-    )?
-    .execute(params![
-        digest(facts.as_bytes()),
-        facts,
-        position,
-        report.commit.time
-    ])?;
+pub(in crate::store) fn bump(tx: &Transaction<'_>, counter: &str) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE state SET value = value + 1 WHERE name = ?1")?
+        .execute([counter])?;
     Ok(())
 }

@@ -28,6 +28,12 @@ pub struct MeasuredCommit {
     pub measurements: u64,
     /// How many things failed in the newest one.
     pub failures: u64,
+    /// Whether it is on the main line; else its position says nothing about that.
+    pub main: bool,
+    /// The branch it was measured on, where that is known; empty on the main line.
+    pub branch: String,
+    /// Its merge-base with the main line, where that is known; empty on it.
+    pub merge_base: String,
 }
 
 /// A machine and environment, and the stretch of history that it measured.
@@ -64,7 +70,8 @@ pub struct ReportRow {
     pub failed: bool,
 }
 
-const COMMIT: &str = "sha, position, time, author, subject, reports, measurements, failures";
+const COMMIT: &str = "sha, position, time, author, subject, reports, measurements, failures, \
+    main, branch, merge_base";
 
 fn commit(r: &Row<'_>) -> rusqlite::Result<MeasuredCommit> {
     let n = |i| r.get::<_, i64>(i).map(i64::cast_unsigned);
@@ -77,6 +84,9 @@ fn commit(r: &Row<'_>) -> rusqlite::Result<MeasuredCommit> {
         reports: n(5)?,
         measurements: n(6)?,
         failures: n(7)?,
+        main: r.get(8)?,
+        branch: r.get(9)?,
+        merge_base: r.get(10)?,
     })
 }
 
@@ -91,7 +101,7 @@ impl Store {
     /// [`crate::error::Error::Store`].
     pub fn commits(&self, before: u64, limit: usize) -> Result<Vec<MeasuredCommit>> {
         self.commits_where(
-            "position < ?1 ORDER BY position DESC, sha LIMIT ?2",
+            "main = 1 AND position < ?1 ORDER BY position DESC, sha LIMIT ?2",
             before,
             limit as i64,
         )
@@ -103,7 +113,7 @@ impl Store {
     /// [`crate::error::Error::Store`].
     pub fn commits_from(&self, from: u64, limit: usize) -> Result<Vec<MeasuredCommit>> {
         self.commits_where(
-            "position >= ?1 ORDER BY position, sha LIMIT ?2",
+            "main = 1 AND position >= ?1 ORDER BY position, sha LIMIT ?2",
             from,
             limit as i64,
         )
@@ -114,8 +124,25 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn commits_between(&self, from: u64, to: u64) -> Result<Vec<MeasuredCommit>> {
-        let condition = "position BETWEEN ?1 AND ?2 ORDER BY position, sha LIMIT 10000";
+        let condition =
+            "main = 1 AND position BETWEEN ?1 AND ?2 ORDER BY position, sha LIMIT 10000";
         self.commits_where(condition, from, signed(to))
+    }
+
+    /// Measured commits beside the main line, the newest report first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn branch_commits(&self, limit: usize) -> Result<Vec<MeasuredCommit>> {
+        self.ask(|db| {
+            db.prepare_cached(&format!(
+                "SELECT {COMMIT} FROM measured_commit WHERE main = 0 \
+                 ORDER BY (SELECT max(id) FROM report r WHERE r.sha = measured_commit.sha) DESC \
+                 LIMIT ?1"
+            ))?
+            .query_map([limit as i64], commit)?
+            .collect()
+        })
     }
 
     fn commits_where(&self, rest: &str, a: u64, b: i64) -> Result<Vec<MeasuredCommit>> {

@@ -1,22 +1,19 @@
-//! Changes as they were told, what people decided about them, and the log of it.
+//! Changes as pages read them: with their series, and where people stand with them.
 
-use crate::store::log::triage::Triage;
-use crate::store::log::triage::bump;
-use crate::store::log::triage::state_name;
-use crate::store::view::series::series_row;
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Row, params};
 use serde::Serialize;
 
-use crate::detect::alerts::life::{self};
-use crate::detect::{Change, Class, Findings, Kind};
+use crate::detect::alerts::life;
+use crate::detect::{Change, Kind};
 use crate::error::Result;
-use crate::store::{SeriesRow, Store};
+use crate::store::view::series::{SeriesRow, series_row};
+use crate::store::{Store, Triage};
 
-/// A change with its number in the store.
+/// A change that was reported, or is about to be.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Told {
-    /// Its number.
-    pub id: i64,
+    /// Its identity, for life; empty where it was not reported yet.
+    pub id: String,
     /// The change and where people stand with it.
     #[serde(flatten)]
     pub event: life::Event,
@@ -26,6 +23,25 @@ pub struct Told {
     pub link: String,
     /// The group that somebody put it into; `None`: it stands where its commit set puts it.
     pub cause: Option<i64>,
+    /// The change as it was reported: what the finder says of it is found anew at each look, and
+    /// does not depend on what it said at looks before.
+    #[serde(skip)]
+    pub reported: Option<Change>,
+}
+
+impl Told {
+    /// An event of that identity, of which nobody said anything yet.
+    #[must_use]
+    pub const fn new(id: String, event: life::Event) -> Self {
+        Self {
+            id,
+            event,
+            note: String::new(),
+            link: String::new(),
+            cause: None,
+            reported: None,
+        }
+    }
 }
 
 /// A change with its series.
@@ -51,7 +67,8 @@ pub struct EventCounts {
 }
 
 const EVENT: &str = "e.id, e.told_at, e.position, e.first, e.last, e.before, e.after, e.change, \
-    e.low, e.high, e.confidence, e.kind, e.state, e.recovered, e.seen, e.note, e.link, e.cause";
+    e.low, e.high, e.confidence, e.kind, e.state, e.recovered, e.seen, e.note, e.link, e.cause, \
+    e.reported";
 const SERIES: &str = "s.id, s.benchmark, s.metric, s.counter, s.fingerprint, s.class, s.points, \
     s.latest_position, s.latest_value";
 const OPEN: &str = "e.seen = 1 AND e.recovered IS NULL AND e.state IN ('new', 'acknowledged')";
@@ -86,16 +103,8 @@ fn told(r: &Row<'_>, at: usize) -> rusqlite::Result<Told> {
         note: r.get(at + 15)?,
         link: r.get(at + 16)?,
         cause: r.get(at + 17)?,
+        reported: serde_json::from_str(&r.get::<_, String>(at + 18)?).ok(),
     })
-}
-
-const fn class_word(class: Class) -> &'static str {
-    match class {
-        Class::Young => "young",
-        Class::Exact => "exact",
-        Class::Walk => "walk",
-        Class::Noisy => "noisy",
-    }
 }
 
 impl Store {
@@ -106,7 +115,7 @@ impl Store {
     pub fn events_of(&self, series: &str) -> Result<Vec<Told>> {
         self.ask(|db| {
             db.prepare_cached(&format!(
-                "SELECT {EVENT} FROM event e WHERE e.series = ?1 ORDER BY e.position, e.id"
+                "SELECT {EVENT} FROM change e WHERE e.series = ?1 ORDER BY e.told_at, e.id"
             ))?
             .query_map([series], |r| told(r, 0))?
             .collect()
@@ -145,7 +154,7 @@ impl Store {
     fn events_where(&self, condition: &str, args: &[&dyn rusqlite::ToSql]) -> Result<Vec<Event>> {
         self.ask(|db| {
             db.prepare_cached(&format!(
-                "SELECT {SERIES}, {EVENT} FROM event e JOIN series s ON s.key = e.series \
+                "SELECT {SERIES}, {EVENT} FROM change e JOIN series s ON s.key = e.series \
                  WHERE {condition} ORDER BY e.position DESC, e.id LIMIT ?1"
             ))?
             .query_map(args, |r| {
@@ -169,7 +178,7 @@ impl Store {
                  coalesce(sum(seen AND recovered IS NULL AND state = 'acknowledged'), 0), \
                  coalesce(sum(state NOT IN ('new', 'acknowledged')), 0), \
                  coalesce(sum(recovered IS NOT NULL AND state IN ('new', 'acknowledged')), 0) \
-                 FROM event WHERE judged = 1",
+                 FROM change WHERE judged = 1",
             )?
             .query_row([], |r| {
                 let n = |i| r.get::<_, i64>(i).map(i64::cast_unsigned);
@@ -190,7 +199,7 @@ impl Store {
     pub fn alarms(&self, series: &str) -> Result<(u64, u64)> {
         self.ask(|db| {
             db.prepare_cached(
-                "SELECT count(*), coalesce(sum(state = 'noise'), 0) FROM event WHERE series = ?1",
+                "SELECT count(*), coalesce(sum(state = 'noise'), 0) FROM change WHERE series = ?1",
             )?
             .query_row([series], |r| {
                 Ok((
@@ -200,71 +209,4 @@ impl Store {
             })
         })
     }
-
-    /// Keeps what the change finder said of a series with `points` points, and its events.
-    /// An event with the number 0 is a new one.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Store`].
-    pub fn keep_findings(&mut self, all: &[(SeriesRow, Findings, Vec<Told>)]) -> Result<()> {
-        self.change(|tx| {
-            for (series, findings, events) in all {
-                tx.prepare_cached(
-                    "UPDATE series SET kind = ?2, noise = ?3, drift = ?4, searched = ?5 WHERE id = ?1",
-                )?
-                .execute(params![
-                    series.id,
-                    class_word(findings.class),
-                    findings.noise,
-                    findings.drift,
-                    series.points.cast_signed()
-                ])?;
-                for event in events {
-                    keep_event(tx, series, event)?;
-                }
-            }
-            bump(tx, "facts_generation")
-        })
-    }
-}
-
-fn keep_event(tx: &Transaction<'_>, series: &SeriesRow, t: &Told) -> rusqlite::Result<()> {
-    let (e, c) = (&t.event, &t.event.change);
-    let kind = if c.kind == Kind::Environment {
-        "environment"
-    } else {
-        "step"
-    };
-    let id = (t.id != 0).then_some(t.id);
-    // Only what the finder says: a decision made meanwhile stays.
-    tx.prepare_cached(
-        "INSERT INTO event (id, series, judged, told_at, position, first, last, before, after, \
-         change, low, high, confidence, kind, state, recovered, seen) \
-         VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17) \
-         ON CONFLICT (id) DO UPDATE SET position = excluded.position, first = excluded.first, \
-         last = excluded.last, before = excluded.before, after = excluded.after, \
-         change = excluded.change, low = excluded.low, high = excluded.high, \
-         confidence = excluded.confidence, kind = excluded.kind, \
-         recovered = excluded.recovered, seen = excluded.seen",
-    )?
-    .execute(params![
-        id,
-        series.key.id(),
-        series.key.metric.is_judged(),
-        e.told_at,
-        c.index,
-        c.first,
-        c.last,
-        c.before,
-        c.after,
-        c.change,
-        c.low,
-        c.high,
-        c.confidence,
-        kind,
-        state_name(e.state),
-        e.recovered,
-        e.seen
-    ])?;
-    Ok(())
 }

@@ -1,16 +1,24 @@
-//! What the main line's series are read from: testbeds and single points of a series.
+//! What series along a line of commits are read from: the main line as the store knows it,
+//! testbeds, and single points of a series.
 
 use rusqlite::{OptionalExtension, params};
 
 use crate::error::Result;
-use crate::model::SeriesKey;
-use crate::model::{Sha, Testbed};
+use crate::model::{SeriesKey, Sha, Testbed};
 use crate::store::Store;
 
-/// The points of one series with their reports.
-const OF_SERIES: &str = "FROM series s JOIN point p ON p.series = s.id \
-    JOIN report r ON r.id = p.report \
-    WHERE s.benchmark = ?1 AND s.metric = ?2 AND s.counter = ?3 AND s.fingerprint = ?4";
+/// A query over the points of one series, on the main line and beside it.
+fn over_both(columns: &str, condition: &str, order: &str) -> String {
+    let of = |table: &str| {
+        format!(
+            "SELECT {columns} FROM series s JOIN {table} p ON p.series = s.id \
+             JOIN report r ON r.id = p.report WHERE s.benchmark = ?1 AND s.metric = ?2 \
+             AND s.counter = ?3 AND s.fingerprint = ?4 {condition}"
+        )
+    };
+    let (main, beside) = (of("point"), of("branch_point"));
+    format!("{main} UNION ALL {beside} ORDER BY {order} LIMIT 1")
+}
 
 impl Store {
     /// The testbed on which a series was measured last.
@@ -18,18 +26,18 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn testbed_of(&self, key: &SeriesKey) -> Result<Option<Testbed>> {
-        let sql = format!(
-            "SELECT r.hash, r.document {OF_SERIES} ORDER BY p.position DESC, p.report DESC LIMIT 1"
-        );
+        let newest = over_both("p.position, p.report", "", "1 DESC, 2 DESC");
+        let sql =
+            format!("SELECT l.hash, l.document FROM ({newest}) n JOIN log l ON l.seq = n.report");
         let (metric, counter) = (key.metric.name(), key.counter.name());
-        let row: Option<(String, Vec<u8>)> = self
-            .db
-            .prepare_cached(&sql)
-            .and_then(|mut s| {
-                let name = params![key.benchmark, metric, counter, key.fingerprint];
-                s.query_row(name, |r| Ok((r.get(0)?, r.get(1)?))).optional()
-            })
-            .map_err(|e| self.error(&e))?;
+        let row: Option<(String, Vec<u8>)> = self.ask(|db| {
+            db.prepare_cached(&sql)?
+                .query_row(
+                    params![key.benchmark, metric, counter, key.fingerprint],
+                    |r| Ok((r.get(0)?, r.get(1)?)),
+                )
+                .optional()
+        })?;
         row.map(|(hash, document)| Ok(self.unpack_report(&hash, &document)?.testbed))
             .transpose()
     }
@@ -39,18 +47,56 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn value_of(&self, key: &SeriesKey, sha: &Sha) -> Result<Option<(f64, f64, f64)>> {
-        let sql = format!(
-            "SELECT p.value, p.low, p.high {OF_SERIES} AND r.sha = ?5 \
-             ORDER BY p.report DESC LIMIT 1"
+        let sql = over_both(
+            "p.value, p.low, p.high, p.report",
+            "AND r.sha = ?5",
+            "4 DESC",
         );
         let (metric, counter) = (key.metric.name(), key.counter.name());
-        self.db
-            .prepare_cached(&sql)
-            .and_then(|mut s| {
-                let name = params![key.benchmark, metric, counter, key.fingerprint, sha.0];
-                s.query_row(name, |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
-                    .optional()
-            })
-            .map_err(|e| self.error(&e))
+        self.ask(|db| {
+            let name = params![key.benchmark, metric, counter, key.fingerprint, sha.0];
+            db.prepare_cached(&sql)?
+                .query_row(name, |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+                .optional()
+        })
+    }
+
+    /// The newest commit of the main line, as far as the store knows it.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn main_tip(&self) -> Result<Option<(u64, Sha)>> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT position, sha FROM main_line ORDER BY position DESC LIMIT 1")?
+                .query_row([], |r| {
+                    Ok((r.get::<_, i64>(0)?.cast_unsigned(), Sha(r.get(1)?)))
+                })
+                .optional()
+        })
+    }
+
+    /// The commit of the main line at a position, as far as the store knows it.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn main_commit(&self, position: u64) -> Result<Option<Sha>> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT sha FROM main_line WHERE position = ?1")?
+                .query_row([position.cast_signed()], |r| r.get(0).map(Sha))
+                .optional()
+        })
+    }
+
+    /// The position of a commit on the main line, as far as the store knows it.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn main_position(&self, sha: &Sha) -> Result<Option<u64>> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT position FROM main_line WHERE sha = ?1")?
+                .query_row([&sha.0], |r| r.get::<_, i64>(0))
+                .optional()
+                .map(|p| p.map(i64::cast_unsigned))
+        })
     }
 }

@@ -1,13 +1,17 @@
-//! What is derived from the log: series, points, commits, events.
+//! What is derived from the log: series, points, commits, changes.
 
-mod apply;
+pub(in crate::store) mod apply;
+mod changes;
 mod commits;
-pub(super) mod events;
+pub(in crate::store) mod decided;
+mod events;
 mod line;
+mod measured;
 mod pages;
-pub(super) mod series;
+mod series;
 
 pub use commits::{MeasuredCommit, ReportRow, TestbedRow};
+pub use decided::Decision;
 pub use events::{Event, EventCounts, Told};
 pub use pages::{Generation, SeriesFilter, SeriesOrder, SeriesState, Unsearched, Value};
 pub use series::{Point, SeriesRow};

@@ -134,7 +134,7 @@ impl Store {
         let metric = f.metric.map(Metric::name);
         self.ask(|db| {
 // A testbed that another one took over from belongs to history.
-            let matching = "(?1 IS NULL OR metric = ?1) \
+            let matching = "points > 0 AND (?1 IS NULL OR metric = ?1) \
                 AND (?2 = '' OR instr(lower(benchmark), lower(?2)) > 0) \
                 AND NOT EXISTS (SELECT 1 FROM series o WHERE o.benchmark = series.benchmark \
                 AND o.metric = series.metric AND o.counter = series.counter \
@@ -159,7 +159,9 @@ impl Store {
     pub fn metrics(&self) -> Result<Vec<(Metric, u64)>> {
         self.ask(|db| {
             let rows: Vec<(String, i64)> = db
-                .prepare_cached("SELECT metric, count(*) FROM series GROUP BY metric")?
+                .prepare_cached(
+                    "SELECT metric, count(*) FROM series WHERE points > 0 GROUP BY metric",
+                )?
                 .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
                 .collect::<rusqlite::Result<_>>()?;
             Ok(rows
@@ -188,7 +190,7 @@ impl Store {
     pub fn series_of(&self, benchmark: &str) -> Result<Vec<SeriesState>> {
         self.ask(|db| {
             db.prepare_cached(&format!(
-                "SELECT {STATE} FROM series WHERE benchmark = ?1 \
+                "SELECT {STATE} FROM series WHERE benchmark = ?1 AND points > 0 \
                  ORDER BY metric, latest_position DESC LIMIT 100"
             ))?
             .query_map([benchmark], state)?
@@ -268,7 +270,7 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`] when it is damaged.
     pub fn report(&self, hash: &str) -> Result<Option<Report>> {
-        self.report_where("hash = ?1", &[hash])
+        self.report_where("r.hash = ?1", &[hash])
     }
 
     /// A profile of call stacks of that benchmark on that commit, whatever suite it was taken in.

@@ -41,6 +41,16 @@ pub struct SeriesRow {
     pub latest_value: f64,
 }
 
+/// The points of one series in a table, up to a position.
+fn points_of(table: &str) -> String {
+    format!(
+        "SELECT p.position, r.sha, p.value, p.low, p.high, p.report FROM series s \
+         JOIN {table} p ON p.series = s.id JOIN report r ON r.id = p.report \
+         WHERE s.benchmark = ?1 AND s.metric = ?2 AND s.counter = ?3 AND s.fingerprint = ?4 \
+         AND p.position <= ?5"
+    )
+}
+
 impl Store {
     /// How many series a testbed has, by its fingerprint.
     ///
@@ -48,51 +58,59 @@ impl Store {
     /// [`crate::error::Error::Store`].
     pub fn series_on(&self, fingerprint: &str) -> Result<usize> {
         self.ask(|db| {
-            db.prepare_cached("SELECT count(*) FROM series WHERE fingerprint = ?1")?
+            db.prepare_cached("SELECT count(*) FROM series WHERE fingerprint = ?1 AND points > 0")?
                 .query_row([fingerprint], |r| r.get::<_, i64>(0))
                 .map(|n| usize::try_from(n).unwrap_or(0))
         })
     }
 
-    /// The points of a series up to a position, in order of position; several reports of one
-    /// commit give several points.
+    /// The points of a series on the main line up to a position, in order of position; several
+    /// reports of one commit give several points.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::error::Error::Store`].
     pub fn points(&self, key: &SeriesKey, up_to: u64) -> Result<Vec<Point>> {
+        let sql = format!("{} ORDER BY 1, 6", points_of("point"));
+        self.points_by(&sql, key, up_to)
+    }
+
+    /// [`Store::points`] with those of commits beside the main line: for whoever walks a line of
+    /// commits of its own.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn points_anywhere(&self, key: &SeriesKey, up_to: u64) -> Result<Vec<Point>> {
+        let (main, beside) = (points_of("point"), points_of("branch_point"));
+        self.points_by(
+            &format!("{main} UNION ALL {beside} ORDER BY 1, 6"),
+            key,
+            up_to,
+        )
+    }
+
+    fn points_by(&self, sql: &str, key: &SeriesKey, up_to: u64) -> Result<Vec<Point>> {
         let up_to = i64::try_from(up_to).unwrap_or(i64::MAX);
-        let query = || -> rusqlite::Result<Vec<Point>> {
-            let mut s = self.db.prepare_cached(
-                "SELECT p.position, r.sha, p.value, p.low, p.high \
-                 FROM series s JOIN point p ON p.series = s.id JOIN report r ON r.id = p.report \
-                 WHERE s.benchmark = ?1 AND s.metric = ?2 AND s.counter = ?3 AND s.fingerprint = ?4 \
-                 AND p.position <= ?5 ORDER BY p.position, p.report",
-            )?;
-            let name = params![
-                key.benchmark,
-                key.metric.name(),
-                key.counter.name(),
-                key.fingerprint,
-                up_to
-            ];
-            s.query_map(name, |r| {
-                Ok(Point {
-                    position: r.get::<_, i64>(0)?.cast_unsigned(),
-                    sha: Sha(r.get(1)?),
-                    value: r.get(2)?,
-                    low: r.get(3)?,
-                    high: r.get(4)?,
-                })
-            })?
-            .collect()
-        };
-        query().map_err(|e| self.error(&e))
+        let (metric, counter) = (key.metric.name(), key.counter.name());
+        self.ask(|db| {
+            let name = params![key.benchmark, metric, counter, key.fingerprint, up_to];
+            db.prepare_cached(sql)?
+                .query_map(name, |r| {
+                    Ok(Point {
+                        position: r.get::<_, i64>(0)?.cast_unsigned(),
+                        sha: Sha(r.get(1)?),
+                        value: r.get(2)?,
+                        low: r.get(3)?,
+                        high: r.get(4)?,
+                    })
+                })?
+                .collect()
+        })
     }
 
     /// Every series, by benchmark and metric.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::error::Error::Store`].
     pub fn series(&self) -> Result<Vec<SeriesRow>> {
         let query = || -> rusqlite::Result<Vec<SeriesRow>> {
             let mut s = self.db.prepare_cached(
@@ -113,7 +131,7 @@ impl Store {
                     },
                     class: class_from_name(&class),
                     points: r.get::<_, i64>(6)?.cast_unsigned(),
-                    latest_position: r.get::<_, i64>(7)?.cast_unsigned(),
+                    latest_position: r.get::<_, i64>(7)?.max(0).cast_unsigned(),
                     latest_value: r.get(8)?,
                 })
             })?;
@@ -125,7 +143,7 @@ impl Store {
     /// The noise class of each benchmark's instruction count on a testbed.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::error::Error::Store`].
     pub fn classes(
         &self,
         counter: Counter,
@@ -149,7 +167,7 @@ impl Store {
     /// How many reports and points there are, from counters.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::error::Error::Store`].
     pub fn counts(&self) -> Result<(u64, u64)> {
         let get = |name: &str| -> Result<u64> {
             self.db
@@ -176,7 +194,7 @@ pub(super) fn series_row(r: &Row<'_>, at: usize) -> rusqlite::Result<SeriesRow> 
         },
         class: class_from_name(&class),
         points: r.get::<_, i64>(at + 6)?.cast_unsigned(),
-        latest_position: r.get::<_, i64>(at + 7)?.cast_unsigned(),
+        latest_position: r.get::<_, i64>(at + 7)?.max(0).cast_unsigned(),
         latest_value: r.get(at + 8)?,
     })
 }

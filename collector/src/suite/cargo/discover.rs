@@ -10,21 +10,61 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+/// A bench target that brings its own `main`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BenchTarget {
+    /// Its package.
+    pub package: String,
+    /// The package's directory.
+    pub dir: PathBuf,
+    /// Its name.
+    pub name: String,
+    /// How much it is a criterion benchmark that `cargo bench` would build.
+    pub likely: Likely,
+}
+
+/// Whether a target is one that matters. Only its executable tells for sure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Likely {
+    /// No manifest in reach of it names criterion; a crate that it uses may pass criterion on.
+    Perhaps,
+    /// It reaches criterion, but `cargo bench` in the workspace's directory does not build it.
+    Criterion,
+    /// It reaches criterion and belongs to the default members.
+    Default,
+}
+
 /// Bench targets of a workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovery {
-    /// `(package, package directory, bench target)` of those that criterion drives.
-    pub targets: Vec<(String, PathBuf, String)>,
-    /// How `cargo -p` names each package of these.
-    pub(super) specs: BTreeMap<String, String>,
+    /// Those that may be criterion's.
+    pub targets: Vec<BenchTarget>,
     /// Those that are left out, and why, in words.
     pub left_out: Vec<String>,
+    /// Features that targets need and this configuration does not switch on.
+    pub needs: BTreeSet<String>,
+    /// What `cargo` must know of each package.
+    pub(super) packages: BTreeMap<String, Facts>,
+}
+
+/// What is known of a package.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// How `cargo -p` names it.
+    pub(super) spec: String,
+    /// Its features.
+    pub(super) features: BTreeSet<String>,
+    /// Its bench targets that are not to be built.
+    pub(super) left_out: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
     workspace_members: Vec<String>,
+    #[serde(default)]
+    workspace_default_members: Option<Vec<String>>,
+    workspace_root: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -44,7 +84,7 @@ struct Dependency {
     rename: Option<String>,
 }
 
-/// Lists the bench targets that criterion drives.
+/// Lists the bench targets that criterion may drive.
 ///
 /// # Errors
 /// When the manifest cannot be read.
@@ -61,32 +101,98 @@ pub fn discover(config: &Config, place: &Place) -> Result<Discovery> {
     let metadata: Metadata = serde_json::from_slice(&json)
         .map_err(|e| Error::Failed(format!("cargo metadata cannot be read: {e}")))?;
     let members: BTreeSet<&String> = metadata.workspace_members.iter().collect();
+    let members: Vec<&Package> = metadata
+        .packages
+        .iter()
+        .filter(|p| members.contains(&p.id))
+        .collect();
+    let default = default_members(config, &metadata);
+    let reaching = reaching_criterion(&members);
     let mut found = Discovery::default();
-    for package in metadata.packages.iter().filter(|p| members.contains(&p.id)) {
-        if config.suite.packages.is_empty() || config.suite.packages.contains(&package.name) {
-            discover_package(config, package, &mut found);
+    for package in members {
+        let named = &config.suite.packages;
+        if !named.is_empty() && !named.contains(&package.name) {
+            continue;
         }
+        let is_default = named.contains(&package.name) || default.contains(&package.id);
+        let likely = match (reaching.contains(package.name.as_str()), is_default) {
+            (true, true) => Likely::Default,
+            (true, false) => Likely::Criterion,
+            (false, _) => Likely::Perhaps,
+        };
+        if !is_default && declares_default_members(&metadata.workspace_root) {
+            found.left_out.extend(not_default(package));
+            continue;
+        }
+        discover_package(config, package, likely, &mut found);
     }
     Ok(found)
 }
 
-fn discover_package(config: &Config, package: &Package, found: &mut Discovery) {
-    let own_harness = targets_with_own_harness(&package.manifest_path);
-    let uses_criterion = package.dependencies.iter().any(|d| {
+/// The ids of the packages that `cargo bench` takes without `-p`; old cargos do not say.
+fn default_members(config: &Config, metadata: &Metadata) -> BTreeSet<String> {
+    let said = metadata.workspace_default_members.clone();
+    let all = || metadata.workspace_members.clone();
+    let ids = if config.suite.packages.is_empty() {
+        said.unwrap_or_else(all)
+    } else {
+        all()
+    };
+    ids.into_iter().collect()
+}
+
+/// Whether a workspace says by `default-members` what plain commands are for.
+fn declares_default_members(root: &Path) -> bool {
+    let text = std::fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
+    let table = text.parse::<toml::Table>().unwrap_or_default();
+    let workspace = table.get("workspace");
+    workspace.is_some_and(|w| w.get("default-members").is_some())
+}
+
+fn not_default(package: &Package) -> Option<String> {
+    let has_benches = package.targets.iter().any(Target::is_bench);
+    has_benches.then(|| {
+        format!(
+            "the benches of `{0}` are left out, for it is none of `default-members`: `packages` \
+             under [suite] in uptick.toml names others",
+            package.name
+        )
+    })
+}
+
+/// The members that depend on criterion, or on a member that does.
+fn reaching_criterion<'a>(members: &[&'a Package]) -> BTreeSet<&'a str> {
+    let names_it = |d: &Dependency| {
         let name = d.rename.as_deref().unwrap_or(&d.name);
         name.contains("criterion") || d.name.contains("criterion")
-    });
+    };
+    let mut reaching: BTreeSet<&str> = BTreeSet::new();
+    loop {
+        let known = reaching.len();
+        for p in members {
+            let through = |d: &Dependency| names_it(d) || reaching.contains(d.name.as_str());
+            if p.dependencies.iter().any(through) {
+                reaching.insert(&p.name);
+            }
+        }
+        if reaching.len() == known {
+            return reaching;
+        }
+    }
+}
+
+fn discover_package(config: &Config, package: &Package, likely: Likely, found: &mut Discovery) {
+    let own_harness = targets_with_own_harness(&package.manifest_path);
     let on = enabled_features(config, &package.features);
-    for target in package
-        .targets
-        .iter()
-        .filter(|t| t.kind.iter().any(|k| k == "bench"))
-    {
+    let dir = package.manifest_path.parent().unwrap_or(Path::new("/"));
+    let mut facts = Facts {
+        spec: spec(&package.id, &package.name),
+        features: package.features.keys().cloned().collect(),
+        left_out: BTreeSet::new(),
+    };
+    for target in package.targets.iter().filter(|t| t.is_bench()) {
         let wanted = config.suite.benches.is_empty()
             || config.suite.benches.iter().any(|p| glob(p, &target.name));
-        if !wanted {
-            continue;
-        }
         let name = format!("bench `{}` of `{}`", target.name, package.name);
         let missing: Vec<&str> = target
             .required_features
@@ -94,31 +200,60 @@ fn discover_package(config: &Config, package: &Package, found: &mut Discovery) {
             .filter(|f| !config.suite.all_features && !on.contains(f.as_str()))
             .map(String::as_str)
             .collect();
-        if !own_harness.contains(&target.name) {
-            found
-                .left_out
-                .push(format!("{name} runs under libtest, not criterion"));
-        } else if !uses_criterion {
-            found
-                .left_out
-                .push(format!("{name} does not use criterion"));
-        } else if !missing.is_empty() {
-            found.left_out.push(format!(
-                "{name} needs features: add `features = {missing:?}` under [suite] in uptick.toml"
-            ));
-        } else {
-            let dir = package
-                .manifest_path
-                .parent()
-                .unwrap_or(Path::new("/"))
-                .to_path_buf();
-            found
-                .targets
-                .push((package.name.clone(), dir, target.name.clone()));
-            found
-                .specs
-                .insert(package.name.clone(), spec(&package.id, &package.name));
+        if wanted && own_harness.contains(&target.name) && missing.is_empty() {
+            found.targets.push(BenchTarget {
+                package: package.name.clone(),
+                dir: dir.to_path_buf(),
+                name: target.name.clone(),
+                likely,
+            });
+            continue;
         }
+        facts.left_out.insert(target.name.clone());
+        if !wanted {
+            continue;
+        }
+        found.left_out.push(if missing.is_empty() {
+            format!("{name} runs under libtest, not criterion")
+        } else {
+            found.needs.extend(missing.iter().map(|f| (*f).to_string()));
+            format!(
+                "{name} needs features: add `features = {missing:?}` under [suite] in uptick.toml"
+            )
+        });
+    }
+    found.packages.insert(package.name.clone(), facts);
+}
+
+impl Discovery {
+    /// The targets in as few calls of cargo as can be: one call builds the targets of given names
+    /// in all its packages, and so must not hold a package that has another target of such a name.
+    pub(super) fn calls(&self, least: Likely) -> Vec<Vec<&BenchTarget>> {
+        let mut calls: Vec<Vec<&BenchTarget>> = Vec::new();
+        for (package, facts) in &self.packages {
+            let wanted: Vec<&BenchTarget> = self
+                .targets
+                .iter()
+                .filter(|t| t.package == *package && t.likely >= least)
+                .collect();
+            if wanted.is_empty() {
+                continue;
+            }
+            let disturbs = |t: &&BenchTarget| {
+                facts.left_out.contains(&t.name)
+                    || wanted
+                        .iter()
+                        .any(|w| self.packages[&t.package].left_out.contains(&w.name))
+            };
+            match calls
+                .iter_mut()
+                .find(|call| !call.iter().any(|t| disturbs(&t)))
+            {
+                Some(call) => call.extend(wanted),
+                None => calls.push(wanted),
+            }
+        }
+        calls
     }
 }
 
@@ -174,6 +309,40 @@ mod tests {
         assert_eq!(spec(new, "itoa"), new);
         let old = "itoa 1.0.18 (path+file:///work/tree)";
         assert_eq!(spec(old, "itoa"), "itoa");
+    }
+
+    fn target(package: &str, name: &str) -> BenchTarget {
+        BenchTarget {
+            package: package.into(),
+            dir: PathBuf::new(),
+            name: name.into(),
+            likely: Likely::Default,
+        }
+    }
+
+    #[test]
+    fn packages_with_an_unwanted_target_of_the_same_name_are_built_apart() {
+        let mut found = Discovery {
+            targets: vec![
+                target("one", "bench"),
+                target("three", "more"),
+                target("two", "other"),
+            ],
+            ..Discovery::default()
+        };
+        for (package, left_out) in [("one", ""), ("two", "bench"), ("three", "")] {
+            let facts = Facts {
+                left_out: [left_out.to_string()].into(),
+                ..Facts::default()
+            };
+            found.packages.insert(package.into(), facts);
+        }
+        let calls = found.calls(Likely::Perhaps);
+        let names: Vec<Vec<&str>> = calls
+            .iter()
+            .map(|c| c.iter().map(|t| t.package.as_str()).collect())
+            .collect();
+        assert_eq!(names, [vec!["one", "three"], vec!["two"]]);
     }
 
     #[test]

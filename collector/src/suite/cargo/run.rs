@@ -2,10 +2,10 @@
 
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::suite::cargo::toolchain::toolchain;
+use crate::suite::cargo::toolchain::chosen_in;
 use crate::suite::{Place, workspace};
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 #[derive(Deserialize)]
@@ -16,20 +16,103 @@ pub(crate) struct Target {
     pub(super) required_features: Vec<String>,
 }
 
-/// Variables of a cargo or rustup that called us, which would steer the inner one.
+impl Target {
+    pub(super) fn is_bench(&self) -> bool {
+        self.kind.iter().any(|k| k == "bench")
+    }
+}
+
+/// Variables that a cargo or rustup that called us has set, and those that name our own places.
+/// Every other one is the user's, and means to our cargo what it means to theirs.
 pub(crate) fn is_foreign(name: &str) -> bool {
-    const KEPT: [&str; 2] = ["CARGO_HOME", "CARGO_NET_OFFLINE"];
-    let cargo = name.starts_with("CARGO") && !KEPT.contains(&name);
-    let user_setting = name.starts_with("CARGO_PROFILE_")
-        || name.starts_with("CARGO_HTTP_")
-        || name.starts_with("CARGO_NET_")
-        || name.starts_with("CARGO_REGISTRIES_")
-        || name.starts_with("CARGO_REGISTRY_")
-        || name.starts_with("CARGO_BUILD_RUST")
-        || name == "CARGO_ENCODED_RUSTFLAGS";
-    (cargo && !user_setting)
-        || name == "RUST_RECURSION_COUNT"
+    const SET_BY_CARGO: [&str; 14] = [
+        "CARGO",
+        "CARGO_BIN_NAME",
+        "CARGO_BUILD_BUILD_DIR",
+        "CARGO_BUILD_TARGET_DIR",
+        "CARGO_CRATE_NAME",
+        "CARGO_MAKEFLAGS",
+        "CARGO_MANIFEST_DIR",
+        "CARGO_MANIFEST_LINKS",
+        "CARGO_MANIFEST_PATH",
+        "CARGO_PRIMARY_PACKAGE",
+        "CARGO_RUSTC_CURRENT_DIR",
+        "CARGO_TARGET_DIR",
+        "CARGO_TARGET_TMPDIR",
+        "RUST_RECURSION_COUNT",
+    ];
+    const FAMILIES: [&str; 4] = [
+        "CARGO_PKG_",
+        "CARGO_BIN_EXE_",
+        "CARGO_CFG_",
+        "CARGO_FEATURE_",
+    ];
+    SET_BY_CARGO.contains(&name)
+        || FAMILIES.iter().any(|f| name.starts_with(f))
         || crate::git::is_foreign_environment(std::ffi::OsStr::new(name))
+}
+
+/// What the environment and `uptick.toml` tell the compilers, as a text that is part of a build's
+/// key; empty where they tell nothing.
+#[must_use]
+pub fn steering(config: &Config) -> String {
+    const COMPILERS: [&str; 10] = [
+        "RUSTFLAGS",
+        "RUSTC",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CC",
+        "CXX",
+        "AR",
+        "CFLAGS",
+        "CXXFLAGS",
+        "LDFLAGS",
+    ];
+    // Where things lie and how fast they are built is no matter of what is built.
+    const HARMLESS: [&str; 7] = [
+        "CARGO_HOME",
+        "CARGO_BUILD_JOBS",
+        "CARGO_HTTP_",
+        "CARGO_NET_",
+        "CARGO_REGISTR",
+        "CARGO_TERM_",
+        "CARGO_LOG",
+    ];
+    let steers = |name: &str| {
+        let of_cargo = name.starts_with("CARGO_")
+            && !is_foreign(name)
+            && !HARMLESS.iter().any(|h| name.starts_with(h));
+        let of_compilers = COMPILERS.iter().any(|c| {
+            name.strip_prefix(c).is_some_and(|rest| {
+                rest.is_empty() || rest.starts_with("_x86") || rest.starts_with("_aarch")
+            })
+        });
+        of_cargo || of_compilers
+    };
+    let mut all: Vec<String> = std::env::vars_os()
+        .filter_map(|(k, v)| Some((k.into_string().ok()?, v)))
+        .filter(|(k, _)| steers(k))
+        .map(|(k, v)| format!("{k}={}\n", v.to_string_lossy()))
+        .collect();
+    all.sort();
+    all.extend(config.suite.rustflags.iter().map(|f| format!("flag {f}\n")));
+    all.concat()
+}
+
+/// The configuration files that cargo reads inside the worktree, the outer one first.
+pub(super) fn config_files(config: &Config, place: &Place) -> Vec<PathBuf> {
+    let mut bases = vec![place.tree.clone()];
+    let inner = workspace(config, &place.tree);
+    if config.suite.dir != "." {
+        bases.push(inner);
+    }
+    let file = |base: &PathBuf| {
+        [".cargo/config", ".cargo/config.toml"]
+            .iter()
+            .map(|f| base.join(f))
+            .find(|f| f.is_file())
+    };
+    bases.iter().filter_map(file).collect()
 }
 
 /// cargo, ready for a subcommand on the worktree.
@@ -43,24 +126,53 @@ pub(crate) fn cargo(config: &Config, place: &Place) -> Command {
     c.current_dir("/")
         .stdin(Stdio::null())
         .env("CARGO_TERM_COLOR", "never");
-    let dir = workspace(config, &place.tree);
-    if let Some(channel) = toolchain(&dir).or_else(|| toolchain(&place.tree)) {
+    if let Some(channel) = chosen_in(config, &place.tree) {
         c.env("RUSTUP_TOOLCHAIN", channel);
     }
-    for file in [".cargo/config.toml", ".cargo/config"] {
-        for base in [&place.tree, &dir] {
-            if base.join(file).is_file() {
-                c.arg("--config").arg(base.join(file));
-            }
-            if config.suite.dir == "." {
-                break;
-            }
+    for file in config_files(config, place) {
+        for name in declared(&file) {
+            // As on a machine that knows nothing of it.
+            c.env_remove(name);
         }
+        c.arg("--config").arg(file);
+    }
+    if !config.suite.rustflags.is_empty() {
+        c.env("CARGO_ENCODED_RUSTFLAGS", encoded_flags(config));
     }
     c
 }
 
+/// The variables that a configuration file's `[env]` declares.
+fn declared(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let table = text.parse::<toml::Table>().unwrap_or_default();
+    let env = table.get("env").and_then(toml::Value::as_table);
+    let names = env.into_iter().flatten().map(|(name, _)| name.clone());
+    names.filter(|n| n != "PATH" && n != "HOME").collect()
+}
+
+/// `rustflags` of `uptick.toml` after those of the environment.
+fn encoded_flags(config: &Config) -> String {
+    let mut all: Vec<String> = match std::env::var("CARGO_ENCODED_RUSTFLAGS") {
+        Ok(given) => given.split('\x1f').map(String::from).collect(),
+        Err(_) => std::env::var("RUSTFLAGS")
+            .unwrap_or_default()
+            .split_whitespace()
+            .map(String::from)
+            .collect(),
+    };
+    all.retain(|f| !f.is_empty());
+    all.extend(config.suite.rustflags.iter().cloned());
+    all.join("\x1f")
+}
+
+/// What cargo printed, or an error that begins with `what`.
 pub(crate) fn output(command: &mut Command, what: &str) -> Result<Vec<u8>> {
+    outcome(command)?.map_err(|said| failed(what, &said))
+}
+
+/// What cargo printed, or its complaint.
+pub(super) fn outcome(command: &mut Command) -> Result<std::result::Result<Vec<u8>, String>> {
     crate::measure::child::end_with_us(command);
     let out = command.output().map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => {
@@ -69,11 +181,19 @@ pub(crate) fn output(command: &mut Command, what: &str) -> Result<Vec<u8>> {
         _ => Error::Failed(format!("cargo could not be started: {e}")),
     })?;
     if out.status.success() {
-        return Ok(out.stdout);
+        return Ok(Ok(out.stdout));
     }
     let mut said = diagnostics(&out.stdout);
     said.push_str(&String::from_utf8_lossy(&out.stderr));
-    Err(failed(what, &said))
+    Ok(Err(said))
+}
+
+/// The messages among what cargo printed.
+pub(super) fn messages(stdout: &[u8]) -> Vec<Message> {
+    String::from_utf8_lossy(stdout)
+        .lines()
+        .filter_map(|l| serde_json::from_str(l).ok())
+        .collect()
 }
 
 /// One line of `--message-format=json`.
@@ -86,6 +206,15 @@ pub(crate) struct Message {
     pub(super) target: Option<Target>,
     #[serde(default)]
     pub(super) manifest_path: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) filenames: Vec<PathBuf>,
+    /// Of a build script: its package, and where it wrote and told the linker to look.
+    #[serde(default)]
+    pub(super) package_id: String,
+    #[serde(default)]
+    pub(super) out_dir: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) linked_paths: Vec<String>,
     #[serde(default)]
     message: Option<Diagnostic>,
 }
@@ -100,9 +229,9 @@ struct Diagnostic {
 
 /// The compiler's errors among cargo's messages.
 fn diagnostics(stdout: &[u8]) -> String {
-    String::from_utf8_lossy(stdout)
-        .lines()
-        .filter_map(|l| serde_json::from_str::<Message>(l).ok()?.message)
+    messages(stdout)
+        .into_iter()
+        .filter_map(|m| m.message)
         .filter(|d| d.level == "error")
         .filter_map(|d| d.rendered)
         .collect()
@@ -122,7 +251,13 @@ mod tests {
 
     #[test]
     fn a_calling_cargo_leaves_nothing_behind() {
-        for name in ["CARGO_MANIFEST_DIR", "CARGO_TARGET_DIR", "CARGO", "GIT_DIR"] {
+        for name in [
+            "CARGO_MANIFEST_DIR",
+            "CARGO_TARGET_DIR",
+            "CARGO",
+            "CARGO_PKG_NAME",
+            "GIT_DIR",
+        ] {
             assert!(is_foreign(name), "{name}");
         }
         for name in [
@@ -130,6 +265,8 @@ mod tests {
             "CARGO_HOME",
             "RUSTFLAGS",
             "CARGO_PROFILE_BENCH_LTO",
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
+            "CARGO_INCREMENTAL",
             "HOME",
         ] {
             assert!(!is_foreign(name), "{name}");

@@ -3,18 +3,12 @@
 use crate::config::Config;
 use crate::git::Repo;
 use crate::model::Sha;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The files that pin a toolchain, the newer form first.
 const TOOLCHAIN_FILES: [&str; 2] = ["rust-toolchain.toml", "rust-toolchain"];
-
-/// The channel that a directory's `rust-toolchain` file pins.
-pub(crate) fn toolchain(dir: &Path) -> Option<String> {
-    TOOLCHAIN_FILES
-        .iter()
-        .find_map(|f| pinned_channel(&std::fs::read_to_string(dir.join(f)).ok()?))
-}
 
 /// The channel in the text of a `rust-toolchain` file of either form.
 fn pinned_channel(text: &str) -> Option<String> {
@@ -28,19 +22,60 @@ fn pinned_channel(text: &str) -> Option<String> {
         })
 }
 
-/// The channel that a commit pins for the configured workspace.
-pub(in crate::suite) fn pinned_by(config: &Config, repo: &Repo, sha: &Sha) -> Option<String> {
-    let dir = config.suite.dir.trim_start_matches("./");
-    let places = if dir == "." {
-        vec![String::new()]
-    } else {
-        vec![format!("{dir}/"), String::new()]
-    };
-    places.iter().find_map(|place| {
+/// The channel that is chosen for the workspace at `dir` of the checkout at `root`, as rustup would
+/// choose it there: by `rustup override`, or by a toolchain file, whichever is closer; `file` reads
+/// a file of the commit. `None`: rustup's default.
+fn chosen(root: &Path, dir: &str, file: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let overrides = overrides();
+    let overridden = |at: &Path| overrides.get(at).cloned();
+    let pinned = |place: &str| {
         TOOLCHAIN_FILES
             .iter()
-            .find_map(|f| pinned_channel(&repo.file(sha, &format!("{place}{f}"))?))
-    })
+            .find_map(|f| pinned_channel(&file(&format!("{place}{f}"))?))
+    };
+    let mut inside = Path::new(dir.trim_start_matches("./"));
+    if dir == "." {
+        inside = Path::new("");
+    }
+    for at in inside.ancestors() {
+        let place = match at.to_string_lossy() {
+            p if p.is_empty() => String::new(),
+            p => format!("{p}/"),
+        };
+        let here = overridden(&root.join(at)).or_else(|| pinned(&place));
+        if here.is_some() {
+            return here;
+        }
+    }
+    root.ancestors().skip(1).find_map(overridden)
+}
+
+/// The channel that a commit gets for the configured workspace.
+pub(in crate::suite) fn pinned_by(config: &Config, repo: &Repo, sha: &Sha) -> Option<String> {
+    chosen(repo.root(), &config.suite.dir, &|path| repo.file(sha, path))
+}
+
+/// The same for a commit that is checked out.
+pub(super) fn chosen_in(config: &Config, tree: &Path) -> Option<String> {
+    // Our worktrees lie in the user's checkout, which is what overrides are made for.
+    let ours = |p: &&Path| p.file_name().is_some_and(|n| n == ".uptick");
+    let root = tree.ancestors().find(ours).and_then(Path::parent);
+    let read = |path: &str| std::fs::read_to_string(tree.join(path)).ok();
+    chosen(root.unwrap_or(tree), &config.suite.dir, &read)
+}
+
+/// The directories that `rustup override` has chosen a toolchain for.
+fn overrides() -> BTreeMap<PathBuf, String> {
+    let home = std::env::var_os("RUSTUP_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".rustup")));
+    let text = home.and_then(|h| std::fs::read_to_string(h.join("settings.toml")).ok());
+    let table = text.unwrap_or_default().parse::<toml::Table>();
+    let table = table.unwrap_or_default();
+    let overrides = table.get("overrides").and_then(toml::Value::as_table);
+    let entries = overrides.into_iter().flatten();
+    entries
+        .filter_map(|(dir, channel)| Some((PathBuf::from(dir), channel.as_str()?.to_string())))
+        .collect()
 }
 
 /// `rustc -vV` of a channel (the machine's default without one): first line and host.
@@ -59,19 +94,32 @@ pub(in crate::suite) fn rustc_version(channel: Option<&str>) -> Option<String> {
     Some(format!("{} {host}", text.lines().next().unwrap_or("")))
 }
 
+/// The target that a channel compiles for by default.
+pub(super) fn host(channel: Option<&str>) -> Option<String> {
+    let version = rustc_version(channel)?;
+    version.rsplit_once(' ').map(|(_, host)| host.to_string())
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
     #[test]
-    fn toolchain_files_of_both_forms_are_read() {
+    fn toolchain_files_of_both_forms_are_read_the_closest_first() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(toolchain(dir.path()), None);
+        let mut config = Config::default();
+        let channel = |config: &Config| chosen_in(config, dir.path());
+        assert_eq!(channel(&config), None);
         std::fs::write(dir.path().join("rust-toolchain"), "1.70.0\n").unwrap();
-        assert_eq!(toolchain(dir.path()).unwrap(), "1.70.0");
+        assert_eq!(channel(&config).unwrap(), "1.70.0");
         let toml = "[toolchain]\nchannel = \"nightly-2024-01-01\"\n";
         std::fs::write(dir.path().join("rust-toolchain.toml"), toml).unwrap();
-        assert_eq!(toolchain(dir.path()).unwrap(), "nightly-2024-01-01");
+        assert_eq!(channel(&config).unwrap(), "nightly-2024-01-01");
+        config.suite.dir = "./bench".into();
+        assert_eq!(channel(&config).unwrap(), "nightly-2024-01-01");
+        std::fs::create_dir(dir.path().join("bench")).unwrap();
+        std::fs::write(dir.path().join("bench/rust-toolchain"), "1.80.0").unwrap();
+        assert_eq!(channel(&config).unwrap(), "1.80.0");
     }
 }

@@ -97,6 +97,7 @@ pub(in crate::pages) fn load(
         how: how.into(),
         distance: head.commit.position.abs_diff(base.commit.position),
         notes: vec!["from stored reports; nothing was measured again".into()],
+        doubts: judge::doubts(&base.report, &head.report, &results),
         ..Beside::default()
     };
     let judgement = judge::judgement(&base.report, &head.report, counter, results, beside);

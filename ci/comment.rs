@@ -1,0 +1,120 @@
+//! `uptick comment`: what `check --json` wrote is said on the pull request by a second workflow,
+//! which may write and has run nothing of the fork's.
+//!
+//! The file comes from a run of the fork's code: it is bounded, checked, and nothing in it
+//! decides where the comment goes.
+
+use std::io::Read;
+use std::path::Path;
+
+use collector::error::{EXIT_OK, Error};
+use collector::judge::{Checked, MAX_BYTES, read};
+use collector::remote::forge::publish::Posted;
+use collector::remote::forge::{self, Kind, Place, Pull};
+use collector::report::comment;
+use serde_json::json;
+
+use crate::args::{Args, Comment};
+use crate::forge as speech;
+use crate::print;
+
+/// More legs than a matrix of GitHub may have are no matrix.
+const LEGS: usize = 256;
+/// All judgements together: each is in memory until the last is read.
+const TOGETHER: u64 = 64 << 20;
+
+pub(crate) fn run(_args: &Args, a: &Comment) -> anyhow::Result<u8> {
+    if a.files.len() > LEGS {
+        return Err(Error::Usage(format!("more than {LEGS} judgements")).into());
+    }
+    let sizes = a
+        .files
+        .iter()
+        .filter_map(|f| std::fs::symlink_metadata(f).ok());
+    if sizes.map(|m| m.len()).sum::<u64>() > TOGETHER {
+        return Err(Error::Usage("the judgements have more than 64 MiB".into()).into());
+    }
+    let read: Vec<(String, Checked)> = a
+        .files
+        .iter()
+        .map(|f| Ok((name(a, f), judgement(f)?)))
+        .collect::<anyhow::Result<_>>()?;
+    let legs: Vec<(String, &Checked)> = read.iter().map(|(n, c)| (n.clone(), c)).collect();
+    if a.dry_run {
+        return show(a, &legs);
+    }
+    let place = speech::place()?;
+    if place.token.is_none() {
+        let names = place.kind.tokens().join(" or ");
+        return Err(Error::Usage(format!("no token in {names}")).into());
+    }
+    let said = speech::post(&place, &legs, &a.speaker, Some(a.when_well))?;
+    if a.json {
+        print::json(&json!({
+            "schema": "uptick.comment/1",
+            "pull_request": said.pull,
+            "comment": said.comment.as_ref().map(Posted::name),
+            "link": said.comment.as_ref().and_then(Posted::link),
+            "status": said.status,
+        }))?;
+    } else {
+        print::note(&speech::words(&said));
+    }
+    Ok(EXIT_OK)
+}
+
+/// One leg has the name that was given; several have those of their files.
+fn name(a: &Comment, file: &Path) -> String {
+    let given = speech::leg_name(&a.speaker);
+    if a.files.len() == 1 {
+        return given;
+    }
+    let stem = file.file_stem().map(|s| s.to_string_lossy().into_owned());
+    let folder = file.parent().and_then(Path::file_name);
+    let folder = folder.map(|s| s.to_string_lossy().into_owned());
+    // `download-artifact` puts each artifact's `judgement.json` into a folder of its name.
+    let same = a.files.iter().all(|f| f.file_name() == file.file_name());
+    let own = if same { folder } else { stem };
+    own.unwrap_or(given)
+}
+
+/// Reads a judgement; a link, a device or a pipe is none.
+fn judgement(path: &Path) -> anyhow::Result<Checked> {
+    let kind = std::fs::symlink_metadata(path).map_err(Error::io(path))?;
+    if !kind.is_file() || kind.len() > MAX_BYTES {
+        let why = "not a plain file of at most 16 MiB";
+        return Err(Error::Usage(format!("{}: {why}", path.display())).into());
+    }
+    let file = std::fs::File::open(path).map_err(Error::io(path))?;
+    let mut bytes = Vec::new();
+    let read_all = file.take(MAX_BYTES + 1).read_to_end(&mut bytes);
+    read_all.map_err(Error::io(path))?;
+    read(&bytes).map_err(|e| Error::Usage(format!("{}: {e}", path.display())).into())
+}
+
+/// The comment as GitHub would get it.
+fn show(a: &Comment, legs: &[(String, &Checked)]) -> anyhow::Result<u8> {
+    let place = speech::place().unwrap_or_else(|_| nowhere());
+    let style = forge::api(&place).style();
+    let sections = speech::sections(&place, legs, style);
+    let project = a.speaker.project.as_deref().unwrap_or("");
+    print::out(&comment::body(project, &sections, style))?;
+    Ok(EXIT_OK)
+}
+
+const fn nowhere() -> Place {
+    Place {
+        kind: Kind::GitHub,
+        api: String::new(),
+        graphql: None,
+        repository: String::new(),
+        pull: Pull::None,
+        head: String::new(),
+        token: None,
+        author: None,
+        link: None,
+        pictures: None,
+        run: 0,
+        attempt: 1,
+    }
+}

@@ -1,0 +1,168 @@
+//! What a check says on a forge: one comment of the pull request, the status of its head.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use collector::error::Error;
+use collector::judge::Checked;
+use collector::remote::Client;
+use collector::remote::forge::publish::{self, Posted, Publisher};
+use collector::remote::forge::{self, Place};
+use collector::report::comment::{self, Leg, Section, Style};
+use serde_json::Value;
+
+use crate::args::{Speaker, WhenWell};
+use crate::print;
+
+/// The largest description of an event: GitHub's own limit for what it sends is 25 MB.
+const EVENT: u64 = 32 << 20;
+
+/// What became of it.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    /// The comment.
+    pub(crate) comment: Option<Posted>,
+    /// Whether a status was set.
+    pub(crate) status: bool,
+    /// The pull request.
+    pub(crate) pull: Option<u64>,
+}
+
+/// Says what `check` came to. A forge that refuses is no failure of the check: a run for a fork
+/// may not write, and its summary says everything.
+pub(crate) fn say(checked: &Checked, speaker: &Speaker, comment: Option<WhenWell>) {
+    let said = place().and_then(|place| {
+        if place.token.is_none() {
+            let names = place.kind.tokens().join(" or ");
+            let what = format!("no token in {names}: nothing is posted (`uptick help ci`)");
+            return Err(Error::Remote(what).into());
+        }
+        let leg = leg_name(speaker);
+        post(&place, &[(leg, checked)], speaker, comment)
+    });
+    match said {
+        Ok(said) => print::note(&words(&said)),
+        Err(e) => print::note(&format!("note: {e:#}")),
+    }
+}
+
+/// Comments and sets statuses, one section and one status a leg.
+pub(crate) fn post(
+    place: &Place,
+    legs: &[(String, &Checked)],
+    speaker: &Speaker,
+    comment: Option<WhenWell>,
+) -> anyhow::Result<Said> {
+    let api = forge::api(place);
+    let certificates = set("SSL_CERT_FILE").map(PathBuf::from);
+    let wire = Client::new(api.headers(), certificates.as_deref());
+    let publisher = Publisher::new(place, api.as_ref(), &wire, settle());
+    let pull = publisher.pull()?;
+    let mut said = Said {
+        pull,
+        ..Said::default()
+    };
+    let project = speaker.project.as_deref().unwrap_or("");
+    if speaker.status {
+        for (leg, checked) in legs {
+            let link = place.link.as_deref();
+            publisher.status(pull, &forge::status(checked, project, leg, link))?;
+        }
+        said.status = true;
+    }
+    if let (Some(pull), Some(well)) = (pull, comment) {
+        let all = sections(place, legs, api.style());
+        said.comment = Some(publisher.comment(pull, project, &all, when(well))?);
+    }
+    Ok(said)
+}
+
+/// One section a leg.
+pub(crate) fn sections(place: &Place, legs: &[(String, &Checked)], style: Style) -> Vec<Section> {
+    let section = |(leg, checked): &(String, &Checked)| section(place, leg, checked, style);
+    legs.iter().map(section).collect()
+}
+
+fn section(place: &Place, leg: &str, checked: &Checked, style: Style) -> Section {
+    let leg = Leg {
+        name: leg.to_string(),
+        job: set("GITHUB_JOB")
+            .or_else(|| set("CI_JOB_NAME"))
+            .unwrap_or_default(),
+        machine: std::env::consts::ARCH.to_string(),
+        head: place.head.clone(),
+        run: place.run,
+        attempt: place.attempt,
+        link: place.link.clone(),
+        pictures: place.pictures.clone(),
+    };
+    comment::section(checked, &leg, style)
+}
+
+/// Where this run speaks.
+pub(crate) fn place() -> anyhow::Result<Place> {
+    let event = set("GITHUB_EVENT_PATH").map(|p| event(Path::new(&p)));
+    let event = event.transpose()?.unwrap_or(Value::Null);
+    forge::find(&|name| set(name), &event).map_err(|e| Error::Usage(e).into())
+}
+
+/// The document that describes why this run runs.
+fn event(path: &Path) -> anyhow::Result<Value> {
+    let size = std::fs::metadata(path).map_err(Error::io(path))?.len();
+    if size > EVENT {
+        return Err(Error::Usage(format!("{}: too large for an event", path.display())).into());
+    }
+    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+    let why = |_| Error::Usage(format!("{}: no JSON", path.display()));
+    Ok(serde_json::from_slice(&bytes).map_err(why)?)
+}
+
+/// The name of the leg: what was given, or the values of a matrix given as JSON.
+pub(crate) fn leg_name(speaker: &Speaker) -> String {
+    let given = speaker.leg.as_deref().unwrap_or("").trim();
+    let Ok(Value::Object(matrix)) = serde_json::from_str::<Value>(given) else {
+        // An action without a matrix says `null`.
+        return if given == "null" {
+            String::new()
+        } else {
+            given.to_string()
+        };
+    };
+    let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_string);
+    matrix.values().map(text).collect::<Vec<_>>().join(", ")
+}
+
+/// What became of it, in one line.
+pub(crate) fn words(said: &Said) -> String {
+    let comment = match (&said.comment, said.pull) {
+        (Some(Posted::Removed), _) => "comment removed: nothing asks for attention".into(),
+        (Some(Posted::Unneeded), _) => "no comment: nothing asks for attention".into(),
+        (Some(Posted::Outdated), _) => "no comment: a later run has spoken".into(),
+        (Some(posted), _) => {
+            let link = posted.link().map_or_else(String::new, |l| format!(": {l}"));
+            format!("comment {}{link}", posted.name())
+        }
+        (None, None) => "no comment: this run belongs to no open pull request".into(),
+        (None, Some(_)) => "no comment asked for".into(),
+    };
+    let status = if said.status { "; status set" } else { "" };
+    collector::format::sentence(&format!("note: {comment}{status}"), 300)
+}
+
+const fn when(well: WhenWell) -> publish::WhenWell {
+    match well {
+        WhenWell::Shorten => publish::WhenWell::Shorten,
+        WhenWell::Post => publish::WhenWell::Post,
+        WhenWell::Remove => publish::WhenWell::Remove,
+    }
+}
+
+/// How long legs give each other; shorter where a forge answers faster, as a test's does.
+fn settle() -> Duration {
+    let set = set("UPTICK_FORGE_SETTLE_MS").and_then(|v| v.parse().ok());
+    set.map_or(publish::SETTLE, Duration::from_millis)
+}
+
+fn set(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|v| !v.is_empty())
+}

@@ -1,0 +1,79 @@
+//! The first minutes: `uptick` alone, its help, its completions.
+
+use crate::support::Repo;
+
+#[test]
+fn without_a_command_it_says_what_is_here_and_what_is_next() {
+    let empty = Repo::new();
+    empty.write("a", "1");
+    empty.commit("one");
+    let said = empty.uptick(&[]).exits(0).stdout;
+    assert!(
+        said.contains("none found") && said.contains("uptick init"),
+        "{said}"
+    );
+    let repo = Repo::with_command();
+    repo.work(1001);
+    repo.commit("two");
+    let said = repo.uptick(&[]).exits(0).stdout;
+    for words in [
+        "1 command",
+        "first parent on main",
+        "nothing measured yet",
+        "uptick check",
+    ] {
+        assert!(said.contains(words), "`{words}` is missing in:\n{said}");
+    }
+    repo.uptick(&["run"]).exits(0);
+    let said = repo.uptick(&[]).exits(0).stdout;
+    assert!(
+        said.contains("1 commit measured") && said.contains("uptick serve"),
+        "{said}"
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path().to_str().unwrap();
+    empty
+        .uptick(&["-C", at])
+        .exits(2)
+        .says(&["-C DIR", "Usage: uptick"]);
+}
+
+#[test]
+fn topics_commands_and_completions_are_there() {
+    let repo = Repo::new();
+    for topic in ["exit-codes", "configuration", "noise", "ci"] {
+        let said = repo.uptick(&["help", topic]).exits(0).stdout;
+        assert!(said.lines().count() > 8, "{topic}: {said}");
+        assert!(
+            said.lines().all(|l| l.chars().count() <= 100),
+            "{topic}: {said}"
+        );
+    }
+    assert!(
+        repo.uptick(&["help", "check"])
+            .exits(0)
+            .stdout
+            .contains("--comment")
+    );
+    repo.uptick(&["help", "nonsense"])
+        .exits(2)
+        .says(&["neither a topic"]);
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = repo.uptick(&["completions", shell]).exits(0).stdout;
+        assert!(
+            script.contains("bisect-step") && script.contains("comment"),
+            "{shell}"
+        );
+    }
+}
+
+/// What the topic shows as a file is one.
+#[test]
+fn the_configuration_of_the_topic_is_read() {
+    let repo = Repo::with_command();
+    let said = repo.uptick(&["help", "configuration"]).exits(0).stdout;
+    let lines = said.lines().filter_map(|l| l.strip_prefix("  "));
+    let text: Vec<&str> = lines.map(|l| l.split("  ").next().unwrap_or("")).collect();
+    repo.write("uptick.toml", &text.join("\n"));
+    repo.uptick(&[]).exits(0);
+}

@@ -1,0 +1,572 @@
+//! What is said, and that it is true: verdicts, their words, and what a search rests on.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::support::{Ran, Repo, row};
+
+/// A script outside the repository that starts `seq` of `{tree}/n`, times `factor`.
+fn script(dir: &Path, factor: u64) -> PathBuf {
+    let path = dir.join("count.sh");
+    let text = format!("#!/bin/sh\nexec seq $(($(cat \"$1/n\") * {factor}))\n");
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+/// Commits whose file `n` holds these numbers; gives their names.
+fn numbers(repo: &Repo, all: &[u64]) -> Vec<String> {
+    let one = |(i, n): (usize, &u64)| {
+        repo.write("n", &format!("{n}\n"));
+        repo.commit(&format!("commit {i}: {n}"))
+    };
+    all.iter().enumerate().map(one).collect()
+}
+
+fn bisect_script(repo: &Repo, good: &str, script: &Path, more: &[&str]) -> Ran {
+    let run = format!("{} {{tree}}", script.display());
+    let mut args = vec!["bisect", good, "main", "--run", &run, "--bench", "b"];
+    args.extend(["--limit", "5%"]);
+    args.extend(more);
+    repo.uptick(&args)
+}
+
+#[test]
+fn a_script_edited_between_two_searches_is_another_benchmark() {
+    let (repo, outside) = (Repo::new(), tempfile::tempdir().unwrap());
+    let path = script(outside.path(), 1);
+    let shas = numbers(&repo, &[2000, 2001, 2002, 2003, 2004, 2005]);
+    // Nothing regresses in this range; some of it is measured with the first script.
+    bisect_script(&repo, &shas[2], &path, &[]).exits(1);
+    script(outside.path(), 3);
+    let d = bisect_script(&repo, &shas[0], &path, &["--json"])
+        .exits(1)
+        .json();
+    assert_eq!(d["outcome"], "no_regression", "{d:#}");
+    assert_eq!(d["reused"], 0, "{d:#}");
+    // Unedited, what is stored does; unless somebody wants every commit anew.
+    let d = bisect_script(&repo, &shas[0], &path, &["--json"])
+        .exits(1)
+        .json();
+    assert_eq!(d["measured"], 0, "{d:#}");
+    let log = repo.uptick(&["bisect", "log"]).exits(0).stdout;
+    assert!(log.contains("(stored)"), "{log}");
+    let d = bisect_script(&repo, &shas[0], &path, &["--json", "--fresh"])
+        .exits(1)
+        .json();
+    assert_eq!(d["measured"], 2, "{d:#}");
+}
+
+#[test]
+fn an_answer_that_its_verification_contradicts_is_not_found() {
+    // What the program reads is named nowhere: only measuring again can tell.
+    let (repo, outside) = (Repo::new(), tempfile::tempdir().unwrap());
+    let factor = outside.path().join("factor");
+    std::fs::write(&factor, "1").unwrap();
+    let path = outside.path().join("count.sh");
+    let text = format!(
+        "#!/bin/sh\nd={}\nread f < $d/factor\nexec seq $(($(cat \"$1/n\") * f))\n",
+        outside.path().display()
+    );
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let run = format!("sh -c '{} {{tree}}'", path.display());
+    let shas = numbers(&repo, &[2000, 2001, 2002, 2003]);
+    let search = |good: &str, bad: &str| {
+        repo.uptick(&["bisect", good, bad, "--run", &run, "--bench", "b", "--json"])
+    };
+    search(&shas[0], &shas[1]).exits(1);
+    std::fs::write(&factor, "3").unwrap();
+    let d = search(&shas[0], "main").exits(3).json();
+    assert_eq!(d["outcome"], "contradicted", "{d:#}");
+    assert_eq!(d["verified"], false, "{d:#}");
+    assert!(d["culprit"].is_null() && d["undo"].is_null(), "{d:#}");
+    let ran = repo.uptick(&["bisect", "--resume"]).exits(3);
+    assert!(ran.stdout.starts_with("NOT CONFIRMED: "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("--fresh"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_program_that_is_nowhere_is_said_before_any_build() {
+    let repo = Repo::new();
+    let shas = numbers(&repo, &[1, 2, 3]);
+    let refused = |run: &str, more: &[&str]| {
+        let mut args = vec!["bisect", &shas[0], "main", "--run", run];
+        args.extend(more);
+        repo.uptick(&args).exits(2)
+    };
+    refused("./nowhere 3", &[]).says(&["there is no ./nowhere", "GOOD", "BAD"]);
+    refused("/nowhere/at/all", &[]).says(&["there is no /nowhere/at/all"]);
+    refused("no-such-program-here", &[]).says(&["search path"]);
+    repo.write("mine.sh", "#!/bin/sh\n");
+    refused("./mine.sh", &[]).says(&["the one in your directory is", "mine.sh"]);
+    let built = refused("./nowhere", &["--build", "true"]);
+    built.says(&["BAD", "has no such program"]);
+    assert!(!repo.path().join(".uptick/worker-1").exists());
+}
+
+#[test]
+fn a_bare_number_that_may_be_a_percentage_is_asked_about_everywhere() {
+    let repo = Repo::with_command();
+    for args in [
+        &["check", "--limit", "1"][..],
+        &["compare", "HEAD", "--limit", "15"],
+        &["bisect", "HEAD", "HEAD", "--bench", "work", "--limit", "1"],
+        &["replay", "--limit", "2"],
+        &["changes", "--floor", "1"],
+        &["replay", "--floor", "0.5"],
+    ] {
+        let ran = repo.uptick(args).exits(2);
+        let said = ran.stderr.contains(" % or ") && ran.stderr.contains("%\"");
+        assert!(said, "{args:?}: {}", ran.stderr);
+    }
+    repo.write("uptick.toml", "[limits]\ninstructions = 1\n");
+    repo.uptick(&["check"])
+        .exits(2)
+        .says(&["line 2", "1 % or 100 %"]);
+    repo.uptick(&["bisect", "HEAD", "HEAD", "--jobs", "0"])
+        .exits(2);
+}
+
+/// A configuration in which every setting that changes what git prints, or runs a program, is
+/// set; the programs leave a mark.
+fn hostile(dir: &Path) -> (PathBuf, PathBuf) {
+    let (mark, evil) = (dir.join("mark"), dir.join("evil"));
+    let text = format!("#!/bin/sh\necho \"$0 $*\" >> {}\n", mark.display());
+    std::fs::write(&evil, text).unwrap();
+    std::fs::set_permissions(&evil, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let hooks = dir.join("hooks");
+    std::fs::create_dir(&hooks).unwrap();
+    for hook in [
+        "post-checkout",
+        "reference-transaction",
+        "post-index-change",
+    ] {
+        std::fs::copy(&evil, hooks.join(hook)).unwrap();
+    }
+    let config = dir.join("config");
+    let at = |p: &Path| p.display().to_string();
+    let text = HOSTILE
+        .replace("@EVIL@", &at(&evil))
+        .replace("@HOOKS@", &at(&hooks))
+        .replace("@DIR@", &at(dir));
+    std::fs::write(&config, &text).unwrap();
+    std::fs::write(
+        dir.join("included"),
+        "[color]\n\tui = always\n\tdiff = always\n",
+    )
+    .unwrap();
+    (config, mark)
+}
+
+const HOSTILE: &str = r#"
+[log]
+    showSignature = true
+    decorate = full
+    date = relative
+    mailmap = true
+    abbrevCommit = true
+    follow = true
+    showRoot = false
+[gpg]
+    program = @EVIL@
+[gpg "ssh"]
+    program = @EVIL@
+[core]
+    pager = @EVIL@
+    editor = @EVIL@
+    hooksPath = @HOOKS@
+    fsmonitor = @EVIL@
+    quotePath = true
+    autocrlf = true
+    abbrev = 4
+    attributesFile = @DIR@/attributes
+    alternateRefsCommand = @EVIL@
+    sparseCheckout = true
+[color]
+    ui = always
+    diff = always
+    grep = always
+    status = always
+[column]
+    ui = always
+[diff]
+    external = @EVIL@
+    noprefix = true
+    mnemonicPrefix = true
+    renames = copies
+    context = 9
+    interHunkContext = 99
+    algorithm = histogram
+    relative = true
+    submodule = log
+    colorMoved = zebra
+    orderFile = @DIR@/included
+    suppressBlankEmpty = true
+[diff "evil"]
+    textconv = @EVIL@
+    command = @EVIL@
+[status]
+    branch = true
+    short = true
+    showStash = true
+    relativePaths = true
+    submoduleSummary = true
+    showUntrackedFiles = all
+[grep]
+    lineNumber = true
+    column = true
+    fullName = true
+    patternType = fixed
+[trailer]
+    separators = "="
+[diff "evil"]
+    xfuncname = "^never"
+[format]
+    pretty = oneline
+[i18n]
+    logOutputEncoding = UTF-16
+[submodule]
+    recurse = true
+[fetch]
+    recurseSubmodules = true
+    prune = true
+    all = true
+[init]
+    templateDir = @HOOKS@
+    defaultObjectFormat = sha256
+[worktree]
+    guessRemote = true
+    useRelativePaths = true
+[checkout]
+    defaultRemote = nowhere
+    guess = true
+[merge]
+    conflictStyle = diff3
+[alias]
+    log = !@EVIL@
+    rev-parse = !@EVIL@
+[includeIf "gitdir:**"]
+    path = @DIR@/included
+"#;
+
+/// Some numbers of a repository and what `check` says of its head.
+fn readings(repo: &Repo, change: impl Fn(&mut std::process::Command)) -> Vec<String> {
+    let ask = |args: &[&str], code: i32| repo.uptick_with(args, &change).exits(code);
+    let mut said: Vec<String> = ["HEAD~2", "HEAD"]
+        .map(|rev| ask(&["run", rev, "--fresh"], 0).stdout)
+        .into();
+    let check = ask(&["check", "--json"], 1).json();
+    said.push(row(&check, "work").to_string());
+    for what in ["outcome", "base", "notes"] {
+        said.push(check[what].to_string());
+    }
+    let found = ask(
+        &["bisect", "HEAD~2", "HEAD", "--bench", "work", "--json"],
+        0,
+    )
+    .json();
+    for what in ["outcome", "culprit", "likely", "undo", "functions"] {
+        said.push(found[what].to_string());
+    }
+    said.push(ask(&["log", "work"], 0).stdout);
+    said
+}
+
+#[test]
+fn no_setting_of_git_changes_what_is_read_or_runs_a_program() {
+    let dir = tempfile::tempdir().unwrap();
+    let (config, mark) = hostile(dir.path());
+    let repo = Repo::with_command();
+    let toml = crate::support::COMMAND.replace("-O1", "-O1 -g");
+    repo.write("uptick.toml", &toml);
+    repo.write(".gitattributes", "*.c diff=evil text\n");
+    repo.write("ä/ö.txt", "a name to quote");
+    repo.commit("a second");
+    repo.work(2000);
+    let key = dir.path().join("key");
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&key)
+        .status();
+    repo.git(&["add", "-A"]);
+    let signing = format!("user.signingkey={}.pub", key.display());
+    if made.is_ok_and(|s| s.success()) {
+        repo.git(&[
+            "-c",
+            "gpg.format=ssh",
+            "-c",
+            &signing,
+            "commit",
+            "-q",
+            "-S",
+            "-m",
+            "a third",
+        ]);
+    } else {
+        repo.commit("a third");
+    }
+    let calm = readings(&repo, |_| {});
+    assert!(calm.iter().any(|s| s.contains("work.c")), "{calm:?}");
+    let state = repo.state();
+    let troubled = readings(&repo, |c| {
+        c.env("GIT_CONFIG_GLOBAL", &config)
+            .env("GIT_EXTERNAL_DIFF", dir.path().join("evil"))
+            .env("GIT_PAGER", dir.path().join("evil"))
+            .env("GIT_DIFF_OPTS", "-u7")
+            .env("GIT_TRACE", "2")
+            .env("GIT_NOGLOB_PATHSPECS", "1")
+            .env("GIT_DEFAULT_HASH", "sha256")
+            .env("GIT_DIR", "/nowhere");
+    });
+    assert_eq!(calm, troubled);
+    assert_eq!(state, repo.state());
+    let ran = std::fs::read_to_string(&mark).unwrap_or_default();
+    assert_eq!(ran, "", "programs that git ran");
+    // The same from the repository's own configuration, which outranks the user's.
+    let text = std::fs::read_to_string(&config).unwrap();
+    let own = repo.path().join(".git/config");
+    let before = std::fs::read_to_string(&own).unwrap();
+    std::fs::write(&own, format!("{before}{text}")).unwrap();
+    let here = readings(&repo, |_| {});
+    std::fs::write(&own, before).unwrap();
+    assert_eq!(calm, here);
+    let ran = std::fs::read_to_string(&mark).unwrap_or_default();
+    assert_eq!(ran, "", "programs that git ran");
+}
+
+const COUNTED: &str = "[suite]\ncriterion = false\n[[command]]\nname = \"b\"\n\
+    build = \"test ! -e broken || { echo it is broken; false; }\"\nrun = \"sh count.sh\"\n";
+
+/// A repository with one benchmark, whose cost is what the file `n` says.
+fn counted(n: u64) -> Repo {
+    let repo = Repo::new();
+    repo.write("uptick.toml", COUNTED);
+    repo.write("count.sh", "exec seq $(cat n)\n");
+    numbers(&repo, &[n]);
+    repo
+}
+
+/// A clone of some references, as a CI system makes it: detached, without `origin/HEAD`.
+fn ci_clone(of: &Repo, refs: &[&str], at: &str, depth: Option<&str>) -> Repo {
+    let clone = Repo::new();
+    let url = format!("file://{}", of.path().display());
+    let mut args = vec!["fetch", "-q"];
+    args.extend(depth);
+    args.push(&url);
+    args.extend(refs);
+    clone.git(&args);
+    clone.git(&["remote", "add", "origin", &url]);
+    clone.git(&["checkout", "-q", "--detach", at]);
+    clone
+}
+
+const HEADS: &str = "+refs/heads/*:refs/remotes/origin/*";
+const MERGE: &str = "+refs/pull/7/merge:refs/remotes/pull/7/merge";
+
+/// A pull request of a text file onto `release-1.x`, whose benchmark costs twice what it does on
+/// `main`; `refs/pull/7/merge` is what the forge made of it.
+fn pull_request() -> Repo {
+    let repo = counted(2000);
+    repo.git(&["checkout", "-q", "-b", "release-1.x"]);
+    numbers(&repo, &[6000]);
+    repo.git(&["checkout", "-q", "-b", "pr"]);
+    repo.write("NOTES.txt", "doc");
+    repo.commit("the pull request: a text");
+    repo.git(&["checkout", "-q", "release-1.x"]);
+    repo.git(&["merge", "-q", "--no-ff", "-m", "merge pr", "pr"]);
+    repo.git(&["update-ref", "refs/pull/7/merge", "HEAD"]);
+    repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    repo.git(&["checkout", "-q", "main"]);
+    numbers(&repo, &[2001]);
+    repo
+}
+
+#[test]
+fn a_pull_request_is_judged_against_its_own_target() {
+    let forge = pull_request();
+    let target = forge.git(&["rev-parse", "release-1.x"]);
+    let whole = ci_clone(&forge, &[HEADS, MERGE], "refs/remotes/pull/7/merge", None);
+    let base = |repo: &Repo, variables: &[(&str, &str)]| {
+        let check = |c: &mut std::process::Command| {
+            c.envs(variables.iter().copied());
+        };
+        let d = repo
+            .uptick_with(&["check", "--json"], check)
+            .exits(0)
+            .json();
+        d["base"]["sha"].as_str().unwrap().to_string()
+    };
+    for variables in [
+        &[
+            ("GITHUB_BASE_REF", "release-1.x"),
+            ("GITHUB_REF", "refs/pull/7/merge"),
+        ][..],
+        &[("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "release-1.x")],
+        &[("BITBUCKET_PR_DESTINATION_BRANCH", "release-1.x")],
+        &[("SYSTEM_PULLREQUEST_TARGETBRANCH", "refs/heads/release-1.x")],
+    ] {
+        assert_eq!(base(&whole, variables), target, "{variables:?}");
+        // The head of the pull request rather than the merge of it.
+        whole.git(&["checkout", "-q", "--detach", "refs/remotes/origin/pr"]);
+        assert_eq!(base(&whole, variables), target, "{variables:?}");
+        whole.git(&["checkout", "-q", "--detach", "refs/remotes/pull/7/merge"]);
+    }
+    // Two commits deep, and no branch of the forge: the merge has its target for a parent.
+    let two = ci_clone(
+        &forge,
+        &[MERGE],
+        "refs/remotes/pull/7/merge",
+        Some("--depth=2"),
+    );
+    let github = [
+        ("GITHUB_BASE_REF", "release-1.x"),
+        ("GITHUB_REF", "refs/pull/7/merge"),
+    ];
+    assert_eq!(base(&two, &github), target);
+}
+
+#[test]
+fn a_clone_without_the_target_says_the_command_that_mends_it() {
+    let forge = pull_request();
+    let refused = |repo: &Repo, variables: &[(&str, &str)], words: &[&str]| {
+        let check = |c: &mut std::process::Command| {
+            c.envs(variables.iter().copied());
+        };
+        repo.uptick_with(&["check"], check).exits(3).says(words);
+    };
+    let github = [
+        ("GITHUB_BASE_REF", "release-1.x"),
+        ("GITHUB_REF", "refs/pull/7/merge"),
+    ];
+    let one = ci_clone(
+        &forge,
+        &[MERGE],
+        "refs/remotes/pull/7/merge",
+        Some("--depth=1"),
+    );
+    refused(&one, &github, &["git fetch --unshallow", "fetch-depth: 0"]);
+    let only = "+refs/heads/pr:refs/remotes/origin/pr";
+    let pr = ci_clone(&forge, &[only], "refs/remotes/origin/pr", None);
+    let gitlab = [("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "release-1.x")];
+    refused(&pr, &gitlab, &["git fetch origin release-1.x", "--base"]);
+}
+
+#[test]
+fn every_commit_of_a_push_is_judged_and_the_worst_is_named() {
+    let forge = counted(2000);
+    let before = forge.git(&["rev-parse", "HEAD"]);
+    let shas = numbers(&forge, &[3000, 6000, 6000, 1500]);
+    let clone = ci_clone(&forge, &[HEADS], "refs/remotes/origin/main", None);
+    let event = clone.path().join(".git/event.json");
+    let text = format!("{{\"before\":\"{before}\",\"after\":\"{}\"}}", shas[3]);
+    std::fs::write(&event, text).unwrap();
+    let push = |c: &mut std::process::Command| {
+        c.env("GITHUB_EVENT_PATH", &event)
+            .env("GITHUB_REF", "refs/heads/main");
+    };
+    // All in all it costs less; two of the commits cost more.
+    let d = clone
+        .uptick_with(&["check", "--json"], push)
+        .exits(1)
+        .json();
+    assert_eq!(d["head"]["sha"], shas[1].as_str(), "{d:#}");
+    assert_eq!(d["base"]["sha"], shas[0].as_str());
+    let notes = d["notes"].to_string();
+    assert!(
+        notes.contains(&shas[0][..9]) && !notes.contains(&shas[2][..9]),
+        "{notes}"
+    );
+    let text = clone.uptick_with(&["check"], push).exits(1).stdout;
+    assert!(
+        text.contains(&format!("undo       git revert {}\n", &shas[1][..9])),
+        "{text}"
+    );
+    // A message later in the push may accept what an earlier commit costs.
+    forge.git(&[
+        "commit",
+        "-q",
+        "--allow-empty",
+        "-m",
+        "why\n\nUptick-Accept: b it must",
+    ]);
+    clone.git(&["fetch", "-q", "origin", HEADS]);
+    clone.git(&["checkout", "-q", "--detach", "refs/remotes/origin/main"]);
+    std::fs::write(&event, format!("{{\"before\":\"{before}\"}}")).unwrap();
+    let d = clone
+        .uptick_with(&["check", "--json"], push)
+        .exits(0)
+        .json();
+    assert_eq!(d["base"]["sha"], before.as_str(), "{d:#}");
+}
+
+#[test]
+fn a_default_branch_of_another_name_is_found() {
+    let forge = counted(2000);
+    forge.git(&["branch", "-q", "-m", "main", "next"]);
+    let fork = forge.git(&["rev-parse", "HEAD"]);
+    forge.git(&["checkout", "-q", "-b", "work"]);
+    numbers(&forge, &[2001]);
+    let head = numbers(&forge, &[2002]).remove(0);
+    forge.git(&["checkout", "-q", "next"]);
+    numbers(&forge, &[2003]);
+    // The only branch there is.
+    let next = "+refs/heads/next:refs/remotes/origin/next";
+    let clone = ci_clone(&forge, &[next, "refs/heads/work"], &head, None);
+    let d = clone.uptick(&["check", "--json"]).exits(0).json();
+    assert_eq!(d["base"]["sha"], fork.as_str(), "{d:#}");
+    // Of several, the one that the event names.
+    let clone = ci_clone(&forge, &[HEADS], &head, None);
+    let event = clone.path().join(".git/event.json");
+    std::fs::write(&event, r#"{"repository":{"default_branch":"next"}}"#).unwrap();
+    let named = |c: &mut std::process::Command| {
+        c.env("GITHUB_EVENT_PATH", &event);
+    };
+    let d = clone
+        .uptick_with(&["check", "--json"], named)
+        .exits(0)
+        .json();
+    assert_eq!(d["base"]["sha"], fork.as_str(), "{d:#}");
+    // What nobody names is said.
+    let d = clone.uptick(&["check", "--json"]).exits(0).json();
+    let how = d["base"]["how"].as_str().unwrap();
+    assert!(
+        how.contains("no default branch found") && how.contains("set-head"),
+        "{how}"
+    );
+}
+
+#[test]
+fn a_base_that_was_named_is_never_replaced_and_others_only_by_one_with_the_benchmark() {
+    let repo = Repo::new();
+    repo.write("uptick.toml", COUNTED);
+    repo.commit("no benchmark yet");
+    repo.write("count.sh", "exec seq $(cat n)\n");
+    let good = numbers(&repo, &[2000]).remove(0);
+    repo.write("broken", "");
+    repo.commit("broken");
+    repo.commit("broken still");
+    std::fs::remove_file(repo.path().join("broken")).unwrap();
+    numbers(&repo, &[2001]);
+    let ran = repo.uptick(&["compare", "HEAD~1"]).exits(4);
+    let ran = ran.says(&["the baseline", "it is broken"]);
+    assert!(!ran.stderr.contains("before it"), "{}", ran.stderr);
+    let d = repo.uptick(&["check", "--json"]).exits(0);
+    assert_eq!(d.json()["base"]["sha"], good.as_str());
+    d.says(&["does not build", "looking at the commits before it"]);
+    // Before the benchmark there is nothing to compare with.
+    repo.git(&["checkout", "-q", "--orphan", "other"]);
+    std::fs::remove_file(repo.path().join("count.sh")).unwrap();
+    repo.commit("no benchmark");
+    for i in 0..3 {
+        repo.write("broken", &format!("{i}"));
+        repo.commit("broken");
+    }
+    std::fs::remove_file(repo.path().join("broken")).unwrap();
+    repo.write("count.sh", "exec seq $(cat n)\n");
+    repo.commit("it has one");
+    repo.git(&["branch", "-q", "-D", "main"]);
+    repo.uptick(&["check"])
+        .exits(4)
+        .says(&["the baseline", "it is broken"]);
+}

@@ -1,0 +1,209 @@
+//! What a CI system says of the event that it runs for: into which branch a pull request goes,
+//! which commits a push brought. Pure: variables and the event's file are read by the caller.
+
+use serde_json::Value;
+
+/// An event, as far as it chooses a baseline; empty outside CI.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Event {
+    /// The branch that a pull request goes into.
+    pub target: Option<String>,
+    /// A commit of that branch which the system names as the base.
+    pub base: Option<String>,
+    /// The checked-out commit merges the pull request into its target.
+    pub merged: bool,
+    /// The tip before a push.
+    pub before: Option<String>,
+    /// The tip after it.
+    pub after: Option<String>,
+    /// The push is to a branch that lasts (a release's) and is no proposal to another.
+    pub lasting: bool,
+    /// The repository's default branch.
+    pub default_branch: Option<String>,
+}
+
+/// Where a system names a pull request's target. The second variable must be set, and to
+/// nothing that says no, for the first to mean that.
+const TARGETS: [(&str, Option<&str>); 11] = [
+    // GitHub, Gitea, Forgejo.
+    ("GITHUB_BASE_REF", None),
+    // GitLab.
+    ("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", None),
+    ("BITBUCKET_PR_DESTINATION_BRANCH", None),
+    // Azure Pipelines.
+    ("SYSTEM_PULLREQUEST_TARGETBRANCH", None),
+    ("BUILDKITE_PULL_REQUEST_BASE_BRANCH", None),
+    // Jenkins.
+    ("CHANGE_TARGET", None),
+    ("DRONE_TARGET_BRANCH", Some("DRONE_PULL_REQUEST")),
+    // Woodpecker.
+    ("CI_COMMIT_TARGET_BRANCH", Some("CI_COMMIT_PULL_REQUEST")),
+    ("TRAVIS_BRANCH", Some("TRAVIS_PULL_REQUEST")),
+    ("APPVEYOR_REPO_BRANCH", Some("APPVEYOR_PULL_REQUEST_NUMBER")),
+    ("CIRRUS_BASE_BRANCH", Some("CIRRUS_PR")),
+];
+
+const BASES: [&str; 4] = [
+    "CI_MERGE_REQUEST_TARGET_BRANCH_SHA",
+    "CI_MERGE_REQUEST_DIFF_BASE_SHA",
+    "BITBUCKET_PR_DESTINATION_COMMIT",
+    "CIRRUS_BASE_SHA",
+];
+
+const BEFORE: [&str; 3] = [
+    "CI_COMMIT_BEFORE_SHA",
+    "DRONE_COMMIT_BEFORE",
+    "CI_PREV_COMMIT_SHA",
+];
+
+impl Event {
+    /// Reads the event from variables, and from the file that GitHub and Gitea name.
+    #[must_use]
+    pub fn read(
+        variable: &dyn Fn(&str) -> Option<String>,
+        file: &dyn Fn(&str) -> Option<String>,
+    ) -> Self {
+        let get = |name: &str| variable(name).filter(|v| !v.is_empty());
+        let document = get("GITHUB_EVENT_PATH").and_then(|path| file(&path));
+        let document: Value = document
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default();
+        let inside = |path: &str| {
+            let text = document.pointer(path)?.as_str()?;
+            (!text.is_empty()).then(|| text.to_string())
+        };
+        let says = |name: &str| get(name).is_some_and(|v| v != "false" && v != "0");
+        let named = TARGETS
+            .iter()
+            .filter(|(_, only_with)| only_with.is_none_or(says))
+            .find_map(|(name, _)| get(name));
+        let target = named
+            .or_else(|| inside("/pull_request/base/ref"))
+            .or_else(|| inside("/merge_group/base_ref"));
+        let base = BASES.iter().find_map(|name| get(name));
+        let base = base
+            .or_else(|| inside("/merge_group/base_sha"))
+            .or_else(|| inside("/pull_request/base/sha"));
+        let reference = get("GITHUB_REF").unwrap_or_default();
+        let merged = reference.starts_with("refs/pull/") && reference.ends_with("/merge")
+            || get("CI_MERGE_REQUEST_EVENT_TYPE").is_some_and(|t| t != "detached")
+            || get("BUILD_SOURCEBRANCH").is_some_and(|b| b.starts_with("refs/pull/"));
+        let before = inside("/before").or_else(|| BEFORE.iter().find_map(|name| get(name)));
+        let branch = reference.strip_prefix("refs/heads/").map(String::from);
+        let branch = branch.or_else(|| get("CI_COMMIT_BRANCH"));
+        let protected = ["GITHUB_REF_PROTECTED", "CI_COMMIT_REF_PROTECTED"];
+        Self {
+            before: before.filter(|_| target.is_none()),
+            target: target.map(plain),
+            base,
+            merged,
+            after: inside("/after"),
+            lasting: protected
+                .iter()
+                .any(|name| get(name).as_deref() == Some("true"))
+                || branch.is_some_and(|b| is_lasting(&b)),
+            default_branch: inside("/repository/default_branch")
+                .or_else(|| get("CI_DEFAULT_BRANCH"))
+                .or_else(|| get("DRONE_REPO_BRANCH"))
+                .or_else(|| get("BUILDKITE_PIPELINE_DEFAULT_BRANCH")),
+        }
+    }
+}
+
+fn plain(branch: String) -> String {
+    match branch.strip_prefix("refs/heads/") {
+        Some(name) => name.to_string(),
+        None => branch,
+    }
+}
+
+/// Whether a branch of that name is maintained for its own sake: `release-1.x`, `stable`, `v2.0`.
+fn is_lasting(branch: &str) -> bool {
+    let last = branch.to_ascii_lowercase();
+    let words = ["release", "stable", "maint", "support", "lts"];
+    let version = last.trim_start_matches('v');
+    let is_version = |v: &str| {
+        v.starts_with(|c: char| c.is_ascii_digit())
+            && v.chars().all(|c| c.is_ascii_digit() || ".x-_".contains(c))
+    };
+    words.iter().any(|w| last.starts_with(w)) || is_version(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(variables: &[(&str, &str)], file: &str) -> Event {
+        let get = |name: &str| {
+            let found = variables.iter().find(|(n, _)| *n == name);
+            found.map(|(_, v)| (*v).to_string())
+        };
+        Event::read(&get, &|_| Some(file.to_string()))
+    }
+
+    #[test]
+    fn each_system_names_the_target_of_a_pull_request_in_its_own_way() {
+        for (variables, merged) in [
+            (
+                &[
+                    ("GITHUB_BASE_REF", "rel"),
+                    ("GITHUB_REF", "refs/pull/7/merge"),
+                ][..],
+                true,
+            ),
+            (&[("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "rel")], false),
+            (&[("BITBUCKET_PR_DESTINATION_BRANCH", "rel")], false),
+            (
+                &[
+                    ("SYSTEM_PULLREQUEST_TARGETBRANCH", "refs/heads/rel"),
+                    ("BUILD_SOURCEBRANCH", "refs/pull/7/merge"),
+                ],
+                true,
+            ),
+            (
+                &[("TRAVIS_BRANCH", "rel"), ("TRAVIS_PULL_REQUEST", "12")],
+                false,
+            ),
+        ] {
+            let e = event(variables, "");
+            assert_eq!((e.target.as_deref(), e.merged), (Some("rel"), merged));
+        }
+        let push = [("TRAVIS_BRANCH", "rel"), ("TRAVIS_PULL_REQUEST", "false")];
+        assert_eq!(event(&push, ""), Event::default());
+        assert_eq!(event(&[("GITHUB_BASE_REF", "")], ""), Event::default());
+    }
+
+    #[test]
+    fn a_push_names_the_tip_before_it_and_the_default_branch() {
+        let path = ("GITHUB_EVENT_PATH", "event.json");
+        let text =
+            r#"{"before":"b","after":"a","forced":false,"repository":{"default_branch":"next"}}"#;
+        let e = event(&[path, ("GITHUB_REF", "refs/heads/next")], text);
+        assert_eq!(e.before.as_deref(), Some("b"));
+        assert_eq!(e.after.as_deref(), Some("a"));
+        assert_eq!(e.default_branch.as_deref(), Some("next"));
+        assert!(!e.lasting);
+        // A pull request that was updated has a `before` too: of its own branch.
+        let update = r#"{"before":"b","pull_request":{"base":{"ref":"main","sha":"s"}}}"#;
+        let e = event(&[path], update);
+        assert_eq!((e.before, e.base.as_deref()), (None, Some("s")));
+        assert_eq!(event(&[path], "no JSON"), Event::default());
+    }
+
+    #[test]
+    fn branches_of_releases_last() {
+        for b in [
+            "release-1.x",
+            "release/2.0",
+            "stable",
+            "v1.2",
+            "1.x",
+            "maint-3",
+        ] {
+            assert!(is_lasting(b), "{b}");
+        }
+        for b in ["main", "fix-release", "vector", "2fa", "feature/v2"] {
+            assert!(!is_lasting(b), "{b}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Several commits that came with one push: each is judged, not their sum alone, in which one that
+//! costs more hides behind one that costs less.
+
+use crate::check::baseline::Baseline;
+use crate::check::{Options, run};
+use crate::error::Result;
+use crate::format::{percent, sentence};
+use crate::judge::Judgement;
+use crate::model::Sha;
+use crate::run::{Progress, Reuse, Workshop, is_failed};
+use crate::store::Store;
+
+/// Commits of one push that are judged by themselves, the newest; more are an import of history.
+const MOST: usize = 50;
+
+/// Judges the head of a push against the tip before it, and each commit of it against the one
+/// before. Gives the judgement of the commit that is worst, if any regressed; else that of the
+/// whole.
+///
+/// # Errors
+/// As [`run`].
+pub fn push(
+    workshop: &mut Workshop,
+    store: &mut Store,
+    head: &Sha,
+    baseline: Baseline,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<Judgement> {
+    let pushed = baseline.pushed.clone();
+    let before = baseline.sha.clone();
+    let mut whole = run(workshop, store, head, baseline, options, progress)?;
+    let left_out = pushed.len().saturating_sub(MOST);
+    let alone = Options {
+        release: false,
+        accepted_until: Some(head.clone()),
+        ..options.clone()
+    };
+    let mut regressed = Vec::new();
+    let mut last = match left_out {
+        0 => before,
+        n => pushed[n - 1].clone(),
+    };
+    for sha in pushed.iter().skip(left_out) {
+        if is_failed(&workshop.report(store, sha, Reuse::Numbers, progress)?) {
+            whole.notes.push(format!(
+                "{} of the push does not build: what it costs is judged with the next that does",
+                sha.short()
+            ));
+            continue;
+        }
+        let how = format!("the commit before, of a push of {}", pushed.len());
+        let base = Baseline::found(last, how);
+        let judgement = run(workshop, store, sha, base, &alone, progress)?;
+        last = sha.clone();
+        if !judgement.unaccepted().is_empty() {
+            regressed.push(judgement);
+        }
+    }
+    if left_out > 0 {
+        whole.notes.push(format!(
+            "the first {left_out} of {} commits pushed were judged together",
+            pushed.len()
+        ));
+    }
+    Ok(worst(whole, regressed))
+}
+
+/// The largest regression of a judgement.
+fn size(j: &Judgement) -> f64 {
+    let first = j.unaccepted().first().and_then(|r| r.change);
+    first.unwrap_or_default()
+}
+
+/// The judgement to show; what else regressed is noted in it.
+fn worst(whole: Judgement, mut regressed: Vec<Judgement>) -> Judgement {
+    regressed.sort_by(|a, b| size(b).total_cmp(&size(a)));
+    let mut all = regressed.into_iter();
+    let Some(mut worst) = all.next() else {
+        return whole;
+    };
+    for other in all {
+        worst.notes.push(format!(
+            "{} of the same push regressed too: {} ({})",
+            other.head.sha.short(),
+            percent(size(&other)),
+            sentence(&other.head.subject, 50)
+        ));
+    }
+    worst.notes.extend(whole.notes);
+    for failure in whole.failures {
+        if !worst.failures.contains(&failure) {
+            worst.failures.push(failure);
+        }
+    }
+    worst
+}

@@ -1,0 +1,66 @@
+//! Keeps the store's main line that of the repository.
+
+use crate::error::Result;
+use crate::git::Repo;
+use crate::model::{Line, Sha};
+use crate::store::Store;
+
+/// Tells the store which commits the default branch's first-parent line has, where it does not
+/// know yet. Says whether there was anything to tell.
+///
+/// A clone that was cut off has no positions, and where no branch is known to be the default one
+/// nothing can be said; nor of a store that is about another repository.
+///
+/// # Errors
+/// When git cannot walk the line, or the store cannot be written.
+pub fn refresh(store: &mut Store, repo: &Repo, branch: Option<&str>) -> Result<bool> {
+    let Some(tip) = repo.known_main_tip(branch) else {
+        return Ok(false);
+    };
+    let known = store.main_tip()?;
+    if known.is_some_and(|(_, sha)| sha == tip) || repo.is_shallow() || !is_of(store, repo)? {
+        return Ok(false);
+    }
+    let line = repo.first_parent_names(&tip)?;
+    let from = fork(store, &line)?;
+    store.set_main_line(from as u64, &line[from..])?;
+    Ok(true)
+}
+
+/// Whether the store is about this repository: it knows the newest measured commit, if any.
+fn is_of(store: &Store, repo: &Repo) -> Result<bool> {
+    let newest = store.commits(u64::MAX, 1)?.pop();
+    Ok(newest.is_none_or(|c| repo.resolve(&c.sha.0).is_ok()))
+}
+
+/// The first position at which the store does not have the line's commit: two lines that agree at
+/// a position agree at all before it.
+fn fork(store: &Store, line: &[Sha]) -> Result<usize> {
+    let (mut same, mut differ) = (0, line.len());
+    while same < differ {
+        let middle = usize::midpoint(same, differ);
+        if store.main_commit(middle as u64)?.as_ref() == Some(&line[middle]) {
+            same = middle + 1;
+        } else {
+            differ = middle;
+        }
+    }
+    Ok(same)
+}
+
+/// Which line a commit is on, for its report; `None` where the store knows no main line.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn line_of(store: &Store, repo: &Repo, sha: &Sha) -> Result<Option<Line>> {
+    let Some((_, tip)) = store.main_tip()? else {
+        return Ok(None);
+    };
+    if store.main_position(sha)?.is_some() {
+        return Ok(Some(Line::Main));
+    }
+    Ok(Some(Line::Branch {
+        name: repo.current_branch(),
+        merge_base: repo.merge_base(&tip, sha)?,
+    }))
+}

@@ -1,0 +1,96 @@
+//! A check as the state of a commit, which is what a protected branch can ask for.
+
+use super::interface::{Finding, State, Status};
+use crate::error::EXIT_NO_VERDICT;
+use crate::format::{benchmarks, percent, telling};
+use crate::judge::{Checked, Judgement, Outcome};
+use crate::model::{Verdict, digest};
+use crate::report::{annotated, fingerprint, message};
+
+/// The state, under a context that names the project and the leg.
+#[must_use]
+pub fn status(checked: &Checked, project: &str, leg: &str, link: Option<&str>) -> Status {
+    let (state, description) = match checked {
+        Checked::Judged(j) => judged(j),
+        Checked::Failed { message, code } => {
+            let state = if *code == EXIT_NO_VERDICT {
+                State::Neutral
+            } else {
+                State::Error
+            };
+            let said = telling(message, 120);
+            let words = if state == State::Neutral {
+                format!("no verdict: {said}")
+            } else {
+                said
+            };
+            (state, words)
+        }
+    };
+    let names = ["uptick", project, leg]
+        .into_iter()
+        .filter(|n| !n.is_empty());
+    let context = names.collect::<Vec<_>>().join("/");
+    Status {
+        context: super::interface::short(&context, 100),
+        state,
+        description,
+        link: link.map(str::to_string),
+        findings: findings(checked),
+    }
+}
+
+fn judged(j: &Judgement) -> (State, String) {
+    let regressed = j.unaccepted();
+    let total = j
+        .results
+        .iter()
+        .filter(|r| r.judged && r.head.is_some())
+        .count();
+    match j.outcome {
+        Outcome::Regressed => {
+            let worst = regressed.first();
+            let name = worst.map_or("", |r| r.benchmark.as_str());
+            let by = worst
+                .and_then(|r| r.change)
+                .map_or_else(String::new, percent);
+            let name = crate::format::name(name, 60);
+            let n = regressed.len();
+            (
+                State::Failure,
+                format!("{n} of {} regressed, most {name} {by}", benchmarks(total)),
+            )
+        }
+        _ if !j.failures.is_empty() => {
+            let n = j.failures.len();
+            (
+                State::Error,
+                format!("{n} of {} gave no number", benchmarks(total + n)),
+            )
+        }
+        Outcome::NoVerdict => {
+            let gone = j.with(Verdict::Vanished).len();
+            let why = match gone {
+                0 => "nothing could be compared".to_string(),
+                n => format!("{} vanished", benchmarks(n)),
+            };
+            (State::Neutral, format!("no verdict: {why}"))
+        }
+        Outcome::Ok => (
+            State::Success,
+            format!("no regression in {}", benchmarks(total)),
+        ),
+    }
+}
+
+fn findings(checked: &Checked) -> Vec<Finding> {
+    let Checked::Judged(j) = checked else {
+        return Vec::new();
+    };
+    let finding = |r: &&crate::judge::Row| Finding {
+        id: digest(fingerprint(j, r).as_bytes())[..32].to_string(),
+        message: message(r),
+        place: annotated(r),
+    };
+    j.unaccepted().iter().map(finding).collect()
+}

@@ -1,0 +1,169 @@
+//! GitHub, GitHub Enterprise, and Gitea and Forgejo, which speak the same for comments and
+//! statuses.
+
+use serde_json::{Value, json};
+
+use super::interface::{Api, Comment, State, Status, path, segment, short};
+use super::place::{Kind, Place};
+use super::wire::{Header, Method, Request};
+use crate::report::comment::{Hidden, Style};
+
+/// GitHub's own limit is 65,536 characters; Gitea's column holds more.
+const LIMIT: usize = 65_000;
+/// GitHub cuts nothing: it refuses longer ones.
+const DESCRIPTION: usize = 140;
+
+pub(super) struct GitHub {
+    place: Place,
+    base: String,
+}
+
+impl GitHub {
+    pub(super) fn at(place: &Place) -> Self {
+        Self {
+            base: format!("{}/repos/{}", place.api, path(&place.repository)),
+            place: place.clone(),
+        }
+    }
+
+    const fn is_gitea(&self) -> bool {
+        matches!(self.place.kind, Kind::Gitea)
+    }
+
+    fn comment(&self, id: u64) -> String {
+        format!("{}/issues/comments/{id}", self.base)
+    }
+}
+
+/// A bot's name ends in `[bot]`; a person may have the name without it.
+fn login(user: &Value) -> Option<String> {
+    let login = user.get("login")?.as_str()?.to_string();
+    let bot = user.get("type").and_then(Value::as_str) == Some("Bot");
+    Some(if bot { as_bot(&login) } else { login })
+}
+
+fn as_bot(login: &str) -> String {
+    format!("{}[bot]", login.trim_end_matches("[bot]"))
+}
+
+impl Api for GitHub {
+    fn headers(&self) -> Vec<Header> {
+        let mut headers = vec![Header::new("accept", "application/json")];
+        if !self.is_gitea() {
+            headers = vec![
+                Header::new("accept", "application/vnd.github+json"),
+                Header::new("x-github-api-version", "2022-11-28"),
+            ];
+        }
+        if let Some(token) = &self.place.token {
+            let scheme = if self.is_gitea() { "token" } else { "Bearer" };
+            headers.push(Header::new(
+                "authorization",
+                format!("{scheme} {}", token.reveal()),
+            ));
+        }
+        headers
+    }
+
+    fn style(&self) -> Style {
+        Style {
+            hidden: Hidden::Html,
+            folds: true,
+            limit: LIMIT,
+        }
+    }
+
+    fn whoami(&self) -> Vec<Request> {
+        let mut ways = vec![Request::get(format!("{}/user", self.place.api))];
+        // The token of an app, the job's own among them, may not read `/user`; but `viewer`
+        // answers it.
+        if let Some(url) = &self.place.graphql {
+            let query = json!({"query": "query{viewer{login}}"});
+            ways.push(Request::with(Method::Post, url.clone(), query));
+        }
+        ways
+    }
+
+    fn me(&self, answer: &Value) -> Option<String> {
+        let viewer = answer.pointer("/data/viewer/login").and_then(Value::as_str);
+        viewer.map(as_bot).or_else(|| login(answer))
+    }
+
+    fn otherwise(&self) -> &'static [&'static str] {
+        if self.is_gitea() {
+            &["gitea-actions", "forgejo-actions"]
+        } else {
+            &["github-actions[bot]"]
+        }
+    }
+
+    fn list(&self, pull: u64, page: u32) -> Request {
+        let url = format!(
+            "{}/issues/{pull}/comments?per_page=100&limit=50&page={page}",
+            self.base
+        );
+        Request::get(url)
+    }
+
+    fn comments(&self, answer: &Value) -> Vec<Comment> {
+        let read = |c: &Value| {
+            Some(Comment {
+                id: c.get("id")?.as_u64()?,
+                author: login(c.get("user")?)?,
+                body: c.get("body")?.as_str()?.to_string(),
+                link: c
+                    .get("html_url")
+                    .and_then(Value::as_str)
+                    .map(str::to_string),
+            })
+        };
+        let one = answer.is_object().then(|| read(answer)).flatten();
+        let all = answer.as_array().into_iter().flatten().filter_map(read);
+        all.chain(one).collect()
+    }
+
+    fn create(&self, pull: u64, body: &str) -> Request {
+        let url = format!("{}/issues/{pull}/comments", self.base);
+        Request::with(Method::Post, url, json!({ "body": body }))
+    }
+
+    fn edit(&self, _pull: u64, id: u64, body: &str) -> Request {
+        Request::with(Method::Patch, self.comment(id), json!({ "body": body }))
+    }
+
+    fn delete(&self, _pull: u64, id: u64) -> Request {
+        Request::delete(self.comment(id))
+    }
+
+    fn status(&self, _pull: Option<u64>, head: &str, status: &Status) -> Vec<Request> {
+        let state = match status.state {
+            State::Success => "success",
+            State::Failure => "failure",
+            State::Error => "error",
+            // GitHub's statuses have no neutral one; the words say that there is no verdict.
+            State::Neutral if self.is_gitea() => "warning",
+            State::Neutral => "success",
+        };
+        let mut body = json!({
+            "state": state,
+            "context": status.context,
+            "description": short(&status.description, DESCRIPTION),
+        });
+        if let Some(link) = &status.link {
+            body["target_url"] = json!(link);
+        }
+        let url = format!("{}/statuses/{head}", self.base);
+        vec![Request::with(Method::Post, url, body)]
+    }
+
+    fn pulls_of(&self, owner: &str, branch: &str) -> Option<Request> {
+        let head = segment(&format!("{owner}:{branch}"));
+        let url = format!("{}/pulls?state=open&per_page=100&head={head}", self.base);
+        Some(Request::get(url))
+    }
+
+    fn pull_at(&self, answer: &Value, head: &str) -> Option<u64> {
+        let at = |p: &&Value| p.pointer("/head/sha").and_then(Value::as_str) == Some(head);
+        answer.as_array()?.iter().find(at)?.get("number")?.as_u64()
+    }
+}

@@ -1,0 +1,116 @@
+//! What every forge can be asked, in one set of words.
+
+use serde_json::Value;
+
+use super::wire::{Header, Request};
+use crate::report::comment::Style;
+
+/// One comment of a pull request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comment {
+    /// Its number; earlier comments have smaller ones.
+    pub id: u64,
+    /// Who wrote it, as [`Api::me`] names its author.
+    pub author: String,
+    /// Its text.
+    pub body: String,
+    /// Its page.
+    pub link: Option<String>,
+}
+
+/// A commit's state for the gate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Its own context, the same on every commit.
+    pub context: String,
+    /// The state.
+    pub state: State,
+    /// In one line.
+    pub description: String,
+    /// Where more stands.
+    pub link: Option<String>,
+    /// What regressed, for forges that show findings beside the diff.
+    pub findings: Vec<Finding>,
+}
+
+/// The states that every forge has in some way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Judged, no regression.
+    Success,
+    /// A regression.
+    Failure,
+    /// No verdict: neither good nor bad.
+    Neutral,
+    /// Building or running failed.
+    Error,
+}
+
+/// One regression beside the diff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The same in two runs.
+    pub id: String,
+    /// In one line.
+    pub message: String,
+    /// The file and line that it likely comes from.
+    pub place: (String, u32),
+}
+
+/// A forge's interface, as requests and answers.
+pub trait Api {
+    /// What proves who asks, and what versions are spoken.
+    fn headers(&self) -> Vec<Header>;
+    /// How comments are shown.
+    fn style(&self) -> Style;
+    /// Ways to ask who we are, the best first.
+    fn whoami(&self) -> Vec<Request>;
+    /// The author in such an answer.
+    fn me(&self, answer: &Value) -> Option<String>;
+    /// Who we are where the forge does not say.
+    fn otherwise(&self) -> &'static [&'static str];
+    /// Page `page` of the comments, from 1.
+    fn list(&self, pull: u64, page: u32) -> Request;
+    /// The comments in such an answer.
+    fn comments(&self, answer: &Value) -> Vec<Comment>;
+    /// Writes a comment.
+    fn create(&self, pull: u64, body: &str) -> Request;
+    /// Replaces its text.
+    fn edit(&self, pull: u64, id: u64, body: &str) -> Request;
+    /// Removes it.
+    fn delete(&self, pull: u64, id: u64) -> Request;
+    /// Sets the state of a commit.
+    fn status(&self, pull: Option<u64>, head: &str, status: &Status) -> Vec<Request>;
+    /// The open pull requests that may have that head, where the event does not name one.
+    fn pulls_of(&self, owner: &str, branch: &str) -> Option<Request>;
+    /// The one among them that has it.
+    fn pull_at(&self, answer: &Value, head: &str) -> Option<u64>;
+    /// Whether an answer says by itself that a page follows.
+    fn continues(&self, _answer: &Value) -> bool {
+        false
+    }
+}
+
+/// A part of an address.
+pub(super) fn segment(text: &str) -> String {
+    let mut out = String::new();
+    for b in text.bytes() {
+        if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) {
+            out.push(b as char);
+        } else {
+            out.push_str(&format!("%{b:02X}"));
+        }
+    }
+    out
+}
+
+/// `owner/name` as two parts of an address.
+pub(super) fn path(repository: &str) -> String {
+    let parts: Vec<String> = repository.split('/').map(segment).collect();
+    parts.join("/")
+}
+
+/// A text of at most `most` characters.
+pub(super) fn short(text: &str, most: usize) -> String {
+    crate::format::sentence(text, most)
+}

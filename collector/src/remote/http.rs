@@ -1,0 +1,148 @@
+//! The connection: one agent with limits on time and size that follows no redirect, because a
+//! redirect would carry the token to wherever it points. The proxy is the environment's.
+
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::remote::forge::{Header, Method, Request, Response, Unreachable, Wire};
+
+const CONNECT: Duration = Duration::from_secs(10);
+const WHOLE: Duration = Duration::from_secs(30);
+/// A page of 100 comments of 65,536 characters fits.
+const MOST: u64 = 32 << 20;
+
+/// Where systems keep the certificates that an administrator trusts; a forge in a company has
+/// one that no list on the internet knows.
+const BUNDLES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// A client of one forge, with the headers that each request carries.
+#[derive(Debug)]
+pub struct Client {
+    agent: ureq::Agent,
+    headers: Vec<Header>,
+}
+
+impl Client {
+    /// A client that sends these headers. `certificates` is a bundle in PEM; without one it is
+    /// the system's, else the one built in.
+    #[must_use]
+    pub fn new(headers: Vec<Header>, certificates: Option<&Path>) -> Self {
+        let tls = ureq::tls::TlsConfig::builder().root_certs(roots(certificates));
+        let config = ureq::Agent::config_builder()
+            .timeout_connect(Some(CONNECT))
+            .timeout_global(Some(WHOLE))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("uptick/", env!("CARGO_PKG_VERSION")))
+            .tls_config(tls.build());
+        Self {
+            agent: config.build().new_agent(),
+            headers,
+        }
+    }
+
+    fn sent(&self, request: &Request) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        let mut builder = ureq::http::Request::builder()
+            .method(request.method.name())
+            .uri(&request.url);
+        for header in &self.headers {
+            builder = builder.header(header.name, header.value());
+        }
+        match &request.body {
+            None => self.agent.run(builder.body(())?),
+            Some(body) => {
+                let builder = builder.header("content-type", "application/json");
+                self.agent.run(builder.body(body.to_string())?)
+            }
+        }
+    }
+}
+
+fn roots(named: Option<&Path>) -> ureq::tls::RootCerts {
+    let system = BUNDLES.iter().map(Path::new);
+    let text = named
+        .into_iter()
+        .chain(system)
+        .find_map(|p| std::fs::read(p).ok());
+    let certificates: Vec<ureq::tls::Certificate<'static>> = text
+        .iter()
+        .flat_map(|t| ureq::tls::parse_pem(t))
+        .filter_map(|item| match item {
+            Ok(ureq::tls::PemItem::Certificate(c)) => Some(c),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return ureq::tls::RootCerts::WebPki;
+    }
+    ureq::tls::RootCerts::from(certificates)
+}
+
+impl Wire for Client {
+    fn send(&self, request: &Request) -> Result<Response, Unreachable> {
+        // An error of the library may hold the address; ours is said by the caller, without
+        // what stands behind `?`.
+        let mut answer = self.sent(request).map_err(|e| Unreachable(reason(&e)))?;
+        let header = |name: &str| {
+            let value = answer.headers().get(name)?.to_str().ok()?;
+            Some(value.to_string())
+        };
+        let retry_after = header("retry-after").and_then(|v| v.trim().parse().ok());
+        let exhausted = header("x-ratelimit-remaining").is_some_and(|v| v.trim() == "0");
+        let links = header("link").is_some_and(|v| v.contains("rel=\"next\""));
+        let pages = header("x-next-page").is_some_and(|v| !v.trim().is_empty());
+        let status = answer.status().as_u16();
+        let body = answer.body_mut().with_config().limit(MOST).read_to_vec();
+        Ok(Response {
+            status,
+            more: links || pages,
+            retry_after,
+            exhausted,
+            body: body.map_err(|e| Unreachable(reason(&e)))?,
+        })
+    }
+
+    fn pause(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+
+    fn random(&self) -> f64 {
+        // Each `RandomState` has its own random keys: enough to part two jobs in time.
+        let bits = RandomState::new().hash_one(std::process::id());
+        (bits >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+impl Method {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// Why there is no answer, without addresses.
+fn reason(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Timeout(_) => "it did not answer in time".into(),
+        ureq::Error::HostNotFound => "its name is not known here".into(),
+        ureq::Error::ConnectionFailed => "the connection failed".into(),
+        ureq::Error::Io(e) => format!("the connection failed: {}", e.kind()),
+        ureq::Error::Tls(what) => format!("TLS: {what}"),
+        ureq::Error::Rustls(e) => format!("TLS: {e}; SSL_CERT_FILE names a bundle to trust"),
+        ureq::Error::BodyExceedsLimit(_) => "its answer is too large".into(),
+        ureq::Error::BadUri(_) => "its address is none".into(),
+        _ => "the request failed".into(),
+    }
+}

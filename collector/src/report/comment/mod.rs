@@ -1,0 +1,288 @@
+//! The one comment of a pull request: what each leg of a matrix says, under one headline.
+//!
+//! Legs finish in any order and none knows of the others, so that the comment itself carries
+//! what was said: each leg's text stands between two hidden lines. Merging is a pure function
+//! of what stands there and of what one leg has to say, the same whatever the order.
+
+mod marker;
+mod section;
+
+pub use marker::{Hidden, Standing, State, is_of};
+pub use section::{Leg, section};
+
+use crate::format::benchmarks;
+use crate::report::escape::{code, plain};
+
+/// What one leg says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// What its marker keeps.
+    pub state: State,
+    /// The text, without markers.
+    pub text: String,
+}
+
+/// How a forge shows comments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// How a line is hidden.
+    pub hidden: Hidden,
+    /// Whether `<details>` folds.
+    pub folds: bool,
+    /// The most bytes of a body. Forges count characters; bytes are never fewer.
+    pub limit: usize,
+}
+
+/// The sections of a comment.
+#[must_use]
+pub fn sections(body: &str) -> Vec<Section> {
+    let mut found = Vec::new();
+    let mut open: Option<(State, Vec<&str>)> = None;
+    for line in body.lines() {
+        if let Some(state) = marker::leg(line) {
+            open = Some((state, Vec::new()));
+        } else if marker::is_end(line) {
+            found.extend(open.take().map(|(state, lines)| Section {
+                state,
+                text: lines.join("\n").trim().to_string(),
+            }));
+        } else if let Some((_, lines)) = &mut open {
+            lines.push(line.trim_end());
+        }
+    }
+    found
+}
+
+/// What the comment must hold when `own` is added to what stands; `None` when a later run has
+/// spoken.
+///
+/// Sections about another head go: they speak of code that is not proposed any more.
+#[must_use]
+pub fn merged(standing: &[Section], own: &Section) -> Option<Vec<Section>> {
+    let turn = |s: &Section| (s.state.run, s.state.attempt);
+    let (head, id) = (&own.state.head, &own.state.id);
+    let later = |s: &&Section| {
+        let same_leg = s.state.id == *id;
+        (s.state.head != *head && s.state.run > own.state.run)
+            || (s.state.head == *head && same_leg && turn(s) > turn(own))
+    };
+    if standing.iter().any(|s| later(&s)) {
+        return None;
+    }
+    let mut kept: Vec<Section> = Vec::new();
+    for s in standing
+        .iter()
+        .filter(|s| s.state.head == *head && s.state.id != *id)
+    {
+        match kept.iter_mut().find(|k| k.state.id == s.state.id) {
+            Some(k) if turn(k) < turn(s) => *k = s.clone(),
+            Some(_) => {}
+            None => kept.push(s.clone()),
+        }
+    }
+    kept.push(own.clone());
+    kept.sort_by(|a, b| (&a.state.name, &a.state.id).cmp(&(&b.state.name, &b.state.id)));
+    Some(kept)
+}
+
+/// Whether nothing in it asks for anybody's attention.
+#[must_use]
+pub fn all_well(sections: &[Section]) -> bool {
+    sections.iter().all(|s| s.state.standing == Standing::Ok)
+}
+
+/// The whole comment, within the forge's limit: first texts of legs go, from the best leg on,
+/// never their markers.
+#[must_use]
+pub fn body(project: &str, sections: &[Section], style: Style) -> String {
+    let mut shown: Vec<bool> = vec![true; sections.len()];
+    let mut order: Vec<usize> = (0..sections.len()).collect();
+    order.sort_by_key(|&i| (sections[i].state.standing, std::cmp::Reverse(i)));
+    let mut body = whole(project, sections, &shown, style);
+    for i in order {
+        if body.len() <= style.limit {
+            break;
+        }
+        shown[i] = false;
+        body = whole(project, sections, &shown, style);
+    }
+    body
+}
+
+fn whole(project: &str, sections: &[Section], shown: &[bool], style: Style) -> String {
+    let states: Vec<&State> = sections.iter().map(|s| &s.state).collect();
+    let mut out = vec![style.hidden.comment(project), String::new()];
+    out.push(headline(project, &states));
+    for (section, shown) in sections.iter().zip(shown) {
+        out.push(String::new());
+        if sections.len() > 1 {
+            out.push(format!(
+                "#### {}: {}\n",
+                code(&section.state.name),
+                standing(&section.state)
+            ));
+        }
+        // The marker outlives a text that was cut.
+        out.push(style.hidden.leg(&section.state));
+        out.push(String::new());
+        if *shown {
+            out.push(section.text.clone());
+        } else {
+            out.push("Cut: the comment would be too long. The log of the run has it.".into());
+        }
+        out.push(String::new());
+        out.push(style.hidden.end());
+    }
+    out.join("\n") + "\n"
+}
+
+/// The verdict and the number.
+fn headline(project: &str, states: &[&State]) -> String {
+    let of = if project.is_empty() {
+        String::new()
+    } else {
+        format!("{}: ", code(project))
+    };
+    let regressed: usize = states.iter().map(|s| s.regressed).sum();
+    let judged: usize = states.iter().map(|s| s.judged).sum();
+    let worst = states
+        .iter()
+        .map(|s| s.standing)
+        .max()
+        .unwrap_or(Standing::NoVerdict);
+    let with = |wanted| states.iter().filter(|s| s.standing == wanted).count();
+    let legs = |n: usize| match states.len() {
+        0 | 1 => String::new(),
+        all => format!(" in {n} of {all} legs"),
+    };
+    match worst {
+        Standing::Regressed => {
+            let most = states.iter().filter_map(|s| s.worst.as_ref()).next();
+            let most = match states {
+                [_] => most.map_or_else(String::new, |(n, by)| {
+                    format!(": {} {}", code(n), plain(by, 20))
+                }),
+                _ => String::new(),
+            };
+            format!(
+                "### ▲ {of}{regressed} of {} regressed{}{most}",
+                benchmarks(judged),
+                legs(with(Standing::Regressed))
+            )
+        }
+        Standing::Failed => format!("### ✘ {of}not measured{}", legs(with(Standing::Failed))),
+        Standing::NoVerdict => format!("### ? {of}no verdict{}", legs(with(Standing::NoVerdict))),
+        Standing::Ok => format!("### ✔ {of}no regression in {}", benchmarks(judged)),
+    }
+}
+
+/// One leg in a few words.
+fn standing(s: &State) -> String {
+    match (s.standing, &s.worst) {
+        (Standing::Regressed, Some((n, by))) => {
+            format!(
+                "{} regressed, most {} {}",
+                s.regressed,
+                code(n),
+                plain(by, 20)
+            )
+        }
+        (Standing::Regressed, None) => format!("{} regressed", s.regressed),
+        (Standing::Failed, _) => "not measured".into(),
+        (Standing::NoVerdict, _) => "no verdict".into(),
+        (Standing::Ok, _) => format!("no regression in {}", benchmarks(s.judged)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STYLE: Style = Style {
+        hidden: Hidden::Html,
+        folds: true,
+        limit: 65_000,
+    };
+
+    fn leg(name: &str, head: &str, run: u64, standing: Standing) -> Section {
+        let state = State {
+            id: name.into(),
+            name: name.into(),
+            head: head.into(),
+            run,
+            attempt: 1,
+            standing,
+            regressed: usize::from(standing == Standing::Regressed),
+            judged: 3,
+            worst: None,
+            text: format!("hash of {name} {run}"),
+        };
+        let text = format!("what {name} says in {run}\n\nand more");
+        Section { state, text }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_in_either_style() {
+        let all = [
+            leg("a", "h", 1, Standing::Ok),
+            leg("b", "h", 1, Standing::Regressed),
+        ];
+        for hidden in [Hidden::Html, Hidden::Definition] {
+            let body = body("p", &all, Style { hidden, ..STYLE });
+            assert_eq!(sections(&body), all);
+            assert!(is_of(&body, "p") && !is_of(&body, "q") && !is_of(&body, ""));
+            // As a form field of a browser sends it.
+            assert_eq!(sections(&body.replace('\n', "\r\n")), all);
+        }
+    }
+
+    #[test]
+    fn the_order_of_legs_does_not_matter() {
+        let legs = ["c", "a", "b"].map(|n| leg(n, "h", 7, Standing::Ok));
+        let one = legs
+            .iter()
+            .fold(Vec::new(), |s, l| merged(&s, l).unwrap_or(s));
+        let other = legs
+            .iter()
+            .rev()
+            .fold(Vec::new(), |s, l| merged(&s, l).unwrap_or(s));
+        assert_eq!(one, other);
+        assert_eq!(one.len(), 3);
+        // Duplicates of one leg, as two comments may hold them, are one.
+        let twice = [one.clone(), one.clone()].concat();
+        assert_eq!(merged(&twice, &legs[0]), Some(one));
+    }
+
+    #[test]
+    fn another_head_replaces_and_a_late_run_is_silent() {
+        let old = [
+            leg("a", "old", 1, Standing::Regressed),
+            leg("b", "old", 1, Standing::Ok),
+        ];
+        let new = leg("a", "new", 2, Standing::Ok);
+        assert_eq!(merged(&old, &new), Some(vec![new.clone()]));
+        assert_eq!(merged(&[new], &old[0]), None);
+        // The same head judged again: the later attempt stands.
+        let mut again = leg("a", "old", 1, Standing::Ok);
+        again.state.attempt = 2;
+        assert_eq!(merged(&old, &again).map(|s| s.len()), Some(2));
+        assert_eq!(merged(&[again], &old[0]), None);
+    }
+
+    #[test]
+    fn a_long_comment_keeps_every_marker_and_the_worst_leg() {
+        let mut all: Vec<Section> = (0..30)
+            .map(|i| leg(&format!("leg {i:02}"), "h", 1, Standing::Ok))
+            .collect();
+        all[3].state.standing = Standing::Regressed;
+        for s in &mut all {
+            s.text = "x".repeat(5000);
+        }
+        let body = body("", &all, STYLE);
+        assert!(body.len() <= STYLE.limit, "{}", body.len());
+        let read = sections(&body);
+        assert_eq!(read.len(), 30);
+        assert_eq!(read[3].text.len(), 5000);
+        assert!(body.starts_with("<!-- uptick-comment"));
+    }
+}

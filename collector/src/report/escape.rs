@@ -1,0 +1,132 @@
+//! Names and sentences as text that stays text on a forge.
+//!
+//! A name comes from the code under test. In a comment it must add no row, link, picture,
+//! marker, quick action (`/close` at the beginning of a line, on GitLab) or mention. A backslash
+//! does not help against mentions and references: forges look for `@name` and `#1` after
+//! Markdown is gone. In a code span they do not look, so that names stand in code spans; in
+//! sentences a zero-width space parts the sign from what follows.
+
+use crate::format::name;
+
+const LONGEST: usize = 120;
+const APART: char = '\u{200b}';
+
+/// A name in a code span, outside tables.
+#[must_use]
+pub fn code(text: &str) -> String {
+    let text = name(text, LONGEST)
+        .replace('`', "'")
+        .replace("<!--", "<! --");
+    match text.trim() {
+        "" => "` `".into(),
+        text => format!("`{text}`"),
+    }
+}
+
+/// A name in a code span, in a table: there a bar needs a backslash, elsewhere it would show.
+#[must_use]
+pub fn code_cell(text: &str) -> String {
+    code(text).replace('|', "\\|")
+}
+
+/// A sentence of ours that names may stand in, backticks and all.
+#[must_use]
+pub fn plain(text: &str, longest: usize) -> String {
+    let mut out = String::new();
+    for c in apart(&crate::format::sentence(text, longest)).chars() {
+        match c {
+            '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' | '~' | '!' | '$' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => push_escaped(&mut out, c),
+        }
+    }
+    out
+}
+
+/// A name inside a tag, where Markdown is not read. It is set as code, where forges look for no
+/// mentions; those that do all the same find none.
+#[must_use]
+pub fn html(text: &str) -> String {
+    let mut out = String::new();
+    for c in apart(&name(text, LONGEST)).chars() {
+        push_escaped(&mut out, c);
+    }
+    out
+}
+
+fn push_escaped(out: &mut String, c: char) {
+    match c {
+        '<' => out.push_str("&lt;"),
+        '>' => out.push_str("&gt;"),
+        '&' => out.push_str("&amp;"),
+        '"' => out.push_str("&quot;"),
+        c => out.push(c),
+    }
+}
+
+/// Parts the sign of a mention, a reference or an address from what follows.
+fn apart(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        out.push(c);
+        let next = chars.peek().copied().unwrap_or(' ');
+        let refers = match c {
+            '@' | '#' | '!' | '~' | '%' | '$' | '&' => next.is_alphanumeric(),
+            ':' => next == '/',
+            '.' => out.to_ascii_lowercase().ends_with("www."),
+            _ => false,
+        };
+        if refers {
+            out.push(APART);
+        }
+    }
+    out
+}
+
+/// A line of a shell inside a fenced block, which it cannot end.
+#[must_use]
+pub fn shell(line: &str) -> String {
+    name(line, 400)
+        .replace("```", "'''")
+        .replace("<!--", "<! --")
+}
+
+/// A text as XML shows it, in an attribute or between tags.
+#[must_use]
+pub fn xml(text: &str) -> String {
+    let clean = crate::profile::names::clean(text, 2000);
+    let text = clean
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&apos;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stays_in_its_code_span() {
+        assert_eq!(code("a`b|c"), "`a'b|c`");
+        assert_eq!(code_cell("a`b|c"), "`a'b\\|c`");
+        assert_eq!(code(""), "` `");
+        assert!(!code("<!-- uptick-leg x -->").contains("<!--"));
+        assert!(!code("a\n/close").contains('\n'));
+    }
+
+    #[test]
+    fn a_sentence_mentions_nobody_and_links_nowhere() {
+        let said = plain(
+            "by @octocat, see #12, https://evil.example/x and www.evil.example",
+            200,
+        );
+        for live in ["@octocat", "#12", "://", "www.evil"] {
+            assert!(!said.contains(live), "{live} in {said}");
+        }
+        assert_eq!(plain("0.50 %: src/lib.rs", 80), "0.50 %: src/lib.rs");
+    }
+}

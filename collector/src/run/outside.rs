@@ -1,0 +1,340 @@
+//! Programs, scripts and files that a command names outside the worktree.
+//!
+//! They are no part of any commit: edited between two runs, they make another benchmark of the
+//! same command line, whose values must not stand beside the old ones. So their content is part of
+//! every key. What a script itself names by a path, or lies beside it, goes with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Command, Config, words};
+use crate::model::digest;
+
+/// Where a measured command finds its programs, unless its environment is set.
+const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+/// Longer files are known by their size and time alone: nobody waits for their hash.
+const LONG: u64 = 256 << 20;
+/// Scripts within scripts are followed this far.
+const DEPTH: usize = 4;
+/// A text longer than this is data, not a script.
+const LONGEST_SCRIPT: usize = 1 << 20;
+/// More files than this are no script's libraries.
+const MOST: usize = 256;
+
+/// The files outside the worktree that some commands depend on, as they are now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outside {
+    files: BTreeMap<PathBuf, Content>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Content {
+    digest: String,
+    /// It runs, and no build makes it: a change of it is somebody's edit.
+    program: bool,
+}
+
+impl Outside {
+    /// Looks at what the commands of a configuration name.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let search = search_path(config);
+        let mut found = Self::default();
+        for command in &config.commands {
+            found.add_command(command, &search);
+        }
+        found
+    }
+
+    /// A key that follows what was found; unchanged where nothing was.
+    #[must_use]
+    pub fn mark(&self, key: String, length: usize) -> String {
+        if self.files.is_empty() {
+            return key;
+        }
+        let digests: Vec<&String> = self.files.values().map(|c| &c.digest).collect();
+        let mut marked = digest(format!("{key} with {digests:?}").as_bytes());
+        marked.truncate(length);
+        marked
+    }
+
+    /// The first program that is another one now.
+    #[must_use]
+    pub fn edited<'a>(&'a self, now: &Self) -> Option<&'a Path> {
+        let same = |path: &PathBuf, was: &Content| {
+            now.files
+                .get(path)
+                .is_some_and(|is| is.digest == was.digest)
+        };
+        let mut programs = self.files.iter().filter(|(_, c)| c.program);
+        let (path, _) = programs.find(|(path, was)| !same(path, was))?;
+        Some(path)
+    }
+
+    /// Whether a program of that name is found where measured commands look for it.
+    #[must_use]
+    pub fn finds(config: &Config, name: &str) -> bool {
+        on_path(name, &search_path(config)).is_some()
+    }
+
+    fn add_command(&mut self, command: &Command, search: &str) {
+        let script = command.build.as_deref().unwrap_or_default();
+        let build = shell_words(script);
+        // A word with blanks is a script in itself: `sh -c '/opt/b.sh | wc'`.
+        let run = words(&command.run).unwrap_or_default().into_iter();
+        let run = run.flat_map(|w| match w.contains(char::is_whitespace) {
+            true => shell_words(&w).into_iter().map(|w| w.text).collect(),
+            false => vec![w],
+        });
+        let made = made_by(&build);
+        for word in &build {
+            for file in located(&word.text, search) {
+                self.add(&file, &made, DEPTH);
+            }
+        }
+        for word in run {
+            for file in located(&word, search) {
+                self.add(&file, &made, DEPTH);
+            }
+        }
+    }
+
+    fn add(&mut self, path: &Path, made: &BTreeSet<PathBuf>, depth: usize) {
+        if self.files.len() >= MOST || self.files.contains_key(path) || made.contains(path) {
+            return;
+        }
+        let Some((digest, text)) = content(path) else {
+            return;
+        };
+        let executable = path
+            .metadata()
+            .is_ok_and(|m| m.permissions().mode() & 0o111 != 0);
+        let program = executable || text.as_deref().is_some_and(is_script);
+        self.files
+            .insert(path.to_path_buf(), Content { digest, program });
+        // A system's own scripts name other programs of the system, which change together.
+        let own = !["/usr", "/bin", "/lib"].iter().any(|d| path.starts_with(d));
+        let script = text.filter(|_| program && own && depth > 0);
+        for file in script.iter().flat_map(|t| mentioned(t, path)) {
+            self.add(&file, made, depth - 1);
+        }
+    }
+}
+
+/// Where commands are looked for: a measured one in its own environment, a build in the user's.
+fn search_path(config: &Config) -> String {
+    let measured = config.suite.env.get("PATH").map_or(USUAL_PATH, |p| p);
+    format!("{measured}:{}", std::env::var("PATH").unwrap_or_default())
+}
+
+/// A word of a shell script.
+#[derive(Debug, PartialEq, Eq)]
+struct Word {
+    text: String,
+    /// It is written to: it follows `>` or `-o`.
+    output: bool,
+    /// It begins a command.
+    first: bool,
+}
+
+/// The words of a shell script, as far as they can name files; nothing is expanded but the home
+/// directory.
+fn shell_words(script: &str) -> Vec<Word> {
+    let home = std::env::var("HOME").unwrap_or_default();
+    let inside = ["{tree}", "${UPTICK_TREE}", "$UPTICK_TREE"];
+    let script = inside
+        .iter()
+        .fold(script.to_string(), |s, t| s.replace(t, "./tree"));
+    let mut out: Vec<Word> = Vec::new();
+    let (mut text, mut output, mut first) = (String::new(), false, true);
+    for c in script.chars().chain(['\n']) {
+        if !c.is_whitespace() && !"\"'`;|&()<>".contains(c) {
+            text.push(c);
+            continue;
+        }
+        if !text.is_empty() {
+            let word = std::mem::take(&mut text);
+            let next_is_output = word == "-o" || word == "--output";
+            let text = at_home(&word, &home);
+            out.push(Word {
+                text,
+                output,
+                first,
+            });
+            (output, first) = (next_is_output, false);
+        }
+        match c {
+            '>' => output = true,
+            ';' | '|' | '&' | '(' | '\n' | '`' => first = true,
+            _ => {}
+        }
+    }
+    out
+}
+
+fn at_home(word: &str, home: &str) -> String {
+    for start in ["~/", "$HOME/", "${HOME}/"] {
+        if let Some(rest) = word.strip_prefix(start) {
+            return format!("{home}/{rest}");
+        }
+    }
+    word.to_string()
+}
+
+/// The files that a build makes outside the worktree: what it writes to, and machine code among
+/// the arguments of its commands (`cp prog /tmp/prog`).
+fn made_by(build: &[Word]) -> BTreeSet<PathBuf> {
+    let is_made = |w: &&Word| w.output || (!w.first && is_machine_code(Path::new(&w.text)));
+    let absolute = build.iter().filter(|w| w.text.starts_with('/'));
+    absolute
+        .filter(is_made)
+        .map(|w| PathBuf::from(&w.text))
+        .collect()
+}
+
+fn is_machine_code(path: &Path) -> bool {
+    use std::io::Read;
+    let mut start = [0; 4];
+    let read = std::fs::File::open(path).and_then(|mut f| f.read_exact(&mut start));
+    read.is_ok() && start == *b"\x7fELF"
+}
+
+/// The files outside that a word of a command names: by a whole path, alone or behind a `=`, or
+/// as a program of the search path.
+fn located(word: &str, search: &str) -> Vec<PathBuf> {
+    let (_, value) = word.rsplit_once('=').unwrap_or(("", word));
+    if value.starts_with('/') {
+        return vec![PathBuf::from(value)];
+    }
+    if word.is_empty() || word.contains(['/', '=', '{', '$']) || word.starts_with('-') {
+        return Vec::new();
+    }
+    on_path(word, search).into_iter().collect()
+}
+
+/// The program of that name that a search path leads to.
+fn on_path(name: &str, search: &str) -> Option<PathBuf> {
+    let runs = |p: &PathBuf| {
+        p.metadata()
+            .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+    };
+    std::env::split_paths(search)
+        .filter(|d| d.is_absolute())
+        .map(|d| d.join(name))
+        .find(runs)
+}
+
+/// A file's hash, and its text where it has some.
+fn content(path: &Path) -> Option<(String, Option<String>)> {
+    let facts = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    if facts.len() > LONG {
+        let known = format!("{} {:?}", facts.len(), facts.modified().ok());
+        return Some((digest(known.as_bytes()), None));
+    }
+    let bytes = std::fs::read(path).ok()?;
+    let hash = digest(&bytes);
+    let short = bytes.len() <= LONGEST_SCRIPT;
+    let text = short.then(|| String::from_utf8(bytes).ok()).flatten();
+    Some((hash, text))
+}
+
+fn is_script(text: &str) -> bool {
+    text.starts_with("#!")
+}
+
+/// The files that a script names: by a whole path, or beside it (`. "$(dirname "$0")/lib.sh"`,
+/// `import lib`).
+fn mentioned(text: &str, script: &Path) -> Vec<PathBuf> {
+    let beside = script.parent().unwrap_or(Path::new("/"));
+    let is_part = |c: char| c.is_alphanumeric() || "_-./".contains(c);
+    let names: BTreeSet<&str> = text
+        .split(|c| !is_part(c))
+        .map(|n| n.trim_end_matches('.'))
+        .filter(|n| n.len() > 1)
+        .collect();
+    let mut found = BTreeSet::new();
+    for name in names {
+        let relative = name.trim_start_matches('/');
+        let python = format!("{}.py", relative.replace('.', "/"));
+        let candidates = [
+            name.starts_with('/').then(|| PathBuf::from(name)),
+            Some(beside.join(relative)),
+            Some(beside.join(python)),
+        ];
+        found.extend(candidates.into_iter().flatten().filter(|p| p.is_file()));
+    }
+    found.into_iter().collect()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn config(build: Option<String>, run: String) -> Config {
+        Config {
+            commands: vec![Command {
+                name: "b".into(),
+                build,
+                run,
+                stdin: None,
+                dir: ".".into(),
+                clock: crate::config::ClockMode::Real,
+            }],
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn the_content_of_a_script_outside_and_of_what_it_reads_is_part_of_the_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("b.sh"), "#!/bin/sh\n. \"$(dirname \"$0\")/lib.sh\"\n").unwrap();
+        std::fs::write(at("lib.sh"), "seq 1\n").unwrap();
+        let config = config(None, format!("sh {} --n=3", at("b.sh").display()));
+        let key = || Outside::of(&config).mark("k".into(), 16);
+        let first = key();
+        assert_ne!(first, "k");
+        assert_eq!(first, key());
+        let was = Outside::of(&config);
+        std::fs::write(at("lib.sh"), "seq 2\n").unwrap();
+        assert_ne!(first, key());
+        std::fs::write(at("lib.sh"), "seq 1\n").unwrap();
+        assert_eq!(was.edited(&Outside::of(&config)), None);
+        std::fs::write(at("b.sh"), "#!/bin/sh\nseq 3\n").unwrap();
+        let now = Outside::of(&config);
+        assert_eq!(was.edited(&now), Some(at("b.sh").as_path()));
+    }
+
+    #[test]
+    fn what_a_build_makes_outside_is_no_part_of_the_command() {
+        let dir = tempfile::tempdir().unwrap();
+        let made = dir.path().join("prog");
+        std::fs::write(&made, b"\x7fELF one").unwrap();
+        let copied = format!("make && cp prog {}", made.display());
+        let compiled = format!("cc -o {} {{tree}}/p.c", made.display());
+        for build in [copied, compiled] {
+            let config = config(Some(build), made.display().to_string());
+            assert!(!Outside::of(&config).files.contains_key(&made));
+        }
+        let plain = config(None, made.display().to_string());
+        assert!(Outside::of(&plain).files.contains_key(&made));
+    }
+
+    #[test]
+    fn what_lies_in_the_tree_is_left_to_the_commit() {
+        let inside = config(
+            Some("sh {tree}/b.sh".into()),
+            "{tree}/work ./x /nowhere".into(),
+        );
+        let names: Vec<String> = Outside::of(&inside)
+            .files
+            .keys()
+            .filter_map(|p| Some(p.file_name()?.to_string_lossy().into_owned()))
+            .collect();
+        assert_eq!(names, ["sh"]);
+    }
+}

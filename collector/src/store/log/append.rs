@@ -1,0 +1,149 @@
+//! Appending to the log, and reading it in its order.
+
+use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+
+use crate::error::{Error, Result};
+use crate::model::digest;
+use crate::store::log::codec::{pack, unpack};
+use crate::store::log::entry::{Entry, Kind};
+use crate::store::{Store, explain};
+
+/// An entry as it lies in the log: its bytes are kept as they came in.
+pub(in crate::store) struct Sealed {
+    pub(in crate::store) kind: Kind,
+    pub(in crate::store) hash: String,
+    packed: Vec<u8>,
+}
+
+impl Sealed {
+    pub(in crate::store) fn of_bytes(kind: Kind, bytes: &[u8]) -> Result<Self> {
+        Ok(Self {
+            kind,
+            hash: digest(bytes),
+            packed: pack(bytes)?,
+        })
+    }
+
+    pub(in crate::store) fn of(entry: &Entry) -> Result<Self> {
+        let bytes = entry
+            .bytes()
+            .map_err(|e| Error::Store(format!("an entry cannot be written as JSON: {e}")))?;
+        Self::of_bytes(entry.kind(), &bytes)
+    }
+}
+
+/// One entry with its place.
+pub(in crate::store) struct Placed {
+    pub(in crate::store) seq: i64,
+    pub(in crate::store) hash: String,
+    pub(in crate::store) entry: Entry,
+}
+
+/// Puts an entry at the log's end; gives its place, or `None` where it is there already.
+pub(in crate::store) fn put(tx: &Transaction<'_>, e: &Sealed) -> rusqlite::Result<Option<i64>> {
+    let added = tx
+        .prepare_cached("INSERT OR IGNORE INTO log (kind, hash, document) VALUES (?1, ?2, ?3)")?
+        .execute(params![e.kind.name(), e.hash, e.packed])?;
+    Ok((added > 0).then(|| tx.last_insert_rowid()))
+}
+
+/// The place of the newest entry; 0 where there is none.
+pub(in crate::store) fn head(tx: &rusqlite::Connection) -> rusqlite::Result<i64> {
+    tx.prepare_cached("SELECT coalesce(max(seq), 0) FROM log")?
+        .query_row([], |r| r.get(0))
+}
+
+impl Store {
+    /// Appends one entry with the profiles that it names, in one durable transaction. Gives
+    /// whether it is new.
+    pub(in crate::store) fn append(
+        &mut self,
+        entry: &Sealed,
+        profiles: &[(String, Vec<u8>)],
+    ) -> Result<bool> {
+        let packed: Vec<(&str, Vec<u8>)> = profiles
+            .iter()
+            .map(|(hash, bytes)| Ok((hash.as_str(), pack(bytes)?)))
+            .collect::<Result<_>>()?;
+        let path = self.path.clone();
+        let mut insert = || -> rusqlite::Result<bool> {
+            let tx = self
+                .db
+                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut blob = tx.prepare_cached("INSERT OR IGNORE INTO blob VALUES (?1, ?2)")?;
+            for (hash, bytes) in &packed {
+                blob.execute(params![hash, bytes])?;
+            }
+            drop(blob);
+            let new = put(&tx, entry)?.is_some();
+            tx.commit()?;
+            Ok(new)
+        };
+        insert().map_err(|e| explain(&path, &e))
+    }
+
+    /// The entries after a place, in order, at most `most`.
+    pub(in crate::store) fn read(&self, after: i64, most: usize) -> Result<Vec<Placed>> {
+        let rows: Vec<(i64, String, String, Vec<u8>)> = self.ask(|db| {
+            db.prepare_cached(
+                "SELECT seq, kind, hash, document FROM log WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+            )?
+            .query_map(params![after, most as i64], |r| {
+                Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?))
+            })?
+            .collect()
+        })?;
+        rows.into_iter()
+            .map(|(seq, kind, hash, document)| {
+                let entry = self.open_entry(&kind, &hash, &document)?;
+                Ok(Placed { seq, hash, entry })
+            })
+            .collect()
+    }
+
+    /// The bytes of an entry, checked against their hash.
+    pub(in crate::store) fn bytes_of(&self, hash: &str, document: &[u8]) -> Result<Vec<u8>> {
+        let bytes = unpack(document).map_err(|e| self.damaged(&format!("entry {hash}: {e}")))?;
+        if digest(&bytes) != hash {
+            return Err(self.damaged(&format!(
+                "entry {hash}: its content does not have that hash"
+            )));
+        }
+        Ok(bytes)
+    }
+
+    fn open_entry(&self, kind: &str, hash: &str, document: &[u8]) -> Result<Entry> {
+        let unknown = || {
+            Error::Store(format!(
+                "{}: entry {hash} is a `{kind}`, which this uptick does not know: update it",
+                self.path.display()
+            ))
+        };
+        let kind = Kind::from_name(kind).ok_or_else(unknown)?;
+        let bytes = self.bytes_of(hash, document)?;
+        Entry::parse(kind, &bytes).map_err(|e| self.damaged(&format!("entry {hash}: {e}")))
+    }
+
+    /// Visits every entry as it lies in the log: kind, hash, bytes.
+    pub(in crate::store) fn each_entry(
+        &self,
+        visit: &mut dyn FnMut(&str, &str, Result<Vec<u8>>) -> Result<()>,
+    ) -> Result<()> {
+        let mut after = 0;
+        loop {
+            let row: Option<(i64, String, String, Vec<u8>)> =
+                self.ask(|db| {
+                    db.prepare_cached(
+                    "SELECT seq, kind, hash, document FROM log WHERE seq > ?1 ORDER BY seq LIMIT 1",
+                )?
+                .query_row([after], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))
+                .optional()
+                })?;
+            let Some((seq, kind, hash, document)) = row else {
+                return Ok(());
+            };
+            after = seq;
+            visit(&kind, &hash, self.bytes_of(&hash, &document))?;
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Opening a store: what the file is, is read before anything of it is changed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::error::{Error, Result};
+use crate::store::{Store, explain, migrate};
+
+/// How long one process waits for another one's write.
+const BUSY: Duration = Duration::from_secs(30);
+/// What the file's header says of whose it is: `upti`.
+const APPLICATION: i64 = 1_970_304_617;
+/// The first schema with that mark.
+const MARKED: i64 = 4;
+/// The newest schema.
+const NEWEST: i64 = migrate::STEPS.len() as i64;
+
+impl Store {
+    /// Opens the store at `path`, making and migrating it as needed.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when it cannot be opened, is no store, or is newer than this program;
+    /// then nothing of the file was changed.
+    pub fn open(path: &Path) -> Result<Self> {
+        if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+            std::fs::create_dir_all(dir)
+                .map_err(|e| Error::Store(format!("{}: {e}", dir.display())))?;
+        }
+        let has_content = std::fs::metadata(path).is_ok_and(|m| m.len() > 0);
+        if has_content {
+            Self::open_read_only(path)?.schema()?;
+        }
+        let db = Connection::open(path).map_err(|e| explain(path, &e))?;
+        let mut store = Self {
+            db,
+            path: path.to_path_buf(),
+        };
+        store.configure()?;
+        if store.migrate()? {
+            store.catch_up()?;
+        }
+        Ok(store)
+    }
+
+    /// Opens a store that must exist, for reading only. One of an older schema is brought up to
+    /// date first.
+    ///
+    /// # Errors
+    /// [`Error::Store`] as for [`Store::open`], and when there is none.
+    pub fn open_existing(path: &Path) -> Result<Self> {
+        if !path.is_file() {
+            return Err(Error::Store(format!(
+                "{}: no store here yet; `uptick run` measures a commit and makes one",
+                path.display()
+            )));
+        }
+        let store = Self::open_read_only(path)?;
+        if store.schema()? == NEWEST {
+            return Ok(store);
+        }
+        drop(store);
+        drop(Self::open(path)?);
+        Self::open_read_only(path)
+    }
+
+    fn open_read_only(path: &Path) -> Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags).map_err(|e| explain(path, &e))?;
+        let store = Self {
+            db,
+            path: path.to_path_buf(),
+        };
+        store.db.busy_timeout(BUSY).map_err(|e| store.error(&e))?;
+        Ok(store)
+    }
+
+    fn configure(&self) -> Result<()> {
+        self.ask(|db| {
+            db.busy_timeout(BUSY)?;
+            db.pragma_update(None, "journal_mode", "WAL")?;
+            db.pragma_update(None, "synchronous", "FULL")?;
+            db.pragma_update(None, "foreign_keys", true)
+        })
+    }
+
+    /// The schema's number; 0 for an empty database.
+    fn schema(&self) -> Result<i64> {
+        let (version, application) = self.ask(|db| {
+            let get = |name: &str| db.pragma_query_value(None, name, |r| r.get::<_, i64>(0));
+            Ok((get("user_version")?, get("application_id")?))
+        })?;
+        let here = self.path.display();
+        if version > NEWEST && application == APPLICATION {
+            return Err(Error::Store(format!(
+                "{here}: this store has schema {version}, and this uptick knows up to {NEWEST}: it \
+                 was written by a newer uptick; update this one (nothing was changed)"
+            )));
+        }
+        let ours = match version {
+            0 => application == 0 && self.is_empty()?,
+            1.. if version < MARKED => application == 0 && self.has_reports()?,
+            1.. if version <= NEWEST => application == APPLICATION,
+            _ => false,
+        };
+        if ours {
+            return Ok(version);
+        }
+        Err(Error::Store(format!(
+            "{here}: this is another program's database; name another file with --store \
+             (nothing was changed)"
+        )))
+    }
+
+    fn is_empty(&self) -> Result<bool> {
+        self.ask(|db| {
+            db.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)", [], |r| {
+                r.get(0)
+            })
+        })
+    }
+
+    fn has_reports(&self) -> Result<bool> {
+        self.ask(|db| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' \
+                 AND name = 'report')";
+            db.query_row(sql, [], |r| r.get(0))
+        })
+    }
+
+    /// Brings the schema up to date; gives whether there was anything to do.
+    fn migrate(&mut self) -> Result<bool> {
+        if self.schema()? == NEWEST {
+            return Ok(false);
+        }
+        let path = self.path.clone();
+        let mut apply = || -> rusqlite::Result<()> {
+            // Immediate: of two processes that make a store at once, one waits and finds it made.
+            let tx = self
+                .db
+                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let now: i64 = tx.pragma_query_value(None, "user_version", |r| r.get(0))?;
+            migrate::run(&tx, usize::try_from(now).unwrap_or(0))?;
+            tx.commit()
+        };
+        apply().map_err(|e| explain(&path, &e))?;
+        Ok(true)
+    }
+}

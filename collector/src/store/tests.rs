@@ -1,0 +1,622 @@
+//! The store: what is derived is a function of the log, whoever interrupts, in whatever batches.
+
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+use crate::detect::alerts::life::{Resolution, State};
+use crate::history::watch;
+use crate::model::{Commit, Counter, Line, Measurement, Metric, Report, Sha, Testbed};
+use crate::store::log::append::Sealed;
+use crate::store::log::entry::{Entry, Stretch};
+use crate::store::{Accept, Store, Triage};
+
+/// Tables of the view with the columns that name the same thing in every store: no row numbers.
+const VIEW: [&str; 7] = [
+    "SELECT benchmark, metric, counter, fingerprint, class, points, latest_position, latest_value, \
+     key, latest_sha, latest_time, kind, noise, drift FROM series ORDER BY 1, 2, 3, 4",
+    "SELECT s.key, p.position, p.report, p.value FROM point p JOIN series s ON s.id = p.series \
+     ORDER BY 1, 2, 3",
+    "SELECT s.key, p.position, p.report, p.value FROM branch_point p \
+     JOIN series s ON s.id = p.series ORDER BY 1, 2, 3",
+    "SELECT sha, position, subject, reports, main, branch, merge_base FROM measured_commit \
+     ORDER BY sha",
+    "SELECT * FROM testbed ORDER BY key",
+    "SELECT * FROM change ORDER BY id",
+    "SELECT batch, time, actor, event, before, after, note, link, undoes, regroups FROM decided \
+     ORDER BY id",
+];
+
+fn rows(path: &Path) -> Vec<Vec<Vec<Value>>> {
+    let db = Connection::open(path).unwrap();
+    VIEW.iter()
+        .map(|sql| {
+            let mut s = db.prepare(sql).unwrap();
+            let n = s.column_count();
+            s.query_map([], |r| (0..n).map(|i| r.get(i)).collect())
+                .unwrap()
+                .collect::<rusqlite::Result<_>>()
+                .unwrap()
+        })
+        .collect()
+}
+
+/// The rows that only one of two views has, so that a failure can be read.
+fn difference(a: &[Vec<Vec<Value>>], b: &[Vec<Vec<Value>>]) -> Vec<String> {
+    let mut out = Vec::new();
+    for (i, (a, b)) in a.iter().zip(b).enumerate() {
+        let only = |a: &[Vec<Value>], b: &[Vec<Value>], mark: char| -> Vec<String> {
+            let alone = a.iter().filter(|r| !b.contains(r));
+            alone.map(|r| format!("{mark} table {i}: {r:?}")).collect()
+        };
+        out.extend(only(a, b, '-'));
+        out.extend(only(b, a, '+'));
+    }
+    out
+}
+
+fn sha(position: u64, line: char) -> Sha {
+    Sha(format!("{position:06x}{}", String::from(line).repeat(34)))
+}
+
+fn report(position: u64, line: char, values: &[(&str, f64)]) -> Report {
+    let measurements = values
+        .iter()
+        .map(|(name, v)| Measurement::once(name, Metric::Instructions, Counter::Callgrind, *v))
+        .collect();
+    Report {
+        schema: Report::SCHEMA.into(),
+        commit: Commit {
+            sha: sha(position, line),
+            position,
+            parents: vec![],
+            author: "A".into(),
+            time: 1_700_000_000 + i64::try_from(position).unwrap(),
+            subject: format!("commit {position}{line}"),
+        },
+        testbed: Testbed::default(),
+        build_key: format!("{position}{line}"),
+        suite_key: "s".into(),
+        testbed_key: "t".into(),
+        started: 1_700_000_000,
+        seconds: 1.0,
+        reused: None,
+        line: None,
+        measurements,
+        failures: vec![],
+        profiles: vec![],
+    }
+}
+
+struct Fixture {
+    _dir: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.db");
+        Self { _dir: dir, path }
+    }
+
+    fn store(&self) -> Store {
+        Store::open(&self.path).unwrap()
+    }
+}
+
+/// A step in two series at 12, back at 24 in one of them.
+fn history() -> Vec<Report> {
+    (0..36)
+        .map(|i| {
+            let a = if i < 12 { 1e6 } else { 1.2e6 };
+            let b = if (12..24).contains(&i) { 3e6 } else { 2e6 };
+            report(i, 'a', &[("a", a), ("b", b)])
+        })
+        .collect()
+}
+
+fn main_line(from: u64, to: u64) -> Entry {
+    Entry::MainLine(Stretch {
+        from,
+        commits: (from..to).map(|i| sha(i, 'a')).collect(),
+        seen: 0,
+    })
+}
+
+fn append(store: &mut Store, entry: &Entry) {
+    let sealed = Sealed::of(entry).unwrap();
+    store.append(&sealed, &[]).unwrap();
+}
+
+fn values_at(store: &Store, position: u64) -> Vec<f64> {
+    let series = store.series().unwrap();
+    let of = |s: &crate::store::SeriesRow| store.values(s.id, position, position).unwrap();
+    let mut all: Vec<f64> = series.iter().flat_map(of).map(|v| v.value).collect();
+    all.sort_by(f64::total_cmp);
+    all
+}
+
+#[test]
+fn a_branch_changes_nothing_of_the_main_line_whoever_comes_first() {
+    for branch_first in [false, true] {
+        let f = Fixture::new();
+        let mut store = f.store();
+        let main = report(5, 'a', &[("b", 1e6)]);
+        let beside = report(5, 'f', &[("b", 9e6)]);
+        let both = if branch_first {
+            [&beside, &main]
+        } else {
+            [&main, &beside]
+        };
+        for r in both {
+            store.put(r, &[]).unwrap();
+        }
+        append(&mut store, &main_line(0, 10));
+        store.catch_up().unwrap();
+        assert_eq!(values_at(&store, 5), [1e6], "branch first: {branch_first}");
+        let listed = store.commits(u64::MAX, 10).unwrap();
+        assert_eq!(listed.len(), 1);
+        assert_eq!(listed[0].sha, main.commit.sha);
+        assert_eq!(store.branch_commits(10).unwrap()[0].sha, beside.commit.sha);
+        assert!(store.verify().unwrap().problems.is_empty());
+    }
+}
+
+#[test]
+fn a_report_that_says_its_line_is_believed_where_the_store_knows_none() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    let mut beside = report(5, 'f', &[("b", 9e6)]);
+    beside.line = Some(Line::Branch {
+        name: Some("topic".into()),
+        merge_base: Some(sha(4, 'a')),
+    });
+    store.put(&beside, &[]).unwrap();
+    assert_eq!(values_at(&store, 5), Vec::<f64>::new());
+    let commit = &store.branch_commits(10).unwrap()[0];
+    assert_eq!((commit.branch.as_str(), commit.main), ("topic", false));
+    assert!(
+        store
+            .find_series(&crate::store::SeriesFilter {
+                take: 10,
+                ..Default::default()
+            })
+            .unwrap()
+            .0
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_main_line_that_was_rewritten_moves_its_commits() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    for i in 0..6 {
+        store.put(&report(i, 'a', &[("b", 1e6)]), &[]).unwrap();
+        store.put(&report(i, 'c', &[("b", 2e6)]), &[]).unwrap();
+    }
+    append(&mut store, &main_line(0, 6));
+    let other = Stretch {
+        from: 3,
+        commits: (3..6).map(|i| sha(i, 'c')).collect(),
+        seen: 0,
+    };
+    append(&mut store, &Entry::MainLine(other));
+    store.catch_up().unwrap();
+    assert_eq!(values_at(&store, 2), [1e6]);
+    assert_eq!(values_at(&store, 4), [2e6]);
+    assert!(store.verify().unwrap().problems.is_empty());
+}
+
+#[test]
+fn a_change_keeps_its_identity_and_is_never_reported_twice() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    let mut ids = std::collections::BTreeSet::new();
+    for r in history() {
+        store.put(&r, &[]).unwrap();
+        watch::search(&mut store, usize::MAX).unwrap();
+        ids.extend(
+            store
+                .open_events(100)
+                .unwrap()
+                .into_iter()
+                .map(|e| e.told.id),
+        );
+    }
+    assert_eq!(ids.len(), 2, "{ids:?}");
+    let before = rows(&f.path);
+    let entries = store.verify().unwrap().entries;
+    store.rebuild().unwrap();
+    watch::search(&mut store, usize::MAX).unwrap();
+    assert_eq!(difference(&before, &rows(&f.path)), Vec::<String>::new());
+    assert_eq!(store.verify().unwrap().entries, entries, "reported anew");
+}
+
+#[test]
+fn decisions_live_through_a_rebuild_and_travel_with_an_export() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    for r in history() {
+        store.put(&r, &[]).unwrap();
+    }
+    watch::search(&mut store, usize::MAX).unwrap();
+    let id = store.open_events(10).unwrap()[0].told.id.clone();
+    let noise = Triage {
+        events: vec![id.clone()],
+        state: Some(State::Resolved(Resolution::Noise)),
+        ..Triage::default()
+    };
+    let batch = store.decide(&noise, "a", 1).unwrap().unwrap();
+    assert_eq!(store.undo(batch, "b", 1).unwrap(), 1);
+    // The same once more within the same second is another decision.
+    assert!(store.decide(&noise, "a", 1).unwrap().is_some());
+    assert_eq!(store.decide(&noise, "a", 1).unwrap(), None);
+    let before = rows(&f.path);
+    store.rebuild().unwrap();
+    watch::search(&mut store, usize::MAX).unwrap();
+    assert_eq!(difference(&before, &rows(&f.path)), Vec::<String>::new());
+
+    let mut exported = Vec::new();
+    store.export(&mut exported).unwrap();
+    let other = Fixture::new();
+    let mut copy = other.store();
+    for _ in 0..2 {
+        copy.import(&mut exported.as_slice(), Accept::Everything)
+            .unwrap();
+        watch::search(&mut copy, usize::MAX).unwrap();
+    }
+    assert_eq!(
+        difference(&before, &rows(&other.path)),
+        Vec::<String>::new()
+    );
+    let mut again = Vec::new();
+    copy.export(&mut again).unwrap();
+    assert_eq!(String::from_utf8(again), String::from_utf8(exported));
+}
+
+#[test]
+fn who_hands_in_reports_decides_nothing() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    for line in [
+        r#"{"decided":{"benchmark":"b","metric":"instructions","counter":"callgrind","fingerprint":"f","told_at":1,"position":1,"first":1,"last":1,"before":1.0,"after":2.0,"decisions":[]}}"#,
+        r#" {"decision":{"changes":["a"],"actor":"the boss","time":1,"seen":0,"link":"javascript:x"}}"#,
+        r#"{"alert":{}}"#,
+        r#"{"main_line":{"from":0,"commits":[]}}"#,
+    ] {
+        let e = store
+            .import(&mut line.as_bytes(), Accept::Reports)
+            .unwrap_err();
+        assert!(e.to_string().contains("line 1"), "{e}");
+        assert!(e.to_string().contains("not taken here"), "{e}");
+    }
+    assert_eq!(store.verify().unwrap().entries, 0);
+}
+
+#[test]
+fn what_could_not_have_been_measured_is_refused_by_its_field() {
+    type Spoil = fn(&mut serde_json::Value);
+    let cases: [(&str, Spoil); 10] = [
+        ("commit.position", |r| {
+            r["commit"]["position"] = (1u64 << 62).into()
+        }),
+        ("commit.sha", |r| {
+            r["commit"]["sha"] = "ABCDEF".repeat(8)[..40].into()
+        }),
+        ("seconds", |r| r["seconds"] = (-1.0).into()),
+        ("measurements[0].value", |r| {
+            r["measurements"][0]["value"] = 1.7e308.into()
+        }),
+        ("measurements[0].value", |r| {
+            r["measurements"][0]["value"] = (-1.0).into()
+        }),
+        ("measurements[0].low", |r| {
+            r["measurements"][0]["low"] = 5e6.into()
+        }),
+        ("measurements[0].metric", |r| {
+            r["measurements"][0]["metric"] = "speed".into()
+        }),
+        ("measurements[0]", |r| {
+            r["measurements"][0]
+                .as_object_mut()
+                .unwrap()
+                .remove("counter");
+        }),
+        ("stands there twice", |r| {
+            let twice = r["measurements"][0].clone();
+            r["measurements"].as_array_mut().unwrap().push(twice);
+        }),
+        ("measurements[0].samples", |r| {
+            r["measurements"][0]["samples"] = vec![0.0; 100_001].into();
+        }),
+    ];
+    let f = Fixture::new();
+    let mut store = f.store();
+    for (field, spoil) in cases {
+        let mut r = serde_json::to_value(report(1, 'a', &[("b", 1e6)])).unwrap();
+        spoil(&mut r);
+        let text = serde_json::to_vec(&r).unwrap();
+        let e = store.import_report(&text).unwrap_err().to_string();
+        assert!(e.contains(field), "{field}: {e}");
+    }
+    assert_eq!(store.counts().unwrap(), (0, 0));
+}
+
+#[test]
+fn fields_that_this_version_does_not_know_survive() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    let mut r = serde_json::to_value(report(1, 'a', &[("b", 1e6)])).unwrap();
+    r["invented later"] = 42.into();
+    let text = serde_json::to_string_pretty(&r).unwrap();
+    let done = store.import_report(text.as_bytes()).unwrap();
+    assert_eq!(done.hash, Some(crate::model::digest(text.as_bytes())));
+    let mut out = Vec::new();
+    store.export(&mut out).unwrap();
+    assert!(String::from_utf8(out).unwrap().contains("invented later"));
+}
+
+#[test]
+fn other_files_are_left_as_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let make = |name: &str, sql: &str| {
+        let path = dir.path().join(name);
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        path
+    };
+    let foreign = make("foreign.db", "CREATE TABLE mine (x)");
+    let marked = make(
+        "marked.db",
+        "PRAGMA application_id = 7; PRAGMA user_version = 4",
+    );
+    let negative = make(
+        "negative.db",
+        "CREATE TABLE report (x); PRAGMA user_version = -1",
+    );
+    let newer = make(
+        "newer.db",
+        "CREATE TABLE log (x); PRAGMA application_id = 1970304617; PRAGMA user_version = 99",
+    );
+    for path in [foreign, marked, negative, newer] {
+        let before = std::fs::read(&path).unwrap();
+        for open in [Store::open, Store::open_existing] {
+            let e = open(&path).unwrap_err();
+            assert!(e.to_string().contains("nothing was changed"), "{e}");
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{}", path.display());
+    }
+}
+
+#[test]
+fn flipped_bytes_are_errors() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    store.put(&report(1, 'a', &[("b", 1e6)]), &[]).unwrap();
+    drop(store);
+    let db = Connection::open(&f.path).unwrap();
+    let mut document: Vec<u8> = db
+        .query_row("SELECT document FROM log", [], |r| r.get(0))
+        .unwrap();
+    for at in 0..document.len() {
+        document[at] ^= 1;
+        db.execute("UPDATE log SET document = ?1", [&document])
+            .unwrap();
+        let v = f.store().verify().unwrap();
+        assert!(!v.problems.is_empty(), "byte {at}");
+        document[at] ^= 1;
+    }
+}
+
+#[test]
+fn a_counter_that_is_wrong_is_named_and_mended() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    store.put(&report(1, 'a', &[("b", 1e6)]), &[]).unwrap();
+    let db = Connection::open(&f.path).unwrap();
+    db.execute("UPDATE state SET value = 9 WHERE name = 'points'", [])
+        .unwrap();
+    let problems = store.verify().unwrap().problems;
+    assert!(problems[0].contains("rebuild"), "{problems:?}");
+    store.rebuild().unwrap();
+    assert!(store.verify().unwrap().problems.is_empty());
+}
+
+/// A store of schema 3 as an uptick of that time made it: 40 commits, two changes, one accepted, the
+/// other called noise, taken back and acknowledged. Beside it its export.
+const SCHEMA_3: &[u8] = include_bytes!("fixtures/schema-3.db.zst");
+const EXPORT_3: &[u8] = include_bytes!("fixtures/schema-3.export.zst");
+
+fn older(f: &Fixture) {
+    let bytes = zstd::decode_all(SCHEMA_3).unwrap();
+    std::fs::write(&f.path, bytes).unwrap();
+}
+
+/// Benchmark, state and note of every change.
+fn triage(store: &Store) -> Vec<(String, &'static str, String)> {
+    let mut all = store.open_events(10).unwrap();
+    all.extend(store.closed_events(10).unwrap());
+    let mut out: Vec<_> = all
+        .into_iter()
+        .map(|e| {
+            let word = Triage::word(e.told.event.state);
+            (e.series.key.benchmark, word, e.told.note)
+        })
+        .collect();
+    out.sort();
+    out
+}
+
+fn as_decided() -> Vec<(String, &'static str, String)> {
+    vec![
+        ("lex".into(), "acknowledged", "looking".into()),
+        ("parse".into(), "accepted", "wanted".into()),
+    ]
+}
+
+#[test]
+fn an_older_store_is_brought_up_to_date_with_all_that_was_decided() {
+    let f = Fixture::new();
+    older(&f);
+    let mut store = f.store();
+    watch::search(&mut store, usize::MAX).unwrap();
+    assert_eq!(triage(&store), as_decided());
+    assert_eq!(store.decisions(10).unwrap().len(), 4);
+    let v = store.verify().unwrap();
+    assert_eq!((v.problems, v.reports, v.entries), (vec![], 40, 6));
+}
+
+#[test]
+fn an_older_store_is_found_so_by_who_only_reads() {
+    let f = Fixture::new();
+    older(&f);
+    let store = Store::open_existing(&f.path).unwrap();
+    assert_eq!(triage(&store), as_decided());
+}
+
+#[test]
+fn bringing_a_store_up_to_date_may_end_at_any_statement() {
+    let steps: Vec<&str> = crate::store::migrate::STEPS[3].split(";\n").collect();
+    for n in 0..=steps.len() {
+        let f = Fixture::new();
+        older(&f);
+        let mut db = Connection::open(&f.path).unwrap();
+        let tx = db.transaction().unwrap();
+        for sql in &steps[..n] {
+            tx.execute_batch(sql).unwrap();
+        }
+        // Killed here: nothing is committed.
+        drop(tx);
+        drop(db);
+        assert_eq!(triage(&f.store()), as_decided(), "after {n} statements");
+    }
+}
+
+#[test]
+fn an_older_export_is_read_with_all_that_was_decided_and_twice_is_once() {
+    let text = zstd::decode_all(EXPORT_3).unwrap();
+    let f = Fixture::new();
+    let mut store = f.store();
+    for _ in 0..2 {
+        store
+            .import(&mut text.as_slice(), Accept::Everything)
+            .unwrap();
+        watch::search(&mut store, usize::MAX).unwrap();
+        assert_eq!(triage(&store), as_decided());
+        assert_eq!(store.decisions(10).unwrap().len(), 4);
+    }
+}
+
+/// What happens to a store, in some order.
+#[derive(Clone, Debug)]
+enum Act {
+    /// A report of the main line, or of a branch, durable and applied or not.
+    Put {
+        at: u64,
+        branch: bool,
+        apply: bool,
+    },
+    Line {
+        from: u64,
+        to: u64,
+    },
+    Search,
+    Decide {
+        which: usize,
+        noise: bool,
+    },
+    Undo,
+    Reopen,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        6 => (0..30u64, any::<bool>(), any::<bool>())
+            .prop_map(|(at, branch, apply)| Act::Put { at, branch, apply }),
+        1 => (0..20u64, 1..20u64).prop_map(|(from, n)| Act::Line { from, to: from + n }),
+        2 => Just(Act::Search),
+        1 => (0..4usize, any::<bool>()).prop_map(|(which, noise)| Act::Decide { which, noise }),
+        1 => Just(Act::Undo),
+        1 => Just(Act::Reopen),
+    ]
+}
+
+fn perform(store: &mut Store, acts: &[Act], path: &Path) {
+    for (i, act) in acts.iter().enumerate() {
+        let now = i64::try_from(i).unwrap();
+        match act {
+            Act::Put { at, branch, apply } => {
+                let (line, lift) = if *branch { ('f', 5e5) } else { ('a', 0.0) };
+                let step = if *at < 15 { 1e6 } else { 1.5e6 };
+                let r = report(*at, line, &[("a", step + lift), ("b", 2e6 + lift)]);
+                store.put_durably(&r, &[]).unwrap();
+                if *apply {
+                    store.catch_up().unwrap();
+                }
+            }
+            Act::Line { from, to } => append(store, &main_line(*from, *to)),
+            Act::Search => {
+                store.catch_up().unwrap();
+                watch::search(store, usize::MAX).unwrap();
+            }
+            Act::Decide { which, noise } => {
+                let events = store.open_events(10).unwrap();
+                let state = if *noise {
+                    State::Resolved(Resolution::Noise)
+                } else {
+                    State::Acknowledged
+                };
+                let what = Triage {
+                    events: events
+                        .get(*which)
+                        .map(|e| e.told.id.clone())
+                        .into_iter()
+                        .collect(),
+                    state: Some(state),
+                    ..Triage::default()
+                };
+                store.decide(&what, "p", now).unwrap();
+            }
+            Act::Undo => {
+                let last = store.decisions(1).unwrap().first().map(|d| d.batch);
+                store.undo(last.unwrap_or(0), "p", now).unwrap();
+            }
+            Act::Reopen => *store = Store::open(path).unwrap(),
+        }
+    }
+    store.catch_up().unwrap();
+    watch::search(store, usize::MAX).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 40,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_view_is_a_function_of_the_log(acts in prop::collection::vec(act(), 1..60)) {
+        let f = Fixture::new();
+        let mut store = f.store();
+        perform(&mut store, &acts, &f.path);
+        let live = rows(&f.path);
+        let entries = store.verify().unwrap();
+        prop_assert_eq!(&entries.problems, &Vec::<String>::new());
+        store.rebuild().unwrap();
+        watch::search(&mut store, usize::MAX).unwrap();
+        prop_assert_eq!(difference(&live, &rows(&f.path)), Vec::<String>::new());
+        prop_assert_eq!(store.verify().unwrap().entries, entries.entries);
+        // Another view that is fed the same log.
+        let mut exported = Vec::new();
+        store.export(&mut exported).unwrap();
+        let other = Fixture::new();
+        let mut copy = other.store();
+        copy.import(&mut exported.as_slice(), Accept::Everything).unwrap();
+        watch::search(&mut copy, usize::MAX).unwrap();
+        prop_assert_eq!(difference(&live, &rows(&other.path)), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,342 @@
+//! What reports, profiles and the main line mean: series with their points, commits, testbeds.
+//!
+//! A commit is on the main line if the store's own line says so; where that does not reach, if
+//! its report says so; where nothing is known, unless another commit stands at its position.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::model::{Line, Report, SeriesKey, digest};
+use crate::store::log::codec::unpack;
+use crate::store::log::entry::{Stacks, Stretch};
+
+/// Where a commit stands.
+struct Place {
+    main: bool,
+    position: i64,
+}
+
+/// Derives series and points from a report.
+pub(super) fn report(
+    tx: &Transaction<'_>,
+    seq: i64,
+    hash: &str,
+    report: &Report,
+) -> rusqlite::Result<()> {
+    let place = place(tx, report)?;
+    index(tx, seq, hash, report, place.position)?;
+    let n = points(tx, seq, report, &place)?;
+    commit(tx, report, &place, n)?;
+    if place.main {
+        testbed(tx, &facts_key(report), report)?;
+    }
+    add(tx, "points", n)?;
+    add(tx, "reports", 1)
+}
+
+fn add(tx: &Transaction<'_>, counter: &str, n: i64) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE state SET value = value + ?2 WHERE name = ?1")?
+        .execute(params![counter, n])?;
+    Ok(())
+}
+
+fn index(
+    tx: &Transaction<'_>,
+    seq: i64,
+    hash: &str,
+    r: &Report,
+    position: i64,
+) -> rusqlite::Result<()> {
+    let failed = r.failures.iter().any(|f| f.benchmark.is_none());
+    tx.prepare_cached(
+        "INSERT INTO report (id, hash, sha, position, build_key, suite_key, testbed_key, started, \
+         failed, facts) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+    )?
+    .execute(params![
+        seq,
+        hash,
+        r.commit.sha.0,
+        position,
+        r.build_key,
+        r.suite_key,
+        r.testbed_key,
+        r.started,
+        failed,
+        facts_key(r)
+    ])?;
+    Ok(())
+}
+
+/// Where a report's commit stands, as far as is known now.
+fn place(tx: &Transaction<'_>, r: &Report) -> rusqlite::Result<Place> {
+    let position = i64::try_from(r.commit.position).unwrap_or(i64::MAX);
+    let sha = &r.commit.sha.0;
+    let known: Option<i64> = tx
+        .prepare_cached("SELECT position FROM main_line WHERE sha = ?1")?
+        .query_row([sha], |row| row.get(0))
+        .optional()?;
+    if let Some(position) = known {
+        let main = true;
+        return Ok(Place { main, position });
+    }
+    let reached: bool = tx
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM main_line WHERE position = ?1)")?
+        .query_row([position], |row| row.get(0))?;
+    let main = match &r.line {
+        _ if reached => false,
+        Some(Line::Branch { .. }) => false,
+        Some(Line::Main) => true,
+        None => !is_taken(tx, sha, position)?,
+    };
+    Ok(Place { main, position })
+}
+
+/// Whether another commit of the main line stands at that position.
+fn is_taken(tx: &Transaction<'_>, sha: &str, position: i64) -> rusqlite::Result<bool> {
+    tx.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM measured_commit \
+         WHERE main = 1 AND position = ?1 AND sha <> ?2)",
+    )?
+    .query_row(params![position, sha], |row| row.get(0))
+}
+
+/// Files the numbers of a report. Gives how many there are.
+fn points(tx: &Transaction<'_>, seq: i64, report: &Report, place: &Place) -> rusqlite::Result<i64> {
+    let mut series = tx.prepare_cached(if place.main { ON_MAIN } else { BESIDE })?;
+    let table = if place.main { "point" } else { "branch_point" };
+    let mut point = tx.prepare_cached(&format!(
+        "INSERT OR IGNORE INTO {table} VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+    ))?;
+    let mut n = 0;
+    let mut fingerprints = std::collections::HashMap::new();
+    let mut seen = std::collections::HashSet::new();
+    for m in report.measurements.iter().filter(|m| m.value.is_finite()) {
+        // An older store may hold a report that says one thing twice: the first counts.
+        if !seen.insert((&m.benchmark, m.metric, m.counter)) {
+            continue;
+        }
+        let fingerprint = fingerprints
+            .entry(m.counter)
+            .or_insert_with(|| report.testbed.fingerprint(m.counter));
+        let key = SeriesKey {
+            benchmark: m.benchmark.clone(),
+            metric: m.metric,
+            counter: m.counter,
+            fingerprint: fingerprint.clone(),
+        };
+        let (metric, counter, class) = (m.metric.name(), m.counter.name(), m.class.name());
+        let (sha, id) = (&report.commit.sha.0, key.id());
+        let named = params![
+            m.benchmark,
+            metric,
+            counter,
+            &*fingerprint,
+            class,
+            place.position,
+            m.value,
+            id,
+            sha,
+            report.started
+        ];
+        let beside = params![m.benchmark, metric, counter, &*fingerprint, class, id];
+        let args = if place.main { named } else { beside };
+        let row: i64 = series.query_row(args, |r| r.get(0))?;
+        point.execute(params![row, place.position, seq, m.value, m.low, m.high])?;
+        n += 1;
+    }
+    Ok(n)
+}
+
+/// A point more of a series on the main line.
+const ON_MAIN: &str = "INSERT INTO series (benchmark, metric, counter, fingerprint, class, points, \
+    latest_position, latest_value, key, latest_sha, latest_time) \
+    VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10) \
+    ON CONFLICT (benchmark, metric, counter, fingerprint) DO UPDATE SET \
+    points = points + 1, \
+    class = iif(excluded.latest_position >= latest_position, excluded.class, class), \
+    latest_value = iif(excluded.latest_position >= latest_position, excluded.latest_value, latest_value), \
+    latest_sha = iif(excluded.latest_position >= latest_position, excluded.latest_sha, latest_sha), \
+    latest_time = max(excluded.latest_time, latest_time), \
+    latest_position = max(excluded.latest_position, latest_position) \
+    RETURNING id";
+/// A series that a branch alone has so far has no point and no place: no page lists it.
+const BESIDE: &str = "INSERT INTO series (benchmark, metric, counter, fingerprint, class, points, \
+    latest_position, latest_value, key, latest_sha, latest_time) \
+    VALUES (?1, ?2, ?3, ?4, ?5, 0, -1, 0, ?6, '', 0) \
+    ON CONFLICT (benchmark, metric, counter, fingerprint) DO UPDATE SET class = class \
+    RETURNING id";
+
+fn commit(tx: &Transaction<'_>, r: &Report, place: &Place, points: i64) -> rusqlite::Result<()> {
+    let c = &r.commit;
+    let (branch, merge_base) = match &r.line {
+        Some(Line::Branch { name, merge_base }) if !place.main => (
+            name.clone().unwrap_or_default(),
+            merge_base.clone().map(|s| s.0).unwrap_or_default(),
+        ),
+        _ => Default::default(),
+    };
+    tx.prepare_cached(
+        "INSERT INTO measured_commit (sha, position, time, author, subject, reports, \
+         measurements, failures, main, branch, merge_base) \
+         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10) \
+         ON CONFLICT (sha) DO UPDATE SET reports = reports + 1, \
+         measurements = excluded.measurements, failures = excluded.failures, \
+         main = excluded.main, position = excluded.position, \
+         branch = iif(excluded.branch = '', branch, excluded.branch), \
+         merge_base = iif(excluded.merge_base = '', merge_base, excluded.merge_base)",
+    )?
+    .execute(params![
+        c.sha.0,
+        place.position,
+        c.time,
+        c.author,
+        c.subject,
+        points,
+        r.failures.len() as i64,
+        place.main,
+        branch,
+        merge_base
+    ])?;
+    Ok(())
+}
+
+fn facts(r: &Report) -> String {
+    serde_json::to_string(&r.testbed.facts).unwrap_or_default()
+}
+
+fn facts_key(r: &Report) -> String {
+    digest(facts(r).as_bytes())
+}
+
+/// The stretch of the main line that a testbed measured, from the reports themselves.
+fn testbed(tx: &Transaction<'_>, key: &str, report: &Report) -> rusqlite::Result<()> {
+    tx.prepare_cached("DELETE FROM testbed WHERE key = ?1")?
+        .execute([key])?;
+    tx.prepare_cached(
+        "INSERT INTO testbed SELECT ?1, ?2, min(r.position), max(r.position), min(c.time), \
+         max(c.time), count(*) FROM report r JOIN measured_commit c ON c.sha = r.sha \
+         WHERE r.facts = ?1 AND c.main = 1 HAVING count(*) > 0",
+    )?
+    .execute(params![key, facts(report)])?;
+    Ok(())
+}
+
+/// Where call stacks of a benchmark are found.
+pub(super) fn profile(tx: &Transaction<'_>, p: &Stacks) -> rusqlite::Result<()> {
+    tx.prepare_cached("INSERT OR REPLACE INTO stacks VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![p.sha.0, p.benchmark, p.suite, p.blob])?;
+    Ok(())
+}
+
+/// Replaces the main line from a position on, and moves the reports of commits that are on it
+/// now, or no longer.
+pub(super) fn main_line(tx: &Transaction<'_>, s: &Stretch) -> rusqlite::Result<()> {
+    let from = s.from.cast_signed();
+    tx.prepare_cached("DELETE FROM main_line WHERE position >= ?1")?
+        .execute([from])?;
+    let mut insert = tx.prepare_cached("INSERT INTO main_line VALUES (?1, ?2)")?;
+    for (position, sha) in (from..).zip(&s.commits) {
+        insert.execute(params![position, sha.0])?;
+    }
+    // Reports are few beside points: those of commits whose place is another now are filed anew.
+    let moved: Vec<String> = tx
+        .prepare_cached(
+            "SELECT c.sha FROM measured_commit c LEFT JOIN main_line m ON m.sha = c.sha WHERE \
+             (m.sha IS NOT NULL AND (c.main = 0 OR c.position <> m.position)) OR \
+             (m.sha IS NULL AND c.main = 1 AND EXISTS \
+             (SELECT 1 FROM main_line o WHERE o.position = c.position)) \
+             ORDER BY c.position, c.sha",
+        )?
+        .query_map([], |r| r.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    // All leave before any arrives, so that the order among them decides nothing.
+    let mut reports = Vec::new();
+    for sha in &moved {
+        reports.extend(take_out(tx, sha)?);
+    }
+    reports.sort_by_key(|(seq, _, _)| *seq);
+    for (seq, hash, r) in &reports {
+        report(tx, *seq, hash, r)?;
+    }
+    Ok(())
+}
+
+/// Takes everything that the reports of a commit gave out of the view; gives the reports.
+fn take_out(tx: &Transaction<'_>, sha: &str) -> rusqlite::Result<Vec<(i64, String, Report)>> {
+    let rows: Vec<(i64, String, Vec<u8>)> = tx
+        .prepare_cached(
+            "SELECT r.id, r.hash, l.document FROM report r JOIN log l ON l.seq = r.id \
+             WHERE r.sha = ?1 ORDER BY r.id",
+        )?
+        .query_map([sha], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut out = Vec::new();
+    for (seq, hash, document) in rows {
+        let read = unpack(&document)
+            .map_err(|e| e.to_string())
+            .and_then(|b| serde_json::from_slice(&b).map_err(|e| e.to_string()));
+        // What is damaged stays where it is; `verify` names it.
+        let Ok(report) = read else { continue };
+        forget(tx, seq, &report)?;
+        out.push((seq, hash, report));
+    }
+    tx.prepare_cached("DELETE FROM measured_commit WHERE sha = ?1")?
+        .execute([sha])?;
+    Ok(out)
+}
+
+/// Takes one report's points out, and brings its series up to date.
+fn forget(tx: &Transaction<'_>, seq: i64, report: &Report) -> rusqlite::Result<()> {
+    let mut n = 0;
+    for m in &report.measurements {
+        let id: Option<i64> = tx
+            .prepare_cached(
+                "SELECT id FROM series WHERE benchmark = ?1 AND metric = ?2 AND counter = ?3 \
+                 AND fingerprint = ?4",
+            )?
+            .query_row(
+                params![
+                    m.benchmark,
+                    m.metric.name(),
+                    m.counter.name(),
+                    report.testbed.fingerprint(m.counter)
+                ],
+                |r| r.get(0),
+            )
+            .optional()?;
+        let Some(id) = id else { continue };
+        n += tx
+            .prepare_cached("DELETE FROM branch_point WHERE series = ?1 AND report = ?2")?
+            .execute([id, seq])?;
+        let here = tx
+            .prepare_cached("DELETE FROM point WHERE series = ?1 AND report = ?2")?
+            .execute([id, seq])?;
+        n += here;
+        if here > 0 {
+            recount(tx, id)?;
+        }
+    }
+    tx.prepare_cached("DELETE FROM report WHERE id = ?1")?
+        .execute([seq])?;
+    testbed(tx, &facts_key(report), report)?;
+    add(tx, "points", -(n as i64))?;
+    add(tx, "reports", -1)
+}
+
+/// A series' number of points and its newest one, from the points themselves; it is searched anew.
+fn recount(tx: &Transaction<'_>, series: i64) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "UPDATE series SET searched = 0, \
+         points = (SELECT count(*) FROM point WHERE series = ?1), latest_position = -1, \
+         latest_value = 0, latest_sha = '', latest_time = 0 WHERE id = ?1",
+    )?
+    .execute([series])?;
+    tx.prepare_cached(
+        "UPDATE series SET (latest_position, latest_value, latest_sha) = \
+         (SELECT p.position, p.value, r.sha FROM point p JOIN report r ON r.id = p.report \
+         WHERE p.series = ?1 ORDER BY p.position DESC, p.report DESC LIMIT 1), latest_time = \
+         (SELECT max(r.started) FROM point p JOIN report r ON r.id = p.report \
+         WHERE p.series = ?1) WHERE id = ?1 AND points > 0",
+    )?
+    .execute([series])?;
+    Ok(())
+}
