@@ -28,10 +28,10 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
         .map(|r| Config::load(r.root()))
         .transpose()?
         .unwrap_or_default();
-    let name = a.name.clone().or_else(|| {
-        let root = repo.as_ref()?.root().file_name()?;
-        Some(root.to_string_lossy().into_owned())
-    });
+    let name = a
+        .name
+        .clone()
+        .or_else(|| project(&store, repo.as_ref().map(Repo::root)));
     if a.read_only && !store.is_file() {
         Store::open_existing(&store)?;
     } else if !a.read_only && repo.is_some() && store.is_file() {
@@ -79,6 +79,19 @@ fn say_line(store: &Path, dir: &Path, whose: Whose) -> anyhow::Result<()> {
     let branch = context::load(&repo)?.baseline.branch;
     history::refresh(&mut Store::open(store)?, &repo, branch.as_deref(), whose)?;
     Ok(())
+}
+
+/// What a store's project is called: after the repository that it lies in, else after its folder or
+/// file; where somebody happens to stand says nothing about it.
+fn project(store: &Path, repo: Option<&Path>) -> Option<String> {
+    let store = std::path::absolute(store).ok()?;
+    let folder = store.parent()?;
+    let named = match repo {
+        Some(root) if store.starts_with(root) => root.file_name(),
+        _ if folder.ends_with(".uptick") => folder.parent()?.file_name(),
+        _ => store.file_stem(),
+    };
+    Some(named?.to_string_lossy().into_owned())
 }
 
 async fn serve(a: &Serve, options: Options) -> anyhow::Result<()> {
@@ -142,4 +155,24 @@ async fn stop() {
         }
     }
     let _ = interrupt.await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_is_called_after_its_repository_or_its_store() {
+        let name = |store, repo| project(Path::new(store), repo);
+        let repo = Some(Path::new("/src/lexis"));
+        assert_eq!(
+            name("/src/lexis/.uptick/uptick.db", repo).as_deref(),
+            Some("lexis")
+        );
+        assert_eq!(
+            name("/src/other/.uptick/uptick.db", repo).as_deref(),
+            Some("other")
+        );
+        assert_eq!(name("/tmp/demo.db", repo).as_deref(), Some("demo"));
+    }
 }

@@ -14,6 +14,7 @@ mod history;
 mod imports;
 mod readme;
 mod release;
+mod serve;
 mod store;
 mod submodules;
 mod support;

@@ -5,14 +5,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use collector::config::Config;
 use collector::store::{Generation, Store};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 use crate::cache::Cache;
 use crate::error::Fail;
 use crate::guard::Guard;
+use crate::lookout::Lookout;
 use crate::standing::Standing;
 use crate::writer::Writer;
 
@@ -60,22 +62,20 @@ pub struct App {
     pub(crate) options: Options,
     pub(crate) local: SocketAddr,
     readers: Mutex<Vec<Store>>,
-    /// Reads the counters, so that looking never waits for a page.
-    lookout: Mutex<Store>,
+    pub(crate) lookout: Arc<Lookout>,
     reading: Semaphore,
     writer: Writer,
     writing: Arc<Semaphore>,
     pub(crate) cache: Cache,
     pub(crate) guard: Guard,
     pub(crate) counters: Counters,
-    pub(crate) generation: watch::Sender<Generation>,
     standing: Arc<Standing>,
     /// Reports that are being received; more would fill memory while they wait for the one writer.
     pub(crate) receiving: Semaphore,
     pub(crate) listeners: Arc<Semaphore>,
     pub(crate) unsearched: tokio::sync::Notify,
     closing: AtomicBool,
-    pub(crate) started: std::time::Instant,
+    pub(crate) started: Instant,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -87,19 +87,14 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 fn written<T>(
     store: Option<&mut Store>,
     work: impl FnOnce(&mut Store) -> Result<T, Fail>,
-    generation: &watch::Sender<Generation>,
+    lookout: &Lookout,
     standing: &Standing,
 ) -> Result<T, Fail> {
     let store = store.ok_or(Fail::ReadOnly)?;
     standing.check()?;
     let out = work(store)?;
     standing.check()?;
-    let now = store.generation()?;
-    generation.send_if_modified(|g| {
-        let moved = *g != now;
-        *g = now;
-        moved
-    });
+    lookout.look()?;
     Ok(out)
 }
 
@@ -114,11 +109,10 @@ impl App {
             } else {
                 Some(Store::open(&path)?)
             };
-            let lookout = Store::open_existing(&path)?;
-            let generation = lookout.generation()?;
-            Ok::<_, collector::error::Error>((writer, lookout, generation))
+            let lookout = Lookout::new(Store::open_existing(&path)?)?;
+            Ok::<_, collector::error::Error>((writer, lookout))
         });
-        let (writer, lookout, generation) = opened
+        let (writer, lookout) = opened
             .await
             .map_err(|e| Failure::Listen(std::io::Error::other(e)))??;
         let standing = Arc::new(Standing::of(&options.store));
@@ -126,50 +120,46 @@ impl App {
             options,
             local,
             readers: Mutex::new(Vec::new()),
-            lookout: Mutex::new(lookout),
+            lookout: Arc::new(lookout),
             reading: Semaphore::new(READERS),
             writer: Writer::start(writer, WRITES).map_err(Failure::Listen)?,
             writing: Arc::new(Semaphore::new(WRITES)),
             cache: Cache::new(),
             guard: Guard::new(),
             counters: Counters::default(),
-            generation: watch::Sender::new(generation),
             standing,
             receiving: Semaphore::new(RECEIVING),
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             unsearched: tokio::sync::Notify::new(),
             closing: AtomicBool::new(false),
-            started: std::time::Instant::now(),
+            started: Instant::now(),
         }))
     }
 
     /// The counters as last seen.
     pub(crate) fn now_at(&self) -> Generation {
-        *self.generation.borrow()
+        self.lookout.seen()
     }
 
     /// The counters as they stand in the store, whoever wrote last; as last seen where it cannot
-    /// be read. Two rows by their key: some ten microseconds.
+    /// be read.
     pub(crate) async fn look(self: &Arc<Self>) -> Generation {
+        if let Some(seen) = self.lookout.glance() {
+            return seen;
+        }
         let app = self.clone();
-        let looking = tokio::task::spawn_blocking(move || {
-            let seen = lock(&app.lookout).generation();
-            seen.map_or_else(|_| app.now_at(), |now| app.moved_to(now))
-        });
-        looking.await.unwrap_or_else(|_| self.now_at())
+        let looking = tokio::task::spawn_blocking(move || app.look_now());
+        let seen = looking.await.unwrap_or_else(|_| Err(Fail::panicked()));
+        seen.unwrap_or_else(|_| self.now_at())
     }
 
-    /// Notes what the counters are, and tells whoever listens if they moved.
-    pub(crate) fn moved_to(&self, now: Generation) -> Generation {
-        let moved = self.generation.send_if_modified(|g| {
-            let moved = *g != now;
-            *g = now;
-            moved
-        });
+    /// Looks, and has searched whatever came.
+    fn look_now(&self) -> Result<Generation, Fail> {
+        let (now, moved) = self.lookout.look()?;
         if moved {
             self.unsearched.notify_one();
         }
-        now
+        Ok(now)
     }
 
     /// What is wrong with the store, in words.
@@ -182,10 +172,10 @@ impl App {
         self.standing.unready()
     }
 
-    /// Looks whether the store's file is still there and can be read.
-    pub(crate) fn check(&self, store: &Store) -> Result<Generation, Fail> {
+    /// Looks whether the store's file is still there and can be read, and what came.
+    pub(crate) fn check(&self) -> Result<Generation, Fail> {
         self.standing.check()?;
-        Ok(store.generation()?)
+        self.look_now()
     }
 
     /// Notes what is wrong with the store, or that nothing is any more.
@@ -200,7 +190,7 @@ impl App {
 
     pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::SeqCst);
-        self.generation.send_modify(|_| {});
+        self.lookout.wake();
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -236,10 +226,10 @@ impl App {
             return Err(Fail::busy());
         };
         let (tell, told) = tokio::sync::oneshot::channel();
-        let (generation, standing) = (self.generation.clone(), self.standing.clone());
+        let (lookout, standing) = (self.lookout.clone(), self.standing.clone());
         let taken = self.writer.hand(Box::new(move |store| {
             let _permit = permit;
-            let done = written(store, work, &generation, &standing);
+            let done = written(store, work, &lookout, &standing);
             standing.wrote(&done);
             // Whoever went away meanwhile has its answer all the same: what it sent is stored.
             let _ = tell.send(done);

@@ -68,7 +68,7 @@ impl Page {
 
     /// The same, said to be as of when whoever made it began to read: all that was there by then
     /// is on it.
-    fn as_of(self, at: Generation) -> Self {
+    fn stamped(self, at: Generation) -> Self {
         let is_html = self.kind.starts_with("text/html");
         let Some(body) = is_html.then(|| stamp::fill(&self.body, at)).flatten() else {
             return self;
@@ -161,7 +161,7 @@ impl Cache {
         let key = (view.clone(), at);
         let page = self
             .fresh
-            .try_get_with(key, async { build.await.map(|p| Arc::new(p.as_of(at))) })
+            .try_get_with(key, async { build.await.map(|p| Arc::new(p.stamped(at))) })
             .await;
         let page = page.map_err(|e| Fail::clone(&e))?;
         self.last.insert(view, (at, Instant::now(), page.clone()));

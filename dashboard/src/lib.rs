@@ -23,6 +23,7 @@ mod error;
 mod flame;
 mod guard;
 mod live;
+mod lookout;
 mod pages;
 mod query;
 mod route;

@@ -23,12 +23,9 @@ const STRIDE: usize = 64;
 pub(crate) async fn watch(app: Arc<App>) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        let seen = app.read(|store, app| app.check(store)).await;
+        let seen = app.read(|_, app| app.check()).await;
         match seen {
-            Ok(generation) => {
-                app.set_trouble("");
-                app.moved_to(generation);
-            }
+            Ok(_) => app.set_trouble(""),
             Err(e) => app.set_trouble(&e.words()),
         }
     }
@@ -55,7 +52,7 @@ pub(crate) async fn events(
         return Err(Fail::Busy);
     };
     crate::counters::Counters::add(&app.counters.listeners);
-    let mut news = app.generation.subscribe();
+    let mut news = app.lookout.subscribe();
     news.mark_changed();
     let first = (app, news, None, permit);
     let stream = futures_util::stream::unfold(first, |state| async move {

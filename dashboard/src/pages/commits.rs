@@ -176,7 +176,7 @@ fn gap(distance: u64) -> Markup {
     let missing = usize::try_from(distance.saturating_sub(1)).unwrap_or(usize::MAX);
     html! {
         @if missing > 0 {
-            tr .gap { td colspan="5" .muted { "⋮ " (plural(missing, "commit")) " not measured" } }
+            tr .gap { td colspan="4" .muted { "⋮ " (plural(missing, "commit")) " not measured" } td {} }
         }
     }
 }

@@ -42,10 +42,15 @@ impl Drift {
 
     /// `drifts by +0.026 % a commit, +3.90 % since 27 Aug`.
     pub(super) fn words(&self) -> String {
+        format!("drifts by {}", self.figures())
+    }
+
+    /// `+0.026 % a commit, +3.90 % since 27 Aug`.
+    pub(super) fn figures(&self) -> String {
         let since = self
             .since
             .map_or_else(|| " in all".into(), |t| format!(" since {}", text::day(t)));
-        format!("drifts by {}{since}", self.amounts(self.total))
+        format!("{}{since}", self.amounts(self.total))
     }
 
     /// The same over so many commits of the series.

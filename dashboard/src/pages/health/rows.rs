@@ -228,7 +228,7 @@ impl Row {
             all.push(("noisy", words));
         }
         if let Some(drift) = &self.drift {
-            all.push(("drifting", drift.words()));
+            all.push(("drifting", drift.figures()));
         }
         if all.is_empty() && s.kind == "young" && !s.row.class.repeats() {
             all.push(("young", "too few commits to know it".into()));
