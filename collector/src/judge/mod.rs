@@ -304,6 +304,7 @@ fn incomparable(
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::model::{Commit, NoiseClass, Sha, Testbed};

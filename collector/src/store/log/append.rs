@@ -32,6 +32,11 @@ impl Sealed {
     }
 }
 
+/// What is done with each entry: kind, hash, bytes.
+type Visit<'v> = dyn FnMut(&str, &str, Result<Vec<u8>>) -> Result<()> + 'v;
+/// A row of the log: place, kind, hash, packed bytes.
+type Lying = (i64, String, String, Vec<u8>);
+
 /// One entry with its place.
 pub(in crate::store) struct Placed {
     pub(in crate::store) seq: i64,
@@ -84,7 +89,7 @@ impl Store {
 
     /// The entries after a place, in order, at most `most`.
     pub(in crate::store) fn read(&self, after: i64, most: usize) -> Result<Vec<Placed>> {
-        let rows: Vec<(i64, String, String, Vec<u8>)> = self.ask(|db| {
+        let rows: Vec<Lying> = self.ask(|db| {
             db.prepare_cached(
                 "SELECT seq, kind, hash, document FROM log WHERE seq > ?1 ORDER BY seq LIMIT ?2",
             )?
@@ -127,7 +132,7 @@ impl Store {
     /// Visits every entry as it lies in the log: kind, hash, bytes.
     pub(in crate::store) fn each_entry(
         &self,
-        visit: &mut dyn FnMut(&str, &str, Result<Vec<u8>>) -> Result<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<()> {
         let mut after = 0;
         loop {

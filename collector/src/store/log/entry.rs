@@ -212,6 +212,7 @@ pub fn identity(series: &SeriesKey, change: &Change) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
