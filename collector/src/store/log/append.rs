@@ -130,10 +130,7 @@ impl Store {
     }
 
     /// Visits every entry as it lies in the log: kind, hash, bytes.
-    pub(in crate::store) fn each_entry(
-        &self,
-        visit: &mut Visit<'_>,
-    ) -> Result<()> {
+    pub(in crate::store) fn each_entry(&self, visit: &mut Visit<'_>) -> Result<()> {
         let mut after = 0;
         loop {
             let row: Option<(i64, String, String, Vec<u8>)> =

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use crate::text::{self, plural};
 
 /// The rows that a headline is about: the judged ones, or those of one metric.
-pub(super) fn of<'a>(j: &'a Judgement, metric: Option<Metric>, verdict: Verdict) -> Vec<&'a Row> {
+pub(super) fn of(j: &Judgement, metric: Option<Metric>, verdict: Verdict) -> Vec<&Row> {
     let wanted = |r: &&Row| metric.map_or(r.judged, |m| r.metric == m) && r.verdict == verdict;
     let mut rows: Vec<&Row> = j.results.iter().filter(wanted).collect();
     rows.sort_by(|a, b| size(b).total_cmp(&size(a)));
