@@ -247,7 +247,7 @@ impl Discovery {
             };
             match calls
                 .iter_mut()
-                .find(|call| !call.iter().any(|t| disturbs(&t)))
+                .find(|call| !call.iter().any(disturbs))
             {
                 Some(call) => call.extend(wanted),
                 None => calls.push(wanted),
