@@ -111,16 +111,7 @@ impl Scratch {
             }
             at = deps.join("b");
         }
-        let stripped = Command::new("objcopy")
-            .arg("--strip-debug")
-            .args([program, &at])
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|s| s.success());
-        if !stripped {
-            std::fs::copy(program, &at).map_err(Error::io(program))?;
-        }
+        copy_program(program, &at)?;
         Ok(at)
     }
 
@@ -139,6 +130,24 @@ impl Scratch {
         std::fs::write(&at, text).map_err(Error::io(&at))?;
         Ok(at)
     }
+}
+
+/// Copies a program or library, without debug information where `objcopy` is at hand.
+///
+/// # Errors
+/// When the disk is full or read-only.
+pub fn copy_program(from: &Path, to: &Path) -> Result<()> {
+    let stripped = Command::new("objcopy")
+        .arg("--strip-debug")
+        .args([from, to])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success());
+    if !stripped {
+        std::fs::copy(from, to).map_err(Error::io(from))?;
+    }
+    Ok(())
 }
 
 impl Drop for Scratch {

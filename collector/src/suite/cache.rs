@@ -1,10 +1,12 @@
 //! Finished bench executables, kept by build key, the least recently used dropped first.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::{BenchExecutable, Executables};
 use crate::error::{Error, Result};
+use crate::measure::env::copy_program;
 
 const MANIFEST: &str = "manifest.json";
 /// What lay beside the executables in the target directory, at the same paths.
@@ -157,6 +159,9 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     if facts.is_symlink() {
         let target = std::fs::read_link(from).map_err(Error::io(from))?;
         return std::os::unix::fs::symlink(target, to).map_err(Error::io(to));
+    }
+    if facts.is_file() && facts.permissions().mode() & 0o111 != 0 {
+        return copy_program(from, to);
     }
     if facts.is_file() {
         std::fs::copy(from, to).map_err(Error::io(from))?;

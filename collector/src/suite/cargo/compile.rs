@@ -6,6 +6,7 @@ use super::run::{Message, cargo, failed, messages, outcome};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::measure::env::Scratch;
+use crate::measure::symbols;
 use crate::suite::{Place, workspace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -124,33 +125,91 @@ struct Call<'a> {
     targets: Vec<&'a BenchTarget>,
 }
 
-/// rustc as cargo calls it for the workspace's own crates, with lints that warn at most.
-const LENIENT: &str = "#!/bin/sh\nexec \"$@\" --cap-lints warn\n";
+/// How rustc is called for the workspace's own crates.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Wrapper {
+    /// With lints that warn at most.
+    lenient: bool,
+    /// Without the options that leave symbols out.
+    symbols: bool,
+}
 
-impl Call<'_> {
-    fn run(&self) -> Result<Compiled> {
-        match self.attempt(false)? {
-            Ok(done) => Ok(done),
-            Err(said) if refused_by_lints(&said) => {
-                let mut done = self
-                    .attempt(true)?
-                    .map_err(|said| failed(DO_NOT_BUILD, &said))?;
-                done.notes.push(
-                    "built with `--cap-lints warn`: this compiler's lints refuse the commit".into(),
-                );
-                Ok(done)
-            }
-            Err(said) => Err(failed(DO_NOT_BUILD, &said)),
+impl Wrapper {
+    /// One name for one text: cargo builds anew when the name changes.
+    const fn name(self) -> &'static str {
+        match (self.lenient, self.symbols) {
+            (true, true) => "rustc-lenient-symbols",
+            (true, false) => "rustc-lenient",
+            (false, _) => "rustc-symbols",
         }
     }
 
+    fn script(self) -> String {
+        let mut text = String::from("#!/bin/sh\n");
+        if self.symbols {
+            text.push_str(KEEP_SYMBOLS);
+        }
+        text.push_str(match self.lenient {
+            true => "exec \"$@\" --cap-lints warn\n",
+            false => "exec \"$@\"\n",
+        });
+        text
+    }
+}
+
+const KEEP_SYMBOLS: &str = r#"for a; do
+  shift
+  case "$a" in
+    link-arg=-s|link-args=-s|link-arg=-Wl,-s|link-arg=-Wl,--strip-all|strip=symbols) a=strip=none ;;
+    -Clink-arg=-s|-Clink-args=-s|-Clink-arg=-Wl,-s|-Clink-arg=-Wl,--strip-all|-Cstrip=symbols) a=-Cstrip=none ;;
+  esac
+  set -- "$@" "$a"
+done
+"#;
+
+impl Call<'_> {
+    fn run(&self) -> Result<Compiled> {
+        let mut wrapper = Wrapper::default();
+        let mut done = match self.attempt(wrapper)? {
+            Err(said) if refused_by_lints(&said) => {
+                wrapper.lenient = true;
+                self.attempt(wrapper)?
+            }
+            other => other,
+        }
+        .map_err(|said| failed(DO_NOT_BUILD, &said))?;
+        if self.is_stripped(&done)? {
+            wrapper.symbols = true;
+            if let Ok(better) = self.attempt(wrapper)? {
+                done = better;
+            }
+        }
+        if wrapper.lenient {
+            done.notes.push(
+                "built with `--cap-lints warn`: this compiler's lints refuse the commit".into(),
+            );
+        }
+        Ok(done)
+    }
+
+    /// Whether some criterion executable came without its symbols.
+    fn is_stripped(&self, done: &Compiled) -> Result<bool> {
+        for (_, file) in done.benches(self.found) {
+            let facts = symbols::read(&file)?;
+            if facts.exact && facts.fences.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// What cargo built, or what it said instead.
-    fn attempt(&self, lenient: bool) -> Result<std::result::Result<Compiled, String>> {
+    fn attempt(&self, wrapper: Wrapper) -> Result<std::result::Result<Compiled, String>> {
         let mut command = self.command();
-        if lenient {
-            let wrapper = self.scratch.write("lenient-rustc", LENIENT)?;
-            make_executable(&wrapper)?;
-            command.env("RUSTC_WORKSPACE_WRAPPER", wrapper);
+        if wrapper != Wrapper::default() {
+            let script = self.scratch.write(wrapper.name(), &wrapper.script())?;
+            make_executable(&script)?;
+            command.env("RUSTC_WORKSPACE_WRAPPER", script);
         }
         let recorder = record::Recorder::new(self.scratch, &mut command)?;
         let out = match outcome(&mut command)? {

@@ -31,19 +31,32 @@ pub(super) fn configure(c: &mut Command, scratch: &Scratch, config: &Config, pla
     let script = scratch.path("recorder");
     let mut targets = vec![host(chosen_in(config, &place.tree).as_deref()).unwrap_or_default()];
     targets.extend(std::env::var("CARGO_BUILD_TARGET"));
-    targets.extend(
-        config_files(config, place)
-            .iter()
-            .filter_map(|f| built_for(f)),
-    );
+    let files = config_files(config, place);
+    targets.extend(files.iter().filter_map(|f| built_for(f)));
     targets.retain(|t| !t.is_empty() && !t.ends_with(".json"));
     targets.sort();
     targets.dedup();
     for target in targets {
-        let runner = format!("[\"/bin/sh\", \"{}\"]", script.display());
+        let script = script.display();
+        // cargo merges values of one kind only.
+        let runner = if files.iter().any(|f| lists_runner(f, &target)) {
+            format!("[\"/bin/sh\", \"{script}\"]")
+        } else {
+            format!("\"/bin/sh {script}\"")
+        };
         c.arg("--config")
             .arg(format!("target.{target}.runner={runner}"));
     }
+}
+
+/// Whether a configuration file gives a target's runner as a list of words.
+fn lists_runner(file: &Path, target: &str) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let table = text.parse::<toml::Table>().unwrap_or_default();
+    let runner = table
+        .get("target")
+        .and_then(|t| t.get(target)?.get("runner"));
+    runner.is_some_and(toml::Value::is_array)
 }
 
 /// `build.target` of a configuration file.
