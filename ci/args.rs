@@ -194,8 +194,8 @@ pub(crate) struct Judging {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Check {
-    /// What to judge against [default: the merge-base with the default branch; on it, the first
-    /// parent]
+    /// What to judge against [default: where a pull request leaves its target, else the merge-base
+    /// with the default branch; on it, the tip before the push, of which each commit is judged]
     #[arg(long, value_name = "REV")]
     pub(crate) base: Option<String>,
     /// The commit to judge

@@ -85,14 +85,14 @@ const SILENCE: Duration = Duration::from_secs(300);
 /// Shows how long the present stage has taken, for as long as anybody tells of stages.
 fn tick(live: bool, state: &Weak<Mutex<State>>) {
     const BEAT: Duration = Duration::from_secs(1);
-    let mut told = Duration::ZERO;
+    let mut reported = Duration::ZERO;
     loop {
         std::thread::sleep(BEAT);
         let Some(state) = state.upgrade() else { return };
         let state = state.lock().unwrap_or_else(PoisonError::into_inner);
         let elapsed = state.began.elapsed();
-        if elapsed < told {
-            told = Duration::ZERO;
+        if elapsed < reported {
+            reported = Duration::ZERO;
         }
         if state.line.is_empty() || elapsed < 2 * BEAT {
             continue;
@@ -100,8 +100,8 @@ fn tick(live: bool, state: &Weak<Mutex<State>>) {
         let line = format!("{} {}", state.line, elapsed_in_words(elapsed));
         if live {
             draw(&line);
-        } else if elapsed >= told + SILENCE {
-            told = elapsed;
+        } else if elapsed >= reported + SILENCE {
+            reported = elapsed;
             crate::print::note(&format!("still {line}"));
         }
     }

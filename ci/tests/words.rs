@@ -684,3 +684,47 @@ fn an_interrupted_search_says_how_to_go_on() {
         assert!(said.contains("`uptick bisect --resume` goes on"), "{said}");
     }
 }
+
+#[test]
+fn two_at_once_measure_a_commit_once_and_say_so() {
+    let repo = Repo::new();
+    repo.write(
+        "uptick.toml",
+        &COUNTED.replace("test ! -e broken", "sleep 3"),
+    );
+    repo.write("count.sh", "exec seq $(cat n)\n");
+    numbers(&repo, &[2000]);
+    let start = || {
+        let mut c = repo.command(&["run", "HEAD"]);
+        let piped = std::process::Stdio::piped;
+        c.stdout(piped()).stderr(piped()).spawn().unwrap()
+    };
+    let both = [start(), start()].map(|c| c.wait_with_output().unwrap());
+    let said: Vec<String> = both
+        .iter()
+        .map(|o| String::from_utf8_lossy(&o.stderr).into_owned())
+        .collect();
+    assert!(both.iter().all(|o| o.status.success()), "{said:?}");
+    let waited = said
+        .iter()
+        .filter(|s| s.contains("another uptick measures"));
+    assert_eq!(waited.count(), 1, "{said:?}");
+    assert_eq!(both[0].stdout, both[1].stdout);
+}
+
+#[test]
+fn the_release_of_another_package_is_none_of_ours() {
+    let repo = counted(2000);
+    repo.tag("v1.0.0");
+    numbers(&repo, &[2001]);
+    repo.tag("lexer-v2.0.0");
+    numbers(&repo, &[2002, 2003]);
+    let hints =
+        |repo: &Repo| repo.uptick(&["check", "--json"]).exits(0).json()["hints"].to_string();
+    let said = hints(&repo);
+    assert!(said.contains("v1.0.0") && !said.contains("lexer"), "{said}");
+    let toml = format!("{COUNTED}\n").replace("[suite]\n", "[suite]\npackages = [\"lexer\"]\n");
+    repo.write("uptick.toml", &toml);
+    let said = hints(&repo);
+    assert!(said.contains("lexer-v2.0.0"), "{said}");
+}

@@ -12,7 +12,7 @@ use crate::search::{Direction, Observation, Search};
 const STANDS: f64 = 0.8;
 
 /// The look for further steps may cost so many times what it took to find the culprit …
-const DEARER: usize = 2;
+const TIMES: usize = 2;
 /// … and as many builds in any case.
 const FEWEST: usize = 8;
 
@@ -71,7 +71,7 @@ impl Hunt<'_> {
         if !self.told && !self.journal.request.quick {
             self.told = true;
             let done = search.estimate().builds_done;
-            let most = (DEARER * done).max(FEWEST);
+            let most = (TIMES * done).max(FEWEST);
             self.settle_at = Some((done, done + most));
             let commit = &line.commits[s.commit];
             let whole = self.whole_change.unwrap_or((s.after - s.before) / s.share);

@@ -46,7 +46,8 @@ impl Release<'_> {
         notes: &mut Vec<String>,
         hints: &mut Vec<String>,
     ) -> Result<()> {
-        let Some((tag, at)) = self.repo.last_tag(&self.base.commit.sha) else {
+        let packages = self.packages();
+        let Some((tag, at)) = self.repo.last_tag(&self.base.commit.sha, &packages) else {
             return Ok(());
         };
         let set = self.config.release_budget();
@@ -74,6 +75,38 @@ impl Release<'_> {
         }
         notes.extend(standing(&tag, &old));
         Ok(())
+    }
+
+    /// The packages that are measured: those of the configuration, else those of the workspace
+    /// that have benchmarks.
+    fn packages(&self) -> Vec<String> {
+        let config = &self.config.suite;
+        if !config.packages.is_empty() || !config.criterion {
+            return config.packages.clone();
+        }
+        let sha = &self.head.commit.sha;
+        let tree = self.repo.tree(sha).unwrap_or_default();
+        let paths: Vec<&str> = tree
+            .iter()
+            .filter_map(|l| l.split_once('\t').map(|(_, p)| p))
+            .collect();
+        let manifests = paths.iter().filter_map(|p| p.strip_suffix("Cargo.toml"));
+        let has_benches = |dir: &&str| {
+            paths
+                .iter()
+                .any(|p| p.starts_with(&format!("{dir}benches/")))
+        };
+        manifests
+            .filter(has_benches)
+            .filter_map(|dir| self.package(sha, &format!("{dir}Cargo.toml")))
+            .collect()
+    }
+
+    /// The name in a manifest.
+    fn package(&self, sha: &Sha, manifest: &str) -> Option<String> {
+        let table: toml::Table = self.repo.file(sha, manifest)?.parse().ok()?;
+        let name = table.get("package")?.get("name")?.as_str()?;
+        Some(name.to_string())
     }
 
     /// The value that a row is held against: the last accepted one since the tag, else the tag's.

@@ -450,11 +450,26 @@ impl Repo {
         out.lines().next_back().map(|l| Sha(l.to_string()))
     }
 
-    /// The newest tag that a commit descends from, by `git describe`.
+    /// The newest tag that a commit descends from, by `git describe`: of one of these packages
+    /// (`PACKAGE-v1.2`, `PACKAGE/1.2`, `PACKAGE@1.2`) or of the whole (`v1.2`, `1.2`). Where a
+    /// repository's tags name packages, another package's is no release of this one.
     #[must_use]
-    pub fn last_tag(&self, sha: &Sha) -> Option<(String, Sha)> {
-        let tag = ask(&self.root, &["describe", "--tags", "--abbrev=0", &sha.0]).ok()?;
-        let at = self.resolve(&tag).ok()?;
+    pub fn last_tag(&self, sha: &Sha, packages: &[String]) -> Option<(String, Sha)> {
+        let mut patterns = vec!["v[0-9]*".to_string(), "[0-9]*".to_string()];
+        for package in packages {
+            let starts = ["-v", "/v", "@v", "-", "/", "@", "_v"];
+            patterns.extend(starts.iter().map(|s| format!("{package}{s}[0-9]*")));
+        }
+        let matching: Vec<String> = patterns.iter().map(|p| format!("--match={p}")).collect();
+        let mut args = vec!["describe", "--tags", "--abbrev=0"];
+        // Tags that name no version at all are the only ones of some repositories.
+        let plain = self.refs("refs/tags/").iter().all(|t| !is_of_a_package(t));
+        if !plain {
+            args.extend(matching.iter().map(String::as_str));
+        }
+        args.push(&sha.0);
+        let tag = ask(&self.root, &args).ok()?;
+        let at = self.resolve(&format!("refs/tags/{tag}")).ok()?;
         Some((tag, at))
     }
 }
@@ -465,9 +480,37 @@ pub fn is_submodule(lacking: &str) -> bool {
     lacking.starts_with(submodule::SUBMODULE)
 }
 
+/// Whether a tag names a package before its version: `refs/tags/parser-v1.2.0`.
+fn is_of_a_package(tag: &str) -> bool {
+    let name = tag.trim_start_matches("refs/tags/");
+    let version = |v: &str| {
+        let v = v.strip_prefix('v').unwrap_or(v);
+        v.starts_with(|c: char| c.is_ascii_digit()) && v.contains('.')
+    };
+    let parts = name.match_indices(['-', '/', '@', '_']);
+    let mut behind = parts.map(|(i, _)| &name[i + 1..]);
+    name.starts_with(|c: char| c.is_alphabetic()) && !version(name) && behind.any(version)
+}
+
 /// Removes what a killed git left behind in a worktree of ours, or in a submodule of it.
 fn remove_stale_lock(path: &Path) {
     if let Ok(dir) = ask(path, &["rev-parse", "--absolute-git-dir"]) {
         let _ = std::fs::remove_file(Path::new(&dir).join("index.lock"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_a_package;
+
+    #[test]
+    fn tags_of_packages_are_told_from_versions() {
+        for tag in ["parser-v1.2.0", "crates/io/1.0.1", "@a/b@2.0", "io_v1.0"] {
+            let tag = tag.trim_start_matches('@');
+            assert!(is_of_a_package(&format!("refs/tags/{tag}")), "{tag}");
+        }
+        for tag in ["v1.2.0", "1.0", "v1.0-rc.1", "nightly", "before-the-move"] {
+            assert!(!is_of_a_package(&format!("refs/tags/{tag}")), "{tag}");
+        }
     }
 }

@@ -416,6 +416,32 @@ mod tests {
     }
 
     #[test]
+    fn where_only_huge_changes_would_show_nothing_is_told() {
+        let threaded = |value: f64| Measurement {
+            class: crate::model::NoiseClass::Threaded,
+            spread: 1.0,
+            ..measurement("threads", value)
+        };
+        let base = report(vec![threaded(1e6), measurement("steady", 8e6)]);
+        let head = report(vec![threaded(1.76e6), measurement("steady", 8e6)]);
+        let all = |overrides: &Overrides| {
+            rows(
+                &base,
+                &head,
+                &Config::default(),
+                overrides,
+                &[Metric::Instructions],
+                &|_| vec![],
+            )
+        };
+        let told = all(&Overrides::default());
+        let threads = &told[1];
+        assert_eq!(threads.verdict, Verdict::Unchanged);
+        assert!(threads.cannot_tell_below.is_some_and(|l| l > 0.76));
+        assert!(told[0].cannot_tell_below.is_none());
+    }
+
+    #[test]
     fn another_testbed_is_said_and_not_judged() {
         let base = report(vec![measurement("b", 8e6)]);
         let mut head = report(vec![measurement("b", 9e6)]);

@@ -117,8 +117,8 @@ fn failed(j: &Judgement) -> String {
 
 /// The largest move of all, whatever its verdict.
 fn largest(j: &Judgement) -> String {
-    let told = |r: &&Row| r.judged && r.cannot_tell_below.is_none();
-    let moved = |r: &&Row| told(r) && r.change.is_some_and(f64::is_finite);
+    let judged = |r: &&Row| r.judged && r.cannot_tell_below.is_none();
+    let moved = |r: &&Row| judged(r) && r.change.is_some_and(f64::is_finite);
     let size = |r: &&Row| r.change.map_or(0.0, f64::abs);
     let rows = j.results.iter().filter(moved);
     let largest = rows.max_by(|a, b| size(a).total_cmp(&size(b)));

@@ -45,6 +45,22 @@ impl Home {
         Ok(lock)
     }
 
+    /// Held while a commit is measured, so that two processes do not measure it both; and whether
+    /// another one had it. `wait` is told before anybody waits.
+    pub(super) fn turn(&self, what: &str, wait: &dyn Fn()) -> Result<(File, bool)> {
+        let dir = self.0.join("turns");
+        std::fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
+        // 256 files for all commits: two that share one only take turns.
+        let path = dir.join(&digest(what.as_bytes())[..2]);
+        let lock = File::create(&path).map_err(Error::io(&path))?;
+        if lock.try_lock().is_ok() {
+            return Ok((lock, false));
+        }
+        wait();
+        lock.lock().map_err(Error::io(&path))?;
+        Ok((lock, true))
+    }
+
     /// The default store.
     #[must_use]
     pub fn store(&self) -> PathBuf {

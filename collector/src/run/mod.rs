@@ -100,6 +100,19 @@ impl Workshop {
         {
             return Ok((twin, Source::Twin));
         }
+        if reuse != Reuse::Nothing {
+            let what = format!("{sha} {}", self.suite_key());
+            let (_turn, waited) = self.home.turn(&what, &|| {
+                progress.note(&format!(
+                    "another uptick measures {}: waiting for what it stores",
+                    sha.short()
+                ));
+            })?;
+            if waited && let Some(known) = self.known(store, sha)? {
+                return Ok((known, Source::Stored));
+            }
+            return Ok((self.measure(store, commit, progress)?, Source::Measured));
+        }
         Ok((self.measure(store, commit, progress)?, Source::Measured))
     }
 
