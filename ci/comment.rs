@@ -10,7 +10,7 @@ use std::path::Path;
 use collector::error::{EXIT_OK, Error};
 use collector::judge::{Checked, Document, MAX_BYTES, read};
 use collector::remote::forge::publish::Posted;
-use collector::remote::forge::{self, Kind, Place, Pull};
+use collector::remote::forge::{self, CiRun, Forge, PullRequest};
 use collector::report::comment;
 use serde_json::json;
 
@@ -113,13 +113,13 @@ fn show(a: &Comment, legs: &[(String, &Checked)]) -> anyhow::Result<u8> {
     Ok(EXIT_OK)
 }
 
-const fn nowhere() -> Place {
-    Place {
-        kind: Kind::GitHub,
+const fn nowhere() -> CiRun {
+    CiRun {
+        kind: Forge::GitHub,
         api: String::new(),
         graphql: None,
         repository: String::new(),
-        pull: Pull::None,
+        pull: PullRequest::None,
         head: String::new(),
         token: None,
         author: None,

@@ -15,7 +15,7 @@ use crate::args::Args;
 use crate::print;
 
 /// What is found, each in a few words.
-struct Found {
+struct Overview {
     benchmarks: String,
     /// Benchmarks are there.
     any: bool,
@@ -24,6 +24,8 @@ struct Found {
     stored: String,
     /// Something was measured before.
     measured: bool,
+    /// Commits before HEAD, at most [`PAST`].
+    past: usize,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
@@ -38,7 +40,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     Ok(EXIT_OK)
 }
 
-fn look(repo: &Repo, config: &Config) -> Found {
+fn look(repo: &Repo, config: &Config) -> Overview {
     let (benchmarks, any) = benchmarks(repo, config);
     let counter = match choose_counter(&config.suite.counter) {
         Ok(Counter::PerfEvent) => "instructions, by the hardware counter".into(),
@@ -54,7 +56,7 @@ fn look(repo: &Repo, config: &Config) -> Found {
         Err(e) => e.to_string(),
     };
     let measured = stored(repo);
-    Found {
+    Overview {
         benchmarks,
         any,
         counter,
@@ -65,6 +67,7 @@ fn look(repo: &Repo, config: &Config) -> Found {
             n => format!("{n} commits measured"),
         },
         measured: measured > 0,
+        past: past(repo),
     }
 }
 
@@ -91,11 +94,13 @@ fn benchmarks(repo: &Repo, config: &Config) -> (String, bool) {
             (format!("none found{why}"), false)
         }
         Ok(d) => {
-            let criterion = plural(d.targets.len(), "criterion bench target");
-            (
-                format!("{criterion}, {}", plural(commands, "command")),
-                true,
-            )
+            let each = [
+                (d.targets.len(), "criterion bench target"),
+                (commands, "command"),
+            ];
+            let some = each.iter().filter(|(n, _)| *n > 0);
+            let words: Vec<String> = some.map(|(n, what)| plural(*n, what)).collect();
+            (words.join(", "), true)
         }
     }
 }
@@ -107,13 +112,22 @@ fn plural(n: usize, what: &str) -> String {
     }
 }
 
+/// How far back a first look at the past goes.
+const PAST: usize = 20;
+
+fn past(repo: &Repo) -> usize {
+    let head = repo.resolve("HEAD");
+    let line = head.and_then(|h| repo.first_parents(&h, PAST + 1));
+    line.map_or(0, |l| l.len().saturating_sub(1))
+}
+
 /// How many commits have reports; a store that cannot be read has none to show.
 fn stored(repo: &Repo) -> usize {
     let store = Store::open_existing(&Home::of(repo).store());
     store.and_then(|s| s.measured()).map_or(0, |m| m.len())
 }
 
-fn text(repo: &Repo, f: &Found) -> String {
+fn text(repo: &Repo, f: &Overview) -> String {
     let name = |text: &str| collector::format::sentence(text, 200);
     let mut lines = vec![
         format!("repository  {}", name(&repo.root().display().to_string())),
@@ -123,24 +137,26 @@ fn text(repo: &Repo, f: &Found) -> String {
         format!("store       {}", name(&f.stored)),
         String::new(),
     ];
-    let next: &[(&str, &str)] = match (f.any, f.measured) {
-        (false, _) => &[
+    let run = format!("uptick run HEAD~{}..HEAD", f.past);
+    let mut next = match (f.any, f.measured) {
+        (false, _) => vec![
             (
                 "uptick init",
                 "write an uptick.toml: criterion benches or [[command]]",
             ),
             ("uptick help configuration", "what can stand in it"),
         ],
-        (true, false) => &[
+        (true, false) => vec![
             ("uptick check", "judge HEAD against its baseline"),
-            ("uptick run HEAD~20..HEAD", "measure the past, newest first"),
+            (run.as_str(), "measure the past, newest first"),
         ],
-        (true, true) => &[
+        (true, true) => vec![
             ("uptick check", "judge HEAD against its baseline"),
             ("uptick changes", "what changed on the main line, and where"),
             ("uptick serve", "all of it in a browser"),
         ],
     };
+    next.retain(|(command, _)| f.past > 0 || *command != run);
     lines.extend(next.iter().map(|(c, what)| format!("{c:<26}  {what}")));
     lines.push(format!("{:<26}  all commands", "uptick help"));
     lines.join("\n") + "\n"

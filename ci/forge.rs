@@ -7,8 +7,8 @@ use collector::error::Error;
 use collector::judge::Checked;
 use collector::remote::Client;
 use collector::remote::forge::publish::{self, Posted, Publisher};
-use collector::remote::forge::{self, Place};
-use collector::report::comment::{self, Leg, Section, Style};
+use collector::remote::forge::{self, CiRun};
+use collector::report::comment::{self, Leg, LegSection, Style};
 use serde_json::Value;
 
 use crate::args::{Speaker, WhenWell};
@@ -48,7 +48,7 @@ pub(crate) fn say(checked: &Checked, speaker: &Speaker, comment: Option<WhenWell
 
 /// Comments and sets statuses, one section and one status a leg.
 pub(crate) fn post(
-    place: &Place,
+    place: &CiRun,
     legs: &[(String, &Checked)],
     speaker: &Speaker,
     comment: Option<WhenWell>,
@@ -78,12 +78,16 @@ pub(crate) fn post(
 }
 
 /// One section a leg.
-pub(crate) fn sections(place: &Place, legs: &[(String, &Checked)], style: Style) -> Vec<Section> {
+pub(crate) fn sections(
+    place: &CiRun,
+    legs: &[(String, &Checked)],
+    style: Style,
+) -> Vec<LegSection> {
     let section = |(leg, checked): &(String, &Checked)| section(place, leg, checked, style);
     legs.iter().map(section).collect()
 }
 
-fn section(place: &Place, leg: &str, checked: &Checked, style: Style) -> Section {
+fn section(place: &CiRun, leg: &str, checked: &Checked, style: Style) -> LegSection {
     let leg = Leg {
         name: leg.to_string(),
         job: set("GITHUB_JOB")
@@ -100,7 +104,7 @@ fn section(place: &Place, leg: &str, checked: &Checked, style: Style) -> Section
 }
 
 /// Where this run speaks.
-pub(crate) fn place() -> anyhow::Result<Place> {
+pub(crate) fn place() -> anyhow::Result<CiRun> {
     let event = set("GITHUB_EVENT_PATH").map(|p| event(Path::new(&p)));
     let event = event.transpose()?.unwrap_or(Value::Null);
     forge::find(&|name| set(name), &event).map_err(|e| Error::Usage(e).into())

@@ -21,6 +21,7 @@ fn without_a_command_it_says_what_is_here_and_what_is_next() {
         "first parent on main",
         "nothing measured yet",
         "uptick check",
+        "uptick run HEAD~1..HEAD",
     ] {
         assert!(said.contains(words), "`{words}` is missing in:\n{said}");
     }

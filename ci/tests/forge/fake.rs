@@ -43,6 +43,8 @@ pub(crate) struct State {
     pub(crate) pulls: Vec<(u64, String, String)>,
     /// Up to so many milliseconds pass before and after a request is served.
     pub(crate) latency: u64,
+    /// The token may not ask whose it is.
+    pub(crate) nameless: bool,
     dice: u64,
 }
 
@@ -262,6 +264,9 @@ fn answer(asked: &Asked, rules: Rules, s: &mut State) -> Answer {
     }
     let parts: Vec<&str> = asked.path.split('/').skip(3).collect();
     match (rules, parts.as_slice()) {
+        (_, ["user" | "graphql"]) if s.nameless => {
+            plain(403, "token does not have scope read:user")
+        }
         (Rules::GitHub, ["user"]) => plain(403, "Resource not accessible by integration"),
         (Rules::GitHub, ["graphql"]) => {
             Answer(200, json!({"data": {"viewer": {"login": me}}}), vec![])

@@ -117,6 +117,23 @@ fn what_happens_where_nothing_asks_for_attention_can_be_chosen() {
     assert!(fake.ours().is_empty());
 }
 
+/// A token without the scope to ask whose it is: what an earlier run left is found all the same.
+#[test]
+fn a_token_that_may_not_say_whose_it_is_leaves_one_comment() {
+    for rules in [Rules::GitHub, Rules::Gitea] {
+        let dir = tempfile::tempdir().unwrap();
+        let fake = Fake::new(rules);
+        fake.state().nameless = true;
+        let bad = write(dir.path(), "bad.json", &judgement(&[("parse", 0.041)]));
+        for run in 1..4 {
+            let mut c = command(&fake, dir.path(), SECRET, HEAD, run);
+            ran(c.args(["comment", &bad]), 0);
+        }
+        assert_eq!(fake.ours().len(), 1, "{rules:?}");
+        assert_eq!(fake.ours()[0].id, 101, "the first one stays");
+    }
+}
+
 #[test]
 fn a_busy_forge_is_waited_for() {
     for rules in EACH {

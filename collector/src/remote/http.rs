@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::remote::forge::{Header, Method, Request, Response, Unreachable, Wire};
+use crate::remote::forge::{HttpHeader, HttpMethod, HttpRequest, HttpResponse, Unreachable, Wire};
 
 const CONNECT: Duration = Duration::from_secs(10);
 const WHOLE: Duration = Duration::from_secs(30);
@@ -25,14 +25,14 @@ const BUNDLES: [&str; 4] = [
 #[derive(Debug)]
 pub struct Client {
     agent: ureq::Agent,
-    headers: Vec<Header>,
+    headers: Vec<HttpHeader>,
 }
 
 impl Client {
     /// A client that sends these headers. `certificates` is a bundle in PEM; without one it is
     /// the system's, else the one built in.
     #[must_use]
-    pub fn new(headers: Vec<Header>, certificates: Option<&Path>) -> Self {
+    pub fn new(headers: Vec<HttpHeader>, certificates: Option<&Path>) -> Self {
         let tls = ureq::tls::TlsConfig::builder().root_certs(roots(certificates));
         let config = ureq::Agent::config_builder()
             .timeout_connect(Some(CONNECT))
@@ -48,7 +48,7 @@ impl Client {
         }
     }
 
-    fn sent(&self, request: &Request) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+    fn sent(&self, request: &HttpRequest) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
         let mut builder = ureq::http::Request::builder()
             .method(request.method.name())
             .uri(&request.url);
@@ -86,7 +86,7 @@ fn roots(named: Option<&Path>) -> ureq::tls::RootCerts {
 }
 
 impl Wire for Client {
-    fn send(&self, request: &Request) -> Result<Response, Unreachable> {
+    fn send(&self, request: &HttpRequest) -> Result<HttpResponse, Unreachable> {
         // An error of the library may hold the address; ours is said by the caller, without
         // what stands behind `?`.
         let mut answer = self.sent(request).map_err(|e| Unreachable(reason(&e)))?;
@@ -100,7 +100,7 @@ impl Wire for Client {
         let pages = header("x-next-page").is_some_and(|v| !v.trim().is_empty());
         let status = answer.status().as_u16();
         let body = answer.body_mut().with_config().limit(MOST).read_to_vec();
-        Ok(Response {
+        Ok(HttpResponse {
             status,
             more: links || pages,
             retry_after,
@@ -120,7 +120,7 @@ impl Wire for Client {
     }
 }
 
-impl Method {
+impl HttpMethod {
     const fn name(self) -> &'static str {
         match self {
             Self::Get => "GET",

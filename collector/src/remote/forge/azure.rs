@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::interface::{Api, Comment, State, Status, path, short};
-use super::place::Place;
-use super::wire::{Header, Method, Request};
+use super::interface::{Api, Comment, CommitState, CommitStatus, path, short};
+use super::place::CiRun;
+use super::wire::{HttpHeader, HttpMethod, HttpRequest};
 use crate::report::comment::{Hidden, Style};
 
 /// Azure takes 150,000 characters; nobody reads more than GitHub's limit.
@@ -12,12 +12,12 @@ const LIMIT: usize = 65_000;
 const VERSION: &str = "api-version=7.1";
 
 pub(super) struct Azure {
-    place: Place,
+    place: CiRun,
     base: String,
 }
 
 impl Azure {
-    pub(super) fn at(place: &Place) -> Self {
+    pub(super) fn at(place: &CiRun) -> Self {
         let (project, repository) = place.repository.split_once('/').unwrap_or(("", ""));
         let (project, repository) = (path(project), path(repository));
         Self {
@@ -39,9 +39,10 @@ impl Azure {
 }
 
 impl Api for Azure {
-    fn headers(&self) -> Vec<Header> {
+    fn headers(&self) -> Vec<HttpHeader> {
         let token = self.place.token.as_ref();
-        let bearer = token.map(|t| Header::new("authorization", format!("Bearer {}", t.reveal())));
+        let bearer =
+            token.map(|t| HttpHeader::new("authorization", format!("Bearer {}", t.reveal())));
         bearer.into_iter().collect()
     }
 
@@ -53,8 +54,8 @@ impl Api for Azure {
         }
     }
 
-    fn whoami(&self) -> Vec<Request> {
-        vec![Request::get(format!(
+    fn whoami(&self) -> Vec<HttpRequest> {
+        vec![HttpRequest::get(format!(
             "{}/_apis/connectionData",
             self.place.api
         ))]
@@ -72,8 +73,8 @@ impl Api for Azure {
     }
 
     /// All threads come in one answer.
-    fn list(&self, pull: u64, _page: u32) -> Request {
-        Request::get(format!("{}?{VERSION}", self.threads(pull)))
+    fn list(&self, pull: u64, _page: u32) -> HttpRequest {
+        HttpRequest::get(format!("{}?{VERSION}", self.threads(pull)))
     }
 
     fn comments(&self, answer: &Value) -> Vec<Comment> {
@@ -96,33 +97,33 @@ impl Api for Azure {
         }
     }
 
-    fn create(&self, pull: u64, body: &str) -> Request {
+    fn create(&self, pull: u64, body: &str) -> HttpRequest {
         // Without a state: an active thread would block where all must be resolved.
         let thread = json!({"comments": [
             {"parentCommentId": 0, "content": body, "commentType": "text"},
         ]});
-        Request::with(
-            Method::Post,
+        HttpRequest::with(
+            HttpMethod::Post,
             format!("{}?{VERSION}", self.threads(pull)),
             thread,
         )
     }
 
-    fn edit(&self, pull: u64, id: u64, body: &str) -> Request {
+    fn edit(&self, pull: u64, id: u64, body: &str) -> HttpRequest {
         let url = self.first_comment(pull, id);
-        Request::with(Method::Patch, url, json!({ "content": body }))
+        HttpRequest::with(HttpMethod::Patch, url, json!({ "content": body }))
     }
 
-    fn delete(&self, pull: u64, id: u64) -> Request {
-        Request::delete(self.first_comment(pull, id))
+    fn delete(&self, pull: u64, id: u64) -> HttpRequest {
+        HttpRequest::delete(self.first_comment(pull, id))
     }
 
-    fn status(&self, pull: Option<u64>, head: &str, status: &Status) -> Vec<Request> {
+    fn status(&self, pull: Option<u64>, head: &str, status: &CommitStatus) -> Vec<HttpRequest> {
         let state = match status.state {
-            State::Success => "succeeded",
-            State::Failure => "failed",
-            State::Error => "error",
-            State::Neutral => "notApplicable",
+            CommitState::Success => "succeeded",
+            CommitState::Failure => "failed",
+            CommitState::Error => "error",
+            CommitState::Neutral => "notApplicable",
         };
         let body = json!({
             "state": state,
@@ -134,10 +135,10 @@ impl Api for Azure {
             Some(n) => format!("{}/pullRequests/{n}/statuses?{VERSION}", self.base),
             None => format!("{}/commits/{head}/statuses?{VERSION}", self.base),
         };
-        vec![Request::with(Method::Post, url, body)]
+        vec![HttpRequest::with(HttpMethod::Post, url, body)]
     }
 
-    fn pulls_of(&self, _owner: &str, _branch: &str) -> Option<Request> {
+    fn pulls_of(&self, _owner: &str, _branch: &str) -> Option<HttpRequest> {
         None
     }
 

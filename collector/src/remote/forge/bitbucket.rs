@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::interface::{Api, Comment, State, Status, path, segment, short};
-use super::place::Place;
-use super::wire::{Header, Method, Request};
+use super::interface::{Api, Comment, CommitState, CommitStatus, path, segment, short};
+use super::place::CiRun;
+use super::wire::{HttpHeader, HttpMethod, HttpRequest};
 use crate::report::comment::{Hidden, Style};
 
 /// Bitbucket refuses comments beyond 32,768 characters.
@@ -18,12 +18,12 @@ const KEY: usize = 40;
 const ANNOTATIONS: usize = 100;
 
 pub(super) struct Bitbucket {
-    place: Place,
+    place: CiRun,
     base: String,
 }
 
 impl Bitbucket {
-    pub(super) fn at(place: &Place) -> Self {
+    pub(super) fn at(place: &CiRun) -> Self {
         Self {
             base: format!("{}/repositories/{}", place.api, path(&place.repository)),
             place: place.clone(),
@@ -35,12 +35,12 @@ impl Bitbucket {
     }
 
     /// The report that stands beside the diff, and its annotations.
-    fn insights(&self, head: &str, status: &Status) -> Vec<Request> {
+    fn insights(&self, head: &str, status: &CommitStatus) -> Vec<HttpRequest> {
         let id = segment(&status.context.replace(['/', ' '], "-"));
         let report = format!("{}/commit/{head}/reports/{id}", self.base);
         let result = match status.state {
-            State::Success | State::Neutral => "PASSED",
-            State::Failure | State::Error => "FAILED",
+            CommitState::Success | CommitState::Neutral => "PASSED",
+            CommitState::Failure | CommitState::Error => "FAILED",
         };
         let mut document = json!({
             "title": status.context,
@@ -52,7 +52,7 @@ impl Bitbucket {
         if let Some(link) = &status.link {
             document["link"] = json!(link);
         }
-        let mut requests = vec![Request::with(Method::Put, report.clone(), document)];
+        let mut requests = vec![HttpRequest::with(HttpMethod::Put, report.clone(), document)];
         let notes: Vec<Value> = status
             .findings
             .iter()
@@ -70,16 +70,17 @@ impl Bitbucket {
             .collect();
         if !notes.is_empty() {
             let url = format!("{report}/annotations");
-            requests.push(Request::with(Method::Post, url, Value::from(notes)));
+            requests.push(HttpRequest::with(HttpMethod::Post, url, Value::from(notes)));
         }
         requests
     }
 }
 
 impl Api for Bitbucket {
-    fn headers(&self) -> Vec<Header> {
+    fn headers(&self) -> Vec<HttpHeader> {
         let token = self.place.token.as_ref();
-        let bearer = token.map(|t| Header::new("authorization", format!("Bearer {}", t.reveal())));
+        let bearer =
+            token.map(|t| HttpHeader::new("authorization", format!("Bearer {}", t.reveal())));
         bearer.into_iter().collect()
     }
 
@@ -91,8 +92,8 @@ impl Api for Bitbucket {
         }
     }
 
-    fn whoami(&self) -> Vec<Request> {
-        vec![Request::get(format!("{}/user", self.place.api))]
+    fn whoami(&self) -> Vec<HttpRequest> {
+        vec![HttpRequest::get(format!("{}/user", self.place.api))]
     }
 
     fn me(&self, answer: &Value) -> Option<String> {
@@ -103,8 +104,8 @@ impl Api for Bitbucket {
         &[]
     }
 
-    fn list(&self, pull: u64, page: u32) -> Request {
-        Request::get(format!("{}?pagelen=100&page={page}", self.of(pull)))
+    fn list(&self, pull: u64, page: u32) -> HttpRequest {
+        HttpRequest::get(format!("{}?pagelen=100&page={page}", self.of(pull)))
     }
 
     fn comments(&self, answer: &Value) -> Vec<Comment> {
@@ -129,27 +130,27 @@ impl Api for Bitbucket {
         }
     }
 
-    fn create(&self, pull: u64, body: &str) -> Request {
-        Request::with(
-            Method::Post,
+    fn create(&self, pull: u64, body: &str) -> HttpRequest {
+        HttpRequest::with(
+            HttpMethod::Post,
             self.of(pull),
             json!({ "content": { "raw": body } }),
         )
     }
 
-    fn edit(&self, pull: u64, id: u64, body: &str) -> Request {
+    fn edit(&self, pull: u64, id: u64, body: &str) -> HttpRequest {
         let url = format!("{}/{id}", self.of(pull));
-        Request::with(Method::Put, url, json!({ "content": { "raw": body } }))
+        HttpRequest::with(HttpMethod::Put, url, json!({ "content": { "raw": body } }))
     }
 
-    fn delete(&self, pull: u64, id: u64) -> Request {
-        Request::delete(format!("{}/{id}", self.of(pull)))
+    fn delete(&self, pull: u64, id: u64) -> HttpRequest {
+        HttpRequest::delete(format!("{}/{id}", self.of(pull)))
     }
 
-    fn status(&self, _pull: Option<u64>, head: &str, status: &Status) -> Vec<Request> {
+    fn status(&self, _pull: Option<u64>, head: &str, status: &CommitStatus) -> Vec<HttpRequest> {
         let state = match status.state {
-            State::Success | State::Neutral => "SUCCESSFUL",
-            State::Failure | State::Error => "FAILED",
+            CommitState::Success | CommitState::Neutral => "SUCCESSFUL",
+            CommitState::Failure | CommitState::Error => "FAILED",
         };
         let body = json!({
             "key": short(&status.context, KEY),
@@ -159,12 +160,12 @@ impl Api for Bitbucket {
             "url": status.link,
         });
         let url = format!("{}/commit/{head}/statuses/build", self.base);
-        let mut requests = vec![Request::with(Method::Post, url, body)];
+        let mut requests = vec![HttpRequest::with(HttpMethod::Post, url, body)];
         requests.extend(self.insights(head, status));
         requests
     }
 
-    fn pulls_of(&self, _owner: &str, _branch: &str) -> Option<Request> {
+    fn pulls_of(&self, _owner: &str, _branch: &str) -> Option<HttpRequest> {
         None
     }
 

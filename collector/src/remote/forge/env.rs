@@ -7,7 +7,7 @@
 
 use serde_json::Value;
 
-use super::place::{Kind, Place, Pull, Token};
+use super::place::{CiRun, Forge, PullRequest, Secret};
 
 /// Reads a variable.
 type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -17,7 +17,7 @@ type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 ///
 /// # Errors
 /// What is missing, in one line.
-pub fn find(env: Env<'_>, event: &Value) -> Result<Place, String> {
+pub fn find(env: Env<'_>, event: &Value) -> Result<CiRun, String> {
     let set = |name: &str| env(name).filter(|v| !v.trim().is_empty());
     let mut place = found(&set, event)?;
     if let Some(api) = set("UPTICK_FORGE_API") {
@@ -28,7 +28,7 @@ pub fn find(env: Env<'_>, event: &Value) -> Result<Place, String> {
     }
     if let Some(pull) = set("UPTICK_FORGE_PULL") {
         // Jenkins and Buildkite say `false` where there is none.
-        place.pull = number(&pull).map_or(Pull::None, Pull::Number);
+        place.pull = number(&pull).map_or(PullRequest::None, PullRequest::Number);
     }
     if let Some(head) = set("UPTICK_FORGE_HEAD") {
         place.head = head;
@@ -43,14 +43,14 @@ pub fn find(env: Env<'_>, event: &Value) -> Result<Place, String> {
         .kind
         .tokens()
         .iter()
-        .find_map(|n| Token::new(&set(n)?));
+        .find_map(|n| Secret::new(&set(n)?));
     finished(place)
 }
 
-fn found(set: Env<'_>, event: &Value) -> Result<Place, String> {
+fn found(set: Env<'_>, event: &Value) -> Result<CiRun, String> {
     let is = |name: &str| set(name).is_some();
     if let Some(name) = set("UPTICK_FORGE") {
-        let kind = Kind::from_name(&name).ok_or_else(|| {
+        let kind = Forge::from_name(&name).ok_or_else(|| {
             format!(
                 "UPTICK_FORGE is `{name}`: github, gitea, gitlab, bitbucket and azure are known"
             )
@@ -75,13 +75,13 @@ fn found(set: Env<'_>, event: &Value) -> Result<Place, String> {
     Err("no forge found in the environment; UPTICK_FORGE names one (`uptick help ci`)".into())
 }
 
-const fn empty(kind: Kind) -> Place {
-    Place {
+const fn empty(kind: Forge) -> CiRun {
+    CiRun {
         kind,
         api: String::new(),
         graphql: None,
         repository: String::new(),
-        pull: Pull::None,
+        pull: PullRequest::None,
         head: String::new(),
         token: None,
         author: None,
@@ -93,7 +93,7 @@ const fn empty(kind: Kind) -> Place {
 }
 
 /// What no request can do without.
-fn finished(mut place: Place) -> Result<Place, String> {
+fn finished(mut place: CiRun) -> Result<CiRun, String> {
     let name = place.kind.name();
     let missing = |what: &str, variable: &str| Err(format!("{name}: {what}; set {variable}"));
     while place.api.ends_with('/') {
@@ -127,25 +127,25 @@ fn text(value: &Value, pointer: &str) -> Option<String> {
 }
 
 /// GitHub Actions, and the Actions of Gitea and Forgejo, which set the same variables.
-fn github(set: Env<'_>, event: &Value) -> Place {
+fn github(set: Env<'_>, event: &Value) -> CiRun {
     let get = |name: &str| set(name).unwrap_or_default();
     let api = get("GITHUB_API_URL");
     let kin = set("GITEA_ACTIONS").is_some() || set("FORGEJO_ACTIONS").is_some();
     let kind = if kin || api.trim_end_matches('/').ends_with("/api/v1") {
-        Kind::Gitea
+        Forge::Gitea
     } else {
-        Kind::GitHub
+        Forge::GitHub
     };
     let (server, repository) = (get("GITHUB_SERVER_URL"), get("GITHUB_REPOSITORY"));
     let run = number(&get("GITHUB_RUN_ID")).unwrap_or(0);
     let link = format!("{server}/{repository}/actions/runs/{run}");
-    let place = Place {
-        graphql: set("GITHUB_GRAPHQL_URL").filter(|_| kind == Kind::GitHub),
+    let place = CiRun {
+        graphql: set("GITHUB_GRAPHQL_URL").filter(|_| kind == Forge::GitHub),
         head: text(event, "/pull_request/head/sha").unwrap_or_else(|| get("GITHUB_SHA")),
         pull: event
             .pointer("/pull_request/number")
             .and_then(Value::as_u64)
-            .map_or(Pull::None, Pull::Number),
+            .map_or(PullRequest::None, PullRequest::Number),
         pictures: (run > 0).then(|| format!("{link}#artifacts")),
         link: (run > 0).then_some(link),
         attempt: number(&get("GITHUB_RUN_ATTEMPT")).unwrap_or(1),
@@ -164,7 +164,7 @@ fn github(set: Env<'_>, event: &Value) -> Place {
 ///
 /// `pull_requests` is empty for a fork, and is no list of one for a branch with two pull
 /// requests: the head decides.
-fn after(mut place: Place, first: &Value) -> Place {
+fn after(mut place: CiRun, first: &Value) -> CiRun {
     place.head = text(first, "/head_sha").unwrap_or_default();
     place.run = first.get("id").and_then(Value::as_u64).unwrap_or(place.run);
     place.attempt = first
@@ -181,89 +181,92 @@ fn after(mut place: Place, first: &Value) -> Place {
     let listed = first.get("pull_requests").and_then(Value::as_array);
     let named = listed.into_iter().flatten().find(at_head);
     let owner = text(first, "/head_repository/owner/login");
-    place.pull = match named.and_then(|p| p.get("number")?.as_u64()) {
-        Some(n) => Pull::Number(n),
-        None => owner
-            .zip(text(first, "/head_branch"))
-            .map_or(Pull::None, |(owner, branch)| Pull::Of { owner, branch }),
-    };
+    place.pull =
+        match named.and_then(|p| p.get("number")?.as_u64()) {
+            Some(n) => PullRequest::Number(n),
+            None => owner.zip(text(first, "/head_branch")).map_or(
+                PullRequest::None,
+                |(owner, branch)| PullRequest::Of { owner, branch },
+            ),
+        };
     place
 }
 
-fn gitlab(set: Env<'_>) -> Place {
+fn gitlab(set: Env<'_>) -> CiRun {
     let get = |name: &str| set(name).unwrap_or_default();
     let link = set("CI_JOB_URL").or_else(|| set("CI_PIPELINE_URL"));
-    Place {
+    CiRun {
         api: get("CI_API_V4_URL"),
         // A pipeline of a fork runs in the fork; the merge request is the target's.
         repository: set("CI_MERGE_REQUEST_PROJECT_ID").unwrap_or_else(|| get("CI_PROJECT_ID")),
-        pull: number(&get("CI_MERGE_REQUEST_IID")).map_or(Pull::None, Pull::Number),
+        pull: number(&get("CI_MERGE_REQUEST_IID")).map_or(PullRequest::None, PullRequest::Number),
         // Set where the pipeline runs on the merged result.
         head: set("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA").unwrap_or_else(|| get("CI_COMMIT_SHA")),
         pictures: set("CI_JOB_URL").map(|l| format!("{l}/artifacts/browse")),
         run: number(&get("CI_PIPELINE_ID")).unwrap_or(0),
         attempt: number(&get("CI_JOB_ID")).unwrap_or(1),
         link,
-        ..empty(Kind::GitLab)
+        ..empty(Forge::GitLab)
     }
 }
 
-fn bitbucket(set: Env<'_>) -> Place {
+fn bitbucket(set: Env<'_>) -> CiRun {
     let get = |name: &str| set(name).unwrap_or_default();
     let origin = get("BITBUCKET_GIT_HTTP_ORIGIN");
     let host = origin.split("://").nth(1).and_then(|o| o.split('/').next());
     let api = host.map_or_else(String::new, |h| format!("https://api.{h}/2.0"));
     let build = get("BITBUCKET_BUILD_NUMBER");
     let page = origin.replacen("http://", "https://", 1);
-    Place {
+    CiRun {
         api: set("BITBUCKET_API_URL").unwrap_or(api),
         repository: get("BITBUCKET_REPO_FULL_NAME"),
-        pull: number(&get("BITBUCKET_PR_ID")).map_or(Pull::None, Pull::Number),
+        pull: number(&get("BITBUCKET_PR_ID")).map_or(PullRequest::None, PullRequest::Number),
         head: get("BITBUCKET_COMMIT"),
         link: Some(format!("{page}/pipelines/results/{build}")).filter(|l| l.starts_with("http")),
         run: number(&build).unwrap_or(0),
-        ..empty(Kind::Bitbucket)
+        ..empty(Forge::Bitbucket)
     }
 }
 
-fn azure(set: Env<'_>) -> Place {
+fn azure(set: Env<'_>) -> CiRun {
     let get = |name: &str| set(name).unwrap_or_default();
     let collection = get("SYSTEM_COLLECTIONURI");
     let collection = collection.trim_end_matches('/');
     let project = get("SYSTEM_TEAMPROJECTID");
     let build = get("BUILD_BUILDID");
     let link = format!("{collection}/{project}/_build/results?buildId={build}");
-    Place {
+    CiRun {
         api: collection.to_string(),
         repository: format!("{project}/{}", get("BUILD_REPOSITORY_ID")),
-        pull: number(&get("SYSTEM_PULLREQUEST_PULLREQUESTID")).map_or(Pull::None, Pull::Number),
+        pull: number(&get("SYSTEM_PULLREQUEST_PULLREQUESTID"))
+            .map_or(PullRequest::None, PullRequest::Number),
         head: set("SYSTEM_PULLREQUEST_SOURCECOMMITID")
             .unwrap_or_else(|| get("BUILD_SOURCEVERSION")),
         run: number(&build).unwrap_or(0),
         attempt: number(&get("SYSTEM_JOBATTEMPT")).unwrap_or(1),
         link: Some(link),
-        ..empty(Kind::Azure)
+        ..empty(Forge::Azure)
     }
 }
 
 /// Woodpecker speaks for whatever forge it is connected to.
-fn woodpecker(set: Env<'_>) -> Result<Place, String> {
+fn woodpecker(set: Env<'_>) -> Result<CiRun, String> {
     let get = |name: &str| set(name).unwrap_or_default();
     let name = get("CI_FORGE_TYPE");
-    let kind = Kind::from_name(&name)
+    let kind = Forge::from_name(&name)
         .ok_or_else(|| format!("Woodpecker says CI_FORGE_TYPE is `{name}`; set UPTICK_FORGE"))?;
     let forge = get("CI_FORGE_URL");
     let forge = forge.trim_end_matches('/');
     let api = match kind {
-        Kind::Gitea => format!("{forge}/api/v1"),
-        Kind::GitLab => format!("{forge}/api/v4"),
+        Forge::Gitea => format!("{forge}/api/v1"),
+        Forge::GitLab => format!("{forge}/api/v4"),
         // The others have their interface on another host: `finished` asks for it.
         _ => String::new(),
     };
-    Ok(Place {
+    Ok(CiRun {
         api,
         repository: get("CI_REPO"),
-        pull: number(&get("CI_COMMIT_PULL_REQUEST")).map_or(Pull::None, Pull::Number),
+        pull: number(&get("CI_COMMIT_PULL_REQUEST")).map_or(PullRequest::None, PullRequest::Number),
         head: get("CI_COMMIT_SHA"),
         link: set("CI_PIPELINE_URL"),
         run: number(&get("CI_PIPELINE_NUMBER")).unwrap_or(0),
@@ -279,7 +282,7 @@ mod tests {
 
     const SHA: &str = "0123456789012345678901234567890123456789";
 
-    fn place(variables: &[(&str, &str)], event: &Value) -> Result<Place, String> {
+    fn place(variables: &[(&str, &str)], event: &Value) -> Result<CiRun, String> {
         let env = |name: &str| {
             variables
                 .iter()
@@ -305,7 +308,7 @@ mod tests {
         let p = place(&GITHUB, &event).unwrap();
         assert_eq!(
             (p.kind, p.pull.clone(), p.run),
-            (Kind::GitHub, Pull::Number(5), 77)
+            (Forge::GitHub, PullRequest::Number(5), 77)
         );
         assert_eq!(p.api, "https://git.corp.example/api/v3");
         assert_eq!(p.head, "a".repeat(40));
@@ -321,18 +324,18 @@ mod tests {
             "html_url": "https://git.corp.example/o/r/actions/runs/9",
         }});
         let p = place(&GITHUB, &fork).unwrap();
-        let of = Pull::Of {
+        let of = PullRequest::Of {
             owner: "stranger".into(),
             branch: "fix".into(),
         };
         assert_eq!((p.pull, p.run, p.attempt), (of, 9, 2));
         let mut own = fork.clone();
         own["workflow_run"]["pull_requests"] = json!([{"number": 3, "head": {"sha": "b".repeat(40)}}, {"number": 4, "head": {"sha": SHA}}]);
-        assert_eq!(place(&GITHUB, &own).unwrap().pull, Pull::Number(4));
+        assert_eq!(place(&GITHUB, &own).unwrap().pull, PullRequest::Number(4));
         // A push has no pull request, whatever its branch is called.
         let mut push = own;
         push["workflow_run"]["event"] = json!("push");
-        assert_eq!(place(&GITHUB, &push).unwrap().pull, Pull::None);
+        assert_eq!(place(&GITHUB, &push).unwrap().pull, PullRequest::None);
     }
 
     #[test]
@@ -343,7 +346,7 @@ mod tests {
             ("GITHUB_REPOSITORY", "o/r"),
             ("GITHUB_SHA", SHA),
         ];
-        assert_eq!(place(&gitea, &Value::Null).unwrap().kind, Kind::Gitea);
+        assert_eq!(place(&gitea, &Value::Null).unwrap().kind, Forge::Gitea);
         let gitlab = [
             ("GITLAB_CI", "true"),
             ("CI_API_V4_URL", "https://gl.example/api/v4/"),
@@ -368,7 +371,7 @@ mod tests {
         let p = place(&woodpecker, &Value::Null).unwrap();
         assert_eq!(
             (p.api.as_str(), p.pull),
-            ("https://code.example/api/v1", Pull::Number(8))
+            ("https://code.example/api/v1", PullRequest::Number(8))
         );
         let bitbucket = [
             ("BITBUCKET_BUILD_NUMBER", "4"),
@@ -405,6 +408,6 @@ mod tests {
             &[("UPTICK_FORGE_API", "https://api.example")],
         ]
         .concat();
-        assert_eq!(place(&whole, &Value::Null).unwrap().pull, Pull::None);
+        assert_eq!(place(&whole, &Value::Null).unwrap().pull, PullRequest::None);
     }
 }

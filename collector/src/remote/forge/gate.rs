@@ -1,6 +1,6 @@
 //! A check as the state of a commit, which is what a protected branch can ask for.
 
-use super::interface::{Finding, State, Status};
+use super::interface::{Annotation, CommitState, CommitStatus};
 use crate::error::EXIT_NO_VERDICT;
 use crate::format::{benchmarks, percent, telling};
 use crate::judge::{Checked, Judgement, Outcome};
@@ -9,17 +9,17 @@ use crate::report::{annotated, fingerprint, message};
 
 /// The state, under a context that names the project and the leg.
 #[must_use]
-pub fn status(checked: &Checked, project: &str, leg: &str, link: Option<&str>) -> Status {
+pub fn status(checked: &Checked, project: &str, leg: &str, link: Option<&str>) -> CommitStatus {
     let (state, description) = match checked {
         Checked::Judged(j) => judged(j),
         Checked::Failed { message, code } => {
             let state = if *code == EXIT_NO_VERDICT {
-                State::Neutral
+                CommitState::Neutral
             } else {
-                State::Error
+                CommitState::Error
             };
             let said = telling(message, 120);
-            let words = if state == State::Neutral {
+            let words = if state == CommitState::Neutral {
                 format!("no verdict: {said}")
             } else {
                 said
@@ -31,7 +31,7 @@ pub fn status(checked: &Checked, project: &str, leg: &str, link: Option<&str>) -
         .into_iter()
         .filter(|n| !n.is_empty());
     let context = names.collect::<Vec<_>>().join("/");
-    Status {
+    CommitStatus {
         context: super::interface::short(&context, 100),
         state,
         description,
@@ -40,7 +40,7 @@ pub fn status(checked: &Checked, project: &str, leg: &str, link: Option<&str>) -
     }
 }
 
-fn judged(j: &Judgement) -> (State, String) {
+fn judged(j: &Judgement) -> (CommitState, String) {
     let regressed = j.unaccepted();
     let total = j
         .results
@@ -57,14 +57,14 @@ fn judged(j: &Judgement) -> (State, String) {
             let name = crate::format::name(name, 60);
             let n = regressed.len();
             (
-                State::Failure,
+                CommitState::Failure,
                 format!("{n} of {} regressed, most {name} {by}", benchmarks(total)),
             )
         }
         _ if !j.failures.is_empty() => {
             let n = j.failures.len();
             (
-                State::Error,
+                CommitState::Error,
                 format!("{n} of {} gave no number", benchmarks(total + n)),
             )
         }
@@ -74,20 +74,20 @@ fn judged(j: &Judgement) -> (State, String) {
                 0 => "nothing could be compared".to_string(),
                 n => format!("{} vanished", benchmarks(n)),
             };
-            (State::Neutral, format!("no verdict: {why}"))
+            (CommitState::Neutral, format!("no verdict: {why}"))
         }
         Outcome::Ok => (
-            State::Success,
+            CommitState::Success,
             format!("no regression in {}", benchmarks(total)),
         ),
     }
 }
 
-fn findings(checked: &Checked) -> Vec<Finding> {
+fn findings(checked: &Checked) -> Vec<Annotation> {
     let Checked::Judged(j) = checked else {
         return Vec::new();
     };
-    let finding = |r: &&crate::judge::Row| Finding {
+    let finding = |r: &&crate::judge::Row| Annotation {
         id: digest(fingerprint(j, r).as_bytes())[..32].to_string(),
         message: message(r),
         place: annotated(r),

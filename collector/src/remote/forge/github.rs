@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::interface::{Api, Comment, State, Status, path, segment, short};
-use super::place::{Kind, Place};
-use super::wire::{Header, Method, Request};
+use super::interface::{Api, Comment, CommitState, CommitStatus, path, segment, short};
+use super::place::{CiRun, Forge};
+use super::wire::{HttpHeader, HttpMethod, HttpRequest};
 use crate::report::comment::{Hidden, Style};
 
 /// GitHub's own limit is 65,536 characters; Gitea's column holds more.
@@ -14,12 +14,12 @@ const LIMIT: usize = 65_000;
 const DESCRIPTION: usize = 140;
 
 pub(super) struct GitHub {
-    place: Place,
+    place: CiRun,
     base: String,
 }
 
 impl GitHub {
-    pub(super) fn at(place: &Place) -> Self {
+    pub(super) fn at(place: &CiRun) -> Self {
         Self {
             base: format!("{}/repos/{}", place.api, path(&place.repository)),
             place: place.clone(),
@@ -27,7 +27,7 @@ impl GitHub {
     }
 
     const fn is_gitea(&self) -> bool {
-        matches!(self.place.kind, Kind::Gitea)
+        matches!(self.place.kind, Forge::Gitea)
     }
 
     fn comment(&self, id: u64) -> String {
@@ -47,17 +47,17 @@ fn as_bot(login: &str) -> String {
 }
 
 impl Api for GitHub {
-    fn headers(&self) -> Vec<Header> {
-        let mut headers = vec![Header::new("accept", "application/json")];
+    fn headers(&self) -> Vec<HttpHeader> {
+        let mut headers = vec![HttpHeader::new("accept", "application/json")];
         if !self.is_gitea() {
             headers = vec![
-                Header::new("accept", "application/vnd.github+json"),
-                Header::new("x-github-api-version", "2022-11-28"),
+                HttpHeader::new("accept", "application/vnd.github+json"),
+                HttpHeader::new("x-github-api-version", "2022-11-28"),
             ];
         }
         if let Some(token) = &self.place.token {
             let scheme = if self.is_gitea() { "token" } else { "Bearer" };
-            headers.push(Header::new(
+            headers.push(HttpHeader::new(
                 "authorization",
                 format!("{scheme} {}", token.reveal()),
             ));
@@ -73,13 +73,13 @@ impl Api for GitHub {
         }
     }
 
-    fn whoami(&self) -> Vec<Request> {
-        let mut ways = vec![Request::get(format!("{}/user", self.place.api))];
+    fn whoami(&self) -> Vec<HttpRequest> {
+        let mut ways = vec![HttpRequest::get(format!("{}/user", self.place.api))];
         // The token of an app, the job's own among them, may not read `/user`; but `viewer`
         // answers it.
         if let Some(url) = &self.place.graphql {
             let query = json!({"query": "query{viewer{login}}"});
-            ways.push(Request::with(Method::Post, url.clone(), query));
+            ways.push(HttpRequest::with(HttpMethod::Post, url.clone(), query));
         }
         ways
     }
@@ -97,12 +97,12 @@ impl Api for GitHub {
         }
     }
 
-    fn list(&self, pull: u64, page: u32) -> Request {
+    fn list(&self, pull: u64, page: u32) -> HttpRequest {
         let url = format!(
             "{}/issues/{pull}/comments?per_page=100&limit=50&page={page}",
             self.base
         );
-        Request::get(url)
+        HttpRequest::get(url)
     }
 
     fn comments(&self, answer: &Value) -> Vec<Comment> {
@@ -122,27 +122,27 @@ impl Api for GitHub {
         all.chain(one).collect()
     }
 
-    fn create(&self, pull: u64, body: &str) -> Request {
+    fn create(&self, pull: u64, body: &str) -> HttpRequest {
         let url = format!("{}/issues/{pull}/comments", self.base);
-        Request::with(Method::Post, url, json!({ "body": body }))
+        HttpRequest::with(HttpMethod::Post, url, json!({ "body": body }))
     }
 
-    fn edit(&self, _pull: u64, id: u64, body: &str) -> Request {
-        Request::with(Method::Patch, self.comment(id), json!({ "body": body }))
+    fn edit(&self, _pull: u64, id: u64, body: &str) -> HttpRequest {
+        HttpRequest::with(HttpMethod::Patch, self.comment(id), json!({ "body": body }))
     }
 
-    fn delete(&self, _pull: u64, id: u64) -> Request {
-        Request::delete(self.comment(id))
+    fn delete(&self, _pull: u64, id: u64) -> HttpRequest {
+        HttpRequest::delete(self.comment(id))
     }
 
-    fn status(&self, _pull: Option<u64>, head: &str, status: &Status) -> Vec<Request> {
+    fn status(&self, _pull: Option<u64>, head: &str, status: &CommitStatus) -> Vec<HttpRequest> {
         let state = match status.state {
-            State::Success => "success",
-            State::Failure => "failure",
-            State::Error => "error",
+            CommitState::Success => "success",
+            CommitState::Failure => "failure",
+            CommitState::Error => "error",
             // GitHub's statuses have no neutral one; the words say that there is no verdict.
-            State::Neutral if self.is_gitea() => "warning",
-            State::Neutral => "success",
+            CommitState::Neutral if self.is_gitea() => "warning",
+            CommitState::Neutral => "success",
         };
         let mut body = json!({
             "state": state,
@@ -153,13 +153,13 @@ impl Api for GitHub {
             body["target_url"] = json!(link);
         }
         let url = format!("{}/statuses/{head}", self.base);
-        vec![Request::with(Method::Post, url, body)]
+        vec![HttpRequest::with(HttpMethod::Post, url, body)]
     }
 
-    fn pulls_of(&self, owner: &str, branch: &str) -> Option<Request> {
+    fn pulls_of(&self, owner: &str, branch: &str) -> Option<HttpRequest> {
         let head = segment(&format!("{owner}:{branch}"));
         let url = format!("{}/pulls?state=open&per_page=100&head={head}", self.base);
-        Some(Request::get(url))
+        Some(HttpRequest::get(url))
     }
 
     fn pull_at(&self, answer: &Value, head: &str) -> Option<u64> {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::interface::{Api, Comment, State, Status, segment, short};
-use super::place::Place;
-use super::wire::{Header, Method, Request};
+use super::interface::{Api, Comment, CommitState, CommitStatus, segment, short};
+use super::place::CiRun;
+use super::wire::{HttpHeader, HttpMethod, HttpRequest};
 use crate::report::comment::{Hidden, Style};
 
 /// GitLab takes a million characters; nobody reads more than GitHub's limit.
@@ -12,12 +12,12 @@ const LIMIT: usize = 65_000;
 const DESCRIPTION: usize = 255;
 
 pub(super) struct GitLab {
-    place: Place,
+    place: CiRun,
     base: String,
 }
 
 impl GitLab {
-    pub(super) fn at(place: &Place) -> Self {
+    pub(super) fn at(place: &CiRun) -> Self {
         Self {
             base: format!("{}/projects/{}", place.api, segment(&place.repository)),
             place: place.clone(),
@@ -30,10 +30,10 @@ impl GitLab {
 }
 
 impl Api for GitLab {
-    fn headers(&self) -> Vec<Header> {
+    fn headers(&self) -> Vec<HttpHeader> {
         let token = self.place.token.as_ref();
         token
-            .map(|t| Header::new("private-token", t.reveal()))
+            .map(|t| HttpHeader::new("private-token", t.reveal()))
             .into_iter()
             .collect()
     }
@@ -46,8 +46,8 @@ impl Api for GitLab {
         }
     }
 
-    fn whoami(&self) -> Vec<Request> {
-        vec![Request::get(format!("{}/user", self.place.api))]
+    fn whoami(&self) -> Vec<HttpRequest> {
+        vec![HttpRequest::get(format!("{}/user", self.place.api))]
     }
 
     fn me(&self, answer: &Value) -> Option<String> {
@@ -58,9 +58,9 @@ impl Api for GitLab {
         &[]
     }
 
-    fn list(&self, pull: u64, page: u32) -> Request {
+    fn list(&self, pull: u64, page: u32) -> HttpRequest {
         let notes = self.notes(pull);
-        Request::get(format!(
+        HttpRequest::get(format!(
             "{notes}?per_page=100&page={page}&sort=asc&order_by=created_at"
         ))
     }
@@ -83,24 +83,24 @@ impl Api for GitLab {
         all.chain(one).collect()
     }
 
-    fn create(&self, pull: u64, body: &str) -> Request {
-        Request::with(Method::Post, self.notes(pull), json!({ "body": body }))
+    fn create(&self, pull: u64, body: &str) -> HttpRequest {
+        HttpRequest::with(HttpMethod::Post, self.notes(pull), json!({ "body": body }))
     }
 
-    fn edit(&self, pull: u64, id: u64, body: &str) -> Request {
+    fn edit(&self, pull: u64, id: u64, body: &str) -> HttpRequest {
         let url = format!("{}/{id}", self.notes(pull));
-        Request::with(Method::Put, url, json!({ "body": body }))
+        HttpRequest::with(HttpMethod::Put, url, json!({ "body": body }))
     }
 
-    fn delete(&self, pull: u64, id: u64) -> Request {
-        Request::delete(format!("{}/{id}", self.notes(pull)))
+    fn delete(&self, pull: u64, id: u64) -> HttpRequest {
+        HttpRequest::delete(format!("{}/{id}", self.notes(pull)))
     }
 
-    fn status(&self, _pull: Option<u64>, head: &str, status: &Status) -> Vec<Request> {
+    fn status(&self, _pull: Option<u64>, head: &str, status: &CommitStatus) -> Vec<HttpRequest> {
         let state = match status.state {
             // No state of GitLab's says "no verdict" without failing the pipeline; the words do.
-            State::Success | State::Neutral => "success",
-            State::Failure | State::Error => "failed",
+            CommitState::Success | CommitState::Neutral => "success",
+            CommitState::Failure | CommitState::Error => "failed",
         };
         let mut body = json!({
             "state": state,
@@ -111,10 +111,10 @@ impl Api for GitLab {
             body["target_url"] = json!(link);
         }
         let url = format!("{}/statuses/{head}", self.base);
-        vec![Request::with(Method::Post, url, body)]
+        vec![HttpRequest::with(HttpMethod::Post, url, body)]
     }
 
-    fn pulls_of(&self, _owner: &str, _branch: &str) -> Option<Request> {
+    fn pulls_of(&self, _owner: &str, _branch: &str) -> Option<HttpRequest> {
         None
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::wire::{Header, Request};
+use super::wire::{HttpHeader, HttpRequest};
 use crate::report::comment::Style;
 
 /// One comment of a pull request.
@@ -20,22 +20,22 @@ pub struct Comment {
 
 /// A commit's state for the gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
+pub struct CommitStatus {
     /// Its own context, the same on every commit.
     pub context: String,
     /// The state.
-    pub state: State,
+    pub state: CommitState,
     /// In one line.
     pub description: String,
     /// Where more stands.
     pub link: Option<String>,
     /// What regressed, for forges that show findings beside the diff.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Annotation>,
 }
 
 /// The states that every forge has in some way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum CommitState {
     /// Judged, no regression.
     Success,
     /// A regression.
@@ -48,7 +48,7 @@ pub enum State {
 
 /// One regression beside the diff.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub struct Annotation {
     /// The same in two runs.
     pub id: String,
     /// In one line.
@@ -60,29 +60,29 @@ pub struct Finding {
 /// A forge's interface, as requests and answers.
 pub trait Api {
     /// What proves who asks, and what versions are spoken.
-    fn headers(&self) -> Vec<Header>;
+    fn headers(&self) -> Vec<HttpHeader>;
     /// How comments are shown.
     fn style(&self) -> Style;
     /// Ways to ask who we are, the best first.
-    fn whoami(&self) -> Vec<Request>;
+    fn whoami(&self) -> Vec<HttpRequest>;
     /// The author in such an answer.
     fn me(&self, answer: &Value) -> Option<String>;
     /// Who we are where the forge does not say.
     fn otherwise(&self) -> &'static [&'static str];
     /// Page `page` of the comments, from 1.
-    fn list(&self, pull: u64, page: u32) -> Request;
+    fn list(&self, pull: u64, page: u32) -> HttpRequest;
     /// The comments in such an answer.
     fn comments(&self, answer: &Value) -> Vec<Comment>;
     /// Writes a comment.
-    fn create(&self, pull: u64, body: &str) -> Request;
+    fn create(&self, pull: u64, body: &str) -> HttpRequest;
     /// Replaces its text.
-    fn edit(&self, pull: u64, id: u64, body: &str) -> Request;
+    fn edit(&self, pull: u64, id: u64, body: &str) -> HttpRequest;
     /// Removes it.
-    fn delete(&self, pull: u64, id: u64) -> Request;
+    fn delete(&self, pull: u64, id: u64) -> HttpRequest;
     /// Sets the state of a commit.
-    fn status(&self, pull: Option<u64>, head: &str, status: &Status) -> Vec<Request>;
+    fn status(&self, pull: Option<u64>, head: &str, status: &CommitStatus) -> Vec<HttpRequest>;
     /// The open pull requests that may have that head, where the event does not name one.
-    fn pulls_of(&self, owner: &str, branch: &str) -> Option<Request>;
+    fn pulls_of(&self, owner: &str, branch: &str) -> Option<HttpRequest>;
     /// The one among them that has it.
     fn pull_at(&self, answer: &Value, head: &str) -> Option<u64>;
     /// Whether an answer says by itself that a page follows.

@@ -20,17 +20,17 @@ mod wire;
 
 pub use env::find;
 pub use gate::status;
-pub use interface::{Api, Comment, Finding, State, Status};
-pub use place::{Kind, Place, Pull, Token};
-pub use wire::{Header, Method, Request, Response, Unreachable, Wire};
+pub use interface::{Annotation, Api, Comment, CommitState, CommitStatus};
+pub use place::{CiRun, Forge, PullRequest, Secret};
+pub use wire::{HttpHeader, HttpMethod, HttpRequest, HttpResponse, Unreachable, Wire};
 
 /// The interface of the forge at a place.
 #[must_use]
-pub fn api(place: &Place) -> Box<dyn Api> {
+pub fn api(place: &CiRun) -> Box<dyn Api> {
     match place.kind {
-        Kind::GitHub | Kind::Gitea => Box::new(github::GitHub::at(place)),
-        Kind::GitLab => Box::new(gitlab::GitLab::at(place)),
-        Kind::Bitbucket => Box::new(bitbucket::Bitbucket::at(place)),
-        Kind::Azure => Box::new(azure::Azure::at(place)),
+        Forge::GitHub | Forge::Gitea => Box::new(github::GitHub::at(place)),
+        Forge::GitLab => Box::new(gitlab::GitLab::at(place)),
+        Forge::Bitbucket => Box::new(bitbucket::Bitbucket::at(place)),
+        Forge::Azure => Box::new(azure::Azure::at(place)),
     }
 }

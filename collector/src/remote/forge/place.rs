@@ -2,7 +2,7 @@
 
 /// The forges whose interfaces are spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum Forge {
     /// GitHub and GitHub Enterprise.
     GitHub,
     /// Gitea and Forgejo.
@@ -15,7 +15,7 @@ pub enum Kind {
     Azure,
 }
 
-impl Kind {
+impl Forge {
     /// Its name for people.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -62,9 +62,9 @@ impl Kind {
 
 /// What proves who asks. Never shown.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub struct Secret(String);
 
-impl Token {
+impl Secret {
     /// A token, unless there is nothing in it that a header could carry.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
@@ -78,7 +78,7 @@ impl Token {
     }
 }
 
-impl std::fmt::Debug for Token {
+impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("…")
     }
@@ -86,7 +86,7 @@ impl std::fmt::Debug for Token {
 
 /// Which pull request a run belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pull {
+pub enum PullRequest {
     /// None: a push, a schedule.
     None,
     /// This one.
@@ -102,9 +102,9 @@ pub enum Pull {
 
 /// Where a check speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct CiRun {
     /// The forge.
-    pub kind: Kind,
+    pub kind: Forge,
     /// The base address of its interface, without a slash at its end.
     pub api: String,
     /// The address of its GraphQL interface, where it has one.
@@ -112,11 +112,11 @@ pub struct Place {
     /// The repository, as the interface names it.
     pub repository: String,
     /// The pull request.
-    pub pull: Pull,
+    pub pull: PullRequest,
     /// The head of the pull request, or the commit that was pushed.
     pub head: String,
     /// What proves who asks.
-    pub token: Option<Token>,
+    pub token: Option<Secret>,
     /// Who we are, where it was said.
     pub author: Option<String>,
     /// The page of the run.

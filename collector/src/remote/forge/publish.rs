@@ -7,12 +7,12 @@
 
 use std::time::Duration;
 
-use super::interface::{Api, Comment, Status};
-use super::place::{Place, Pull};
+use super::interface::{Api, Comment, CommitStatus};
+use super::place::{CiRun, PullRequest};
 use super::talk::Talk;
 use super::wire::Wire;
 use crate::error::{Error, Result};
-use crate::report::comment::{self, Section, Style};
+use crate::report::comment::{self, LegSection, Style};
 
 /// How often a leg writes and reads again before it lets things be.
 const ROUNDS: usize = 20;
@@ -74,7 +74,7 @@ impl Posted {
 
 /// A forge, ready to be spoken to.
 pub struct Publisher<'a> {
-    place: &'a Place,
+    place: &'a CiRun,
     talk: Talk<'a>,
     settle: Duration,
 }
@@ -82,8 +82,8 @@ pub struct Publisher<'a> {
 impl<'a> Publisher<'a> {
     /// Speaks at a place.
     #[must_use]
-    pub fn new(place: &'a Place, api: &'a dyn Api, wire: &'a dyn Wire, settle: Duration) -> Self {
-        let secret = place.token.as_ref().map(super::place::Token::reveal);
+    pub fn new(place: &'a CiRun, api: &'a dyn Api, wire: &'a dyn Wire, settle: Duration) -> Self {
+        let secret = place.token.as_ref().map(super::place::Secret::reveal);
         let name = format!("{} ({})", place.kind.name(), host(&place.api));
         Self {
             place,
@@ -98,9 +98,9 @@ impl<'a> Publisher<'a> {
     /// When the forge cannot be asked.
     pub fn pull(&self) -> Result<Option<u64>> {
         let (owner, branch) = match &self.place.pull {
-            Pull::None => return Ok(None),
-            Pull::Number(n) => return Ok(Some(*n)),
-            Pull::Of { owner, branch } => (owner, branch),
+            PullRequest::None => return Ok(None),
+            PullRequest::Number(n) => return Ok(Some(*n)),
+            PullRequest::Of { owner, branch } => (owner, branch),
         };
         let Some(request) = self.talk.api.pulls_of(owner, branch) else {
             return Ok(None);
@@ -117,10 +117,10 @@ impl<'a> Publisher<'a> {
         &self,
         pull: u64,
         project: &str,
-        own: &[Section],
+        own: &[LegSection],
         well: WhenWell,
     ) -> Result<Posted> {
-        let me = self.me()?;
+        let mut me = self.me()?;
         let mut posted = None;
         for _ in 0..ROUNDS {
             let mut standing = self.talk.comments(pull)?;
@@ -132,6 +132,12 @@ impl<'a> Publisher<'a> {
             }
             match self.follow(pull, plan, standing.is_empty())? {
                 Done::Wrote(what) => posted = posted.or(Some(what)),
+                Done::Made(what, author) => {
+                    posted = posted.or(Some(what));
+                    // Where the forge did not say who we are it does now, and what earlier runs
+                    // left is found and kept instead.
+                    me.extend(author);
+                }
                 Done::Nothing(what) => return Ok(posted.unwrap_or(what)),
             }
             let time = self.settle.mul_f64(1.0 + self.talk.wire.random());
@@ -152,7 +158,8 @@ impl<'a> Publisher<'a> {
                     .talk
                     .ask(&api.create(pull, &body), "writing a comment")?;
                 let made = api.comments(&answer.json()).into_iter().next();
-                Ok(Done::Wrote(Posted::Created(made.and_then(|c| c.link))))
+                let (link, author) = made.map_or((None, None), |c| (c.link, Some(c.author)));
+                Ok(Done::Made(Posted::Created(link), author))
             }
             Plan::Write { edit, delete } => {
                 let mut done = Posted::Unchanged;
@@ -227,7 +234,7 @@ impl<'a> Publisher<'a> {
     ///
     /// # Errors
     /// When the forge refuses or cannot be reached.
-    pub fn status(&self, pull: Option<u64>, status: &Status) -> Result<()> {
+    pub fn status(&self, pull: Option<u64>, status: &CommitStatus) -> Result<()> {
         for request in self.talk.api.status(pull, &self.place.head, status) {
             self.talk.ask(&request, "setting the commit's status")?;
         }
@@ -244,6 +251,8 @@ fn host(address: &str) -> &str {
 
 enum Done {
     Wrote(Posted),
+    /// A new comment, and whose it is.
+    Made(Posted, Option<String>),
     Nothing(Posted),
 }
 
@@ -262,11 +271,11 @@ enum Plan {
 
 /// Whether another leg speaks under our name in the same run. It had the last word: two that
 /// correct each other would go on for ever. `--leg` tells them apart.
-fn others_name(standing: &[Comment], own: &[Section]) -> bool {
-    let turn = |s: &comment::State| (s.head.clone(), s.id.clone(), s.run, s.attempt);
+fn others_name(standing: &[Comment], own: &[LegSection]) -> bool {
+    let turn = |s: &comment::LegState| (s.head.clone(), s.id.clone(), s.run, s.attempt);
     let said = said(standing);
-    let taken = |own: &Section| {
-        let same = |s: &&Section| turn(&s.state) == turn(&own.state);
+    let taken = |own: &LegSection| {
+        let same = |s: &&LegSection| turn(&s.state) == turn(&own.state);
         let mut ours = said.iter().filter(same).peekable();
         ours.peek().is_some() && ours.all(|s| s.state.text != own.state.text)
     };
@@ -274,7 +283,7 @@ fn others_name(standing: &[Comment], own: &[Section]) -> bool {
 }
 
 /// What stands in all of our comments.
-fn said(standing: &[Comment]) -> Vec<Section> {
+fn said(standing: &[Comment]) -> Vec<LegSection> {
     standing
         .iter()
         .flat_map(|c| comment::sections(&c.body))
@@ -284,11 +293,11 @@ fn said(standing: &[Comment]) -> Vec<Section> {
 fn plan(
     standing: &[Comment],
     project: &str,
-    own: &[Section],
+    own: &[LegSection],
     well: WhenWell,
     style: Style,
 ) -> Plan {
-    let add = |all: Vec<Section>, own: &Section| comment::merged(&all, own);
+    let add = |all: Vec<LegSection>, own: &LegSection| comment::merged(&all, own);
     let Some(wanted) = own.iter().try_fold(said(standing), add) else {
         return Plan::Outdated;
     };
@@ -303,7 +312,7 @@ fn plan(
     if quiet && well == WhenWell::Remove {
         return Plan::Remove(standing.iter().map(|c| c.id).collect());
     }
-    let says = |sections: &[Section]| -> Vec<comment::State> {
+    let says = |sections: &[LegSection]| -> Vec<comment::LegState> {
         sections.iter().map(|s| s.state.clone()).collect()
     };
     // Forges trim and re-flow texts: the markers say whether it is the same.

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use super::interface::Api;
-use super::wire::{Method, Request, Response, Wire};
+use super::wire::{HttpMethod, HttpRequest, HttpResponse, Wire};
 use crate::error::{Error, Result};
 use crate::report::comment::Style;
 
@@ -50,7 +50,7 @@ impl<'a> Talk<'a> {
     }
 
     /// The answer to a request, when it is not a refusal.
-    pub(super) fn ask(&self, request: &Request, what: &str) -> Result<Response> {
+    pub(super) fn ask(&self, request: &HttpRequest, what: &str) -> Result<HttpResponse> {
         let answer = self.answer(request, what)?;
         if (200..300).contains(&answer.status) {
             return Ok(answer);
@@ -59,7 +59,7 @@ impl<'a> Talk<'a> {
     }
 
     /// The answer, whatever it is; a busy forge is waited for.
-    pub(super) fn answer(&self, request: &Request, what: &str) -> Result<Response> {
+    pub(super) fn answer(&self, request: &HttpRequest, what: &str) -> Result<HttpResponse> {
         let mut pause = self.pause;
         for _ in 1..TRIES {
             match self.wire.send(request) {
@@ -68,7 +68,7 @@ impl<'a> Talk<'a> {
                     _ => return Ok(answer),
                 },
                 // A write that got no answer may have been done: the caller looks again.
-                Err(_) if request.method == Method::Get && self.may_wait(pause) => {
+                Err(_) if request.method == HttpMethod::Get && self.may_wait(pause) => {
                     self.wire.pause(pause);
                 }
                 Err(e) => return Err(self.unreachable(&e.0, what)),
@@ -92,7 +92,7 @@ impl<'a> Talk<'a> {
         Error::Remote(format!("{}: {what}: {why}", self.name))
     }
 
-    pub(super) fn refused(&self, answer: &Response, what: &str) -> Error {
+    pub(super) fn refused(&self, answer: &HttpResponse, what: &str) -> Error {
         let said = self.said(answer);
         let advice = match answer.status {
             401 => "the token is not valid (expired, or another forge's)",
@@ -119,7 +119,7 @@ impl<'a> Talk<'a> {
     }
 
     /// What the forge says, in a few words, without the secret should it repeat it.
-    fn said(&self, answer: &Response) -> String {
+    fn said(&self, answer: &HttpResponse) -> String {
         let json = answer.json();
         let of = |key: &str| json.get(key).and_then(serde_json::Value::as_str);
         let Some(text) = of("message").or_else(|| of("error")) else {
@@ -157,13 +157,13 @@ impl<'a> Talk<'a> {
 }
 
 /// How long to wait before the request is sent again, where that makes sense.
-fn busy(answer: &Response, method: Method, pause: Duration) -> Option<Duration> {
+fn busy(answer: &HttpResponse, method: HttpMethod, pause: Duration) -> Option<Duration> {
     let asked = answer.retry_after.map(Duration::from_secs);
     match answer.status {
         429 => Some(asked.unwrap_or(pause)),
         // GitHub says 403 for its limits too, and then when to come back.
         403 => asked,
-        500 | 502 | 503 | 504 if method == Method::Get => Some(asked.unwrap_or(pause)),
+        500 | 502 | 503 | 504 if method == HttpMethod::Get => Some(asked.unwrap_or(pause)),
         503 => asked,
         _ => None,
     }

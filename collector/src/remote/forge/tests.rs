@@ -8,21 +8,24 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::publish::{Posted, Publisher, WhenWell};
-use super::{Kind, Method, Place, Pull, Request, Response, State, Status, Token, Unreachable};
+use super::{
+    CiRun, CommitState, CommitStatus, Forge, HttpMethod, HttpRequest, HttpResponse, PullRequest,
+    Secret, Unreachable,
+};
 use super::{Wire, api};
-use crate::report::comment::{Section, Standing, State as Said};
+use crate::report::comment::{LegOutcome, LegSection, LegState as Said};
 
 /// One pull request in memory.
 struct Memory {
-    kind: Kind,
+    kind: Forge,
     notes: RefCell<Vec<(u64, String)>>,
-    sent: RefCell<Vec<(Method, String, Option<Value>)>>,
+    sent: RefCell<Vec<(HttpMethod, String, Option<Value>)>>,
 }
 
 impl Memory {
     fn note(&self, id: u64, body: &str) -> Value {
         match self.kind {
-            Kind::Azure => {
+            Forge::Azure => {
                 json!({"id": id, "comments": [{"author": {"id": "me"}, "content": body}]})
             }
             _ => json!({"id": id, "user": {"uuid": "me"}, "content": {"raw": body}}),
@@ -35,7 +38,7 @@ impl Memory {
         json!({ "values": all, "value": all })
     }
 
-    fn body(request: &Request) -> String {
+    fn body(request: &HttpRequest) -> String {
         let body = request.body.clone().unwrap_or_default();
         let places = ["/content/raw", "/comments/0/content", "/content"];
         let text = places.iter().find_map(|p| body.pointer(p)?.as_str());
@@ -44,32 +47,32 @@ impl Memory {
 }
 
 impl Wire for Memory {
-    fn send(&self, request: &Request) -> Result<Response, Unreachable> {
+    fn send(&self, request: &HttpRequest) -> Result<HttpResponse, Unreachable> {
         let asked = (request.method, request.url.clone(), request.body.clone());
         self.sent.borrow_mut().push(asked);
         let url = request.url.as_str();
         let who = url.ends_with("/user") || url.ends_with("/connectionData");
         let answer = match request.method {
-            Method::Get if who => json!({"uuid": "me", "authenticatedUser": {"id": "me"}}),
-            Method::Get => self.all(),
-            Method::Post if url.contains("omments") || url.contains("threads") => {
+            HttpMethod::Get if who => json!({"uuid": "me", "authenticatedUser": {"id": "me"}}),
+            HttpMethod::Get => self.all(),
+            HttpMethod::Post if url.contains("omments") || url.contains("threads") => {
                 self.notes.borrow_mut().push((7, Self::body(request)));
                 self.note(7, "")
             }
-            Method::Put | Method::Patch if url.contains("/7") => {
+            HttpMethod::Put | HttpMethod::Patch if url.contains("/7") => {
                 self.notes.borrow_mut()[0].1 = Self::body(request);
                 Value::Null
             }
-            Method::Delete => {
+            HttpMethod::Delete => {
                 self.notes.borrow_mut().clear();
                 Value::Null
             }
             _ => Value::Null,
         };
-        Ok(Response {
+        Ok(HttpResponse {
             status: 200,
             body: answer.to_string().into_bytes(),
-            ..Response::default()
+            ..HttpResponse::default()
         })
     }
 
@@ -80,15 +83,15 @@ impl Wire for Memory {
     }
 }
 
-fn place(kind: Kind) -> Place {
-    Place {
+fn place(kind: Forge) -> CiRun {
+    CiRun {
         kind,
         api: "https://forge.example".into(),
         graphql: None,
         repository: "w/r".into(),
-        pull: Pull::Number(5),
+        pull: PullRequest::Number(5),
         head: "a".repeat(40),
-        token: Token::new("s3cret"),
+        token: Secret::new("s3cret"),
         author: None,
         link: Some("https://ci.example/1".into()),
         pictures: None,
@@ -97,8 +100,8 @@ fn place(kind: Kind) -> Place {
     }
 }
 
-fn section(run: u64, standing: Standing) -> Section {
-    Section {
+fn section(run: u64, standing: LegOutcome) -> LegSection {
+    LegSection {
         state: Said {
             id: "x".into(),
             name: "x".into(),
@@ -118,7 +121,7 @@ fn section(run: u64, standing: Standing) -> Section {
 
 #[test]
 fn a_comment_is_made_edited_and_removed() {
-    for kind in [Kind::Bitbucket, Kind::Azure] {
+    for kind in [Forge::Bitbucket, Forge::Azure] {
         let place = place(kind);
         let wire = Memory {
             kind,
@@ -132,21 +135,21 @@ fn a_comment_is_made_edited_and_removed() {
                 .comment(5, "p", &[section(run, standing)], well)
                 .unwrap()
         };
-        let first = say(1, Standing::Regressed, WhenWell::Shorten);
+        let first = say(1, LegOutcome::Regressed, WhenWell::Shorten);
         assert_eq!(first, Posted::Created(None), "{kind:?}");
         assert_eq!(
-            say(1, Standing::Regressed, WhenWell::Shorten),
+            say(1, LegOutcome::Regressed, WhenWell::Shorten),
             Posted::Unchanged
         );
         assert_eq!(
-            say(2, Standing::Regressed, WhenWell::Shorten),
+            say(2, LegOutcome::Regressed, WhenWell::Shorten),
             Posted::Edited(None)
         );
         let body = wire.notes.borrow()[0].1.clone();
         assert!(body.contains("said in 2"), "{body}");
         // Bitbucket shows HTML as text.
-        assert_eq!(body.contains('<'), kind == Kind::Azure, "{body}");
-        assert_eq!(say(3, Standing::Ok, WhenWell::Remove), Posted::Removed);
+        assert_eq!(body.contains('<'), kind == Forge::Azure, "{body}");
+        assert_eq!(say(3, LegOutcome::Ok, WhenWell::Remove), Posted::Removed);
         assert!(wire.notes.borrow().is_empty());
         let secret = wire
             .sent
@@ -159,19 +162,19 @@ fn a_comment_is_made_edited_and_removed() {
 
 #[test]
 fn a_status_without_a_verdict_is_neutral_in_each_forge_s_words() {
-    let status = Status {
+    let status = CommitStatus {
         context: "uptick".into(),
-        state: State::Neutral,
+        state: CommitState::Neutral,
         description: "no verdict: nothing could be compared".into(),
         link: None,
         findings: Vec::new(),
     };
     let words = [
-        (Kind::GitHub, "success"),
-        (Kind::Gitea, "warning"),
-        (Kind::GitLab, "success"),
-        (Kind::Bitbucket, "SUCCESSFUL"),
-        (Kind::Azure, "notApplicable"),
+        (Forge::GitHub, "success"),
+        (Forge::Gitea, "warning"),
+        (Forge::GitLab, "success"),
+        (Forge::Bitbucket, "SUCCESSFUL"),
+        (Forge::Azure, "notApplicable"),
     ];
     for (kind, word) in words {
         let requests = api(&place(kind)).status(Some(5), "b", &status);
@@ -185,6 +188,6 @@ fn a_status_without_a_verdict_is_neutral_in_each_forge_s_words() {
         );
     }
     // Bitbucket has a report beside the diff as well.
-    let bitbucket = api(&place(Kind::Bitbucket)).status(None, "b", &status);
+    let bitbucket = api(&place(Forge::Bitbucket)).status(None, "b", &status);
     assert!(bitbucket[1].url.ends_with("/commit/b/reports/uptick"));
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
+pub enum HttpMethod {
     /// Reads.
     Get,
     /// Makes.
@@ -21,25 +21,25 @@ pub enum Method {
 
 /// One request, without what proves who asks.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Request {
+pub struct HttpRequest {
     /// What it does.
-    pub method: Method,
+    pub method: HttpMethod,
     /// The whole address.
     pub url: String,
     /// A JSON body.
     pub body: Option<Value>,
 }
 
-impl Request {
+impl HttpRequest {
     pub(super) fn get(url: String) -> Self {
         Self {
-            method: Method::Get,
+            method: HttpMethod::Get,
             url,
             body: None,
         }
     }
 
-    pub(super) fn with(method: Method, url: String, body: Value) -> Self {
+    pub(super) fn with(method: HttpMethod, url: String, body: Value) -> Self {
         Self {
             method,
             url,
@@ -49,7 +49,7 @@ impl Request {
 
     pub(super) fn delete(url: String) -> Self {
         Self {
-            method: Method::Delete,
+            method: HttpMethod::Delete,
             url,
             body: None,
         }
@@ -58,13 +58,13 @@ impl Request {
 
 /// A header that every request carries; its value may be a secret and is never shown.
 #[derive(Clone)]
-pub struct Header {
+pub struct HttpHeader {
     /// Its name.
     pub name: &'static str,
     value: String,
 }
 
-impl Header {
+impl HttpHeader {
     pub(super) fn new(name: &'static str, value: impl Into<String>) -> Self {
         Self {
             name,
@@ -78,7 +78,7 @@ impl Header {
     }
 }
 
-impl std::fmt::Debug for Header {
+impl std::fmt::Debug for HttpHeader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: …", self.name)
     }
@@ -86,7 +86,7 @@ impl std::fmt::Debug for Header {
 
 /// One answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Response {
+pub struct HttpResponse {
     /// The status code.
     pub status: u16,
     /// Whether a further page follows.
@@ -99,7 +99,7 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-impl Response {
+impl HttpResponse {
     /// The body as JSON; null where it is none.
     #[must_use]
     pub fn json(&self) -> Value {
@@ -117,7 +117,7 @@ pub trait Wire {
     ///
     /// # Errors
     /// When no answer came.
-    fn send(&self, request: &Request) -> Result<Response, Unreachable>;
+    fn send(&self, request: &HttpRequest) -> Result<HttpResponse, Unreachable>;
     /// Waits.
     fn pause(&self, time: Duration);
     /// A number from 0 to 1.

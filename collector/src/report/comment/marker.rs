@@ -25,7 +25,7 @@ const LONGEST: usize = 8192;
 
 /// What one leg came to, as its marker keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
+pub struct LegState {
     /// What tells it from the other legs.
     pub id: String,
     /// Its name, for people.
@@ -37,7 +37,7 @@ pub struct State {
     /// Which try of that run.
     pub attempt: u64,
     /// What it came to.
-    pub standing: Standing,
+    pub standing: LegOutcome,
     /// Benchmarks that regressed, accepted ones left out.
     pub regressed: usize,
     /// Benchmarks that improved.
@@ -53,7 +53,7 @@ pub struct State {
 /// The judgement of a leg in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum LegOutcome {
     /// Nothing regressed.
     Ok,
     /// Nothing could be said.
@@ -80,7 +80,7 @@ impl Hidden {
 
     /// The line before a leg's text.
     #[must_use]
-    pub fn leg(self, state: &State) -> String {
+    pub fn leg(self, state: &LegState) -> String {
         let json = serde_json::to_vec(state).unwrap_or_default();
         self.line(LEG, &STANDARD.encode(json))
     }
@@ -120,7 +120,7 @@ pub fn is_of(body: &str, project: &str) -> bool {
 }
 
 /// The leg that a line begins.
-pub(super) fn leg(line: &str) -> Option<State> {
+pub(super) fn leg(line: &str) -> Option<LegState> {
     let (LEG, content) = parts(line)? else {
         return None;
     };

@@ -7,7 +7,7 @@
 mod marker;
 mod section;
 
-pub use marker::{Hidden, Standing, State, is_of};
+pub use marker::{Hidden, LegOutcome, LegState, is_of};
 pub use section::{Leg, section};
 
 use crate::format::benchmarks;
@@ -15,9 +15,9 @@ use crate::report::escape::{code, plain};
 
 /// What one leg says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Section {
+pub struct LegSection {
     /// What its marker keeps.
-    pub state: State,
+    pub state: LegState,
     /// The text, without markers.
     pub text: String,
 }
@@ -35,14 +35,14 @@ pub struct Style {
 
 /// The sections of a comment.
 #[must_use]
-pub fn sections(body: &str) -> Vec<Section> {
+pub fn sections(body: &str) -> Vec<LegSection> {
     let mut found = Vec::new();
-    let mut open: Option<(State, Vec<&str>)> = None;
+    let mut open: Option<(LegState, Vec<&str>)> = None;
     for line in body.lines() {
         if let Some(state) = marker::leg(line) {
             open = Some((state, Vec::new()));
         } else if marker::is_end(line) {
-            found.extend(open.take().map(|(state, lines)| Section {
+            found.extend(open.take().map(|(state, lines)| LegSection {
                 state,
                 text: lines.join("\n").trim().to_string(),
             }));
@@ -58,10 +58,10 @@ pub fn sections(body: &str) -> Vec<Section> {
 ///
 /// Sections about another head go: they speak of code that is not proposed any more.
 #[must_use]
-pub fn merged(standing: &[Section], own: &Section) -> Option<Vec<Section>> {
-    let turn = |s: &Section| (s.state.run, s.state.attempt);
+pub fn merged(standing: &[LegSection], own: &LegSection) -> Option<Vec<LegSection>> {
+    let turn = |s: &LegSection| (s.state.run, s.state.attempt);
     let (head, id) = (&own.state.head, &own.state.id);
-    let later = |s: &&Section| {
+    let later = |s: &&LegSection| {
         let same_leg = s.state.id == *id;
         (s.state.head != *head && s.state.run > own.state.run)
             || (s.state.head == *head && same_leg && turn(s) > turn(own))
@@ -69,7 +69,7 @@ pub fn merged(standing: &[Section], own: &Section) -> Option<Vec<Section>> {
     if standing.iter().any(|s| later(&s)) {
         return None;
     }
-    let mut kept: Vec<Section> = Vec::new();
+    let mut kept: Vec<LegSection> = Vec::new();
     for s in standing
         .iter()
         .filter(|s| s.state.head == *head && s.state.id != *id)
@@ -87,14 +87,14 @@ pub fn merged(standing: &[Section], own: &Section) -> Option<Vec<Section>> {
 
 /// Whether nothing in it asks for anybody's attention.
 #[must_use]
-pub fn all_well(sections: &[Section]) -> bool {
-    sections.iter().all(|s| s.state.standing == Standing::Ok)
+pub fn all_well(sections: &[LegSection]) -> bool {
+    sections.iter().all(|s| s.state.standing == LegOutcome::Ok)
 }
 
 /// The whole comment, within the forge's limit: first texts of legs go, from the best leg on,
 /// never their markers.
 #[must_use]
-pub fn body(project: &str, sections: &[Section], style: Style) -> String {
+pub fn body(project: &str, sections: &[LegSection], style: Style) -> String {
     let mut shown: Vec<bool> = vec![true; sections.len()];
     let mut order: Vec<usize> = (0..sections.len()).collect();
     order.sort_by_key(|&i| (sections[i].state.standing, std::cmp::Reverse(i)));
@@ -109,8 +109,8 @@ pub fn body(project: &str, sections: &[Section], style: Style) -> String {
     body
 }
 
-fn whole(project: &str, sections: &[Section], shown: &[bool], style: Style) -> String {
-    let states: Vec<&State> = sections.iter().map(|s| &s.state).collect();
+fn whole(project: &str, sections: &[LegSection], shown: &[bool], style: Style) -> String {
+    let states: Vec<&LegState> = sections.iter().map(|s| &s.state).collect();
     let mut out = vec![style.hidden.comment(project), String::new()];
     out.push(headline(project, &states));
     for (section, shown) in sections.iter().zip(shown) {
@@ -137,7 +137,7 @@ fn whole(project: &str, sections: &[Section], shown: &[bool], style: Style) -> S
 }
 
 /// The verdict and the number.
-fn headline(project: &str, states: &[&State]) -> String {
+fn headline(project: &str, states: &[&LegState]) -> String {
     let of = if project.is_empty() {
         String::new()
     } else {
@@ -149,14 +149,14 @@ fn headline(project: &str, states: &[&State]) -> String {
         .iter()
         .map(|s| s.standing)
         .max()
-        .unwrap_or(Standing::NoVerdict);
+        .unwrap_or(LegOutcome::NoVerdict);
     let with = |wanted| states.iter().filter(|s| s.standing == wanted).count();
     let legs = |n: usize| match states.len() {
         0 | 1 => String::new(),
         all => format!(" in {n} of {all} legs"),
     };
     match worst {
-        Standing::Regressed => {
+        LegOutcome::Regressed => {
             let most = states.iter().filter_map(|s| s.worst.as_ref()).next();
             let most = match states {
                 [_] => most.map_or_else(String::new, |(n, by)| {
@@ -167,12 +167,14 @@ fn headline(project: &str, states: &[&State]) -> String {
             format!(
                 "### ▲ {of}{regressed} of {} regressed{}{most}",
                 benchmarks(judged),
-                legs(with(Standing::Regressed))
+                legs(with(LegOutcome::Regressed))
             )
         }
-        Standing::Failed => format!("### ✘ {of}not measured{}", legs(with(Standing::Failed))),
-        Standing::NoVerdict => format!("### ? {of}no verdict{}", legs(with(Standing::NoVerdict))),
-        Standing::Ok => {
+        LegOutcome::Failed => format!("### ✘ {of}not measured{}", legs(with(LegOutcome::Failed))),
+        LegOutcome::NoVerdict => {
+            format!("### ? {of}no verdict{}", legs(with(LegOutcome::NoVerdict)))
+        }
+        LegOutcome::Ok => {
             let improved = states.iter().map(|s| s.improved).sum();
             format!("### ✔ {of}{}", well(judged, improved))
         }
@@ -180,9 +182,9 @@ fn headline(project: &str, states: &[&State]) -> String {
 }
 
 /// One leg in a few words.
-fn standing(s: &State) -> String {
+fn standing(s: &LegState) -> String {
     match (s.standing, &s.worst) {
-        (Standing::Regressed, Some((n, by))) => {
+        (LegOutcome::Regressed, Some((n, by))) => {
             format!(
                 "{} regressed, most {} {}",
                 s.regressed,
@@ -190,10 +192,10 @@ fn standing(s: &State) -> String {
                 plain(by, 20)
             )
         }
-        (Standing::Regressed, None) => format!("{} regressed", s.regressed),
-        (Standing::Failed, _) => "not measured".into(),
-        (Standing::NoVerdict, _) => "no verdict".into(),
-        (Standing::Ok, _) => well(s.judged, s.improved),
+        (LegOutcome::Regressed, None) => format!("{} regressed", s.regressed),
+        (LegOutcome::Failed, _) => "not measured".into(),
+        (LegOutcome::NoVerdict, _) => "no verdict".into(),
+        (LegOutcome::Ok, _) => well(s.judged, s.improved),
     }
 }
 
@@ -215,29 +217,29 @@ mod tests {
         limit: 65_000,
     };
 
-    fn leg(name: &str, head: &str, run: u64, standing: Standing) -> Section {
-        let state = State {
+    fn leg(name: &str, head: &str, run: u64, standing: LegOutcome) -> LegSection {
+        let state = LegState {
             id: name.into(),
             name: name.into(),
             head: head.into(),
             run,
             attempt: 1,
             standing,
-            regressed: usize::from(standing == Standing::Regressed),
+            regressed: usize::from(standing == LegOutcome::Regressed),
             improved: 0,
             judged: 3,
             worst: None,
             text: format!("hash of {name} {run}"),
         };
         let text = format!("what {name} says in {run}\n\nand more");
-        Section { state, text }
+        LegSection { state, text }
     }
 
     #[test]
     fn what_is_written_is_read_again_in_either_style() {
         let all = [
-            leg("a", "h", 1, Standing::Ok),
-            leg("b", "h", 1, Standing::Regressed),
+            leg("a", "h", 1, LegOutcome::Ok),
+            leg("b", "h", 1, LegOutcome::Regressed),
         ];
         for hidden in [Hidden::Html, Hidden::Definition] {
             let body = body("p", &all, Style { hidden, ..STYLE });
@@ -250,7 +252,7 @@ mod tests {
 
     #[test]
     fn the_order_of_legs_does_not_matter() {
-        let legs = ["c", "a", "b"].map(|n| leg(n, "h", 7, Standing::Ok));
+        let legs = ["c", "a", "b"].map(|n| leg(n, "h", 7, LegOutcome::Ok));
         let one = legs
             .iter()
             .fold(Vec::new(), |s, l| merged(&s, l).unwrap_or(s));
@@ -268,14 +270,14 @@ mod tests {
     #[test]
     fn another_head_replaces_and_a_late_run_is_silent() {
         let old = [
-            leg("a", "old", 1, Standing::Regressed),
-            leg("b", "old", 1, Standing::Ok),
+            leg("a", "old", 1, LegOutcome::Regressed),
+            leg("b", "old", 1, LegOutcome::Ok),
         ];
-        let new = leg("a", "new", 2, Standing::Ok);
+        let new = leg("a", "new", 2, LegOutcome::Ok);
         assert_eq!(merged(&old, &new), Some(vec![new.clone()]));
         assert_eq!(merged(&[new], &old[0]), None);
         // The same head judged again: the later attempt stands.
-        let mut again = leg("a", "old", 1, Standing::Ok);
+        let mut again = leg("a", "old", 1, LegOutcome::Ok);
         again.state.attempt = 2;
         assert_eq!(merged(&old, &again).map(|s| s.len()), Some(2));
         assert_eq!(merged(&[again], &old[0]), None);
@@ -283,10 +285,10 @@ mod tests {
 
     #[test]
     fn a_long_comment_keeps_every_marker_and_the_worst_leg() {
-        let mut all: Vec<Section> = (0..30)
-            .map(|i| leg(&format!("leg {i:02}"), "h", 1, Standing::Ok))
+        let mut all: Vec<LegSection> = (0..30)
+            .map(|i| leg(&format!("leg {i:02}"), "h", 1, LegOutcome::Ok))
             .collect();
-        all[3].state.standing = Standing::Regressed;
+        all[3].state.standing = LegOutcome::Regressed;
         for s in &mut all {
             s.text = "x".repeat(5000);
         }

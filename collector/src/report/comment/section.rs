@@ -1,8 +1,8 @@
 //! What one leg says in the comment: where and which command first, then the numbers, then
 //! what was not measured. Pure.
 
-use super::marker::{Standing, State};
-use super::{Section, Style};
+use super::marker::{LegOutcome, LegState};
+use super::{LegSection, Style};
 use crate::error::EXIT_NO_VERDICT;
 use crate::format::{benchmarks, percent, quoted, share, signed, telling};
 use crate::judge::{Checked, Judgement, Outcome, Row};
@@ -45,14 +45,14 @@ pub struct Leg {
 
 /// What a check came to, as a section of the comment.
 #[must_use]
-pub fn section(checked: &Checked, leg: &Leg, style: Style) -> Section {
+pub fn section(checked: &Checked, leg: &Leg, style: Style) -> LegSection {
     let (mut state, blocks) = match checked {
         Checked::Judged(j) => (judged(j, leg), of_judgement(j, leg, style)),
         Checked::Failed { message, code } => (failed(*code, leg), of_failure(message, leg)),
     };
     let text = fitting(&blocks);
     state.text = digest(text.as_bytes())[..16].to_string();
-    Section { state, text }
+    LegSection { state, text }
 }
 
 /// As many blocks as fit; the first always stands.
@@ -73,7 +73,7 @@ fn fitting(blocks: &[String]) -> String {
 
 /// A leg without a name of its own is known by its job and its machine, which a
 /// second try after a failure has in common with the first.
-fn blank(leg: &Leg, machine: &str, standing: Standing) -> State {
+fn blank(leg: &Leg, machine: &str, standing: LegOutcome) -> LegState {
     let named = !leg.name.is_empty();
     let id = if named {
         leg.name.clone()
@@ -81,7 +81,7 @@ fn blank(leg: &Leg, machine: &str, standing: Standing) -> State {
         format!("{}\0{machine}", leg.job)
     };
     let parts = [&leg.name, &leg.job].into_iter().find(|n| !n.is_empty());
-    State {
+    LegState {
         id: digest(id.as_bytes())[..16].to_string(),
         name: cut(parts.map_or(machine, String::as_str)),
         head: leg.head.clone(),
@@ -96,16 +96,16 @@ fn blank(leg: &Leg, machine: &str, standing: Standing) -> State {
     }
 }
 
-fn judged(j: &Judgement, leg: &Leg) -> State {
+fn judged(j: &Judgement, leg: &Leg) -> LegState {
     let regressed = j.unaccepted();
     let standing = match j.outcome {
-        Outcome::Regressed => Standing::Regressed,
-        _ if !j.failures.is_empty() => Standing::Failed,
-        Outcome::NoVerdict => Standing::NoVerdict,
-        Outcome::Ok => Standing::Ok,
+        Outcome::Regressed => LegOutcome::Regressed,
+        _ if !j.failures.is_empty() => LegOutcome::Failed,
+        Outcome::NoVerdict => LegOutcome::NoVerdict,
+        Outcome::Ok => LegOutcome::Ok,
     };
     let counted = j.results.iter().filter(|r| r.judged && r.head.is_some());
-    State {
+    LegState {
         regressed: regressed.len(),
         improved: j.with(Verdict::Improved).len(),
         judged: counted.count(),
@@ -114,11 +114,11 @@ fn judged(j: &Judgement, leg: &Leg) -> State {
     }
 }
 
-fn failed(code: u8, leg: &Leg) -> State {
+fn failed(code: u8, leg: &Leg) -> LegState {
     let standing = if code == EXIT_NO_VERDICT {
-        Standing::NoVerdict
+        LegOutcome::NoVerdict
     } else {
-        Standing::Failed
+        LegOutcome::Failed
     };
     blank(leg, &leg.machine, standing)
 }
