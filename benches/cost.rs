@@ -133,6 +133,7 @@ fn counting(rounds: usize) {
                 fences: fences.clone(),
                 exact: facts.exact,
                 is_static: false,
+                filter: None,
             },
             dir: "/".into(),
             stdin: None,

@@ -418,7 +418,7 @@ pub(crate) struct Changes {
     pub(crate) csv: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) selection: Selection,
-    /// Leave out changes below this, such as 0.5% [default: 0.1%, in a CSV none]
+    /// Leave out changes below this, such as 0.5% [default: that of alerts, 0.5% of counts and 2% of others; in a CSV none]
     #[arg(long, value_name = "PERCENT")]
     pub(crate) floor: Option<String>,
     /// Show changes too that are settled or went back by themselves
@@ -492,7 +492,7 @@ pub(crate) struct Replay {
     /// The gate's limit to try, such as 0.5% [default: uptick.toml, else by metric]
     #[arg(long, value_name = "PERCENT", conflicts_with = "csv")]
     pub(crate) limit: Option<String>,
-    /// Leave out changes below this, such as 0.5% [default: 0.1%, in a CSV none]
+    /// Leave out changes below this, such as 0.5% [default: that of alerts, 0.5% of counts and 2% of others; in a CSV none]
     #[arg(long, value_name = "PERCENT")]
     pub(crate) floor: Option<String>,
     /// Estimate the false alarms too, by shuffling each series between its changes (of a store's

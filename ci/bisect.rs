@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::args::{Args, Bisect, BisectCommand, BisectLog, BisectStep, Subject};
 use crate::progress::Terminal;
-use crate::{context, print};
+use crate::{context, interrupt, print};
 
 /// `git bisect run` stops at codes from here on; below, they are words about the commit.
 pub(crate) const STOP: u8 = 128;
@@ -25,6 +25,7 @@ pub(crate) fn run(args: &Args, a: &Bisect) -> anyhow::Result<u8> {
     let repo = Repo::open(&args.dir)?;
     let (mut journal, mut workshop) = open(&repo, a)?;
     let mut store = context::store(args)?;
+    interrupt::say("`uptick bisect --resume` goes on");
     let progress = Terminal::new();
     let finding = bisect::run(
         &mut workshop,

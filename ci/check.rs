@@ -11,7 +11,7 @@ use collector::report;
 
 use crate::args::{Args, Check, Compare, Judging};
 use crate::progress::Terminal;
-use crate::{context, forge, print};
+use crate::{context, forge, interrupt, print};
 
 pub(crate) fn check(args: &Args, a: &Check) -> anyhow::Result<u8> {
     let checked = match judge(args, &a.judging, &a.head, a.base.as_deref(), true) {
@@ -29,7 +29,7 @@ pub(crate) fn check(args: &Args, a: &Check) -> anyhow::Result<u8> {
     Ok(judgement.exit_code())
 }
 
-/// A check that came to nothing, as others are told of it.
+/// A check that came to nothing, as its files and its comment say it.
 fn failed(error: &anyhow::Error) -> Checked {
     let code = error.downcast_ref::<Error>();
     Checked::Failed {
@@ -41,11 +41,15 @@ fn failed(error: &anyhow::Error) -> Checked {
 /// What the check leaves for others: files, a comment, a status.
 fn leave(args: &Args, checked: &Checked, a: &Check) -> anyhow::Result<()> {
     if let Some(file) = &a.judgement {
-        let text = match checked {
-            Checked::Judged(j) => serde_json::to_string_pretty(j)?,
-            Checked::Failed { message, code } => args.error_document(message, *code).to_string(),
+        let mut document = match checked {
+            Checked::Judged(j) => serde_json::to_value(j)?,
+            Checked::Failed { message, code } => args.error_document(message, *code),
         };
-        collector::files::write(file, &(text + "\n"))?;
+        let leg = forge::leg_name(&a.speaker);
+        if !leg.is_empty() {
+            document["leg"] = leg.into();
+        }
+        collector::files::write(file, &format!("{document:#}\n"))?;
     }
     files(checked, a)?;
     if a.comment.is_some() || a.speaker.status {
@@ -94,6 +98,7 @@ fn judge(
     let overrides = context::overrides(judging)?;
     let mut workshop = context::workshop(args, &judging.measuring)?;
     let mut store = context::store(args)?;
+    interrupt::say("what was measured is stored; the same command goes on");
     let progress = Terminal::new();
     let sha = workshop.repo().resolve(head)?;
     // An event speaks of what is checked out.

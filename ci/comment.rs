@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::Path;
 
 use collector::error::{EXIT_OK, Error};
-use collector::judge::{Checked, MAX_BYTES, read};
+use collector::judge::{Checked, Document, MAX_BYTES, read};
 use collector::remote::forge::publish::Posted;
 use collector::remote::forge::{self, Kind, Place, Pull};
 use collector::report::comment;
@@ -37,7 +37,10 @@ pub(crate) fn run(_args: &Args, a: &Comment) -> anyhow::Result<u8> {
     let read: Vec<(String, Checked)> = a
         .files
         .iter()
-        .map(|f| Ok((name(a, f), judgement(f)?)))
+        .map(|f| {
+            let document = document(f)?;
+            Ok((name(a, f, document.leg), document.checked))
+        })
         .collect::<anyhow::Result<_>>()?;
     let legs: Vec<(String, &Checked)> = read.iter().map(|(n, c)| (n.clone(), c)).collect();
     if a.dry_run {
@@ -63,10 +66,18 @@ pub(crate) fn run(_args: &Args, a: &Comment) -> anyhow::Result<u8> {
     Ok(EXIT_OK)
 }
 
-/// One leg has the name that was given; several have those of their files.
-fn name(a: &Comment, file: &Path) -> String {
+/// The name of a leg: given, for one; else what the document says, so that both workflows speak
+/// of one leg under one name; else, for several, that of the file.
+fn name(a: &Comment, file: &Path, own: Option<String>) -> String {
+    let one = a.files.len() == 1;
     let given = speech::leg_name(&a.speaker);
-    if a.files.len() == 1 {
+    if one && !given.is_empty() {
+        return given;
+    }
+    if let Some(own) = own.filter(|o| !o.is_empty()) {
+        return own;
+    }
+    if one {
         return given;
     }
     let stem = file.file_stem().map(|s| s.to_string_lossy().into_owned());
@@ -79,7 +90,7 @@ fn name(a: &Comment, file: &Path) -> String {
 }
 
 /// Reads a judgement; a link, a device or a pipe is none.
-fn judgement(path: &Path) -> anyhow::Result<Checked> {
+fn document(path: &Path) -> anyhow::Result<Document> {
     let kind = std::fs::symlink_metadata(path).map_err(Error::io(path))?;
     if !kind.is_file() || kind.len() > MAX_BYTES {
         let why = "not a plain file of at most 16 MiB";

@@ -6,7 +6,7 @@ use collector::check::event::Event;
 use collector::config::{Config, Fraction};
 use collector::error::Error;
 use collector::git::Repo;
-use collector::history;
+use collector::history::{self, Whose};
 use collector::judge::Overrides;
 use collector::run::{Home, Workshop};
 use collector::store::Store;
@@ -96,9 +96,17 @@ pub(crate) fn store(args: &Args) -> anyhow::Result<Store> {
     let mut store = Store::open(&store_path(args)?)?;
     if let Ok(repo) = Repo::open(&args.dir) {
         let branch = load(&repo)?.baseline.branch;
-        history::refresh(&mut store, &repo, branch.as_deref())?;
+        history::refresh(&mut store, &repo, branch.as_deref(), whose(args))?;
     }
     Ok(store)
+}
+
+/// Whether the store lies in the repository or was named.
+pub(crate) const fn whose(args: &Args) -> Whose {
+    match args.store {
+        Some(_) => Whose::Named,
+        None => Whose::Repository,
+    }
 }
 
 /// A store that must be there already.

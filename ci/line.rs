@@ -7,14 +7,10 @@ use collector::detect::Settings;
 use collector::error::Error;
 use collector::git::Repo;
 use collector::history::steps::{self, Found};
-use collector::history::{self, MainLine, Track};
+use collector::history::{self, Floor, MainLine, Track};
 use collector::model::Metric;
 use collector::model::SeriesKey;
 use collector::store::Store;
-
-/// Changes below this are left out unless asked for: a count moves by as much for no reason
-/// that a reader cares for.
-const FLOOR: f64 = 0.001;
 
 /// The main line with the series asked for, searched.
 pub(crate) struct Searched {
@@ -24,7 +20,7 @@ pub(crate) struct Searched {
 
 /// Reads and searches the series asked for.
 pub(crate) fn found(args: &Args, s: &Selection, floor: Option<&str>) -> anyhow::Result<Searched> {
-    let settings = settings(floor)?;
+    let floor = asked(floor)?;
     // Made by an older uptick it has no decisions yet: opening it to write brings it up to date.
     // Where it cannot be written it is read as it is.
     let existing = context::existing_store(args)?;
@@ -32,7 +28,7 @@ pub(crate) fn found(args: &Args, s: &Selection, floor: Option<&str>) -> anyhow::
     let (line, tracks) = tracks(args, &store, s)?;
     let find = |t: Track| {
         let known = store.events_of(&t.key.id())?;
-        Ok(steps::find(t, known, settings))
+        Ok(steps::find(t, known, floor))
     };
     let series = tracks
         .into_iter()
@@ -41,19 +37,15 @@ pub(crate) fn found(args: &Args, s: &Selection, floor: Option<&str>) -> anyhow::
     Ok(Searched { line, series })
 }
 
-/// The settings for a store's series.
-pub(crate) fn settings(floor: Option<&str>) -> anyhow::Result<Settings> {
-    floored(floor, FLOOR)
+/// The floor for a store's series: `--floor`, else that of the alerts.
+pub(crate) fn asked(floor: Option<&str>) -> anyhow::Result<Floor> {
+    Ok(Floor(Fraction::of_flag("--floor", floor)?))
 }
 
 /// The settings for the series of a CSV: nothing is left out unless asked for.
 pub(crate) fn settings_of_csv(floor: Option<&str>) -> anyhow::Result<Settings> {
-    floored(floor, 0.0)
-}
-
-fn floored(floor: Option<&str>, default: f64) -> anyhow::Result<Settings> {
     Ok(Settings {
-        relative_floor: Fraction::of_flag("--floor", floor)?.unwrap_or(default),
+        relative_floor: Fraction::of_flag("--floor", floor)?.unwrap_or(0.0),
         ..Settings::default()
     })
 }

@@ -7,7 +7,7 @@ use collector::detect::{Change, Direction, Finder};
 use collector::error::{EXIT_OK, Error};
 use collector::format::{name, percent, sentence, value};
 use collector::git::Repo;
-use collector::history;
+use collector::history::{self, Floor};
 use collector::model::Metric;
 use collector::model::SeriesKey;
 use collector::store::{Point, SeriesRow, Store};
@@ -52,11 +52,16 @@ pub(crate) fn run(args: &Args, a: &Log) -> anyhow::Result<u8> {
         return Ok(EXIT_OK);
     }
     for s in &series {
-        let points = points(&store, s, a.number)?;
+        let most = if a.bench.is_some() {
+            a.number
+        } else {
+            usize::MAX
+        };
+        let points = points(&store, s, most)?;
         print::out(&if a.bench.is_some() {
             history(s, &points, marks(s), repo.as_ref())
         } else {
-            summary(s)
+            summary(s, points.len())
         })?;
     }
     Ok(EXIT_OK)
@@ -74,10 +79,10 @@ fn marks(
 ) -> anyhow::Result<HashMap<SeriesKey, Marks>> {
     let wanted = |k: &SeriesKey| series.iter().any(|s| s.key == *k);
     let line = line::line(args, None)?;
-    let mut finder = Finder::new(line::settings(None)?);
     let mut all = HashMap::new();
     for t in history::tracks(store, &line, &wanted)? {
-        let changes = finder.find(&t.points).changes.into_iter();
+        let settings = Floor::default().settings(&t.key, t.noise);
+        let changes = Finder::new(settings).find(&t.points).changes.into_iter();
         let marks = changes.filter_map(|c| Some((u64::try_from(c.index).ok()?, c)));
         all.insert(t.key, marks.collect());
     }
@@ -121,13 +126,14 @@ fn document(s: &SeriesRow, points: &[Point], marks: &Marks) -> serde_json::Value
     })
 }
 
-fn summary(s: &SeriesRow) -> String {
+/// `commits` are counted, not measurements: a commit may have been measured twice.
+fn summary(s: &SeriesRow, commits: usize) -> String {
     format!(
         "{:<40}  {:>28}  {:>4} {:<7}  {}\n",
         name(&s.key.benchmark, 40),
         value(s.latest_value, s.key.metric),
-        s.points,
-        if s.points == 1 { "commit" } else { "commits" },
+        commits,
+        if commits == 1 { "commit" } else { "commits" },
         s.class.name()
     )
 }

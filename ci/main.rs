@@ -14,6 +14,7 @@ mod flamegraph;
 mod forge;
 mod help;
 mod init;
+mod interrupt;
 mod line;
 mod list;
 mod log;

@@ -1,7 +1,7 @@
 //! Progress on a terminal: one line that is written over; quiet in a log.
 
 use std::io::{IsTerminal, Write};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use collector::run::Progress;
@@ -9,12 +9,14 @@ use collector::run::Progress;
 /// Writes to standard error, if that is a terminal.
 pub(crate) struct Terminal {
     live: bool,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 struct State {
     stage: String,
     began: Instant,
+    /// The line that stands there; empty for none.
+    line: String,
     /// Commits done and to do, for a backfill.
     commits: Option<(usize, usize, Instant)>,
     /// How far a search has come.
@@ -30,14 +32,16 @@ impl Terminal {
         let state = State {
             stage: String::new(),
             began: Instant::now(),
+            line: String::new(),
             commits: None,
             search: String::new(),
             told: std::collections::BTreeSet::new(),
         };
-        Self {
-            live: std::io::stderr().is_terminal(),
-            state: Mutex::new(state),
-        }
+        let live = std::io::stderr().is_terminal();
+        let state = Arc::new(Mutex::new(state));
+        let watched = Arc::downgrade(&state);
+        std::thread::spawn(move || tick(live, &watched));
+        Self { live, state }
     }
 
     /// Tells that `done` of `total` commits are done.
@@ -47,18 +51,14 @@ impl Terminal {
         s.commits = Some((done, total, began));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn show(&self, line: &str) {
+        self.lock().line = line.to_string();
         if self.live {
-            let cut: String = line.chars().take(WIDTH).collect();
-            let mut err = std::io::stderr().lock();
-            let _ = write!(err, "\r\x1b[K{cut}");
-            let _ = err.flush();
+            draw(line);
         }
     }
 
@@ -68,6 +68,49 @@ impl Terminal {
         if self.live {
             let _ = write!(std::io::stderr().lock(), "\r");
         }
+    }
+}
+
+fn draw(line: &str) {
+    let cut: String = line.chars().take(WIDTH).collect();
+    let mut err = std::io::stderr().lock();
+    let _ = write!(err, "\r\x1b[K{cut}");
+    let _ = err.flush();
+}
+
+/// A log hears of a stage that takes this long, and again each time as much has passed: nobody
+/// should take a long build for a process that hangs.
+const SILENCE: Duration = Duration::from_secs(300);
+
+/// Shows how long the present stage has taken, for as long as anybody tells of stages.
+fn tick(live: bool, state: &Weak<Mutex<State>>) {
+    const BEAT: Duration = Duration::from_secs(1);
+    let mut told = Duration::ZERO;
+    loop {
+        std::thread::sleep(BEAT);
+        let Some(state) = state.upgrade() else { return };
+        let state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let elapsed = state.began.elapsed();
+        if elapsed < told {
+            told = Duration::ZERO;
+        }
+        if state.line.is_empty() || elapsed < 2 * BEAT {
+            continue;
+        }
+        let line = format!("{} {}", state.line, elapsed_in_words(elapsed));
+        if live {
+            draw(&line);
+        } else if elapsed >= told + SILENCE {
+            told = elapsed;
+            crate::print::note(&format!("still {line}"));
+        }
+    }
+}
+
+fn elapsed_in_words(elapsed: Duration) -> String {
+    match elapsed.as_secs() {
+        s if s < 60 => format!("({s} s)"),
+        s => format!("({} min {:02} s)", s / 60, s % 60),
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Args, a: &Replay) -> anyhow::Result<u8> {
 /// The gate and the finder over the store, under the present policy or a proposed one.
 fn of_store(args: &Args, a: &Replay) -> anyhow::Result<u8> {
     let limit = Fraction::of_flag("--limit", a.limit.as_deref())?;
-    let settings = line::settings(a.floor.as_deref())?;
+    let floor = line::asked(a.floor.as_deref())?;
     let store = context::existing_store(args)?;
     let (line, tracks) = line::tracks(args, &store, &a.selection)?;
     let config = match Repo::open(&args.dir) {
@@ -38,7 +38,7 @@ fn of_store(args: &Args, a: &Replay) -> anyhow::Result<u8> {
     let proposed = Proposed {
         config: &config,
         limit,
-        settings,
+        floor,
     };
     let document = Replayed::of(&tracks, &line, &proposed);
     if a.json {

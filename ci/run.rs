@@ -9,12 +9,13 @@ use serde_json::json;
 
 use crate::args::{Args, Run};
 use crate::progress::Terminal;
-use crate::{context, print};
+use crate::{context, interrupt, print};
 
 pub(crate) fn run(args: &Args, a: &Run) -> anyhow::Result<u8> {
     let mut workshop = context::workshop(args, &a.measuring)?;
     let commits = commits(&workshop, &a.what)?;
     let mut store = context::store(args)?;
+    interrupt::say("what was measured is stored; the same command goes on");
     let progress = Terminal::new();
     let reuse = match (a.fresh, a.retry || commits.len() == 1) {
         (true, _) => Reuse::Nothing,
@@ -170,6 +171,9 @@ fn whole(report: &Report) -> String {
             m.class.name(),
             width = width.min(40)
         ));
+        if let Some(note) = &m.note {
+            out.push_str(&format!("    note: {}\n", sentence(note, 200)));
+        }
     }
     for f in &report.failures {
         let who = f.benchmark.as_deref().unwrap_or("the commit");

@@ -1,12 +1,13 @@
 //! `uptick serve`: the dashboard and the API.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use collector::config::Config;
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
+use collector::history::{self, Whose};
 use collector::store::Store;
 use dashboard::Options;
 use serde_json::json;
@@ -16,6 +17,8 @@ use crate::{context, print};
 
 /// How long what is under way may take beyond the server's own patience.
 const GRACE: Duration = Duration::from_secs(1);
+/// How often the repository is looked at for new commits of the main line.
+const FOLLOW: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
     let store = context::store_path(args)?;
@@ -31,6 +34,8 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
         .or_else(|| project(&store, repo.as_ref().map(Repo::root)));
     if a.read_only && !store.is_file() {
         Store::open_existing(&store)?;
+    } else if !a.read_only && repo.is_some() && store.is_file() {
+        say_line(&store, &args.dir, context::whose(args))?;
     }
     let options = Options {
         store,
@@ -40,6 +45,13 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
         read_only: a.read_only,
         always_ask: a.always_ask,
     };
+    if repo.is_some() && !a.read_only {
+        follow(
+            options.store.clone(),
+            args.dir.clone(),
+            context::whose(args),
+        );
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -62,6 +74,24 @@ fn project(store: &Path, repo: Option<&Path>) -> Option<String> {
         _ => store.file_stem(),
     };
     Some(named?.to_string_lossy().into_owned())
+}
+
+/// Keeps the store's main line that of the repository while it is served.
+fn follow(store: PathBuf, dir: PathBuf, whose: Whose) {
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(FOLLOW);
+            // What cannot be said now is said at the next look, and pages go on.
+            let _ = say_line(&store, &dir, whose);
+        }
+    });
+}
+
+fn say_line(store: &Path, dir: &Path, whose: Whose) -> anyhow::Result<()> {
+    let repo = Repo::open(dir)?;
+    let branch = context::load(&repo)?.baseline.branch;
+    history::refresh(&mut Store::open(store)?, &repo, branch.as_deref(), whose)?;
+    Ok(())
 }
 
 async fn serve(a: &Serve, options: Options) -> anyhow::Result<()> {

@@ -1,9 +1,8 @@
 //! `changes`, `replay` and `log` over the store: the main line only, commits named, testbeds
 //! kept apart, decisions kept.
 
-use collector::detect::Settings;
 use collector::history::steps::{self, Found, Steps};
-use collector::history::{MainLine, tracks};
+use collector::history::{Floor, MainLine, tracks};
 use collector::model::Report;
 use collector::stats::SplitMix64;
 use collector::store::Store;
@@ -369,7 +368,7 @@ fn reports_in_any_order_give_the_same_changes() {
             .into_iter()
             .map(|t| {
                 let known = store.events_of(&t.key.id()).unwrap();
-                steps::find(t, known, Settings::default())
+                steps::find(t, known, Floor::default())
             })
             .collect();
         let changes = serde_json::to_value(Steps::of(&found, &line)).unwrap();

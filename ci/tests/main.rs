@@ -18,4 +18,5 @@ mod serve;
 mod store;
 mod submodules;
 mod support;
+mod truth;
 mod words;

@@ -570,3 +570,117 @@ fn a_base_that_was_named_is_never_replaced_and_others_only_by_one_with_the_bench
         .exits(4)
         .says(&["the baseline", "it is broken"]);
 }
+
+#[test]
+fn a_branch_that_took_the_main_line_in_is_searched_by_its_own_commits() {
+    let repo = Repo::new();
+    repo.write("uptick.toml", COUNTED);
+    repo.write("count.sh", "exec seq $(($(cat n) * $(cat m)))\n");
+    repo.write("m", "1\n");
+    let start = numbers(&repo, &[20000]).remove(0);
+    let main_costs = |m: u64| {
+        repo.write("m", &format!("{m}\n"));
+        repo.commit(&format!("main: times {m}"));
+    };
+    repo.git(&["checkout", "-q", "-b", "topic"]);
+    // The branch goes up, takes the main line in, goes down, takes it in again, goes far up.
+    numbers(&repo, &[20001, 60000, 60001]);
+    repo.git(&["checkout", "-q", "main"]);
+    main_costs(2);
+    let back_merge = |subject: &str| {
+        repo.git(&["checkout", "-q", "topic"]);
+        repo.git(&["merge", "-q", "--no-ff", "-m", subject, "main"]);
+    };
+    back_merge("back-merge one");
+    numbers(&repo, &[2000, 2001]);
+    repo.git(&["checkout", "-q", "main"]);
+    main_costs(3);
+    back_merge("back-merge two");
+    let own = numbers(&repo, &[2002, 2003, 90000, 90001, 90002]);
+    repo.git(&["checkout", "-q", "main"]);
+    repo.write("other.txt", "main goes on");
+    repo.commit("main goes on");
+    repo.git(&["merge", "-q", "--no-ff", "-m", "merge topic", "topic"]);
+    let merge = repo.git(&["rev-parse", "HEAD"]);
+    let args = ["bisect", &start, "main", "--bench", "b", "--json"];
+    let d = repo.uptick(&args).exits(0).json();
+    assert_eq!(d["culprit"]["sha"], own[2].as_str(), "{d:#}");
+    assert_eq!(d["merged_by"]["sha"], merge.as_str());
+    assert_eq!(d["verified"], true);
+    // 16 commits: the bound for a line of so many is 6 builds.
+    assert!(d["measured"].as_u64().unwrap() <= 15, "{d:#}");
+    let text = repo.uptick(&args[..5]).exits(0).stdout;
+    assert!(text.contains("0 commits measured in a range of"), "{text}");
+    assert!(!text.contains("culprit known after"), "{text}");
+}
+
+#[test]
+fn undo_names_the_change_and_nothing_else() {
+    let repo = counted(2000);
+    let undo = |args: &[&str], code: i32| {
+        let said = repo.uptick(args).exits(code).stdout;
+        let line = said.lines().find(|l| l.trim_start().starts_with("undo"));
+        (line.map(|l| l.trim().to_string()), said)
+    };
+    repo.git(&["checkout", "-q", "-b", "topic"]);
+    numbers(&repo, &[6000]);
+    repo.git(&["checkout", "-q", "main"]);
+    repo.git(&["merge", "-q", "--no-ff", "-m", "merge topic", "topic"]);
+    let merge = repo.git(&["rev-parse", "HEAD"]);
+    let (line, said) = undo(&["check"], 1);
+    let want = format!("undo       git revert -m 1 {}", &merge[..9]);
+    assert_eq!(line.as_deref(), Some(want.as_str()), "{said}");
+    // Of several commits one is to blame: which, a search says.
+    numbers(&repo, &[6001]);
+    let (line, said) = undo(&["check", "--base", "HEAD~2"], 1);
+    assert_eq!(line, None, "{said}");
+    assert!(said.contains("uptick bisect "), "{said}");
+    // A gain is taken back by nobody.
+    numbers(&repo, &[2000]);
+    let (line, said) = undo(&["bisect", "HEAD~1", "HEAD", "--bench", "b", "--fixed"], 0);
+    assert_eq!(line, None, "{said}");
+}
+
+#[test]
+fn what_failed_is_never_called_ok() {
+    let repo = counted(2000);
+    let more = "[[command]]\nname = \"c\"\nrun = \"sh fails.sh\"\n";
+    repo.write("uptick.toml", &format!("{COUNTED}{more}"));
+    repo.write("fails.sh", "seq 10\n");
+    repo.commit("another benchmark");
+    repo.write("fails.sh", "exit 3\n");
+    repo.commit("it fails");
+    let ran = repo.uptick(&["check"]).exits(4);
+    let first = ran.stdout.lines().next().unwrap();
+    assert_eq!(
+        first,
+        "FAILED: 1 benchmark gave no number, none of 1 other regressed"
+    );
+    let d = repo.uptick(&["check", "--json"]).exits(4).json();
+    assert_eq!(d["outcome"], "no_verdict");
+}
+
+#[test]
+fn an_interrupted_search_says_how_to_go_on() {
+    let repo = counted(2000);
+    repo.write(
+        "uptick.toml",
+        &COUNTED.replace("test ! -e broken", "sleep 60"),
+    );
+    repo.commit("builds slowly");
+    numbers(&repo, &[2001]);
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let mut search = repo.command(&["bisect", "HEAD~1", "HEAD", "--bench", "b"]);
+        let child = search.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let pid = child.id().to_string();
+        std::thread::sleep(std::time::Duration::from_secs(3));
+        let sent = std::process::Command::new("kill")
+            .args(["-s", signal, &pid])
+            .status();
+        assert!(sent.unwrap().success());
+        let out = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(code), "{said}");
+        assert!(said.contains("`uptick bisect --resume` goes on"), "{said}");
+    }
+}

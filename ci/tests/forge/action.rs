@@ -109,10 +109,17 @@ fn a_regression_goes_through_the_steps() {
     );
     let (code, said) = run(
         "Check",
-        &[("OUT", out), ("LIMIT", "1%"), ("ARGS", "--flamegraph")],
+        &[
+            ("OUT", out),
+            ("LIMIT", "1%"),
+            ("UPTICK_LEG", leg),
+            ("ARGS", "--flamegraph"),
+        ],
     );
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("REGRESSED"), "the log is for people: {said}");
+    let written = std::fs::read_to_string(Path::new(out).join("judgement.json")).unwrap();
+    assert!(written.contains("\"leg\": \"debian\""), "{written}");
     assert_eq!(run("Gather flame graphs", &[("OUT", out)]).0, 0);
     let gathered = Path::new(out).join("flamegraphs").join(&head[..9]);
     assert!(gathered.is_dir(), "{}", gathered.display());

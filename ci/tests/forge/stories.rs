@@ -172,6 +172,32 @@ fn projects_have_comments_of_their_own_and_legs_sections_of_one() {
     }
 }
 
+#[test]
+fn legs_have_the_same_names_in_the_second_workflow() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Fake::new(Rules::GitHub);
+    let leg = |name: &str| {
+        let mut document = judgement(&[("parse", 0.041)]);
+        document["leg"] = json!(name);
+        write(
+            dir.path(),
+            &format!("uptick-{}/judgement.json", name.len()),
+            &document,
+        )
+    };
+    let (one, two) = (leg("debian"), leg("nightly"));
+    let mut c = command(&fake, dir.path(), SECRET, HEAD, 1);
+    ran(c.args(["comment", &one, &two, "--status"]), 0);
+    let contexts: Vec<String> = fake
+        .state()
+        .statuses
+        .iter()
+        .map(|s| s["context"].to_string())
+        .collect();
+    assert_eq!(contexts, ["\"uptick/debian\"", "\"uptick/nightly\""]);
+    assert!(fake.ours()[0].body.contains("#### `nightly`: 1 regressed"));
+}
+
 /// The first workflow of a fork: a read-only token, no secret. The check says so in one line
 /// and its verdict stands.
 #[test]

@@ -8,7 +8,7 @@ use crate::search::{Answer, Outcome, Skipped, Step};
 
 impl Hunt<'_> {
     /// The document, but for the explanation.
-    pub(super) fn finding(&self, main: &Trail, last: &Trail, merge: Option<&Commit>) -> Finding {
+    pub(super) fn finding(&self, main: &Trail, last: &Trail, merges: &[Commit]) -> Finding {
         let (o, m) = (&last.outcome, &main.outcome);
         let total = m.bad.value - m.good.value;
         let outcome = outcome(m, o);
@@ -20,7 +20,8 @@ impl Hunt<'_> {
             schema: Finding::SCHEMA,
             outcome,
             culprit: culprit.map(|(c, _)| Named::of(c)),
-            merged_by: merge.map(Named::of),
+            merged_by: merges.first().map(Named::of),
+            merges: merges.iter().map(Named::of).collect(),
             suspects: names(&o.suspects),
             confidence: o.confidence,
             verified: None,
@@ -42,6 +43,8 @@ impl Hunt<'_> {
                 commits: main.line.commits.len() - 1,
             },
             measured: sections.iter().map(|s| s.measured).sum(),
+            inside: sections.iter().skip(1).map(|s| s.measured).sum(),
+            builds: 0,
             reused: m.reused + sections.iter().map(|s| s.reused).sum::<usize>(),
             located: culprit.and_then(|_| self.located(main, last)),
             runs: if m.exact { 0 } else { m.runs },
@@ -51,7 +54,10 @@ impl Hunt<'_> {
             likely: Vec::new(),
             flamegraph: None,
             dependencies: Vec::new(),
-            undo: culprit.map(|(c, p)| undo(c, p)),
+            // With --fixed the commit is a gain, which nobody takes back.
+            undo: culprit
+                .filter(|_| !self.journal.request.fixed)
+                .map(|(c, p)| undo(c, p)),
             reason: reason(main, self.journal.request.fixed),
             notes: Vec::new(),
             again: self.journal.request.again(),

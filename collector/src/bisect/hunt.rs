@@ -28,6 +28,10 @@ pub(crate) struct Hunt<'a> {
     pub(super) notes: Vec<String>,
     /// Whether it was told that the culprit stands.
     pub(super) told: bool,
+    /// By how much the ends of the range differ, once its search has ended.
+    pub(super) whole_change: Option<f64>,
+    /// Builds when the culprit stood, and builds after which the look for further steps ends.
+    pub(super) settle_at: Option<(usize, usize)>,
 }
 
 /// A finished search over one line.

@@ -24,7 +24,7 @@ pub enum Event {
     /// The first line: what was asked for.
     Asked {
         /// With the ends as full names.
-        request: Request,
+        request: Box<Request>,
         /// What is laid over every commit.
         carry: Carry,
         /// The programs outside the commits that are run; absent in logs of older versions.
@@ -168,7 +168,7 @@ impl Journal {
             ended: None,
         };
         journal.write(&Event::Asked {
-            request: request.clone(),
+            request: Box::new(request.clone()),
             carry: carry.clone(),
             outside: Some(outside.clone()),
         })?;
@@ -208,7 +208,7 @@ impl Journal {
                     journal = Some(Self {
                         path: path.to_path_buf(),
                         file: None,
-                        request,
+                        request: *request,
                         carry,
                         outside,
                         sections: Vec::new(),

@@ -27,6 +27,7 @@ mod step;
 use crate::bisect::hunt::Hunt;
 use crate::bisect::hunt::Trail;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::error::{Error, Result};
@@ -44,6 +45,9 @@ pub use step::{StepAnswer, judge_head};
 
 /// With fewer builds than this in the range, profiles of the ends cost more than they save.
 const WORTH_PROFILES: usize = 9;
+
+/// Builds of the culprit and its parent after the search.
+const VERIFICATION: usize = 2;
 
 /// Where the logs of searches lie.
 #[must_use]
@@ -70,12 +74,16 @@ pub fn run(
     for _ in 1..jobs.max(1) {
         others.push((workshop.another()?, Store::open(store.path())?));
     }
+    let counting = Counting {
+        inner: progress,
+        builds: AtomicUsize::new(0),
+    };
     let mut hunt = Hunt {
         workshop,
         store,
         others,
         journal,
-        progress,
+        progress: &counting,
         asked,
         exact,
         like: None,
@@ -83,8 +91,39 @@ pub fn run(
         looks: 0,
         notes: Vec::new(),
         told: false,
+        whole_change: None,
+        settle_at: None,
     };
-    hunt.whole()
+    let mut finding = hunt.whole()?;
+    finding.builds = counting.builds.into_inner();
+    Ok(finding)
+}
+
+/// Counts what is built beside telling it.
+struct Counting<'a> {
+    inner: &'a dyn Progress,
+    builds: AtomicUsize,
+}
+
+impl Progress for Counting<'_> {
+    fn stage(&self, what: &str) {
+        if what.starts_with("building ") {
+            self.builds.fetch_add(1, Ordering::Relaxed);
+        }
+        self.inner.stage(what);
+    }
+
+    fn step(&self, done: usize, total: usize, name: &str) {
+        self.inner.step(done, total, name);
+    }
+
+    fn note(&self, text: &str) {
+        self.inner.note(text);
+    }
+
+    fn search(&self, so_far: &str) {
+        self.inner.search(so_far);
+    }
 }
 
 impl Hunt<'_> {
@@ -99,9 +138,10 @@ impl Hunt<'_> {
             return Err(answer::unmeasurable(&main));
         }
         self.remember(&main);
-        let (deeper, merge) = self.descend(&main)?;
+        self.whole_change = Some(main.outcome.bad.value - main.outcome.good.value);
+        let (deeper, merges) = self.descend(&main)?;
         let last = deeper.as_ref().unwrap_or(&main);
-        let mut finding = self.finding(&main, last, merge.as_ref());
+        let mut finding = self.finding(&main, last, &merges);
         self.refuse_edited()?;
         self.explain(&mut finding, last)?;
         finding.notes = std::mem::take(&mut self.notes);
@@ -127,7 +167,7 @@ impl Hunt<'_> {
             let mut search = self.journal.sections[section].search()?;
             self.say(&search, &line);
             let width = self.width(section, &search);
-            if self.stands(section, &search, &line) && self.journal.request.quick {
+            if self.stands(section, &search, &line) && self.has_looked_enough(section, &search) {
                 search = self.journal.sections[section].settled()?;
             }
             match search.next(width) {
@@ -404,14 +444,17 @@ impl Hunt<'_> {
     /// Probe i of about n, time left, best suspect so far.
     fn say(&self, search: &crate::search::Search, line: &Line) {
         let e = search.estimate();
-        let left = match self.looks {
-            0 => String::new(),
-            n => {
-                let each = self.began.elapsed().as_secs_f64() / n as f64;
-                let minutes = each * e.builds_left as f64 / 60.0;
-                format!(", {} min left", minutes.ceil())
-            }
-        };
+        if let Some((at, until)) = self.settle_at {
+            let (done, most) = (e.builds_done.saturating_sub(at) + 1, until - at);
+            self.progress.search(&format!(
+                "further steps: probe {done} of at most {most}{}: ",
+                self.left(most.saturating_sub(done - 1))
+            ));
+            return;
+        }
+        // Culprit and parent are built once more, side by side, to verify and explain.
+        let builds_left = e.builds_left.max(1) + VERIFICATION;
+        let left = self.left(builds_left);
         let suspect = e.suspect.map_or_else(String::new, |(i, p)| {
             let sha = line.commits[i].sha.short();
             format!(", suspect {sha} ({:.0} %)", 100.0 * p)
@@ -419,8 +462,18 @@ impl Hunt<'_> {
         self.progress.search(&format!(
             "probe {} of about {}{left}{suspect}: ",
             e.builds_done + 1,
-            e.builds_done + e.builds_left.max(1)
+            e.builds_done + builds_left
         ));
+    }
+
+    /// How long so many builds take, by those so far.
+    fn left(&self, builds: usize) -> String {
+        if self.looks == 0 {
+            return String::new();
+        }
+        let each = self.began.elapsed().as_secs_f64() / self.looks as f64;
+        let minutes = each * builds as f64 / 60.0;
+        format!(", {} min left", minutes.ceil())
     }
 }
 

@@ -11,6 +11,11 @@ use crate::search::{Direction, Observation, Search};
 /// the steps together must explain before a search is content.
 const STANDS: f64 = 0.8;
 
+/// The look for further steps may cost so many times what it took to find the culprit …
+const DEARER: usize = 2;
+/// … and as many builds in any case.
+const FEWEST: usize = 8;
+
 /// A step between two neighbouring commits, both measured.
 struct Standing {
     /// The commit that made it.
@@ -65,17 +70,35 @@ impl Hunt<'_> {
         };
         if !self.told && !self.journal.request.quick {
             self.told = true;
+            let done = search.estimate().builds_done;
+            let most = (DEARER * done).max(FEWEST);
+            self.settle_at = Some((done, done + most));
             let commit = &line.commits[s.commit];
+            let whole = self.whole_change.unwrap_or((s.after - s.before) / s.share);
+            let what = if commit.parents.len() > 1 {
+                "stands, a merge: what it brought is looked for next"
+            } else {
+                "stands"
+            };
             self.progress.note(&format!(
-                "{} stands: {}, {} of the range's change ({}). What follows looks for further \
-                 steps; --quick ends here",
+                "{} {what}: {}, {} of the range's change ({}). Further steps are looked for in at \
+                 most {most} builds{}; --quick ends here",
                 commit.sha.short(),
                 percent((s.after - s.before) / s.before.abs()),
-                share(s.share),
+                share((s.after - s.before) / whole),
                 sentence(&commit.subject, 50),
+                self.left(most),
             ));
         }
         true
+    }
+
+    /// Whether no further steps are looked for: nobody wants them, or they have had their price.
+    pub(super) fn has_looked_enough(&self, section: usize, search: &Search) -> bool {
+        // The line that was told of comes first; inside a merge only its own culprit counts.
+        let bound = self.settle_at.filter(|_| section == 0);
+        let spent = |(_, until)| search.estimate().builds_done >= until;
+        self.journal.request.quick || section > 0 || bound.is_some_and(spent)
     }
 
     /// Commits tried until the culprit was known, along the main line and down to it.

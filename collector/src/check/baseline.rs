@@ -15,6 +15,8 @@ pub struct Baseline {
     pub how: String,
     /// Somebody named it: no other commit will do.
     pub named: bool,
+    /// The head is proposed, by a pull request, and part of no branch that lasts.
+    pub proposal: bool,
     /// The commits of one push up to the head, oldest first, where there are several: each is
     /// judged.
     pub pushed: Vec<Sha>,
@@ -28,6 +30,7 @@ impl Baseline {
             sha,
             how: how.into(),
             named: false,
+            proposal: false,
             pushed: Vec::new(),
         }
     }
@@ -57,7 +60,11 @@ pub fn choose(
         });
     }
     if let Some(target) = &event.target {
-        return of_pull_request(repo, head, target, event);
+        let found = of_pull_request(repo, head, target, event)?;
+        return Ok(Baseline {
+            proposal: true,
+            ..found
+        });
     }
     let branch = config.baseline.branch.as_deref();
     let Some((branch, tip)) = repo.default_branch(branch.or(event.default_branch.as_deref()))

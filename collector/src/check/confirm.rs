@@ -93,6 +93,7 @@ pub(super) fn apply(row: &mut Row, c: &gate::Confirmation) {
         Decision::CannotTell { detectable } => {
             row.verdict = Verdict::Unchanged;
             row.confirmed = false;
+            row.cannot_tell_below = Some(detectable);
             row.why.push_str(&if detectable.is_finite() {
                 format!(
                     "; too noisy to tell: changes from {:.1} % can be told",

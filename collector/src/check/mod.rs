@@ -140,7 +140,9 @@ fn base_report(
             "{}, then back to the nearest commit that builds",
             baseline.how
         );
-        return Ok((report, Baseline::found(sha, how)));
+        let proposal = baseline.proposal;
+        let older = Baseline::found(sha, how);
+        return Ok((report, Baseline { proposal, ..older }));
     }
     refuse_empty(&first)?;
     Err(crate::error::Error::NoVerdict(
@@ -397,10 +399,13 @@ impl<'a> Run<'a> {
             .repo()
             .distance(&self.base.commit.sha, &self.head.commit.sha);
         let counter = self.workshop.session().counter;
+        let mut notes = self.notes;
+        notes.extend(optimised_away(&self.rows));
         let beside = Beside {
             how: baseline.how,
             distance,
-            notes: self.notes,
+            proposal: baseline.proposal,
+            notes,
             doubts: self.doubts,
             hints: self.hints,
             failures: self.failed,
@@ -408,6 +413,29 @@ impl<'a> Run<'a> {
         };
         judge::judgement(&self.base, &self.head, counter, self.rows, beside)
     }
+}
+
+/// Benchmarks of so few instructions that their work is probably not done at all.
+fn optimised_away(rows: &[Row]) -> Option<String> {
+    /// A call and a return with a black box around a value take as many.
+    const NOTHING: f64 = 10.0;
+    let count = |r: &Row| r.head.as_ref().map_or(f64::INFINITY, |h| h.value);
+    let instructions = |r: &&Row| r.judged && r.metric == crate::model::Metric::Instructions;
+    let mut few = rows
+        .iter()
+        .filter(instructions)
+        .filter(|r| count(r) < NOTHING);
+    let first = few.next()?;
+    let more = match few.count() {
+        0 => String::new(),
+        n => format!(" (and {n} more like it)"),
+    };
+    Some(format!(
+        "`{}` takes {} an iteration{more}: the compiler probably removed its work; \
+         `std::hint::black_box` around inputs and results keeps it",
+        crate::format::name(&first.benchmark, 60),
+        crate::format::plural(count(first), "instruction"),
+    ))
 }
 
 /// Earlier values of a series on the baseline's own line, oldest first; one a commit.

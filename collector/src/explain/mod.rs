@@ -79,10 +79,14 @@ fn explain_row(
         _ => {}
     }
     let ranked = delta::likely_hunks(&explanation, pair.hunks);
+    // A place that gained is no reason for a row that lost, nor the other way round.
+    let whole = row.delta();
+    let same_way = |l: &Likely| whole == 0.0 || l.delta as f64 * whole > 0.0;
     row.likely = ranked
         .iter()
-        .take(MAX_LIKELY)
         .map(|r| Likely::of(r, &explanation.lines))
+        .filter(same_way)
+        .take(MAX_LIKELY)
         .collect();
     row.explained = Some(explanation.explained);
     row.functions = explanation.functions;

@@ -240,6 +240,23 @@ impl Repo {
         Ok((out.status.success() && !said.is_empty()).then_some(Sha(said)))
     }
 
+    /// Where a branch left a line for good: the first commit along its first parents that `line`
+    /// has too. Merges that took the line in lie behind it. `None` where the branch has no commit
+    /// of its own, or its history begins before.
+    ///
+    /// # Errors
+    /// When git cannot walk.
+    pub fn fork(&self, branch: &Sha, line: &Sha) -> Result<Option<Sha>> {
+        let without = format!("^{line}");
+        let args = ["rev-list", "--first-parent", &branch.0, &without];
+        let own = ask(&self.root, &args)?;
+        let Some(first) = own.lines().next_back() else {
+            return Ok(None);
+        };
+        let first = self.commit(&Sha(first.to_string()))?;
+        Ok(first.parents.into_iter().next())
+    }
+
     /// Whether the history was cut off when it was fetched.
     #[must_use]
     pub fn is_shallow(&self) -> bool {

@@ -1,6 +1,7 @@
 //! The series of a store along the main line, and the changes in them.
 
 mod causes;
+mod floor;
 mod mainline;
 mod refresh;
 pub mod steps;
@@ -8,5 +9,6 @@ pub mod trial;
 pub mod watch;
 
 pub use causes::causes;
+pub use floor::Floor;
 pub use mainline::{Fact, MainLine, Seam, Track, tracks};
-pub use refresh::{line_of, refresh};
+pub use refresh::{Whose, line_of, refresh};

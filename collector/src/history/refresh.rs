@@ -5,6 +5,15 @@ use crate::git::Repo;
 use crate::model::{Line, Sha};
 use crate::store::Store;
 
+/// Whose store it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// It lies in the repository.
+    Repository,
+    /// It was named, and may be about another one.
+    Named,
+}
+
 /// Tells the store which commits the default branch's first-parent line has, where it does not
 /// know yet. Says whether there was anything to tell.
 ///
@@ -13,12 +22,13 @@ use crate::store::Store;
 ///
 /// # Errors
 /// When git cannot walk the line, or the store cannot be written.
-pub fn refresh(store: &mut Store, repo: &Repo, branch: Option<&str>) -> Result<bool> {
+pub fn refresh(store: &mut Store, repo: &Repo, branch: Option<&str>, whose: Whose) -> Result<bool> {
     let Some(tip) = repo.known_main_tip(branch) else {
         return Ok(false);
     };
     let known = store.main_tip()?;
-    if known.is_some_and(|(_, sha)| sha == tip) || repo.is_shallow() || !is_of(store, repo)? {
+    if known.is_some_and(|(_, sha)| sha == tip) || repo.is_shallow() || !is_of(store, repo, whose)?
+    {
         return Ok(false);
     }
     let line = repo.first_parent_names(&tip)?;
@@ -27,10 +37,14 @@ pub fn refresh(store: &mut Store, repo: &Repo, branch: Option<&str>) -> Result<b
     Ok(true)
 }
 
-/// Whether the store is about this repository: it knows the newest measured commit, if any.
-fn is_of(store: &Store, repo: &Repo) -> Result<bool> {
+/// Whether the store is about this repository: it lies in it, or the newest commit that was
+/// measured into it is one of the repository's.
+fn is_of(store: &Store, repo: &Repo, whose: Whose) -> Result<bool> {
     let newest = store.commits(u64::MAX, 1)?.pop();
-    Ok(newest.is_none_or(|c| repo.resolve(&c.sha.0).is_ok()))
+    Ok(match newest {
+        Some(c) => repo.resolve(&c.sha.0).is_ok(),
+        None => whose == Whose::Repository,
+    })
 }
 
 /// The first position at which the store does not have the line's commit: two lines that agree at

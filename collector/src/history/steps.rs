@@ -7,8 +7,8 @@ use crate::detect::alerts::group::Group;
 use crate::detect::alerts::life::{self, Event, Resolution, State};
 use crate::detect::alerts::persist::{Persistence, persistence};
 use crate::detect::steps::finder::STUCK;
-use crate::detect::{Change, Class, Finder, Findings, Settings};
-use crate::history::{MainLine, Seam, Track, causes};
+use crate::detect::{Change, Class, Finder, Findings};
+use crate::history::{Floor, MainLine, Seam, Track, causes};
 use crate::judge::CommitRef;
 use crate::model::{Counter, Metric, SeriesKey};
 use crate::store::Told;
@@ -154,8 +154,9 @@ pub struct Found {
 
 /// Searches one series and brings its events up to date; `known` as the store kept them.
 #[must_use]
-pub fn find(track: Track, known: Vec<Told>, settings: Settings) -> Found {
-    let findings = Finder::new(settings.counted(track.noise.repeats())).find(&track.points);
+pub fn find(track: Track, known: Vec<Told>, floor: Floor) -> Found {
+    let settings = floor.settings(&track.key, track.noise);
+    let findings = Finder::new(settings).find(&track.points);
     let mut events: Vec<Event> = known.iter().map(|t| t.event.clone()).collect();
     // The whole history at once: one look, so that nothing need ripen.
     life::update(&mut events, &track.points, &findings, |_| true);

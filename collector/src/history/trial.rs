@@ -4,11 +4,11 @@
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::detect::Class;
 use crate::detect::alerts::proposal::{self, Raised};
 use crate::detect::gate::Policy;
 use crate::detect::steps::classify;
-use crate::detect::{Class, Settings};
-use crate::history::{MainLine, Track};
+use crate::history::{Floor, MainLine, Track};
 use crate::judge::CommitRef;
 use crate::model::{Counter, Metric};
 
@@ -24,7 +24,7 @@ pub struct Proposed<'a> {
     /// Instead of them.
     pub limit: Option<f64>,
     /// The finder's floor.
-    pub settings: Settings,
+    pub floor: Floor,
 }
 
 impl Proposed<'_> {
@@ -125,12 +125,12 @@ impl Replayed {
     pub fn of(tracks: &[Track], line: &MainLine, proposed: &Proposed<'_>) -> Self {
         let mut series: Vec<SeriesReplay> =
             tracks.iter().map(|t| replay(t, line, proposed)).collect();
-        let estimated_on = estimate(&mut series, tracks, proposed.settings);
+        let estimated_on = estimate(&mut series, tracks, proposed.floor);
         Self {
             schema: "uptick.replay/1",
             head: line.tip().map(CommitRef::of),
             limit: proposed.limit,
-            floor: proposed.settings.relative_floor,
+            floor: proposed.floor.shown(),
             total: total(&series, estimated_on),
             series,
         }
@@ -140,7 +140,7 @@ impl Replayed {
 fn replay(t: &Track, line: &MainLine, proposed: &Proposed<'_>) -> SeriesReplay {
     let key = &t.key;
     let policy = proposed.policy(&key.benchmark, key.metric, key.counter);
-    let settings = proposed.settings.counted(t.noise.repeats());
+    let settings = proposed.floor.settings(key, t.noise);
     let p = proposal::propose(&t.points, &policy, settings);
     let values: Vec<f64> = t.points.iter().map(|p| p.value).collect();
     SeriesReplay {
@@ -169,7 +169,7 @@ fn replay(t: &Track, line: &MainLine, proposed: &Proposed<'_>) -> SeriesReplay {
 
 /// Estimates the false alarms of varying series, evenly picked; what repeats raises none, nor
 /// do counts, whose every move is the code's own.
-fn estimate(series: &mut [SeriesReplay], tracks: &[Track], settings: Settings) -> (usize, usize) {
+fn estimate(series: &mut [SeriesReplay], tracks: &[Track], floor: Floor) -> (usize, usize) {
     let varying: Vec<usize> = (0..series.len())
         .filter(|&i| {
             matches!(series[i].class, Class::Noisy | Class::Walk) && !tracks[i].noise.repeats()
@@ -178,6 +178,7 @@ fn estimate(series: &mut [SeriesReplay], tracks: &[Track], settings: Settings) -
     let n = varying.len().min(ESTIMATED);
     for k in 0..n {
         let i = varying[k * varying.len() / n];
+        let settings = floor.settings(&tracks[i].key, tracks[i].noise);
         let rate = proposal::false_alarms(&tracks[i].points, settings, k as u64);
         series[i].false_alarms = Some(rate);
     }

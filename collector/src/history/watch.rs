@@ -2,9 +2,10 @@
 //! it says becomes events in the store. Whoever adds reports, or serves them, calls [`search`].
 
 use crate::detect::alerts::{life, replay, tell};
-use crate::detect::{Change, Finder, Findings, Point, Settings};
+use crate::detect::{Change, Finder, Findings, Point};
 use crate::error::Result;
-use crate::model::{Counter, Metric, SeriesKey, Testbed};
+use crate::history::Floor;
+use crate::model::{SeriesKey, Testbed};
 use crate::store::{SeriesRow, Store, TestbedRow, Told, Unsearched};
 
 /// Points that a series is searched with the first time; later only the newest ones.
@@ -55,7 +56,8 @@ fn look(
             value: v.value,
         })
         .collect();
-    let mut findings = Finder::new(settings(&series.row)).find(&points);
+    let mut findings =
+        Finder::new(Floor::default().settings(&series.row.key, series.row.class)).find(&points);
     if values.len() == n {
         let begin = points.get(STALE).map_or(i64::MIN, |p| p.index);
         findings.changes.retain(|c| c.index >= begin);
@@ -82,19 +84,7 @@ fn own_changes(key: &SeriesKey, testbeds: &[TestbedRow]) -> Vec<i64> {
 
 /// What is worth reporting of a series.
 #[must_use]
-pub fn settings(series: &SeriesRow) -> Settings {
-    // What the gate would let through is no news either.
-    let floor = match (series.key.metric, series.key.counter) {
-        (Metric::Instructions, Counter::Callgrind | Counter::PerfEvent) => 0.005,
-        _ => 0.02,
-    };
-    Settings {
-        relative_floor: floor,
-        counted: series.class.repeats(),
-    }
-}
-
-fn bring_up_to_date(
+pub fn bring_up_to_date(
     told: Vec<Told>,
     points: &[Point],
     findings: &Findings,

@@ -4,7 +4,7 @@
 //! ran the fork's code: the document is bounded, its commits must look like commits, and what
 //! it claims as a whole is worked out again from its rows.
 
-use crate::error::{Error, Result};
+use crate::error::{EXIT_FAILED, Error, Result};
 use crate::judge::{Judgement, outcome};
 use crate::model::Sha;
 use serde_json::Value;
@@ -29,12 +29,21 @@ pub enum Checked {
     },
 }
 
+/// What a document says.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// What the check came to.
+    pub checked: Checked,
+    /// The leg of a matrix that it is of, where it had a name.
+    pub leg: Option<String>,
+}
+
 /// Reads the document of `check --json`.
 ///
 /// # Errors
 /// [`Error::Usage`] when it is none. What it holds is never repeated: a path that leads
 /// elsewhere than its reader thinks must not put a secret into a log.
-pub fn read(bytes: &[u8]) -> Result<Checked> {
+pub fn read(bytes: &[u8]) -> Result<Document> {
     let refuse = |why: &str| {
         Err(Error::Usage(format!(
             "no document of `check --json`: {why}"
@@ -49,12 +58,17 @@ pub fn read(bytes: &[u8]) -> Result<Checked> {
     if document.get("schema").and_then(Value::as_str) != Some(SCHEMA) {
         return refuse("its schema is not uptick.check/1");
     }
-    if let Some(message) = document.get("error").and_then(Value::as_str) {
+    let text = |key: &str, most: usize| {
+        let text = document.get(key)?.as_str()?;
+        Some(text.chars().take(most).collect::<String>())
+    };
+    let leg = text("leg", 200);
+    if let Some(message) = text("error", 4096) {
         let code = document.get("exit_code").and_then(Value::as_u64);
-        return Ok(Checked::Failed {
-            message: message.chars().take(4096).collect(),
-            code: code.and_then(|c| u8::try_from(c).ok()).unwrap_or(4),
-        });
+        let code = code.and_then(|c| u8::try_from(c).ok());
+        let code = code.unwrap_or(EXIT_FAILED);
+        let checked = Checked::Failed { message, code };
+        return Ok(Document { checked, leg });
     }
     let Ok(mut judgement) = serde_json::from_value::<Judgement>(document) else {
         return refuse("a field is missing or has another type");
@@ -73,7 +87,8 @@ pub fn read(bytes: &[u8]) -> Result<Checked> {
         row.unit = row.metric.unit();
     }
     judgement.outcome = outcome(&judgement);
-    Ok(Checked::Judged(Box::new(judgement)))
+    let checked = Checked::Judged(Box::new(judgement));
+    Ok(Document { checked, leg })
 }
 
 fn is_commit(sha: &Sha) -> bool {
@@ -106,7 +121,7 @@ mod tests {
     fn a_failed_check_has_a_document_too() {
         let text = br#"{"schema":"uptick.check/1","outcome":"no_verdict","results":[],
             "error":"the head does not build","exit_code":4}"#;
-        let read = read(text);
+        let read = read(text).map(|d| d.checked);
         assert!(
             matches!(&read, Ok(Checked::Failed { message, code: 4 }) if message.contains("build")),
             "{read:?}"

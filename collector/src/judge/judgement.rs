@@ -25,6 +25,9 @@ pub struct CommitRef {
     pub sha: Sha,
     /// The first line of its message.
     pub subject: String,
+    /// Its parents.
+    #[serde(skip)]
+    pub parents: Vec<Sha>,
 }
 
 impl CommitRef {
@@ -34,6 +37,7 @@ impl CommitRef {
         Self {
             sha: c.sha.clone(),
             subject: c.subject.clone(),
+            parents: c.parents.clone(),
         }
     }
 }
@@ -49,6 +53,9 @@ pub struct BaseRef {
     pub how: String,
     /// First-parent steps between it and the head.
     pub distance: u64,
+    /// The head is a pull request: nothing that could be taken back.
+    #[serde(skip)]
+    pub proposal: bool,
 }
 
 /// The document of `check` and `compare`.
@@ -102,6 +109,21 @@ impl Judgement {
         rows
     }
 
+    /// Judged rows that moved by less than could be told, and by how much that is.
+    #[must_use]
+    pub fn blind(&self) -> Vec<&Row> {
+        let mut rows = self.with(Verdict::Unchanged);
+        rows.retain(|r| r.cannot_tell_below.is_some());
+        rows
+    }
+
+    /// Benchmarks that gave a number in the head.
+    #[must_use]
+    pub fn counted(&self) -> usize {
+        let counted = |r: &&Row| r.judged && r.head.is_some();
+        self.results.iter().filter(counted).count()
+    }
+
     /// Judged rows with that verdict, the largest relative change first.
     #[must_use]
     pub fn with(&self, verdict: Verdict) -> Vec<&Row> {
@@ -123,6 +145,8 @@ pub struct Beside {
     pub how: String,
     /// First-parent steps from the base to the head.
     pub distance: u64,
+    /// See [`BaseRef::proposal`].
+    pub proposal: bool,
     /// See [`Judgement::notes`].
     pub notes: Vec<String>,
     /// See [`Judgement::doubts`].
@@ -190,6 +214,7 @@ pub fn judgement(
             subject: base.commit.subject.clone(),
             how: beside.how,
             distance: beside.distance,
+            proposal: beside.proposal,
         },
         testbed: head.testbed.clone(),
         counter,
@@ -216,16 +241,18 @@ pub fn outcome(j: &Judgement) -> Outcome {
         return Outcome::Regressed;
     }
     let compared = |r: &&&Row| {
-        matches!(
-            r.verdict,
-            Verdict::Unchanged
-                | Verdict::Improved
-                | Verdict::Shifted
-                | Verdict::Suspect
-                | Verdict::Regressed
-        )
+        r.cannot_tell_below.is_none()
+            && matches!(
+                r.verdict,
+                Verdict::Unchanged
+                    | Verdict::Improved
+                    | Verdict::Shifted
+                    | Verdict::Suspect
+                    | Verdict::Regressed
+            )
     };
-    let missing = judged.iter().any(|r| r.verdict == Verdict::Vanished);
+    let vanished = judged.iter().any(|r| r.verdict == Verdict::Vanished);
+    let missing = vanished || !j.failures.is_empty();
     if missing || judged.iter().filter(compared).count() == 0 {
         return Outcome::NoVerdict;
     }

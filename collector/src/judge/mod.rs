@@ -10,7 +10,7 @@ mod judgement;
 mod row;
 
 pub use detectable::next_limit;
-pub use document::{Checked, MAX_BYTES, read};
+pub use document::{Checked, Document, MAX_BYTES, read};
 pub use judgement::{BaseRef, Beside, CommitRef, Judgement, Outcome, doubts, judgement, outcome};
 pub use row::{Creep, Likely, Row, Side};
 
@@ -21,6 +21,10 @@ use crate::detect::gate::{self, Limit, Policy, Screen};
 use crate::format::percent;
 use crate::model::{Counter, Failure, Measurement, Metric, Report, Verdict};
 use crate::stats;
+
+/// Where only changes from this one on would show, "unchanged" says nothing: half as much again
+/// is what anybody would want to know of.
+const BLIND: f64 = 0.5;
 
 /// What was set on the command line.
 #[derive(Clone, Debug, Default)]
@@ -139,6 +143,7 @@ fn blank(m: &Measurement) -> Row {
         verdict: Verdict::Unchanged,
         confirmed: false,
         judged: true,
+        cannot_tell_below: None,
         class: m.class,
         functions: Vec::new(),
         explained: None,
@@ -196,6 +201,8 @@ fn compare(
     let history = if exact { Vec::new() } else { history(base) };
     let spread = base.spread.max(head.spread);
     let mut limit = gate::limit(&policy, &history, base.value, spread);
+    // A limit that somebody set is what they want to know.
+    let blind = limit.fraction >= BLIND && words.is_none();
     if let Some(words) = words {
         limit.why = limit.why.replace("floor for this metric", &words);
     }
@@ -216,6 +223,7 @@ fn compare(
     }
     Row {
         change: Some(stats::change(base.value, head.value)),
+        cannot_tell_below: (blind && verdict == Verdict::Unchanged).then_some(limit.fraction),
         limit: Some(limit.fraction),
         limit_units: limit.units,
         why,

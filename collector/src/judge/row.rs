@@ -56,6 +56,10 @@ pub struct Row {
     pub confirmed: bool,
     /// Whether it counts for the outcome; other rows are only shown.
     pub judged: bool,
+    /// The smallest change that could be told, where that is so large that the verdict says
+    /// nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cannot_tell_below: Option<f64>,
     /// Why the value may vary.
     pub class: NoiseClass,
     /// The functions that gained or lost cost.

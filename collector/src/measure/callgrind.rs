@@ -127,7 +127,11 @@ fn between_readings(
         };
         let output = execute(session, job, pins, purpose)?;
         let mut marks = marks(&output.main, job.fences())?;
-        let missing = output.count_children(&mut marks)?;
+        let mut missing = output.count_children(&mut marks)?;
+        if job.shares_its_name() {
+            fence::keep_first(&mut marks);
+            missing = missing.or(Some(SHARED));
+        }
         if marks.iter().all(|m| m.cost == 0) {
             return Ok(None);
         }
@@ -151,6 +155,9 @@ fn between_readings(
     }
     Ok(None)
 }
+
+const SHARED: &str = "several benchmarks have this name, and the first of them is counted: give \
+    each a name of its own";
 
 /// Counts the whole process: commands, and executables into which nothing can be preloaded.
 fn whole(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<Run, RunError> {
@@ -285,10 +292,20 @@ impl Output {
     fn count_children(&self, marks: &mut [Mark]) -> Result<Option<&'static str>, RunError> {
         let mut costs = Vec::new();
         for (pid, file) in &self.others {
-            costs.push((*pid, own_parts(file)?.0));
+            // A process that was to execute a program and could not is no program's.
+            if self.family.contains_key(pid) || program(file) != program(&self.main) {
+                costs.push((*pid, own_parts(file)?.0));
+            }
         }
         Ok(family::add(marks, &self.family, &costs))
     }
+}
+
+/// The line of an output file that says what was run.
+fn program(file: &[u8]) -> Option<&[u8]> {
+    file.split(|b| *b == b'\n')
+        .take(10)
+        .find(|l| l.starts_with(b"cmd:"))
 }
 
 /// Runs the job under callgrind and gives its output files.

@@ -6,6 +6,7 @@ use super::stage::{Standing, Turn};
 use super::symbols::Fence;
 use crate::config::{ClockMode, Strings};
 use crate::model::{Counter, Metric};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -61,6 +62,8 @@ pub enum Kind {
         exact: bool,
         /// Whether nothing can be preloaded into it.
         is_static: bool,
+        /// What selects it, where its name does not.
+        filter: Option<Filter>,
     },
     /// A command.
     Command {
@@ -71,7 +74,27 @@ pub enum Kind {
     },
 }
 
+/// What selects a benchmark whose title is not its id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Filter {
+    /// A regular expression that matches it alone.
+    Pattern(String),
+    /// An id that several benchmarks have; it is the first of them.
+    First(String),
+    /// A regular expression that matches several; it is the first of them.
+    FirstOf(String),
+}
+
 impl Job {
+    /// Whether others are run after it, because nothing tells them apart.
+    pub(super) fn shares_its_name(&self) -> bool {
+        let Kind::Criterion { filter, .. } = &self.kind else {
+            return false;
+        };
+        matches!(filter, Some(Filter::First(_) | Filter::FirstOf(_)))
+    }
+
     pub(super) fn fences(&self) -> &[Fence] {
         match &self.kind {
             Kind::Criterion { fences, .. } => fences,
@@ -140,22 +163,22 @@ impl Job {
     }
 
     /// Selects exactly this benchmark in a criterion executable.
-    pub(super) fn selection(&self, exact: bool) -> [String; 2] {
-        if exact {
-            ["--exact".into(), self.name.clone()]
-        } else {
+    fn selection(&self, exact: bool, filter: Option<&Filter>) -> [String; 2] {
+        match filter {
+            Some(Filter::Pattern(p) | Filter::FirstOf(p)) => [p.clone(), "--noplot".into()],
+            _ if exact => ["--exact".into(), self.name.clone()],
             // Before 0.5 the filter is a regular expression and nothing else.
-            [format!("^{}$", escape(&self.name)), "--noplot".into()]
+            _ => [format!("^{}$", escape(&self.name)), "--noplot".into()],
         }
     }
 
     pub(super) fn criterion(&self, mode: &[&str]) -> Vec<String> {
-        let Kind::Criterion { exact, .. } = &self.kind else {
+        let Kind::Criterion { exact, filter, .. } = &self.kind else {
             return Vec::new();
         };
         let mut all = vec!["--bench".to_string()];
         all.extend(mode.iter().map(|s| (*s).to_string()));
-        all.extend(self.selection(*exact));
+        all.extend(self.selection(*exact, filter.as_ref()));
         all
     }
 
@@ -192,7 +215,7 @@ impl Job {
 }
 
 /// Escapes what a regular expression would take for more than text.
-fn escape(name: &str) -> String {
+pub(crate) fn escape(name: &str) -> String {
     let special = |c: char| "\\.+*?()|[]{}^$#&-~".contains(c);
     name.chars()
         .flat_map(|c| special(c).then_some('\\').into_iter().chain([c]))

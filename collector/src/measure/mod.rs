@@ -31,7 +31,8 @@ use crate::model::{Counter, Failure, Measurement, Metric, NoiseClass};
 use crate::stats;
 use calibrate::calibrate;
 use env::{Pins, SEED};
-pub use job::{Job, Kind, Session};
+pub(crate) use job::escape;
+pub use job::{Filter, Job, Kind, Session};
 /// Processes of criterion's own sampling; each already takes a second or more.
 const WALL_RUNS: usize = 3;
 

@@ -348,6 +348,7 @@ int main(void) {
                 fences: std::sync::Arc::new(Vec::new()),
                 exact: true,
                 is_static: false,
+                filter: None,
             },
             dir: "/".into(),
             stdin: None,

@@ -18,33 +18,24 @@ const FUNCTIONS: usize = 5;
 #[must_use]
 pub fn text(f: &Finding, here: &Path) -> String {
     let mut out = vec![headline(f)];
-    out.push(cut(format!(
-        "{}  {}  {}",
-        name(&f.benchmark, 40),
-        percent(f.change),
-        sides(f)
-    )));
+    out.extend(numbers(f));
     if let Some(c) = &f.culprit {
         out.push(field(
             "author",
             &format!("{}, {}", name(&c.author, 40), c.day()),
         ));
     }
-    if let Some(m) = &f.merged_by {
+    for m in f.merges.iter().rev() {
         let merged = format!("{} {}", m.sha.short(), sentence(&m.subject, 50));
         out.push(field("merged by", &merged));
     }
-    if let Some(s) = f.share {
-        let total = percent(change(f.good, f.bad));
-        out.push(field(
-            "explains",
-            &format!("{} of the range's {total}", share(s)),
-        ));
+    if let Some(explained) = explained(f) {
+        out.extend(wrapped("explains", &explained));
     }
     out.push(field("sure", &sureness(f)));
     out.extend(wrapped("effort", &effort(f)));
     for d in f.dependencies.iter().take(STEPS) {
-        out.push(field("bumps", d));
+        out.extend(wrapped("bumps", d));
     }
     suspects(f, &mut out);
     functions(f, &mut out);
@@ -64,6 +55,37 @@ pub fn text(f: &Finding, here: &Path) -> String {
         out.extend(wrapped("note", note));
     }
     out.join("\n") + "\n"
+}
+
+/// The longest path that is shown whole.
+const PATH: usize = 400;
+
+/// Two texts on one line, or on two where they do not fit; neither is cut.
+fn followed(first: &str, second: &str) -> Vec<String> {
+    let line = format!("{first}  {second}");
+    let line = line.trim_end();
+    if line.chars().count() <= WIDTH || second.is_empty() {
+        return vec![line.to_string()];
+    }
+    vec![first.trim_end().to_string(), format!("{:16}{second}", "")]
+}
+
+/// The benchmark, its change and both values.
+fn numbers(f: &Finding) -> Vec<String> {
+    let first = format!("{}  {}", name(&f.benchmark, 40), percent(f.change));
+    followed(&first, &sides(f))
+}
+
+/// What part of the range's change the culprit made; more than all of it where others took some
+/// back.
+fn explained(f: &Finding) -> Option<String> {
+    let total = percent(change(f.good, f.bad));
+    let s = f.share?;
+    Some(if s > 1.005 {
+        format!("more than the range's {total}: other commits took some of it back")
+    } else {
+        format!("{} of the range's {total}", share(s))
+    })
 }
 
 fn headline(f: &Finding) -> String {
@@ -127,9 +149,8 @@ fn effort(f: &Finding) -> String {
         String::new()
     };
     // What came after looked for further steps.
-    let known = f.measured + f.skipped.len();
     let located = match f.located {
-        Some(n) if n < known => format!(" (culprit known after {n})"),
+        Some(n) if n < f.measured => format!(" (culprit known after {n})"),
         _ => String::new(),
     };
     let some = |n: usize, what: &str| {
@@ -139,10 +160,17 @@ fn effort(f: &Finding) -> String {
             String::new()
         }
     };
+    let more = f.builds.saturating_sub(f.measured + f.skipped.len());
+    let profiles = if more > 0 {
+        format!(", {} more to verify and explain", plural(more, "build"))
+    } else {
+        String::new()
+    };
     format!(
-        "{} of {} measured{located}{}{}{runs}",
-        f.measured,
-        plural(f.range.commits, "commit"),
+        "{} measured in a range of {}{}{located}{profiles}{}{}{runs}",
+        plural(f.measured, "commit"),
+        f.range.commits,
+        some(f.inside, "inside merges"),
         some(f.reused, "reused"),
         some(f.skipped.len(), "skipped")
     )
@@ -165,21 +193,18 @@ fn suspects(f: &Finding, out: &mut Vec<String>) {
 
 fn functions(f: &Finding, out: &mut Vec<String>) {
     for g in f.functions.iter().take(FUNCTIONS) {
-        out.push(cut(format!(
-            "    {:>10}  {:<34}  {}",
-            signed(g.delta as f64),
-            name(&names::short(&g.name), 34),
-            name(&place(g), 26)
-        )));
+        let function = name(&names::short(&g.name), 34);
+        let line = format!("    {:>10}  {function:<34}", signed(g.delta as f64));
+        out.extend(followed(&line, &name(&place(g), PATH)));
     }
     for l in f.likely.iter().take(2) {
-        let at = format!(
-            "{}:{} ({})",
-            name(&l.file, 45),
+        // A path is not cut: it is there to be opened.
+        out.push(format!(
+            "    likely    {}:{} ({})",
+            name(&l.file, PATH),
             l.line,
             signed(l.delta as f64)
-        );
-        out.push(field("likely", &at));
+        ));
     }
 }
 
@@ -240,7 +265,7 @@ fn wrapped(label: &str, text: &str) -> Vec<String> {
         line.push(' ');
         line.push_str(word);
     }
-    lines.push(cut(line));
+    lines.push(line);
     lines
 }
 
@@ -267,15 +292,14 @@ pub fn markdown(f: &Finding) -> String {
     if let Some(c) = &f.culprit {
         out.push(format!("\nby {}, {}", cell(&c.author), c.day()));
     }
-    if let Some(m) = &f.merged_by {
+    for m in f.merges.iter().rev() {
         out.push(format!("\nmerged by {}", named(m)));
     }
     for d in &f.dependencies {
         out.push(format!("\nbumps {}", cell(d)));
     }
-    let explained = f.share.map_or_else(String::new, |s| {
-        format!("explains {} of the range's change; ", share(s))
-    });
+    let explained =
+        explained(f).map_or_else(String::new, |explained| format!("explains {explained}; "));
     out.push(format!("\n{explained}{} sure; {}", sureness(f), effort(f)));
     if !f.functions.is_empty() {
         out.push("\n| function | change | where |\n|---|---:|---|".into());

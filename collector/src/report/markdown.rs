@@ -12,6 +12,8 @@ use crate::report::sides;
 use crate::report::text::class_note;
 
 const ROWS: usize = 30;
+/// A step's summary of more than 1 MiB is dropped whole by GitHub.
+const FAILURES: usize = 50;
 
 /// Escapes what Markdown and a table cell would take for more than text.
 #[must_use]
@@ -56,6 +58,9 @@ pub fn markdown(j: &Judgement) -> String {
             format!("### ✔ {} regressed, accepted", benchmarks(accepted))
         }
         Outcome::Ok => "### ✔ no regression".to_string(),
+        Outcome::NoVerdict if !j.failures.is_empty() => {
+            format!("### ✘ {} failed", benchmarks(j.failures.len()))
+        }
         Outcome::NoVerdict => "### ? no verdict".to_string(),
     };
     line(head);
@@ -94,7 +99,19 @@ pub fn markdown(j: &Judgement) -> String {
             line(format!("\n{} {title}: {}", rows.len(), names.join(", ")));
         }
     }
-    for f in &j.failures {
+    for row in j.blind().iter().take(10) {
+        let least = row.cannot_tell_below.filter(|l| l.is_finite());
+        line(format!(
+            "\ncannot tell {}: {}{}",
+            code(&row.benchmark),
+            row.change.map_or_else(String::new, percent),
+            least.map_or_else(String::new, |l| format!(
+                ", changes from {} would show",
+                share(l)
+            ))
+        ));
+    }
+    for f in j.failures.iter().take(FAILURES) {
         let benchmark = f.benchmark.as_deref().unwrap_or("the commit");
         let said = telling(&f.message, 200);
         line(format!(
@@ -102,6 +119,12 @@ pub fn markdown(j: &Judgement) -> String {
             code(benchmark),
             f.stage,
             cell(&said)
+        ));
+    }
+    if j.failures.len() > FAILURES {
+        line(format!(
+            "\n… and {} more failed",
+            j.failures.len() - FAILURES
         ));
     }
     for n in j.doubts.iter().chain(&j.notes).chain(&j.hints) {
@@ -154,11 +177,13 @@ fn details(j: &Judgement, row: &Row, line: &mut dyn FnMut(String)) {
         ));
     }
     let (base, head) = (j.base.sha.short(), j.head.sha.short());
-    line(format!(
-        "\n```sh\nuptick compare {base} {head} --only {}\n{}\n```\n</details>",
-        quoted(&name(&row.benchmark, 200)).replace("```", "'''"),
-        super::undo(j)
-    ));
+    let bench = quoted(&name(&row.benchmark, 200)).replace("```", "'''");
+    let mut commands = vec![format!("uptick compare {base} {head} --only {bench}")];
+    if j.base.distance > 1 {
+        commands.push(format!("uptick bisect {base} {head} --bench {bench}"));
+    }
+    commands.extend(super::undo(j));
+    line(format!("\n```sh\n{}\n```\n</details>", commands.join("\n")));
 }
 
 /// Annotations for GitHub Actions: one `::error` a regressed benchmark, at its likeliest line.
@@ -168,8 +193,8 @@ pub fn annotations(j: &Judgement) -> Vec<String> {
         .iter()
         .take(10)
         .map(|row| {
-            let place = row.likely.first().map_or_else(String::new, |l| {
-                format!(" file={},line={}", property(&l.file), l.line)
+            let place = super::whereabouts(row).map_or_else(String::new, |(file, line)| {
+                format!(" file={},line={line}", property(&file))
             });
             let title = format!(
                 "{} {}",

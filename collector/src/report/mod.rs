@@ -26,7 +26,7 @@ use std::path::Path;
 
 use crate::judge::Judgement;
 use crate::judge::Row;
-use crate::model::FunctionDelta;
+use crate::model::{FunctionDelta, Verdict};
 use crate::profile::names::{clean, short};
 
 /// A file as one would type it in the directory `here`: without that directory where it lies
@@ -59,17 +59,7 @@ pub(crate) fn message(row: &Row) -> String {
 /// Where a regression is shown in a diff: its likeliest line, else a function of the repository,
 /// else the file that says what is measured.
 pub(crate) fn annotated(row: &Row) -> (String, u32) {
-    let likely = row.likely.first().map(|l| (l.file.clone(), l.line));
-    let inside = |f: &FunctionDelta| match (&f.caller, &f.file, f.line) {
-        (Some(c), _, _) => Some((c.file.clone(), c.line)),
-        (None, Some(file), Some(line)) => Some((file.clone(), line)),
-        _ => None,
-    };
-    let relative = |(file, _): &(String, u32)| !file.starts_with('/');
-    let function = || row.functions.iter().filter_map(inside).find(relative);
-    let (file, line) = likely
-        .or_else(function)
-        .unwrap_or_else(|| (crate::config::Config::FILE.into(), 1));
+    let (file, line) = whereabouts(row).unwrap_or_else(|| (crate::config::Config::FILE.into(), 1));
     (clean(&file, 500), line.max(1))
 }
 
@@ -79,13 +69,37 @@ pub(crate) fn fingerprint(j: &Judgement, row: &Row) -> String {
     format!("{}\0{}\0{testbed}", row.benchmark, row.metric)
 }
 
-/// The command that takes back what was judged: the head, or all that came since the base.
+/// The command that takes a regression back, and nothing else: the head is one commit on its
+/// base (a merge names the parent that stays), it is no pull request, and improved nothing.
 #[must_use]
-pub fn undo(j: &Judgement) -> String {
-    match (j.base.sha.short(), j.head.sha.short()) {
-        (_, head) if j.base.distance <= 1 => format!("git revert {head}"),
-        (base, head) => format!("git revert {base}..{head}"),
+pub fn undo(j: &Judgement) -> Option<String> {
+    let harm = !j.unaccepted().is_empty();
+    let gain = !j.with(Verdict::Improved).is_empty();
+    if !harm || gain || j.base.proposal {
+        return None;
     }
+    let head = j.head.sha.short();
+    let stays = j.head.parents.iter().position(|p| *p == j.base.sha)?;
+    Some(match j.head.parents.len() {
+        1 => format!("git revert {head}"),
+        _ => format!("git revert -m {} {head}", stays + 1),
+    })
+}
+
+/// The place of a row's cost that a reader is sent to: the likeliest in the diff, else the line
+/// of the repository that the function which moved most lies in or is called from.
+fn whereabouts(row: &Row) -> Option<(String, u32)> {
+    if let Some(l) = row.likely.first() {
+        return Some((l.file.clone(), l.line));
+    }
+    let same_way = |f: &&FunctionDelta| (f.delta as f64) * row.delta() > 0.0;
+    row.functions.iter().filter(same_way).find_map(|f| {
+        if let Some(c) = &f.caller {
+            return Some((c.file.clone(), c.line));
+        }
+        let file = f.file.as_ref().filter(|f| !Path::new(f).is_absolute())?;
+        Some((file.clone(), f.line.filter(|l| *l > 0)?))
+    })
 }
 
 /// `before → after unit`.

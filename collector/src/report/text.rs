@@ -31,7 +31,8 @@ pub fn text(j: &Judgement, here: &Path) -> String {
             Verdict::Incomparable,
         ]
         .iter()
-        .all(|v| j.with(*v).is_empty());
+        .all(|v| j.with(*v).is_empty())
+        && j.blind().is_empty();
     if !quiet {
         out.push(format!(
             "head {} {}",
@@ -43,6 +44,7 @@ pub fn text(j: &Judgement, here: &Path) -> String {
     for verdict in Verdict::MOVED {
         moved(j, verdict, here, &mut out);
     }
+    blind(j, &mut out);
     others(j, &mut out);
     pictures(j, here, &mut out);
     failures(j, &mut out);
@@ -55,16 +57,9 @@ pub fn text(j: &Judgement, here: &Path) -> String {
     out.join("\n") + "\n"
 }
 
-fn counted(j: &Judgement) -> usize {
-    j.results
-        .iter()
-        .filter(|r| r.judged && r.head.is_some())
-        .count()
-}
-
 fn headline(j: &Judgement) -> String {
     let regressed = j.unaccepted();
-    let total = counted(j);
+    let total = j.counted();
     match j.outcome {
         Outcome::Regressed => {
             let worst = regressed
@@ -77,6 +72,7 @@ fn headline(j: &Judgement) -> String {
                 plural(total, "benchmark")
             )
         }
+        Outcome::NoVerdict if !j.failures.is_empty() => failed(j),
         Outcome::NoVerdict => format!("NO VERDICT: {}", why_no_verdict(j)),
         Outcome::Ok => {
             let improved = j.with(Verdict::Improved).len();
@@ -93,8 +89,12 @@ fn headline(j: &Judgement) -> String {
             if suspects > 0 {
                 better.push_str(&format!(", {suspects} suspect"));
             }
+            let blind = match j.blind().len() {
+                0 => String::new(),
+                n => format!(", {n} cannot be told"),
+            };
             format!(
-                "ok: {}, {accepted}{better} ({}; base {}, {})",
+                "ok: {}, {accepted}{better}{blind} ({}; base {}, {})",
                 plural(total, "benchmark"),
                 largest(j),
                 j.base.sha.short(),
@@ -104,12 +104,28 @@ fn headline(j: &Judgement) -> String {
     }
 }
 
+/// What gave no number, and what is known of the others.
+fn failed(j: &Judgement) -> String {
+    let failed = j.failures.len();
+    let others = match j.counted() {
+        0 => String::new(),
+        n => format!(", none of {} regressed", plural(n, "other")),
+    };
+    let what = plural(failed, "benchmark");
+    format!("FAILED: {what} gave no number{others}")
+}
+
+/// The largest move of all, whatever its verdict.
 fn largest(j: &Judgement) -> String {
-    let rows = j.with(Verdict::Unchanged);
-    match rows.first().and_then(|r| Some((r.change?, &r.benchmark))) {
+    let told = |r: &&Row| r.judged && r.cannot_tell_below.is_none();
+    let moved = |r: &&Row| told(r) && r.change.is_some_and(f64::is_finite);
+    let size = |r: &&Row| r.change.map_or(0.0, f64::abs);
+    let rows = j.results.iter().filter(moved);
+    let largest = rows.max_by(|a, b| size(a).total_cmp(&size(b)));
+    match largest.and_then(|r| Some((r.change?, &r.benchmark))) {
         Some((0.0, _)) => "no count moved".into(),
         Some((change, benchmark)) => format!("largest {} {}", percent(change), name(benchmark, 30)),
-        None => "nothing unchanged".into(),
+        None => "nothing compared".into(),
     }
 }
 
@@ -125,8 +141,8 @@ fn why_no_verdict(j: &Judgement) -> String {
     if let Some(row) = j.with(Verdict::Incomparable).first() {
         return format!("head and base cannot be compared: {}", row.why);
     }
-    if !j.failures.is_empty() {
-        return "no benchmark gave a number".into();
+    if !j.blind().is_empty() {
+        return "no benchmark repeats well enough for a change to be told".into();
     }
     if !j.doubts.is_empty() && !j.with(Verdict::Unchanged).is_empty() {
         return "not everything could be measured as it should, and `--strict` asks for that"
@@ -247,7 +263,7 @@ fn commands(j: &Judgement, row: &Row, here: &Path, out: &mut Vec<String>) {
         ));
     }
     if row.creep.is_none() {
-        out.push(format!("    undo       {}", super::undo(j)));
+        out.extend(super::undo(j).map(|undo| format!("    undo       {undo}")));
     }
 }
 
@@ -275,6 +291,43 @@ fn others(j: &Judgement, out: &mut Vec<String>) {
             verdict.name(),
             names.join(", ")
         ));
+    }
+}
+
+/// What moved by less than could be told, and what would tell.
+fn blind(j: &Judgement, out: &mut Vec<String>) {
+    let rows = j.blind();
+    for row in rows.iter().take(DETAILED) {
+        let least = row.cannot_tell_below.unwrap_or(f64::INFINITY);
+        let least = if least.is_finite() {
+            format!("changes from {} would show", share(least))
+        } else {
+            "no change would show".to_string()
+        };
+        out.push(format!(
+            "cannot tell: {}  {}  {}: {least}",
+            name(&row.benchmark, 40),
+            row.change.map_or_else(String::new, percent),
+            sides(row)
+        ));
+        out.push(format!("    {}", better(row)));
+    }
+    if rows.len() > DETAILED {
+        out.push(format!("… and {} more", rows.len() - DETAILED));
+    }
+}
+
+/// What to measure instead of a benchmark that tells nothing.
+fn better(row: &Row) -> &'static str {
+    match row.class {
+        NoiseClass::Threaded => {
+            "it differs from run to run: let it work on one thread ([suite] env), or judge its \
+             cpu_time"
+        }
+        NoiseClass::Sampled => "give one iteration more work, or count its instructions",
+        NoiseClass::Seeded => "fix its random seed",
+        NoiseClass::Layout => "let it not depend on addresses (hashing pointers, say)",
+        NoiseClass::Exact => "it does too little to be compared: give it more work",
     }
 }
 

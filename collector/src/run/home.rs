@@ -64,6 +64,8 @@ impl Home {
                 }
             })
             .collect();
+        // A name such as `./work` must not make a hidden file.
+        let safe = safe.trim_start_matches(['.', '-']);
         let safe: String = safe.chars().take(80).collect();
         // Names that differ only in characters that were replaced must not share a file.
         let mark = &digest(name.as_bytes())[..6];

@@ -106,6 +106,9 @@ pub struct Finding {
     pub culprit: Option<Named>,
     /// The merge through which the culprit came, where the search went down a side branch.
     pub merged_by: Option<Named>,
+    /// All merges through which the culprit came, the one on the searched line first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub merges: Vec<Named>,
     /// The culprit alone, or every commit that may be it, the most probable first.
     pub suspects: Vec<Sha>,
     /// The probability that the culprit is among the suspects.
@@ -140,6 +143,10 @@ pub struct Finding {
     pub range: Searched,
     /// Commits measured anew, side branches included.
     pub measured: usize,
+    /// How many of them lie inside merges.
+    pub inside: usize,
+    /// Builds in all, those for profiles and for the verification too.
+    pub builds: usize,
     /// Commits answered by the store or an equal build key.
     pub reused: usize,
     /// Commits tried until the culprit and its parent were both measured; those after looked for
@@ -198,6 +205,7 @@ impl Finding {
         self.outcome = Found::Contradicted;
         self.culprit = None;
         self.merged_by = None;
+        self.merges.clear();
         self.located = None;
         self.share = None;
         self.undo = None;

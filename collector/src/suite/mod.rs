@@ -204,6 +204,7 @@ fn add_executable(
             name: (*name).clone(),
             program: program.clone(),
             kind: Kind::Criterion {
+                filter: exe.filters.get(*name).cloned(),
                 fences: fences.clone(),
                 exact: facts.exact,
                 is_static: facts.is_static,

@@ -1,6 +1,7 @@
 //! Where a commit stands and what was built there.
 
 use crate::config::Config;
+use crate::measure::Filter;
 use crate::measure::stage::Link;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,6 +29,9 @@ pub struct BenchExecutable {
     pub package_dir: String,
     /// The benchmarks that it lists.
     pub benchmarks: Vec<String>,
+    /// How those are selected whose title is not their id.
+    #[serde(default)]
+    pub filters: BTreeMap<String, Filter>,
     /// Why it lists none, where it should.
     #[serde(default)]
     pub unlisted: Option<String>,
@@ -43,7 +47,7 @@ impl BenchExecutable {
     /// As messages name it.
     #[must_use]
     pub fn title(&self) -> String {
-        format!("bench `{}` of `{}`", self.target, self.package)
+        format!("bench {} of {}", self.target, self.package)
     }
 }
 

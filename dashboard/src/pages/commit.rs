@@ -1,7 +1,8 @@
 //! Commit: what did it do, compared with the commit measured before it?
 
-use collector::model::Verdict;
-use collector::store::{MeasuredCommit, Store};
+use collector::judge::{Row, Side};
+use collector::model::{Sha, Verdict};
+use collector::store::{Event, MeasuredCommit, Store};
 use maud::{Markup, html};
 use serde_json::json;
 
@@ -19,16 +20,13 @@ const ROWS: usize = 12;
 
 pub(super) fn page(store: &Store, app: &App, sha: &str, format: Format) -> Result<Page, Fail> {
     let head = the_commit(store, sha)?;
-    let before = store.commits(head.position, 1)?.pop();
-    let after = store.commits_from(head.position + 1, 1)?.pop();
+    let (before, how) = base_of(store, &head)?;
+    let after = match head.main {
+        true => store.commits_from(head.position + 1, 1)?.pop(),
+        false => None,
+    };
     let compared = match &before {
-        Some(b) => Some(compare::load(
-            store,
-            app,
-            &b.sha.0,
-            &head.sha.0,
-            "the commit measured before it",
-        )?),
+        Some(b) => Some(compare::load(store, app, &b.sha.0, &head.sha.0, how)?),
         None => None,
     };
     match format {
@@ -44,7 +42,8 @@ pub(super) fn page(store: &Store, app: &App, sha: &str, format: Format) -> Resul
         Format::Json => {
             let reports = store.reports(Some(&head.sha), 50)?;
             json_page(
-                &json!({ "schema": "uptick.commit/1", "commit": head, "reports": reports, "judgement": compared.map(|c| c.judgement) }),
+                &json!({ "schema": "uptick.commit/1", "commit": head, "reports": reports,
+                    "judgement": compared.map(|c| c.judgement) }),
             )
         }
         Format::Markdown => {
@@ -61,6 +60,31 @@ pub(super) fn page(store: &Store, app: &App, sha: &str, format: Format) -> Resul
     }
 }
 
+/// What a commit is compared with: on the main line the commit measured before it, beside it the
+/// newest one that was measured up to where it left the line.
+fn base_of(
+    store: &Store,
+    head: &MeasuredCommit,
+) -> Result<(Option<MeasuredCommit>, &'static str), Fail> {
+    if head.main {
+        let before = store.commits(head.position, 1)?.pop();
+        return Ok((before, "the commit measured before it"));
+    }
+    let base = Sha(head.merge_base.clone());
+    let left = store.main_position(&base)?.or_else(|| {
+        let known = store.commit(&base.0).ok().flatten();
+        known.filter(|_| !base.0.is_empty()).map(|c| c.position)
+    });
+    let before = store
+        .commits(left.map_or(head.position, |p| p + 1), 1)?
+        .pop();
+    let how = match left {
+        Some(_) => "the newest commit measured up to its merge-base",
+        None => "the newest commit measured before its place; its merge-base is not known",
+    };
+    Ok((before, how))
+}
+
 fn html(
     store: &Store,
     head: &MeasuredCommit,
@@ -68,61 +92,183 @@ fn html(
     after: Option<&MeasuredCommit>,
 ) -> Result<Markup, Fail> {
     let mut events = store.events_within(head.position, head.position, 200)?;
-    let size = |e: &collector::store::Event| e.told.event.change.change.abs();
+    events.retain(|_| head.main);
     events.sort_by(|a, b| size(b).total_cmp(&size(a)));
     let class = compared.map_or("quiet", |c| compare::class(&c.judgement, None));
-    let short = head.sha.short();
     Ok(html! {
         section .verdict.(class) {
-            p .crumb { code { (short) } " · " (text::cut(&head.author, 60)) " · " (text::time(head.time)) " · commit " (head.position) }
+            (crumb(head))
             h1 { (text::cut(&head.subject, 160)) }
-            @match compared {
-                Some(c) => { p .lead { (compare::verdict(&c.judgement, None)) } p .muted { "Compared with " (layout::commit_line(&c.base)) @if c.judgement.base.distance > 1 { " (" (c.judgement.base.distance - 1) " commits between them were not measured)" } } }
-                None => { p .lead { "The first measured commit: there is nothing to compare it with." } p { (layout::command(&format!("uptick run {short}~1"))) } }
+            (lead(head, compared))
+            (neighbours(head, compared, after))
+        }
+        @if let Some(c) = compared { (sorts(c)) }
+        (lasting(&events))
+        @if head.failures > 0 {
+            p .warn {
+                (plural(head.failures as usize, "benchmark")) " failed in its newest report; "
+                a href="/health" { "Health" } " shows those of the newest commit."
             }
-            nav .pager aria-label="Neighbours" {
-                @if let Some(c) = compared { a rel="prev" href={ "/commit/" (c.base.sha.short()) } { "← " (c.base.sha.short()) } a href=(compare_url(&c.base.sha, &head.sha)) { "Full comparison" } }
-                @if let Some(a) = after { a rel="next" href={ "/commit/" (a.sha.short()) } { (a.sha.short()) " →" } }
-            }
         }
-        @if let Some(c) = compared {
-            (rows(c, Verdict::Regressed, "Regressed")) (rows(c, Verdict::Improved, "Improved")) (rows(c, Verdict::Suspect, "Suspect: moved, not confirmed")) (rows(c, Verdict::Shifted, "Moved between functions"))
-            (names(c, Verdict::New, "New benchmarks")) (names(c, Verdict::Vanished, "Vanished benchmarks")) (names(c, Verdict::Incomparable, "Not comparable"))
-        }
-        @if !events.is_empty() {
-            section { h2 { "Lasting changes that it may have caused" } ul .plain {
-                @for e in events.iter().take(ROWS) { li { (text::delta(e.told.event.change.change, e.series.key.metric)) " " a href={ "/series/" (e.series.key.id()) } { (text::name(&e.series.key.benchmark)) } } }
-                @if events.len() > ROWS { li .muted { "and " (events.len() - ROWS) " more" } }
-            } }
-        }
-        @if head.failures > 0 { p .warn { (plural(head.failures as usize, "benchmark")) " failed in its newest report; " a href="/health" { "Health" } " shows those of the newest commit." } }
-        @let document = |suffix: &str| format!("/commit/{short}.{suffix}");
-        @if compared.is_some() { (layout::forms(&[("JSON", document("json")), ("CSV", document("csv")), ("Markdown", document("md"))])) }
-        @else { (layout::forms(&[("JSON", document("json"))])) }
+        (documents(head, compared.is_some()))
     })
+}
+
+fn size(e: &Event) -> f64 {
+    e.told.event.change.change.abs()
+}
+
+fn crumb(head: &MeasuredCommit) -> Markup {
+    html! {
+        p .crumb {
+            code { (head.sha.short()) } " · " (text::cut(&head.author, 60)) " · "
+            (text::time(head.time)) " · "
+            @if head.main { "commit " (head.position) " of the main line" } @else { (beside(head)) }
+        }
+    }
+}
+
+/// Where a commit stands that is not on the main line.
+fn beside(head: &MeasuredCommit) -> Markup {
+    html! {
+        "beside the main line"
+        @if !head.branch.is_empty() { ", on " (text::cut(&head.branch, 60)) }
+    }
+}
+
+fn lead(head: &MeasuredCommit, compared: Option<&Comparison>) -> Markup {
+    let short = head.sha.short();
+    html! {
+        @match compared {
+            Some(c) => {
+                p .lead { (compare::verdict(&c.judgement, None)) }
+                p .muted {
+                    "Compared with " (layout::commit_line(&c.base))
+                    @if head.main && c.judgement.base.distance > 1 {
+                        " (" (c.judgement.base.distance - 1)
+                        " commits between them were not measured)"
+                    }
+                }
+            }
+            None => {
+                p .lead { "The first measured commit: there is nothing to compare it with." }
+                p { (layout::command(&format!("uptick run {short}~1"))) }
+            }
+        }
+    }
+}
+
+fn neighbours(
+    head: &MeasuredCommit,
+    compared: Option<&Comparison>,
+    after: Option<&MeasuredCommit>,
+) -> Markup {
+    html! {
+        nav .pager aria-label="Neighbours" {
+            @if let Some(c) = compared {
+                a rel="prev" href={ "/commit/" (c.base.sha.short()) } { "← " (c.base.sha.short()) }
+                a href=(compare_url(&c.base.sha, &head.sha)) { "Full comparison" }
+            }
+            @if let Some(a) = after {
+                a rel="next" href={ "/commit/" (a.sha.short()) } { (a.sha.short()) " →" }
+            }
+        }
+    }
+}
+
+/// The rows that moved by what became of them, and the benchmarks that cannot be compared.
+fn sorts(c: &Comparison) -> Markup {
+    html! {
+        (rows(c, Verdict::Regressed, "Regressed"))
+        (rows(c, Verdict::Improved, "Improved"))
+        (rows(c, Verdict::Suspect, "Suspect: moved, not confirmed"))
+        (rows(c, Verdict::Shifted, "Moved between functions"))
+        (names(c, Verdict::New, "New benchmarks"))
+        (names(c, Verdict::Vanished, "Vanished benchmarks"))
+        (names(c, Verdict::Incomparable, "Not comparable"))
+    }
+}
+
+fn lasting(events: &[Event]) -> Markup {
+    html! {
+        @if !events.is_empty() {
+            section {
+                h2 { "Lasting changes that it may have caused" }
+                ul .plain {
+                    @for e in events.iter().take(ROWS) {
+                        @let key = &e.series.key;
+                        li {
+                            (text::delta(e.told.event.change.change, key.metric)) " "
+                            a href={ "/series/" (key.id()) } { (text::name(&key.benchmark)) }
+                        }
+                    }
+                    @if events.len() > ROWS {
+                        li .muted { "and " (events.len() - ROWS) " more" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn documents(head: &MeasuredCommit, is_compared: bool) -> Markup {
+    let document = |suffix: &str| format!("/commit/{}.{suffix}", head.sha.short());
+    let mut forms = vec![("JSON", document("json"))];
+    if is_compared {
+        forms.push(("CSV", document("csv")));
+        forms.push(("Markdown", document("md")));
+    }
+    layout::forms(&forms)
 }
 
 fn rows(c: &Comparison, verdict: Verdict, title: &str) -> Markup {
     let rows = c.judgement.with(verdict);
     html! {
         @if !rows.is_empty() {
-            section { h2 { (title) " (" (rows.len()) ")" }
+            section {
+                h2 { (title) " (" (rows.len()) ")" }
                 div .scroll { table .rows {
-                    thead { tr { th scope="col" { "Benchmark" } th scope="col" .num { "Change" } th scope="col" .num { "Before" } th scope="col" .num { "After" } th scope="col" { "Limit" } th scope="col" { span .hidden { "Links" } } } }
-                    tbody { @for r in rows.iter().take(ROWS) {
-                        @let id = c.series(r).id();
-                        tr {
-                            th scope="row" .name { a href={ "/series/" (id) } title=(text::whole(&r.benchmark)) { (text::name(&r.benchmark)) } }
-                            td .num { @if let Some(x) = r.change { @if verdict == Verdict::Suspect { (text::quiet(x)) } @else { (text::delta(x, r.metric)) } } }
-                            td .num { @if let Some(s) = &r.base { (text::value(s.value, r.metric)) } }
-                            td .num { @if let Some(s) = &r.head { (text::value(s.value, r.metric)) } }
-                            td .muted { (text::cut(&r.why, 120)) }
-                            td { a href={ "/functions/" (id) "/" (c.base.sha.short()) ".." (c.head.sha.short()) } { "Functions" } }
-                        }
+                    thead { tr {
+                        th scope="col" { "Benchmark" }
+                        th scope="col" .num { "Change" }
+                        th scope="col" .num { "Before" }
+                        th scope="col" .num { "After" }
+                        th scope="col" { "Limit" }
+                        th scope="col" { span .hidden { "Links" } }
                     } }
+                    tbody { @for r in rows.iter().take(ROWS) { (row(c, r)) } }
                 } }
-                @if rows.len() > ROWS { p { a href=(compare_url(&c.base.sha, &c.head.sha)) { "all " (rows.len()) } } }
+                @if rows.len() > ROWS {
+                    p { a href=(compare_url(&c.base.sha, &c.head.sha)) { "all " (rows.len()) } }
+                }
             }
+        }
+    }
+}
+
+fn row(c: &Comparison, r: &Row) -> Markup {
+    let id = c.series(r).id();
+    let (base, head) = (c.base.sha.short(), c.head.sha.short());
+    let side = |s: &Option<Side>| {
+        s.as_ref()
+            .map_or_else(String::new, |s| text::value(s.value, r.metric))
+    };
+    html! {
+        tr {
+            th scope="row" .name {
+                a href={ "/series/" (id) } title=(text::whole(&r.benchmark)) {
+                    (text::name(&r.benchmark))
+                }
+            }
+            td .num { @match r.change {
+                Some(x) if r.verdict == Verdict::Suspect => { (text::quiet(x)) }
+                Some(x) => { (text::delta(x, r.metric)) }
+                None => "",
+            } }
+            td .num { (side(&r.base)) }
+            td .num { (side(&r.head)) }
+            td .muted { (text::cut(&r.why, 160)) }
+            td { a href={ "/functions/" (id) "/" (base) ".." (head) } { "Functions" } }
         }
     }
 }
@@ -131,9 +277,18 @@ fn names(c: &Comparison, verdict: Verdict, title: &str) -> Markup {
     let rows = c.judgement.with(verdict);
     html! {
         @if let Some(first) = rows.first() {
-            section { h2 { (title) " (" (rows.len()) ")" }
-                p { @for (i, r) in rows.iter().take(ROWS).enumerate() { @if i > 0 { ", " } (text::name(&r.benchmark)) } @if rows.len() > ROWS { " …" } }
-                @if verdict == Verdict::Incomparable { p .muted { (text::cut(&first.why, 300)) } } }
+            section {
+                h2 { (title) " (" (rows.len()) ")" }
+                p {
+                    @for (i, r) in rows.iter().take(ROWS).enumerate() {
+                        @if i > 0 { ", " } (text::name(&r.benchmark))
+                    }
+                    @if rows.len() > ROWS { " …" }
+                }
+                @if verdict == Verdict::Incomparable {
+                    p .muted { (text::cut(&first.why, 300)) }
+                }
+            }
         }
     }
 }

@@ -14,6 +14,10 @@ use crate::pages::layout::{self, Nav};
 use crate::query::{Format, compare_url};
 use crate::text::{self, csv_field, plural};
 
+/// Commits beside the main line that are listed.
+const BESIDE: usize = 50;
+/// The range of who asks for no range.
+const WHOLE: (u64, u64) = (0, u64::MAX);
 /// Rows on a page.
 const ROWS: usize = 50;
 
@@ -74,7 +78,32 @@ fn html(store: &Store, all: &[MeasuredCommit], range: (u64, u64)) -> Result<Mark
             } }
             (pages(all, range))
         }
+        @if range == WHOLE { (beside(&store.branch_commits(BESIDE)?)) }
     })
+}
+
+/// What was measured beside the main line: branches and pull requests.
+fn beside(all: &[MeasuredCommit]) -> Markup {
+    html! {
+        @if !all.is_empty() {
+            section #branches {
+                h2 { "Beside the main line" }
+                p .muted {
+                    "Each is compared with the main line on its own page, and changes no chart and "
+                    "no alert of it."
+                }
+                ul .plain {
+                    @for c in all {
+                        li {
+                            (layout::commit_line(c)) " "
+                            @if !c.branch.is_empty() { span .tag { (text::cut(&c.branch, 60)) } " " }
+                            span .muted { (text::time(c.time)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn head(all: &[MeasuredCommit], (from, before): (u64, u64)) -> Markup {

@@ -52,8 +52,21 @@ pub fn likely_hunks(explanation: &Explanation, hunks: &[Hunk]) -> Vec<Ranked> {
         .map(|(index, hunk)| rank(explanation, index, hunk))
         .collect();
     ranked.retain(|r| r.score() > 0);
+    let moved: Vec<bool> = (0..ranked.len()).map(|i| is_moved(&ranked, i)).collect();
+    let mut keep = moved.into_iter();
+    ranked.retain(|_| !keep.next().unwrap_or(false));
     ranked.sort_by_key(|r| (std::cmp::Reverse(r.score()), r.index));
     ranked
+}
+
+/// Lines that cost as much elsewhere before were moved, which is no change of cost: some other
+/// hunk of the diff lost what this one gained, to within this share.
+const MOVED: f64 = 0.02;
+
+fn is_moved(ranked: &[Ranked], at: usize) -> bool {
+    let own = ranked[at].on_lines as f64;
+    let undone = |r: &Ranked| own != 0.0 && (r.on_lines as f64 + own).abs() <= MOVED * own.abs();
+    ranked.iter().enumerate().any(|(i, r)| i != at && undone(r))
 }
 
 fn rank(explanation: &Explanation, index: usize, hunk: &Hunk) -> Ranked {

@@ -14,6 +14,8 @@ mod interface;
 mod place;
 pub mod publish;
 mod talk;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use env::find;

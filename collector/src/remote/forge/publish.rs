@@ -14,7 +14,7 @@ use super::wire::Wire;
 use crate::error::{Error, Result};
 use crate::report::comment::{self, Section, Style};
 
-/// How often a leg writes and looks again before it lets things be.
+/// How often a leg writes and reads again before it lets things be.
 const ROUNDS: usize = 20;
 /// A leg waits from once to twice this long between writing and looking.
 pub const SETTLE: Duration = Duration::from_secs(2);

@@ -40,6 +40,8 @@ pub struct State {
     pub standing: Standing,
     /// Benchmarks that regressed, accepted ones left out.
     pub regressed: usize,
+    /// Benchmarks that improved.
+    pub improved: usize,
     /// Benchmarks that were judged.
     pub judged: usize,
     /// The benchmark that moved most, and by how much.

@@ -172,7 +172,10 @@ fn headline(project: &str, states: &[&State]) -> String {
         }
         Standing::Failed => format!("### ✘ {of}not measured{}", legs(with(Standing::Failed))),
         Standing::NoVerdict => format!("### ? {of}no verdict{}", legs(with(Standing::NoVerdict))),
-        Standing::Ok => format!("### ✔ {of}no regression in {}", benchmarks(judged)),
+        Standing::Ok => {
+            let improved = states.iter().map(|s| s.improved).sum();
+            format!("### ✔ {of}{}", well(judged, improved))
+        }
     }
 }
 
@@ -190,8 +193,16 @@ fn standing(s: &State) -> String {
         (Standing::Regressed, None) => format!("{} regressed", s.regressed),
         (Standing::Failed, _) => "not measured".into(),
         (Standing::NoVerdict, _) => "no verdict".into(),
-        (Standing::Ok, _) => format!("no regression in {}", benchmarks(s.judged)),
+        (Standing::Ok, _) => well(s.judged, s.improved),
     }
+}
+
+fn well(judged: usize, improved: usize) -> String {
+    let better = match improved {
+        0 => String::new(),
+        n => format!(", {n} improved"),
+    };
+    format!("no regression in {}{better}", benchmarks(judged))
 }
 
 #[cfg(test)]
@@ -213,6 +224,7 @@ mod tests {
             attempt: 1,
             standing,
             regressed: usize::from(standing == Standing::Regressed),
+            improved: 0,
             judged: 3,
             worst: None,
             text: format!("hash of {name} {run}"),

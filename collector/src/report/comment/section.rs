@@ -71,7 +71,7 @@ fn fitting(blocks: &[String]) -> String {
     text
 }
 
-/// A leg without a name of its own is told from others by its job and its machine, which a
+/// A leg without a name of its own is known by its job and its machine, which a
 /// second try after a failure has in common with the first.
 fn blank(leg: &Leg, machine: &str, standing: Standing) -> State {
     let named = !leg.name.is_empty();
@@ -89,6 +89,7 @@ fn blank(leg: &Leg, machine: &str, standing: Standing) -> State {
         attempt: leg.attempt,
         standing,
         regressed: 0,
+        improved: 0,
         judged: 0,
         worst: None,
         text: String::new(),
@@ -106,6 +107,7 @@ fn judged(j: &Judgement, leg: &Leg) -> State {
     let counted = j.results.iter().filter(|r| r.judged && r.head.is_some());
     State {
         regressed: regressed.len(),
+        improved: j.with(Verdict::Improved).len(),
         judged: counted.count(),
         worst: regressed.first().map(|r| (cut(&r.benchmark), change(r))),
         ..blank(leg, architecture(j), standing)
@@ -219,11 +221,16 @@ fn row(r: &Row) -> String {
     format!(
         "| {} | {} | {} | {} | {sign} {}{accepted} |",
         code_cell(&r.benchmark),
-        change(r),
+        whole(&change(r)),
         sides(r),
-        r.limit.map_or_else(String::new, share),
+        whole(&r.limit.map_or_else(String::new, share)),
         r.verdict.name()
     )
+}
+
+/// A number and its unit on one line, however narrow the column.
+fn whole(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
 }
 
 fn functions(row: &Row, style: Style) -> String {

@@ -8,11 +8,13 @@
 mod beside;
 mod compile;
 mod discover;
+mod listing;
 mod record;
 mod run;
 mod toolchain;
 
 pub use discover::{BenchTarget, Discovery, discover};
+pub(super) use listing::list;
 pub use run::steering;
 pub(super) use toolchain::{pinned_by, rustc_version};
 
@@ -20,12 +22,11 @@ use crate::suite::cargo::compile::{Compiled, compile};
 use crate::suite::cargo::run::cargo;
 use crate::suite::cargo::run::output;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use crate::config::Config;
-use crate::error::{Result, tail};
+use crate::error::Result;
 use crate::measure::env::Scratch;
-use crate::suite::{BenchExecutable, Executables, Place, run_environment, workspace};
+use crate::suite::{BenchExecutable, Executables, Place, workspace};
 
 /// Whether the worktree holds a Cargo workspace where the configuration says.
 pub(super) fn is_cargo(config: &Config, place: &Place) -> bool {
@@ -99,65 +100,4 @@ fn relative(dir: &Path, tree: &Path) -> String {
         .strip_prefix(tree)
         .or_else(|_| dir.strip_prefix(&canonical));
     inside.map_or_else(|_| ".".into(), |p| p.display().to_string())
-}
-
-/// Asks a criterion executable for its benchmarks. One that cannot say is a failure of its own:
-/// the others go on.
-pub(super) fn list(config: &Config, place: &Place, exe: &mut BenchExecutable) {
-    (exe.benchmarks, exe.unlisted) = match listed(config, place, exe) {
-        Ok(names) => (names, None),
-        Err(why) => (Vec::new(), Some(why)),
-    };
-}
-
-fn listed(
-    config: &Config,
-    place: &Place,
-    exe: &BenchExecutable,
-) -> std::result::Result<Vec<String>, String> {
-    let mut c = Command::new(&exe.file);
-    c.args(["--bench", "--list"])
-        .current_dir(place.tree.join(&exe.package_dir))
-        .stdin(Stdio::null());
-    c.envs(run_environment(config, place, exe));
-    let before = crate::measure::child::Before::default();
-    let limit = std::time::Duration::from_secs_f64(config.suite.timeout.0);
-    let ended =
-        crate::measure::child::run(&mut c, before, limit).map_err(|e| format!("--list: {e}"))?;
-    if ended.timed_out {
-        return Err("--list does not end".into());
-    }
-    if !ended.status.success() {
-        let said = ended.said();
-        return Err(format!(
-            "--list ended with {}:\n{}",
-            ended.status,
-            tail(said.trim(), 2000)
-        ));
-    }
-    Ok(parse_list(&String::from_utf8_lossy(&ended.stdout)))
-}
-
-/// Reads `name: benchmark` lines; anything else is what the benchmark's set-up printed.
-fn parse_list(text: &str) -> Vec<String> {
-    let mut seen = std::collections::BTreeSet::new();
-    text.lines()
-        .filter_map(|l| {
-            l.strip_suffix(": benchmark")
-                .or_else(|| l.strip_suffix(": bench"))
-        })
-        .filter(|name| seen.insert((*name).to_string()))
-        .map(String::from)
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_gives_names_of_any_characters() {
-        let text = "setting up…\nfib 20: benchmark\ng/a b/é: x: benchmark\nold: bench\nfib 20: benchmark\n";
-        assert_eq!(parse_list(text), ["fib 20", "g/a b/é: x", "old"]);
-    }
 }

@@ -195,13 +195,11 @@ fn table(rows: &[Markup]) -> Markup {
     }
 }
 
-/// What a reader may want to type next. Only what regressed alone, in one commit, is offered to
-/// be taken back: a longer range holds work of others, and its gains.
+/// What a reader may want to type next.
 fn next(c: &Comparison) -> Markup {
     let j = &c.judgement;
     let (base, head) = (c.base.sha.short(), c.head.sha.short());
     let regressed = j.with(Verdict::Regressed);
-    let alone = j.base.distance <= 1 && j.with(Verdict::Improved).is_empty();
     html! {
         section .next { h2 { "Next" } dl {
             dt { "measure both again and judge" }
@@ -211,8 +209,8 @@ fn next(c: &Comparison) -> Markup {
                 dt { "find the commit between" }
                 dd { (layout::command(&format!("uptick bisect {base} {head} --bench {bench}"))) }
             }
-            @if !regressed.is_empty() && alone {
-                dt { "take it back" } dd { (layout::command(&undo(j))) }
+            @if let Some(line) = undo(j) {
+                dt { "take it back" } dd { (layout::command(&line)) }
             }
         } }
     }

@@ -6,7 +6,7 @@ use collector::config::Config;
 use collector::detect::gate::{Limit, Policy};
 use collector::detect::steps::smallest_step;
 use collector::format::share;
-use collector::history::watch;
+use collector::history::Floor;
 use collector::judge;
 use collector::model::{Failure, Measurement, Metric, Report, Sha};
 use collector::store::{SeriesFilter, SeriesOrder, SeriesState, Store, TestbedRow};
@@ -134,7 +134,9 @@ fn row(
     let limit = reports
         .newest(&series)?
         .map(|m| judge::next_limit(config, m, &history));
-    let floor = watch::settings(&series.row).relative_floor;
+    let floor = Floor::default()
+        .settings(&series.row.key, series.row.class)
+        .relative_floor;
     // What an exact count varied by were real changes, and no noise.
     let noise = if series.row.class.repeats() {
         0.0

@@ -1,0 +1,41 @@
+//! Ctrl-C and SIGTERM during long work: the terminal is left clean, and it is said how to go on.
+//!
+//! What was measured is stored and a search's log is on disk before it is acted upon, so that
+//! there is nothing to save; the kernel ends whatever was being measured.
+
+use std::io::{IsTerminal, Write};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::print;
+
+/// From now on an interrupt ends the process with these words. Without the means to listen, the
+/// signals do what they always do.
+pub(crate) fn say(how_to_go_on: &'static str) {
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build();
+        let Ok(runtime) = runtime else { return };
+        let Some(number) = runtime.block_on(interrupted()) else {
+            return;
+        };
+        let mut err = std::io::stderr();
+        if err.is_terminal() {
+            let _ = write!(err, "\r\x1b[K");
+        }
+        print::note(&format!("stopped: {how_to_go_on}"));
+        std::process::exit(128 + number);
+    });
+}
+
+/// The number of the first of the two signals.
+async fn interrupted() -> Option<i32> {
+    let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
+    let mut first = signal(interrupt).ok()?;
+    let mut second = signal(terminate).ok()?;
+    tokio::select! {
+        _ = first.recv() => Some(interrupt.as_raw_value()),
+        _ = second.recv() => Some(terminate.as_raw_value()),
+    }
+}

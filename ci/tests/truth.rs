@@ -1,0 +1,448 @@
+//! What is measured is what the project's own `cargo bench` would run, and what could not be
+//! measured is said. One repository serves all these tests, one after another, so that criterion
+//! is built once; each scenario is a branch of its own.
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use serde_json::Value;
+
+use crate::support::{Ran, Repo, row};
+
+const MANIFEST: &str = r#"
+[package]
+name = "demo"
+version = "0.1.0"
+edition = "2021"
+[dev-dependencies]
+criterion = { version = "0.8.2", default-features = false }
+[[bench]]
+name = "b"
+harness = false
+"#;
+
+const LIBRARY: &str =
+    "pub fn work(n: u64) -> u64 { (0..n).fold(1, |a, i| (a ^ i).wrapping_mul(31) >> 1) }\n";
+
+/// A bench target with these statements, in which `c` is the `Criterion`.
+fn bench(statements: &str) -> String {
+    format!(
+        "use criterion::{{criterion_group, criterion_main, Criterion}};\n#[allow(unused)] use std::hint::black_box;\nfn b(c: &mut Criterion) {{ {statements} }}\ncriterion_group!(g, b); criterion_main!(g);\n"
+    )
+}
+
+/// A benchmark called `count` whose cost is the length of a text.
+fn count(text: &str) -> String {
+    bench(&format!(
+        "let text: String = {text}; c.bench_function(\"count\", |b| b.iter(|| black_box(&text).bytes().map(|b| demo::work(b as u64 % 8)).sum::<u64>()));"
+    ))
+}
+
+/// The repository, for one scenario at a time.
+struct Scene(MutexGuard<'static, Repo>);
+
+impl Scene {
+    /// An empty branch of that name with an unmodified package in the tree.
+    fn new(name: &str) -> Self {
+        static REPO: OnceLock<Mutex<Repo>> = OnceLock::new();
+        let repo = REPO.get_or_init(|| Mutex::new(Repo::new()));
+        let scene = Self(repo.lock().unwrap_or_else(PoisonError::into_inner));
+        let repo = &*scene.0;
+        repo.git(&["checkout", "-q", "--orphan", name]);
+        repo.git(&["rm", "-rqf", "--ignore-unmatch", "."]);
+        repo.write(".gitignore", "target\nCargo.lock\n");
+        repo.write("Cargo.toml", MANIFEST);
+        repo.write("src/lib.rs", LIBRARY);
+        scene
+    }
+
+    fn write(&self, file: &str, text: &str) -> &Self {
+        self.0.write(file, text);
+        self
+    }
+
+    fn commit(&self, subject: &str) {
+        self.0.commit(subject);
+    }
+
+    /// `check` of HEAD against its parent.
+    #[track_caller]
+    fn check(&self, more: &[&str]) -> Ran {
+        let base = ["check", "--base", "HEAD~", "--json"];
+        self.0.uptick(&[&base[..], more].concat())
+    }
+
+    #[track_caller]
+    fn run(&self) -> Value {
+        self.0.uptick(&["run", "--json"]).exits(0).json()
+    }
+
+    /// The names that `list` gives, and what it says besides.
+    #[track_caller]
+    fn list(&self) -> (Vec<String>, String) {
+        let d = self.0.uptick(&["list", "--json"]).exits(0).json();
+        let names = d["benchmarks"].as_array().unwrap().iter();
+        let names = names.map(|n| n.as_str().unwrap().to_string()).collect();
+        (names, format!("{} {}", d["failures"], d["notes"]))
+    }
+}
+
+/// The instructions of a benchmark in a `run` document, its class and its note.
+#[track_caller]
+fn counted(d: &Value, name: &str) -> (f64, String, String) {
+    let all = d["commits"][0]["measurements"].as_array().unwrap();
+    let m = all
+        .iter()
+        .find(|m| m["benchmark"] == name && m["metric"] == "instructions")
+        .unwrap_or_else(|| panic!("no {name:?} in {d:#}"));
+    let text = |k: &str| m[k].as_str().unwrap_or_default().to_string();
+    (m["value"].as_f64().unwrap(), text("class"), text("note"))
+}
+
+/// Asserts a confirmed change of `count` within these bounds, and nothing doubtful.
+#[track_caller]
+fn moved(ran: Ran, bounds: std::ops::Range<f64>) {
+    let d = ran.exits(1).json();
+    let r = row(&d, "count");
+    assert_eq!(
+        (&r["verdict"], &r["confirmed"]),
+        (&"regressed".into(), &true.into()),
+        "{r:#}"
+    );
+    let change = r["change"].as_f64().unwrap();
+    assert!(bounds.contains(&change), "{r:#}");
+    assert!(d["doubts"].is_null(), "{d:#}");
+}
+
+#[test]
+fn each_commit_reads_its_own_data_by_the_path_that_was_compiled_in() {
+    let scene = Scene::new("data");
+    let read =
+        "std::fs::read_to_string(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/data/in.txt\")).unwrap()";
+    scene.write("benches/b.rs", &count(read));
+    scene
+        .write("data/in.txt", &"abcdefg\n".repeat(100))
+        .commit("start");
+    scene
+        .write("data/in.txt", &"abcdefg\n".repeat(1000))
+        .commit("longer");
+    moved(scene.check(&[]), 8.5..9.5);
+    // A file that is gone is a failure of this target: neither green nor a change.
+    scene.0.git(&["mv", "data/in.txt", "data/renamed.txt"]);
+    scene.commit("renamed");
+    let d = scene.check(&[]).exits(4).json();
+    let failure = &d["failures"][0];
+    assert_eq!(failure["stage"], "list", "{d:#}");
+    assert!(
+        failure["message"]
+            .as_str()
+            .unwrap()
+            .contains("No such file"),
+        "{d:#}"
+    );
+}
+
+#[test]
+fn each_commit_finds_what_its_build_made() {
+    let scene = Scene::new("made");
+    let generate = |n: u32| {
+        format!(
+            "fn main() {{ let out = std::env::var(\"OUT_DIR\").unwrap(); std::fs::write(out + \"/in.txt\", \"abcdefg\\n\".repeat({n})).unwrap(); }}\n"
+        )
+    };
+    let read = "std::fs::read_to_string(concat!(env!(\"OUT_DIR\"), \"/in.txt\")).unwrap()";
+    scene.write("benches/b.rs", &count(read));
+    scene.write("build.rs", &generate(100)).commit("start");
+    scene.write("build.rs", &generate(200)).commit("twice");
+    moved(scene.check(&[]), 0.9..1.1);
+}
+
+#[test]
+fn a_program_that_the_benchmark_starts_is_counted_and_is_its_own_commit_s() {
+    let scene = Scene::new("child");
+    let run = "c.bench_function(\"count\", |b| b.iter(|| assert!(std::process::Command::new(env!(\"CARGO_BIN_EXE_demo\")).status().unwrap().success())));";
+    scene.write("benches/b.rs", &bench(run));
+    let program =
+        |n: u32| format!("fn main() {{ assert_ne!(demo::work(std::hint::black_box({n})), 7); }}\n");
+    scene
+        .write("src/main.rs", &program(1_000_000))
+        .commit("start");
+    scene
+        .write("src/main.rs", &program(2_000_000))
+        .commit("twice");
+    moved(scene.check(&["--strict"]), 0.5..1.1);
+}
+
+#[test]
+fn the_environment_is_the_one_that_cargo_gives() {
+    let scene = Scene::new("environment");
+    scene.write(
+        ".cargo/config.toml",
+        "[env]\nDEMO_SIZE = \"1000\"\nDEMO_FILE = { value = \"data\", relative = true, force = true }\n[profile.bench]\nstrip = true\n[build]\ntarget-dir = \"out\"\n",
+    );
+    scene.write("data", "x");
+    scene.write("triple.c", "long triple(long n) { long s = 0; for (volatile long i = 0; i < n; i++) s += 3; return s; }\n");
+    scene.write("build.rs", "fn main() { let out = std::env::var(\"OUT_DIR\").unwrap(); assert!(std::process::Command::new(\"cc\").args([\"-shared\", \"-fPIC\", \"-O2\", \"triple.c\", \"-o\", &format!(\"{out}/libtriple.so\")]).status().unwrap().success()); println!(\"cargo:rustc-link-search=native={out}\"); println!(\"cargo:rustc-link-lib=dylib=triple\"); }\n");
+    scene.write("src/lib.rs", "unsafe extern \"C\" { fn triple(n: i64) -> i64; }\npub fn work(n: i64) -> i64 { unsafe { triple(n) } }\n");
+    scene.write("benches/b.rs", &bench("let n: i64 = std::env::var(\"DEMO_SIZE\").unwrap().parse().unwrap(); assert_eq!(std::fs::read_to_string(std::env::var(\"DEMO_FILE\").unwrap()).unwrap(), \"x\"); assert_eq!(std::env::var(\"CARGO_PKG_NAME\").unwrap(), \"demo\"); c.bench_function(\"work\", |b| b.iter(|| demo::work(black_box(n))));"));
+    scene.commit("start");
+    let (value, class, note) = counted(&scene.run(), "work");
+    assert!((4000.0..20_000.0).contains(&value), "{value}");
+    assert_eq!((class.as_str(), note.as_str()), ("exact", ""));
+}
+
+#[test]
+fn flags_reach_the_compiler_and_are_part_of_the_key() {
+    // Without criterion, which other flags would build anew.
+    let scene = Scene::new("flags");
+    scene.write("Cargo.toml", &MANIFEST.replace("criterion = ", "#"));
+    scene.write(
+        "src/lib.rs",
+        "#[cfg(not(special))]\ncompile_error!(\"built without --cfg special\");\n",
+    );
+    scene.write(
+        "benches/b.rs",
+        "fn main() { let _ = demo as fn(); }\nuse demo::*;\nfn demo() {}\n",
+    );
+    scene.commit("start");
+    let list = |name: &str, value: &str| {
+        let ran = scene.0.uptick_with(&["list"], |c| {
+            c.env(name, value);
+        });
+        ran.exits(3).stderr
+    };
+    for name in [
+        "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
+        "RUSTFLAGS",
+        "CARGO_BUILD_RUSTFLAGS",
+    ] {
+        let (with, without) = (list(name, "--cfg special"), list(name, "--cfg other"));
+        assert!(with.contains("brings its own main"), "{name}: {with}");
+        assert!(without.contains("does not build"), "{name}: {without}");
+    }
+    scene.write(
+        "uptick.toml",
+        "[suite]\nrustflags = [\"--cfg\", \"special\"]\n",
+    );
+    let said = list("RUSTFLAGS", "--cfg other");
+    assert!(said.contains("brings its own main"), "{said}");
+    std::fs::remove_file(scene.0.path().join("uptick.toml")).unwrap();
+}
+
+#[test]
+fn without_symbols_the_routine_is_counted_all_the_same() {
+    let scene = Scene::new("stripped");
+    scene.write(
+        "build.rs",
+        "fn main() { println!(\"cargo:rustc-link-arg-benches=-s\"); }\n",
+    );
+    scene.write(
+        "benches/b.rs",
+        &bench("c.bench_function(\"work\", |b| b.iter(|| demo::work(black_box(1000))));"),
+    );
+    scene.commit("start");
+    let (value, class, note) = counted(&scene.run(), "work");
+    assert!((2000.0..20_000.0).contains(&value), "{value}");
+    assert_eq!((class.as_str(), note.as_str()), ("exact", ""));
+}
+
+#[test]
+fn targets_of_a_workspace_fail_and_are_found_one_by_one() {
+    let scene = Scene::new("targets");
+    let work = |name: &str| {
+        bench(&format!(
+            "c.bench_function(\"{name}\", |b| b.iter(|| black_box(1) + 1));"
+        ))
+    };
+    scene.write(
+        "Cargo.toml",
+        "[workspace]\nresolver = \"2\"\nmembers = [\"helper\", \"one\", \"two\"]\n",
+    );
+    let package = |name: &str, rest: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n{rest}")
+    };
+    let criterion = "criterion = { version = \"0.8.2\", default-features = false }\n";
+    scene.write(
+        "helper/Cargo.toml",
+        &package("helper", &format!("[dependencies]\n{criterion}")),
+    );
+    scene.write("helper/src/lib.rs", "pub use criterion;\n");
+    // One passes criterion on, and its second target panics for want of a file.
+    scene.write("one/Cargo.toml", &package("one", "[dev-dependencies]\nhelper = { path = \"../helper\" }\n[[bench]]\nname = \"bench\"\nharness = false\n[[bench]]\nname = \"corpus\"\nharness = false\n"));
+    scene.write("one/src/lib.rs", "");
+    let reexported = |text: String| text.replace("use criterion::{", "use helper::criterion::{");
+    scene.write("one/benches/bench.rs", &reexported(work("one")));
+    scene.write("one/benches/corpus.rs", &reexported(bench("std::fs::read(\"corpus.bin\").unwrap(); c.bench_function(\"corpus\", |b| b.iter(|| 1));")));
+    // Two has a target of the same name that needs a feature, and another.
+    scene.write("two/Cargo.toml", &package("two", &format!("[features]\nslow = []\n[dev-dependencies]\n{criterion}[[bench]]\nname = \"bench\"\nharness = false\nrequired-features = [\"slow\"]\n[[bench]]\nname = \"other\"\nharness = false\n")));
+    scene.write("two/src/lib.rs", "");
+    scene.write(
+        "two/benches/bench.rs",
+        "compile_error!(\"not to be built\");\n",
+    );
+    scene.write("two/benches/other.rs", &work("other"));
+    scene.commit("start");
+    let (names, said) = scene.list();
+    assert_eq!(names, ["one", "other"]);
+    for words in ["bench corpus of one", "No such file", "needs features"] {
+        assert!(said.contains(words), "`{words}` is missing in {said}");
+    }
+    let ran = scene.0.uptick(&["run", "--json"]).exits(4);
+    assert_eq!(
+        ran.json()["commits"][0]["failures"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    scene.0.uptick(&["run", "--only", "one", "--json"]).exits(0);
+    scene.0.uptick(&["init"]).exits(0);
+    let written = std::fs::read_to_string(scene.0.path().join("uptick.toml")).unwrap();
+    assert!(written.contains("\nfeatures = [\"slow\"]\n"), "{written}");
+    std::fs::remove_file(scene.0.path().join("uptick.toml")).unwrap();
+}
+
+#[test]
+fn names_of_every_kind_are_counted() {
+    let scene = Scene::new("names");
+    scene.write("benches/b.rs", &bench("for (n, id) in [(1000, \"select 1\\nfrom t\"), (2000, \" padded \"), (3000, \"tab\\there\")] { c.bench_function(id, |b| b.iter(|| demo::work(black_box(n)))); } c.bench_function(&\"x\".repeat(400), |b| b.iter(|| demo::work(black_box(4000)))); c.bench_function(\"twice\", |b| b.iter(|| demo::work(black_box(5000)))); c.bench_function(\"twice\", |b| b.iter(|| demo::work(black_box(6000))));"));
+    scene.commit("start");
+    let d = scene.run();
+    let long = format!("{}...", "x".repeat(100));
+    let unit = counted(&d, "select 1\nfrom t").0 / 1000.0;
+    for (turns, name) in [
+        (2.0, " padded "),
+        (3.0, "tab\there"),
+        (4.0, &long),
+        (5.0, "twice"),
+    ] {
+        let value = counted(&d, name).0;
+        assert!(
+            (value / unit / 1000.0 - turns).abs() < 0.1,
+            "{name}: {value}"
+        );
+    }
+    assert!(
+        counted(&d, "twice")
+            .2
+            .contains("several benchmarks have this name")
+    );
+}
+
+#[test]
+fn what_is_no_measurement_is_no_verdict_with_strict() {
+    let scene = Scene::new("nothing");
+    scene.write("benches/b.rs", &bench("c.bench_function(\"empty\", |b| b.iter(|| ())); c.bench_function(\"work\", |b| b.iter(|| demo::work(black_box(1000))));"));
+    scene.commit("start");
+    scene.write("src/other.rs", "").commit("nothing");
+    let d = scene.check(&[]).exits(0).json();
+    assert!(d["doubts"][0].as_str().unwrap().contains("empty"), "{d:#}");
+    let d = scene.check(&["--strict"]).exits(3).json();
+    assert_eq!(d["outcome"], "no_verdict");
+    let ran = scene.0.uptick(&["check", "--base", "HEAD~"]).exits(0);
+    assert!(
+        ran.stdout.starts_with("ok: ") && ran.stdout.contains("note: `empty`"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn lints_of_a_newer_compiler_refuse_no_old_commit() {
+    let scene = Scene::new("lints");
+    scene.write(
+        "src/lib.rs",
+        &format!("#![deny(warnings)]\nfn unused() {{}}\n{LIBRARY}"),
+    );
+    scene.write(
+        "benches/b.rs",
+        &bench("c.bench_function(\"work\", |b| b.iter(|| demo::work(black_box(1000))));"),
+    );
+    scene.commit("start");
+    let (names, said) = scene.list();
+    assert_eq!(names, ["work"]);
+    assert!(said.contains("--cap-lints warn"), "{said}");
+}
+
+#[test]
+fn a_workspace_below_the_top_is_found_and_may_be_called_from_inside() {
+    let scene = Scene::new("below");
+    let repo = &scene.0;
+    for file in ["Cargo.toml", "src/lib.rs"] {
+        std::fs::remove_file(repo.path().join(file)).unwrap();
+    }
+    for dir in ["bench", "sub/other"] {
+        scene.write(&format!("{dir}/Cargo.toml"), MANIFEST);
+        scene.write(&format!("{dir}/src/lib.rs"), LIBRARY);
+        scene.write(
+            &format!("{dir}/benches/b.rs"),
+            &bench(&format!(
+                "c.bench_function(\"{dir}\", |b| b.iter(|| demo::work(black_box(1000))));"
+            )),
+        );
+    }
+    scene.commit("two");
+    repo.uptick(&["list"])
+        .exits(3)
+        .says(&["dir = \"bench\"", "sub/other"]);
+    let ran = repo.uptick(&["-C", "sub/other/src", "list"]).exits(0);
+    assert_eq!(ran.stdout, "sub/other\n");
+    repo.git(&["rm", "-rqf", "sub"]);
+    scene.commit("one");
+    let ran = repo.uptick(&["list"]).exits(0).says(&["bench/"]);
+    assert_eq!(ran.stdout, "bench\n");
+}
+
+#[test]
+fn what_a_command_or_a_benchmark_reads_is_no_prose() {
+    let repo = Repo::new();
+    repo.write("uptick.toml", "[suite]\ncriterion = false\n[[command]]\nname = \"words\"\nrun = \"wc -w README.md\"\n[[command]]\nname = \"history\"\nrun = \"sh history.sh\"\n");
+    let turns = |n: u32| format!("i=0\nwhile [ $i -lt {n} ]; do i=$((i+1)); done\n");
+    repo.write("README.md", "one\n");
+    repo.write("history.sh", &turns(10));
+    repo.commit("start");
+    repo.write("README.md", &"word ".repeat(10_000));
+    repo.commit("a longer README");
+    let d = repo.uptick(&["check", "--json"]).exits(1).json();
+    assert_eq!(row(&d, "words")["verdict"], "regressed");
+    repo.write("history.sh", &turns(2000));
+    repo.commit("more turns");
+    let d = repo.uptick(&["check", "--json"]).exits(1).json();
+    assert_eq!(row(&d, "history")["verdict"], "regressed");
+}
+
+#[test]
+fn prose_is_skipped_where_nothing_reads_it_whatever_git_prints() {
+    let scene = Scene::new("prose");
+    let repo = &scene.0;
+    let work = bench("c.bench_function(\"work\", |b| b.iter(|| demo::work(black_box(1000))));");
+    scene
+        .write("benches/b.rs", &work)
+        .write("README.md", "one\n");
+    scene.commit("start");
+    scene.run();
+    let state = || repo.uptick(&["run", "--json"]).exits(0).json()["commits"][0]["state"].clone();
+    scene.write("README.md", "two\n").commit("prose");
+    assert_eq!(state(), "equal_build");
+    for (key, value) in [
+        ("grep.lineNumber", "true"),
+        ("color.ui", "always"),
+        ("grep.fullName", "true"),
+    ] {
+        repo.git(&["config", key, value]);
+    }
+    let reading = work
+        .replace(
+            "c.bench",
+            "let n = include_str!(\"../README.md\").len() as u64; c.bench",
+        )
+        .replace("black_box(1000)", "black_box(n)");
+    scene.write("benches/b.rs", &reading).commit("reads it");
+    assert_eq!(state(), "measured");
+    scene
+        .write("README.md", "three\n")
+        .commit("no prose any more");
+    assert_eq!(state(), "measured");
+    for key in ["grep.lineNumber", "color.ui", "grep.fullName"] {
+        repo.git(&["config", "--unset", key]);
+    }
+}

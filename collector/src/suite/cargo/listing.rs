@@ -1,0 +1,198 @@
+//! Which benchmarks an executable holds, and how each is selected.
+//!
+//! criterion lists titles: an id cut after 100 characters, ` #2` behind one that is used again,
+//! an id of two lines as two lines. It selects by the whole id. Where the two may differ, the
+//! executable is asked which filter selects the benchmark.
+
+use crate::config::Config;
+use crate::error::tail;
+use crate::measure::child::{self, Before};
+use crate::measure::{Filter, escape};
+use crate::suite::{BenchExecutable, Place, run_environment};
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// What criterion appends to a title that it has cut.
+const CUT: &str = "...";
+/// An id of more lines than this is taken for what the set-up printed.
+const LINES: usize = 20;
+
+/// Asks a criterion executable for its benchmarks. One that cannot say is a failure of its own:
+/// the others go on.
+pub(in crate::suite) fn list(config: &Config, place: &Place, exe: &mut BenchExecutable) {
+    let ask = |filter: &[&str]| listed(config, place, exe, filter);
+    match ask(&[]).map(|text| resolve(&parse(&text), &ask)) {
+        Ok((names, filters)) => {
+            exe.benchmarks = names;
+            exe.filters = filters;
+            exe.unlisted = None;
+        }
+        Err(why) => {
+            exe.benchmarks.clear();
+            exe.unlisted = Some(why);
+        }
+    }
+}
+
+fn listed(
+    config: &Config,
+    place: &Place,
+    exe: &BenchExecutable,
+    filter: &[&str],
+) -> Result<String, String> {
+    let mut c = Command::new(&exe.file);
+    c.args(["--bench", "--list"])
+        .args(filter)
+        .current_dir(place.tree.join(&exe.package_dir))
+        .stdin(Stdio::null());
+    c.envs(run_environment(config, place, exe));
+    let limit = Duration::from_secs_f64(config.suite.timeout.0);
+    let ended = child::run(&mut c, Before::default(), limit).map_err(|e| format!("--list: {e}"))?;
+    if ended.timed_out {
+        return Err("--list does not end".into());
+    }
+    if !ended.status.success() {
+        let said = ended.said();
+        return Err(format!(
+            "--list ended with {}:\n{}",
+            ended.status,
+            tail(said.trim(), 2000)
+        ));
+    }
+    Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
+}
+
+/// A title, and the lines right before it that belong to no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Title {
+    text: String,
+    before: Vec<String>,
+}
+
+/// Reads `name: benchmark` lines; others belong to a name, or are what the set-up printed.
+fn parse(text: &str) -> Vec<Title> {
+    let mut titles: Vec<Title> = Vec::new();
+    let mut before = Vec::new();
+    for line in text.lines() {
+        let title = line
+            .strip_suffix(": benchmark")
+            .or_else(|| line.strip_suffix(": bench"));
+        match title {
+            None if before.is_empty() && line.is_empty() => {}
+            None => before.push(line.to_string()),
+            Some(text) => {
+                let before = std::mem::take(&mut before);
+                let text = text.to_string();
+                if !titles.iter().any(|t| t.text == text && t.before == before) {
+                    titles.push(Title { text, before });
+                }
+            }
+        }
+    }
+    titles
+}
+
+type Selected = (Vec<String>, BTreeMap<String, Filter>);
+
+/// The names, and the filters of those that do not select themselves.
+fn resolve(titles: &[Title], ask: &dyn Fn(&[&str]) -> Result<String, String>) -> Selected {
+    let count = |filter: &[&str]| ask(filter).map_or(0, |text| parse(&text).len());
+    let mut names = Vec::new();
+    let mut filters: BTreeMap<String, Filter> = BTreeMap::new();
+    for title in titles {
+        if let Some(first) = used_before(&title.text, &names) {
+            filters.insert(first.clone(), Filter::First(first));
+            continue;
+        }
+        let name = whole_name(title, &count);
+        if let Some(prefix) = name.strip_suffix(CUT)
+            && count(&["--exact", &name]) == 0
+        {
+            let pattern = format!("^{}", escape(prefix));
+            let filter = match count(&[&pattern]) {
+                0 | 1 => Filter::Pattern(pattern),
+                _ => Filter::FirstOf(pattern),
+            };
+            filters.insert(name.clone(), filter);
+        }
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    (names, filters)
+}
+
+/// The name that criterion numbered because it was used before.
+fn used_before(title: &str, names: &[String]) -> Option<String> {
+    let (name, number) = title.rsplit_once(" #")?;
+    let is_number = number.parse::<u32>().is_ok_and(|n| n > 1);
+    (is_number && names.iter().any(|n| n == name)).then(|| name.to_string())
+}
+
+/// The title with as many of the lines before it as make an id.
+fn whole_name(title: &Title, count: &dyn Fn(&[&str]) -> usize) -> String {
+    if title.before.is_empty() || count(&["--exact", &title.text]) > 0 {
+        return title.text.clone();
+    }
+    let mut name = title.text.clone();
+    for line in title.before.iter().rev().take(LINES) {
+        name = format!("{line}\n{name}");
+        if count(&["--exact", &name]) > 0 {
+            return name;
+        }
+    }
+    title.text.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str, ids: &[&str]) -> Selected {
+        let ask = |filter: &[&str]| {
+            let chosen: Vec<&&str> = match filter {
+                ["--exact", id] => ids.iter().filter(|i| *i == id).collect(),
+                [pattern] => {
+                    let prefix = pattern.trim_start_matches('^').replace('\\', "");
+                    ids.iter().filter(|i| i.starts_with(&prefix)).collect()
+                }
+                _ => Vec::new(),
+            };
+            Ok(chosen.iter().map(|i| format!("{i}: benchmark\n")).collect())
+        };
+        resolve(&parse(text), &ask)
+    }
+
+    #[test]
+    fn a_list_gives_names_of_any_characters() {
+        let text = "setting up…\nfib 20: benchmark\ng/a b/é: x: benchmark\n\nold: bench\n";
+        let ids = ["fib 20", "g/a b/é: x", "old"];
+        assert_eq!(
+            names(text, &ids),
+            (ids.map(String::from).to_vec(), BTreeMap::new())
+        );
+    }
+
+    #[test]
+    fn an_id_of_two_lines_is_one_name() {
+        let text = "noise\nq/select 1\nfrom t: benchmark\n\n pad : benchmark\n";
+        let ids = ["q/select 1\nfrom t", " pad "];
+        assert_eq!(names(text, &ids).0, ids);
+    }
+
+    #[test]
+    fn cut_and_repeated_names_are_selected_by_what_criterion_knows() {
+        let long = "x".repeat(140);
+        let cut = format!("{}...", &long[..100]);
+        let text = format!("{cut}: benchmark\ntwice: benchmark\n\ntwice #2: benchmark\n");
+        let (found, filters) = names(&text, &[&long, "twice"]);
+        assert_eq!(found, [cut.clone(), "twice".into()]);
+        let pattern = format!("^{}", &long[..100]);
+        assert_eq!(filters[&cut], Filter::Pattern(pattern.clone()));
+        assert_eq!(filters["twice"], Filter::First("twice".into()));
+        let other = format!("{long}y");
+        let (_, filters) = names(&text, &[&long, &other, "twice"]);
+        assert_eq!(filters[&cut], Filter::FirstOf(pattern));
+    }
+}
