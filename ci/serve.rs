@@ -63,6 +63,19 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
     Ok(EXIT_OK)
 }
 
+/// What a store's project is called: after the repository that it lies in, else after its folder or
+/// file; where somebody happens to stand says nothing about it.
+fn project(store: &Path, repo: Option<&Path>) -> Option<String> {
+    let store = std::path::absolute(store).ok()?;
+    let folder = store.parent()?;
+    let named = match repo {
+        Some(root) if store.starts_with(root) => root.file_name(),
+        _ if folder.ends_with(".uptick") => folder.parent()?.file_name(),
+        _ => store.file_stem(),
+    };
+    Some(named?.to_string_lossy().into_owned())
+}
+
 /// Keeps the store's main line that of the repository while it is served.
 fn follow(store: PathBuf, dir: PathBuf, whose: Whose) {
     std::thread::spawn(move || {
@@ -79,19 +92,6 @@ fn say_line(store: &Path, dir: &Path, whose: Whose) -> anyhow::Result<()> {
     let branch = context::load(&repo)?.baseline.branch;
     history::refresh(&mut Store::open(store)?, &repo, branch.as_deref(), whose)?;
     Ok(())
-}
-
-/// What a store's project is called: after the repository that it lies in, else after its folder or
-/// file; where somebody happens to stand says nothing about it.
-fn project(store: &Path, repo: Option<&Path>) -> Option<String> {
-    let store = std::path::absolute(store).ok()?;
-    let folder = store.parent()?;
-    let named = match repo {
-        Some(root) if store.starts_with(root) => root.file_name(),
-        _ if folder.ends_with(".uptick") => folder.parent()?.file_name(),
-        _ => store.file_stem(),
-    };
-    Some(named?.to_string_lossy().into_owned())
 }
 
 async fn serve(a: &Serve, options: Options) -> anyhow::Result<()> {
