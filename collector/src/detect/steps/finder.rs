@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Point;
-use crate::detect::steps::classify::{Class, classify};
-use crate::detect::steps::counts;
+use crate::detect::steps::classify::{Class, YOUNG, classify};
+use crate::detect::steps::{counts, repeats};
 use crate::detect::steps::noisy::{self, Boundary};
+use crate::detect::steps::seeded::Seeded;
 use crate::detect::steps::segment::Segmenter;
 use crate::stats;
 
@@ -124,6 +125,7 @@ pub const STUCK: usize = 20;
 pub struct Finder {
     settings: Settings,
     segmenter: Segmenter,
+    seeded: Seeded,
     values: Vec<f64>,
 }
 
@@ -150,9 +152,14 @@ impl Finder {
         let (found, drift) = match class {
             Class::Young if self.settings.counted => (counts::leaps(y), 0.0),
             Class::Young => (Vec::new(), 0.0),
-            Class::Exact => (counts::exact(y), 0.0),
-            Class::Walk => (counts::walk(y), 0.0),
-            Class::Noisy => noisy::boundaries(y, &mut self.segmenter),
+            Class::Exact | Class::Walk | Class::Noisy => {
+                let mut search = Search {
+                    counted: self.settings.counted,
+                    segmenter: &mut self.segmenter,
+                    seeded: &mut self.seeded,
+                };
+                search.steps(y)
+            }
         };
         let changes: Vec<Change> = (0..found.len())
             .map(|i| describe(points, y, &found, i))
@@ -173,6 +180,56 @@ impl Finder {
             stuck,
             changes,
         }
+    }
+}
+
+/// Searches a series stretch by stretch.
+struct Search<'a> {
+    counted: bool,
+    segmenter: &'a mut Segmenter,
+    seeded: &'a mut Seeded,
+}
+
+impl Search<'_> {
+    /// The boundaries of a series, and the drift per point of its longest stretch.
+    ///
+    /// What stretches of repeated values show is certain and parts the series; each part is
+    /// judged by its own noise.
+    fn steps(&mut self, y: &[f64]) -> (Vec<Boundary>, f64) {
+        let certain = repeats::steps(y, self.counted);
+        let mut out = Vec::with_capacity(certain.len());
+        let (mut drift, mut longest) = (0.0, 0);
+        let ends = certain.iter().map(|b| Some(*b)).chain([None]);
+        let mut from = 0;
+        for end in ends {
+            let to = end.map_or(y.len(), |b| b.at);
+            let (found, slope) = self.part(&y[from..to]);
+            if to - from > longest {
+                (drift, longest) = (slope, to - from);
+            }
+            out.extend(found.into_iter().map(|b| b.moved(from)));
+            out.extend(end);
+            from = to;
+        }
+        (out, drift)
+    }
+
+    /// The boundaries of a stretch that differs by noise, ticks or modes.
+    fn part(&mut self, y: &[f64]) -> (Vec<Boundary>, f64) {
+        if y.len() < YOUNG || repeats::is_plain(y) {
+            return (Vec::new(), 0.0);
+        }
+        let Some(keep) = repeats::thawed(y) else {
+            return noisy::boundaries(y, self.segmenter, self.seeded);
+        };
+        let kept: Vec<f64> = keep.iter().map(|i| y[*i]).collect();
+        let (found, drift) = noisy::boundaries(&kept, self.segmenter, self.seeded);
+        let back = |b: Boundary| Boundary {
+            at: keep[b.at],
+            range: (keep[b.range.0], keep[b.range.1]),
+            ..b
+        };
+        (found.into_iter().map(back).collect(), drift)
     }
 }
 

@@ -12,8 +12,11 @@ mod noise;
 mod noisy;
 mod pieces;
 pub(crate) mod place;
+mod repeats;
+pub(crate) mod seeded;
 mod segment;
 mod shape;
+mod ticks;
 pub(crate) mod verify;
 
 pub use classify::Class;

@@ -4,7 +4,8 @@
 //! noise (normal, heavy-tailed, skewed, bimodal, correlated, drifting, seasonal,
 //! of changing scale, …); the figures beside them are from there.
 
-use crate::detect::steps::drift;
+use crate::detect::steps::seeded::Seeded;
+use crate::detect::steps::{counts, drift, ticks};
 use crate::detect::steps::noise::Noise;
 use crate::detect::steps::pieces::{clip, pieces};
 use crate::detect::steps::place::{Law, NEAR, Step, place};
@@ -22,6 +23,17 @@ pub(crate) struct Boundary {
     pub range: (usize, usize),
     /// Two-sided p of the test that kept it, autocorrelation allowed for.
     pub p: f64,
+}
+
+impl Boundary {
+    /// The same, so many points later.
+    pub(crate) const fn moved(self, by: usize) -> Self {
+        Self {
+            at: self.at + by,
+            range: (self.range.0 + by, self.range.1 + by),
+            p: self.p,
+        }
+    }
 }
 
 /// Price of a boundary in σ² ln n. Two parameters (level and place) would cost 2
@@ -47,18 +59,31 @@ const CORE_MOST: f64 = 0.5;
 const TAU_ROUNDS: usize = 2;
 /// Estimates this close agree: τ of 200 independent values scatters by that much.
 const TAU_CLOSE: f64 = 1.2;
+/// Neighbours whose correlation is less than so many of its standard errors 1/√n are taken for
+/// independent (Bartlett 1946): a dozen points have a τ of 5 by chance, and no step of theirs
+/// would ever count.
+const RHO_Z: f64 = 1.64;
 /// Lags over which correlation is summed up.
 const TAU_LAGS: usize = 8;
 /// A change must lie within 5 points of where it is reported with this probability.
 /// What cannot be placed helps nobody and is mostly below 1.5 sigma.
 const NEAR_LEAST: f64 = 0.85;
+/// … unless there can be no doubt that it is there: two modes that give way to one do so over
+/// some commits.
+const SURE: f64 = 1e-12;
+/// Two searches that find one boundary may place it as far apart.
+const SAME: usize = 3;
 /// Correlations of neighbours below this are not told from none in a few hundred points.
 const RHO_LEAST: f64 = 0.15;
 /// … and above this the series would count as a walk.
 const RHO_MOST: f64 = 0.9;
 
 /// The steps of a series of at least 8 finite values, and the drift per point beside them.
-pub(crate) fn boundaries(y: &[f64], segmenter: &mut Segmenter) -> (Vec<Boundary>, f64) {
+pub(crate) fn boundaries(
+    y: &[f64],
+    segmenter: &mut Segmenter,
+    seeded: &mut Seeded,
+) -> (Vec<Boundary>, f64) {
     let noise = Noise::of(y);
     let centre = stats::median(y).unwrap_or(0.0);
     let x: Vec<f64> = y.iter().map(|v| (v - centre) / noise.sigma).collect();
@@ -76,17 +101,17 @@ pub(crate) fn boundaries(y: &[f64], segmenter: &mut Segmenter) -> (Vec<Boundary>
         let x = y.iter().map(|v| (v - centre) / unit).collect();
         fit = main_mode(fit, &noise, x, segmenter);
     }
+    let floor = grain(y) / noise.sigma;
+    let at = joined(&fit.at, &seeded.candidates(&fit.x, floor));
     // What looked like correlation may have been the drift, or steps that only now show.
-    let tau = if fit.slope == 0.0 && !by_mode {
-        tau
-    } else {
-        tau.min(residual_tau(&fit.x, &fit.at))
-    };
+    let tau = tau.min(residual_tau(&fit.x, &at));
     let correlated = Correlated {
         tau,
-        spread: clipped_spread(&fit.x, &fit.at, tau),
+        spread: clipped_spread(&fit.x, &at, tau),
+        floor,
     };
-    let kept = verify(&fit.x, &fit.at, correlated);
+    let kept = verify(&fit.x, &at, correlated);
+    if std::env::var("DBG").is_ok() { eprintln!("fpop {:?} joined {at:?} tau {tau} slope {} core {} kept {kept:?}", fit.at, fit.slope, noise.core); }
     (
         placed(&fit.x, &kept, &noise.weights),
         fit.slope * noise.sigma,
@@ -119,6 +144,22 @@ fn main_mode(fit: drift::Fit, noise: &Noise, x: Vec<f64>, segmenter: &mut Segmen
     own
 }
 
+/// The boundaries of the whole and those that single stretches show, where the whole has none.
+fn joined(at: &[usize], own: &[usize]) -> Vec<usize> {
+    let near = |b: &usize| at.iter().any(|a| a.abs_diff(*b) <= SAME);
+    let mut out = at.to_vec();
+    out.extend(own.iter().filter(|b| !near(b)));
+    out.sort_unstable();
+    out
+}
+
+/// The spread that any stretch is believed to have: half a tick of the values' grid, and what
+/// layout moves counts by.
+fn grain(y: &[f64]) -> f64 {
+    let size = stats::median(y).unwrap_or(0.0).abs();
+    (ticks::tick(y) / 2.0).max(counts::SAME_RELATIVE * size)
+}
+
 /// What boundaries and single points cost, in units of σ².
 fn cost(n: usize, tau: f64) -> Cost {
     let one = PENALTY * (n as f64).max(LEAST_N).ln();
@@ -149,6 +190,12 @@ fn partition(x: &[f64], weights: &[f64], segmenter: &mut Segmenter) -> (Vec<usiz
 
 fn residual_tau(x: &[f64], at: &[usize]) -> f64 {
     let ranks = stats::centred_ranks(&residuals(x, at));
+    let power: f64 = ranks.iter().map(|r| r * r).sum();
+    let lagged: f64 = ranks.windows(2).map(|w| w[0] * w[1]).sum();
+    let bias = (at.len() + 1) as f64 / x.len() as f64;
+    if lagged / power + bias < RHO_Z / (x.len() as f64).sqrt() {
+        return 1.0;
+    }
     stats::autocorrelation_time(&ranks, at.len() + 1, TAU_LAGS)
 }
 
@@ -217,7 +264,7 @@ fn placed(x: &[f64], kept: &[(usize, f64)], weights: &[f64]) -> Vec<Boundary> {
         let found = place(x, &root_w, step, &law);
         // Two boundaries may move towards each other, but not past.
         let after = out.last().is_none_or(|b| b.at < found.at);
-        if found.near >= NEAR_LEAST && after {
+        if (found.near >= NEAR_LEAST || p <= SURE) && after {
             out.push(Boundary {
                 at: found.at,
                 range: found.range,
