@@ -5,9 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::detect::Point;
 use crate::detect::steps::classify::{Class, YOUNG, classify};
 use crate::detect::steps::{counts, repeats};
-use crate::detect::steps::noisy::{self, Boundary};
-use crate::detect::steps::seeded::Seeded;
-use crate::detect::steps::segment::Segmenter;
+use crate::detect::steps::noisy::{self, Boundary, Scratch};
 use crate::stats;
 
 /// What is worth telling.
@@ -124,8 +122,7 @@ pub const STUCK: usize = 20;
 #[derive(Debug, Default)]
 pub struct Finder {
     settings: Settings,
-    segmenter: Segmenter,
-    seeded: Seeded,
+    scratch: Scratch,
     values: Vec<f64>,
 }
 
@@ -155,8 +152,7 @@ impl Finder {
             Class::Exact | Class::Walk | Class::Noisy => {
                 let mut search = Search {
                     counted: self.settings.counted,
-                    segmenter: &mut self.segmenter,
-                    seeded: &mut self.seeded,
+                    scratch: &mut self.scratch,
                 };
                 search.steps(y)
             }
@@ -186,8 +182,7 @@ impl Finder {
 /// Searches a series stretch by stretch.
 struct Search<'a> {
     counted: bool,
-    segmenter: &'a mut Segmenter,
-    seeded: &'a mut Seeded,
+    scratch: &'a mut Scratch,
 }
 
 impl Search<'_> {
@@ -220,10 +215,10 @@ impl Search<'_> {
             return (Vec::new(), 0.0);
         }
         let Some(keep) = repeats::thawed(y) else {
-            return noisy::boundaries(y, self.segmenter, self.seeded);
+            return noisy::boundaries(y, self.scratch);
         };
         let kept: Vec<f64> = keep.iter().map(|i| y[*i]).collect();
-        let (found, drift) = noisy::boundaries(&kept, self.segmenter, self.seeded);
+        let (found, drift) = noisy::boundaries(&kept, self.scratch);
         let back = |b: Boundary| Boundary {
             at: keep[b.at],
             range: (keep[b.range.0], keep[b.range.1]),

@@ -8,14 +8,17 @@ pub mod classify;
 pub(crate) mod counts;
 mod drift;
 pub mod finder;
+mod modes;
 mod noise;
 mod noisy;
 mod pieces;
 pub(crate) mod place;
 mod repeats;
+mod season;
 pub(crate) mod seeded;
 mod segment;
 mod shape;
+mod sift;
 mod ticks;
 pub(crate) mod verify;
 

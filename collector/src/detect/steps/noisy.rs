@@ -4,8 +4,10 @@
 //! noise (normal, heavy-tailed, skewed, bimodal, correlated, drifting, seasonal,
 //! of changing scale, …); the figures beside them are from there.
 
+use crate::detect::steps::season::Wave;
 use crate::detect::steps::seeded::Seeded;
-use crate::detect::steps::{counts, drift, ticks};
+use crate::detect::steps::modes::Modes;
+use crate::detect::steps::{counts, drift, sift, ticks};
 use crate::detect::steps::noise::Noise;
 use crate::detect::steps::pieces::{clip, pieces};
 use crate::detect::steps::place::{Law, NEAR, Step, place};
@@ -63,6 +65,12 @@ const TAU_CLOSE: f64 = 1.2;
 /// independent (Bartlett 1946): a dozen points have a τ of 5 by chance, and no step of theirs
 /// would ever count.
 const RHO_Z: f64 = 1.64;
+/// Correlation beyond which a wave is looked for.
+const WAVY: f64 = 1.5;
+/// Rounds in which the wave and the levels settle.
+const WAVE_ROUNDS: usize = 2;
+/// Rounds of looking again with the correlation that is left.
+const SETTLE_ROUNDS: usize = 3;
 /// Lags over which correlation is summed up.
 const TAU_LAGS: usize = 8;
 /// A change must lie within 5 points of where it is reported with this probability.
@@ -78,23 +86,44 @@ const RHO_LEAST: f64 = 0.15;
 /// … and above this the series would count as a walk.
 const RHO_MOST: f64 = 0.9;
 
-/// The steps of a series of at least 8 finite values, and the drift per point beside them.
-pub(crate) fn boundaries(
-    y: &[f64],
-    segmenter: &mut Segmenter,
-    seeded: &mut Seeded,
-) -> (Vec<Boundary>, f64) {
+/// The steps of a stretch of at least 8 finite values, and the drift per point beside them.
+///
+/// Where two kinds of run alternate, each piece is searched once more with its modes looked
+/// through.
+pub(crate) fn boundaries(y: &[f64], scratch: &mut Scratch) -> (Vec<Boundary>, f64) {
+    let modes = Modes::of(y);
+    let (mut out, drift) = levels(y, modes.as_ref(), scratch);
+    let at: Vec<usize> = out.iter().map(|b| b.at).collect();
+    for (from, to) in pieces(&at, y.len()) {
+        let part = &y[from..to];
+        let Some(modes) = Modes::of(part) else {
+            continue;
+        };
+        let (found, _) = levels(&modes.looked_through(part), None, scratch);
+        let apart = |b: &Boundary| b.at > NEAR && b.at + NEAR < part.len();
+        out.extend(found.into_iter().filter(apart).map(|b| b.moved(from)));
+    }
+    out.sort_unstable_by_key(|b| b.at);
+    (out, drift)
+}
+
+/// Scratch space, so that many series share one allocation.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    segmenter: Segmenter,
+    seeded: Seeded,
+}
+
+/// Levels, and the noise around them as one.
+fn levels(y: &[f64], modes: Option<&Modes>, scratch: &mut Scratch) -> (Vec<Boundary>, f64) {
+    let Scratch { segmenter, seeded } = scratch;
     let noise = Noise::of(y);
     let centre = stats::median(y).unwrap_or(0.0);
     let x: Vec<f64> = y.iter().map(|v| (v - centre) / noise.sigma).collect();
-    let (at, tau) = partition(&x, &noise.weights, segmenter);
-    let steps = drift::Fit {
-        x,
-        at,
-        slope: 0.0,
-        total: segmenter.total(),
-    };
-    let mut fit = drift::take_out(steps, &noise.weights, tau, cost(y.len(), tau), segmenter);
+    let (mut fit, mut tau) = cut(x, &noise, segmenter);
+    if tau > WAVY {
+        (fit, tau) = calmed(fit, tau, &noise, segmenter);
+    }
     let by_mode = noise.core > 0.0 && noise.core < CORE_MOST;
     if by_mode {
         let unit = noise.sigma * noise.core;
@@ -102,20 +131,101 @@ pub(crate) fn boundaries(
         fit = main_mode(fit, &noise, x, segmenter);
     }
     let floor = grain(y) / noise.sigma;
-    let at = joined(&fit.at, &seeded.candidates(&fit.x, floor));
-    // What looked like correlation may have been the drift, or steps that only now show.
-    let tau = tau.min(residual_tau(&fit.x, &at));
-    let correlated = Correlated {
-        tau,
-        spread: clipped_spread(&fit.x, &at, tau),
-        floor,
-    };
-    let kept = verify(&fit.x, &at, correlated);
-    if std::env::var("DBG").is_ok() { eprintln!("fpop {:?} joined {at:?} tau {tau} slope {} core {} kept {kept:?}", fit.at, fit.slope, noise.core); }
+    let own = seeded.candidates(&fit.x, floor);
+    let own: Vec<usize> = own.into_iter().filter(|b| is_new(&fit.at, *b)).collect();
+    let mut at = [&fit.at[..], &own[..]].concat();
+    at.sort_unstable();
+    let (kept, tau) = settle(&fit.x, &at, &own, tau, floor);
+    let kept = sifted(&fit.x, modes, &kept, tau);
+    if std::env::var("DBG").is_ok() { eprintln!("fpop {:?} joined {at:?} tau {tau} slope {} core {} kept {kept:?} modes {:?}", fit.at, fit.slope, noise.core, modes.map(|m| m.distance)); }
     (
         placed(&fit.x, &kept, &noise.weights),
         fit.slope * noise.sigma,
     )
+}
+
+/// Levels and drift, and the correlation that they leave over.
+fn cut(x: Vec<f64>, noise: &Noise, segmenter: &mut Segmenter) -> (drift::Fit, f64) {
+    let (at, tau) = partition(&x, &noise.weights, segmenter);
+    let price = cost(x.len(), tau);
+    let steps = drift::Fit {
+        x,
+        at,
+        slope: 0.0,
+        total: segmenter.total(),
+    };
+    let fit = drift::take_out(steps, &noise.weights, tau, price, segmenter);
+    (fit, tau)
+}
+
+/// The same with the wave taken out, where there is one that explains the correlation.
+fn calmed(
+    fit: drift::Fit,
+    tau: f64,
+    noise: &Noise,
+    segmenter: &mut Segmenter,
+) -> (drift::Fit, f64) {
+    let Some(mut wave) = Wave::of(&residuals(&fit.x, &fit.at)) else {
+        return (fit, tau);
+    };
+    let x = fit.x.clone();
+    let slope = fit.slope;
+    let mut best = (fit, tau);
+    for _ in 0..WAVE_ROUNDS {
+        let flat: Vec<f64> = x.iter().enumerate().map(|(t, v)| v - wave.at(t)).collect();
+        best = cut(flat, noise, segmenter);
+        let rest: Vec<f64> = residuals(&best.0.x, &best.0.at)
+            .iter()
+            .enumerate()
+            .map(|(t, r)| r + wave.at(t))
+            .collect();
+        wave = wave.again(&rest);
+    }
+    best.0.slope += slope;
+    best
+}
+
+/// The boundaries that nothing but a step explains.
+fn sifted(x: &[f64], modes: Option<&Modes>, kept: &[(usize, f64)], tau: f64) -> Vec<(usize, f64)> {
+    if kept.is_empty() {
+        return Vec::new();
+    }
+    let mut kept = match modes {
+        Some(modes) => sift::not_moods(x.len(), modes, kept),
+        None => kept.to_vec(),
+    };
+    if std::env::var("NW").is_err() && sift::wanders(x) {
+        kept = sift::leaps(x, &kept);
+    }
+    sift::not_drift(x, &kept, tau)
+}
+
+/// The boundaries that hold, and the correlation that is left between them.
+///
+/// Begins with the correlation that the search left over. What looked like correlation may have
+/// been the drift, or steps: those that hold all the same are taken out, and the others looked
+/// at again with what is left.
+fn settle(x: &[f64], at: &[usize], own: &[usize], tau: f64, floor: f64) -> (Vec<(usize, f64)>, f64) {
+    let mut tau = tau;
+    let mut kept: Vec<(usize, f64)> = Vec::new();
+    for _ in 0..SETTLE_ROUNDS {
+        let places: Vec<usize> = kept.iter().map(|k| k.0).collect();
+        let spread = clipped_spread(x, &places, tau);
+        let noise = Correlated {
+            tau,
+            certain: certain_tau(x, if kept.is_empty() { at } else { &places }, tau),
+            spread,
+            floor,
+        };
+        kept = verify(x, at, own, noise);
+        let places: Vec<usize> = kept.iter().map(|k| k.0).collect();
+        let left = residual_tau(x, &places);
+        if left >= tau {
+            break;
+        }
+        tau = left;
+    }
+    (kept, tau)
 }
 
 /// Steps and drift as they show against the noise of the main mode, with the steps of `fit`.
@@ -144,13 +254,9 @@ fn main_mode(fit: drift::Fit, noise: &Noise, x: Vec<f64>, segmenter: &mut Segmen
     own
 }
 
-/// The boundaries of the whole and those that single stretches show, where the whole has none.
-fn joined(at: &[usize], own: &[usize]) -> Vec<usize> {
-    let near = |b: &usize| at.iter().any(|a| a.abs_diff(*b) <= SAME);
-    let mut out = at.to_vec();
-    out.extend(own.iter().filter(|b| !near(b)));
-    out.sort_unstable();
-    out
+/// Whether the whole has no boundary there.
+fn is_new(at: &[usize], b: usize) -> bool {
+    at.iter().all(|a| a.abs_diff(b) > SAME)
 }
 
 /// The spread that any stretch is believed to have: half a tick of the values' grid, and what
@@ -190,13 +296,20 @@ fn partition(x: &[f64], weights: &[f64], segmenter: &mut Segmenter) -> (Vec<usiz
 
 fn residual_tau(x: &[f64], at: &[usize]) -> f64 {
     let ranks = stats::centred_ranks(&residuals(x, at));
+    stats::autocorrelation_time(&ranks, at.len() + 1, TAU_LAGS)
+}
+
+/// The same, but 1 where the correlation of neighbours may be chance.
+fn certain_tau(x: &[f64], at: &[usize], tau: f64) -> f64 {
+    let ranks = stats::centred_ranks(&residuals(x, at));
     let power: f64 = ranks.iter().map(|r| r * r).sum();
     let lagged: f64 = ranks.windows(2).map(|w| w[0] * w[1]).sum();
     let bias = (at.len() + 1) as f64 / x.len() as f64;
     if lagged / power + bias < RHO_Z / (x.len() as f64).sqrt() {
-        return 1.0;
+        1.0
+    } else {
+        tau
     }
-    stats::autocorrelation_time(&ranks, at.len() + 1, TAU_LAGS)
 }
 
 /// Standard deviation of the residuals; each level takes τ independent values off.
@@ -244,10 +357,44 @@ fn law(x: &[f64], at: &[usize], root_w: &[f64]) -> Law {
     }
 }
 
+/// Points on each side whose residuals say how much a point varies: their mean is then good to
+/// a sixth.
+const LOCAL: usize = 12;
+/// Local scales within this factor of the usual one are taken for it: 2.5 standard errors.
+const USUAL: f64 = 1.5;
+
+/// 1 / local scale, one per point: of the residuals around it, which know it from half as many
+/// points as the differences behind `weights` do.
+fn local_precision(residuals: &[f64], weights: &[f64]) -> Vec<f64> {
+    let usual = residuals.iter().map(|r| r.abs()).sum::<f64>() / residuals.len() as f64;
+    let n = residuals.len();
+    let mut sums = Vec::with_capacity(n + 1);
+    let mut sum = 0.0;
+    sums.push(0.0);
+    for r in residuals {
+        sum += r.abs();
+        sums.push(sum);
+    }
+    (0..n)
+        .map(|t| {
+            let (from, to) = (t.saturating_sub(LOCAL), (t + LOCAL + 1).min(n));
+            let ratio = (sums[to] - sums[from]) / (to - from) as f64 / usual;
+            if (1.0 / USUAL..=USUAL).contains(&ratio) {
+                weights[t].sqrt()
+            } else {
+                ratio.max(0.2).recip()
+            }
+        })
+        .collect()
+}
+
 /// Moves each boundary to its likeliest place; those that lie nowhere in particular are left out.
 fn placed(x: &[f64], kept: &[(usize, f64)], weights: &[f64]) -> Vec<Boundary> {
     let at: Vec<usize> = kept.iter().map(|k| k.0).collect();
-    let root_w: Vec<f64> = weights.iter().map(|w| w.sqrt()).collect();
+    if at.is_empty() {
+        return Vec::new();
+    }
+    let root_w = local_precision(&residuals(x, &at), weights);
     let law = law(x, &at, &root_w);
     let level = |(from, to): (usize, usize)| stats::median(&x[from..to]).unwrap_or(0.0);
     let spans: Vec<(usize, usize)> = pieces(&at, x.len()).collect();

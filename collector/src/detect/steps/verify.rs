@@ -8,6 +8,8 @@ use crate::stats;
 /// half the false alarms (.011 rather than .023 per 1000 commits), and fewer 3-sigma steps are
 /// told within five commits (.525 rather than .552).
 pub(crate) const ALPHA: f64 = 2e-4;
+/// What a candidate of a single stretch may have of it.
+const OWN: f64 = 0.1;
 /// Most points of a side: 2-sigma steps are sure with a third of them, and further ones belong
 /// to other times.
 const CAP: usize = 200;
@@ -30,6 +32,11 @@ const APART_POINTS: usize = 3;
 /// The p by distance that sides which do not overlap must reach where their ranks cannot: four
 /// points against eight have a rank p of .004 at best, and a shift of 12 sigma a t of 20.
 const CLEAR: f64 = 1e-6;
+/// A tenth of that with as many points on both sides: ranks can tell.
+const RANKS_TELL: usize = 8;
+/// … or nearly so: a run of six slow ones among the fast and the slow has a rank p of 1e-3, and
+/// its trimmed t is beyond all bounds.
+const NEARLY: f64 = 5e-4;
 /// Beyond this z, p is no longer told from 0.
 const Z_MOST: f64 = 37.0;
 
@@ -38,6 +45,8 @@ const Z_MOST: f64 = 37.0;
 pub(crate) struct Correlated {
     /// How many neighbours count as one independent value.
     pub tau: f64,
+    /// The same where that is more than chance, else 1.
+    pub certain: f64,
     /// Standard deviation around the levels, outliers clipped.
     pub spread: f64,
     /// The spread that any stretch has at least: what ticks leave open.
@@ -45,8 +54,17 @@ pub(crate) struct Correlated {
 }
 
 /// Drops the weakest boundary until every one that is left holds; with their p.
-pub(crate) fn verify(x: &[f64], at: &[usize], noise: Correlated) -> Vec<(usize, f64)> {
+///
+/// `own`: the candidates that only a stretch by itself shows. They were chosen among the splits
+/// of some hundred intervals, and need a tenth of the p.
+pub(crate) fn verify(
+    x: &[f64],
+    at: &[usize],
+    own: &[usize],
+    noise: Correlated,
+) -> Vec<(usize, f64)> {
     let n = x.len();
+    let alpha = |at: usize| if own.contains(&at) { ALPHA * OWN } else { ALPHA };
     let p_of = |at: &[usize], i: usize| {
         let from = if i == 0 { 0 } else { at[i - 1] };
         let to = at.get(i + 1).copied().unwrap_or(n);
@@ -55,8 +73,9 @@ pub(crate) fn verify(x: &[f64], at: &[usize], noise: Correlated) -> Vec<(usize, 
     let mut at = at.to_vec();
     let mut ps: Vec<f64> = (0..at.len()).map(|i| p_of(&at, i)).collect();
     loop {
-        let worst = (0..at.len()).max_by(|&i, &j| ps[i].total_cmp(&ps[j]));
-        let Some(worst) = worst.filter(|&i| ps[i] > ALPHA) else {
+        let share = |i: usize| ps[i] / alpha(at[i]);
+        let worst = (0..at.len()).max_by(|&i, &j| share(i).total_cmp(&share(j)));
+        let Some(worst) = worst.filter(|&i| share(i) > 1.0) else {
             return at.into_iter().zip(ps).collect();
         };
         at.remove(worst);
@@ -89,9 +108,10 @@ fn p_value(left: &[f64], right: &[f64], noise: Correlated) -> f64 {
     if separate && apart(left, right) {
         return p.min(by_distance(left, right, noise));
     }
-    if separate || p <= ROUGH {
+    if separate || p <= NEARLY {
         let clear = by_distance(left, right, noise);
-        if clear <= CLEAR {
+        let few = left.len().min(right.len()) < RANKS_TELL;
+        if clear <= if few { CLEAR } else { CLEAR / 10.0 } {
             return clear;
         }
     }
@@ -124,7 +144,7 @@ fn by_distance(left: &[f64], right: &[f64], noise: Correlated) -> f64 {
     let least = noise.floor.powi(2) * points;
     let pooled = (a.square + b.square) / free * points;
     let error = pooled.max(least);
-    let t = (a.mean - b.mean).powi(2) / (error * noise.tau);
+    let t = (a.mean - b.mean).powi(2) / (error * noise.certain);
     let z = (free * (t / free).ln_1p()).sqrt() * (8.0 * free + 1.0) / (8.0 * free + 3.0);
     2.0 * stats::normal_upper_tail(z.min(Z_MOST))
 }
