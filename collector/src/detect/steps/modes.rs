@@ -8,11 +8,11 @@ const LEAST: usize = 30;
 /// clean separation (Ashman, Bird & Zepf 1994, *Detecting bimodality in astronomical datasets*),
 /// and a step that both make must not close the gap.
 const DISTANCE: f64 = 3.0;
-/// Middle part of the way from mode to mode …
-const VALLEY: std::ops::Range<f64> = 0.4..0.6;
-/// … that holds at most so many points for each of the rarer mode: normal noise cut in two has
-/// 0.4, even noise 0.3, two modes of which both step by two fifths of their distance 0.07.
-const VALLEY_SHARE: f64 = 0.15;
+/// Somewhere in the middle half of the way from mode to mode this share of the way …
+const VALLEY: f64 = 0.15;
+/// … holds at most so many points for each of the rarer mode: normal noise cut in two has 0.14
+/// there, even noise 0.15, two modes hardly any.
+const VALLEY_SHARE: f64 = 0.1;
 /// Fewest points of a mode …
 const MODE_LEAST: usize = 4;
 /// … and share of it.
@@ -62,6 +62,17 @@ impl Modes {
         y.iter().zip(&self.upper).map(moved).collect()
     }
 
+    /// How long a run of each mode usually is: the mean of a geometric law with the median of
+    /// the runs, which a few that last do not move.
+    pub(crate) fn dwell(&self, upper: bool) -> f64 {
+        let runs = self.upper.chunk_by(|a, b| a == b);
+        let own: Vec<f64> = runs
+            .filter(|r| r[0] == upper)
+            .map(|r| r.len() as f64)
+            .collect();
+        crate::stats::median(&own).unwrap_or(1.0) / std::f64::consts::LN_2
+    }
+
     /// The share of the upper mode among some points.
     pub(crate) fn share(&self, from: usize, to: usize) -> f64 {
         let ups = self.upper[from..to].iter().filter(|u| **u).count();
@@ -96,13 +107,17 @@ fn two_means(sorted: &[f64]) -> usize {
     cut
 }
 
-/// Whether hardly a point lies half way between the modes.
+/// Whether a stretch between the modes is all but empty.
 fn parted(sorted: &[f64], cut: usize) -> bool {
     let (low, high) = sorted.split_at(cut);
     let (a, b) = (low[low.len() / 2], high[high.len() / 2]);
-    let at = |share: f64| sorted.partition_point(|v| *v < a + share * (b - a));
-    let between = at(VALLEY.end) - at(VALLEY.start);
-    between as f64 <= VALLEY_SHARE * low.len().min(high.len()) as f64
+    let below = |share: f64| sorted.partition_point(|v| *v < a + share * (b - a));
+    let inside = |i: u32| {
+        let from = 0.25 + f64::from(i) * 0.05;
+        below(from + VALLEY) - below(from)
+    };
+    let fewest = (0..=7).map(inside).min().unwrap_or(0);
+    fewest as f64 <= VALLEY_SHARE * low.len().min(high.len()) as f64
 }
 
 fn ashman(low: &[f64], high: &[f64]) -> f64 {

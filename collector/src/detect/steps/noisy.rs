@@ -65,6 +65,9 @@ const TAU_CLOSE: f64 = 1.2;
 /// independent (Bartlett 1946): a dozen points have a τ of 5 by chance, and no step of theirs
 /// would ever count.
 const RHO_Z: f64 = 1.64;
+/// The ratio of the ninth tenth of the values to the first from which on they are judged by
+/// their logarithms.
+const FAR_APART: f64 = 2.5;
 /// Correlation beyond which a wave is looked for.
 const WAVY: f64 = 1.5;
 /// Rounds in which the wave and the levels settle.
@@ -91,6 +94,27 @@ const RHO_MOST: f64 = 0.9;
 /// Where two kinds of run alternate, each piece is searched once more with its modes looked
 /// through.
 pub(crate) fn boundaries(y: &[f64], scratch: &mut Scratch) -> (Vec<Boundary>, f64) {
+    match logs(y) {
+        Some(logs) => {
+            let (found, slope) = in_pieces(&logs, scratch);
+            (found, slope * stats::median(y).unwrap_or(0.0))
+        }
+        None => in_pieces(y, scratch),
+    }
+}
+
+/// The logarithms of values that lie far apart: there noise and drift are shares of the level.
+///
+/// Where they lie close together it makes no difference, and what is shifted stays the same.
+fn logs(y: &[f64]) -> Option<Vec<f64>> {
+    let sorted = stats::sorted(y);
+    let tenth = sorted.len() / 10;
+    let (low, high) = (sorted[tenth], sorted[sorted.len() - 1 - tenth]);
+    let least = *sorted.first()?;
+    (least > 0.0 && high > FAR_APART * low).then(|| y.iter().map(|v| v.ln()).collect())
+}
+
+fn in_pieces(y: &[f64], scratch: &mut Scratch) -> (Vec<Boundary>, f64) {
     let modes = Modes::of(y);
     let (mut out, drift) = levels(y, modes.as_ref(), scratch);
     let at: Vec<usize> = out.iter().map(|b| b.at).collect();
@@ -197,7 +221,7 @@ fn sifted(x: &[f64], modes: Option<&Modes>, kept: &[(usize, f64)], tau: f64) -> 
     if std::env::var("NW").is_err() && sift::wanders(x) {
         kept = sift::leaps(x, &kept);
     }
-    sift::not_drift(x, &kept, tau)
+    sift::not_twice(x, &sift::not_drift(x, &kept, tau))
 }
 
 /// The boundaries that hold, and the correlation that is left between them.
@@ -296,7 +320,11 @@ fn partition(x: &[f64], weights: &[f64], segmenter: &mut Segmenter) -> (Vec<usiz
 
 fn residual_tau(x: &[f64], at: &[usize]) -> f64 {
     let ranks = stats::centred_ranks(&residuals(x, at));
-    stats::autocorrelation_time(&ranks, at.len() + 1, TAU_LAGS)
+    // A level takes τ/n off each lag; where many levels are fitted to few points, that is put
+    // back for so few lags that it cannot run away with itself.
+    let levels = at.len() + 1;
+    let lags = (x.len() / (4 * levels)).clamp(2, TAU_LAGS);
+    stats::autocorrelation_time(&ranks, levels, lags)
 }
 
 /// The same, but 1 where the correlation of neighbours may be chance.

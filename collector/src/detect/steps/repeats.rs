@@ -31,6 +31,8 @@ const MEMORY: usize = 50;
 const JITTER_FACTOR: f64 = 3.0;
 /// One excursion is an accident; the step must then last two points.
 const ACCIDENTS: usize = 1;
+/// A level that is left again after so few points may have been an excursion.
+const SHORT: usize = 5;
 /// A run of equal values as long amid varying ones is a pipeline that is stuck, no level.
 const STUCK: usize = 20;
 
@@ -115,7 +117,7 @@ impl Here<'_> {
         let excursions = self.excursions(height / JITTER_FACTOR);
         let last = self.at + 1 == self.y.len();
         let new = excursions == 0 || (excursions <= ACCIDENTS && !last);
-        new && !self.is_one_tick(height)
+        new && !self.is_one_of_many(height / JITTER_FACTOR) && !self.is_one_tick(height)
             && (counted || (self.repeats(same) && !self.is_stuck(same)))
     }
 
@@ -124,6 +126,16 @@ impl Here<'_> {
         let from = self.from.max(self.at.saturating_sub(MEMORY));
         let off = |v: &&f64| (**v - self.level).abs() >= height;
         self.y[from..self.at].iter().filter(off).count()
+    }
+
+    /// Whether the level is soon back, and often left again.
+    fn is_one_of_many(&self, height: f64) -> bool {
+        let off = |v: &&f64| (**v - self.level).abs() >= height;
+        let after = &self.y[self.at..];
+        let length = after.iter().take_while(off).count();
+        let later = &after[length..after.len().min(length + MEMORY)];
+        length <= SHORT && later.iter().filter(off).count() > ACCIDENTS
+            && 2 * later.iter().filter(off).count() < later.len()
     }
 
     /// Whether the step is one tick of a grid that is coarse for these values.

@@ -6,6 +6,11 @@ use crate::stats;
 
 /// Points on each side that a line is laid through.
 const LINE: usize = 60;
+/// The longest ramp, in commits.
+const RAMP: usize = 30;
+/// The share of a piece's variance, and of the way between the levels beside it, that a line
+/// through it must explain to be the ramp between them.
+const CLIMB: f64 = 0.5;
 /// How many times its share of what a line leaves over a step must explain beside the line: F
 /// with one degree of freedom, p of 3e-3.
 const LINE_F: f64 = 9.0;
@@ -16,8 +21,8 @@ const WALKS: (f64, f64) = (1.8, 1.7);
 const WALKS_LEAST: usize = 48;
 /// Points on each side of a leap.
 const LEAP: usize = 3;
-/// Flips from one mode to the other and back that are a machine's moods and no steps.
-const MOODS: usize = 5;
+/// A run of one mode so many times as long as usual is none of its moods: e⁻⁷ is 1e-3.
+const MOOD: f64 = 7.0;
 /// A piece of which so many points are of one mode is of that mode.
 const PURE: f64 = 0.85;
 
@@ -39,6 +44,51 @@ pub(crate) fn not_drift(x: &[f64], kept: &[(usize, f64)], tau: f64) -> Vec<(usiz
         }
     }
     kept
+}
+
+/// The boundaries with the two ends of a ramp made one: a change that takes some commits to
+/// arrive is one change.
+pub(crate) fn not_twice(x: &[f64], kept: &[(usize, f64)]) -> Vec<(usize, f64)> {
+    let mut out: Vec<(usize, f64)> = Vec::with_capacity(kept.len());
+    let middle = |v: &[f64]| stats::median(v).unwrap_or(0.0);
+    for (i, &(at, p)) in kept.iter().enumerate() {
+        let to = kept.get(i + 1).map_or(x.len(), |k| k.0);
+        let Some(last) = out.last().copied().filter(|l| at - l.0 <= RAMP) else {
+            out.push((at, p));
+            continue;
+        };
+        let from = if out.len() > 1 { out[out.len() - 2].0 } else { 0 };
+        let before = middle(&x[from.max(last.0.saturating_sub(RAMP))..last.0]);
+        let after = middle(&x[at..to.min(at + RAMP)]);
+        if climbs(&x[last.0..at], before, after) {
+            let n = out.len() - 1;
+            out[n] = (usize::midpoint(last.0, at), last.1.min(p));
+        } else {
+            out.push((at, p));
+        }
+    }
+    out
+}
+
+/// Whether a piece leads in a line from one level to the other rather than lying between them.
+fn climbs(piece: &[f64], before: f64, after: f64) -> bool {
+    let n = piece.len() as f64;
+    if n < 3.0 {
+        return false;
+    }
+    let mean = piece.iter().sum::<f64>() / n;
+    let centre = (n - 1.0) / 2.0;
+    let (mut tt, mut ty, mut yy) = (0.0, 0.0, 0.0);
+    for (i, v) in piece.iter().enumerate() {
+        let dt = i as f64 - centre;
+        tt += dt * dt;
+        ty += dt * (v - mean);
+        yy += (v - mean).powi(2);
+    }
+    let rise = ty / tt * n;
+    let whole = after - before;
+    // The line explains most of the piece, and goes most of the way.
+    whole != 0.0 && ty * ty / tt >= CLIMB * yy && (CLIMB..=2.0 - CLIMB / 2.0).contains(&(rise / whole))
 }
 
 /// F of a step beside a line through both sides (analysis of covariance: Scheffé 1959, §6.5),
@@ -109,20 +159,23 @@ pub(crate) fn leaps(x: &[f64], kept: &[(usize, f64)]) -> Vec<(usize, f64)> {
     kept.iter().filter(|k| largest(k.0) > fence).copied().collect()
 }
 
-/// The boundaries without those at which a machine of two moods turns from one to the other, if
-/// it does so again and again.
+/// The boundaries without those at which a machine of two moods only turns from one to the
+/// other, for no longer than it does again and again.
 pub(crate) fn not_moods(n: usize, modes: &Modes, kept: &[(usize, f64)]) -> Vec<(usize, f64)> {
     let at: Vec<usize> = kept.iter().map(|k| k.0).collect();
-    let mood: Vec<i32> = pieces(&at, n)
-        .map(|(from, to)| match modes.share(from, to) {
-            s if s >= PURE => 1,
-            s if s <= 1.0 - PURE => -1,
-            _ => 0,
-        })
-        .collect();
-    let flips = |i: usize| mood[i] * mood[i + 1] < 0;
-    if (0..kept.len()).filter(|i| flips(*i)).count() < MOODS {
-        return kept.to_vec();
-    }
-    (0..kept.len()).filter(|i| !flips(*i)).map(|i| kept[i]).collect()
+    let spans: Vec<(usize, usize)> = pieces(&at, n).collect();
+    let dwell = [modes.dwell(false), modes.dwell(true)];
+    // Of which mode a piece is, if it is of one for no longer than usual.
+    let mood = |&(from, to): &(usize, usize)| {
+        let share = modes.share(from, to);
+        let upper = share >= PURE;
+        let usual = (to - from) as f64 <= MOOD * dwell[usize::from(upper)];
+        ((upper || share <= 1.0 - PURE) && usual).then_some(upper)
+    };
+    let moods: Vec<Option<bool>> = spans.iter().map(mood).collect();
+    let turns = |i: usize| moods[i].zip(moods[i + 1]).is_some_and(|(a, b)| a != b);
+    (0..kept.len())
+        .filter(|i| !turns(*i))
+        .map(|i| kept[i])
+        .collect()
 }
