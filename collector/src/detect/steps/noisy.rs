@@ -160,7 +160,7 @@ fn levels(y: &[f64], modes: Option<&Modes>, scratch: &mut Scratch) -> (Vec<Bound
     let mut at = [&fit.at[..], &own[..]].concat();
     at.sort_unstable();
     let (kept, tau) = settle(&fit.x, &at, &own, tau, floor);
-    let kept = sifted(&fit.x, modes, &kept, tau);
+    let kept = sifted(&fit.x, modes, &kept);
     if std::env::var("DBG").is_ok() { eprintln!("fpop {:?} joined {at:?} tau {tau} slope {} core {} kept {kept:?} modes {:?}", fit.at, fit.slope, noise.core, modes.map(|m| m.distance)); }
     (
         placed(&fit.x, &kept, &noise.weights),
@@ -210,7 +210,7 @@ fn calmed(
 }
 
 /// The boundaries that nothing but a step explains.
-fn sifted(x: &[f64], modes: Option<&Modes>, kept: &[(usize, f64)], tau: f64) -> Vec<(usize, f64)> {
+fn sifted(x: &[f64], modes: Option<&Modes>, kept: &[(usize, f64)]) -> Vec<(usize, f64)> {
     if kept.is_empty() {
         return Vec::new();
     }
@@ -221,7 +221,7 @@ fn sifted(x: &[f64], modes: Option<&Modes>, kept: &[(usize, f64)], tau: f64) -> 
     if std::env::var("NW").is_err() && sift::wanders(x) {
         kept = sift::leaps(x, &kept);
     }
-    sift::not_twice(x, &sift::not_drift(x, &kept, tau))
+    sift::not_twice(x, &sift::not_drift(x, &kept))
 }
 
 /// The boundaries that hold, and the correlation that is left between them.

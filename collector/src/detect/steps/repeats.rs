@@ -56,7 +56,8 @@ pub(crate) fn steps(y: &[f64], counted: bool) -> Vec<Boundary> {
             continue;
         }
         let here = Here { y, from, at: i, level };
-        if here.is_change(&same, counted) {
+        let leaps = !same.level(y[i], y[i - 1]);
+        if leaps && here.is_change(&same, counted) {
             out.push(Boundary {
                 at: i,
                 range: (i, i),
@@ -64,8 +65,8 @@ pub(crate) fn steps(y: &[f64], counted: bool) -> Vec<Boundary> {
             });
             from = i;
             level = settled(&y[i..], &same);
-        } else if same.level(y[i], y[i - 1]) {
-            // Not told, but lasting: what follows is compared with it.
+        } else if !leaps {
+            // Not told, but lasting, or got there by and by: what follows is compared with it.
             level = y[i];
         }
         i += 1;

@@ -11,12 +11,14 @@ const RAMP: usize = 30;
 /// The share of a piece's variance, and of the way between the levels beside it, that a line
 /// through it must explain to be the ramp between them.
 const CLIMB: f64 = 0.5;
+/// … and the share of the distance of two levels that their own slopes must leave of it.
+const LEADS: f64 = 0.5;
 /// How many times its share of what a line leaves over a step must explain beside the line: F
 /// with one degree of freedom, p of 3e-3.
 const LINE_F: f64 = 9.0;
-/// The variance of differences over two steps against that over one, and over four against two:
-/// 2 and 2 for a walk, 1.9 and 1.8 for AR(1) noise with ρ = 0.9, 1.7 and 1.5 with 0.7.
-const WALKS: (f64, f64) = (1.8, 1.7);
+/// The variance of differences over two steps against that over one, and over eight: 2 and 8
+/// for a walk, 1.9 and 5.7 for AR(1) noise with ρ = 0.9, 1.7 and 3.1 with 0.7.
+const WALKS: (f64, f64) = (1.5, 4.2);
 /// With fewer points that is chance.
 const WALKS_LEAST: usize = 48;
 /// Points on each side of a leap.
@@ -27,7 +29,7 @@ const MOOD: f64 = 7.0;
 const PURE: f64 = 0.85;
 
 /// The boundaries that a line through both sides does not explain as well.
-pub(crate) fn not_drift(x: &[f64], kept: &[(usize, f64)], tau: f64) -> Vec<(usize, f64)> {
+pub(crate) fn not_drift(x: &[f64], kept: &[(usize, f64)]) -> Vec<(usize, f64)> {
     let mut kept = kept.to_vec();
     let mut i = 0;
     while i < kept.len() {
@@ -36,7 +38,7 @@ pub(crate) fn not_drift(x: &[f64], kept: &[(usize, f64)], tau: f64) -> Vec<(usiz
         let at = kept[i].0;
         let left = &x[from.max(at.saturating_sub(LINE))..at];
         let right = &x[at..to.min(at + LINE)];
-        if step_beside_line(left, right) < std::env::var("LF").map_or(LINE_F,|v| v.parse().unwrap()) * tau.powf(std::env::var("LT").map_or(1.0,|v| v.parse().unwrap())) {
+        if leads_over(left, right) && step_beside_line(left, right) < LINE_F {
             kept.remove(i);
             i = i.saturating_sub(1);
         } else {
@@ -91,6 +93,21 @@ fn climbs(piece: &[f64], before: f64, after: f64) -> bool {
     whole != 0.0 && ty * ty / tt >= CLIMB * yy && (CLIMB..=2.0 - CLIMB / 2.0).contains(&(rise / whole))
 }
 
+/// Whether the lines through both sides come closer to each other at the boundary than the
+/// sides are on the whole: Tukey's resistant line (*Exploratory Data Analysis*, 1977, §10).
+fn leads_over(left: &[f64], right: &[f64]) -> bool {
+    let middle = |v: &[f64]| stats::median(v).unwrap_or(0.0);
+    // The level, and what the slope adds from there to the end.
+    let line = |v: &[f64]| {
+        let third = (v.len() / 3).max(1);
+        let rise = middle(&v[v.len() - third..]) - middle(&v[..third]);
+        (middle(v), rise * 0.75)
+    };
+    let ((a, rise), (b, back)) = (line(left), line(right));
+    let (apart, at_the_edge) = (b - a, (b - back) - (a + rise));
+    at_the_edge * apart.signum() < LEADS * apart.abs()
+}
+
 /// F of a step beside a line through both sides (analysis of covariance: Scheffé 1959, §6.5),
 /// outliers clipped to what the sides hold besides.
 fn step_beside_line(left: &[f64], right: &[f64]) -> f64 {
@@ -136,7 +153,7 @@ pub(crate) fn wanders(x: &[f64]) -> bool {
         stats::median_in_place(&mut d).unwrap_or(0.0).powi(2)
     };
     let (one, two) = (variance(1), variance(2));
-    one > 0.0 && two >= WALKS.0 * one && variance(4) >= WALKS.1 * two
+    one > 0.0 && two >= WALKS.0 * one && variance(8) >= WALKS.1 * one
 }
 
 /// Of a series that wanders, the boundaries at which it leaps further than it wanders: Tukey's
