@@ -65,6 +65,12 @@ const TAU_CLOSE: f64 = 1.2;
 /// independent (Bartlett 1946): a dozen points have a τ of 5 by chance, and no step of theirs
 /// would ever count.
 const RHO_Z: f64 = 1.64;
+/// Pieces of pieces that are searched by themselves, in turn.
+const DEPTH: usize = 3;
+/// The shortest of them.
+const PART_LEAST: usize = 12;
+/// How many times quieter than the whole a piece must be: what is as loud was searched already.
+const OTHER: f64 = 1.25;
 /// The ratio of the ninth tenth of the values to the first from which on they are judged by
 /// their logarithms.
 const FAR_APART: f64 = 2.5;
@@ -72,6 +78,9 @@ const FAR_APART: f64 = 2.5;
 const WAVY: f64 = 1.5;
 /// Rounds in which the wave and the levels settle.
 const WAVE_ROUNDS: usize = 2;
+/// What a step costs in ln n: its place counts as two parameters (Zhang & Siegmund 2007, *A
+/// modified Bayes information criterion*, Biometrics 63).
+const STEP_PRICE: f64 = 6.0;
 /// Rounds of looking again with the correlation that is left.
 const SETTLE_ROUNDS: usize = 3;
 /// Lags over which correlation is summed up.
@@ -114,21 +123,55 @@ fn logs(y: &[f64]) -> Option<Vec<f64>> {
     (least > 0.0 && high > FAR_APART * low).then(|| y.iter().map(|v| v.ln()).collect())
 }
 
+/// The levels of the whole, and then of each piece by its own noise, drift and correlation: what
+/// is plain in a quiet piece is hidden by a loud one beside it.
 fn in_pieces(y: &[f64], scratch: &mut Scratch) -> (Vec<Boundary>, f64) {
-    let modes = Modes::of(y);
-    let (mut out, drift) = levels(y, modes.as_ref(), scratch);
-    let at: Vec<usize> = out.iter().map(|b| b.at).collect();
-    for (from, to) in pieces(&at, y.len()) {
-        let part = &y[from..to];
-        let Some(modes) = Modes::of(part) else {
-            continue;
-        };
-        let (found, _) = levels(&modes.looked_through(part), None, scratch);
-        let apart = |b: &Boundary| b.at > NEAR && b.at + NEAR < part.len();
-        out.extend(found.into_iter().filter(apart).map(|b| b.moved(from)));
+    let (mut out, drift) = levels(y, Modes::of(y).as_ref(), scratch);
+    let usual = Noise::of(y).sigma;
+    let mut open = vec![(0, y.len())];
+    let mut depth = 0;
+    while depth < DEPTH && !open.is_empty() {
+        let mut found = Vec::new();
+        let mut next = Vec::new();
+        for (from, to) in open {
+            let within: Vec<usize> = out
+                .iter()
+                .filter(|b| from < b.at && b.at < to)
+                .map(|b| b.at - from)
+                .collect();
+            for (f, t) in pieces(&within, to - from) {
+                let (f, t) = (from + f, from + t);
+                let own = again(&y[f..t], usual, !within.is_empty(), scratch);
+                if !own.is_empty() {
+                    next.push((f, t));
+                }
+                found.extend(own.into_iter().map(|b| b.moved(f)));
+            }
+        }
+        out.extend(found);
+        out.sort_unstable_by_key(|b| b.at);
+        open = next;
+        depth += 1;
     }
-    out.sort_unstable_by_key(|b| b.at);
     (out, drift)
+}
+
+/// The levels of a piece, where it may show more than the whole did: its modes looked through,
+/// or by noise that is not the whole's.
+fn again(part: &[f64], usual: f64, is_part: bool, scratch: &mut Scratch) -> Vec<Boundary> {
+    if part.len() < PART_LEAST {
+        return Vec::new();
+    }
+    let found = if let Some(modes) = Modes::of(part) {
+        levels(&modes.looked_through(part), None, scratch).0
+    } else if is_part && Noise::of(part).sigma < usual / OTHER {
+        levels(part, None, scratch).0
+    } else {
+        Vec::new()
+    };
+    // Next to a boundary that is known already it is the same one.
+    let apart = |b: &Boundary| b.at > SAME && b.at + SAME < part.len();
+    found.into_iter().filter(apart).collect()
 }
 
 /// Scratch space, so that many series share one allocation.
@@ -249,7 +292,37 @@ fn settle(x: &[f64], at: &[usize], own: &[usize], tau: f64, floor: f64) -> (Vec<
         }
         tau = left;
     }
+    if tau > 1.0 && steps_explain(x, at, own, &kept) {
+        let spread = clipped_spread(x, at, 1.0);
+        let noise = Correlated {
+            tau: 1.0,
+            certain: 1.0,
+            spread,
+            floor,
+        };
+        return (verify(x, at, own, noise), 1.0);
+    }
     (kept, tau)
+}
+
+/// Whether steps in independent noise explain a series better than correlation with the steps
+/// that hold in spite of it: Schwarz's criterion, as in Beaulieu & Killick (2018), *Distinguishing
+/// trends and shifts from memory in climate data*, Journal of Climate 31.
+fn steps_explain(x: &[f64], at: &[usize], own: &[usize], kept: &[(usize, f64)]) -> bool {
+    let places: Vec<usize> = kept.iter().map(|k| k.0).collect();
+    let most: Vec<usize> = at.iter().filter(|a| !own.contains(a)).copied().collect();
+    if most.len() <= places.len() {
+        return false;
+    }
+    let n = x.len() as f64;
+    let misfit = |r: &[f64], steps: usize| match stats::clipped_sigma(r) {
+        Some(s) if s > 0.0 => 2.0 * n * s.ln() + STEP_PRICE * steps as f64 * n.ln(),
+        _ => f64::INFINITY,
+    };
+    let rest = residuals(x, &places);
+    let rho = stats::robust_ar1(&rest);
+    let fresh: Vec<f64> = rest.windows(2).map(|w| w[1] - rho * w[0]).collect();
+    misfit(&residuals(x, &most), most.len()) < misfit(&fresh, places.len()) + n.ln()
 }
 
 /// Steps and drift as they show against the noise of the main mode, with the steps of `fit`.

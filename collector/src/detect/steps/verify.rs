@@ -29,6 +29,8 @@ const DOUBT: f64 = 1.4;
 pub(crate) const APART: f64 = 6.0;
 /// … from so many points each: two outliers in a row happen.
 const APART_POINTS: usize = 3;
+/// Points of both sides from which on they know a sigma of their own to a fifth.
+const OWN_SIGMA: usize = 12;
 /// The p by distance that sides which do not overlap must reach where their ranks cannot: four
 /// points against eight have a rank p of .004 at best, and a shift of 12 sigma a t of 20.
 const CLEAR: f64 = 1e-6;
@@ -105,8 +107,12 @@ fn p_value(left: &[f64], right: &[f64], noise: Correlated) -> f64 {
     } else {
         stats::rank_sum_below(left, right, ROUGH).p
     };
-    if separate && apart(left, right) {
-        return p.min(by_distance(left, right, noise));
+    if separate && (apart(left, right) || apart_by_themselves(left, right, noise.floor)) {
+        let alone = Correlated {
+            certain: 1.0,
+            ..noise
+        };
+        return p.min(by_distance(left, right, alone));
     }
     if separate || p <= NEARLY {
         let clear = by_distance(left, right, noise);
@@ -186,6 +192,21 @@ fn separate(left: &[f64], right: &[f64]) -> bool {
     };
     let ((al, ah), (bl, bh)) = (range(left), range(right));
     left.len().min(right.len()) >= APART_POINTS && (al > bh || bl > ah)
+}
+
+/// The same in sigmas of their own, where both together know them.
+fn apart_by_themselves(left: &[f64], right: &[f64], floor: f64) -> bool {
+    let n = left.len() + right.len();
+    if n < OWN_SIGMA {
+        return false;
+    }
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+    let square = |v: &[f64]| {
+        let m = mean(v);
+        v.iter().map(|x| (x - m).powi(2)).sum::<f64>()
+    };
+    let sigma = ((square(left) + square(right)) / (n - 2) as f64).sqrt();
+    (mean(left) - mean(right)).abs() >= APART * sigma.max(floor)
 }
 
 /// Whether their levels lie six sigmas of the series apart.
