@@ -36,6 +36,20 @@ pub fn is_ripe(change: &Change, findings: &Findings, points: &[Point]) -> bool {
     1.0 - change.confidence <= alpha(points.len(), age)
 }
 
+/// Looks in a row that a change must be seen in before it is told …
+const LOOKS_IN_A_ROW: usize = 3;
+/// … unless chance is out of the question.
+const BEYOND_DOUBT: f64 = 1e-8;
+
+/// Whether a change that so many looks in a row have seen is told: what comes and goes from
+/// commit to commit is not.
+#[must_use]
+pub fn stands(change: &Change, findings: &Findings, looks: usize) -> bool {
+    findings.class == Class::Exact
+        || 1.0 - change.confidence <= BEYOND_DOUBT
+        || looks >= LOOKS_IN_A_ROW
+}
+
 /// The largest p of a change of this age in a series of so many points.
 fn alpha(points: usize, age: usize) -> f64 {
     let young = (points as f64 / YOUNG).min(1.0).powi(YOUNG_POWER);

@@ -13,7 +13,7 @@ use crate::detect::steps::pieces::{clip, pieces};
 use crate::detect::steps::place::{Law, NEAR, Step, place};
 use crate::detect::steps::segment::{Cost, Segmenter};
 use crate::detect::steps::shape::Shape;
-use crate::detect::steps::verify::{Correlated, verify};
+use crate::detect::steps::verify::{ALPHA, Correlated, OWN, verify};
 use crate::stats;
 
 /// A boundary between two levels.
@@ -69,6 +69,10 @@ const RHO_Z: f64 = 1.64;
 const DEPTH: usize = 3;
 /// The shortest of them.
 const PART_LEAST: usize = 12;
+/// Points of a window, as many as show 2-sigma steps for sure …
+const WINDOW: usize = 160;
+/// … and how far from its ends it is believed.
+const EDGE: usize = 8;
 /// How many times quieter than the whole a piece must be: what is as loud was searched already.
 const OTHER: f64 = 1.25;
 /// The ratio of the ninth tenth of the values to the first from which on they are judged by
@@ -124,54 +128,103 @@ fn logs(y: &[f64]) -> Option<Vec<f64>> {
 }
 
 /// The levels of the whole, and then of each piece by its own noise, drift and correlation: what
-/// is plain in a quiet piece is hidden by a loud one beside it.
+/// is plain in a quiet piece is hidden by a loud one beside it, and what a window shows by a
+/// whole of another nature.
 fn in_pieces(y: &[f64], scratch: &mut Scratch) -> (Vec<Boundary>, f64) {
-    let (mut out, drift) = levels(y, Modes::of(y).as_ref(), scratch);
-    let usual = Noise::of(y).sigma;
+    let whole = levels(y, Modes::of(y).as_ref(), scratch);
+    let usual = Usual {
+        sigma: Noise::of(y).sigma,
+        n: y.len(),
+    };
+    let mut out = whole.found;
     let mut open = vec![(0, y.len())];
-    let mut depth = 0;
-    while depth < DEPTH && !open.is_empty() {
-        let mut found = Vec::new();
+    for _ in 0..DEPTH {
+        let at: Vec<usize> = out.iter().map(|b| b.at).collect();
+        let all = pieces(&at, y.len());
+        let within = |p: &(usize, usize)| open.iter().any(|o| o.0 <= p.0 && p.1 <= o.1);
         let mut next = Vec::new();
-        for (from, to) in open {
-            let within: Vec<usize> = out
-                .iter()
-                .filter(|b| from < b.at && b.at < to)
-                .map(|b| b.at - from)
-                .collect();
-            for (f, t) in pieces(&within, to - from) {
-                let (f, t) = (from + f, from + t);
-                let own = again(&y[f..t], usual, !within.is_empty(), scratch);
-                if !own.is_empty() {
-                    next.push((f, t));
-                }
-                found.extend(own.into_iter().map(|b| b.moved(f)));
+        for piece in all.filter(within) {
+            let found = more(y, piece, &usual, scratch);
+            if !found.is_empty() {
+                next.push(piece);
             }
+            out.extend(found);
         }
-        out.extend(found);
+        if next.is_empty() {
+            break;
+        }
         out.sort_unstable_by_key(|b| b.at);
         open = next;
-        depth += 1;
     }
-    (out, drift)
+    (out, whole.drift)
 }
 
-/// The levels of a piece, where it may show more than the whole did: its modes looked through,
+/// What is known of the whole when its pieces are searched.
+struct Usual {
+    sigma: f64,
+    n: usize,
+}
+
+/// What a piece shows beyond the boundaries that are known, window by window where it is long.
+fn more(
+    y: &[f64],
+    (from, to): (usize, usize),
+    usual: &Usual,
+    scratch: &mut Scratch,
+) -> Vec<Boundary> {
+    let mut out: Vec<Boundary> = Vec::new();
+    for (f, t) in windows(from, to) {
+        let is_window = t - f < to - from;
+        for b in again(&y[f..t], usual, scratch) {
+            let b = b.moved(f);
+            // Next to a boundary that is known already it is the same one.
+            let apart = b.at > from + SAME && b.at + SAME < to;
+            let inside = (f == from || b.at >= f + EDGE) && (t == to || b.at + EDGE <= t);
+            let sure = !is_window || b.p <= ALPHA * OWN;
+            let new = out.iter().all(|o| o.at.abs_diff(b.at) > NEAR);
+            if apart && inside && sure && new {
+                out.push(b);
+            }
+        }
+    }
+    out
+}
+
+/// The piece itself, and half-overlapping windows where it is longer than two of them.
+fn windows(from: usize, to: usize) -> Vec<(usize, usize)> {
+    let mut out = vec![(from, to)];
+    if to - from >= 2 * WINDOW {
+        let starts = (from..).step_by(WINDOW / 2);
+        out.extend(
+            starts
+                .map(|s| (s, (s + WINDOW).min(to)))
+                .take_while(|w| w.1 < to || w.1 - w.0 > WINDOW / 2),
+        );
+    }
+    out
+}
+
+/// The levels of a stretch, where it may show more than the whole did: its modes looked through,
 /// or by noise that is not the whole's.
-fn again(part: &[f64], usual: f64, is_part: bool, scratch: &mut Scratch) -> Vec<Boundary> {
+fn again(part: &[f64], usual: &Usual, scratch: &mut Scratch) -> Vec<Boundary> {
     if part.len() < PART_LEAST {
         return Vec::new();
     }
-    let found = if let Some(modes) = Modes::of(part) {
-        levels(&modes.looked_through(part), None, scratch).0
-    } else if is_part && Noise::of(part).sigma < usual / OTHER {
-        levels(part, None, scratch).0
+    if let Some(modes) = Modes::of(part) {
+        return levels(&modes.looked_through(part), None, scratch).found;
+    }
+    if part.len() < usual.n && Noise::of(part).sigma < usual.sigma / OTHER {
+        levels(part, None, scratch).found
     } else {
         Vec::new()
-    };
-    // Next to a boundary that is known already it is the same one.
-    let apart = |b: &Boundary| b.at > SAME && b.at + SAME < part.len();
-    found.into_iter().filter(apart).collect()
+    }
+}
+
+/// What one look at a stretch gives.
+struct Levels {
+    found: Vec<Boundary>,
+    /// Per point.
+    drift: f64,
 }
 
 /// Scratch space, so that many series share one allocation.
@@ -182,7 +235,7 @@ pub(crate) struct Scratch {
 }
 
 /// Levels, and the noise around them as one.
-fn levels(y: &[f64], modes: Option<&Modes>, scratch: &mut Scratch) -> (Vec<Boundary>, f64) {
+fn levels(y: &[f64], modes: Option<&Modes>, scratch: &mut Scratch) -> Levels {
     let Scratch { segmenter, seeded } = scratch;
     let noise = Noise::of(y);
     let centre = stats::median(y).unwrap_or(0.0);
@@ -205,10 +258,10 @@ fn levels(y: &[f64], modes: Option<&Modes>, scratch: &mut Scratch) -> (Vec<Bound
     let (kept, tau) = settle(&fit.x, &at, &own, tau, floor);
     let kept = sifted(&fit.x, modes, &kept);
     if std::env::var("DBG").is_ok() { eprintln!("fpop {:?} joined {at:?} tau {tau} slope {} core {} kept {kept:?} modes {:?}", fit.at, fit.slope, noise.core, modes.map(|m| m.distance)); }
-    (
-        placed(&fit.x, &kept, &noise.weights),
-        fit.slope * noise.sigma,
-    )
+    Levels {
+        found: placed(&fit.x, &kept, &noise.weights),
+        drift: fit.slope * noise.sigma,
+    }
 }
 
 /// Levels and drift, and the correlation that they leave over.

@@ -9,7 +9,7 @@ use crate::stats;
 /// told within five commits (.525 rather than .552).
 pub(crate) const ALPHA: f64 = 2e-4;
 /// What a candidate of a single stretch may have of it.
-const OWN: f64 = 0.1;
+pub(crate) const OWN: f64 = 0.1;
 /// Most points of a side: 2-sigma steps are sure with a third of them, and further ones belong
 /// to other times.
 const CAP: usize = 200;
