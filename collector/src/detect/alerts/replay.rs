@@ -82,7 +82,7 @@ impl Replay {
         let mut flags = Vec::new();
         self.seen = seen_again(&self.seen, &found.changes);
         for (i, c) in found.changes.iter().enumerate() {
-            let ripe = tell::is_ripe(c, &found, &self.window) && tell::stands(c, &found, self.seen[i].1);
+            let ripe = tell::is_ripe(c, &found, &self.window) && tell::stands(c, &found, &self.window, self.seen[i].1);
             if c.index >= fresh && !self.known(c) && ripe {
                 flags.push(flag(point.index, c, limit));
                 self.told.push(c.clone());

@@ -38,16 +38,24 @@ pub fn is_ripe(change: &Change, findings: &Findings, points: &[Point]) -> bool {
 
 /// Looks in a row that a change must be seen in before it is told …
 const LOOKS_IN_A_ROW: usize = 3;
-/// … unless chance is out of the question.
+/// … and one more for so many commits of its age: what was not seen for fifty commits and is
+/// seen now may be gone at the next look …
+const AGE_PER_LOOK: usize = 4;
+/// … unless it is young and chance is out of the question.
 const BEYOND_DOUBT: f64 = 1e-8;
 
 /// Whether a change that so many looks in a row have seen is told: what comes and goes from
 /// commit to commit is not.
 #[must_use]
-pub fn stands(change: &Change, findings: &Findings, looks: usize) -> bool {
-    findings.class == Class::Exact
-        || 1.0 - change.confidence <= BEYOND_DOUBT
-        || looks >= LOOKS_IN_A_ROW
+pub fn stands(change: &Change, findings: &Findings, points: &[Point], looks: usize) -> bool {
+    let age = points.len() - points.partition_point(|p| p.index < change.index);
+    let sure = 1.0 - change.confidence <= BEYOND_DOUBT;
+    let more = if sure && age as f64 <= LOOKS {
+        return true;
+    } else {
+        age / AGE_PER_LOOK
+    };
+    findings.class == Class::Exact || looks >= LOOKS_IN_A_ROW + more
 }
 
 /// The largest p of a change of this age in a series of so many points.

@@ -13,7 +13,7 @@ use crate::detect::steps::pieces::{clip, pieces};
 use crate::detect::steps::place::{Law, NEAR, Step, place};
 use crate::detect::steps::segment::{Cost, Segmenter};
 use crate::detect::steps::shape::Shape;
-use crate::detect::steps::verify::{ALPHA, Correlated, OWN, verify};
+use crate::detect::steps::verify::{ALPHA, Correlated, OWN, p_value, verify};
 use crate::stats;
 
 /// A boundary between two levels.
@@ -69,6 +69,8 @@ const RHO_Z: f64 = 1.64;
 const DEPTH: usize = 3;
 /// The shortest of them.
 const PART_LEAST: usize = 12;
+/// Points on each side of a boundary that are its surroundings.
+const AROUND: usize = 40;
 /// Points of a window, as many as show 2-sigma steps for sure …
 const WINDOW: usize = 160;
 /// … and how far from its ends it is believed.
@@ -255,7 +257,13 @@ fn levels(y: &[f64], modes: Option<&Modes>, scratch: &mut Scratch) -> Levels {
     let own: Vec<usize> = own.into_iter().filter(|b| is_new(&fit.at, *b)).collect();
     let mut at = [&fit.at[..], &own[..]].concat();
     at.sort_unstable();
+    let places = nudged(&fit.x, &at);
+    let of_own = |i: &usize| own.contains(&at[*i]);
+    let own: Vec<usize> = (0..at.len()).filter(of_own).map(|i| places[i]).collect();
+    let at = places;
     let (kept, tau) = settle(&fit.x, &at, &own, tau, floor);
+    if std::env::var("DBG").is_ok() { eprintln!("  before sift {:?} wanders {}", kept.iter().map(|k| k.0).collect::<Vec<_>>(), sift::wanders(&fit.x)); }
+    let kept = regained(&fit.x, &at, &kept, floor);
     let kept = sifted(&fit.x, modes, &kept);
     if std::env::var("DBG").is_ok() { eprintln!("fpop {:?} joined {at:?} tau {tau} slope {} core {} kept {kept:?} modes {:?}", fit.at, fit.slope, noise.core, modes.map(|m| m.distance)); }
     Levels {
@@ -402,6 +410,56 @@ fn main_mode(fit: drift::Fit, noise: &Noise, x: Vec<f64>, segmenter: &mut Segmen
     }
     own.at.sort_unstable();
     own
+}
+
+/// The boundaries that hold, and those of the others that their own surroundings bear out: with
+/// the correlation that is left there, which may be that of another stretch in the whole.
+fn regained(x: &[f64], at: &[usize], kept: &[(usize, f64)], floor: f64) -> Vec<(usize, f64)> {
+    let mut out = kept.to_vec();
+    for &a in at {
+        let i = out.partition_point(|k| k.0 <= a);
+        let from = if i == 0 { 0 } else { out[i - 1].0 };
+        let to = out.get(i).map_or(x.len(), |k| k.0);
+        if from + NEAR >= a && from > 0 || a + NEAR > to && to < x.len() || from + SAME > a || a + SAME > to {
+            continue;
+        }
+        let (from, to) = (from.max(a.saturating_sub(AROUND)), to.min(a + AROUND));
+        let part = &x[from..to];
+        let tau = residual_tau(part, &[a - from]);
+        let noise = Correlated {
+            tau,
+            certain: certain_tau(part, &[a - from], tau),
+            spread: clipped_spread(part, &[a - from], tau),
+            floor,
+        };
+        let p = p_value(&x[from..a], &x[a..to], noise);
+        if p <= ALPHA * OWN * OWN {
+            out.insert(i, (a, p));
+        }
+    }
+    out
+}
+
+/// The boundaries with the points next to them on the side whose level they are nearer to: a
+/// bounded loss does not mind where an outlier lies, and a rank does.
+fn nudged(x: &[f64], at: &[usize]) -> Vec<usize> {
+    let mut out = at.to_vec();
+    for i in 0..out.len() {
+        let from = if i == 0 { 0 } else { out[i - 1] };
+        let to = out.get(i + 1).copied().unwrap_or(x.len());
+        let level = |v: &[f64]| stats::median(v).unwrap_or(0.0);
+        let (a, b) = (level(&x[from..out[i]]), level(&x[out[i]..to]));
+        let right = |v: f64| (v - b).abs() < (v - a).abs();
+        let low = out[i].saturating_sub(SAME).max(from + 1);
+        let high = (out[i] + SAME).min(to.saturating_sub(1));
+        while out[i] > low && right(x[out[i] - 1]) {
+            out[i] -= 1;
+        }
+        while out[i] < high && !right(x[out[i]]) {
+            out[i] += 1;
+        }
+    }
+    out
 }
 
 /// Whether the whole has no boundary there.

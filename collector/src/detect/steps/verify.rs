@@ -80,6 +80,7 @@ pub(crate) fn verify(
         let Some(worst) = worst.filter(|&i| share(i) > 1.0) else {
             return at.into_iter().zip(ps).collect();
         };
+        if std::env::var("DBG").is_ok() { eprintln!("    drop {} p {:e} tau {} {} of {at:?}", at[worst], ps[worst], noise.tau, noise.certain); }
         at.remove(worst);
         ps.remove(worst);
         let neighbours = worst.saturating_sub(1)..(worst + 1).min(at.len());
@@ -93,7 +94,7 @@ pub(crate) fn verify(
 /// that do not overlap at all reach no more than z = 7.9, which τ = 5.7 makes
 /// 3.3. So the distance of the means, in standard errors √τ times as large,
 /// may speak as well, as long as ranks alone agree.
-fn p_value(left: &[f64], right: &[f64], noise: Correlated) -> f64 {
+pub(crate) fn p_value(left: &[f64], right: &[f64], noise: Correlated) -> f64 {
     let cap = match left.len().min(right.len()) {
         0..=3 => CAP_SMALL,
         ..=FEW => CAP_FEW,
