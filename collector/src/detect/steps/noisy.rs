@@ -69,6 +69,10 @@ const RHO_Z: f64 = 1.64;
 const DEPTH: usize = 3;
 /// The shortest of them.
 const PART_LEAST: usize = 12;
+/// Fewer points do not tell whether noise is the same everywhere …
+const PLAIN_LEAST: usize = 150;
+/// … and this far from 1 its middle may be narrower or wider than normal by chance.
+const PLAIN_CORE: std::ops::Range<f64> = 0.8..1.25;
 /// Points on each side of a boundary that are its surroundings.
 const AROUND: usize = 40;
 /// Points of a window, as many as show 2-sigma steps for sure …
@@ -81,7 +85,7 @@ const OTHER: f64 = 1.25;
 /// their logarithms.
 const FAR_APART: f64 = 2.5;
 /// Correlation beyond which a wave is looked for.
-const WAVY: f64 = 1.5;
+const WAVY: f64 = 2.0;
 /// Rounds in which the wave and the levels settle.
 const WAVE_ROUNDS: usize = 2;
 /// What a step costs in ln n: its place counts as two parameters (Zhang & Siegmund 2007, *A
@@ -122,23 +126,31 @@ pub(crate) fn boundaries(y: &[f64], scratch: &mut Scratch) -> (Vec<Boundary>, f6
 ///
 /// Where they lie close together it makes no difference, and what is shifted stays the same.
 fn logs(y: &[f64]) -> Option<Vec<f64>> {
-    let sorted = stats::sorted(y);
-    let tenth = sorted.len() / 10;
-    let (low, high) = (sorted[tenth], sorted[sorted.len() - 1 - tenth]);
-    let least = *sorted.first()?;
-    (least > 0.0 && high > FAR_APART * low).then(|| y.iter().map(|v| v.ln()).collect())
+    let least = y.iter().copied().fold(f64::INFINITY, f64::min);
+    if least <= 0.0 || y.is_empty() {
+        return None;
+    }
+    let mut values = y.to_vec();
+    let tenth = values.len() / 10;
+    let last = values.len() - 1 - tenth;
+    let low = *values.select_nth_unstable_by(tenth, f64::total_cmp).1;
+    let high = *values.select_nth_unstable_by(last, f64::total_cmp).1;
+    (high > FAR_APART * low).then(|| y.iter().map(|v| v.ln()).collect())
 }
 
 /// The levels of the whole, and then of each piece by its own noise, drift and correlation: what
 /// is plain in a quiet piece is hidden by a loud one beside it, and what a window shows by a
 /// whole of another nature.
 fn in_pieces(y: &[f64], scratch: &mut Scratch) -> (Vec<Boundary>, f64) {
-    let whole = levels(y, Modes::of(y).as_ref(), scratch);
+    let whole = levels(y, Modes::of(y).as_ref(), true, scratch);
     let usual = Usual {
         sigma: Noise::of(y).sigma,
         n: y.len(),
     };
     let mut out = whole.found;
+    if whole.plain {
+        return (out, whole.drift);
+    }
     let mut open = vec![(0, y.len())];
     for _ in 0..DEPTH {
         let at: Vec<usize> = out.iter().map(|b| b.at).collect();
@@ -213,10 +225,10 @@ fn again(part: &[f64], usual: &Usual, scratch: &mut Scratch) -> Vec<Boundary> {
         return Vec::new();
     }
     if let Some(modes) = Modes::of(part) {
-        return levels(&modes.looked_through(part), None, scratch).found;
+        return levels(&modes.looked_through(part), None, part.len() == usual.n, scratch).found;
     }
     if part.len() < usual.n && Noise::of(part).sigma < usual.sigma / OTHER {
-        levels(part, None, scratch).found
+        levels(part, None, false, scratch).found
     } else {
         Vec::new()
     }
@@ -227,6 +239,17 @@ struct Levels {
     found: Vec<Boundary>,
     /// Per point.
     drift: f64,
+    /// Whether the noise is one and the same throughout.
+    plain: bool,
+}
+
+/// Whether noise is normal, independent and as large everywhere: then no stretch shows what the
+/// whole does not. Takes half of the time off such series, which are the longest.
+fn is_plain(noise: &Noise, tau: f64) -> bool {
+    noise.weights.len() >= PLAIN_LEAST
+        && tau <= 1.0
+        && PLAIN_CORE.contains(&noise.core)
+        && 5 * noise.weights.iter().filter(|w| **w != 1.0).count() <= noise.weights.len()
 }
 
 /// Scratch space, so that many series share one allocation.
@@ -237,13 +260,13 @@ pub(crate) struct Scratch {
 }
 
 /// Levels, and the noise around them as one.
-fn levels(y: &[f64], modes: Option<&Modes>, scratch: &mut Scratch) -> Levels {
+fn levels(y: &[f64], modes: Option<&Modes>, is_whole: bool, scratch: &mut Scratch) -> Levels {
     let Scratch { segmenter, seeded } = scratch;
     let noise = Noise::of(y);
     let centre = stats::median(y).unwrap_or(0.0);
     let x: Vec<f64> = y.iter().map(|v| (v - centre) / noise.sigma).collect();
     let (mut fit, mut tau) = cut(x, &noise, segmenter);
-    if tau > WAVY {
+    if is_whole && tau > WAVY {
         (fit, tau) = calmed(fit, tau, &noise, segmenter);
     }
     let by_mode = noise.core > 0.0 && noise.core < CORE_MOST;
@@ -253,7 +276,12 @@ fn levels(y: &[f64], modes: Option<&Modes>, scratch: &mut Scratch) -> Levels {
         fit = main_mode(fit, &noise, x, segmenter);
     }
     let floor = grain(y) / noise.sigma;
-    let own = seeded.candidates(&fit.x, floor);
+    let plain = is_plain(&noise, tau);
+    let own = if plain {
+        Vec::new()
+    } else {
+        seeded.candidates(&fit.x, floor)
+    };
     let own: Vec<usize> = own.into_iter().filter(|b| is_new(&fit.at, *b)).collect();
     let mut at = [&fit.at[..], &own[..]].concat();
     at.sort_unstable();
@@ -262,13 +290,12 @@ fn levels(y: &[f64], modes: Option<&Modes>, scratch: &mut Scratch) -> Levels {
     let own: Vec<usize> = (0..at.len()).filter(of_own).map(|i| places[i]).collect();
     let at = places;
     let (kept, tau) = settle(&fit.x, &at, &own, tau, floor);
-    if std::env::var("DBG").is_ok() { eprintln!("  before sift {:?} wanders {}", kept.iter().map(|k| k.0).collect::<Vec<_>>(), sift::wanders(&fit.x)); }
     let kept = regained(&fit.x, &at, &kept, floor);
     let kept = sifted(&fit.x, modes, &kept);
-    if std::env::var("DBG").is_ok() { eprintln!("fpop {:?} joined {at:?} tau {tau} slope {} core {} kept {kept:?} modes {:?}", fit.at, fit.slope, noise.core, modes.map(|m| m.distance)); }
     Levels {
         found: placed(&fit.x, &kept, &noise.weights),
         drift: fit.slope * noise.sigma,
+        plain,
     }
 }
 
@@ -322,7 +349,7 @@ fn sifted(x: &[f64], modes: Option<&Modes>, kept: &[(usize, f64)]) -> Vec<(usize
         Some(modes) => sift::not_moods(x.len(), modes, kept),
         None => kept.to_vec(),
     };
-    if std::env::var("NW").is_err() && sift::wanders(x) {
+    if sift::wanders(x) {
         kept = sift::leaps(x, &kept);
     }
     sift::not_twice(x, &sift::not_drift(x, &kept))

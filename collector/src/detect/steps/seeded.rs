@@ -12,6 +12,8 @@
 
 /// The shortest interval: four points on each side of a step.
 const SHORTEST: usize = 8;
+/// The longest: what is only seen in more points is found by the search in the whole.
+const LONGEST: usize = 160;
 /// Each layer of intervals is shorter than the one before by this factor; neighbours of one
 /// layer overlap by half.
 const DECAY: f64 = 2.0;
@@ -24,6 +26,8 @@ const RANK_Z: f64 = 3.7;
 const FEW_T: f64 = 7.0;
 /// Intervals up to this long are tried by t: more points show the same in their ranks.
 const FEW: usize = 32;
+/// Fewer points reach no such rank statistic: nine against nine that do not overlap have 3.6.
+const RANKS_LEAST: usize = 20;
 /// Fewest points on each side.
 const SIDE: usize = 3;
 
@@ -39,7 +43,9 @@ struct Split {
 /// Scratch space, so that many series share one allocation.
 #[derive(Debug, Default)]
 pub(crate) struct Seeded {
-    order: Vec<u32>,
+    /// Per point its place among the values of the series, and the point, in one key.
+    keys: Vec<u64>,
+    order: Vec<u64>,
     ranks: Vec<f64>,
 }
 
@@ -48,6 +54,7 @@ impl Seeded {
     ///
     /// `floor`: spread that a stretch is believed to have at least (ticks, rounding).
     pub(crate) fn candidates(&mut self, y: &[f64], floor: f64) -> Vec<usize> {
+        self.key(y);
         let mut splits = Vec::new();
         for (from, to) in intervals(y.len()) {
             splits.extend(self.split(y, from, to, floor));
@@ -56,13 +63,10 @@ impl Seeded {
     }
 
     fn split(&mut self, y: &[f64], from: usize, to: usize, floor: f64) -> Option<Split> {
-        let part = &y[from..to];
-        let few = (to - from <= FEW).then(|| by_mean(part, floor)).flatten();
-        let few = few.filter(|s| s.1 >= FEW_T);
-        let (at, strength) = match few {
-            Some((at, t)) => (at, t),
-            None => self.by_rank(part).filter(|s| s.1 >= RANK_Z)?,
-        };
+        let few = (to - from <= FEW).then(|| by_mean(&y[from..to], floor));
+        let few = few.flatten().filter(|s| s.1 >= FEW_T);
+        let ranked = || self.by_rank(from, to).filter(|s| s.1 >= RANK_Z);
+        let (at, strength) = few.or_else(ranked)?;
         Some(Split {
             from,
             to,
@@ -71,47 +75,63 @@ impl Seeded {
         })
     }
 
+    /// Numbers the values, equal ones alike, so that intervals are sorted by whole numbers.
+    fn key(&mut self, y: &[f64]) {
+        let mut order: Vec<u32> = (0..y.len() as u32).collect();
+        order.sort_unstable_by(|&i, &j| y[i as usize].total_cmp(&y[j as usize]));
+        self.keys.clear();
+        self.keys.resize(y.len(), 0);
+        let mut number = 0_u64;
+        for (k, &i) in order.iter().enumerate() {
+            if k > 0 && y[order[k - 1] as usize] != y[i as usize] {
+                number += 1;
+            }
+            self.keys[i as usize] = number << 32 | u64::from(i);
+        }
+    }
+
     /// The split with the largest standardised rank sum.
-    fn by_rank(&mut self, part: &[f64]) -> Option<(usize, f64)> {
-        let n = part.len();
-        let spread = self.rank(part);
+    fn by_rank(&mut self, from: usize, to: usize) -> Option<(usize, f64)> {
+        let n = to - from;
+        if n < RANKS_LEAST {
+            return None;
+        }
+        let spread = self.rank(from, to);
         let mut best: Option<(usize, f64)> = None;
         let mut sum = 0.0;
-        for at in 1..n {
+        for at in 1..=n - SIDE {
             sum += self.ranks[at - 1];
-            if at < SIDE || n - at < SIDE {
+            if at < SIDE {
                 continue;
             }
-            let variance = spread * (at * (n - at)) as f64;
-            let z = sum.abs() / variance.sqrt();
-            if z > best.map_or(0.0, |b| b.1) {
-                best = Some((at, z));
+            let square = sum * sum / (at * (n - at)) as f64;
+            if square > best.map_or(0.0, |b| b.1) {
+                best = Some((at, square));
             }
         }
-        best
+        best.map(|(at, square)| (at, (square / spread).sqrt()))
     }
 
     /// Centred midranks; the variance of their sum per pair of points, ties allowed for.
-    fn rank(&mut self, part: &[f64]) -> f64 {
-        let n = part.len();
+    fn rank(&mut self, from: usize, to: usize) -> f64 {
+        let n = to - from;
         self.order.clear();
-        self.order.extend(0..n as u32);
-        self.order
-            .sort_unstable_by(|&i, &j| part[i as usize].total_cmp(&part[j as usize]));
+        self.order.extend_from_slice(&self.keys[from..to]);
+        self.order.sort_unstable();
         self.ranks.clear();
         self.ranks.resize(n, 0.0);
         let middle = (n as f64 - 1.0) / 2.0;
         let mut start = 0;
         let mut square = 0.0;
         while start < n {
-            let value = part[self.order[start] as usize];
+            let value = self.order[start] >> 32;
             let mut end = start + 1;
-            while end < n && part[self.order[end] as usize] == value {
+            while end < n && self.order[end] >> 32 == value {
                 end += 1;
             }
             let rank = (start + end - 1) as f64 / 2.0 - middle;
-            for &i in &self.order[start..end] {
-                self.ranks[i as usize] = rank;
+            for key in &self.order[start..end] {
+                self.ranks[(key & u64::from(u32::MAX)) as usize - from] = rank;
             }
             square += rank * rank * (end - start) as f64;
             start = end;
@@ -147,10 +167,11 @@ fn by_mean(part: &[f64], floor: f64) -> Option<(usize, f64)> {
     best
 }
 
-/// The seeded intervals, longest first.
+/// The seeded intervals up to [`LONGEST`], longest first.
 fn intervals(n: usize) -> impl Iterator<Item = (usize, usize)> {
     let layers = std::iter::successors(Some(n as f64), |l| Some(l / DECAY));
     layers
+        .skip_while(|l| *l > LONGEST as f64)
         .take_while(|l| *l >= SHORTEST as f64)
         .flat_map(move |l| {
             let length = (l.ceil() as usize).min(n);

@@ -80,7 +80,6 @@ pub(crate) fn verify(
         let Some(worst) = worst.filter(|&i| share(i) > 1.0) else {
             return at.into_iter().zip(ps).collect();
         };
-        if std::env::var("DBG").is_ok() { eprintln!("    drop {} p {:e} tau {} {} of {at:?}", at[worst], ps[worst], noise.tau, noise.certain); }
         at.remove(worst);
         ps.remove(worst);
         let neighbours = worst.saturating_sub(1)..(worst + 1).min(at.len());
@@ -103,10 +102,11 @@ pub(crate) fn p_value(left: &[f64], right: &[f64], noise: Correlated) -> f64 {
     let left = &left[left.len().saturating_sub(cap)..];
     let right = &right[..right.len().min(cap)];
     let separate = separate(left, right);
-    let p = if separate {
-        stats::min_rank_p(left.len(), right.len())
+    let (p, z) = if separate {
+        (stats::min_rank_p(left.len(), right.len()), None)
     } else {
-        stats::rank_sum_below(left, right, ROUGH).p
+        let r = stats::rank_sum_below(left, right, ROUGH);
+        (r.p, Some(r.z.abs()))
     };
     if separate && (apart(left, right) || apart_by_themselves(left, right, noise.floor)) {
         let alone = Correlated {
@@ -125,7 +125,10 @@ pub(crate) fn p_value(left: &[f64], right: &[f64], noise: Correlated) -> f64 {
     if noise.tau <= 1.0 || p > ALPHA {
         return p;
     }
-    let z = stats::normal_quantile(1.0 - p / 2.0).min(Z_MOST);
+    let z = match z {
+        Some(z) if left.len().min(right.len()) > FEW => z,
+        _ => stats::normal_quantile(1.0 - p / 2.0).min(Z_MOST),
+    };
     let by_rank = 2.0 * stats::normal_upper_tail(z / noise.tau.sqrt());
     let points = 1.0 / left.len() as f64 + 1.0 / right.len() as f64;
     let error = DOUBT * noise.spread * (noise.tau * points).sqrt();
