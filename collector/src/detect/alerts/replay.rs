@@ -82,7 +82,8 @@ impl Replay {
         let mut flags = Vec::new();
         self.seen = seen_again(&self.seen, &found.changes);
         for (i, c) in found.changes.iter().enumerate() {
-            let ripe = tell::is_ripe(c, &found, &self.window) && tell::stands(c, &found, &self.window, self.seen[i].1);
+            let ripe = tell::is_ripe(c, &found, &self.window)
+                && tell::stands(c, &found, &self.window, self.seen[i].1);
             if c.index >= fresh && !self.known(c) && ripe {
                 flags.push(flag(point.index, c, limit));
                 self.told.push(c.clone());
@@ -139,8 +140,7 @@ fn seen_again(before: &[(Change, usize)], now: &[Change]) -> Vec<(Change, usize)
 
 /// The same way, at an overlapping or neighbouring set.
 fn same_change(a: &Change, b: &Change) -> bool {
-    a.direction() == b.direction()
-        && (a.overlaps(b) || (a.index - b.index).abs() <= NEAR as i64)
+    a.direction() == b.direction() && (a.overlaps(b) || (a.index - b.index).abs() <= NEAR as i64)
 }
 
 /// How far a value may lie off without being told.

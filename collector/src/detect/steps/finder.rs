@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::Point;
 use crate::detect::steps::classify::{Class, YOUNG, classify};
-use crate::detect::steps::{counts, repeats};
 use crate::detect::steps::noisy::{self, Boundary, Scratch};
+use crate::detect::steps::place::NEAR;
+use crate::detect::steps::silence::{Silence, silence};
+use crate::detect::steps::{counts, repeats};
 use crate::stats;
 
 /// What is worth telling.
@@ -112,6 +114,8 @@ pub struct Findings {
     pub stuck: usize,
     /// Its changes, ascending.
     pub changes: Vec<Change>,
+    /// Why it shows none, if it shows none.
+    pub silence: Option<Silence>,
 }
 
 /// Identical neighbours from which on a noisy series is called stuck: where as many as half of
@@ -146,16 +150,18 @@ impl Finder {
         self.values.extend(points.iter().map(|p| p.value));
         let y = &self.values;
         let class = classify(y, self.settings.counted);
+        let mut search = Search {
+            counted: self.settings.counted,
+            scratch: &mut self.scratch,
+        };
         let (found, drift) = match class {
             Class::Young if self.settings.counted => (counts::leaps(y), 0.0),
             Class::Young => (Vec::new(), 0.0),
-            Class::Exact | Class::Walk | Class::Noisy => {
-                let mut search = Search {
-                    counted: self.settings.counted,
-                    scratch: &mut self.scratch,
-                };
-                search.steps(y)
+            Class::Walk if self.settings.counted => {
+                let (levels, drift) = search.part(y);
+                (united(counts::walk(y), levels), drift)
             }
+            Class::Exact | Class::Walk | Class::Noisy => search.steps(y),
         };
         let changes: Vec<Change> = (0..found.len())
             .map(|i| describe(points, y, &found, i))
@@ -169,14 +175,30 @@ impl Finder {
         } else {
             0
         };
+        let (noise, drift) = (relative(sigma), relative(drift));
+        let silence = if found.is_empty() {
+            silence(y, class, noise, drift)
+        } else {
+            None
+        };
         Findings {
             class,
-            noise: relative(sigma),
-            drift: relative(drift),
+            noise,
+            drift,
             stuck,
             changes,
+            silence,
         }
     }
+}
+
+/// The leaps of a walk, and the levels that it has beside them.
+fn united(mut leaps: Vec<Boundary>, levels: Vec<Boundary>) -> Vec<Boundary> {
+    let new = |b: &Boundary| leaps.iter().all(|l| l.at.abs_diff(b.at) > NEAR);
+    let levels: Vec<Boundary> = levels.into_iter().filter(new).collect();
+    leaps.extend(levels);
+    leaps.sort_unstable_by_key(|b| b.at);
+    leaps
 }
 
 /// Searches a series stretch by stretch.

@@ -4,16 +4,16 @@
 //! noise (normal, heavy-tailed, skewed, bimodal, correlated, drifting, seasonal,
 //! of changing scale, …); the figures beside them are from there.
 
-use crate::detect::steps::season::Wave;
-use crate::detect::steps::seeded::Seeded;
 use crate::detect::steps::modes::Modes;
-use crate::detect::steps::{counts, drift, sift, ticks};
 use crate::detect::steps::noise::Noise;
 use crate::detect::steps::pieces::{clip, pieces};
 use crate::detect::steps::place::{Law, NEAR, Step, place};
+use crate::detect::steps::season::Wave;
+use crate::detect::steps::seeded::Seeded;
 use crate::detect::steps::segment::{Cost, Segmenter};
 use crate::detect::steps::shape::Shape;
 use crate::detect::steps::verify::{ALPHA, Correlated, OWN, p_value, verify};
+use crate::detect::steps::{counts, drift, sift, ticks};
 use crate::stats;
 
 /// A boundary between two levels.
@@ -225,7 +225,13 @@ fn again(part: &[f64], usual: &Usual, scratch: &mut Scratch) -> Vec<Boundary> {
         return Vec::new();
     }
     if let Some(modes) = Modes::of(part) {
-        return levels(&modes.looked_through(part), None, part.len() == usual.n, scratch).found;
+        return levels(
+            &modes.looked_through(part),
+            None,
+            part.len() == usual.n,
+            scratch,
+        )
+        .found;
     }
     if part.len() < usual.n && Noise::of(part).sigma < usual.sigma / OTHER {
         levels(part, None, false, scratch).found
@@ -289,7 +295,7 @@ fn levels(y: &[f64], modes: Option<&Modes>, is_whole: bool, scratch: &mut Scratc
     let of_own = |i: &usize| own.contains(&at[*i]);
     let own: Vec<usize> = (0..at.len()).filter(of_own).map(|i| places[i]).collect();
     let at = places;
-    let (kept, tau) = settle(&fit.x, &at, &own, tau, floor);
+    let kept = settle(&fit.x, &at, &own, tau, floor);
     let kept = regained(&fit.x, &at, &kept, floor);
     let kept = sifted(&fit.x, modes, &kept);
     Levels {
@@ -355,12 +361,12 @@ fn sifted(x: &[f64], modes: Option<&Modes>, kept: &[(usize, f64)]) -> Vec<(usize
     sift::not_twice(x, &sift::not_drift(x, &kept))
 }
 
-/// The boundaries that hold, and the correlation that is left between them.
+/// The boundaries that hold.
 ///
 /// Begins with the correlation that the search left over. What looked like correlation may have
 /// been the drift, or steps: those that hold all the same are taken out, and the others looked
 /// at again with what is left.
-fn settle(x: &[f64], at: &[usize], own: &[usize], tau: f64, floor: f64) -> (Vec<(usize, f64)>, f64) {
+fn settle(x: &[f64], at: &[usize], own: &[usize], tau: f64, floor: f64) -> Vec<(usize, f64)> {
     let mut tau = tau;
     let mut kept: Vec<(usize, f64)> = Vec::new();
     for _ in 0..SETTLE_ROUNDS {
@@ -388,9 +394,9 @@ fn settle(x: &[f64], at: &[usize], own: &[usize], tau: f64, floor: f64) -> (Vec<
             spread,
             floor,
         };
-        return (verify(x, at, own, noise), 1.0);
+        return verify(x, at, own, noise);
     }
-    (kept, tau)
+    kept
 }
 
 /// Whether steps in independent noise explain a series better than correlation with the steps
@@ -447,7 +453,11 @@ fn regained(x: &[f64], at: &[usize], kept: &[(usize, f64)], floor: f64) -> Vec<(
         let i = out.partition_point(|k| k.0 <= a);
         let from = if i == 0 { 0 } else { out[i - 1].0 };
         let to = out.get(i).map_or(x.len(), |k| k.0);
-        if from + NEAR >= a && from > 0 || a + NEAR > to && to < x.len() || from + SAME > a || a + SAME > to {
+        if from + NEAR >= a && from > 0
+            || a + NEAR > to && to < x.len()
+            || from + SAME > a
+            || a + SAME > to
+        {
             continue;
         }
         let (from, to) = (from.max(a.saturating_sub(AROUND)), to.min(a + AROUND));

@@ -55,7 +55,12 @@ pub(crate) fn steps(y: &[f64], counted: bool) -> Vec<Boundary> {
             i += 2;
             continue;
         }
-        let here = Here { y, from, at: i, level };
+        let here = Here {
+            y,
+            from,
+            at: i,
+            level,
+        };
         let leaps = !same.level(y[i], y[i - 1]);
         if leaps && here.is_change(&same, counted) {
             out.push(Boundary {
@@ -77,7 +82,8 @@ pub(crate) fn steps(y: &[f64], counted: bool) -> Vec<Boundary> {
 /// Whether a stretch holds nothing that ranks might see.
 pub(crate) fn is_plain(y: &[f64]) -> bool {
     let same = Same::of(y);
-    first_level(y).is_none_or(|level| y.iter().filter(|v| !same.level(level, **v)).count() <= ACCIDENTS)
+    first_level(y)
+        .is_none_or(|level| y.iter().filter(|v| !same.level(level, **v)).count() <= ACCIDENTS)
 }
 
 /// What counts as the same level.
@@ -118,7 +124,8 @@ impl Here<'_> {
         let excursions = self.excursions(height / JITTER_FACTOR);
         let last = self.at + 1 == self.y.len();
         let new = excursions == 0 || (excursions <= ACCIDENTS && !last);
-        new && !self.is_one_of_many(height / JITTER_FACTOR) && !self.is_one_tick(height)
+        new && !self.is_one_of_many(height / JITTER_FACTOR)
+            && !self.is_one_tick(height)
             && (counted || (self.repeats(same) && !self.is_stuck(same)))
     }
 
@@ -135,7 +142,8 @@ impl Here<'_> {
         let after = &self.y[self.at..];
         let length = after.iter().take_while(off).count();
         let later = &after[length..after.len().min(length + MEMORY)];
-        length <= SHORT && later.iter().filter(off).count() > ACCIDENTS
+        length <= SHORT
+            && later.iter().filter(off).count() > ACCIDENTS
             && 2 * later.iter().filter(off).count() < later.len()
     }
 
@@ -170,7 +178,11 @@ impl Here<'_> {
     /// Whether the level is but a frozen value among varying ones.
     fn is_stuck(&self, same: &Same) -> bool {
         let part = &self.y[self.from..self.at];
-        let run = part.iter().rev().take_while(|v| same.level(self.level, **v)).count();
+        let run = part
+            .iter()
+            .rev()
+            .take_while(|v| same.level(self.level, **v))
+            .count();
         let before = &part[..part.len() - run];
         let before = &before[before.len().saturating_sub(AROUND)..];
         let others = before.iter().filter(|v| !same.level(self.level, **v));
@@ -188,7 +200,11 @@ pub(crate) fn thawed(y: &[f64]) -> Option<Vec<usize>> {
     if !runs.iter().any(|r| long(&r)) {
         return None;
     }
-    let equal: usize = runs.iter().filter(|r| !long(r)).map(|r| r.1 - r.0 - 1).sum();
+    let equal: usize = runs
+        .iter()
+        .filter(|r| !long(r))
+        .map(|r| r.1 - r.0 - 1)
+        .sum();
     let varying: usize = runs.iter().filter(|r| !long(r)).map(|r| r.1 - r.0).sum();
     if varying < STUCK || 10 * equal > varying {
         return None;
@@ -203,7 +219,10 @@ pub(crate) fn thawed(y: &[f64]) -> Option<Vec<usize>> {
 
 /// Whether a run's value lies within those on both sides of it.
 fn is_amid(y: &[f64], from: usize, to: usize) -> bool {
-    let sides = [&y[from.saturating_sub(AROUND)..from], &y[to..(to + AROUND).min(y.len())]];
+    let sides = [
+        &y[from.saturating_sub(AROUND)..from],
+        &y[to..(to + AROUND).min(y.len())],
+    ];
     let level = y[from];
     let within = |s: &[f64]| s.iter().any(|v| *v < level) && s.iter().any(|v| *v > level);
     sides.iter().all(|s| s.is_empty() || within(s))
@@ -243,5 +262,87 @@ fn rank(after: usize, before: usize) -> f64 {
         1.0 / (before + 1) as f64
     } else {
         0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(y: &[f64]) -> Vec<usize> {
+        steps(y, true).into_iter().map(|b| b.at).collect()
+    }
+
+    #[test]
+    fn a_step_is_found_at_every_position_at_once() {
+        for n in 4..30 {
+            for k in 2..n {
+                let y: Vec<f64> = (0..n).map(|i| if i < k { 1e6 } else { 1.01e6 }).collect();
+                assert_eq!(at(&y), [k], "{k} of {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn spikes_jitter_and_plus_one_are_no_changes() {
+        let mut y = vec![1e6; 50];
+        y[20] = 2e6;
+        assert!(at(&y).is_empty());
+        y[30] += 1.0;
+        y[31..].fill(1e6 + 1.0);
+        assert!(at(&y).is_empty());
+        let y: Vec<f64> = (0..50)
+            .map(|i| if i % 7 == 3 { 1e4 } else { 1e4 + 50.0 })
+            .collect();
+        assert!(at(&y).is_empty());
+    }
+
+    #[test]
+    fn a_revert_is_two_changes() {
+        let mut y = vec![1e6; 50];
+        y[20..22].fill(2e6);
+        assert_eq!(at(&y), [20, 22]);
+    }
+
+    #[test]
+    fn a_step_that_both_sides_repeat_needs_no_counter_that_says_so() {
+        let found = |y: &[f64]| steps(y, false).iter().map(|b| b.at).collect::<Vec<_>>();
+        assert_eq!(found(&[0.0, 0.0, 0.0, 0.0, 5.0, 5.0, 5.0, 5.0, 5.0]), [4]);
+        // One tick of a coarse clock: 7.5 is printed as either.
+        let ticks: Vec<f64> = (0..17)
+            .map(|i| if i == 9 || i == 10 { 7.0 } else { 8.0 })
+            .collect();
+        assert!(found(&ticks).is_empty());
+    }
+
+    #[test]
+    fn a_tool_that_begins_to_print_fractions_changes_once() {
+        for noisy in 1..40 {
+            let y: Vec<f64> = (0..60 + noisy)
+                .map(|i| {
+                    if i < 60 {
+                        5.0
+                    } else {
+                        6.0 + 0.37 * f64::from(i * 7 % 5)
+                    }
+                })
+                .collect();
+            let found: Vec<usize> = steps(&y, false).iter().map(|b| b.at).collect();
+            assert_eq!(found, [60], "{noisy}");
+        }
+    }
+
+    #[test]
+    fn a_frozen_value_amid_noise_is_no_level() {
+        let mut y: Vec<f64> = (0..120).map(|i| f64::from(i * 37 % 101)).collect();
+        y[50..90].fill(40.0);
+        assert!(steps(&y, false).is_empty());
+        assert_eq!(thawed(&y).map(|k| k.len()), Some(81));
+    }
+
+    #[test]
+    fn a_walk_in_tiny_moves_gets_anywhere_without_a_step() {
+        let y: Vec<f64> = (0..300).map(|i| 1e8 + 500.0 * f64::from(i)).collect();
+        assert!(steps(&y, false).is_empty());
     }
 }

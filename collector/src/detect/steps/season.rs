@@ -48,8 +48,10 @@ impl Wave {
             return None;
         }
         // Between the frequencies that were tried.
-        let fine = (-4..=4).map(|d| omega(first + peak) * (1.0 + f64::from(d) / (8.0 * (first + peak) as f64)));
-        let best = fine.max_by(|a, b| self::power(residuals, *a).total_cmp(&self::power(residuals, *b)))?;
+        let fine = (-4..=4)
+            .map(|d| omega(first + peak) * (1.0 + f64::from(d) / (8.0 * (first + peak) as f64)));
+        let best =
+            fine.max_by(|a, b| self::power(residuals, *a).total_cmp(&self::power(residuals, *b)))?;
         Some(Self::fit(residuals, best))
     }
 

@@ -59,7 +59,11 @@ pub(crate) fn not_twice(x: &[f64], kept: &[(usize, f64)]) -> Vec<(usize, f64)> {
             out.push((at, p));
             continue;
         };
-        let from = if out.len() > 1 { out[out.len() - 2].0 } else { 0 };
+        let from = if out.len() > 1 {
+            out[out.len() - 2].0
+        } else {
+            0
+        };
         let before = middle(&x[from.max(last.0.saturating_sub(RAMP))..last.0]);
         let after = middle(&x[at..to.min(at + RAMP)]);
         if climbs(&x[last.0..at], before, after) {
@@ -90,7 +94,9 @@ fn climbs(piece: &[f64], before: f64, after: f64) -> bool {
     let rise = ty / tt * n;
     let whole = after - before;
     // The line explains most of the piece, and goes most of the way.
-    whole != 0.0 && ty * ty / tt >= CLIMB * yy && (CLIMB..=2.0 - CLIMB / 2.0).contains(&(rise / whole))
+    whole != 0.0
+        && ty * ty / tt >= CLIMB * yy
+        && (CLIMB..=2.0 - CLIMB / 2.0).contains(&(rise / whole))
 }
 
 /// Whether the lines through both sides come closer to each other at the boundary than the
@@ -115,7 +121,10 @@ fn step_beside_line(left: &[f64], right: &[f64]) -> f64 {
     if n < 5 {
         return f64::INFINITY;
     }
-    let y: Vec<f64> = winsorised(left).into_iter().chain(winsorised(right)).collect();
+    let y: Vec<f64> = winsorised(left)
+        .into_iter()
+        .chain(winsorised(right))
+        .collect();
     let k = left.len();
     let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len().max(1) as f64;
     // Sums of squares and products around one mean, and around one for each side.
@@ -149,7 +158,11 @@ pub(crate) fn wanders(x: &[f64]) -> bool {
         return false;
     }
     let variance = |lag: usize| {
-        let mut d: Vec<f64> = x.iter().zip(&x[lag..]).map(|(a, b)| (b - a).abs()).collect();
+        let mut d: Vec<f64> = x
+            .iter()
+            .zip(&x[lag..])
+            .map(|(a, b)| (b - a).abs())
+            .collect();
         stats::median_in_place(&mut d).unwrap_or(0.0).powi(2)
     };
     let (one, two) = (variance(1), variance(2));
@@ -165,15 +178,25 @@ pub(crate) fn leaps(x: &[f64], kept: &[(usize, f64)]) -> Vec<(usize, f64)> {
         (middle(&x[at..(at + LEAP).min(x.len())]) - middle(before)).abs()
     };
     let near = |at: usize| kept.iter().any(|k| k.0.abs_diff(at) <= LEAP);
-    let others: Vec<f64> = (LEAP..x.len() - LEAP).filter(|at| !near(*at)).map(leap).collect();
+    let others: Vec<f64> = (LEAP..x.len() - LEAP)
+        .filter(|at| !near(*at))
+        .map(leap)
+        .collect();
     let v = stats::sorted(&others);
     if v.len() < WALKS_LEAST / 2 {
         return kept.to_vec();
     }
     let (q1, q3) = (v[v.len() / 4], v[v.len() * 3 / 4]);
     let fence = q3 + 3.0 * (q3 - q1);
-    let largest = |at: usize| (at.saturating_sub(1).max(1)..=(at + 1).min(x.len() - 1)).map(leap).fold(0.0, f64::max);
-    kept.iter().filter(|k| largest(k.0) > fence).copied().collect()
+    let largest = |at: usize| {
+        (at.saturating_sub(1).max(1)..=(at + 1).min(x.len() - 1))
+            .map(leap)
+            .fold(0.0, f64::max)
+    };
+    kept.iter()
+        .filter(|k| largest(k.0) > fence)
+        .copied()
+        .collect()
 }
 
 /// The boundaries without those at which a machine of two moods only turns from one to the

@@ -66,7 +66,13 @@ pub(crate) fn verify(
     noise: Correlated,
 ) -> Vec<(usize, f64)> {
     let n = x.len();
-    let alpha = |at: usize| if own.contains(&at) { ALPHA * OWN } else { ALPHA };
+    let alpha = |at: usize| {
+        if own.contains(&at) {
+            ALPHA * OWN
+        } else {
+            ALPHA
+        }
+    };
     let p_of = |at: &[usize], i: usize| {
         let from = if i == 0 { 0 } else { at[i - 1] };
         let to = at.get(i + 1).copied().unwrap_or(n);
@@ -96,7 +102,7 @@ pub(crate) fn verify(
 pub(crate) fn p_value(left: &[f64], right: &[f64], noise: Correlated) -> f64 {
     let cap = match left.len().min(right.len()) {
         0..=3 => CAP_SMALL,
-        ..=FEW => CAP_FEW,
+        4..=FEW => CAP_FEW,
         _ => CAP,
     };
     let left = &left[left.len().saturating_sub(cap)..];
