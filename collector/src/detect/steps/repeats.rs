@@ -323,7 +323,7 @@ mod tests {
                     if i < 60 {
                         5.0
                     } else {
-                        6.0 + 0.37 * f64::from(i * 7 % 5)
+                        8.0 + 0.37 * f64::from(i * 7 % 5)
                     }
                 })
                 .collect();
