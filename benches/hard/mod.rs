@@ -389,7 +389,7 @@ fn live(points: &[Point], found: &[i64], finder: &mut Finder, s: &mut Score) {
 }
 
 /// Prints the table.
-pub fn table() {
+pub(crate) fn table() {
     println!(
         "| kind ({SERIES} series each) | found of steps | false a series | told live | gone in the end | twice |"
     );

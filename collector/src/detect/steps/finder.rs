@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::Point;
 use crate::detect::steps::classify::{Class, YOUNG, classify};
-use crate::detect::steps::noisy::{self, Boundary, Scratch};
+use crate::detect::steps::noisy::{Boundary, Scratch};
 use crate::detect::steps::place::NEAR;
 use crate::detect::steps::silence::{Silence, silence};
-use crate::detect::steps::{counts, repeats};
+use crate::detect::steps::{counts, repeats, stretches};
 use crate::stats;
 
 /// What is worth telling.
@@ -237,10 +237,10 @@ impl Search<'_> {
             return (Vec::new(), 0.0);
         }
         let Some(keep) = repeats::thawed(y) else {
-            return noisy::boundaries(y, self.scratch);
+            return stretches::boundaries(y, self.scratch);
         };
         let kept: Vec<f64> = keep.iter().map(|i| y[*i]).collect();
-        let (found, drift) = noisy::boundaries(&kept, self.scratch);
+        let (found, drift) = stretches::boundaries(&kept, self.scratch);
         let back = |b: Boundary| Boundary {
             at: keep[b.at],
             range: (keep[b.range.0], keep[b.range.1]),

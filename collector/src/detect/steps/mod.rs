@@ -22,6 +22,7 @@ mod segment;
 mod shape;
 mod sift;
 pub mod silence;
+mod stretches;
 mod ticks;
 pub(crate) mod verify;
 
