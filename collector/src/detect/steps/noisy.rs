@@ -121,7 +121,12 @@ pub(crate) struct Scratch {
 }
 
 /// Levels, and the noise around them as one.
-pub(crate) fn levels(y: &[f64], modes: Option<&Modes>, is_whole: bool, scratch: &mut Scratch) -> Levels {
+pub(crate) fn levels(
+    y: &[f64],
+    modes: Option<&Modes>,
+    is_whole: bool,
+    scratch: &mut Scratch,
+) -> Levels {
     let Scratch { segmenter, seeded } = scratch;
     let noise = Noise::of(y);
     let centre = stats::median(y).unwrap_or(0.0);

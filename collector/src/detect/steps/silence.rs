@@ -68,16 +68,16 @@ pub(crate) fn silence(y: &[f64], class: Class, noise: f64, drift: f64) -> Option
     }
     let level = stats::median(y).unwrap_or(0.0).abs();
     let share = |x: f64| if level > 0.0 { x / level } else { 0.0 };
-    if let Some(modes) = Modes::of(y) {
-        return Some(Silence::Modes {
-            distance: share(modes.distance),
-        });
-    }
     let tick = ticks::tick(y);
     if share(tick) >= COARSE && noise <= HIDDEN * share(tick) {
         return Some(Silence::Ticks {
             tick,
             share: share(tick),
+        });
+    }
+    if let Some(modes) = Modes::of(y) {
+        return Some(Silence::Modes {
+            distance: share(modes.distance),
         });
     }
     let few = (SURE_POINTS / y.len() as f64).sqrt().max(1.0);
