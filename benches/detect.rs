@@ -5,8 +5,14 @@
 //! minute a round and 800 MB, and a replay hours. How cost grows with the commits of a series
 //! is shown apart.
 //!
+//! `-- hard` prints how the finder does on the kinds of series that finders fail on instead.
+//!
 //! Inputs are made when a benchmark first wants them, so that running one does not wait for
 //! the inputs of all.
+
+#![expect(clippy::print_stdout, reason = "it prints a table")]
+
+mod hard;
 
 use std::cell::{LazyCell, RefCell};
 use std::hint::black_box;
@@ -16,7 +22,7 @@ use collector::detect::alerts::replay::{Replay, WINDOW};
 use collector::detect::csv;
 use collector::detect::{Finder, Point, Settings};
 use collector::stats::SplitMix64;
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 
 /// Commits per series where many series are measured.
 const COMMITS: usize = 50;
@@ -187,4 +193,12 @@ criterion_group! {
         .measurement_time(Duration::from_secs(2));
     targets = find, append, replay, read
 }
-criterion_main!(benches);
+
+fn main() {
+    if std::env::args().any(|a| a == "hard") {
+        hard::table();
+        return;
+    }
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! one commit     gate::limit → gate::screen → gate::confirm → gate::benjamini_hochberg
-//! a series       steps: classify → finder (noisy) | counts (exact, walk) → Findings
+//! a series       steps: stretches that repeat, noisy stretches, counts → Findings
 //! over time      alerts: what is reported when, what becomes of it, what has one cause
 //! any CSV        csv → Finder → document
 //! ```
@@ -18,7 +18,7 @@ pub mod gate;
 mod properties;
 pub mod steps;
 
-pub use steps::{Change, Class, Direction, Finder, Findings, Kind, Settings};
+pub use steps::{Change, Class, Direction, Finder, Findings, Kind, Settings, Silence};
 
 /// One commit's value.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -286,3 +286,163 @@ fn missing_commits_widen_the_set_and_the_testbed_takes_the_blame() {
     change.mark_environment(&[198]);
     assert_eq!(change.kind, super::Kind::Environment);
 }
+
+/// How many of 24 series show a change within 5 of `at`, and how many others they show.
+fn score(at: Option<usize>, make: impl Fn(&mut SplitMix64) -> Vec<f64>) -> (usize, usize) {
+    let (mut hits, mut wrong) = (0, 0);
+    for seed in 0..24 {
+        let found = found(&make(&mut SplitMix64::new(seed + 500)));
+        let near = |f: &&i64| at.is_some_and(|at| (**f - at as i64).abs() <= 5);
+        let hit = found.iter().any(|f| near(&f));
+        hits += usize::from(hit);
+        wrong += found.len() - usize::from(hit);
+    }
+    (hits, wrong)
+}
+
+fn bell(g: &mut SplitMix64) -> f64 {
+    (0..12).map(|_| g.next_f64()).sum::<f64>() - 6.0
+}
+
+#[test]
+fn ticks_with_jitter_show_one_tick_and_no_step_without_one() {
+    let ticks = |by: f64| {
+        move |g: &mut SplitMix64| -> Vec<f64> {
+            let jitter = |g: &mut SplitMix64| match g.next_f64() {
+                x if x < 0.075 => -1.0,
+                x if x < 0.15 => 1.0,
+                _ => 0.0,
+            };
+            (0..200)
+                .map(|i| 8.0 + jitter(g) + if i < 90 { 0.0 } else { by })
+                .collect()
+        }
+    };
+    let (hits, wrong) = score(Some(90), ticks(1.0));
+    assert!(hits >= 22 && wrong <= 2, "{hits} {wrong}");
+    let (hits, wrong) = score(Some(90), ticks(2.0));
+    assert!(hits == 24 && wrong <= 2, "{hits} {wrong}");
+    assert_eq!(score(None, ticks(0.0)), (0, 0));
+    let flips = |g: &mut SplitMix64| (0..60).map(|_| 2.0 + g.below(2) as f64).collect();
+    let (_, wrong) = score(None, flips);
+    assert!(wrong <= 2, "{wrong}");
+}
+
+#[test]
+fn dips_and_modes_are_looked_through() {
+    let dips = |by: f64| {
+        move |g: &mut SplitMix64| -> Vec<f64> {
+            let dip = |g: &mut SplitMix64| if g.next_f64() < 0.15 { 0.992 } else { 1.0 };
+            let level = |i| 1e9 * if i < 90 { 1.0 } else { 1.0 + by };
+            (0..200)
+                .map(|i| (level(i) * dip(g) * (1.0 + 5e-6 * bell(g))).round())
+                .collect()
+        }
+    };
+    let (hits, wrong) = score(Some(90), dips(1e-3));
+    assert!(hits >= 23 && wrong <= 4, "{hits} {wrong}");
+    let (_, wrong) = score(None, dips(0.0));
+    assert!(wrong <= 3, "{wrong}");
+    let modes = |by: f64| {
+        move |g: &mut SplitMix64| -> Vec<f64> {
+            let mode = |g: &mut SplitMix64| if g.next_f64() < 0.5 { 10.0 } else { 0.0 };
+            (0..200)
+                .map(|i| 100.0 + bell(g) + mode(g) + if i < 90 { 0.0 } else { by })
+                .collect()
+        }
+    };
+    let (hits, wrong) = score(Some(90), modes(4.0));
+    assert!(hits >= 22 && wrong <= 2, "{hits} {wrong}");
+    assert_eq!(score(None, modes(0.0)), (0, 0));
+}
+
+#[test]
+fn a_dozen_points_show_twelve_sigmas() {
+    let short = |by: f64| {
+        move |g: &mut SplitMix64| -> Vec<f64> {
+            (0..14)
+                .map(|i| 100.0 + bell(g) + if i < 9 { 0.0 } else { by })
+                .collect()
+        }
+    };
+    let (hits, wrong) = score(Some(9), short(12.0));
+    assert!(hits >= 22 && wrong == 0, "{hits} {wrong}");
+    assert_eq!(score(None, short(0.0)), (0, 0));
+}
+
+#[test]
+fn a_short_series_of_several_levels_shows_them_all() {
+    let y = |g: &mut SplitMix64| -> Vec<f64> {
+        let level = |i| match i {
+            0..13 => 100.0,
+            13..57 => 160.0,
+            _ => 60.0,
+        };
+        (0..61).map(|i| level(i) * (0.05 * bell(g)).exp()).collect()
+    };
+    let (hits, _) = score(Some(13), y);
+    assert!(hits >= 23, "{hits}");
+    let (hits, _) = score(Some(57), y);
+    assert!(hits >= 23, "{hits}");
+}
+
+#[test]
+fn ramps_and_drifts_over_decades_are_no_staircases() {
+    let decades = |g: &mut SplitMix64| -> Vec<f64> {
+        (0..150)
+            .map(|i| 10_f64.powf(f64::from(i) / 50.0) * (0.03 * bell(g)).exp())
+            .collect()
+    };
+    let (_, wrong) = score(None, decades);
+    assert!(wrong <= 8, "{wrong}");
+    let ramp = |g: &mut SplitMix64| -> Vec<f64> {
+        (0..120)
+            .map(|i| 100.0 + bell(g) + (f64::from(i) - 50.0).clamp(0.0, 20.0))
+            .collect()
+    };
+    let (hits, wrong) = score(Some(60), ramp);
+    assert!(hits >= 22 && wrong <= 6, "{hits} {wrong}");
+}
+
+#[test]
+fn a_wave_hides_no_step() {
+    let wave = |g: &mut SplitMix64| -> Vec<f64> {
+        let wave = |i: i32| 1.5 * (f64::from(i) / 24.0 * std::f64::consts::TAU).sin();
+        (0..200)
+            .map(|i| 100.0 + bell(g) + wave(i) + if i < 90 { 0.0 } else { 3.0 })
+            .collect()
+    };
+    let (hits, wrong) = score(Some(90), wave);
+    assert!(hits >= 22 && wrong <= 2, "{hits} {wrong}");
+}
+
+#[test]
+fn a_window_shows_what_the_whole_shows_in_it() {
+    let (mut shown, mut all) = (0, 0);
+    for seed in 0..20 {
+        let steps = [(100, 5.0), (220, -4.0), (330, 6.0), (450, -5.0)];
+        let y = series(seed, 560, &steps);
+        let whole = found(&y);
+        for at in found(&y[80..480]).iter().map(|a| a + 80) {
+            all += 1;
+            shown += usize::from(whole.iter().any(|w| (w - at).abs() <= 5));
+        }
+    }
+    assert!(all >= 75 && 100 * shown >= 95 * all, "{shown} of {all}");
+}
+
+#[test]
+fn appending_points_tells_of_no_step_twice() {
+    for seed in 0..12 {
+        let y = series(seed, 160, &[(40, 4.0), (100, -4.0)]);
+        let mut finder = Finder::new(Settings::default());
+        let mut replay = Replay::new(Settings::default());
+        let flags: Vec<i64> = points(&y)
+            .into_iter()
+            .flat_map(|p| replay.push(&mut finder, p))
+            .map(|f| f.index)
+            .collect();
+        let twice = flags.windows(2).any(|w| (w[0] - w[1]).abs() <= 5);
+        assert!(!twice && flags.len() <= 3, "{seed}: {flags:?}");
+    }
+}

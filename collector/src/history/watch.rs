@@ -2,7 +2,7 @@
 //! it says becomes events in the store. Whoever adds reports, or serves them, calls [`search`].
 
 use crate::detect::alerts::{life, replay, tell};
-use crate::detect::{Change, Finder, Findings, Point};
+use crate::detect::{Change, Finder, Findings, Point, Settings};
 use crate::error::Result;
 use crate::history::Floor;
 use crate::model::{SeriesKey, Testbed};
@@ -56,8 +56,8 @@ fn look(
             value: v.value,
         })
         .collect();
-    let mut findings =
-        Finder::new(Floor::default().settings(&series.row.key, series.row.class)).find(&points);
+    let settings = Floor::default().settings(&series.row.key, series.row.class);
+    let mut findings = Finder::new(settings).find(&points);
     if values.len() == n {
         let begin = points.get(STALE).map_or(i64::MIN, |p| p.index);
         findings.changes.retain(|c| c.index >= begin);
@@ -67,9 +67,36 @@ fn look(
         change.mark_environment(&environment);
     }
     let told = store.events_of(&series.row.key.id())?;
-    let tell = |c: &Change| tell::is_ripe(c, &findings, &points);
+    let tell = |c: &Change| {
+        tell::is_ripe(c, &findings, &points) && has_stood(c, &findings, &points, settings)
+    };
     let events = bring_up_to_date(told, &points, &findings, tell);
     Ok((series.row, findings, events))
+}
+
+/// Whether earlier looks saw a change too, as many in a row as it takes to be told. Looks are not
+/// remembered but done again, over the points up to then, so that the answer depends on the points
+/// alone and not on who looked when; of many, those at doubling distances are done.
+fn has_stood(c: &Change, findings: &Findings, points: &[Point], settings: Settings) -> bool {
+    let wanted = tell::looks_wanted(c, findings, points);
+    let mut back = 1;
+    while back < wanted {
+        let seen = points.len().checked_sub(back).is_some_and(|n| {
+            let then = Finder::new(settings).find(&points[..n]);
+            let same = |o: &Change| o.direction() == c.direction() && o.overlaps(c);
+            then.changes.iter().any(same)
+        });
+        if !seen {
+            return false;
+        }
+        // The furthest of them is done whatever the distances.
+        back = if back + 1 == wanted {
+            wanted
+        } else {
+            (2 * back).min(wanted - 1)
+        };
+    }
+    true
 }
 
 /// Where the testbed of this very series changed in something else than what names it.

@@ -40,6 +40,13 @@ const NOTHING: RankSum = RankSum {
 /// The exact one is used when the smaller sample is small, where tails matter.
 #[must_use]
 pub fn rank_sum(a: &[f64], b: &[f64]) -> RankSum {
+    rank_sum_below(a, b, 1.0)
+}
+
+/// The same where only a small p matters: the exact distribution is counted out only if the
+/// normal approximation of p is below `most`. It may take milliseconds.
+#[must_use]
+pub fn rank_sum_below(a: &[f64], b: &[f64], most: f64) -> RankSum {
     if a.is_empty() || b.is_empty() {
         return NOTHING;
     }
@@ -60,7 +67,8 @@ pub fn rank_sum(a: &[f64], b: &[f64]) -> RankSum {
     }
     let off = sum_b as f64 - mean2;
     let z = off / variance2.sqrt();
-    if a.len().min(m) <= EXACT_SMALLER && n <= EXACT_TOTAL {
+    let rough = 2.0 * normal_upper_tail(z.abs());
+    if a.len().min(m) <= EXACT_SMALLER && n <= EXACT_TOTAL && rough <= most {
         let (less, greater) = exact_tails(&ranks2, &mark, m <= a.len());
         let p = (2.0 * less.min(greater)).min(1.0);
         return RankSum {

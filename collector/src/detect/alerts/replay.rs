@@ -44,6 +44,8 @@ pub struct Replay {
     window: Vec<Point>,
     moved: bool,
     told: Vec<Change>,
+    /// What the last looks saw and did not tell yet, and how many looks in a row.
+    seen: Vec<(Change, usize)>,
 }
 
 impl Replay {
@@ -78,8 +80,10 @@ impl Replay {
         };
         let limit = limit(&self.settings, found.class, found.noise);
         let mut flags = Vec::new();
-        for c in &found.changes {
-            let ripe = tell::is_ripe(c, &found, &self.window);
+        self.seen = seen_again(&self.seen, &found.changes);
+        for (i, c) in found.changes.iter().enumerate() {
+            let ripe = tell::is_ripe(c, &found, &self.window)
+                && tell::stands(c, &found, &self.window, self.seen[i].1);
             if c.index >= fresh && !self.known(c) && ripe {
                 flags.push(flag(point.index, c, limit));
                 self.told.push(c.clone());
@@ -113,10 +117,7 @@ impl Replay {
 
     /// Whether this change was told: the same way, at an overlapping or neighbouring set.
     fn known(&mut self, c: &Change) -> bool {
-        let near = NEAR as i64;
-        let same = self.told.iter_mut().find(|t| {
-            t.direction() == c.direction() && (t.overlaps(c) || (t.index - c.index).abs() <= near)
-        });
+        let same = self.told.iter_mut().find(|t| same_change(t, c));
         match same {
             // A boundary that moved takes its set along.
             Some(t) => {
@@ -126,6 +127,20 @@ impl Replay {
             None => false,
         }
     }
+}
+
+/// The changes with the number of looks in a row that saw them.
+fn seen_again(before: &[(Change, usize)], now: &[Change]) -> Vec<(Change, usize)> {
+    let looks = |c: &Change| {
+        let same = before.iter().find(|b| same_change(&b.0, c));
+        same.map_or(0, |b| b.1)
+    };
+    now.iter().map(|c| (c.clone(), looks(c) + 1)).collect()
+}
+
+/// The same way, at an overlapping or neighbouring set.
+fn same_change(a: &Change, b: &Change) -> bool {
+    a.direction() == b.direction() && (a.overlaps(b) || (a.index - b.index).abs() <= NEAR as i64)
 }
 
 /// How far a value may lie off without being told.

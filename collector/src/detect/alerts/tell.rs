@@ -36,6 +36,32 @@ pub fn is_ripe(change: &Change, findings: &Findings, points: &[Point]) -> bool {
     1.0 - change.confidence <= alpha(points.len(), age)
 }
 
+/// Looks in a row that a change must be seen in before it is told …
+const LOOKS_IN_A_ROW: usize = 3;
+/// … and one more for so many commits of its age: what was not seen for fifty commits and is
+/// seen now may be gone at the next look …
+const AGE_PER_LOOK: usize = 4;
+/// … unless it is young and chance is out of the question.
+const BEYOND_DOUBT: f64 = 1e-8;
+
+/// Whether a change that so many looks in a row have seen is told: what comes and goes from
+/// commit to commit is not.
+#[must_use]
+pub fn stands(change: &Change, findings: &Findings, points: &[Point], looks: usize) -> bool {
+    looks >= looks_wanted(change, findings, points)
+}
+
+/// How many looks in a row must see a change before it is told, the present one counted.
+#[must_use]
+pub fn looks_wanted(change: &Change, findings: &Findings, points: &[Point]) -> usize {
+    let age = points.len() - points.partition_point(|p| p.index < change.index);
+    let sure = 1.0 - change.confidence <= BEYOND_DOUBT;
+    if findings.class == Class::Exact || (sure && age as f64 <= LOOKS) {
+        return 1;
+    }
+    LOOKS_IN_A_ROW + age / AGE_PER_LOOK
+}
+
 /// The largest p of a change of this age in a series of so many points.
 fn alpha(points: usize, age: usize) -> f64 {
     let young = (points as f64 / YOUNG).min(1.0).powi(YOUNG_POWER);

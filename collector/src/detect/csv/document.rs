@@ -6,7 +6,7 @@ use crate::detect::alerts::estimate;
 use crate::detect::alerts::replay::{Flag, Replay};
 use crate::detect::csv::Series;
 use crate::detect::steps::finder::{Change, Finder, Findings, STUCK, Settings};
-use crate::detect::{Class, Point};
+use crate::detect::{Class, Point, Silence};
 
 /// `uptick.changes/1`: the steps found in any CSV of series.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub struct SeriesChanges {
     pub stuck: usize,
     /// Ascending by index; `index` is the first point of the new level.
     pub changes: Vec<Change>,
+    /// Why it shows none, if it shows none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence: Option<Silence>,
 }
 
 /// `uptick.replay/1`: what would have been said at each commit.
@@ -97,6 +100,7 @@ fn entry(s: &Series, f: Findings) -> SeriesChanges {
         drift: f.drift,
         stuck: if f.stuck >= STUCK { f.stuck } else { 0 },
         changes: f.changes,
+        silence: f.silence,
     }
 }
 

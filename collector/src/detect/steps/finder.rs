@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Point;
-use crate::detect::steps::classify::{Class, classify};
-use crate::detect::steps::counts;
-use crate::detect::steps::noisy::{self, Boundary};
-use crate::detect::steps::segment::Segmenter;
+use crate::detect::steps::classify::{Class, YOUNG, classify};
+use crate::detect::steps::noisy::{Boundary, Scratch};
+use crate::detect::steps::place::NEAR;
+use crate::detect::steps::silence::{Silence, silence};
+use crate::detect::steps::{counts, repeats, stretches};
 use crate::stats;
 
 /// What is worth telling.
@@ -113,6 +114,8 @@ pub struct Findings {
     pub stuck: usize,
     /// Its changes, ascending.
     pub changes: Vec<Change>,
+    /// Why it shows none, if it shows none.
+    pub silence: Option<Silence>,
 }
 
 /// Identical neighbours from which on a noisy series is called stuck: where as many as half of
@@ -123,7 +126,7 @@ pub const STUCK: usize = 20;
 #[derive(Debug, Default)]
 pub struct Finder {
     settings: Settings,
-    segmenter: Segmenter,
+    scratch: Scratch,
     values: Vec<f64>,
 }
 
@@ -147,12 +150,18 @@ impl Finder {
         self.values.extend(points.iter().map(|p| p.value));
         let y = &self.values;
         let class = classify(y, self.settings.counted);
+        let mut search = Search {
+            counted: self.settings.counted,
+            scratch: &mut self.scratch,
+        };
         let (found, drift) = match class {
             Class::Young if self.settings.counted => (counts::leaps(y), 0.0),
             Class::Young => (Vec::new(), 0.0),
-            Class::Exact => (counts::exact(y), 0.0),
-            Class::Walk => (counts::walk(y), 0.0),
-            Class::Noisy => noisy::boundaries(y, &mut self.segmenter),
+            Class::Walk if self.settings.counted => {
+                let (levels, drift) = search.part(y);
+                (united(counts::walk(y), levels), drift)
+            }
+            Class::Exact | Class::Walk | Class::Noisy => search.steps(y),
         };
         let changes: Vec<Change> = (0..found.len())
             .map(|i| describe(points, y, &found, i))
@@ -166,13 +175,78 @@ impl Finder {
         } else {
             0
         };
+        let (noise, drift) = (relative(sigma), relative(drift));
+        let silence = if found.is_empty() {
+            silence(y, class, noise, drift)
+        } else {
+            None
+        };
         Findings {
             class,
-            noise: relative(sigma),
-            drift: relative(drift),
+            noise,
+            drift,
             stuck,
             changes,
+            silence,
         }
+    }
+}
+
+/// The leaps of a walk, and the levels that it has beside them.
+fn united(mut leaps: Vec<Boundary>, levels: Vec<Boundary>) -> Vec<Boundary> {
+    let new = |b: &Boundary| leaps.iter().all(|l| l.at.abs_diff(b.at) > NEAR);
+    let levels: Vec<Boundary> = levels.into_iter().filter(new).collect();
+    leaps.extend(levels);
+    leaps.sort_unstable_by_key(|b| b.at);
+    leaps
+}
+
+/// Searches a series stretch by stretch.
+struct Search<'a> {
+    counted: bool,
+    scratch: &'a mut Scratch,
+}
+
+impl Search<'_> {
+    /// The boundaries of a series, and the drift per point of its longest stretch.
+    ///
+    /// What stretches of repeated values show is certain and parts the series; each part is
+    /// judged by its own noise.
+    fn steps(&mut self, y: &[f64]) -> (Vec<Boundary>, f64) {
+        let certain = repeats::steps(y, self.counted);
+        let mut out = Vec::with_capacity(certain.len());
+        let (mut drift, mut longest) = (0.0, 0);
+        let ends = certain.iter().map(|b| Some(*b)).chain([None]);
+        let mut from = 0;
+        for end in ends {
+            let to = end.map_or(y.len(), |b| b.at);
+            let (found, slope) = self.part(&y[from..to]);
+            if to - from > longest {
+                (drift, longest) = (slope, to - from);
+            }
+            out.extend(found.into_iter().map(|b| b.moved(from)));
+            out.extend(end);
+            from = to;
+        }
+        (out, drift)
+    }
+
+    /// The boundaries of a stretch that differs by noise, ticks or modes.
+    fn part(&mut self, y: &[f64]) -> (Vec<Boundary>, f64) {
+        if y.len() < YOUNG || repeats::is_plain(y) {
+            return (Vec::new(), 0.0);
+        }
+        let Some(keep) = repeats::thawed(y) else {
+            return stretches::boundaries(y, self.scratch);
+        };
+        let kept: Vec<f64> = keep.iter().map(|i| y[*i]).collect();
+        let (found, drift) = stretches::boundaries(&kept, self.scratch);
+        let back = |b: Boundary| Boundary {
+            at: keep[b.at],
+            range: (keep[b.range.0], keep[b.range.1]),
+            ..b
+        };
+        (found.into_iter().map(back).collect(), drift)
     }
 }
 

@@ -4,13 +4,16 @@
 //! noise (normal, heavy-tailed, skewed, bimodal, correlated, drifting, seasonal,
 //! of changing scale, …); the figures beside them are from there.
 
-use crate::detect::steps::drift;
+use crate::detect::steps::modes::Modes;
 use crate::detect::steps::noise::Noise;
 use crate::detect::steps::pieces::{clip, pieces};
 use crate::detect::steps::place::{Law, NEAR, Step, place};
+use crate::detect::steps::season::Wave;
+use crate::detect::steps::seeded::Seeded;
 use crate::detect::steps::segment::{Cost, Segmenter};
 use crate::detect::steps::shape::Shape;
-use crate::detect::steps::verify::{Correlated, verify};
+use crate::detect::steps::verify::{ALPHA, Correlated, OWN, p_value, verify};
+use crate::detect::steps::{counts, drift, sift, ticks};
 use crate::stats;
 
 /// A boundary between two levels.
@@ -22,6 +25,17 @@ pub(crate) struct Boundary {
     pub range: (usize, usize),
     /// Two-sided p of the test that kept it, autocorrelation allowed for.
     pub p: f64,
+}
+
+impl Boundary {
+    /// The same, so many points later.
+    pub(crate) const fn moved(self, by: usize) -> Self {
+        Self {
+            at: self.at + by,
+            range: (self.range.0 + by, self.range.1 + by),
+            p: self.p,
+        }
+    }
 }
 
 /// Price of a boundary in σ² ln n. Two parameters (level and place) would cost 2
@@ -47,50 +61,222 @@ const CORE_MOST: f64 = 0.5;
 const TAU_ROUNDS: usize = 2;
 /// Estimates this close agree: τ of 200 independent values scatters by that much.
 const TAU_CLOSE: f64 = 1.2;
+/// Neighbours whose correlation is less than so many of its standard errors 1/√n are taken for
+/// independent (Bartlett 1946): a dozen points have a τ of 5 by chance, and no step of theirs
+/// would ever count.
+const RHO_Z: f64 = 1.64;
+/// Fewer points do not tell whether noise is the same everywhere …
+const PLAIN_LEAST: usize = 150;
+/// … and this far from 1 its middle may be narrower or wider than normal by chance.
+const PLAIN_CORE: std::ops::Range<f64> = 0.8..1.25;
+/// Points on each side of a boundary that are its surroundings.
+const AROUND: usize = 40;
+/// Correlation beyond which a wave is looked for.
+const WAVY: f64 = 2.0;
+/// Rounds in which the wave and the levels settle.
+const WAVE_ROUNDS: usize = 2;
+/// What a step costs in ln n: its place counts as two parameters (Zhang & Siegmund 2007, *A
+/// modified Bayes information criterion*, Biometrics 63).
+const STEP_PRICE: f64 = 6.0;
+/// Rounds of looking again with the correlation that is left.
+const SETTLE_ROUNDS: usize = 3;
 /// Lags over which correlation is summed up.
 const TAU_LAGS: usize = 8;
 /// A change must lie within 5 points of where it is reported with this probability.
 /// What cannot be placed helps nobody and is mostly below 1.5 sigma.
 const NEAR_LEAST: f64 = 0.85;
+/// … unless there can be no doubt that it is there: two modes that give way to one do so over
+/// some commits.
+const SURE: f64 = 1e-12;
+/// Two searches that find one boundary may place it as far apart.
+pub(crate) const SAME: usize = 3;
 /// Correlations of neighbours below this are not told from none in a few hundred points.
 const RHO_LEAST: f64 = 0.15;
 /// … and above this the series would count as a walk.
 const RHO_MOST: f64 = 0.9;
 
-/// The steps of a series of at least 8 finite values, and the drift per point beside them.
-pub(crate) fn boundaries(y: &[f64], segmenter: &mut Segmenter) -> (Vec<Boundary>, f64) {
+/// What one look at a stretch gives.
+pub(crate) struct Levels {
+    pub found: Vec<Boundary>,
+    /// Per point.
+    pub drift: f64,
+    /// Whether the noise is one and the same throughout.
+    pub plain: bool,
+}
+
+/// Whether noise is normal, independent and as large everywhere: then no stretch shows what the
+/// whole does not. Takes half of the time off such series, which are the longest.
+fn is_plain(noise: &Noise, tau: f64) -> bool {
+    noise.weights.len() >= PLAIN_LEAST
+        && tau <= 1.0
+        && PLAIN_CORE.contains(&noise.core)
+        && 5 * noise.weights.iter().filter(|w| **w != 1.0).count() <= noise.weights.len()
+}
+
+/// Scratch space, so that many series share one allocation.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    segmenter: Segmenter,
+    seeded: Seeded,
+}
+
+/// Levels, and the noise around them as one.
+pub(crate) fn levels(
+    y: &[f64],
+    modes: Option<&Modes>,
+    is_whole: bool,
+    scratch: &mut Scratch,
+) -> Levels {
+    let Scratch { segmenter, seeded } = scratch;
     let noise = Noise::of(y);
     let centre = stats::median(y).unwrap_or(0.0);
     let x: Vec<f64> = y.iter().map(|v| (v - centre) / noise.sigma).collect();
-    let (at, tau) = partition(&x, &noise.weights, segmenter);
-    let steps = drift::Fit {
-        x,
-        at,
-        slope: 0.0,
-        total: segmenter.total(),
-    };
-    let mut fit = drift::take_out(steps, &noise.weights, tau, cost(y.len(), tau), segmenter);
+    let (mut fit, mut tau) = cut(x, &noise, segmenter);
+    if is_whole && tau > WAVY {
+        (fit, tau) = calmed(fit, tau, &noise, segmenter);
+    }
     let by_mode = noise.core > 0.0 && noise.core < CORE_MOST;
     if by_mode {
         let unit = noise.sigma * noise.core;
         let x = y.iter().map(|v| (v - centre) / unit).collect();
         fit = main_mode(fit, &noise, x, segmenter);
     }
-    // What looked like correlation may have been the drift, or steps that only now show.
-    let tau = if fit.slope == 0.0 && !by_mode {
-        tau
+    let floor = grain(y) / noise.sigma;
+    let plain = is_plain(&noise, tau);
+    let own = if plain {
+        Vec::new()
     } else {
-        tau.min(residual_tau(&fit.x, &fit.at))
+        seeded.candidates(&fit.x, floor)
     };
-    let correlated = Correlated {
-        tau,
-        spread: clipped_spread(&fit.x, &fit.at, tau),
+    let own: Vec<usize> = own.into_iter().filter(|b| is_new(&fit.at, *b)).collect();
+    let mut at = [&fit.at[..], &own[..]].concat();
+    at.sort_unstable();
+    let places = nudged(&fit.x, &at);
+    let of_own = |i: &usize| own.contains(&at[*i]);
+    let own: Vec<usize> = (0..at.len()).filter(of_own).map(|i| places[i]).collect();
+    let at = places;
+    let kept = settle(&fit.x, &at, &own, tau, floor);
+    let kept = regained(&fit.x, &at, &kept, floor);
+    let kept = sifted(&fit.x, modes, &kept);
+    Levels {
+        found: placed(&fit.x, &kept, &noise.weights),
+        drift: fit.slope * noise.sigma,
+        plain,
+    }
+}
+
+/// Levels and drift, and the correlation that they leave over.
+fn cut(x: Vec<f64>, noise: &Noise, segmenter: &mut Segmenter) -> (drift::Fit, f64) {
+    let (at, tau) = partition(&x, &noise.weights, segmenter);
+    let price = cost(x.len(), tau);
+    let steps = drift::Fit {
+        x,
+        at,
+        slope: 0.0,
+        total: segmenter.total(),
     };
-    let kept = verify(&fit.x, &fit.at, correlated);
-    (
-        placed(&fit.x, &kept, &noise.weights),
-        fit.slope * noise.sigma,
-    )
+    let fit = drift::take_out(steps, &noise.weights, tau, price, segmenter);
+    (fit, tau)
+}
+
+/// The same with the wave taken out, where there is one that explains the correlation.
+fn calmed(
+    fit: drift::Fit,
+    tau: f64,
+    noise: &Noise,
+    segmenter: &mut Segmenter,
+) -> (drift::Fit, f64) {
+    let Some(mut wave) = Wave::of(&residuals(&fit.x, &fit.at)) else {
+        return (fit, tau);
+    };
+    let x = fit.x.clone();
+    let slope = fit.slope;
+    let mut best = (fit, tau);
+    for _ in 0..WAVE_ROUNDS {
+        let flat: Vec<f64> = x.iter().enumerate().map(|(t, v)| v - wave.at(t)).collect();
+        best = cut(flat, noise, segmenter);
+        let rest: Vec<f64> = residuals(&best.0.x, &best.0.at)
+            .iter()
+            .enumerate()
+            .map(|(t, r)| r + wave.at(t))
+            .collect();
+        wave = wave.again(&rest);
+    }
+    best.0.slope += slope;
+    best
+}
+
+/// The boundaries that nothing but a step explains.
+fn sifted(x: &[f64], modes: Option<&Modes>, kept: &[(usize, f64)]) -> Vec<(usize, f64)> {
+    if kept.is_empty() {
+        return Vec::new();
+    }
+    let mut kept = match modes {
+        Some(modes) => sift::not_moods(x.len(), modes, kept),
+        None => kept.to_vec(),
+    };
+    if sift::wanders(x) {
+        kept = sift::leaps(x, &kept);
+    }
+    sift::not_twice(x, &sift::not_drift(x, &kept))
+}
+
+/// The boundaries that hold.
+///
+/// Begins with the correlation that the search left over. What looked like correlation may have
+/// been the drift, or steps: those that hold all the same are taken out, and the others looked
+/// at again with what is left.
+fn settle(x: &[f64], at: &[usize], own: &[usize], tau: f64, floor: f64) -> Vec<(usize, f64)> {
+    let mut tau = tau;
+    let mut kept: Vec<(usize, f64)> = Vec::new();
+    for _ in 0..SETTLE_ROUNDS {
+        let places: Vec<usize> = kept.iter().map(|k| k.0).collect();
+        let spread = clipped_spread(x, &places, tau);
+        let noise = Correlated {
+            tau,
+            certain: certain_tau(x, if kept.is_empty() { at } else { &places }, tau),
+            spread,
+            floor,
+        };
+        kept = verify(x, at, own, noise);
+        let places: Vec<usize> = kept.iter().map(|k| k.0).collect();
+        let left = residual_tau(x, &places);
+        if left >= tau {
+            break;
+        }
+        tau = left;
+    }
+    if tau > 1.0 && steps_explain(x, at, own, &kept) {
+        let spread = clipped_spread(x, at, 1.0);
+        let noise = Correlated {
+            tau: 1.0,
+            certain: 1.0,
+            spread,
+            floor,
+        };
+        return verify(x, at, own, noise);
+    }
+    kept
+}
+
+/// Whether steps in independent noise explain a series better than correlation with the steps
+/// that hold in spite of it: Schwarz's criterion, as in Beaulieu & Killick (2018), *Distinguishing
+/// trends and shifts from memory in climate data*, Journal of Climate 31.
+fn steps_explain(x: &[f64], at: &[usize], own: &[usize], kept: &[(usize, f64)]) -> bool {
+    let places: Vec<usize> = kept.iter().map(|k| k.0).collect();
+    let most: Vec<usize> = at.iter().filter(|a| !own.contains(a)).copied().collect();
+    if most.len() <= places.len() {
+        return false;
+    }
+    let n = x.len() as f64;
+    let misfit = |r: &[f64], steps: usize| match stats::clipped_sigma(r) {
+        Some(s) if s > 0.0 => 2.0 * n * s.ln() + STEP_PRICE * steps as f64 * n.ln(),
+        _ => f64::INFINITY,
+    };
+    let rest = residuals(x, &places);
+    let rho = stats::robust_ar1(&rest);
+    let fresh: Vec<f64> = rest.windows(2).map(|w| w[1] - rho * w[0]).collect();
+    misfit(&residuals(x, &most), most.len()) < misfit(&fresh, places.len()) + n.ln()
 }
 
 /// Steps and drift as they show against the noise of the main mode, with the steps of `fit`.
@@ -117,6 +303,72 @@ fn main_mode(fit: drift::Fit, noise: &Noise, x: Vec<f64>, segmenter: &mut Segmen
     }
     own.at.sort_unstable();
     own
+}
+
+/// The boundaries that hold, and those of the others that their own surroundings bear out: with
+/// the correlation that is left there, which may be that of another stretch in the whole.
+fn regained(x: &[f64], at: &[usize], kept: &[(usize, f64)], floor: f64) -> Vec<(usize, f64)> {
+    let mut out = kept.to_vec();
+    for &a in at {
+        let i = out.partition_point(|k| k.0 <= a);
+        let from = if i == 0 { 0 } else { out[i - 1].0 };
+        let to = out.get(i).map_or(x.len(), |k| k.0);
+        if from + NEAR >= a && from > 0
+            || a + NEAR > to && to < x.len()
+            || from + SAME > a
+            || a + SAME > to
+        {
+            continue;
+        }
+        let (from, to) = (from.max(a.saturating_sub(AROUND)), to.min(a + AROUND));
+        let part = &x[from..to];
+        let tau = residual_tau(part, &[a - from]);
+        let noise = Correlated {
+            tau,
+            certain: certain_tau(part, &[a - from], tau),
+            spread: clipped_spread(part, &[a - from], tau),
+            floor,
+        };
+        let p = p_value(&x[from..a], &x[a..to], noise);
+        if p <= ALPHA * OWN * OWN {
+            out.insert(i, (a, p));
+        }
+    }
+    out
+}
+
+/// The boundaries with the points next to them on the side whose level they are nearer to: a
+/// bounded loss does not mind where an outlier lies, and a rank does.
+fn nudged(x: &[f64], at: &[usize]) -> Vec<usize> {
+    let mut out = at.to_vec();
+    for i in 0..out.len() {
+        let from = if i == 0 { 0 } else { out[i - 1] };
+        let to = out.get(i + 1).copied().unwrap_or(x.len());
+        let level = |v: &[f64]| stats::median(v).unwrap_or(0.0);
+        let (a, b) = (level(&x[from..out[i]]), level(&x[out[i]..to]));
+        let right = |v: f64| (v - b).abs() < (v - a).abs();
+        let low = out[i].saturating_sub(SAME).max(from + 1);
+        let high = (out[i] + SAME).min(to.saturating_sub(1));
+        while out[i] > low && right(x[out[i] - 1]) {
+            out[i] -= 1;
+        }
+        while out[i] < high && !right(x[out[i]]) {
+            out[i] += 1;
+        }
+    }
+    out
+}
+
+/// Whether the whole has no boundary there.
+fn is_new(at: &[usize], b: usize) -> bool {
+    at.iter().all(|a| a.abs_diff(b) > SAME)
+}
+
+/// The spread that any stretch is believed to have: half a tick of the values' grid, and what
+/// layout moves counts by.
+fn grain(y: &[f64]) -> f64 {
+    let size = stats::median(y).unwrap_or(0.0).abs();
+    (ticks::tick(y) / 2.0).max(counts::SAME_RELATIVE * size)
 }
 
 /// What boundaries and single points cost, in units of σ².
@@ -149,7 +401,24 @@ fn partition(x: &[f64], weights: &[f64], segmenter: &mut Segmenter) -> (Vec<usiz
 
 fn residual_tau(x: &[f64], at: &[usize]) -> f64 {
     let ranks = stats::centred_ranks(&residuals(x, at));
-    stats::autocorrelation_time(&ranks, at.len() + 1, TAU_LAGS)
+    // A level takes τ/n off each lag; where many levels are fitted to few points, that is put
+    // back for so few lags that it cannot run away with itself.
+    let levels = at.len() + 1;
+    let lags = (x.len() / (4 * levels)).clamp(2, TAU_LAGS);
+    stats::autocorrelation_time(&ranks, levels, lags)
+}
+
+/// The same, but 1 where the correlation of neighbours may be chance.
+fn certain_tau(x: &[f64], at: &[usize], tau: f64) -> f64 {
+    let ranks = stats::centred_ranks(&residuals(x, at));
+    let power: f64 = ranks.iter().map(|r| r * r).sum();
+    let lagged: f64 = ranks.windows(2).map(|w| w[0] * w[1]).sum();
+    let bias = (at.len() + 1) as f64 / x.len() as f64;
+    if lagged / power + bias < RHO_Z / (x.len() as f64).sqrt() {
+        1.0
+    } else {
+        tau
+    }
 }
 
 /// Standard deviation of the residuals; each level takes τ independent values off.
@@ -197,10 +466,44 @@ fn law(x: &[f64], at: &[usize], root_w: &[f64]) -> Law {
     }
 }
 
+/// Points on each side whose residuals say how much a point varies: their mean is then good to
+/// a sixth.
+const LOCAL: usize = 12;
+/// Local scales within this factor of the usual one are taken for it: 2.5 standard errors.
+const USUAL: f64 = 1.5;
+
+/// 1 / local scale, one per point: of the residuals around it, which know it from half as many
+/// points as the differences behind `weights` do.
+fn local_precision(residuals: &[f64], weights: &[f64]) -> Vec<f64> {
+    let usual = residuals.iter().map(|r| r.abs()).sum::<f64>() / residuals.len() as f64;
+    let n = residuals.len();
+    let mut sums = Vec::with_capacity(n + 1);
+    let mut sum = 0.0;
+    sums.push(0.0);
+    for r in residuals {
+        sum += r.abs();
+        sums.push(sum);
+    }
+    (0..n)
+        .map(|t| {
+            let (from, to) = (t.saturating_sub(LOCAL), (t + LOCAL + 1).min(n));
+            let ratio = (sums[to] - sums[from]) / (to - from) as f64 / usual;
+            if (1.0 / USUAL..=USUAL).contains(&ratio) {
+                weights[t].sqrt()
+            } else {
+                ratio.max(0.2).recip()
+            }
+        })
+        .collect()
+}
+
 /// Moves each boundary to its likeliest place; those that lie nowhere in particular are left out.
 fn placed(x: &[f64], kept: &[(usize, f64)], weights: &[f64]) -> Vec<Boundary> {
     let at: Vec<usize> = kept.iter().map(|k| k.0).collect();
-    let root_w: Vec<f64> = weights.iter().map(|w| w.sqrt()).collect();
+    if at.is_empty() {
+        return Vec::new();
+    }
+    let root_w = local_precision(&residuals(x, &at), weights);
     let law = law(x, &at, &root_w);
     let level = |(from, to): (usize, usize)| stats::median(&x[from..to]).unwrap_or(0.0);
     let spans: Vec<(usize, usize)> = pieces(&at, x.len()).collect();
@@ -217,7 +520,7 @@ fn placed(x: &[f64], kept: &[(usize, f64)], weights: &[f64]) -> Vec<Boundary> {
         let found = place(x, &root_w, step, &law);
         // Two boundaries may move towards each other, but not past.
         let after = out.last().is_none_or(|b| b.at < found.at);
-        if found.near >= NEAR_LEAST && after {
+        if (found.near >= NEAR_LEAST || p <= SURE) && after {
             out.push(Boundary {
                 at: found.at,
                 range: found.range,
