@@ -461,6 +461,13 @@ fn is_of_a_package(tag: &str) -> bool {
     name.starts_with(|c: char| c.is_alphabetic()) && !version(name) && behind.any(version)
 }
 
+/// Removes what a killed git left behind in a worktree of ours, or in a submodule of it.
+fn remove_stale_lock(path: &Path) {
+    if let Ok(dir) = ask(path, &["rev-parse", "--absolute-git-dir"]) {
+        let _ = std::fs::remove_file(Path::new(&dir).join("index.lock"));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::is_of_a_package;
@@ -474,12 +481,5 @@ mod tests {
         for tag in ["v1.2.0", "1.0", "v1.0-rc.1", "nightly", "before-the-move"] {
             assert!(!is_of_a_package(&format!("refs/tags/{tag}")), "{tag}");
         }
-    }
-}
-
-/// Removes what a killed git left behind in a worktree of ours, or in a submodule of it.
-fn remove_stale_lock(path: &Path) {
-    if let Ok(dir) = ask(path, &["rev-parse", "--absolute-git-dir"]) {
-        let _ = std::fs::remove_file(Path::new(&dir).join("index.lock"));
     }
 }
