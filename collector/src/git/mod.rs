@@ -19,6 +19,7 @@ mod submodule;
 mod worktree;
 pub use line::Touched;
 use parse::{acceptances, commit, hunks};
+pub use submodule::is_submodule;
 
 /// A git repository with a work tree.
 #[derive(Clone, Debug)]
@@ -431,12 +432,6 @@ impl Repo {
         let at = self.resolve(&tag).ok()?;
         Some((tag, at))
     }
-}
-
-/// Whether something that a clone lacks is a submodule, and so a sentence, not a file's path.
-#[must_use]
-pub fn is_submodule(lacking: &str) -> bool {
-    lacking.starts_with(submodule::SUBMODULE)
 }
 
 /// Whether an environment variable of that name is git's own redirection.

@@ -245,10 +245,7 @@ impl Discovery {
                         .iter()
                         .any(|w| self.packages[&t.package].left_out.contains(&w.name))
             };
-            match calls
-                .iter_mut()
-                .find(|call| !call.iter().any(disturbs))
-            {
+            match calls.iter_mut().find(|call| !call.iter().any(disturbs)) {
                 Some(call) => call.extend(wanted),
                 None => calls.push(wanted),
             }
