@@ -19,6 +19,7 @@ pub use call::is_foreign_environment;
 use call::{ask, run, text};
 pub use line::Touched;
 use parse::{acceptances, commit, hunks};
+pub use submodule::is_submodule;
 
 /// A git repository with a work tree.
 #[derive(Clone, Debug)]
@@ -472,12 +473,6 @@ impl Repo {
         let at = self.resolve(&format!("refs/tags/{tag}")).ok()?;
         Some((tag, at))
     }
-}
-
-/// Whether something that a clone lacks is a submodule, and so a sentence, not a file's path.
-#[must_use]
-pub fn is_submodule(lacking: &str) -> bool {
-    lacking.starts_with(submodule::SUBMODULE)
 }
 
 /// Whether a tag names a package before its version: `refs/tags/parser-v1.2.0`.

@@ -12,7 +12,13 @@ use super::remove_stale_lock;
 use crate::error::{Error, Result, tail};
 
 /// How the words begin that say which submodule is missing.
-pub(super) const SUBMODULE: &str = "the submodule";
+const SUBMODULE: &str = "the submodule";
+
+/// Whether something that a clone lacks is a submodule, and so a sentence, not a file's path.
+#[must_use]
+pub fn is_submodule(lacking: &str) -> bool {
+    lacking.starts_with(SUBMODULE)
+}
 
 /// Submodules within submodules are gone down into this far.
 const MAX_DEPTH: usize = 8;

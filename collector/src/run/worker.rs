@@ -164,9 +164,15 @@ impl Workshop {
 
     fn place(&self, n: usize) -> Place {
         let dir = self.home.dir().join(format!("worker-{n}"));
+        // cargo takes packages of one name in two workspaces for the same one, and what it built
+        // of the first for fresh: each workspace has a target directory of its own.
+        let target = match self.config.suite.dir.as_str() {
+            "." => "target/build".to_string(),
+            inside => format!("target/build-{}", &digest(inside.as_bytes())[..8]),
+        };
         Place {
             tree: dir.join("target/package/tree"),
-            target: dir.join("target/build"),
+            target: dir.join(target),
         }
     }
 

@@ -17,6 +17,7 @@ pub mod log;
 mod main_line;
 mod migrate;
 mod open;
+mod reporting;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;

@@ -1,100 +1,9 @@
-//! Changes as they were reported, and what the finder says of them now.
+//! Changes as they were reported.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 
-use crate::detect::alerts::life;
-use crate::detect::{Change, Class, Findings, Kind};
-use crate::error::Result;
-use crate::model::SeriesKey;
-use crate::store::Store;
-use crate::store::log::entry::{Alert, Entry, identity};
-use crate::store::view::apply::{append_and_apply, bump};
-use crate::store::view::events::Told;
-use crate::store::view::series::SeriesRow;
-
-const fn class_word(class: Class) -> &'static str {
-    match class {
-        Class::Young => "young",
-        Class::Exact => "exact",
-        Class::Walk => "walk",
-        Class::Noisy => "noisy",
-    }
-}
-
-impl Store {
-    /// Keeps what the change finder said of some series. A change that has no identity yet is
-    /// reported: it gets one, in the log, unless another process reported it meanwhile.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Store`].
-    pub fn keep_findings(&mut self, all: &[(SeriesRow, Findings, Vec<Told>)]) -> Result<()> {
-        self.with_view(|tx| {
-            for (series, findings, told) in all {
-                tx.prepare_cached(
-                    "UPDATE series SET kind = ?2, noise = ?3, drift = ?4, searched = ?5 \
-                     WHERE id = ?1",
-                )?
-                .execute(params![
-                    series.id,
-                    class_word(findings.class),
-                    findings.noise,
-                    findings.drift,
-                    series.points.cast_signed()
-                ])?;
-                for t in told {
-                    let id = reported(tx, &series.key, &t.id, &t.event)?;
-                    revise(tx, &id, &t.event)?;
-                }
-            }
-            bump(tx, "facts_generation")
-        })
-    }
-
-    /// The identity of a change; it is reported now if it was not yet.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Store`].
-    pub fn report_change(&mut self, key: &SeriesKey, event: &life::Event) -> Result<String> {
-        self.with_view(|tx| reported(tx, key, "", event))
-    }
-}
-
-/// The identity of a change: its own, or that of the one which tells the same, or a new one.
-pub(in crate::store) fn reported(
-    tx: &Transaction<'_>,
-    key: &SeriesKey,
-    known: &str,
-    event: &life::Event,
-) -> rusqlite::Result<String> {
-    if !known.is_empty() {
-        return Ok(known.to_string());
-    }
-    if let Some(id) = alike(tx, key, &event.change)? {
-        return Ok(id);
-    }
-    let alert = Alert {
-        id: identity(key, &event.change),
-        series: key.clone(),
-        told_at: event.told_at,
-        change: event.change.clone(),
-    };
-    let id = alert.id.clone();
-    append_and_apply(tx, Entry::Alert(Box::new(alert)))?;
-    Ok(id)
-}
-
-/// The change of a series that is the same as this one, if it was reported.
-fn alike(tx: &Transaction<'_>, key: &SeriesKey, c: &Change) -> rusqlite::Result<Option<String>> {
-    tx.prepare_cached(
-        "SELECT id FROM change WHERE series = ?1 AND first <= ?3 AND last >= ?2 \
-         AND (after >= before) = ?4 ORDER BY position, id LIMIT 1",
-    )?
-    .query_row(
-        params![key.id(), c.first, c.last, c.after >= c.before],
-        |r| r.get(0),
-    )
-    .optional()
-}
+use crate::detect::Kind;
+use crate::store::log::entry::Alert;
 
 /// A change as it was reported. Whoever reports it a second time changes nothing.
 pub(super) fn alert(tx: &Transaction<'_>, a: &Alert) -> rusqlite::Result<()> {
@@ -124,35 +33,9 @@ pub(super) fn alert(tx: &Transaction<'_>, a: &Alert) -> rusqlite::Result<()> {
     Ok(())
 }
 
-const fn kind_word(kind: Kind) -> &'static str {
+pub(in crate::store) const fn kind_word(kind: Kind) -> &'static str {
     match kind {
         Kind::Environment => "environment",
         Kind::Step => "step",
     }
-}
-
-/// What the finder says of a change now. What people decided stays.
-fn revise(tx: &Transaction<'_>, id: &str, e: &life::Event) -> rusqlite::Result<()> {
-    let c = &e.change;
-    tx.prepare_cached(
-        "UPDATE change SET position = ?2, first = ?3, last = ?4, before = ?5, after = ?6, \
-         change = ?7, low = ?8, high = ?9, confidence = ?10, kind = ?11, recovered = ?12, \
-         seen = ?13 WHERE id = ?1",
-    )?
-    .execute(params![
-        id,
-        c.index,
-        c.first,
-        c.last,
-        c.before,
-        c.after,
-        c.change,
-        c.low,
-        c.high,
-        c.confidence,
-        kind_word(c.kind),
-        e.recovered,
-        e.seen
-    ])?;
-    Ok(())
 }

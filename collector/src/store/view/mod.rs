@@ -1,7 +1,7 @@
 //! What is derived from the log: series, points, commits, changes.
 
 pub(in crate::store) mod apply;
-mod changes;
+pub(in crate::store) mod changes;
 mod commits;
 pub(in crate::store) mod decided;
 mod events;
