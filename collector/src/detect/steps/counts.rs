@@ -1,7 +1,7 @@
 //! Finds changes of counts of which each move is the code's own: series that are young, and
 //! series that most commits move a little.
 
-use crate::detect::steps::noisy::Boundary;
+use crate::detect::steps::pieces::Boundary;
 use crate::stats;
 
 /// Differences up to this share of the value are one level: layout moves counts

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::Point;
 use crate::detect::steps::classify::{Class, YOUNG, classify};
-use crate::detect::steps::noisy::{Boundary, Scratch};
+use crate::detect::steps::noisy::Scratch;
+use crate::detect::steps::pieces::Boundary;
 use crate::detect::steps::place::NEAR;
 use crate::detect::steps::silence::{Silence, silence};
 use crate::detect::steps::{counts, repeats, stretches};

@@ -6,7 +6,7 @@
 
 use crate::detect::steps::modes::Modes;
 use crate::detect::steps::noise::Noise;
-use crate::detect::steps::pieces::{clip, pieces};
+use crate::detect::steps::pieces::{Boundary, clip, pieces};
 use crate::detect::steps::place::{Law, NEAR, Step, place};
 use crate::detect::steps::season::Wave;
 use crate::detect::steps::seeded::Seeded;
@@ -15,28 +15,6 @@ use crate::detect::steps::shape::Shape;
 use crate::detect::steps::verify::{ALPHA, Correlated, OWN, p_value, verify};
 use crate::detect::steps::{counts, drift, sift, ticks};
 use crate::stats;
-
-/// A boundary between two levels.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Boundary {
-    /// The first point of the new level.
-    pub at: usize,
-    /// First and last point that it may be instead.
-    pub range: (usize, usize),
-    /// Two-sided p of the test that kept it, autocorrelation allowed for.
-    pub p: f64,
-}
-
-impl Boundary {
-    /// The same, so many points later.
-    pub(crate) const fn moved(self, by: usize) -> Self {
-        Self {
-            at: self.at + by,
-            range: (self.range.0 + by, self.range.1 + by),
-            p: self.p,
-        }
-    }
-}
 
 /// Price of a boundary in σ² ln n. Two parameters (level and place) would cost 2
 /// by Schwarz's criterion; between 4 and 5 the F1 of 2-sigma steps is flat, below

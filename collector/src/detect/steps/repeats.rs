@@ -6,7 +6,7 @@
 //! larger than jitter that was seen before: ranks decide about those.
 
 use crate::detect::steps::counts::SAME_RELATIVE;
-use crate::detect::steps::noisy::Boundary;
+use crate::detect::steps::pieces::Boundary;
 use crate::detect::steps::ticks;
 
 /// +1 on whole numbers from this size on is the counter's resolution, not a change.

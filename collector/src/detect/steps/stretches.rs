@@ -2,7 +2,8 @@
 
 use crate::detect::steps::modes::Modes;
 use crate::detect::steps::noise::Noise;
-use crate::detect::steps::noisy::{Boundary, SAME, Scratch, levels};
+use crate::detect::steps::noisy::{SAME, Scratch, levels};
+use crate::detect::steps::pieces::Boundary;
 use crate::detect::steps::pieces::pieces;
 use crate::detect::steps::place::NEAR;
 use crate::detect::steps::verify::{ALPHA, OWN};
