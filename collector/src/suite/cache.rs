@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn an_entry_comes_back_and_the_oldest_goes_first() {
         let dir = tempfile::tempdir().unwrap();
-        let cache = Cache::new(&dir.path().join("cache"), 2500);
+        let cache = Cache::new(&dir.path().join("cache"), 3500);
         let built = executables(dir.path(), 1000);
         for key in ["one", "two"] {
             cache.put(key, &built).unwrap();
