@@ -119,7 +119,7 @@ fn append(c: &mut Criterion) {
             b.iter(|| growing.borrow_mut().append());
         });
     }
-    // The dearest case: a full window.
+    // The costliest case: a full window.
     let full = LazyCell::new(|| RefCell::new(Growing::new(1, WINDOW)));
     group.throughput(Throughput::Elements(1));
     group.bench_function("full window", |b| {

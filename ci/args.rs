@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use serde_json::{Value, json};
 
-/// Counts what a program costs, on every commit, and says which commit made it dearer, in
+/// Counts what a program costs, on every commit, and says which commit made it slower, in
 /// which function, and how sure it is.
 #[derive(Debug, Parser)]
 #[command(version = env!("UPTICK_VERSION"), max_term_width = 100, disable_help_subcommand = true)]
@@ -181,7 +181,7 @@ pub(crate) struct Judging {
     /// No verdict (exit code 3) where something could not be measured as it should
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Draw a flame graph even when nothing moved (of the dearest benchmark)
+    /// Draw a flame graph even when nothing moved (of the costliest benchmark)
     #[arg(long)]
     pub(crate) flamegraph: bool,
     /// Write the judgement as Markdown too
@@ -323,7 +323,7 @@ pub(crate) struct Bisect {
     pub(crate) command: Option<BisectCommand>,
     /// A commit from before
     pub(crate) good: Option<String>,
-    /// A commit that is dearer (with --fixed: cheaper)
+    /// A commit that is costlier (with --fixed: cheaper)
     pub(crate) bad: Option<String>,
     #[command(flatten)]
     pub(crate) subject: Subject,

@@ -10,7 +10,7 @@ use std::path::Path;
 use collector::error::{EXIT_OK, Error};
 use collector::judge::{Checked, Document, MAX_BYTES, read};
 use collector::remote::forge::publish::Posted;
-use collector::remote::forge::{self, CiRun, Forge, PullRequest};
+use collector::remote::forge::{self, CiRun, Forge};
 use collector::report::comment;
 use serde_json::json;
 
@@ -105,27 +105,10 @@ fn document(path: &Path) -> anyhow::Result<Document> {
 
 /// The comment as GitHub would get it.
 fn show(a: &Comment, legs: &[(String, &Checked)]) -> anyhow::Result<u8> {
-    let place = speech::place().unwrap_or_else(|_| nowhere());
+    let place = speech::place().unwrap_or_else(|_| CiRun::unknown(Forge::GitHub));
     let style = forge::api(&place).style();
     let sections = speech::sections(&place, legs, style);
     let project = a.speaker.project.as_deref().unwrap_or("");
     print::out(&comment::body(project, &sections, style))?;
     Ok(EXIT_OK)
-}
-
-const fn nowhere() -> CiRun {
-    CiRun {
-        kind: Forge::GitHub,
-        api: String::new(),
-        graphql: None,
-        repository: String::new(),
-        pull: PullRequest::None,
-        head: String::new(),
-        token: None,
-        author: None,
-        link: None,
-        pictures: None,
-        run: 0,
-        attempt: 1,
-    }
 }

@@ -3,7 +3,7 @@
 use crate::support::{COMMAND, Repo, row};
 
 #[test]
-fn a_dearer_command_is_a_regression_and_names_the_function() {
+fn a_costlier_command_is_a_regression_and_names_the_function() {
     let repo = Repo::with_command();
     repo.work(2000);
     let head = repo.commit("twice the turns");

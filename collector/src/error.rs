@@ -33,6 +33,9 @@ pub enum Error {
     /// git, cargo, valgrind or a benchmark failed.
     #[error("{0}")]
     Failed(String),
+    /// A commit does not build: that is its own fault, and is recorded of it.
+    #[error("{0}")]
+    Build(String),
     /// The store cannot be read or written.
     #[error("{0}")]
     Store(String),
@@ -56,7 +59,7 @@ impl Error {
         match self {
             Self::Usage(_) => EXIT_USAGE,
             Self::NoVerdict(_) => EXIT_NO_VERDICT,
-            Self::Failed(_) | Self::Io { .. } => EXIT_FAILED,
+            Self::Failed(_) | Self::Build(_) | Self::Io { .. } => EXIT_FAILED,
             Self::Store(_) | Self::Remote(_) => EXIT_STORE,
         }
     }

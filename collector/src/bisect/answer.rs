@@ -103,7 +103,7 @@ fn reason(main: &Trail, fixed: bool) -> String {
                 .into()
         }
         Answer::NotReproduced if other_way && fixed => {
-            "it became dearer; without --fixed the commit that did it is found".into()
+            "it became costlier; without --fixed the commit that did it is found".into()
         }
         Answer::NotReproduced if other_way => {
             "it became cheaper; --fixed finds the commit that did it".into()

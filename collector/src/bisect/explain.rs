@@ -53,7 +53,8 @@ impl Hunt<'_> {
         let base = self.workshop.bench(1, base, self.progress);
         match (base, head) {
             (Ok((_, b)), Ok((_, h))) => Ok(Some((b, h))),
-            (Err(Error::Failed(_)), _) | (_, Err(Error::Failed(_))) => Ok(None),
+            (Err(Error::Failed(_) | Error::Build(_)), _)
+            | (_, Err(Error::Failed(_) | Error::Build(_))) => Ok(None),
             (Err(e), _) | (_, Err(e)) => Err(e),
         }
     }

@@ -199,7 +199,7 @@ pub(super) fn more(
     for (slot, (sha, _, _)) in wanted.iter().enumerate() {
         benches.push(match workshop.bench(slot, sha, progress) {
             Ok((_, bench)) => Ok(bench),
-            Err(Error::Failed(why)) => Err(why),
+            Err(Error::Failed(why) | Error::Build(why)) => Err(why),
             Err(e) => return Err(e),
         });
     }

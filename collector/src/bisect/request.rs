@@ -218,7 +218,7 @@ pub fn ends(repo: &Repo, good: &str, bad: &str) -> Result<(Sha, Sha)> {
     if repo.is_ancestor(&b, &g) {
         return Err(Error::Usage(format!(
             "the ends are swapped: {bad} is the older one. `uptick bisect {bad} {good}` finds the \
-             commit that made it dearer; with --fixed, the one that made it cheaper"
+             commit that made it costlier; with --fixed, the one that made it cheaper"
         )));
     }
     let base = repo.merge_base(&g, &b)?;

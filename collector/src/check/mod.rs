@@ -35,7 +35,7 @@ pub struct Options {
     pub overrides: Overrides,
     /// Measure both sides anew, whatever is stored.
     pub fresh: bool,
-    /// Draw flame graphs even when nothing moved: of the dearest benchmark.
+    /// Draw flame graphs even when nothing moved: of the costliest benchmark.
     pub flamegraph: bool,
     /// Hold the head against the last release too.
     pub release: bool,
@@ -330,12 +330,12 @@ impl<'a> Run<'a> {
     fn explain(&mut self) -> Result<()> {
         let wanted = explain::wanted(&self.rows, &self.base, &self.head, self.store)?;
         let picture = self.options.flamegraph && wanted.is_empty();
-        let dearest = if picture {
-            explain::dearest(&self.rows)
+        let costliest = if picture {
+            explain::costliest(&self.rows)
         } else {
             None
         };
-        if wanted.is_empty() && dearest.is_none() {
+        if wanted.is_empty() && costliest.is_none() {
             return Ok(());
         }
         if !explain::possible(self.workshop) {
@@ -349,7 +349,7 @@ impl<'a> Run<'a> {
         };
         self.progress.stage(&format!(
             "taking profiles of {}",
-            benchmarks(wanted.len() + usize::from(dearest.is_some()))
+            benchmarks(wanted.len() + usize::from(costliest.is_some()))
         ));
         let hunks = self.workshop.repo().hunks(&base.sha, &head.sha)?;
         let pair = explain::Pair {
@@ -365,7 +365,7 @@ impl<'a> Run<'a> {
             &pair,
             &mut self.notes,
         )?;
-        if let Some(i) = dearest {
+        if let Some(i) = costliest {
             explain::picture(
                 self.workshop,
                 self.store,

@@ -201,7 +201,7 @@ fn creep(row: &Row, reference: &Reference, set: Option<f64>) -> Option<Creep> {
     })
 }
 
-/// Calls a row regressed when the head itself is dearer; else gives the creep back, for that
+/// Calls a row regressed when the head itself is costlier; else gives the creep back, for that
 /// was there before.
 fn blame(row: &mut Row, creep: Creep) -> Option<(String, f64)> {
     let least = Policy::for_series(row.metric, row.counter).absolute_floor;

@@ -1,12 +1,12 @@
 //! Which rows are worth a profile.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::judge::Row;
 use crate::measure::FunctionTable;
-use crate::model::{Counter, Metric, ProfileKind, Report, Verdict};
+use crate::model::{Counter, Metric, ProfileKind, ProfileRef, Report, Verdict};
 use crate::store::Store;
 
-/// The rows to explain, dearest change first: those that moved, and those whose total stayed
+/// The rows to explain, costliest change first: those that moved, and those whose total stayed
 /// while some function's cost moved by more than the limit.
 ///
 /// # Errors
@@ -42,7 +42,7 @@ pub fn wanted(rows: &[Row], base: &Report, head: &Report, store: &Store) -> Resu
 
 /// The benchmark that costs most.
 #[must_use]
-pub fn dearest(rows: &[Row]) -> Option<usize> {
+pub fn costliest(rows: &[Row]) -> Option<usize> {
     let cost = |r: &Row| r.head.as_ref().map_or(0.0, |h| h.value);
     let candidates = rows.iter().enumerate().filter(|(_, r)| {
         r.metric == Metric::Instructions && r.counter != Counter::Clock && r.head.is_some()
@@ -52,33 +52,50 @@ pub fn dearest(rows: &[Row]) -> Option<usize> {
         .map(|(i, _)| i)
 }
 
+fn functions_of<'r>(report: &'r Report, benchmark: &str) -> Option<&'r str> {
+    let wanted = |p: &&ProfileRef| p.benchmark == benchmark && p.kind == ProfileKind::Functions;
+    report.profiles.iter().find(wanted).map(|p| p.blob.as_str())
+}
+
+/// The self cost of each function of a benchmark, as counting left it; `None` where the report
+/// has no table or the store no longer keeps it.
+///
+/// # Errors
+/// [`Error::Store`] when the store cannot be read or the table is damaged.
+pub fn table(store: &Store, report: &Report, benchmark: &str) -> Result<Option<FunctionTable>> {
+    let Some(hash) = functions_of(report, benchmark) else {
+        return Ok(None);
+    };
+    let Some(bytes) = store.blob(hash)? else {
+        return Ok(None);
+    };
+    serde_json::from_slice(&bytes).map(Some).map_err(|e| {
+        Error::Store(format!(
+            "the functions of {benchmark} at {} are damaged: {e}; `uptick verify` lists \
+             everything that is",
+            report.commit.sha.short()
+        ))
+    })
+}
+
 /// The largest change of any function's own cost, from the tables that counting leaves.
 fn largest_move(base: &Report, head: &Report, name: &str, store: &Store) -> Result<f64> {
-    let hash = |r: &Report| {
-        r.profiles
-            .iter()
-            .find(|p| p.benchmark == name && p.kind == ProfileKind::Functions)
-            .map(|p| p.blob.clone())
-    };
-    let (Some(b), Some(h)) = (hash(base), hash(head)) else {
-        return Ok(0.0);
-    };
-    if b == h {
+    let hash = |r| functions_of(r, name);
+    if hash(base) == hash(head) {
         return Ok(0.0);
     }
-    let table = |hash: &str| -> Result<FunctionTable> {
-        let bytes = store.blob(hash)?.unwrap_or_default();
-        Ok(serde_json::from_slice(&bytes).unwrap_or_default())
+    let (Some(b), Some(h)) = (table(store, base, name)?, table(store, head, name)?) else {
+        return Ok(0.0);
     };
     let mut change: std::collections::HashMap<String, f64> = std::collections::HashMap::new();
-    for (name, cost) in table(&h)? {
+    for (name, cost) in h {
         *change.entry(name).or_default() += cost as f64;
     }
-    for (name, cost) in table(&b)? {
+    for (name, cost) in b {
         *change.entry(name).or_default() -= cost as f64;
     }
     Ok(change.values().fold(0.0, |a: f64, d| a.max(d.abs())))
 }
 
-/// The dearest changes are explained; beyond these the same functions come again and again.
+/// The costliest changes are explained; beyond these the same functions come again and again.
 const MAX_EXPLAINED: usize = 20;

@@ -130,7 +130,7 @@ impl Likely {
                 && l.new
                     .is_some_and(|n| n >= hunk.new_start && n < hunk.new_start + hunk.new_len)
         };
-        let dearest = lines.iter().filter(within).max_by_key(|l| l.delta());
+        let costliest = lines.iter().filter(within).max_by_key(|l| l.delta());
         let delta = if ranked.on_lines == 0 {
             ranked.in_functions
         } else {
@@ -138,7 +138,7 @@ impl Likely {
         };
         Self {
             file: hunk.file.clone(),
-            line: dearest.map_or(hunk.new_start.max(1), LineDelta::shown),
+            line: costliest.map_or(hunk.new_start.max(1), LineDelta::shown),
             delta,
             function: ranked.function.clone(),
         }

@@ -211,7 +211,7 @@ fn kept(files: Vec<Vec<u8>>, purpose: Purpose) -> Vec<Vec<u8>> {
     }
 }
 
-/// Self cost by normalised name, dearest first.
+/// Self cost by normalised name, costliest first.
 fn functions(file: &[u8], wanted: &[usize]) -> Result<FunctionTable, RunError> {
     let raw = output::read(file, wanted)
         .map_err(|e| RunError::new("run", format!("callgrind's output cannot be read: {e}")))?;
@@ -440,7 +440,7 @@ fn last_words(log: &str) -> String {
     crate::error::tail(log.trim(), 1000).to_string()
 }
 
-/// Self cost by normalised function name, dearest first.
+/// Self cost by normalised function name, costliest first.
 pub type FunctionTable = Vec<(String, u64)>;
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ pub struct Measured {
     pub measurements: Vec<Measurement>,
     /// What gave none.
     pub failures: Vec<Failure>,
-    /// Self cost by function of the warm iteration, dearest first, where the counter gives it.
+    /// Self cost by function of the warm iteration, costliest first, where the counter gives it.
     pub functions: Option<FunctionTable>,
 }
 

@@ -30,7 +30,7 @@ pub struct FunctionDelta {
     pub name: String,
     /// Source file, relative to the repository where it lies inside it.
     pub file: Option<String>,
-    /// The line where the function begins, or its dearest line.
+    /// The line where the function begins, or its costliest line.
     pub line: Option<u32>,
     /// Self cost before.
     pub base: u64,

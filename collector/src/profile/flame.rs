@@ -93,7 +93,7 @@ pub struct Removed {
     pub inclusive: u64,
 }
 
-/// Functions of `base` that `head` has nowhere, the dearest first: a differential graph cannot show them.
+/// Functions of `base` that `head` has nowhere, the costliest first: a differential graph cannot show them.
 #[must_use]
 pub fn removed(base: &Profile, head: &Profile) -> Vec<Removed> {
     let present: std::collections::HashSet<String> =

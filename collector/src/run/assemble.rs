@@ -31,16 +31,18 @@ impl Workshop {
         let (build_key, bench) = match self.bench(0, &sha, progress) {
             Ok(b) => b,
             // Errors of ours (a full disk) are no fault of the commit and are not recorded.
-            Err(Error::Failed(why)) => {
+            Err(e @ (Error::Build(_) | Error::Failed(_))) => {
+                let own_fault = matches!(e, Error::Build(_));
+                let stage = if own_fault { "build" } else { "checkout" };
                 let report = Report {
                     build_key: self.build_key(&sha).unwrap_or_default(),
-                    failures: vec![whole_commit_failed(&why)],
+                    failures: vec![whole_commit_failed(stage, &e.to_string())],
                     seconds: began.elapsed().as_secs_f64(),
                     line,
                     ..self.empty_report(commit, testbed, testbed_key)
                 };
                 // Nor is one that cannot be checked out: the next fetch may bring what is missing.
-                if !is_checkout(&why) {
+                if own_fault {
                     store.put(&report, &[])?;
                 }
                 return Ok(report);
@@ -123,17 +125,7 @@ pub fn is_failed(report: &Report) -> bool {
     report.failures.iter().any(|f| f.benchmark.is_none())
 }
 
-/// Whether git said it: the build's own words begin with what was built.
-fn is_checkout(why: &str) -> bool {
-    why.starts_with("git ")
-}
-
-fn whole_commit_failed(why: &str) -> Failure {
-    let stage = if is_checkout(why) {
-        "checkout"
-    } else {
-        "build"
-    };
+fn whole_commit_failed(stage: &str, why: &str) -> Failure {
     Failure {
         benchmark: None,
         stage: stage.into(),

@@ -40,7 +40,8 @@ impl Workshop {
     /// Checks a commit out in worker `slot` and builds it, or takes it from the cache.
     ///
     /// # Errors
-    /// [`Error::Failed`] when the commit cannot be checked out or does not build.
+    /// [`Error::Build`] when the commit does not build, [`Error::Failed`] when it cannot be
+    /// checked out or no worker is free.
     pub fn bench(
         &mut self,
         slot: usize,
@@ -71,7 +72,7 @@ impl Workshop {
             stage: &self.stage,
         };
         let mut suite = suite::build(&self.config, &mut build).map_err(|e| match e {
-            Error::Failed(why) => Error::Failed(perhaps_therefore(&why, &lacking)),
+            Error::Failed(why) => Error::Build(perhaps_therefore(&why, &lacking)),
             e => e,
         })?;
         for failure in &mut suite.failures {

@@ -97,7 +97,7 @@ impl Unread {
                 return Ok(Self::default());
             }
             all.extend(prose.iter().map(|p| (*p).to_string()));
-            read.extend(named(repo, sha, &prose));
+            read.extend(named(repo, sha, &entries, &prose));
         }
         all.retain(|p| !read.contains(p));
         Ok(Self(all))
@@ -138,15 +138,17 @@ fn goes_through_directories(repo: &Repo, sha: &Sha, entries: &[(&str, &str)]) ->
 }
 
 /// The prose that another file of the commit names.
-fn named(repo: &Repo, sha: &Sha, prose: &[&str]) -> Vec<String> {
+fn named(repo: &Repo, sha: &Sha, entries: &[(&str, &str)], prose: &[&str]) -> Vec<String> {
     let others: Vec<String> = std::iter::once(".".to_string())
         .chain(prose.iter().map(|p| format!(":(exclude,literal){p}")))
         .chain(std::iter::once(":(exclude)*Cargo.toml".to_string()))
         .collect();
-    let manifests = manifests(repo, sha);
+    let manifests = manifests(repo, sha, entries);
     let is_named = |path: &&&str| {
         let name = word(path);
-        manifests.contains(&name) || repo.may_hold(sha, &[&name], &others)
+        // A manifest that cannot be read may name anything.
+        manifests.as_ref().is_none_or(|m| m.contains(&name))
+            || repo.may_hold(sha, &[&name], &others)
     };
     prose
         .iter()
@@ -168,12 +170,12 @@ fn word(path: &str) -> String {
 }
 
 /// The manifests of a commit without the lines that are for readers of the package's page.
-fn manifests(repo: &Repo, sha: &Sha) -> String {
-    let tree = repo.tree(sha).unwrap_or_default();
-    let paths = tree.iter().filter_map(|l| l.split_once('\t'));
+/// `None` when git cannot read one of them.
+fn manifests(repo: &Repo, sha: &Sha, entries: &[(&str, &str)]) -> Option<String> {
+    let is_manifest = |p: &str| p == "Cargo.toml" || p.ends_with("/Cargo.toml");
     let mut all = String::new();
-    for (_, path) in paths.filter(|(_, p)| *p == "Cargo.toml" || p.ends_with("/Cargo.toml")) {
-        let text = repo.file(sha, path).unwrap_or_default();
+    for (_, path) in entries.iter().filter(|(_, p)| is_manifest(p)) {
+        let text = repo.file(sha, path)?;
         let kept = text.lines().filter(|line| {
             let key = line.split('=').next().unwrap_or_default().trim();
             !FOR_READERS.contains(&key)
@@ -183,7 +185,7 @@ fn manifests(repo: &Repo, sha: &Sha) -> String {
             all.push('\n');
         });
     }
-    all
+    Some(all)
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ fn grouped(
     (first, last): (i64, i64),
 ) -> Result<Group, Fail> {
     let size = |e: &Event| e.told.event.change.change;
-    // What costs most first; where nothing got dearer, what gained most.
+    // What costs most first; where nothing got costlier, what gained most.
     let any_up = events.iter().any(|e| size(e) > 0.0);
     let rank = |e: &Event| if any_up { size(e) } else { -size(e) };
     events.sort_by(|a, b| rank(b).total_cmp(&rank(a)));

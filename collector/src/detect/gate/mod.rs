@@ -68,13 +68,13 @@ pub struct Cumulative {
     pub change: f64,
     /// The change that is allowed (fraction).
     pub budget: f64,
-    /// Whether it is dearer by more than that.
+    /// Whether it is costlier by more than that.
     pub exceeded: bool,
 }
 
 /// Judges the creep since a release, which no single commit shows: 20 × 0.2 % is 4.1 %.
 ///
-/// Only dearer counts. `None` when one of the values is no number or the budget
+/// Only costlier counts. `None` when one of the values is no number or the budget
 /// is not a number ≥ 0. From a release value of 0 any cost above `absolute_floor` exceeds it.
 #[must_use]
 pub fn cumulative(policy: &Policy, release: f64, head: f64, budget: f64) -> Option<Cumulative> {

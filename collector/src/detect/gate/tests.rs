@@ -134,17 +134,17 @@ fn fresh_runs_decide_noisy_series() {
         &noise(&mut g, 5, 100.0, 2.0),
     );
     assert_eq!(quiet.decision, Decision::Pass, "{quiet:?}");
-    let dearer = confirm(
+    let costlier = confirm(
         &p,
         &l,
         &h,
         &noise(&mut g, 5, 100.0, 2.0),
         &noise(&mut g, 5, 112.0, 2.0),
     );
-    assert_eq!(dearer.decision, Decision::Regressed);
+    assert_eq!(costlier.decision, Decision::Regressed);
     assert!(
-        dearer.low < 0.12 && 0.12 < dearer.high && dearer.p <= 1e-3,
-        "{dearer:?}"
+        costlier.low < 0.12 && 0.12 < costlier.high && costlier.p <= 1e-3,
+        "{costlier:?}"
     );
     let small = confirm(
         &p,

@@ -27,7 +27,7 @@ const LEAST_N: f64 = 120.0;
 /// make a candidate, which the rank test then needs three points to believe. At 2.2
 /// a step taken back after five commits was found half as often.
 const OUTLIERS: f64 = 1.2;
-/// Correlated noise makes boundaries dearer by τ to this power. The full τ would
+/// Correlated noise makes boundaries costlier by τ to this power. The full τ would
 /// swallow short excursions (half as many found), none of it would leave too much
 /// to the tests.
 const TAU_POWER: f64 = 0.4;
@@ -361,7 +361,7 @@ fn cost(n: usize, tau: f64) -> Cost {
 /// The pieces, and how many neighbours count as one value in what they leave over.
 ///
 /// Begins with independent noise, which finds the most pieces, and makes
-/// boundaries dearer if the residuals turn out correlated: so a step is never
+/// boundaries costlier if the residuals turn out correlated: so a step is never
 /// mistaken for correlation before it had its chance.
 fn partition(x: &[f64], weights: &[f64], segmenter: &mut Segmenter) -> (Vec<usize>, f64) {
     let mut tau = 1.0;

@@ -63,7 +63,7 @@ struct Tree<'c, 's> {
     /// Weight of each calling line: (node, line) → cost.
     sites: HashMap<(u32, u32), u64>,
     /// Weight of each line of a function: (frame, line) → cost.
-    dearest: HashMap<(u32, u32), u64>,
+    costliest: HashMap<(u32, u32), u64>,
     lines: HashMap<Place, u64>,
 }
 
@@ -76,7 +76,7 @@ impl<'c, 's> Tree<'c, 's> {
             nodes: Vec::new(),
             known: HashMap::new(),
             sites: HashMap::new(),
-            dearest: HashMap::new(),
+            costliest: HashMap::new(),
             lines: HashMap::new(),
         }
     }
@@ -158,7 +158,7 @@ impl<'c, 's> Tree<'c, 's> {
         for (node, step) in &steps {
             let frame = self.nodes[*node as usize].frame;
             if self.frames.items[frame as usize].1 == step.file {
-                *self.dearest.entry((frame, step.line)).or_default() += cost;
+                *self.costliest.entry((frame, step.line)).or_default() += cost;
             }
         }
         if let Some(place) = self.repo_place(&steps).or(inherited) {
@@ -217,7 +217,7 @@ impl<'c, 's> Tree<'c, 's> {
 
     fn finish(self, total: u64) -> Profile {
         let sites = heaviest(&self.sites);
-        let dearest = heaviest(&self.dearest);
+        let costliest = heaviest(&self.costliest);
         let frames = self
             .frames
             .items
@@ -230,7 +230,7 @@ impl<'c, 's> Tree<'c, 's> {
                 Frame {
                     name: name.clone(),
                     file: source.path.clone(),
-                    line: dearest.get(&i).copied().unwrap_or(0),
+                    line: costliest.get(&i).copied().unwrap_or(0),
                     in_repo: source.in_repo && !names::is_std(name),
                     calls: self.calls.get(&i).copied(),
                 }

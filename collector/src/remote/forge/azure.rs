@@ -40,10 +40,7 @@ impl Azure {
 
 impl Api for Azure {
     fn headers(&self) -> Vec<HttpHeader> {
-        let token = self.place.token.as_ref();
-        let bearer =
-            token.map(|t| HttpHeader::new("authorization", format!("Bearer {}", t.reveal())));
-        bearer.into_iter().collect()
+        self.place.bearer()
     }
 
     fn style(&self) -> Style {

@@ -78,10 +78,7 @@ impl Bitbucket {
 
 impl Api for Bitbucket {
     fn headers(&self) -> Vec<HttpHeader> {
-        let token = self.place.token.as_ref();
-        let bearer =
-            token.map(|t| HttpHeader::new("authorization", format!("Bearer {}", t.reveal())));
-        bearer.into_iter().collect()
+        self.place.bearer()
     }
 
     fn style(&self) -> Style {

@@ -55,7 +55,7 @@ fn found(set: Env<'_>, event: &Value) -> Result<CiRun, String> {
                 "UPTICK_FORGE is `{name}`: github, gitea, gitlab, bitbucket and azure are known"
             )
         })?;
-        return Ok(empty(kind));
+        return Ok(CiRun::unknown(kind));
     }
     if set("CI").as_deref() == Some("woodpecker") {
         return woodpecker(set);
@@ -73,23 +73,6 @@ fn found(set: Env<'_>, event: &Value) -> Result<CiRun, String> {
         return Ok(github(set, event));
     }
     Err("no forge found in the environment; UPTICK_FORGE names one (`uptick help ci`)".into())
-}
-
-const fn empty(kind: Forge) -> CiRun {
-    CiRun {
-        kind,
-        api: String::new(),
-        graphql: None,
-        repository: String::new(),
-        pull: PullRequest::None,
-        head: String::new(),
-        token: None,
-        author: None,
-        link: None,
-        pictures: None,
-        run: 0,
-        attempt: 1,
-    }
 }
 
 /// What no request can do without.
@@ -152,7 +135,7 @@ fn github(set: Env<'_>, event: &Value) -> CiRun {
         api,
         repository,
         run,
-        ..empty(kind)
+        ..CiRun::unknown(kind)
     };
     match event.get("workflow_run") {
         Some(first) => after(place, first),
@@ -206,7 +189,7 @@ fn gitlab(set: Env<'_>) -> CiRun {
         run: number(&get("CI_PIPELINE_ID")).unwrap_or(0),
         attempt: number(&get("CI_JOB_ID")).unwrap_or(1),
         link,
-        ..empty(Forge::GitLab)
+        ..CiRun::unknown(Forge::GitLab)
     }
 }
 
@@ -224,7 +207,7 @@ fn bitbucket(set: Env<'_>) -> CiRun {
         head: get("BITBUCKET_COMMIT"),
         link: Some(format!("{page}/pipelines/results/{build}")).filter(|l| l.starts_with("http")),
         run: number(&build).unwrap_or(0),
-        ..empty(Forge::Bitbucket)
+        ..CiRun::unknown(Forge::Bitbucket)
     }
 }
 
@@ -245,7 +228,7 @@ fn azure(set: Env<'_>) -> CiRun {
         run: number(&build).unwrap_or(0),
         attempt: number(&get("SYSTEM_JOBATTEMPT")).unwrap_or(1),
         link: Some(link),
-        ..empty(Forge::Azure)
+        ..CiRun::unknown(Forge::Azure)
     }
 }
 
@@ -270,7 +253,7 @@ fn woodpecker(set: Env<'_>) -> Result<CiRun, String> {
         head: get("CI_COMMIT_SHA"),
         link: set("CI_PIPELINE_URL"),
         run: number(&get("CI_PIPELINE_NUMBER")).unwrap_or(0),
-        ..empty(kind)
+        ..CiRun::unknown(kind)
     })
 }
 

@@ -1,5 +1,7 @@
 //! Where a check speaks: which forge, which repository, which pull request, and who speaks.
 
+use super::wire::HttpHeader;
+
 /// The forges whose interfaces are spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forge {
@@ -127,4 +129,32 @@ pub struct CiRun {
     pub run: u64,
     /// Which try.
     pub attempt: u64,
+}
+
+impl CiRun {
+    /// A run at that forge of which nothing else is known yet.
+    #[must_use]
+    pub const fn unknown(kind: Forge) -> Self {
+        Self {
+            kind,
+            api: String::new(),
+            graphql: None,
+            repository: String::new(),
+            pull: PullRequest::None,
+            head: String::new(),
+            token: None,
+            author: None,
+            link: None,
+            pictures: None,
+            run: 0,
+            attempt: 1,
+        }
+    }
+
+    /// The header that proves who asks, under the bearer scheme of OAuth 2.0 (RFC 6750).
+    pub(super) fn bearer(&self) -> Vec<HttpHeader> {
+        let header =
+            |t: &Secret| HttpHeader::new("authorization", format!("Bearer {}", t.reveal()));
+        self.token.iter().map(header).collect()
+    }
 }

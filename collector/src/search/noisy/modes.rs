@@ -25,7 +25,7 @@ const AMBIGUOUS: usize = 64;
 const UNEVEN: f64 = 3.0;
 
 /// The χ² of so many groups beyond which the modes do not move with the level: a scheduler's ticks
-/// stand still, and a dearer build only meets the later one more often.
+/// stand still, and a costlier build only meets the later one more often.
 fn uneven_most(groups: usize) -> f64 {
     let free = (groups as f64 - 1.0).max(1.0);
     free + UNEVEN * (2.0 * free).sqrt()
@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn modes_that_stand_still_are_no_law() {
         let mut rng = Rng::new(2);
-        // Ticks: a dearer build meets the later one more often, and moves neither.
+        // Ticks: a costlier build meets the later one more often, and moves neither.
         let groups: Vec<Vec<f64>> = [0.2, 0.2, 0.2, 0.6, 0.6, 0.6]
             .into_iter()
             .map(|share| {

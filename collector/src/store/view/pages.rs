@@ -61,7 +61,7 @@ pub enum SeriesOrder {
     Noise,
     /// The longest not measured first.
     Age,
-    /// The dearest first.
+    /// The costliest first.
     Cost,
 }
 

@@ -1,7 +1,7 @@
 //! Where the cost of two commits went, as far as it is stored.
 
 use collector::measure::FunctionTable;
-use collector::model::{FunctionDelta, ProfileKind, Sha};
+use collector::model::{FunctionDelta, Sha};
 use collector::profile::Profile;
 use collector::profile::delta::{self, Explanation};
 use collector::store::{MeasuredCommit, SeriesState, Store};
@@ -79,16 +79,7 @@ fn table(store: &Store, sha: &Sha, benchmark: &str) -> Result<Option<FunctionTab
     let Some(report) = store.any_report_of(sha)? else {
         return Ok(None);
     };
-    let wanted = |p: &&collector::model::ProfileRef| {
-        p.benchmark == benchmark && p.kind == ProfileKind::Functions
-    };
-    let Some(profile) = report.profiles.iter().find(wanted) else {
-        return Ok(None);
-    };
-    let Some(bytes) = store.blob(&profile.blob)? else {
-        return Ok(None);
-    };
-    Ok(serde_json::from_slice(&bytes).ok())
+    Ok(collector::explain::table(store, &report, benchmark)?)
 }
 
 fn tables(store: &Store, base: &Sha, head: &Sha, benchmark: &str) -> Result<Source, Fail> {
