@@ -236,3 +236,26 @@ fn libc_s_own_string_functions_are_another_testbed() {
     let d = repo.uptick(&["log", "work", "--json"]).exits(0).json();
     assert_eq!(d["series"].as_array().unwrap().len(), 2, "{d:#}");
 }
+
+/// Whoever finds every worker taken has measured nothing, and nothing of it is kept: the commit
+/// is measured as soon as a worker is free.
+#[test]
+fn a_commit_that_found_no_free_worker_is_not_recorded_as_one_that_does_not_build() {
+    let repo = Repo::with_command();
+    let held: Vec<std::fs::File> = (0..64)
+        .map(|n| {
+            let dir = repo.path().join(format!(".uptick/worker-{n}"));
+            std::fs::create_dir_all(&dir).unwrap();
+            let lock = std::fs::File::create(dir.join("lock")).unwrap();
+            lock.lock().unwrap();
+            lock
+        })
+        .collect();
+    let taken = repo.uptick(&["run", "HEAD"]).exits(4).stdout;
+    assert!(taken.contains("already measure this repository"), "{taken}");
+    drop(held);
+    let again = repo.uptick(&["run", "HEAD"]).exits(0);
+    assert!(again.stdout.contains("instructions"), "{}", again.stdout);
+    let shown = repo.uptick(&["log", "--json"]).exits(0).stdout;
+    assert!(shown.contains("\"work\""), "{shown}");
+}

@@ -26,7 +26,7 @@ const LIBRARY: &str =
 /// A bench target with these statements, in which `c` is the `Criterion`.
 fn bench(statements: &str) -> String {
     format!(
-        "use criterion::{{criterion_group, criterion_main, Criterion}};\n#[allow(unused)] use std::hint::black_box;\nfn b(c: &mut Criterion) {{ {statements} }}\ncriterion_group!(g, b); criterion_main!(g);\n"
+        "use criterion::{{criterion_group, criterion_main, Criterion}};\nuse std::hint::black_box;\nfn b(c: &mut Criterion) {{ {statements} }}\ncriterion_group!(g, b); criterion_main!(g);\n"
     )
 }
 

@@ -99,3 +99,62 @@ fn largest_move(base: &Report, head: &Report, name: &str, store: &Store) -> Resu
 
 /// The costliest changes are explained; beyond these the same functions come again and again.
 const MAX_EXPLAINED: usize = 20;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::model::{Commit, Sha, Testbed, digest};
+
+    /// A report whose table of functions is these bytes, stored or lost.
+    fn report(store: &mut Store, sha: char, bytes: &[u8], kept: bool) -> Report {
+        let report = Report {
+            schema: Report::SCHEMA.into(),
+            commit: Commit {
+                sha: Sha(String::from(sha).repeat(40)),
+                position: 1,
+                parents: vec![],
+                author: "A".into(),
+                time: 1_700_000_000,
+                subject: "a commit".into(),
+            },
+            testbed: Testbed::default(),
+            build_key: String::from(sha),
+            suite_key: "s".into(),
+            testbed_key: "t".into(),
+            started: 1_700_000_000,
+            seconds: 1.0,
+            reused: None,
+            line: None,
+            measurements: vec![],
+            failures: vec![],
+            profiles: vec![ProfileRef {
+                benchmark: "b".into(),
+                kind: ProfileKind::Functions,
+                blob: digest(bytes),
+            }],
+        };
+        if kept {
+            let blob = (digest(bytes), bytes.to_vec());
+            store.put(&report, &[blob]).unwrap();
+        }
+        report
+    }
+
+    #[test]
+    fn a_table_that_is_lost_moved_nothing_and_one_that_is_damaged_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("s.db")).unwrap();
+        let base = report(&mut store, 'a', br#"[["f",10],["g",5]]"#, true);
+        let head = report(&mut store, 'b', br#"[["f",10],["h",7]]"#, true);
+        let lost = report(&mut store, 'c', br#"[["f",900]]"#, false);
+        let damaged = report(&mut store, 'd', b"not a table", true);
+        let largest = |base, head| largest_move(base, head, "b", &store);
+        assert_eq!(largest(&base, &head).unwrap(), 7.0);
+        assert_eq!(largest(&base, &lost).unwrap(), 0.0);
+        assert_eq!(largest(&lost, &head).unwrap(), 0.0);
+        let e = largest(&base, &damaged).unwrap_err();
+        assert!(matches!(e, Error::Store(_)), "{e}");
+        assert!(e.to_string().contains("of b at ddddddddd"), "{e}");
+    }
+}
