@@ -95,6 +95,8 @@ fn say_line(store: &Path, dir: &Path, whose: Whose) -> anyhow::Result<()> {
 }
 
 async fn serve(a: &Serve, options: Options) -> anyhow::Result<()> {
+    // Before the address is printed: who reads it may end this at once.
+    let end = end_asked().map_err(|e| Error::Failed(format!("no signals: {e}")))?;
     let listener = tokio::net::TcpListener::bind(a.listen.as_str())
         .await
         .map_err(|e| {
@@ -115,7 +117,7 @@ async fn serve(a: &Serve, options: Options) -> anyhow::Result<()> {
         print::out(&format!("http://{local}/\n"))?;
     }
     exposed(local, a);
-    dashboard::serve_opened(listener, app, stop()).await;
+    dashboard::serve_opened(listener, app, end).await;
     Ok(())
 }
 
@@ -135,26 +137,19 @@ fn exposed(local: SocketAddr, a: &Serve) {
     ));
 }
 
-/// Resolves on Ctrl-C, SIGTERM or SIGHUP.
-async fn stop() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (terminate, hang_up) = (
-            signal(SignalKind::terminate()),
-            signal(SignalKind::hangup()),
-        );
-        if let (Ok(mut terminate), Ok(mut hang_up)) = (terminate, hang_up) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-                _ = hang_up.recv() => {}
-            }
-            return;
+/// Listens, from now on, for Ctrl-C, SIGTERM and SIGHUP; resolves at the first.
+fn end_asked() -> std::io::Result<impl Future<Output = ()> + Send> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
         }
-    }
-    let _ = interrupt.await;
+    })
 }
 
 #[cfg(test)]
