@@ -203,3 +203,41 @@ fn no_line_of_the_dashboard_is_wider_than_a_screen() {
         }
     }
 }
+
+/// The top level is given; beside it stands what convention wants. What git tracks is looked at,
+/// so that a stray file of a tool cannot slip in.
+#[test]
+fn nothing_stray_stands_at_the_top() {
+    let out = std::process::Command::new("git")
+        .args(["ls-files", "-z"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(out.status.success());
+    let files = String::from_utf8(out.stdout).unwrap();
+    let given = [
+        ".ci",
+        ".gitignore",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "NOTICE",
+        "README.md",
+        "benches",
+        "ci",
+        "collector",
+        "dashboard",
+        "uptick.toml",
+    ];
+    let top = |f: &str| f.split('/').next().unwrap_or_default().to_string();
+    let files = files.split('\0').filter(|f| !f.is_empty());
+    let stray: Vec<String> = files
+        .map(top)
+        .filter(|f| !given.contains(&f.as_str()))
+        .collect();
+    assert_eq!(stray, Vec::<String>::new());
+}
