@@ -153,7 +153,7 @@ fn range(world: &World, store: Store, rng: &mut Rng) -> (Range, Option<Noise>) {
         Store::Builds => {
             let [builds, runs] = REPORTS;
             let mut report = || -> Vec<f64> {
-                let offset = world.jitter * rng.normal();
+                let offset = world.between_builds * rng.normal();
                 (0..runs)
                     .map(|_| offset + world.sigma * world.shape.draw(rng))
                     .collect()
@@ -332,9 +332,9 @@ fn noisy_cells() -> Vec<Cell> {
         };
         for (d, goal) in [4.0, 2.0, 1.0, 0.5].into_iter().zip(goals) {
             for shape in [Shape::Gauss, Shape::Heavy, Shape::Bimodal, Shape::Uneven] {
-                // Where the store knows the levels, builds are taken to be cached: runs are the cost,
-                // and another build is as good as the same again. The search raises the price with
-                // every build beyond twelve: this one is a third of a run at 34 builds.
+                // Where the store knows the levels, builds are taken to be cached: runs are the
+                // cost, and another build is as good as the same again. The search raises the price
+                // with every build beyond twelve: this one is a third of a run at 34 builds.
                 let build_cost = if store == Store::Levels { 0.0002 } else { 15.0 };
                 cells.push(Cell {
                     name: format!("noisy {word} d={d} {shape:?}"),
@@ -366,11 +366,11 @@ fn calibration_cells() -> Vec<Cell> {
         store: Store::Nothing,
         goal,
     };
-    let jitter = |d: f64, tau: f64, shape: Shape| -> MakeWorld {
+    let between_builds = |d: f64, tau: f64, shape: Shape| -> MakeWorld {
         let plain = noisy(d, shape);
         Box::new(move |rng: &mut Rng, seed| {
             let mut world = plain(rng, seed);
-            world.jitter = tau;
+            world.between_builds = tau;
             world
         })
     };
@@ -395,7 +395,7 @@ fn calibration_cells() -> Vec<Cell> {
     for (d, tau) in [(1.0, 0.0), (2.0, 0.0), (2.0, 1.0), (0.0, 0.5)] {
         let name = format!("reports stored, jitter {tau} sigma, d={d}");
         let goal = if d == 0.0 { "false .01" } else { right };
-        let mut stored = cell(&name, jitter(d, tau, Shape::Gauss), 1, goal);
+        let mut stored = cell(&name, between_builds(d, tau, Shape::Gauss), 1, goal);
         stored.store = Store::Builds;
         cells.push(stored);
     }
@@ -410,7 +410,7 @@ fn calibration_cells() -> Vec<Cell> {
         (2.0, 0.5, Shape::Bimodal),
     ] {
         let name = format!("jitter {tau} sigma, d={d} {shape:?}");
-        cells.push(cell(&name, jitter(d, tau, shape), 1, right));
+        cells.push(cell(&name, between_builds(d, tau, shape), 1, right));
     }
     for shape in [Shape::Gauss, Shape::Heavy, Shape::Bimodal] {
         let name = format!("no change {shape:?}");
@@ -424,7 +424,7 @@ fn calibration_cells() -> Vec<Cell> {
         (0.5, Shape::Bimodal),
     ] {
         let name = format!("no change, jitter {tau} sigma {shape:?}");
-        cells.push(cell(&name, jitter(0.0, tau, shape), 1, "false .01"));
+        cells.push(cell(&name, between_builds(0.0, tau, shape), 1, "false .01"));
     }
     cells
 }

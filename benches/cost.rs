@@ -123,14 +123,14 @@ fn counting(rounds: usize) {
         .scratch
         .install(&own, &[])
         .expect("the executable can be copied");
-    let fences = Arc::new(facts.fences);
+    let boundaries = Arc::new(facts.boundaries);
     let jobs: Vec<Job> = NAMES
         .iter()
         .map(|name| Job {
             name: (*name).to_string(),
             program: program.clone(),
             kind: Kind::Criterion {
-                fences: fences.clone(),
+                boundaries: boundaries.clone(),
                 exact: facts.exact,
                 is_static: false,
                 filter: None,
@@ -175,7 +175,7 @@ fn bare(session: &Session, own: &std::path::Path, job: &Job) {
     let slot = session.scratch.slot().expect("scratch");
     let pins = Pins {
         mark: Mark::None,
-        ..Pins::fenced(Mark::None, 6)
+        ..Pins::by_regions(Mark::None, 6)
     };
     let out = format!("--callgrind-out-file={}", slot.join("o.%p").display());
     let status = Command::new("valgrind")

@@ -300,9 +300,9 @@ pub(crate) struct Subject {
     #[arg(long, value_name = "COUNTER")]
     pub(crate) counter: Option<String>,
     /// Lay this file or folder of today (or REV:PATH) over every commit (may be repeated)
-    #[arg(long, value_name = "PATH")]
-    pub(crate) carry: Vec<String>,
-    /// Look for the commit that made it cheaper
+    #[arg(long, alias = "carry", value_name = "PATH")]
+    pub(crate) overlay: Vec<String>,
+    /// Look for the commit that made it cost less
     #[arg(long)]
     pub(crate) fixed: bool,
     /// The smallest change of interest [default: 0.2%]
@@ -323,7 +323,7 @@ pub(crate) struct Bisect {
     pub(crate) command: Option<BisectCommand>,
     /// A commit from before
     pub(crate) good: Option<String>,
-    /// A commit that is costlier (with --fixed: cheaper)
+    /// A commit that is costlier (with --fixed: one that costs less)
     pub(crate) bad: Option<String>,
     #[command(flatten)]
     pub(crate) subject: Subject,
@@ -340,7 +340,7 @@ pub(crate) struct Bisect {
     #[arg(long)]
     pub(crate) quick: bool,
     /// Go on with the search that was begun last
-    #[arg(long, conflicts_with_all = ["good", "bad", "bench", "metric", "build", "run", "counter", "carry", "all", "fixed", "limit", "retry", "fresh"])]
+    #[arg(long, conflicts_with_all = ["good", "bad", "bench", "metric", "build", "run", "counter", "overlay", "all", "fixed", "limit", "retry", "fresh"])]
     pub(crate) resume: bool,
     /// Commits built and measured at the same time, each in a worktree of its own
     #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]

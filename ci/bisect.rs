@@ -5,9 +5,9 @@ use collector::config::{Config, Fraction};
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
 use collector::model::{Metric, Sha};
-use collector::run::{Home, Source, Workshop};
+use collector::run::{Home, Runner, Source};
 use collector::search::{Action, Observation, StepVerdict};
-use collector::suite::Carry;
+use collector::suite::Overlay;
 use collector::{format, report};
 use serde_json::json;
 
@@ -23,12 +23,12 @@ pub(crate) fn run(args: &Args, a: &Bisect) -> anyhow::Result<u8> {
         return say_log(args, log);
     }
     let repo = Repo::open(&args.dir)?;
-    let (mut journal, mut workshop) = open(&repo, a)?;
+    let (mut journal, mut runner) = open(&repo, a)?;
     let mut store = context::store(args)?;
     interrupt::say("`uptick bisect --resume` goes on");
     let progress = Terminal::new();
     let finding = bisect::run(
-        &mut workshop,
+        &mut runner,
         &mut store,
         &mut journal,
         a.jobs.get(),
@@ -52,30 +52,30 @@ pub(crate) fn run(args: &Args, a: &Bisect) -> anyhow::Result<u8> {
     Ok(finding.exit_code())
 }
 
-/// The log and the workshop of a new search, or of the one to go on with.
-fn open(repo: &Repo, a: &Bisect) -> anyhow::Result<(Journal, Workshop)> {
+/// The log and the runner of a new search, or of the one to go on with.
+fn open(repo: &Repo, a: &Bisect) -> anyhow::Result<(Journal, Runner)> {
     if a.resume {
         let mut journal = Journal::resume(&bisect::logs(&Home::of(repo)))?;
         journal.request.quick |= a.quick;
-        let workshop = workshop(repo, &journal.request, &journal.carry)?;
-        journal.refuse_edited(workshop.outside())?;
-        return Ok((journal, workshop));
+        let runner = runner(repo, &journal.request, &journal.overlay)?;
+        journal.refuse_edited(runner.outside())?;
+        return Ok((journal, runner));
     }
     let request = request(repo, a)?;
     request.refuse_missing_program(repo, &Config::load(repo.root())?)?;
-    let carry = Carry::take(repo, Home::make(repo)?.dir(), &a.subject.carry)?;
-    let workshop = workshop(repo, &request, &carry)?;
-    let logs = bisect::logs(workshop.home());
-    let journal = Journal::create(&logs, &request, &carry, workshop.outside())?;
-    Ok((journal, workshop))
+    let overlay = Overlay::take(repo, Home::make(repo)?.dir(), &a.subject.overlay)?;
+    let runner = runner(repo, &request, &overlay)?;
+    let logs = bisect::logs(runner.home());
+    let journal = Journal::create(&logs, &request, &overlay, runner.outside())?;
+    Ok((journal, runner))
 }
 
-fn workshop(repo: &Repo, request: &Request, carry: &Carry) -> anyhow::Result<Workshop> {
+fn runner(repo: &Repo, request: &Request, overlay: &Overlay) -> anyhow::Result<Runner> {
     let mut config = context::load(repo)?;
     request.configure(&mut config)?;
-    let mut workshop = Workshop::open(repo.clone(), config)?;
-    workshop.carry(carry.clone());
-    Ok(workshop)
+    let mut runner = Runner::open(repo.clone(), config)?;
+    runner.overlay(overlay.clone());
+    Ok(runner)
 }
 
 fn request(repo: &Repo, a: &Bisect) -> anyhow::Result<Request> {
@@ -108,7 +108,7 @@ fn subject(s: &Subject) -> anyhow::Result<Request> {
         run: s.run.clone(),
         fixed: s.fixed,
         limit: Fraction::of_flag("--limit", s.limit.as_deref())?,
-        carry: s.carry.clone(),
+        overlay: s.overlay.clone(),
         ..Request::default()
     })
 }
@@ -182,7 +182,7 @@ fn replayed(section: &bisect::Section) -> anyhow::Result<Vec<String>> {
     for (i, e) in section.entries.iter().enumerate() {
         let from = match section.sources.get(i) {
             Some(Some(Source::Stored)) => " (stored)",
-            Some(Some(Source::Twin)) => " (an equal build, stored)",
+            Some(Some(Source::EqualBuild)) => " (an equal build, stored)",
             _ => "",
         };
         let what = match &e.observation {
@@ -243,12 +243,12 @@ fn judge(args: &Args, a: &BisectStep) -> anyhow::Result<u8> {
         ..subject(&a.subject)?
     };
     request.refuse_missing_program(&repo, &Config::load(repo.root())?)?;
-    let carry = Carry::take(&repo, Home::make(&repo)?.dir(), &a.subject.carry)?;
+    let overlay = Overlay::take(&repo, Home::make(&repo)?.dir(), &a.subject.overlay)?;
     let head = repo.resolve(&a.rev)?;
-    let mut workshop = workshop(&repo, &request, &carry)?;
+    let mut runner = runner(&repo, &request, &overlay)?;
     let mut store = context::store(args)?;
     let progress = Terminal::new();
-    let answer = bisect::judge_head(&mut workshop, &mut store, &request, &head, &progress);
+    let answer = bisect::judge_head(&mut runner, &mut store, &request, &head, &progress);
     progress.clear();
     let answer = answer?;
     let word = match answer.verdict {

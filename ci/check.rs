@@ -96,18 +96,18 @@ fn judge(
     release: bool,
 ) -> anyhow::Result<Judgement> {
     let overrides = context::overrides(judging)?;
-    let mut workshop = context::workshop(args, &judging.measuring)?;
+    let mut runner = context::runner(args, &judging.measuring)?;
     let mut store = context::store(args)?;
     interrupt::say("what was measured is stored; the same command goes on");
     let progress = Terminal::new();
-    let sha = workshop.repo().resolve(head)?;
+    let sha = runner.repo().resolve(head)?;
     // An event speaks of what is checked out.
     let event = match head {
         "HEAD" => context::event(),
         _ => Event::default(),
     };
-    let baseline = baseline::choose(workshop.repo(), workshop.config(), &sha, base, &event)?;
-    if head == "HEAD" && workshop.repo().is_dirty() {
+    let baseline = baseline::choose(runner.repo(), runner.config(), &sha, base, &event)?;
+    if head == "HEAD" && runner.repo().is_dirty() {
         print::note("note: uncommitted changes are not measured; HEAD is");
     }
     let options = Options {
@@ -120,14 +120,7 @@ fn judge(
     };
     let several = baseline.pushed.len() > 1;
     let judge = if several { check::push } else { check::run };
-    let judgement = judge(
-        &mut workshop,
-        &mut store,
-        &sha,
-        baseline,
-        &options,
-        &progress,
-    );
+    let judgement = judge(&mut runner, &mut store, &sha, baseline, &options, &progress);
     progress.clear();
     Ok(judgement?)
 }

@@ -8,7 +8,7 @@ use collector::error::Error;
 use collector::git::Repo;
 use collector::history::{self, Whose};
 use collector::judge::Overrides;
-use collector::run::{Home, Workshop};
+use collector::run::{Home, Runner};
 use collector::store::Store;
 use collector::suite::{Located, locate};
 
@@ -72,12 +72,12 @@ pub(crate) fn find_workspace(repo: &Repo, config: &mut Config, start: &Path) {
     }
 }
 
-pub(crate) fn workshop(args: &Args, measuring: &Measuring) -> anyhow::Result<Workshop> {
+pub(crate) fn runner(args: &Args, measuring: &Measuring) -> anyhow::Result<Runner> {
     let repo = Repo::open(&args.dir)?;
     let config = config(&repo, &args.dir, measuring)?;
-    let mut workshop = Workshop::open(repo, config)?;
-    workshop.only(&measuring.only);
-    Ok(workshop)
+    let mut runner = Runner::open(repo, config)?;
+    runner.only(&measuring.only);
+    Ok(runner)
 }
 
 /// Where the store is: named, or inside the repository.

@@ -2,7 +2,7 @@
 
 use collector::error::{EXIT_OK, Error};
 use collector::profile::{Profile, critical_path, flame};
-use collector::run::Workshop;
+use collector::run::Runner;
 use collector::{explain, files};
 use serde_json::json;
 
@@ -11,20 +11,20 @@ use crate::progress::Terminal;
 use crate::{context, print};
 
 pub(crate) fn run(args: &Args, a: &Flamegraph) -> anyhow::Result<u8> {
-    let mut workshop = context::workshop(args, &Measuring::default())?;
+    let mut runner = context::runner(args, &Measuring::default())?;
     let progress = Terminal::new();
-    let head = workshop.repo().resolve(&a.rev)?;
+    let head = runner.repo().resolve(&a.rev)?;
     let base = a
         .base
         .as_deref()
-        .map(|b| workshop.repo().resolve(b))
+        .map(|b| runner.repo().resolve(b))
         .transpose()?;
-    let profile = profile(&mut workshop, 0, &head, &a.bench, &progress)?;
+    let profile = profile(&mut runner, 0, &head, &a.bench, &progress)?;
     let title = format!("{} at {}", a.bench, head.short());
     let drawn = match &base {
         None => flame::graph(&profile, &title),
         Some(base) => {
-            let before = self::profile(&mut workshop, 1, base, &a.bench, &progress)?;
+            let before = self::profile(&mut runner, 1, base, &a.bench, &progress)?;
             let title = format!("{}: {} → {}", a.bench, base.short(), head.short());
             flame::difference(&before, &profile, &title)
         }
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Args, a: &Flamegraph) -> anyhow::Result<u8> {
     let svg = drawn.map_err(|e| Error::Failed(format!("`{}`: {e}", a.bench)))?;
     let path = match &a.output {
         Some(path) => path.clone(),
-        None => workshop.home().flamegraph(base.as_ref(), &head, &a.bench),
+        None => runner.home().flamegraph(base.as_ref(), &head, &a.bench),
     };
     files::write(&path, &svg)?;
     let path_line = critical_path(&profile);
@@ -57,20 +57,20 @@ pub(crate) fn run(args: &Args, a: &Flamegraph) -> anyhow::Result<u8> {
 }
 
 fn profile(
-    workshop: &mut Workshop,
+    runner: &mut Runner,
     slot: usize,
     sha: &collector::model::Sha,
     bench: &str,
     progress: &Terminal,
 ) -> anyhow::Result<Profile> {
-    if !explain::possible(workshop) {
+    if !explain::possible(runner) {
         return Err(Error::Failed(format!(
             "a flame graph needs valgrind: {}",
             collector::measure::host::install_valgrind()
         ))
         .into());
     }
-    let (_, built) = workshop.bench(slot, sha, progress)?;
+    let (_, built) = runner.build(slot, sha, progress)?;
     if built.job(bench).is_none() {
         let names: Vec<&str> = built
             .suite
@@ -86,5 +86,5 @@ fn profile(
         ))
         .into());
     }
-    Ok(explain::take(workshop, &built, bench).map_err(Error::Failed)?)
+    Ok(explain::take(runner, &built, bench).map_err(Error::Failed)?)
 }

@@ -10,10 +10,10 @@ use crate::progress::Terminal;
 use crate::{context, print};
 
 pub(crate) fn run(args: &Args, a: &List) -> anyhow::Result<u8> {
-    let mut workshop = context::workshop(args, &a.measuring)?;
-    let sha = workshop.repo().resolve(&a.rev)?;
+    let mut runner = context::runner(args, &a.measuring)?;
+    let sha = runner.repo().resolve(&a.rev)?;
     let progress = Terminal::new();
-    let built = workshop.bench(0, &sha, &progress);
+    let built = runner.build(0, &sha, &progress);
     progress.clear();
     let suite = built?.1.suite;
     let names: Vec<&String> = suite.jobs.iter().map(|(j, _)| &j.name).collect();

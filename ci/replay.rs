@@ -11,7 +11,7 @@ use collector::detect::csv::document::{Replayed as Csv, SeriesFlags};
 use collector::error::EXIT_OK;
 use collector::format::{name, percent, plural};
 use collector::git::Repo;
-use collector::history::trial::{Proposed, Replayed};
+use collector::history::replay::{Proposed, Replayed};
 use collector::report;
 
 use crate::args::{Args, Replay};

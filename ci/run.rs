@@ -3,7 +3,7 @@
 use collector::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, Error};
 use collector::format::{benchmarks, name, sentence, telling, thousands, value};
 use collector::model::{Commit, Report};
-use collector::run::{Reuse, Workshop, is_failed};
+use collector::run::{Reuse, Runner, is_failed};
 use collector::store::Store;
 use serde_json::json;
 
@@ -12,8 +12,8 @@ use crate::progress::Terminal;
 use crate::{context, interrupt, print};
 
 pub(crate) fn run(args: &Args, a: &Run) -> anyhow::Result<u8> {
-    let mut workshop = context::workshop(args, &a.measuring)?;
-    let commits = commits(&workshop, &a.what)?;
+    let mut runner = context::runner(args, &a.measuring)?;
+    let commits = commits(&runner, &a.what)?;
     let mut store = context::store(args)?;
     interrupt::say("what was measured is stored; the same command goes on");
     let progress = Terminal::new();
@@ -23,11 +23,11 @@ pub(crate) fn run(args: &Args, a: &Run) -> anyhow::Result<u8> {
         (false, false) => Reuse::Everything,
     };
     let single = commits.len() == 1;
-    if single && a.what == "HEAD" && workshop.repo().is_dirty() {
+    if single && a.what == "HEAD" && runner.repo().is_dirty() {
         print::note("note: uncommitted changes are not measured; HEAD is");
     }
     let reports = measure_all(
-        &mut workshop,
+        &mut runner,
         &mut store,
         &commits,
         reuse,
@@ -46,8 +46,8 @@ pub(crate) fn run(args: &Args, a: &Run) -> anyhow::Result<u8> {
     Ok(exit_code(&reports))
 }
 
-fn commits(workshop: &Workshop, what: &str) -> anyhow::Result<Vec<Commit>> {
-    let repo = workshop.repo();
+fn commits(runner: &Runner, what: &str) -> anyhow::Result<Vec<Commit>> {
+    let repo = runner.repo();
     let Some((from, to)) = what.split_once("..") else {
         return Ok(vec![repo.commit(&repo.resolve(what)?)?]);
     };
@@ -71,7 +71,7 @@ fn commits(workshop: &Workshop, what: &str) -> anyhow::Result<Vec<Commit>> {
 }
 
 fn measure_all(
-    workshop: &mut Workshop,
+    runner: &mut Runner,
     store: &mut Store,
     commits: &[Commit],
     reuse: Reuse,
@@ -83,7 +83,7 @@ fn measure_all(
         if commits.len() > 1 {
             progress.commits(i, commits.len());
         }
-        let report = workshop.report(store, &commit.sha, reuse, progress);
+        let report = runner.report(store, &commit.sha, reuse, progress);
         progress.clear();
         let report = report?;
         each(&report)?;
@@ -133,11 +133,11 @@ fn line(report: &Report) -> String {
             } else {
                 String::new()
             };
-            let twin = report
+            let equal_build = report
                 .reused
                 .as_ref()
                 .map_or_else(String::new, |s| format!(", same build as {}", s.short()));
-            format!("{}{also}{twin}", benchmarks(n))
+            format!("{}{also}{equal_build}", benchmarks(n))
         }
     };
     format!("{} {}  {}\n", c.sha.short(), what, sentence(&c.subject, 40))

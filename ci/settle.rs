@@ -34,8 +34,8 @@ pub(crate) fn run(args: &Args, what: &Settle) -> anyhow::Result<u8> {
     let mut store = context::store(args)?;
     let known = found.event(&step.change);
     let event = match known {
-        Some(told) if !told.id.is_empty() => told.id.clone(),
-        Some(told) => store.report_change(&found.track.key, &told.event)?,
+        Some(reported) if !reported.id.is_empty() => reported.id.clone(),
+        Some(reported) => store.report_change(&found.track.key, &reported.event)?,
         None => return Err(no_event(&step).into()),
     };
     let (actor, now) = (actor(args), now());

@@ -332,7 +332,7 @@ struct Score {
     steps: usize,
     found: usize,
     wrong: usize,
-    told: usize,
+    reported: usize,
     gone: usize,
     twice: usize,
 }
@@ -373,17 +373,17 @@ fn score(kind: &Kind) -> Score {
     s
 }
 
-/// What a replay tells, how much of it the whole does not show, and what is told again.
+/// What a replay tells, how much of it the whole does not show, and what is reported again.
 fn live(points: &[Point], found: &[i64], finder: &mut Finder, s: &mut Score) {
     let mut replay = Replay::new(Settings::default());
-    let mut told: Vec<(i64, bool)> = Vec::new();
+    let mut reported: Vec<(i64, bool)> = Vec::new();
     for p in points {
         for flag in replay.push(finder, *p) {
             let up = flag.change > 0.0;
-            s.told += 1;
+            s.reported += 1;
             s.gone += usize::from(!found.iter().any(|f| near(*f, flag.index)));
-            s.twice += usize::from(told.iter().any(|t| near(t.0, flag.index) && t.1 == up));
-            told.push((flag.index, up));
+            s.twice += usize::from(reported.iter().any(|t| near(t.0, flag.index) && t.1 == up));
+            reported.push((flag.index, up));
         }
     }
 }
@@ -391,7 +391,7 @@ fn live(points: &[Point], found: &[i64], finder: &mut Finder, s: &mut Score) {
 /// Prints the table.
 pub(crate) fn table() {
     println!(
-        "| kind ({SERIES} series each) | found of steps | false a series | told live | gone in the end | twice |"
+        "| kind ({SERIES} series each) | found of steps | false a series | reported live | gone in the end | twice |"
     );
     println!("|---|---|---|---|---|---|");
     for kind in &KINDS {
@@ -405,7 +405,7 @@ pub(crate) fn table() {
             "| {} | {share} | {:.2} | {} | {} | {} |",
             kind.name,
             s.wrong as f64 / SERIES as f64,
-            s.told,
+            s.reported,
             s.gone,
             s.twice
         );

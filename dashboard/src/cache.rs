@@ -148,7 +148,7 @@ impl Cache {
     /// The page of just before, if only facts have come since.
     pub(crate) fn before(&self, view: &View, at: Generation) -> Option<Arc<Page>> {
         let (then, made, page) = self.last.get(view)?;
-        (then.people == at.people && made.elapsed() < STALE).then_some(page)
+        (then.triage == at.triage && made.elapsed() < STALE).then_some(page)
     }
 
     /// The page, made now unless it is being made already: then its maker's is waited for.

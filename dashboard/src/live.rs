@@ -43,7 +43,7 @@ pub(crate) async fn search(app: Arc<App>) {
     }
 }
 
-/// News as server-sent events: `facts` when reports came, `people` when somebody decided. The
+/// News as server-sent events: `data` when reports came, `triage` when somebody decided. The
 /// first one says how things stand: something may have come between the page and this stream.
 pub(crate) async fn events(
     State(app): State<Arc<App>>,
@@ -73,8 +73,8 @@ pub(crate) async fn events(
 
 fn what_moved(last: Option<Generation>, now: Generation) -> Option<&'static str> {
     match last {
-        None => Some("facts"),
-        Some(last) if last.facts != now.facts => Some("facts"),
-        Some(last) => (last.people != now.people).then_some("people"),
+        None => Some("data"),
+        Some(last) if last.data != now.data => Some("data"),
+        Some(last) => (last.triage != now.triage).then_some("triage"),
     }
 }

@@ -25,10 +25,7 @@ mod tests {
 
     #[test]
     fn the_gap_is_filled_and_nothing_else() {
-        let at = Generation {
-            facts: 7,
-            people: 2,
-        };
+        let at = Generation { data: 7, triage: 2 };
         let body = format!("<a>{GAP}</a><p>{GAP}");
         let filled = fill(body.as_bytes(), at);
         assert_eq!(filled, Some(format!("<a>7.2</a><p>{GAP}").into_bytes()));

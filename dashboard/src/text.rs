@@ -14,7 +14,7 @@ pub(crate) const WHOLE: usize = 512;
 
 /// The store's counters, as pages and events carry them.
 pub(crate) fn generation(at: Generation) -> String {
-    format!("{}.{}", at.facts, at.people)
+    format!("{}.{}", at.data, at.triage)
 }
 
 /// Seconds since 1970-01-01 UTC.

@@ -242,7 +242,7 @@ async fn a_page_carries_the_counters_it_was_read_at() {
     let site = Site::demo();
     let c = site.client().await;
     let at = site.store().generation().unwrap();
-    let wanted = format!("data-at=\"{}.{}\"", at.facts, at.people);
+    let wanted = format!("data-at=\"{}.{}\"", at.data, at.triage);
     for url in [
         "/", "/health", "/commits", "/log", "/help", "/login", "/nowhere",
     ] {

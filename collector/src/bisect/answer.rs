@@ -106,7 +106,7 @@ fn reason(main: &Trail, fixed: bool) -> String {
             "it became costlier; without --fixed the commit that did it is found".into()
         }
         Answer::NotReproduced if other_way => {
-            "it became cheaper; --fixed finds the commit that did it".into()
+            "it costs less now; --fixed finds the commit that did it".into()
         }
         Answer::NotReproduced => "the two ends do not differ by the smallest change of interest; \
                                   --limit sets a smaller one"

@@ -11,7 +11,7 @@ use crate::explain::{self, Pair};
 use crate::judge::{self, Overrides};
 use crate::model::{Commit, Metric, Sha};
 use crate::profile::delta::{self, Explanation};
-use crate::run::{Bench, Reuse};
+use crate::run::{BuiltCommit, Reuse};
 use crate::search::finding::{Finding, Found};
 use crate::search::{Noise, Search};
 
@@ -30,7 +30,7 @@ impl Hunt<'_> {
             && counts
             && line.builds() >= super::WORTH_PROFILES
             && search.ends().is_some()
-            && explain::possible(self.workshop)
+            && explain::possible(self.runner)
     }
 
     /// Takes profiles of both ends, and tells the log in whose files the cost moved.
@@ -48,9 +48,9 @@ impl Hunt<'_> {
     }
 
     /// Both commits, each built in a worktree of its own.
-    fn benches(&mut self, base: &Sha, head: &Sha) -> Result<Option<(Bench, Bench)>> {
-        let head = self.workshop.bench(0, head, self.progress);
-        let base = self.workshop.bench(1, base, self.progress);
+    fn benches(&mut self, base: &Sha, head: &Sha) -> Result<Option<(BuiltCommit, BuiltCommit)>> {
+        let head = self.runner.build(0, head, self.progress);
+        let base = self.runner.build(1, base, self.progress);
         match (base, head) {
             (Ok((_, b)), Ok((_, h))) => Ok(Some((b, h))),
             (Err(Error::Failed(_) | Error::Build(_)), _)
@@ -66,11 +66,11 @@ impl Hunt<'_> {
         };
         self.progress.stage("taking profiles of both ends");
         let name = &self.asked.benchmark;
-        let take = |bench| explain::take(self.workshop, bench, name);
+        let take = |bench| explain::take(self.runner, bench, name);
         let (Ok(before), Ok(after)) = (take(&b), take(&h)) else {
             return Ok(None);
         };
-        let hunks = self.workshop.repo().hunks(base, head).unwrap_or_default();
+        let hunks = self.runner.repo().hunks(base, head).unwrap_or_default();
         Ok(Some(delta::explain(&before, &after, 0.0, &hunks)))
     }
 
@@ -114,7 +114,7 @@ impl Hunt<'_> {
     }
 
     /// Measures both sides again, in turn: the middle of some runs of each.
-    fn verify(&self, (base, head): &(Bench, Bench), runs: usize) -> Again {
+    fn verify(&self, (base, head): &(BuiltCommit, BuiltCommit), runs: usize) -> Again {
         let Some(like) = self.like.as_ref() else {
             return Again::NotAsked;
         };
@@ -126,7 +126,7 @@ impl Hunt<'_> {
         let (mut before, mut after) = (Vec::new(), Vec::new());
         for i in 0..runs {
             for (side, bench) in [(&mut before, base), (&mut after, head)] {
-                match probe::sample(self.workshop, bench, like, i) {
+                match probe::sample(self.runner, bench, like, i) {
                     Ok(value) => side.push(value),
                     Err(why) => return Again::Failed(why),
                 }
@@ -144,20 +144,20 @@ impl Hunt<'_> {
         finding: &mut Finding,
         base: &Commit,
         head: &Commit,
-        (base_bench, head_bench): &(Bench, Bench),
+        (base_bench, head_bench): &(BuiltCommit, BuiltCommit),
     ) -> Result<()> {
-        if !explain::possible(self.workshop) {
+        if !explain::possible(self.runner) {
             self.notes
                 .push("functions cannot be named without valgrind".into());
             return Ok(());
         }
         let reports = [&base.sha, &head.sha].map(|sha| {
-            self.workshop
+            self.runner
                 .report(self.store, sha, Reuse::Everything, self.progress)
         });
         let [before, after] = reports;
         let (before, after) = (before?, after?);
-        let config = self.workshop.config().clone();
+        let config = self.runner.config().clone();
         let mut rows = judge::rows(
             &before,
             &after,
@@ -172,14 +172,14 @@ impl Hunt<'_> {
         }
         self.progress
             .stage("taking profiles of the culprit and its parent");
-        let hunks = self.workshop.repo().hunks(&base.sha, &head.sha)?;
+        let hunks = self.runner.repo().hunks(&base.sha, &head.sha)?;
         let pair = Pair {
             base: base_bench,
             head: head_bench,
             hunks: &hunks,
         };
         explain::rows(
-            self.workshop,
+            self.runner,
             self.store,
             &mut rows,
             &[0],
@@ -208,7 +208,7 @@ impl Hunt<'_> {
         let has_lock = files.iter().any(|f| name(f) == "Cargo.lock");
         let chosen = if has_lock { "Cargo.lock" } else { "Cargo.toml" };
         let read: fn(&str) -> Versions = if has_lock { versions } else { requirements };
-        let repo = self.workshop.repo();
+        let repo = self.runner.repo();
         let read = |sha: &Sha, f: &String| read(&repo.file(sha, f).unwrap_or_default());
         files
             .iter()

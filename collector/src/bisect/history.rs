@@ -76,10 +76,10 @@ impl Hunt<'_> {
     /// The commits beside the line, from its ends outwards, the ends first.
     fn beside(&self, line: &Line) -> Result<[(Side, Vec<Sha>); 2]> {
         let names = |commits: &[Commit]| commits.iter().map(|c| c.sha.clone()).collect::<Vec<_>>();
-        let repo = self.workshop.repo();
+        let repo = self.runner.repo();
         let (good, bad) = (&line.commits[0], &line.commits[line.commits.len() - 1]);
         let before = names(&repo.first_parents(&good.sha, REACH)?);
-        let tip = repo.main_tip(self.workshop.config().baseline.branch.as_deref())?;
+        let tip = repo.main_tip(self.runner.config().baseline.branch.as_deref())?;
         let mut after = repo.first_parent_range(&bad.sha, &tip)?;
         after.reverse();
         after.truncate(REACH);
@@ -93,7 +93,7 @@ impl Hunt<'_> {
 
     /// The stored runs of a commit.
     fn stored(&mut self, sha: &Sha, reference: &[f64]) -> Result<Vec<f64>> {
-        let reports = self.workshop.evidence(self.store, sha)?;
+        let reports = self.runner.evidence(self.store, sha)?;
         let seen = probe::values(&reports, &self.asked);
         Ok(seen.map_or_else(Vec::new, |(runs, _)| probe::levelled(&runs, 0, reference)))
     }

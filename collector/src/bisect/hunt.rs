@@ -4,17 +4,17 @@ use crate::bisect::journal::Journal;
 use crate::bisect::line::Line;
 use crate::bisect::probe::Asked;
 use crate::model::{Commit, Measurement};
-use crate::run::{Progress, Workshop};
+use crate::run::{Progress, Runner};
 use crate::search::{Answer, Outcome};
 use crate::store::Store;
 use std::time::Instant;
 
 /// One search under way.
 pub(crate) struct Hunt<'a> {
-    pub(super) workshop: &'a mut Workshop,
+    pub(super) runner: &'a mut Runner,
     pub(super) store: &'a mut Store,
-    /// The rest of the crew, for `--jobs`.
-    pub(super) others: Vec<(Workshop, Store)>,
+    /// The other runners, for `--jobs`.
+    pub(super) others: Vec<(Runner, Store)>,
     pub(super) journal: &'a mut Journal,
     pub(super) progress: &'a dyn Progress,
     pub(super) asked: Asked,

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::model::Sha;
 use crate::run::{Outside, Source};
 use crate::search::{LogEntry, Noise, Observation, Options, Range, Search};
-use crate::suite::Carry;
+use crate::suite::Overlay;
 
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,7 +26,8 @@ pub enum Event {
         /// With the ends as full names.
         request: Box<Request>,
         /// What is laid over every commit.
-        carry: Carry,
+        #[serde(rename = "carry")]
+        overlay: Overlay,
         /// The programs outside the commits that are run; absent in logs of older versions.
         #[serde(default)]
         outside: Option<Outside>,
@@ -108,7 +109,7 @@ impl Section {
     fn observe(&mut self, source: Option<Source>, entry: LogEntry) {
         match (source, &entry.observation) {
             (Some(Source::Measured), Observation::Values(_)) => self.measured += 1,
-            (Some(Source::Stored | Source::Twin), _) => self.reused += 1,
+            (Some(Source::Stored | Source::EqualBuild), _) => self.reused += 1,
             _ => {}
         }
         self.entries.push(entry);
@@ -131,7 +132,7 @@ pub struct Journal {
     /// What was asked for.
     pub request: Request,
     /// What is laid over every commit.
-    pub carry: Carry,
+    pub overlay: Overlay,
     /// The programs outside the commits, as they were when the search began.
     pub outside: Option<Outside>,
     /// The searches so far.
@@ -145,7 +146,12 @@ impl Journal {
     ///
     /// # Errors
     /// When the disk is full or read-only.
-    pub fn create(dir: &Path, request: &Request, carry: &Carry, outside: &Outside) -> Result<Self> {
+    pub fn create(
+        dir: &Path,
+        request: &Request,
+        overlay: &Overlay,
+        outside: &Outside,
+    ) -> Result<Self> {
         std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
         let mut number = numbers(dir).last().map_or(1, |n| n + 1);
         let (path, file) = loop {
@@ -162,14 +168,14 @@ impl Journal {
             path,
             file: Some(file),
             request: request.clone(),
-            carry: carry.clone(),
+            overlay: overlay.clone(),
             outside: Some(outside.clone()),
             sections: Vec::new(),
             ended: None,
         };
         journal.write(&Event::Asked {
             request: Box::new(request.clone()),
-            carry: carry.clone(),
+            overlay: overlay.clone(),
             outside: Some(outside.clone()),
         })?;
         Ok(journal)
@@ -201,7 +207,7 @@ impl Journal {
                     None,
                     Event::Asked {
                         request,
-                        carry,
+                        overlay,
                         outside,
                     },
                 ) => {
@@ -209,7 +215,7 @@ impl Journal {
                         path: path.to_path_buf(),
                         file: None,
                         request: *request,
-                        carry,
+                        overlay,
                         outside,
                         sections: Vec::new(),
                         ended: None,

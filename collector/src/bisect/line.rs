@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::git::{Repo, Touched};
 use crate::model::{Commit, Sha, digest};
 use crate::search::{Candidate, Range};
-use crate::suite::Carry;
+use crate::suite::Overlay;
 use crate::suite::unread::Unread;
 
 /// The commits from good to bad, and what each changes of what a build reads.
@@ -31,7 +31,7 @@ impl Line {
         good: &Sha,
         bad: &Sha,
         all: bool,
-        carry: &Carry,
+        overlay: &Overlay,
     ) -> Result<Self> {
         let commits = if all {
             repo.all_between(good, bad)?
@@ -43,7 +43,7 @@ impl Line {
             .map(|w| (w[0].sha.clone(), w[1].sha.clone()))
             .collect();
         let unread = Unread::of(config, repo, &[good, bad]).unwrap_or_default();
-        let input = |t: &Touched| unread.is_input(&t.path) && !carry.replaces(&t.path);
+        let input = |t: &Touched| unread.is_input(&t.path) && !overlay.replaces(&t.path);
         // A clone that lacks trees cannot be collapsed; every commit then stands for itself.
         let Ok(touched) = repo.touched(&pairs) else {
             return Ok(Self {

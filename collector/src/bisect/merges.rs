@@ -89,7 +89,7 @@ impl Hunt<'_> {
         for other in merge.parents.iter().filter(|p| **p != main) {
             // Not the merge-base: where the branch took the main line in meanwhile, that lies
             // behind half of its commits.
-            let Some(fork) = self.workshop.repo().fork(other, &main)? else {
+            let Some(fork) = self.runner.repo().fork(other, &main)? else {
                 continue;
             };
             let (from, to) = self.steepest(&fork, other, &main, size)?;
@@ -131,7 +131,7 @@ impl Hunt<'_> {
 
     /// The stretches of a branch that hold a commit of its own, oldest first.
     fn stretches(&self, fork: &Sha, tip: &Sha, main: &Sha) -> Result<Vec<(Sha, Sha)>> {
-        let line = self.workshop.repo().line(fork, tip)?;
+        let line = self.runner.repo().line(fork, tip)?;
         let mut stretches = Vec::new();
         let (mut from, mut to) = (fork, fork);
         for commit in &line[1..] {
@@ -148,7 +148,7 @@ impl Hunt<'_> {
 
     /// Whether a merge of a branch took in what `main` has anyway.
     fn takes_in(&self, commit: &Commit, main: &Sha) -> bool {
-        let repo = self.workshop.repo();
+        let repo = self.runner.repo();
         let mut others = commit.parents.iter().skip(1);
         others.any(|p| repo.is_ancestor(p, main))
     }
@@ -156,7 +156,7 @@ impl Hunt<'_> {
     /// The level of one commit, measured where it is not stored.
     fn level_of(&mut self, sha: &Sha) -> Result<Option<f64>> {
         self.looks += 1;
-        let seen = probe::look(self.workshop, self.store, &self.asked, sha, self.progress)?;
+        let seen = probe::look(self.runner, self.store, &self.asked, sha, self.progress)?;
         Ok(match seen.observation {
             Observation::Values(runs) => crate::stats::median(&runs),
             Observation::Skip(_) => None,

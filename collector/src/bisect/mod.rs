@@ -2,7 +2,7 @@
 //! another, and says in the end who did it and where.
 //!
 //! ```text
-//! request ─▶ line of commits ─▶ section of the log ─▶ search ──next──▶ look (store | twin | build)
+//! request ─▶ line of commits ─▶ section of the log ─▶ search ──next──▶ look (store | equal build | build)
 //!              │ groups, files,        ▲                                   │
 //!              │ stored beside it      └── observed, on disk first ◀───────┘
 //!              └─ ends proven ─▶ profiles of both ─▶ prior
@@ -32,7 +32,7 @@ use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::model::{Counter, Measurement, Metric, Sha};
-use crate::run::{Home, Progress, Reuse, Workshop};
+use crate::run::{Home, Progress, Reuse, Runner};
 use crate::search::finding::Finding;
 use crate::search::{Action, Answer, Candidate, LogEntry, Noise, Observation, Options, Probe};
 use crate::store::Store;
@@ -61,25 +61,25 @@ pub fn logs(home: &Home) -> PathBuf {
 /// [`Error::Failed`] when no two commits give a number, [`Error::NoVerdict`] when an end lacks
 /// the benchmark, else when git, the store or the disk fails.
 pub fn run(
-    workshop: &mut Workshop,
+    runner: &mut Runner,
     store: &mut Store,
     journal: &mut Journal,
     jobs: usize,
     progress: &dyn Progress,
 ) -> Result<Finding> {
-    let asked = journal.request.asked(workshop.session().counter);
+    let asked = journal.request.asked(runner.session().counter);
     let exact = matches!(asked.metric, Metric::Instructions | Metric::BinarySize)
-        && workshop.session().counter == Counter::Callgrind;
+        && runner.session().counter == Counter::Callgrind;
     let mut others = Vec::new();
     for _ in 1..jobs.max(1) {
-        others.push((workshop.another()?, Store::open(store.path())?));
+        others.push((runner.another()?, Store::open(store.path())?));
     }
     let counting = Counting {
         inner: progress,
         builds: AtomicUsize::new(0),
     };
     let mut hunt = Hunt {
-        workshop,
+        runner,
         store,
         others,
         journal,
@@ -153,9 +153,9 @@ impl Hunt<'_> {
 
     /// Searches one line of commits to its end.
     fn search(&mut self, good: &Sha, bad: &Sha, all: bool, outer: bool) -> Result<Trail> {
-        let carry = self.journal.carry.clone();
-        let workshop = &*self.workshop;
-        let line = Line::read(workshop.config(), workshop.repo(), good, bad, all, &carry)?;
+        let overlay = self.journal.overlay.clone();
+        let runner = &*self.runner;
+        let line = Line::read(runner.config(), runner.repo(), good, bad, all, &overlay)?;
         let section = match self.journal.known(good, bad) {
             Some(known) => known,
             None => {
@@ -197,7 +197,7 @@ impl Hunt<'_> {
             if asked.reuse == Reuse::Nothing || !stored.contains(sha) {
                 return Ok(Vec::new());
             }
-            let reports = self.workshop.evidence(self.store, sha)?;
+            let reports = self.runner.evidence(self.store, sha)?;
             let Some((values, like)) = probe::values(&reports, &asked) else {
                 return Ok(Vec::new());
             };
@@ -283,7 +283,7 @@ impl Hunt<'_> {
         let (Some(run), Observation::Skip(_)) = (asked, &seen.observation) else {
             return Ok(());
         };
-        let Ok((_, bench)) = self.workshop.bench(0, bad, self.progress) else {
+        let Ok((_, bench)) = self.runner.build(0, bad, self.progress) else {
             return Ok(());
         };
         let name = &self.asked.benchmark;
@@ -299,7 +299,7 @@ impl Hunt<'_> {
 
     /// Ends the search where a program that it runs was edited meanwhile.
     fn refuse_edited(&self) -> Result<()> {
-        match self.workshop.edited() {
+        match self.runner.edited() {
             None => Ok(()),
             Some(path) => Err(Error::NoVerdict(format!(
                 "{} was edited while this search was under way: its values are of two programs; \
@@ -311,12 +311,12 @@ impl Hunt<'_> {
 
     fn look(&mut self, section: usize, shas: &[Sha]) -> Vec<Result<Seen>> {
         let alone = self.journal.sections[section].options.noise != Noise::Exact;
-        let mut crew = vec![(&mut *self.workshop, &mut *self.store)];
+        let mut runners = vec![(&mut *self.runner, &mut *self.store)];
         if !alone {
-            crew.extend(self.others.iter_mut().map(|(w, s)| (w, s)));
+            runners.extend(self.others.iter_mut().map(|(w, s)| (w, s)));
         }
-        crew.truncate(shas.len());
-        probe::look_all(crew, &self.asked, shas, self.progress)
+        runners.truncate(shas.len());
+        probe::look_all(runners, &self.asked, shas, self.progress)
     }
 
     fn take(&mut self, section: usize, sha: Sha, commit: usize, seen: Seen) -> Result<()> {
@@ -372,7 +372,7 @@ impl Hunt<'_> {
             })
             .collect();
         let like = self.like(&wanted[0].0)?;
-        let seen = probe::more(self.workshop, self.store, &wanted, &like, self.progress)?;
+        let seen = probe::more(self.runner, self.store, &wanted, &like, self.progress)?;
         for (p, observation) in probes.iter().zip(seen) {
             let sha = line.commits[p.commit].sha.clone();
             let commit = p.commit;
@@ -406,7 +406,7 @@ impl Hunt<'_> {
         if let Some(like) = &self.like {
             return Ok(like.clone());
         }
-        let seen = probe::look(self.workshop, self.store, &self.asked, sha, self.progress)?;
+        let seen = probe::look(self.runner, self.store, &self.asked, sha, self.progress)?;
         self.like.clone_from(&seen.like);
         seen.like
             .ok_or_else(|| Error::Failed(format!("{} gives no number any more", sha.short())))
@@ -434,7 +434,7 @@ impl Hunt<'_> {
         };
         Error::NoVerdict(format!(
             "{end}, {} ({}), has {why}. Name {other}, lay today's over every commit with \
-             `--carry PATH`, or see `uptick list {}`",
+             `--overlay PATH`, or see `uptick list {}`",
             line.commits[commit].sha.short(),
             crate::format::sentence(&line.commits[commit].subject, 50),
             line.commits[commit].sha.short()

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::error::{Error, Result, tail};
 use crate::measure;
 use crate::model::{Measurement, Metric, NoiseClass, Report, Sha};
-use crate::run::{Bench, Progress, Reuse, Source, Workshop};
+use crate::run::{BuiltCommit, Progress, Reuse, Runner, Source};
 use crate::search::Observation;
 use crate::store::Store;
 
@@ -80,18 +80,18 @@ pub(super) fn settled(runs: &[f64], like: &Measurement) -> Option<f64> {
 
 /// The report of a commit, from the store if it is there.
 pub(super) fn look(
-    workshop: &mut Workshop,
+    runner: &mut Runner,
     store: &mut Store,
     asked: &Asked,
     sha: &Sha,
     progress: &dyn Progress,
 ) -> Result<Seen> {
     if asked.reuse != Reuse::Nothing
-        && let Some(seen) = stored(workshop, store, asked, sha)?
+        && let Some(seen) = stored(runner, store, asked, sha)?
     {
         return Ok(seen);
     }
-    match workshop.report_from(store, sha, asked.reuse, progress) {
+    match runner.report_from(store, sha, asked.reuse, progress) {
         Ok((report, source)) => Ok(read(&[report], asked, source)),
         // No fault of the commit's own, such as an object that a partial clone lacks; it gives
         // no number here all the same, and nothing is stored.
@@ -106,13 +106,8 @@ pub(super) fn look(
 }
 
 /// What the store says of a commit, if that will do.
-fn stored(
-    workshop: &mut Workshop,
-    store: &Store,
-    asked: &Asked,
-    sha: &Sha,
-) -> Result<Option<Seen>> {
-    let stored = workshop.evidence(store, sha)?;
+fn stored(runner: &mut Runner, store: &Store, asked: &Asked, sha: &Sha) -> Result<Option<Seen>> {
+    let stored = runner.evidence(store, sha)?;
     let seen = read(&stored, asked, Source::Stored);
     let will_do = match seen.observation {
         Observation::Values(_) => true,
@@ -156,9 +151,9 @@ fn lacks(reports: &[Report], asked: &Asked) -> String {
     }
 }
 
-/// Looks at several commits at once, one a member of the crew at a time.
+/// Looks at several commits at once, one a runner at a time.
 pub(super) fn look_all(
-    crew: Vec<(&mut Workshop, &mut Store)>,
+    runners: Vec<(&mut Runner, &mut Store)>,
     asked: &Asked,
     shas: &[Sha],
     progress: &dyn Progress,
@@ -167,13 +162,13 @@ pub(super) fn look_all(
     let found: Mutex<Vec<(usize, Result<Seen>)>> = Mutex::new(Vec::new());
     let (next, seen) = (&next, &found);
     std::thread::scope(|scope| {
-        for (workshop, store) in crew {
+        for (runner, store) in runners {
             scope.spawn(move || {
                 while let Some((i, sha)) = {
                     let i = next.fetch_add(1, Ordering::Relaxed);
                     shas.get(i).map(|s| (i, s))
                 } {
-                    let result = look(workshop, store, asked, sha, progress);
+                    let result = look(runner, store, asked, sha, progress);
                     seen.lock()
                         .unwrap_or_else(PoisonError::into_inner)
                         .push((i, result));
@@ -189,15 +184,15 @@ pub(super) fn look_all(
 /// Further runs of commits, `(commit, how many, how many there are)`, in turn: A, B, A, B, so
 /// that a machine that grows slower is no difference between them.
 pub(super) fn more(
-    workshop: &mut Workshop,
+    runner: &mut Runner,
     store: &mut Store,
     wanted: &[(Sha, usize, usize)],
     like: &Measurement,
     progress: &dyn Progress,
 ) -> Result<Vec<Observation>> {
-    let mut benches: Vec<std::result::Result<Bench, String>> = Vec::new();
+    let mut benches: Vec<std::result::Result<BuiltCommit, String>> = Vec::new();
     for (slot, (sha, _, _)) in wanted.iter().enumerate() {
-        benches.push(match workshop.bench(slot, sha, progress) {
+        benches.push(match runner.build(slot, sha, progress) {
             Ok((_, bench)) => Ok(bench),
             Err(Error::Failed(why) | Error::Build(why)) => Err(why),
             Err(e) => return Err(e),
@@ -212,7 +207,7 @@ pub(super) fn more(
                 continue;
             }
             let Ok(bench) = &benches[i] else { continue };
-            match sample(workshop, bench, like, have + round) {
+            match sample(runner, bench, like, have + round) {
                 Ok(value) => taken[i].push(value),
                 Err(why) => benches[i] = Err(why),
             }
@@ -223,7 +218,7 @@ pub(super) fn more(
         out.push(match (values.is_empty(), bench) {
             (true, bench) => Observation::Skip(bench.err().unwrap_or_default()),
             (false, _) => {
-                workshop.keep_samples(store, sha, of(like, values.clone()))?;
+                runner.keep_samples(store, sha, of(like, values.clone()))?;
                 Observation::Values(values)
             }
         });
@@ -233,15 +228,15 @@ pub(super) fn more(
 
 /// One fresh run of a benchmark.
 pub(super) fn sample(
-    workshop: &Workshop,
-    bench: &Bench,
+    runner: &Runner,
+    bench: &BuiltCommit,
     like: &Measurement,
     index: usize,
 ) -> std::result::Result<f64, String> {
     let Some((job, _)) = bench.job(&like.benchmark) else {
         return Err(format!("no benchmark `{}`", like.benchmark));
     };
-    measure::sample(workshop.session(), job, like.metric, like.class, index).map_err(|e| e.message)
+    measure::sample(runner.session(), job, like.metric, like.class, index).map_err(|e| e.message)
 }
 
 fn of(like: &Measurement, samples: Vec<f64>) -> Measurement {

@@ -32,7 +32,7 @@ pub struct Request {
     pub run: Option<String>,
     /// Every commit, side branches too, instead of first parents.
     pub all: bool,
-    /// Look for the commit that made it cheaper.
+    /// Look for the commit that made it cost less.
     pub fixed: bool,
     /// The smallest change of interest, as a fraction.
     pub limit: Option<f64>,
@@ -43,7 +43,8 @@ pub struct Request {
     /// Stop where one commit explains the change; look for no further steps.
     pub quick: bool,
     /// What is laid over every commit, as it was named.
-    pub carry: Vec<String>,
+    #[serde(rename = "carry")]
+    pub overlay: Vec<String>,
 }
 
 impl Request {
@@ -72,7 +73,7 @@ impl Request {
         ] {
             value.into_iter().for_each(|v| option(name, &v));
         }
-        self.carry.iter().for_each(|c| option("--carry", c));
+        self.overlay.iter().for_each(|c| option("--overlay", c));
         for (name, on) in [
             ("--all", self.all),
             ("--fixed", self.fixed),
@@ -160,7 +161,7 @@ impl Request {
 
     fn has(&self, repo: &Repo, path: &str) -> bool {
         let path = path.trim_start_matches("./");
-        let carried = self.carry.iter().any(|c| path.starts_with(c.as_str()));
+        let carried = self.overlay.iter().any(|c| path.starts_with(c.as_str()));
         let ends = [&self.good, &self.bad];
         carried || ends.iter().any(|e| repo.has_file(&Sha((*e).clone()), path))
     }
@@ -218,7 +219,7 @@ pub fn ends(repo: &Repo, good: &str, bad: &str) -> Result<(Sha, Sha)> {
     if repo.is_ancestor(&b, &g) {
         return Err(Error::Usage(format!(
             "the ends are swapped: {bad} is the older one. `uptick bisect {bad} {good}` finds the \
-             commit that made it costlier; with --fixed, the one that made it cheaper"
+             commit that made it costlier; with --fixed, the one that made it cost less"
         )));
     }
     let base = repo.merge_base(&g, &b)?;

@@ -4,7 +4,7 @@ use crate::bisect::Request;
 use crate::bisect::probe::{self, Asked, Seen};
 use crate::error::{Error, Result};
 use crate::model::{Measurement, Sha};
-use crate::run::{Progress, Workshop};
+use crate::run::{Progress, Runner};
 use crate::search::{Observation, Options, StepJudge, StepVerdict};
 use crate::store::Store;
 
@@ -30,16 +30,16 @@ pub struct StepAnswer {
 /// [`Error::NoVerdict`] when the ends do not differ: no commit can be judged then. Else when an
 /// end gives no number, or git, the store or the machine fails.
 pub fn judge_head(
-    workshop: &mut Workshop,
+    runner: &mut Runner,
     store: &mut Store,
     request: &Request,
     head: &Sha,
     progress: &dyn Progress,
 ) -> Result<StepAnswer> {
-    let asked = request.asked(workshop.session().counter);
+    let asked = request.asked(runner.session().counter);
     let mut reference = Vec::new();
     let mut values = |sha: &Sha, least: usize| {
-        let runs = samples(workshop, store, &asked, sha, least, progress)?;
+        let runs = samples(runner, store, &asked, sha, least, progress)?;
         Ok::<_, Error>(runs.map(|(runs, like)| {
             if reference.is_empty() && probe::is_paired(like.class) {
                 reference.clone_from(&runs);
@@ -88,7 +88,7 @@ type Runs = std::result::Result<(Vec<f64>, Measurement), String>;
 
 /// At least `least` runs of a commit, or what its report has where those settle it.
 fn samples(
-    workshop: &mut Workshop,
+    runner: &mut Runner,
     store: &mut Store,
     asked: &Asked,
     sha: &Sha,
@@ -97,7 +97,7 @@ fn samples(
 ) -> Result<Runs> {
     let Seen {
         observation, like, ..
-    } = probe::look(workshop, store, asked, sha, progress)?;
+    } = probe::look(runner, store, asked, sha, progress)?;
     let (mut values, like): (Vec<f64>, Measurement) = match (observation, like) {
         (Observation::Values(v), Some(like)) => (v, like),
         (Observation::Skip(why), _) => return Ok(Err(why)),
@@ -106,7 +106,7 @@ fn samples(
     let settled = probe::is_paired(like.class) || probe::settled(&values, &like).is_some();
     if !settled && values.len() < least {
         let wanted = [(sha.clone(), least - values.len(), values.len())];
-        for seen in probe::more(workshop, store, &wanted, &like, progress)? {
+        for seen in probe::more(runner, store, &wanted, &like, progress)? {
             if let Observation::Values(more) = seen {
                 values.extend(more);
             }

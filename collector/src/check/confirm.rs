@@ -4,21 +4,21 @@ use crate::detect::gate::{self, Decision, Limit};
 use crate::judge::Row;
 use crate::measure;
 use crate::model::{NoiseClass, Verdict};
-use crate::run::{Bench, Workshop};
+use crate::run::{BuiltCommit, Runner};
 
 /// Fresh samples of both sides, in turn, and what they say.
 pub(super) fn confirm_row(
-    workshop: &Workshop,
+    runner: &Runner,
     row: &Row,
-    base: &Bench,
-    head: &Bench,
+    base: &BuiltCommit,
+    head: &BuiltCommit,
 ) -> std::result::Result<gate::Confirmation, String> {
     let jobs = (base.job(&row.benchmark), head.job(&row.benchmark));
     let (Some((b, _)), Some((h, _))) = jobs else {
         // A file's size, or a benchmark that only the report knows: nothing to run again.
         return Err("it has no program to run".into());
     };
-    let session = workshop.session();
+    let session = runner.session();
     let limit = Limit {
         fraction: row.limit.unwrap_or(0.0),
         units: row.limit_units,

@@ -17,7 +17,7 @@ use crate::format::benchmarks;
 use crate::judge::{self, Beside, Judgement, Overrides, Row};
 use crate::model::{Failure, Measurement, Metric, Report, SeriesKey, Sha, Verdict};
 use crate::parallel::parallel;
-use crate::run::{Bench, Progress, Reuse, Workshop};
+use crate::run::{BuiltCommit, Progress, Reuse, Runner};
 use crate::store::Store;
 use confirm::{apply, confirm_row};
 pub use push::push;
@@ -51,7 +51,7 @@ pub struct Options {
 /// When git, the store or the machine fails; a commit that does not build is an
 /// [`crate::error::Error::Failed`].
 pub fn run(
-    workshop: &mut Workshop,
+    runner: &mut Runner,
     store: &mut Store,
     head: &Sha,
     baseline: Baseline,
@@ -65,7 +65,7 @@ pub fn run(
     };
     if baseline.named {
         // No other commit will do: if it gives no numbers, nobody waits for those of the head.
-        let report = workshop.report(store, &baseline.sha, reuse, progress)?;
+        let report = runner.report(store, &baseline.sha, reuse, progress)?;
         refuse_empty(&report)?;
     }
     let reuse_named = if baseline.named {
@@ -73,17 +73,11 @@ pub fn run(
     } else {
         reuse
     };
-    let head_report = workshop.report(store, head, reuse, progress)?;
+    let head_report = runner.report(store, head, reuse, progress)?;
     refuse_failed(&head_report, "the head")?;
-    let (base_report, baseline) = base_report(
-        workshop,
-        store,
-        baseline,
-        &head_report,
-        reuse_named,
-        progress,
-    )?;
-    let mut run = Run::new(workshop, store, base_report, head_report, options, progress)?;
+    let (base_report, baseline) =
+        base_report(runner, store, baseline, &head_report, reuse_named, progress)?;
+    let mut run = Run::new(runner, store, base_report, head_report, options, progress)?;
     run.confirm()?;
     run.explain()?;
     run.hold_against_release()?;
@@ -110,25 +104,25 @@ fn no_numbers(report: &Report, who: &str, f: &Failure) -> String {
 /// The baseline's report; where it was not named and does not build, that of its nearest ancestor
 /// that does and has a benchmark of the head's.
 fn base_report(
-    workshop: &mut Workshop,
+    runner: &mut Runner,
     store: &mut Store,
     baseline: Baseline,
     head: &Report,
     reuse: Reuse,
     progress: &dyn Progress,
 ) -> Result<(Report, Baseline)> {
-    let first = workshop.report(store, &baseline.sha, reuse, progress)?;
+    let first = runner.report(store, &baseline.sha, reuse, progress)?;
     if !gives_nothing(&first, head) {
         return Ok((first, baseline));
     }
-    let ancestors = workshop.repo().ancestors(&baseline.sha, BASE_ATTEMPTS)?;
+    let ancestors = runner.repo().ancestors(&baseline.sha, BASE_ATTEMPTS)?;
     for sha in ancestors.into_iter().skip(1) {
         progress.note(&format!(
             "the baseline {} does not build; looking at the commits before it ({})",
             baseline.sha.short(),
             first_failure(&first)
         ));
-        let report = workshop.report(store, &sha, reuse, progress)?;
+        let report = runner.report(store, &sha, reuse, progress)?;
         if gives_nothing(&report, head) {
             continue;
         }
@@ -182,14 +176,14 @@ fn shares_a_benchmark(a: &Report, b: &Report) -> bool {
 
 /// One judgement in the making.
 struct Run<'a> {
-    workshop: &'a mut Workshop,
+    runner: &'a mut Runner,
     store: &'a mut Store,
     base: Report,
     head: Report,
     rows: Vec<Row>,
     options: &'a Options,
     progress: &'a dyn Progress,
-    benches: Option<(Bench, Bench)>,
+    benches: Option<(BuiltCommit, BuiltCommit)>,
     notes: Vec<String>,
     doubts: Vec<String>,
     hints: Vec<String>,
@@ -199,27 +193,27 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(
-        workshop: &'a mut Workshop,
+        runner: &'a mut Runner,
         store: &'a mut Store,
         base: Report,
         head: Report,
         options: &'a Options,
         progress: &'a dyn Progress,
     ) -> Result<Self> {
-        let judged = judge::judged_metrics(workshop.config(), workshop.session().counter);
-        let line = workshop.repo().ancestors(&base.commit.sha, HISTORY)?;
+        let judged = judge::judged_metrics(runner.config(), runner.session().counter);
+        let line = runner.repo().ancestors(&base.commit.sha, HISTORY)?;
         let history = |m: &Measurement| history(store, &base, m, &line);
         let rows = judge::rows(
             &base,
             &head,
-            workshop.config(),
+            runner.config(),
             &options.overrides,
             &judged,
             &history,
         );
         Ok(Self {
             doubts: judge::doubts(&base, &head, &rows),
-            workshop,
+            runner,
             store,
             base,
             head,
@@ -234,14 +228,10 @@ impl<'a> Run<'a> {
     }
 
     /// Both commits, built and standing in worktrees of their own.
-    fn benches(&mut self) -> Result<&(Bench, Bench)> {
+    fn benches(&mut self) -> Result<&(BuiltCommit, BuiltCommit)> {
         if self.benches.is_none() {
-            let (_, head) = self
-                .workshop
-                .bench(0, &self.head.commit.sha, self.progress)?;
-            let (_, base) = self
-                .workshop
-                .bench(1, &self.base.commit.sha, self.progress)?;
+            let (_, head) = self.runner.build(0, &self.head.commit.sha, self.progress)?;
+            let (_, base) = self.runner.build(1, &self.base.commit.sha, self.progress)?;
             self.benches = Some((base, head));
         }
         match &self.benches {
@@ -272,10 +262,10 @@ impl<'a> Run<'a> {
         let Some((base, head)) = &self.benches else {
             return Ok(());
         };
-        let (workshop, rows) = (&*self.workshop, &self.rows);
-        let width = workshop.parallelism();
+        let (runner, rows) = (&*self.runner, &self.rows);
+        let width = runner.parallelism();
         let results = parallel(width, &suspects, |&i| {
-            confirm_row(workshop, &rows[i], base, head)
+            confirm_row(runner, &rows[i], base, head)
         });
         let mut ps = Vec::new();
         for (&i, result) in suspects.iter().zip(results) {
@@ -312,7 +302,7 @@ impl<'a> Run<'a> {
     fn keep_what_survives_fdr(&mut self, ps: &[(usize, f64)]) {
         let q = gate::Policy::for_series(
             crate::model::Metric::Instructions,
-            self.workshop.session().counter,
+            self.runner.session().counter,
         )
         .fdr_q;
         let values: Vec<f64> = ps.iter().map(|(_, p)| *p).collect();
@@ -338,7 +328,7 @@ impl<'a> Run<'a> {
         if wanted.is_empty() && costliest.is_none() {
             return Ok(());
         }
-        if !explain::possible(self.workshop) {
+        if !explain::possible(self.runner) {
             self.notes
                 .push("functions cannot be named without valgrind".into());
             return Ok(());
@@ -351,14 +341,14 @@ impl<'a> Run<'a> {
             "taking profiles of {}",
             benchmarks(wanted.len() + usize::from(costliest.is_some()))
         ));
-        let hunks = self.workshop.repo().hunks(&base.sha, &head.sha)?;
+        let hunks = self.runner.repo().hunks(&base.sha, &head.sha)?;
         let pair = explain::Pair {
             base,
             head,
             hunks: &hunks,
         };
         explain::rows(
-            self.workshop,
+            self.runner,
             self.store,
             &mut self.rows,
             &wanted,
@@ -367,7 +357,7 @@ impl<'a> Run<'a> {
         )?;
         if let Some(i) = costliest {
             explain::picture(
-                self.workshop,
+                self.runner,
                 self.store,
                 &mut self.rows[i],
                 head,
@@ -380,8 +370,8 @@ impl<'a> Run<'a> {
     /// The creep since the last release, and what the messages of the range accept.
     fn hold_against_release(&mut self) -> Result<()> {
         let release = Release {
-            repo: self.workshop.repo(),
-            config: self.workshop.config(),
+            repo: self.runner.repo(),
+            config: self.runner.config(),
             store: self.store,
             base: &self.base,
             head: &self.head,
@@ -395,10 +385,10 @@ impl<'a> Run<'a> {
 
     fn finish(self, baseline: Baseline) -> Judgement {
         let distance = self
-            .workshop
+            .runner
             .repo()
             .distance(&self.base.commit.sha, &self.head.commit.sha);
-        let counter = self.workshop.session().counter;
+        let counter = self.runner.session().counter;
         let mut notes = self.notes;
         notes.extend(optimised_away(&self.rows));
         let beside = Beside {

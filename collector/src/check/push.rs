@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::format::{percent, sentence};
 use crate::judge::Judgement;
 use crate::model::Sha;
-use crate::run::{Progress, Reuse, Workshop, is_failed};
+use crate::run::{Progress, Reuse, Runner, is_failed};
 use crate::store::Store;
 
 /// Commits of one push that are judged by themselves, the newest; more are an import of history.
@@ -20,7 +20,7 @@ const MOST: usize = 50;
 /// # Errors
 /// As [`run`].
 pub fn push(
-    workshop: &mut Workshop,
+    runner: &mut Runner,
     store: &mut Store,
     head: &Sha,
     baseline: Baseline,
@@ -29,7 +29,7 @@ pub fn push(
 ) -> Result<Judgement> {
     let pushed = baseline.pushed.clone();
     let before = baseline.sha.clone();
-    let mut whole = run(workshop, store, head, baseline, options, progress)?;
+    let mut whole = run(runner, store, head, baseline, options, progress)?;
     let left_out = pushed.len().saturating_sub(MOST);
     let alone = Options {
         release: false,
@@ -42,7 +42,7 @@ pub fn push(
         n => pushed[n - 1].clone(),
     };
     for sha in pushed.iter().skip(left_out) {
-        if is_failed(&workshop.report(store, sha, Reuse::Numbers, progress)?) {
+        if is_failed(&runner.report(store, sha, Reuse::Numbers, progress)?) {
             whole.notes.push(format!(
                 "{} of the push does not build: what it costs is judged with the next that does",
                 sha.short()
@@ -51,7 +51,7 @@ pub fn push(
         }
         let how = format!("the commit before, of a push of {}", pushed.len());
         let base = Baseline::found(last, how);
-        let judgement = run(workshop, store, sha, base, &alone, progress)?;
+        let judgement = run(runner, store, sha, base, &alone, progress)?;
         last = sha.clone();
         if !judgement.unaccepted().is_empty() {
             regressed.push(judgement);

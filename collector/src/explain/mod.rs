@@ -15,7 +15,7 @@ use crate::model::Verdict;
 use crate::parallel::parallel;
 use crate::profile::delta::{self, Kind};
 use crate::profile::{Profile, critical_path, flame};
-use crate::run::{Bench, Workshop};
+use crate::run::{BuiltCommit, Runner};
 use crate::store::Store;
 /// Functions listed in a document.
 const MAX_FUNCTIONS: usize = 20;
@@ -28,7 +28,7 @@ const MAX_LIKELY: usize = 5;
 /// # Errors
 /// When the store or the disk fails; a profile that cannot be taken becomes a note.
 pub fn rows(
-    workshop: &Workshop,
+    runner: &Runner,
     store: &mut Store,
     rows: &mut [Row],
     wanted: &[usize],
@@ -39,17 +39,17 @@ pub fn rows(
         .iter()
         .map(|&i| (i, rows[i].benchmark.clone()))
         .collect();
-    let width = workshop.parallelism();
+    let width = runner.parallelism();
     let profiles = parallel(width, &names, |(_, name)| {
-        let base = take(workshop, pair.base, name)?;
-        let head = take(workshop, pair.head, name)?;
+        let base = take(runner, pair.base, name)?;
+        let head = take(runner, pair.head, name)?;
         Ok::<_, String>((base, head))
     });
     for ((i, name), profiles) in names.iter().zip(profiles) {
         match profiles {
             Ok((base, head)) => {
-                keep(store, workshop, pair, name, &base, &head)?;
-                explain_row(workshop, &mut rows[*i], pair, &base, &head)?;
+                keep(store, runner, pair, name, &base, &head)?;
+                explain_row(runner, &mut rows[*i], pair, &base, &head)?;
             }
             Err(why) => notes.push(format!("`{name}` could not be profiled: {why}")),
         }
@@ -58,7 +58,7 @@ pub fn rows(
 }
 
 fn explain_row(
-    workshop: &Workshop,
+    runner: &Runner,
     row: &mut Row,
     pair: &Pair<'_>,
     base: &Profile,
@@ -98,7 +98,7 @@ fn explain_row(
         pair.base.sha.short(),
         pair.head.sha.short()
     );
-    let path = workshop
+    let path = runner
         .home()
         .flamegraph(Some(&pair.base.sha), &pair.head.sha, &row.benchmark);
     let svg = flame::difference(base, head, &title).or_else(|_| flame::graph(base, &title));
@@ -114,22 +114,22 @@ fn explain_row(
 /// # Errors
 /// When the store or the disk fails; a profile that cannot be taken becomes a note.
 pub fn picture(
-    workshop: &Workshop,
+    runner: &Runner,
     store: &mut Store,
     row: &mut Row,
-    head: &Bench,
+    head: &BuiltCommit,
     notes: &mut Vec<String>,
 ) -> Result<()> {
-    let profile = match take(workshop, head, &row.benchmark) {
+    let profile = match take(runner, head, &row.benchmark) {
         Ok(p) => p,
         Err(why) => {
             notes.push(format!("`{}` could not be profiled: {why}", row.benchmark));
             return Ok(());
         }
     };
-    keep_one(store, workshop, head, &row.benchmark, &profile)?;
+    keep_one(store, runner, head, &row.benchmark, &profile)?;
     row.critical_path = Some(critical_path(&profile));
-    let path = workshop.home().flamegraph(None, &head.sha, &row.benchmark);
+    let path = runner.home().flamegraph(None, &head.sha, &row.benchmark);
     let title = format!("{} at {}", row.benchmark, head.sha.short());
     match flame::graph(&profile, &title) {
         Ok(svg) => {

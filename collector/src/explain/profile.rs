@@ -6,33 +6,33 @@ use crate::model::Counter;
 use crate::model::Hunk;
 use crate::profile::Profile;
 use crate::profile::symbols::Symbols;
-use crate::run::{Bench, Workshop};
+use crate::run::{BuiltCommit, Runner};
 use crate::store::Store;
 
 /// Whether profiles can be taken on this machine.
 #[must_use]
-pub fn possible(workshop: &Workshop) -> bool {
-    workshop.session().counter == Counter::Callgrind || measure::callgrind::version().is_some()
+pub fn possible(runner: &Runner) -> bool {
+    runner.session().counter == Counter::Callgrind || measure::callgrind::version().is_some()
 }
 
 pub(crate) fn keep(
     store: &mut Store,
-    workshop: &Workshop,
+    runner: &Runner,
     pair: &Pair<'_>,
     name: &str,
     base: &Profile,
     head: &Profile,
 ) -> Result<()> {
     for (bench, profile) in [(pair.base, base), (pair.head, head)] {
-        keep_one(store, workshop, bench, name, profile)?;
+        keep_one(store, runner, bench, name, profile)?;
     }
     Ok(())
 }
 
 pub(crate) fn keep_one(
     store: &mut Store,
-    workshop: &Workshop,
-    bench: &Bench,
+    runner: &Runner,
+    bench: &BuiltCommit,
     name: &str,
     profile: &Profile,
 ) -> Result<()> {
@@ -40,7 +40,7 @@ pub(crate) fn keep_one(
     let Ok(bytes) = profile.encode() else {
         return Ok(());
     };
-    store.put_stacks(&bench.sha, name, &workshop.suite_key(), &bytes)
+    store.put_stacks(&bench.sha, name, &runner.suite_key(), &bytes)
 }
 
 /// Takes and reads the profile of one benchmark.
@@ -48,8 +48,8 @@ pub(crate) fn keep_one(
 /// # Errors
 /// Why it could not be taken, in words.
 pub fn take(
-    workshop: &Workshop,
-    bench: &Bench,
+    runner: &Runner,
+    bench: &BuiltCommit,
     name: &str,
 ) -> std::result::Result<Profile, String> {
     let Some((job, executable)) = bench.job(name) else {
@@ -58,7 +58,7 @@ pub fn take(
             bench.sha.short()
         ));
     };
-    let raw = measure::profile(workshop.session(), job).map_err(|e| e.message)?;
+    let raw = measure::profile(runner.session(), job).map_err(|e| e.message)?;
     let mut symbols = Symbols::new(&bench.suite.built_in);
     if let Some(file) = executable {
         symbols = symbols.with_object(&job.program.to_string_lossy(), file);
@@ -76,9 +76,9 @@ pub fn take(
 /// Two commits, built, and the diff between them.
 pub struct Pair<'a> {
     /// Before.
-    pub base: &'a Bench,
+    pub base: &'a BuiltCommit,
     /// After.
-    pub head: &'a Bench,
+    pub head: &'a BuiltCommit,
     /// The diff.
     pub hunks: &'a [Hunk],
 }

@@ -35,7 +35,7 @@ impl Repo {
     ///
     /// # Errors
     /// When the commit has no such path.
-    pub fn lay(&self, tree: &Path, sha: &Sha, path: &str) -> Result<()> {
+    pub fn overlay(&self, tree: &Path, sha: &Sha, path: &str) -> Result<()> {
         ask(
             tree,
             &["checkout", "--quiet", "--force", &sha.0, "--", path],

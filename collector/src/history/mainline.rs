@@ -2,7 +2,7 @@
 //!
 //! A store also holds branches, pull requests and repeated reports. Here only commits on the
 //! first-parent line count, the newest report of a commit counts, and where one testbed takes
-//! over from another the old and the new series stay apart: the seam is named, and no commit is
+//! over from another the old and the new series stay apart: the change is named, and no commit is
 //! blamed for it.
 
 use std::collections::{BTreeMap, HashMap};
@@ -17,7 +17,7 @@ use crate::model::{Commit, Metric, NoiseClass, Sha};
 use crate::stats;
 use crate::store::{SeriesRow, Store};
 
-/// Points on each side of a seam between two testbeds that its levels are taken from.
+/// Points on each side of a change of testbed that its levels are taken from.
 const SEAM_POINTS: usize = 10;
 
 /// The first-parent line of one commit, with what its messages accept.
@@ -120,7 +120,7 @@ pub struct Track {
     /// One point a commit, ascending by position.
     pub points: Vec<Point>,
     /// Where it took over from another testbed's series.
-    pub seam: Option<Seam>,
+    pub testbed_change: Option<TestbedChange>,
 }
 
 impl Track {
@@ -137,7 +137,7 @@ impl Track {
 
 /// Where one testbed took over from another: values on the two sides are not compared.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Seam {
+pub struct TestbedChange {
     /// The first position measured on the new testbed.
     pub at: i64,
     /// The last position measured on the old one; equal to `at` where the same commit was
@@ -181,7 +181,7 @@ pub fn tracks(
             all.push(track);
         }
     }
-    seams(store, &mut all)?;
+    testbed_changes(store, &mut all)?;
     Ok(all)
 }
 
@@ -208,12 +208,12 @@ fn track(store: &Store, line: &MainLine, row: SeriesRow) -> Result<Track> {
         key: row.key,
         noise: row.class,
         points,
-        seam: None,
+        testbed_change: None,
     })
 }
 
-/// Names the seams between series that differ in their testbed alone.
-fn seams(store: &Store, all: &mut [Track]) -> Result<()> {
+/// Names the testbed changes between series that differ in their testbed alone.
+fn testbed_changes(store: &Store, all: &mut [Track]) -> Result<()> {
     let mut families: BTreeMap<(String, Metric, &'static str), Vec<usize>> = BTreeMap::new();
     for (i, t) in all.iter().enumerate() {
         let family = (t.key.benchmark.clone(), t.key.metric, t.key.counter.name());
@@ -240,7 +240,7 @@ fn seams(store: &Store, all: &mut [Track]) -> Result<()> {
                     facts
                 }
             };
-            all[new].seam = Some(seam(a, b, facts));
+            all[new].testbed_change = Some(testbed_change(a, b, facts));
         }
     }
     Ok(())
@@ -263,14 +263,14 @@ fn predecessor(all: &[Track], members: &[usize], new: usize) -> Option<usize> {
         .max_by_key(|i| last(*i))
 }
 
-fn seam(old: &Track, new: &Track, facts: Vec<Fact>) -> Seam {
+fn testbed_change(old: &Track, new: &Track, facts: Vec<Fact>) -> TestbedChange {
     let level = |p: &[Point]| {
         let values: Vec<f64> = p.iter().map(|p| p.value).collect();
         stats::median(&values).unwrap_or(0.0)
     };
     let tail = old.points.len().saturating_sub(SEAM_POINTS);
     let head = new.points.len().min(SEAM_POINTS);
-    Seam {
+    TestbedChange {
         at: new.points.first().map_or(0, |p| p.index),
         previous_last: old.points.last().map_or(0, |p| p.index),
         previous: old.key.fingerprint.clone(),
@@ -309,7 +309,7 @@ mod tests {
             },
             noise: NoiseClass::Exact,
             points: positions.map(|index| Point { index, value: 1.0 }).collect(),
-            seam: None,
+            testbed_change: None,
         }
     }
 

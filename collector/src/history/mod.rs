@@ -4,11 +4,11 @@ mod causes;
 mod floor;
 mod mainline;
 mod refresh;
+pub mod replay;
 pub mod steps;
-pub mod trial;
 pub mod watch;
 
 pub use causes::causes;
 pub use floor::Floor;
-pub use mainline::{Fact, MainLine, Seam, Track, tracks};
+pub use mainline::{Fact, MainLine, TestbedChange, Track, tracks};
 pub use refresh::{Whose, line_of, refresh};

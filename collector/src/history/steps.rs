@@ -8,10 +8,10 @@ use crate::detect::alerts::life::{self, Event, Resolution, State};
 use crate::detect::alerts::persist::{Persistence, persistence};
 use crate::detect::steps::finder::STUCK;
 use crate::detect::{Change, Class, Finder, Findings};
-use crate::history::{Floor, MainLine, Seam, Track, causes};
+use crate::history::{Floor, MainLine, TestbedChange, Track, causes};
 use crate::judge::CommitRef;
 use crate::model::{Counter, Metric, SeriesKey};
-use crate::store::Told;
+use crate::store::Reported;
 use crate::store::log::entry::identity;
 
 /// Commits of a set that a document lists; a larger set is given by its ends.
@@ -31,7 +31,7 @@ pub struct Steps {
     pub commits: usize,
     /// One entry a series.
     pub series: Vec<SeriesSteps>,
-    /// Changes that one commit explains, told together; the newest first.
+    /// Changes that one commit explains, reported together; the newest first.
     pub groups: Vec<GroupRef>,
     /// What the project must expect by chance.
     pub expected: Expected,
@@ -69,12 +69,12 @@ pub struct SeriesSteps {
     pub environment: Option<Environment>,
 }
 
-/// A seam with its commit.
+/// A testbed change with its commit.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Environment {
     /// Where, and what differs.
     #[serde(flatten)]
-    pub seam: Seam,
+    pub testbed_change: TestbedChange,
     /// The first commit measured on the new testbed.
     pub commit: Option<CommitRef>,
 }
@@ -149,33 +149,33 @@ pub struct Found {
     /// What the finder says.
     pub findings: Findings,
     /// Its events now, the known ones first and in their order.
-    pub events: Vec<Told>,
+    pub events: Vec<Reported>,
 }
 
 /// Searches one series and brings its events up to date; `known` as the store kept them.
 #[must_use]
-pub fn find(track: Track, known: Vec<Told>, floor: Floor) -> Found {
+pub fn find(track: Track, known: Vec<Reported>, floor: Floor) -> Found {
     let settings = floor.settings(&track.key, track.noise);
     let findings = Finder::new(settings).find(&track.points);
     let mut events: Vec<Event> = known.iter().map(|t| t.event.clone()).collect();
     // The whole history at once: one look, so that nothing need ripen.
     life::update(&mut events, &track.points, &findings, |_| true);
     let mut known = known.into_iter();
-    let told = events.into_iter().map(|event| match known.next() {
-        Some(before) => Told { event, ..before },
-        None => Told::new(String::new(), event),
+    let reported = events.into_iter().map(|event| match known.next() {
+        Some(before) => Reported { event, ..before },
+        None => Reported::new(String::new(), event),
     });
     Found {
-        events: told.collect(),
+        events: reported.collect(),
         track,
         findings,
     }
 }
 
 impl Found {
-    /// The event that tells of a change.
+    /// The event that stands for a change.
     #[must_use]
-    pub fn event(&self, c: &Change) -> Option<&Told> {
+    pub fn event(&self, c: &Change) -> Option<&Reported> {
         self.events.iter().find(|t| same(&t.event.change, c))
     }
 }
@@ -216,10 +216,14 @@ fn entry(f: &Found, line: &MainLine) -> SeriesSteps {
     let changes = &f.findings.changes;
     let ends = changes.iter().skip(1).map(|c| c.index);
     let ends = ends.chain(std::iter::once(i64::MAX));
-    let environment = f.track.seam.clone().map(|seam| Environment {
-        commit: line.commit(seam.at).map(CommitRef::of),
-        seam,
-    });
+    let environment = f
+        .track
+        .testbed_change
+        .clone()
+        .map(|testbed_change| Environment {
+            commit: line.commit(testbed_change.at).map(CommitRef::of),
+            testbed_change,
+        });
     SeriesSteps {
         name: f.track.name(),
         benchmark: key.benchmark.clone(),
@@ -245,16 +249,16 @@ fn entry(f: &Found, line: &MainLine) -> SeriesSteps {
 }
 
 fn step(f: &Found, c: &Change, until: i64, line: &MainLine) -> Step {
-    let told = f.event(c);
+    let reported = f.event(c);
     let back = f
         .events
         .iter()
         .find(|t| t.event.recovered.is_some_and(|at| at == c.index))
         .map(|t| t.event.change.index);
-    let (mut state, mut note) = told.map_or((State::New, String::new()), |t| {
+    let (mut state, mut note) = reported.map_or((State::New, String::new()), |t| {
         (t.event.state, t.note.clone())
     });
-    let recovered = told.and_then(|t| t.event.recovered);
+    let recovered = reported.and_then(|t| t.event.recovered);
     let acceptance = line.accepted(&f.track.key.benchmark, c.first, c.last);
     if let Some(a) = acceptance
         && matches!(state, State::New | State::Acknowledged)
@@ -264,7 +268,7 @@ fn step(f: &Found, c: &Change, until: i64, line: &MainLine) -> Step {
     }
     let settled = matches!(state, State::Resolved(_));
     Step {
-        id: told
+        id: reported
             .filter(|t| !t.id.is_empty())
             .map_or_else(|| identity(&f.track.key, c), |t| t.id.clone()),
         commit: line.commit(c.index).map(CommitRef::of),

@@ -1,12 +1,12 @@
 //! Keeps the changes of every series up to date: new points go through the change finder, what
 //! it says becomes events in the store. Whoever adds reports, or serves them, calls [`search`].
 
-use crate::detect::alerts::{life, replay, tell};
+use crate::detect::alerts::{life, replay, ripe};
 use crate::detect::{Change, Finder, Findings, Point, Settings};
 use crate::error::Result;
 use crate::history::Floor;
 use crate::model::{SeriesKey, Testbed};
-use crate::store::{SeriesRow, Store, TestbedRow, Told, Unsearched};
+use crate::store::{Reported, SeriesRow, Store, TestbedRow, Unsearched};
 
 /// Points that a series is searched with the first time; later only the newest ones.
 const WHOLE: usize = 5_000;
@@ -42,7 +42,7 @@ fn look(
     store: &Store,
     series: Unsearched,
     testbeds: &[TestbedRow],
-) -> Result<(SeriesRow, Findings, Vec<Told>)> {
+) -> Result<(SeriesRow, Findings, Vec<Reported>)> {
     let n = if series.searched == 0 {
         WHOLE
     } else {
@@ -66,19 +66,19 @@ fn look(
     for change in &mut findings.changes {
         change.mark_environment(&environment);
     }
-    let told = store.events_of(&series.row.key.id())?;
-    let tell = |c: &Change| {
-        tell::is_ripe(c, &findings, &points) && has_stood(c, &findings, &points, settings)
+    let reported = store.events_of(&series.row.key.id())?;
+    let ripe = |c: &Change| {
+        ripe::is_ripe(c, &findings, &points) && has_stood(c, &findings, &points, settings)
     };
-    let events = bring_up_to_date(told, &points, &findings, tell);
+    let events = bring_up_to_date(reported, &points, &findings, ripe);
     Ok((series.row, findings, events))
 }
 
-/// Whether earlier looks saw a change too, as many in a row as it takes to be told. Looks are not
-/// remembered but done again, over the points up to then, so that the answer depends on the points
-/// alone and not on who looked when; of many, those at doubling distances are done.
+/// Whether earlier looks saw a change too, as many in a row as it takes to be reported. Looks are
+/// not remembered but done again, over the points up to then, so that the answer depends on the
+/// points alone and not on who looked when; of many, those at doubling distances are done.
 fn has_stood(c: &Change, findings: &Findings, points: &[Point], settings: Settings) -> bool {
-    let wanted = tell::looks_wanted(c, findings, points);
+    let wanted = ripe::looks_wanted(c, findings, points);
     let mut back = 1;
     while back < wanted {
         let seen = points.len().checked_sub(back).is_some_and(|n| {
@@ -112,30 +112,30 @@ fn own_changes(key: &SeriesKey, testbeds: &[TestbedRow]) -> Vec<i64> {
 /// What is worth reporting of a series.
 #[must_use]
 pub fn bring_up_to_date(
-    told: Vec<Told>,
+    reported: Vec<Reported>,
     points: &[Point],
     findings: &Findings,
-    tell: impl Fn(&Change) -> bool,
-) -> Vec<Told> {
+    ripe: impl Fn(&Change) -> bool,
+) -> Vec<Reported> {
     let Some(begin) = points.first().map(|p| p.index) else {
         return Vec::new();
     };
     // What happened before the window can be neither confirmed nor refuted by it.
-    let known: Vec<Told> = told
+    let known: Vec<Reported> = reported
         .into_iter()
         .filter(|t| t.event.change.index > begin)
         .collect();
     let mut events: Vec<life::Event> = known.iter().map(as_reported).collect();
-    life::update(&mut events, points, findings, tell);
+    life::update(&mut events, points, findings, ripe);
     let ids = known.iter().map(|t| t.id.clone());
     ids.chain(std::iter::repeat(String::new()))
         .zip(events)
-        .map(|(id, event)| Told::new(id, event))
+        .map(|(id, event)| Reported::new(id, event))
         .collect()
 }
 
 /// An event before any look at it.
-fn as_reported(t: &Told) -> life::Event {
+fn as_reported(t: &Reported) -> life::Event {
     life::Event {
         change: t.reported.clone().unwrap_or_else(|| t.event.change.clone()),
         told_at: t.event.told_at,

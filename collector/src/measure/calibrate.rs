@@ -1,7 +1,7 @@
 //! What makes a benchmark vary: found out when it is first seen, and stored as its noise class.
 
 use super::env::SEED;
-use super::{RUNS, RunError, fence};
+use super::{RUNS, RunError, region};
 use crate::model::NoiseClass;
 
 /// A second seed and a second layout, for calibration: any other would do.
@@ -12,7 +12,7 @@ const OTHER_PADDING: usize = 64;
 #[derive(Debug)]
 pub(super) struct Calibrated {
     pub(super) class: NoiseClass,
-    pub(super) costs: Vec<fence::PerIteration>,
+    pub(super) costs: Vec<region::PerIteration>,
 }
 
 /// Counts once if that is known to be enough; else finds out what the count depends on.
@@ -22,7 +22,7 @@ pub(super) struct Calibrated {
 /// told apart one by one, and the count is taken over [`RUNS`] values of the cause.
 pub(super) fn calibrate(
     known: Option<NoiseClass>,
-    run: &mut dyn FnMut(u64, usize) -> std::result::Result<fence::PerIteration, RunError>,
+    run: &mut dyn FnMut(u64, usize) -> std::result::Result<region::PerIteration, RunError>,
 ) -> std::result::Result<Calibrated, RunError> {
     let first = run(SEED, 0)?;
     let class = match known {
@@ -50,8 +50,8 @@ pub(super) fn calibrate(
 mod tests {
     use super::*;
 
-    fn cost(warm: f64) -> fence::PerIteration {
-        fence::PerIteration {
+    fn cost(warm: f64) -> region::PerIteration {
+        region::PerIteration {
             warm,
             cold: warm,
             profile_marks: Vec::new(),

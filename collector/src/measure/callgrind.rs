@@ -3,8 +3,8 @@
 use super::child::{self, Before, Ended};
 use super::env::{Mark as PreloadMark, Pins};
 use super::family::{self, Family};
-use super::fence::{self, Harness, Mark, Method, PerIteration, Place, Trouble};
-use super::symbols::Fence;
+use super::region::{self, Harness, Mark, Method, PerIteration, Place, Trouble};
+use super::symbols::Boundary;
 use crate::measure::{Job, Kind, RunError, Session};
 use crate::profile::callgrind as output;
 use crate::profile::names;
@@ -58,11 +58,13 @@ pub(super) fn run(
     match &job.kind {
         Kind::Criterion {
             is_static: false,
-            fences,
+            boundaries,
             ..
-        } => match fenced(session, job, pins, purpose) {
+        } => match by_regions(session, job, pins, purpose) {
             // Without symbols the number of readings must tell its calls, and may not.
-            Err(Uncounted::Unclear(_)) if fences.is_empty() => whole(session, job, pins, purpose),
+            Err(Uncounted::Unclear(_)) if boundaries.is_empty() => {
+                whole(session, job, pins, purpose)
+            }
             Ok(run) => Ok(run),
             Err(e) => Err(e.into()),
         },
@@ -95,7 +97,12 @@ impl From<Uncounted> for RunError {
 
 /// Counts between the readings of the clock. Set-up that runs before the benchmark's first
 /// output is not instrumented; a program that is silent is run again with all of it.
-fn fenced(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<Run, Uncounted> {
+fn by_regions(
+    session: &Session,
+    job: &Job,
+    pins: Pins,
+    purpose: Purpose,
+) -> Result<Run, Uncounted> {
     match between_readings(session, job, pins, purpose, PreloadMark::Valgrind)? {
         Some(run) => Ok(run),
         None => between_readings(session, job, pins, purpose, PreloadMark::ValgrindEarly)?
@@ -109,7 +116,7 @@ fn fenced(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<
     }
 }
 
-/// Moves the clock's jump until criterion makes the calls that [`fence`] reads; `None` when that
+/// Moves the clock's jump until criterion makes the calls that [`region`] reads; `None` when that
 /// cannot be had, or nothing was counted.
 fn between_readings(
     session: &Session,
@@ -126,16 +133,16 @@ fn between_readings(
             ..pins
         };
         let output = execute(session, job, pins, purpose)?;
-        let mut marks = marks(&output.main, job.fences())?;
+        let mut marks = marks(&output.main, job.boundaries())?;
         let mut missing = output.count_children(&mut marks)?;
         if job.shares_its_name() {
-            fence::keep_first(&mut marks);
+            region::keep_first(&mut marks);
             missing = missing.or(Some(SHARED));
         }
         if marks.iter().all(|m| m.cost == 0) {
             return Ok(None);
         }
-        match fence::per_iteration(&marks) {
+        match region::per_iteration(&marks) {
             Ok(mut cost) => {
                 job.remember_jump(jump);
                 cost.note = missing.or(cost.note);
@@ -242,10 +249,10 @@ fn parts(file: &[u8]) -> Result<Vec<output::PartHead>, RunError> {
 }
 
 /// callgrind's parts as marks: each part holds the cost before its trigger.
-fn marks(file: &[u8], fences: &[Fence]) -> Result<Vec<Mark>, RunError> {
+fn marks(file: &[u8], boundaries: &[Boundary]) -> Result<Vec<Mark>, RunError> {
     let known = |symbol: &str| {
-        let fence = fences.iter().find(|f| f.symbol == symbol);
-        fence.map_or((Method::Iter, Harness::Criterion), |f| {
+        let boundary = boundaries.iter().find(|f| f.symbol == symbol);
+        boundary.map_or((Method::Iter, Harness::Criterion), |f| {
             (f.method, f.harness)
         })
     };
@@ -367,9 +374,9 @@ fn options(job: &Job, slot: &Path, purpose: Purpose, mark: PreloadMark) -> Vec<S
     // too. The plotting program that criterion asks for its version is nobody's work.
     all.push("--trace-children=yes".into());
     all.push("--trace-children-skip=*/gnuplot".into());
-    for fence in job.fences() {
-        all.push(format!("--dump-before={}", fence.symbol));
-        all.push(format!("--dump-after={}", fence.symbol));
+    for boundary in job.boundaries() {
+        all.push(format!("--dump-before={}", boundary.symbol));
+        all.push(format!("--dump-after={}", boundary.symbol));
     }
     if purpose == Purpose::Profile {
         // Contexts of 64 callers give whole stacks down from the benchmark's routine.
@@ -449,13 +456,13 @@ mod tests {
 
     #[test]
     fn triggers_become_places() {
-        let fences = [Fence {
+        let boundaries = [Boundary {
             symbol: "sym_batched".into(),
             method: Method::Batched,
             harness: Harness::Criterion,
         }];
         let file = b"# callgrind format\nversion: 1\npart: 1\ndesc: Trigger: Client Request: clock\nevents: Ir\n\ntotals: 10\n\npart: 2\ndesc: Trigger: --dump-before=sym_batched\n\ntotals: 20\n\npart: 3\ndesc: Trigger: --dump-after=sym_batched\n\ntotals: 30\n\npart: 4\ndesc: Trigger: Program termination\n\ntotals: 40\n";
-        let m = marks(file, &fences).map_err(|e| e.message);
+        let m = marks(file, &boundaries).map_err(|e| e.message);
         let want = [
             (Place::Clock, 10),
             (Place::Enter(Method::Batched), 20),

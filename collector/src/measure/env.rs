@@ -225,7 +225,7 @@ pub const SEED: u64 = 1;
 impl Pins {
     /// Pins for a run with marks of that kind and a clock that jumps.
     #[must_use]
-    pub const fn fenced(mark: Mark, jump: u64) -> Self {
+    pub const fn by_regions(mark: Mark, jump: u64) -> Self {
         Self {
             mark,
             jump: Some(jump),
@@ -321,7 +321,7 @@ mod tests {
                 .collect();
             let pins = Pins {
                 padding,
-                ..Pins::fenced(Mark::Valgrind, 6)
+                ..Pins::by_regions(Mark::Valgrind, 6)
             };
             block_size(&environment(
                 &scratch,

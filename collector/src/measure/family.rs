@@ -2,7 +2,7 @@
 //! started them. `preload.c` writes down between which readings of the clock each of them lived.
 
 use super::RunError;
-use super::fence::{Mark, Place};
+use super::region::{Mark, Place};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 use super::RunError;
 use super::env::{self, Pins, Scratch};
 use super::stage::{Standing, Turn};
-use super::symbols::Fence;
+use super::symbols::Boundary;
 use crate::config::{ClockMode, Strings};
 use crate::model::{Counter, Metric};
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,7 @@ pub enum Kind {
     /// A benchmark inside a criterion executable.
     Criterion {
         /// The methods that bound its calls; empty: the whole process is counted.
-        fences: Arc<Vec<Fence>>,
+        boundaries: Arc<Vec<Boundary>>,
         /// Whether it knows `--exact`.
         exact: bool,
         /// Whether nothing can be preloaded into it.
@@ -95,9 +95,9 @@ impl Job {
         matches!(filter, Some(Filter::First(_) | Filter::FirstOf(_)))
     }
 
-    pub(super) fn fences(&self) -> &[Fence] {
+    pub(super) fn boundaries(&self) -> &[Boundary] {
         match &self.kind {
-            Kind::Criterion { fences, .. } => fences,
+            Kind::Criterion { boundaries, .. } => boundaries,
             Kind::Command { .. } => &[],
         }
     }
@@ -186,7 +186,7 @@ impl Job {
     pub(super) fn arguments(&self, profile_seconds: &str) -> Vec<String> {
         match &self.kind {
             Kind::Command { args, .. } => args.clone(),
-            Kind::Criterion { fences, .. } if fences.is_empty() => self.test_arguments(),
+            Kind::Criterion { boundaries, .. } if boundaries.is_empty() => self.test_arguments(),
             Kind::Criterion { .. } => self.criterion(&["--profile-time", profile_seconds]),
         }
     }

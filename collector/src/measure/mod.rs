@@ -13,11 +13,11 @@ pub mod callgrind;
 pub mod child;
 pub mod env;
 mod family;
-pub mod fence;
 pub mod host;
 mod job;
 #[cfg(target_os = "linux")]
 pub mod perf;
+pub mod region;
 mod sampled;
 pub mod stage;
 pub mod symbols;
@@ -123,8 +123,8 @@ fn callgrind_measurements(
     })?;
     let note = runs.costs[0].note.map(String::from);
     let whole = note.as_deref() == Some(crate::model::WHOLE_PROCESS);
-    let fenced = matches!(job.kind, Kind::Criterion { .. }) && !whole;
-    let (class, few) = plausible(runs.costs[0].warm, runs.class, fenced)?;
+    let by_regions = matches!(job.kind, Kind::Criterion { .. }) && !whole;
+    let (class, few) = plausible(runs.costs[0].warm, runs.class, by_regions)?;
     let note = note.or(few);
     let sampled = |metric, values: Vec<f64>| Measurement {
         note: note.clone(),
@@ -133,7 +133,7 @@ fn callgrind_measurements(
     };
     let warm: Vec<f64> = runs.costs.iter().map(|c| c.warm).collect();
     let mut out = vec![sampled(Metric::Instructions, warm)];
-    if fenced {
+    if by_regions {
         let cold = runs.costs.iter().map(|c| c.cold).collect();
         out.push(sampled(Metric::InstructionsCold, cold));
     }
@@ -148,9 +148,9 @@ const LEAST: f64 = 5.0;
 fn plausible(
     warm: f64,
     class: NoiseClass,
-    fenced: bool,
+    by_regions: bool,
 ) -> std::result::Result<(NoiseClass, Option<String>), RunError> {
-    if warm > 0.0 && (warm >= LEAST || !fenced) {
+    if warm > 0.0 && (warm >= LEAST || !by_regions) {
         return Ok((class, None));
     }
     if warm > 0.0 {

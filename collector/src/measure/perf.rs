@@ -18,7 +18,7 @@ use perf_event::{Builder, Counter};
 
 use super::child::{self, Before, Ended};
 use super::env::{Mark, Pins};
-use super::fence;
+use super::region;
 use super::{Job, Kind, RunError, Session};
 
 /// The descriptors that `preload.c` reads the counter from and writes its log to.
@@ -145,8 +145,8 @@ fn slopes(session: &Session, job: &Job, pins: Pins, event: &Event) -> Result<Sam
     if counts.is_empty() {
         return Err(RunError::never_ran());
     }
-    let warm = fence::doubling_slopes(&counts).map_err(|t| match t {
-        fence::Trouble::Unclear(why) => RunError::new("run", why),
+    let warm = region::doubling_slopes(&counts).map_err(|t| match t {
+        region::Trouble::Unclear(why) => RunError::new("run", why),
         _ => RunError::never_ran(),
     })?;
     let cold = Some(counts[2].saturating_sub(counts[1]) as f64);
@@ -345,7 +345,7 @@ int main(void) {
             name: "h".into(),
             program,
             kind: Kind::Criterion {
-                fences: std::sync::Arc::new(Vec::new()),
+                boundaries: std::sync::Arc::new(Vec::new()),
                 exact: true,
                 is_static: false,
                 filter: None,

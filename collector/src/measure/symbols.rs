@@ -4,12 +4,12 @@ use std::path::Path;
 
 use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol};
 
-use super::fence::{Harness, Method};
+use super::region::{Harness, Method};
 use crate::error::{Error, Result};
 
 /// A function whose entry and return bound one call of a benchmark.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fence {
+pub struct Boundary {
     /// The mangled name, as the counter sees it.
     pub symbol: String,
     /// The method that it is an instance of.
@@ -23,7 +23,7 @@ pub struct Fence {
 pub struct Executable {
     /// Instances of criterion's `Bencher` methods; none: this is no criterion benchmark, or
     /// its symbols were stripped.
-    pub fences: Vec<Fence>,
+    pub boundaries: Vec<Boundary>,
     /// Whether the command line knows `--exact` (criterion 0.5 and later).
     pub exact: bool,
     /// Whether it is linked statically: nothing can be preloaded into it.
@@ -47,22 +47,22 @@ pub fn read(path: &Path) -> Result<Executable> {
             path.display()
         ))
     })?;
-    let mut fences: Vec<Fence> = file
+    let mut boundaries: Vec<Boundary> = file
         .symbols()
         .filter(|s| s.is_definition())
         .filter_map(|s| s.name().ok())
         .filter_map(|name| {
-            method_of(name).map(|(method, harness)| Fence {
+            method_of(name).map(|(method, harness)| Boundary {
                 symbol: name.to_string(),
                 method,
                 harness,
             })
         })
         .collect();
-    fences.sort_by(|a, b| a.symbol.cmp(&b.symbol));
-    fences.dedup();
+    boundaries.sort_by(|a, b| a.symbol.cmp(&b.symbol));
+    boundaries.dedup();
     Ok(Executable {
-        fences,
+        boundaries,
         exact: memchr::memmem::find(&data, EXACT_HELP).is_some(),
         is_static: is_static(&data),
         loaded_size: file.segments().map(|s| s.file_range().1).sum(),

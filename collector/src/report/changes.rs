@@ -169,18 +169,18 @@ pub const fn state(state: State) -> &'static str {
     }
 }
 
-/// A seam between two testbeds; nobody is blamed.
+/// A change of testbed; nobody is blamed.
 fn environment(s: &SeriesSteps, out: &mut Vec<String>) {
     let Some(e) = &s.environment else { return };
-    let at = e
-        .commit
-        .as_ref()
-        .map_or_else(|| e.seam.at.to_string(), |c| c.sha.short().to_string());
+    let at = e.commit.as_ref().map_or_else(
+        || e.testbed_change.at.to_string(),
+        |c| c.sha.short().to_string(),
+    );
     out.push(format!(
         "{}: another testbed from {at} on, a series of its own",
         name(&s.benchmark, 34)
     ));
-    for f in e.seam.facts.iter().take(3) {
+    for f in e.testbed_change.facts.iter().take(3) {
         out.push(format!(
             "  {}: {} → {}",
             name(&f.name, 12),
@@ -189,8 +189,8 @@ fn environment(s: &SeriesSteps, out: &mut Vec<String>) {
         ));
     }
     let levels = two(
-        value(e.seam.before, s.metric),
-        &value(e.seam.after, s.metric),
+        value(e.testbed_change.before, s.metric),
+        &value(e.testbed_change.after, s.metric),
     );
     out.push(format!("  {levels}: no commit is blamed"));
 }

@@ -3,7 +3,7 @@
 use crate::detect::Direction;
 use crate::detect::alerts::proposal::By;
 use crate::format::{name, percent, plural, sentence, share};
-use crate::history::trial::{CommitFlag, Replayed, SeriesReplay, Total};
+use crate::history::replay::{CommitFlag, Replayed, SeriesReplay, Total};
 
 /// Flags of one series that are listed.
 const LISTED: usize = 20;

@@ -9,14 +9,14 @@ use crate::model::{
 };
 use crate::parallel::parallel;
 use crate::run::progress::Progress;
-use crate::run::runner::Workshop;
-use crate::run::worker::Bench;
+use crate::run::runner::Runner;
+use crate::run::worker::BuiltCommit;
 use crate::store::Store;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-impl Workshop {
+impl Runner {
     pub(super) fn measure(
         &mut self,
         store: &mut Store,
@@ -28,7 +28,7 @@ impl Workshop {
         let testbed = self.testbed(&sha);
         let testbed_key = self.testbed_key(&sha);
         let line = line_of(store, &self.repo, &sha)?;
-        let (build_key, bench) = match self.bench(0, &sha, progress) {
+        let (build_key, bench) = match self.build(0, &sha, progress) {
             Ok(b) => b,
             // Errors of ours (a full disk) are no fault of the commit and are not recorded.
             Err(e @ (Error::Build(_) | Error::Failed(_))) => {
@@ -96,7 +96,7 @@ impl Workshop {
     /// Measures every benchmark, several at a time where a neighbour does no harm.
     fn measure_all(
         &self,
-        bench: &Bench,
+        bench: &BuiltCommit,
         classes: &HashMap<String, NoiseClass>,
         progress: &dyn Progress,
     ) -> Vec<Measured> {
@@ -134,7 +134,11 @@ fn whole_commit_failed(stage: &str, why: &str) -> Failure {
 }
 
 /// Puts what was measured into the report; gives the profiles that go with it.
-fn fill(report: &mut Report, bench: &Bench, measured: Vec<Measured>) -> Vec<(String, Vec<u8>)> {
+fn fill(
+    report: &mut Report,
+    bench: &BuiltCommit,
+    measured: Vec<Measured>,
+) -> Vec<(String, Vec<u8>)> {
     let mut profiles = Vec::new();
     for ((job, _), m) in bench.suite.jobs.iter().zip(measured) {
         report.measurements.extend(m.measurements);

@@ -3,11 +3,11 @@
 use crate::config::Config;
 use crate::error::Result;
 use crate::model::{Counter, Metric, Sha, Testbed, digest};
-use crate::run::runner::Workshop;
+use crate::run::runner::Runner;
 use crate::suite::key;
 use std::path::PathBuf;
 
-impl Workshop {
+impl Runner {
     /// The hash of what is asked for.
     #[must_use]
     pub fn suite_key(&self) -> String {
@@ -16,7 +16,7 @@ impl Workshop {
 
     pub(super) fn suite_key_of(&self, config: &Config) -> String {
         let key = key::suite_key(config, self.session.counter.name());
-        self.outside.mark(self.carry.mark(key, 16), 16)
+        self.outside.mark(self.overlay.mark(key, 16), 16)
     }
 
     /// The key of reports that hold further runs of single benchmarks: they must never stand
@@ -66,7 +66,7 @@ impl Workshop {
         let seed = std::fs::read_to_string(self.lock_seed()).unwrap_or_default();
         let toolchain = self.toolchain(sha);
         let key = key::build_key(&self.config, &inputs, &seed, &toolchain);
-        Ok(self.outside.mark(self.carry.mark(key, 64), 64))
+        Ok(self.outside.mark(self.overlay.mark(key, 64), 64))
     }
 
     pub(super) fn lock_seed(&self) -> PathBuf {

@@ -28,8 +28,8 @@ pub use assemble::is_failed;
 pub use home::Home;
 pub use outside::Outside;
 pub use progress::{Progress, Silent};
-pub use runner::Workshop;
-pub use worker::Bench;
+pub use runner::Runner;
+pub use worker::BuiltCommit;
 
 use crate::error::Result;
 use crate::history::line_of;
@@ -55,12 +55,13 @@ pub enum Source {
     /// The store had it.
     Stored,
     /// A commit with an equal build key had it.
-    Twin,
+    #[serde(rename = "twin")]
+    EqualBuild,
     /// It was measured just now.
     Measured,
 }
 
-impl Workshop {
+impl Runner {
     /// The report of a commit: stored, taken over from an equal build, or measured now.
     ///
     /// A commit that does not build gives a report without numbers that says why.
@@ -77,10 +78,10 @@ impl Workshop {
         Ok(self.report_from(store, sha, reuse, progress)?.0)
     }
 
-    /// [`Workshop::report`], and where it came from.
+    /// [`Runner::report`], and where it came from.
     ///
     /// # Errors
-    /// As [`Workshop::report`].
+    /// As [`Runner::report`].
     pub fn report_from(
         &mut self,
         store: &mut Store,
@@ -96,9 +97,9 @@ impl Workshop {
         }
         let commit = self.repo.commit(sha)?;
         if reuse != Reuse::Nothing
-            && let Some(twin) = self.twin(store, &commit)?
+            && let Some(equal_build) = self.equal_build(store, &commit)?
         {
-            return Ok((twin, Source::Twin));
+            return Ok((equal_build, Source::EqualBuild));
         }
         if reuse != Reuse::Nothing {
             let what = format!("{sha} {}", self.suite_key());
@@ -167,7 +168,7 @@ impl Workshop {
 
     /// A report for a commit whose build key equals that of one with numbers: the same
     /// executables give the same numbers, and nothing is built.
-    fn twin(&mut self, store: &mut Store, commit: &Commit) -> Result<Option<Report>> {
+    fn equal_build(&mut self, store: &mut Store, commit: &Commit) -> Result<Option<Report>> {
         let key = self.build_key(&commit.sha)?;
         let testbed = self.testbed_key(&commit.sha);
         let Some(original) = store.report_of_build(&key, &self.suite_key(), &testbed)? else {

@@ -14,7 +14,7 @@ use crate::measure::{self, Session, host};
 use crate::model::{Counter, Metric, Sha, Testbed};
 use crate::run::home::Home;
 use crate::run::outside::Outside;
-use crate::suite::{Cache, Carry, Place, key};
+use crate::suite::{Cache, Overlay, Place, key};
 
 /// A worktree and a target directory that only this process uses now.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct Worker {
 
 /// Measures commits of one repository.
 #[derive(Debug)]
-pub struct Workshop {
+pub struct Runner {
     pub(super) repo: Repo,
     pub(super) config: Config,
     pub(super) home: Home,
@@ -43,12 +43,12 @@ pub struct Workshop {
     pub(super) borrowed: Vec<Worker>,
     pub(super) toolchains: HashMap<Sha, key::Toolchain>,
     pub(super) compilers: key::Versions,
-    pub(super) carry: Carry,
+    pub(super) overlay: Overlay,
     pub(super) outside: Outside,
 }
 
-impl Workshop {
-    /// A workshop for a repository.
+impl Runner {
+    /// A runner for a repository.
     ///
     /// # Errors
     /// When the counter that is asked for cannot be had, or `.uptick/` cannot be written.
@@ -82,24 +82,24 @@ impl Workshop {
             borrowed: Vec::new(),
             toolchains: HashMap::new(),
             compilers: HashMap::new(),
-            carry: Carry::default(),
+            overlay: Overlay::default(),
         })
     }
 
-    /// A second workshop on the same repository for the same work, with workers of its own, so
+    /// A second runner on the same repository for the same work, with workers of its own, so
     /// that two threads can build at once.
     ///
     /// # Errors
-    /// As [`Workshop::open`].
+    /// As [`Runner::open`].
     pub fn another(&self) -> Result<Self> {
         let mut other = Self::open(self.repo.clone(), self.config.clone())?;
-        other.carry = self.carry.clone();
+        other.overlay = self.overlay.clone();
         Ok(other)
     }
 
     /// Lays these files over every commit before it is built. They are part of every key.
-    pub fn carry(&mut self, carry: Carry) {
-        self.carry = carry;
+    pub fn overlay(&mut self, overlay: Overlay) {
+        self.overlay = overlay;
     }
 
     /// Measures only benchmarks that one of these globs matches; none: all.

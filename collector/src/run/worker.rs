@@ -6,7 +6,7 @@ use crate::measure::Job;
 use crate::measure::stage::recover;
 use crate::model::{Sha, digest};
 use crate::run::progress::Progress;
-use crate::run::runner::{Worker, Workshop};
+use crate::run::runner::{Runner, Worker};
 use crate::suite::{self, Build, Executables, Place, Suite};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -17,7 +17,7 @@ const MAX_WORKERS: usize = 64;
 
 /// A commit that stands in a worktree, built and ready to be measured again.
 #[derive(Debug)]
-pub struct Bench {
+pub struct BuiltCommit {
     /// The commit.
     pub sha: Sha,
     /// Its benchmarks.
@@ -28,7 +28,7 @@ pub struct Bench {
     pub lacking: Vec<String>,
 }
 
-impl Bench {
+impl BuiltCommit {
     /// The job of that name, with the executable that names its functions.
     #[must_use]
     pub fn job(&self, name: &str) -> Option<&(Job, Option<PathBuf>)> {
@@ -36,19 +36,19 @@ impl Bench {
     }
 }
 
-impl Workshop {
+impl Runner {
     /// Checks a commit out in worker `slot` and builds it, or takes it from the cache.
     ///
     /// # Errors
     /// [`Error::Build`] when the commit does not build, [`Error::Failed`] when it cannot be
     /// checked out or no worker is free.
-    pub fn bench(
+    pub fn build(
         &mut self,
         slot: usize,
         sha: &Sha,
         progress: &dyn Progress,
-    ) -> Result<(String, Bench)> {
-        self.hire(slot)?;
+    ) -> Result<(String, BuiltCommit)> {
+        self.acquire(slot)?;
         // git and cargo work on the places as they are.
         self.stage.clear().map_err(Error::io(self.home.dir()))?;
         let place = self.workers[slot].place.clone();
@@ -81,7 +81,7 @@ impl Workshop {
         self.workers[slot].standing = Some(sha.clone());
         Ok((
             key,
-            Bench {
+            BuiltCommit {
                 sha: sha.clone(),
                 suite,
                 tree: place.tree,
@@ -102,7 +102,7 @@ impl Workshop {
         if let Some(note) = lacks(&worker.lacking) {
             progress.note(&note);
         }
-        self.carry.lay(&self.repo, &worker.place.tree)
+        self.overlay.apply(&self.repo, &worker.place.tree)
     }
 
     /// The executables of a key if they can be run for a commit at `place`, and the key under
@@ -136,7 +136,7 @@ impl Workshop {
     }
 
     /// Takes workers until there is one for `slot`.
-    fn hire(&mut self, slot: usize) -> Result<()> {
+    fn acquire(&mut self, slot: usize) -> Result<()> {
         while self.workers.len() <= slot {
             let worker = self.free_worker()?;
             self.workers.push(worker);

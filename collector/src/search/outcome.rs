@@ -1,4 +1,5 @@
-//! What a search says: the culprit or a credible set, every step found, the holes, what is left to do.
+//! What a search says: the culprit or a credible set, every step found, the holes, what is left to
+//! do.
 
 use serde::{Deserialize, Serialize};
 
@@ -98,7 +99,8 @@ pub struct Outcome {
     pub answer: Answer,
     /// Why, in one sentence, where the kind alone does not say it.
     pub reason: String,
-    /// The culprit alone, or the credible set, most probable first. Empty unless `Found` or `Range`.
+    /// The culprit alone, or the credible set, most probable first. Empty unless `Found` or
+    /// `Range`.
     pub suspects: Vec<usize>,
     /// Probability that the culprit is among the suspects.
     pub confidence: f64,

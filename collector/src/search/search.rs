@@ -342,7 +342,7 @@ impl Search {
     /// What builds of the same code differ by, as far as a saw-tooth along the range shows it.
     ///
     /// Steps and creep go one way; where most neighbouring differences turn
-    /// back, they are jitter. Twice the median of the smaller of two opposite
+    /// back, they are between-build variance. Twice the median of the smaller of two opposite
     /// neighbours is about the range that such builds show.
     fn spread_between(&self, lo: usize, hi: usize) -> f64 {
         let deltas: Vec<f64> = exact::segments(&self.track, lo, hi)

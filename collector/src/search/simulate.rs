@@ -88,7 +88,7 @@ pub struct World {
     /// Its shape.
     pub shape: Shape,
     /// Between-build standard deviation.
-    pub jitter: f64,
+    pub between_builds: f64,
     /// Commits that do not build.
     pub broken: Vec<bool>,
     /// The generator; its seed makes the world repeatable.
@@ -105,7 +105,7 @@ impl World {
             levels: (0..=n).map(level).collect(),
             sigma: 0.0,
             shape: Shape::Gauss,
-            jitter: 0.0,
+            between_builds: 0.0,
             broken: vec![false; n + 1],
             rng: Rng::new(seed),
             offsets: vec![None; n + 1],
@@ -131,9 +131,9 @@ impl World {
         if self.broken[commit] {
             return Observation::Skip("does not build".to_owned());
         }
-        let jitter = self.jitter;
+        let between_builds = self.between_builds;
         let rng = &mut self.rng;
-        let offset = *self.offsets[commit].get_or_insert_with(|| jitter * rng.normal());
+        let offset = *self.offsets[commit].get_or_insert_with(|| between_builds * rng.normal());
         let level = self.levels[commit] + offset;
         let (sigma, shape) = (self.sigma, self.shape);
         Observation::Values((0..runs).map(|_| level + sigma * shape.draw(rng)).collect())

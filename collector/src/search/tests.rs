@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use crate::search::noisy::blocks::{FEW, Stop};
+use crate::search::noisy::blocks::{FEW, MeasuredBuild};
 use crate::search::noisy::noise::Noise as Fit;
 use crate::search::noisy::posterior::Setting;
 use crate::search::simulate::{Rng, Shape, World, solve};
@@ -300,8 +300,8 @@ fn a_stored_commit_that_no_longer_builds_is_not_asked_for_for_ever() {
 fn few_builds_do_not_rule_out_jitter_and_many_do() {
     let noise = Fit::fit(&[&[0.0, 1.0, -1.0, 0.5, -0.5, 0.2, -0.2]], 1e-6);
     let holds = |builds: usize| {
-        let stops: Vec<Stop> = (0..2 * builds)
-            .map(|i| Stop {
+        let measured: Vec<MeasuredBuild> = (0..2 * builds)
+            .map(|i| MeasuredBuild {
                 first: i,
                 last: i,
                 level: if i < builds { 100.0 } else { 102.0 },
@@ -311,8 +311,8 @@ fn few_builds_do_not_rule_out_jitter_and_many_do() {
             })
             .collect();
         let setting = Setting {
-            stops: &stops,
-            mass: &vec![1.0; stops.len() - 1],
+            measured: &measured,
+            mass: &vec![1.0; measured.len() - 1],
             noise: &noise,
             between: None,
             builds: &[],
@@ -427,7 +427,7 @@ fn stored_builds_that_differ_keep_it_from_blame() {
     let at = |side: &[Vec<f64>]| side.iter().flatten().map(|v| 100.0 + v).collect();
     for seed in 0..20 {
         let mut world = World::new(200, &[], seed);
-        (world.sigma, world.jitter) = (1.0, 0.5);
+        (world.sigma, world.between_builds) = (1.0, 0.5);
         let mut range = world.range();
         (range.before, range.after) = (at(&builds[..100]), at(&builds[100..]));
         let options = Options {

@@ -25,8 +25,8 @@ mod view;
 
 pub use log::{Accept, Imported, MAX_LINE, Scope, Token, Triage, Verification};
 pub use view::{
-    Decision, Event, EventCounts, Generation, MeasuredCommit, Point, ReportRow, SeriesFilter,
-    SeriesOrder, SeriesRow, SeriesState, TestbedRow, Told, Unsearched, Value,
+    Decision, Event, EventCounts, Generation, MeasuredCommit, Point, ReportRow, Reported,
+    SeriesFilter, SeriesOrder, SeriesRow, SeriesState, TestbedRow, Unsearched, Value,
 };
 
 use std::path::{Path, PathBuf};

@@ -10,7 +10,7 @@ use crate::model::SeriesKey;
 use crate::store::log::entry::{Alert, Entry, identity};
 use crate::store::view::apply::{append_and_apply, bump};
 use crate::store::view::changes::kind_word;
-use crate::store::{SeriesRow, Store, Told};
+use crate::store::{Reported, SeriesRow, Store};
 
 impl Store {
     /// Keeps what the change finder said of some series. A change that has no identity yet is
@@ -18,9 +18,9 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn keep_findings(&mut self, all: &[(SeriesRow, Findings, Vec<Told>)]) -> Result<()> {
+    pub fn keep_findings(&mut self, all: &[(SeriesRow, Findings, Vec<Reported>)]) -> Result<()> {
         self.with_view(|tx| {
-            for (series, findings, told) in all {
+            for (series, findings, known) in all {
                 tx.prepare_cached(
                     "UPDATE series SET kind = ?2, noise = ?3, drift = ?4, searched = ?5 \
                      WHERE id = ?1",
@@ -32,7 +32,7 @@ impl Store {
                     findings.drift,
                     series.points.cast_signed()
                 ])?;
-                for t in told {
+                for t in known {
                     let id = reported(tx, &series.key, &t.id, &t.event)?;
                     revise(tx, &id, &t.event)?;
                 }

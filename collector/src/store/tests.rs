@@ -224,7 +224,7 @@ fn a_change_keeps_its_identity_and_is_never_reported_twice() {
                 .open_events(100)
                 .unwrap()
                 .into_iter()
-                .map(|e| e.told.id),
+                .map(|e| e.reported.id),
         );
     }
     assert_eq!(ids.len(), 2, "{ids:?}");
@@ -244,7 +244,7 @@ fn decisions_live_through_a_rebuild_and_travel_with_an_export() {
         store.put(&r, &[]).unwrap();
     }
     watch::search(&mut store, usize::MAX).unwrap();
-    let id = store.open_events(10).unwrap()[0].told.id.clone();
+    let id = store.open_events(10).unwrap()[0].reported.id.clone();
     let noise = Triage {
         events: vec![id.clone()],
         state: Some(State::Resolved(Resolution::Noise)),
@@ -442,8 +442,8 @@ fn triage(store: &Store) -> Vec<(String, &'static str, String)> {
     let mut out: Vec<_> = all
         .into_iter()
         .map(|e| {
-            let word = Triage::word(e.told.event.state);
-            (e.series.key.benchmark, word, e.told.note)
+            let word = Triage::word(e.reported.event.state);
+            (e.series.key.benchmark, word, e.reported.note)
         })
         .collect();
     out.sort();
@@ -572,7 +572,7 @@ fn perform(store: &mut Store, acts: &[Act], path: &Path) {
                 let what = Triage {
                     events: events
                         .get(*which)
-                        .map(|e| e.told.id.clone())
+                        .map(|e| e.reported.id.clone())
                         .into_iter()
                         .collect(),
                     state: Some(state),

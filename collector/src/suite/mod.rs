@@ -10,10 +10,10 @@ mod place;
 pub use place::{BenchExecutable, Executables, Place};
 mod cache;
 mod cargo;
-mod carry;
 mod command;
 pub mod key;
 mod locate;
+mod overlay;
 pub mod unread;
 
 use crate::suite::place::run_environment;
@@ -31,8 +31,8 @@ use crate::model::Failure;
 
 pub use cache::Cache;
 pub use cargo::{BenchTarget, Discovery, discover, steering};
-pub use carry::Carry;
 pub use locate::{Located, locate};
+pub use overlay::Overlay;
 
 /// A suite, ready to be measured.
 #[derive(Debug, Default)]
@@ -197,7 +197,7 @@ fn add_executable(
         wanted.iter().map(|b| (*b).clone()).collect(),
         facts.loaded_size,
     ));
-    let fences = Arc::new(facts.fences);
+    let boundaries = Arc::new(facts.boundaries);
     let seen = built.seen_at(exe, build.place);
     for name in wanted {
         let job = Job {
@@ -205,7 +205,7 @@ fn add_executable(
             program: program.clone(),
             kind: Kind::Criterion {
                 filter: exe.filters.get(*name).cloned(),
-                fences: fences.clone(),
+                boundaries: boundaries.clone(),
                 exact: facts.exact,
                 is_static: facts.is_static,
             },

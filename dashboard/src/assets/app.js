@@ -61,8 +61,8 @@ function listen() {
   if (source || !window.EventSource) return;
   source = new EventSource("/events");
   const heard = (e) => { if (e.data !== document.body.dataset.at) news(); };
-  source.addEventListener("facts", heard);
-  source.addEventListener("people", heard);
+  source.addEventListener("data", heard);
+  source.addEventListener("triage", heard);
   const settled = () => setTimeout(() => { if (waiting && !busy()) news(); });
   addEventListener("change", settled);
   addEventListener("focusout", settled);

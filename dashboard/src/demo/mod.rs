@@ -200,7 +200,7 @@ fn decide(store: &mut Store, now: i64) -> Result<()> {
     let of = |store: &Store, ago: u64| -> Result<Vec<String>> {
         let at = newest.saturating_sub(ago);
         let events = store.events_within(at.saturating_sub(1), at + 1, 500)?;
-        Ok(events.into_iter().map(|e| e.told.id).collect())
+        Ok(events.into_iter().map(|e| e.reported.id).collect())
     };
     let said = [
         (196, State::Resolved(Resolution::Accepted), "", ""),
@@ -238,7 +238,7 @@ fn decide(store: &mut Store, now: i64) -> Result<()> {
 
 /// One invented benchmark.
 #[derive(Clone, Debug)]
-struct Bench {
+struct BuiltCommit {
     name: String,
     level: f64,
     class: NoiseClass,
@@ -250,14 +250,14 @@ struct Bench {
 
 struct Suite {
     size: Size,
-    benches: Vec<Bench>,
+    benches: Vec<BuiltCommit>,
 }
 
 impl Suite {
     fn new(size: Size) -> Self {
-        let mut benches: Vec<Bench> = BENCHMARKS
+        let mut benches: Vec<BuiltCommit> = BENCHMARKS
             .iter()
-            .map(|(name, level, class, noise, drift)| Bench {
+            .map(|(name, level, class, noise, drift)| BuiltCommit {
                 name: (*name).into(),
                 level: *level,
                 class: *class,
@@ -265,21 +265,21 @@ impl Suite {
                 drift: *drift,
             })
             .collect();
-        benches.extend(HOSTILE.iter().enumerate().map(|(i, name)| Bench {
+        benches.extend(HOSTILE.iter().enumerate().map(|(i, name)| BuiltCommit {
             name: (*name).into(),
             level: 3.1e6 + 1e5 * i as f64,
             class: NoiseClass::Exact,
             noise: 0.0,
             drift: 0.0,
         }));
-        benches.push(Bench {
+        benches.push(BuiltCommit {
             name: format!("long/{}", "x".repeat(4000)),
             level: 2e6,
             class: NoiseClass::Exact,
             noise: 0.0,
             drift: 0.0,
         });
-        benches.extend((0..size.more_benchmarks).map(|i| Bench {
+        benches.extend((0..size.more_benchmarks).map(|i| BuiltCommit {
             name: format!("load/{:02}/case_{i:05}", i % 50),
             level: 1e6 * (1.0 + i as f64 / 7.0),
             class: if i % 3 == 0 {
@@ -298,7 +298,7 @@ impl Suite {
         self.size.commits - 1 - position
     }
 
-    fn has(&self, bench: &Bench, ago: u64) -> bool {
+    fn has(&self, bench: &BuiltCommit, ago: u64) -> bool {
         match bench.name.as_str() {
             "emit/cbor" => ago <= CBOR_SINCE,
             "legacy/xml" => ago >= XML_UNTIL,
@@ -308,7 +308,7 @@ impl Suite {
     }
 
     /// What the code costs at a commit, noise aside.
-    fn level(&self, bench: &Bench, ago: u64) -> f64 {
+    fn level(&self, bench: &BuiltCommit, ago: u64) -> f64 {
         let touched = HAPPENINGS.iter().filter(|h| h.ago >= ago);
         let factor: f64 = touched
             .flat_map(|h| h.touches.iter().find(|(t, _)| bench.name.starts_with(t)))
@@ -319,7 +319,7 @@ impl Suite {
         bench.level * factor * compiler * (1.0 + bench.drift * commits)
     }
 
-    fn measured(&self, bench: &Bench, ago: u64, salt: u64) -> f64 {
+    fn measured(&self, bench: &BuiltCommit, ago: u64, salt: u64) -> f64 {
         let mut g = SplitMix64::new(salt ^ ago.wrapping_mul(0x9e37_79b9) ^ hash(&bench.name));
         let normal: f64 = (0..12).map(|_| g.next_f64()).sum::<f64>() - 6.0;
         let mut value = self.level(bench, ago) * (1.0 + bench.noise * normal);
@@ -371,7 +371,7 @@ impl Suite {
         (report, blobs)
     }
 
-    fn measure(&self, b: &Bench, ago: u64, out: &mut Vec<Measurement>) {
+    fn measure(&self, b: &BuiltCommit, ago: u64, out: &mut Vec<Measurement>) {
         let one = |metric, counter, class, samples: Vec<f64>| {
             let mut sorted = samples.clone();
             sorted.sort_by(f64::total_cmp);
@@ -404,7 +404,7 @@ impl Suite {
             return;
         }
         if b.name.starts_with("parse/") || b.name.starts_with("io/") {
-            let noisy = Bench {
+            let noisy = BuiltCommit {
                 noise: 0.02,
                 level: b.level / 3.1,
                 ..b.clone()
@@ -476,7 +476,7 @@ impl Suite {
     }
 
     /// What each function gained or lost since the beginning, as a share of the level then.
-    fn shares(&self, bench: &Bench, ago: u64) -> Vec<(&'static str, f64)> {
+    fn shares(&self, bench: &BuiltCommit, ago: u64) -> Vec<(&'static str, f64)> {
         let mut factor = 1.0;
         let mut out = Vec::new();
         for h in HAPPENINGS.iter().filter(|h| h.ago >= ago) {

@@ -115,7 +115,7 @@ fn html(
 }
 
 fn size(e: &Event) -> f64 {
-    e.told.event.change.change.abs()
+    e.reported.event.change.change.abs()
 }
 
 fn crumb(head: &MeasuredCommit) -> Markup {
@@ -198,7 +198,7 @@ fn lasting(events: &[Event]) -> Markup {
                     @for e in events.iter().take(ROWS) {
                         @let key = &e.series.key;
                         li {
-                            (text::delta(e.told.event.change.change, key.metric)) " "
+                            (text::delta(e.reported.event.change.change, key.metric)) " "
                             a href={ "/series/" (key.id()) } { (text::name(&key.benchmark)) }
                         }
                     }

@@ -52,7 +52,7 @@ fn reported(store: &Store, all: &[MeasuredCommit]) -> Result<HashMap<u64, Vec<f6
     };
     let mut out: HashMap<u64, Vec<f64>> = HashMap::new();
     for e in store.events_within(oldest.position, newest.position, 2_000)? {
-        let c = &e.told.event.change;
+        let c = &e.reported.event.change;
         out.entry(c.index.max(0).cast_unsigned())
             .or_default()
             .push(c.change);

@@ -45,7 +45,7 @@ fn entry(g: &Group) -> String {
             format!(
                 "{} {}",
                 cut(&e.series.key.benchmark, 120),
-                collector::format::percent(e.told.event.change.change)
+                collector::format::percent(e.reported.event.change.change)
             )
         })
         .collect();
@@ -56,7 +56,7 @@ fn entry(g: &Group) -> String {
         "<entry><title>{}</title><id>urn:uptick:event:{}</id><updated>{}</updated><author><name>{}</name></author>\
          <link href=\"{}\"/><summary>{}</summary></entry>\n",
         xml(&title),
-        first.told.id,
+        first.reported.id,
         iso(commit.map_or(0, |c| c.time)),
         xml(&cut(commit.map_or("", |c| c.author.as_str()), 80)),
         xml(&link),

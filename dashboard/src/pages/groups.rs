@@ -29,13 +29,13 @@ pub(super) struct Group {
 
 impl Group {
     pub(super) fn worst(&self) -> &Change {
-        &self.events[0].told.event.change
+        &self.events[0].reported.event.change
     }
 
     pub(super) fn is_regression(&self) -> bool {
         self.events
             .iter()
-            .any(|e| e.told.event.change.direction() == Direction::Up)
+            .any(|e| e.reported.event.change.direction() == Direction::Up)
     }
 
     /// The changes in one direction, the largest first: how many, and by how much at most.
@@ -43,7 +43,7 @@ impl Group {
         let sizes = self
             .events
             .iter()
-            .map(|e| &e.told.event.change)
+            .map(|e| &e.reported.event.change)
             .filter(|c| c.direction() == direction)
             .map(|c| c.change);
         let n = sizes.clone().count();
@@ -52,17 +52,23 @@ impl Group {
     }
 
     pub(super) fn is_new(&self) -> bool {
-        self.events.iter().any(|e| e.told.event.state == State::New)
+        self.events
+            .iter()
+            .any(|e| e.reported.event.state == State::New)
     }
 
     pub(super) fn is_environment(&self) -> bool {
         self.events
             .iter()
-            .all(|e| e.told.event.change.kind == Kind::Environment)
+            .all(|e| e.reported.event.change.kind == Kind::Environment)
     }
 
     pub(super) fn ids(&self) -> String {
-        let ids: Vec<String> = self.events.iter().map(|e| e.told.id.to_string()).collect();
+        let ids: Vec<String> = self
+            .events
+            .iter()
+            .map(|e| e.reported.id.to_string())
+            .collect();
         ids.join(",")
     }
 
@@ -94,14 +100,14 @@ pub(super) fn groups(store: &Store, events: Vec<Event>) -> Result<Vec<Group>, Fa
     let mut by_hand: BTreeMap<i64, Vec<Event>> = BTreeMap::new();
     let mut rest = Vec::new();
     for e in events {
-        match e.told.cause {
+        match e.reported.cause {
             Some(cause) => by_hand.entry(cause).or_default().push(e),
             None => rest.push(e),
         }
     }
     let mut out = by_commit_set(store, rest)?;
     for members in by_hand.into_values() {
-        let sets = members.iter().map(|e| &e.told.event.change);
+        let sets = members.iter().map(|e| &e.reported.event.change);
         let first = sets.clone().map(|c| c.first).min().unwrap_or(0);
         let last = sets.map(|c| c.last).max().unwrap_or(0);
         out.push(Group {
@@ -119,7 +125,7 @@ fn grouped(
     mut events: Vec<Event>,
     (first, last): (i64, i64),
 ) -> Result<Group, Fail> {
-    let size = |e: &Event| e.told.event.change.change;
+    let size = |e: &Event| e.reported.event.change.change;
     // What costs most first; where nothing got costlier, what gained most.
     let any_up = events.iter().any(|e| size(e) > 0.0);
     let rank = |e: &Event| if any_up { size(e) } else { -size(e) };
@@ -140,7 +146,7 @@ fn by_commit_set(store: &Store, events: Vec<Event>) -> Result<Vec<Group>, Fail> 
     let found = {
         let changes: Vec<(&SeriesKey, &Change)> = events
             .iter()
-            .map(|e| (&e.series.key, &e.told.event.change))
+            .map(|e| (&e.series.key, &e.reported.event.change))
             .collect();
         // A testbed that cannot be counted has more series than those that moved.
         causes(&changes, &|t| store.series_on(t).unwrap_or(usize::MAX))

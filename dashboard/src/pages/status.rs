@@ -92,7 +92,7 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Fai
             "store_facts_generation",
             "counter",
             "Changes of facts in the store.",
-            at.facts,
+            at.data,
         ),
         (
             "store_ok",

@@ -258,7 +258,7 @@ fn group_html(store: &Store, g: &Group) -> Result<Markup, Fail> {
     let more = &g.events[g.events.len().min(MEMBERS)..];
     let class = if g.is_regression() { "worse" } else { "better" };
     Ok(html! {
-        article .group.(class) tabindex="-1" aria-labelledby={ "g" (worst.told.id) } {
+        article .group.(class) tabindex="-1" aria-labelledby={ "g" (worst.reported.id) } {
             (heading(g))
             (suspected(g))
             (members(&rows, can_split))
@@ -281,7 +281,7 @@ fn heading(g: &Group) -> Markup {
         header {
             input type="checkbox" form="bulk" name="event" value=(g.ids())
                 aria-label="Select this group";
-            h2 #{ "g" (worst.told.id) } { (moved(g)) }
+            h2 #{ "g" (worst.reported.id) } { (moved(g)) }
             (state_html(worst))
             @if g.by_hand {
                 span .tag title="merged or split off by somebody; Undo is below" { "by hand" }
@@ -336,11 +336,11 @@ fn members(rows: &[Markup], can_split: bool) -> Markup {
 }
 
 fn note(e: &Event) -> Markup {
-    let link = log::safe_link(&e.told.link);
+    let link = log::safe_link(&e.reported.link);
     html! {
-        @if !e.told.note.is_empty() || link.is_some() {
+        @if !e.reported.note.is_empty() || link.is_some() {
             p .note {
-                (text::cut_or_empty(&e.told.note, 400))
+                (text::cut_or_empty(&e.reported.note, 400))
                 @if let Some(link) = link {
                     " " a href=(link) rel="noopener noreferrer nofollow" { (text::cut(&link, 80)) }
                 }
@@ -371,9 +371,9 @@ fn other(e: &Event) -> Markup {
     let key = &e.series.key;
     html! {
         li {
-            input type="checkbox" form="bulk" name="event" value=(e.told.id)
+            input type="checkbox" form="bulk" name="event" value=(e.reported.id)
                 aria-label={ "Select " (text::name(&key.benchmark)) };
-            (text::delta(e.told.event.change.change, key.metric)) " "
+            (text::delta(e.reported.event.change.change, key.metric)) " "
             a href={ "/series/" (key.id()) } { (text::name(&key.benchmark)) } " "
             span .muted { (text::metric(key.metric)) }
         }
@@ -381,7 +381,7 @@ fn other(e: &Event) -> Markup {
 }
 
 fn state_html(e: &Event) -> Markup {
-    let word = Triage::word(e.told.event.state);
+    let word = Triage::word(e.reported.event.state);
     html! { span .state.(word) { (log::word(word)) } }
 }
 
@@ -401,7 +401,7 @@ fn cause(g: &Group) -> Markup {
 }
 
 fn member(store: &Store, e: &Event, can_split: bool) -> Result<Markup, Fail> {
-    let c = &e.told.event.change;
+    let c = &e.reported.event.change;
     let (key, metric) = (&e.series.key, e.series.key.metric);
     let recent = store.recent(e.series.id, u64::MAX, SPARK)?;
     let values: Vec<f64> = recent.iter().map(|v| v.value).collect();
@@ -418,7 +418,7 @@ fn member(store: &Store, e: &Event, can_split: bool) -> Result<Markup, Fail> {
         tr {
             @if can_split {
                 td .pick {
-                    input type="checkbox" form="bulk" name="event" value=(e.told.id)
+                    input type="checkbox" form="bulk" name="event" value=(e.reported.id)
                         aria-label={ "Select " (text::name(&key.benchmark)) };
                 }
             }
@@ -442,7 +442,7 @@ fn document(t: &Today) -> serde_json::Value {
         "base": g.base, "suspects": g.suspects, "not_measured": g.unmeasured(),
         "changes": g.events.iter().map(|e| json!({
             "benchmark": e.series.key.benchmark, "metric": e.series.key.metric, "counter": e.series.key.counter,
-            "testbed": e.series.key.fingerprint, "series": e.series.key.id(), "event": e.told,
+            "testbed": e.series.key.fingerprint, "series": e.series.key.id(), "event": e.reported,
         })).collect::<Vec<_>>(),
     })).collect();
     json!({ "schema": "uptick.open_changes/1", "counts": t.counts, "groups": groups })
@@ -467,9 +467,9 @@ fn csv(t: &Today) -> Vec<Vec<String>> {
     ];
     for g in &t.groups {
         for e in &g.events {
-            let c = &e.told.event.change;
+            let c = &e.reported.event.change;
             out.push(vec![
-                e.told.id.to_string(),
+                e.reported.id.to_string(),
                 csv_field(&e.series.key.benchmark),
                 e.series.key.metric.name().into(),
                 c.first.to_string(),
@@ -480,7 +480,7 @@ fn csv(t: &Today) -> Vec<Vec<String>> {
                 c.before.to_string(),
                 c.after.to_string(),
                 c.change.to_string(),
-                Triage::word(e.told.event.state).into(),
+                Triage::word(e.reported.event.state).into(),
             ]);
         }
     }
@@ -501,7 +501,7 @@ fn markdown(t: &Today) -> String {
         });
         out.push_str(&format!("\n## {} · {subject}\n\n| benchmark | metric | change | before | after | state |\n|---|---|--:|--:|--:|---|\n", percent(g.worst().change)));
         for e in &g.events {
-            let (c, m) = (&e.told.event.change, e.series.key.metric);
+            let (c, m) = (&e.reported.event.change, e.series.key.metric);
             out.push_str(&format!(
                 "| {} | {} | {} | {} | {} | {} |\n",
                 md(&e.series.key.benchmark),
@@ -509,7 +509,7 @@ fn markdown(t: &Today) -> String {
                 percent(c.change),
                 text::value(c.before, m),
                 text::value(c.after, m),
-                log::word(Triage::word(e.told.event.state))
+                log::word(Triage::word(e.reported.event.state))
             ));
         }
     }

@@ -193,7 +193,7 @@ impl Site {
 
     pub(crate) fn open_event(&self) -> String {
         let new = |e: &collector::store::Event| {
-            e.told.event.state == collector::detect::alerts::life::State::New
+            e.reported.event.state == collector::detect::alerts::life::State::New
         };
         self.store()
             .open_events(100)
@@ -201,7 +201,7 @@ impl Site {
             .into_iter()
             .find(new)
             .unwrap()
-            .told
+            .reported
             .id
     }
 
@@ -214,9 +214,9 @@ impl Site {
             .chain(store.closed_events(1000).unwrap());
         Triage::word(
             all.into_iter()
-                .find(|e| e.told.id == event)
+                .find(|e| e.reported.id == event)
                 .unwrap()
-                .told
+                .reported
                 .event
                 .state,
         )

@@ -1,4 +1,4 @@
-//! One cause, many series: changes that one commit explains are told together.
+//! One cause, many series: changes that one commit explains are reported together.
 
 use crate::detect::steps::finder::Change;
 

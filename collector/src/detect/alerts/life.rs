@@ -1,7 +1,7 @@
-//! The life of a change: one event per commit set, from the day it is told until it is settled.
+//! The life of a change: one event per commit set, from the day it is reported until it is settled.
 //!
 //! ```text
-//! told ─▶ new ─▶ acknowledged ─▶ resolved {fixed_by, accepted, noise, infra, invalid}   (people)
+//! reported ─▶ new ─▶ acknowledged ─▶ resolved {fixed_by, accepted, noise, infra, invalid}   (people)
 //!          └──────────┴─▶ recovered: the level came back by itself                      (computed)
 //! ```
 //! An open event does not flicker: it stays until the evidence is gone
@@ -52,12 +52,12 @@ pub enum State {
     Resolved(Resolution),
 }
 
-/// One change as it is told, once.
+/// One change as it is reported, once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// The change as seen now: a boundary that moves takes its set along.
     pub change: Change,
-    /// The commit at which it was first told.
+    /// The commit at which it was first reported.
     pub told_at: i64,
     /// Where people stand.
     pub state: State,
@@ -92,13 +92,13 @@ impl Event {
 ///
 /// `points`: the series so far; `findings`: what the finder says of it now.
 /// The far edge of a recovered change is named in its event and opens none of
-/// its own. Settled events stay, so that nothing is told twice. `tell` says
-/// whether a change that no event tells of yet becomes one.
+/// its own. Settled events stay, so that nothing is reported twice. `ripe` says
+/// whether a change that no event stands for yet becomes one.
 pub fn update(
     events: &mut Vec<Event>,
     points: &[Point],
     findings: &Findings,
-    tell: impl Fn(&Change) -> bool,
+    ripe: impl Fn(&Change) -> bool,
 ) -> Vec<usize> {
     let Some(at) = points.last().map(|p| p.index) else {
         return Vec::new();
@@ -111,7 +111,7 @@ pub fn update(
                 ..c.clone()
             };
             event.seen = true;
-        } else if tell(c) && !recovers(events, points, c, findings.noise) {
+        } else if ripe(c) && !recovers(events, points, c, findings.noise) {
             fresh.push(events.len());
             let change = c.clone();
             events.push(Event {

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! replay    what would have been said at each commit, seeing only the past
-//! tell      how sure a change must be, looked at again and again
+//! ripe      how sure a change must be, looked at again and again
 //! life      one event per commit set, and its states
 //! group     many series, one cause
 //! ```
@@ -14,4 +14,4 @@ pub mod life;
 pub mod persist;
 pub mod proposal;
 pub mod replay;
-pub mod tell;
+pub mod ripe;

@@ -34,7 +34,7 @@ pub struct Raised {
     pub flag: Flag,
     /// Who raised it.
     pub by: By,
-    /// Commits measured from the one that is blamed to the one at which it was told.
+    /// Commits measured from the one that is blamed to the one at which it was reported.
     pub delay: usize,
     /// Whether the whole history shows a change there.
     pub lasted: bool,
@@ -48,7 +48,7 @@ pub struct Proposal {
     /// Commits at which the gate would have measured a varying series again. What fresh runs
     /// would have said cannot be replayed.
     pub suspects: usize,
-    /// Changes of the whole history that nobody would have been told of.
+    /// Changes of the whole history that would not have been reported.
     pub missed: usize,
 }
 
@@ -77,8 +77,8 @@ pub fn propose(points: &[Point], policy: &Policy, settings: Settings) -> Proposa
             }
         }
     }
-    let told = |c: &&Change| out.flags.iter().any(|r| blames(&r.flag, c));
-    out.missed = changes.len() - changes.iter().filter(told).count();
+    let reported = |c: &&Change| out.flags.iter().any(|r| blames(&r.flag, c));
+    out.missed = changes.len() - changes.iter().filter(reported).count();
     out
 }
 

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::detect::alerts::{life, tell};
+use crate::detect::alerts::{life, ripe};
 use crate::detect::steps::finder::{Change, Direction, Finder, Settings};
 use crate::detect::steps::place::NEAR;
 use crate::detect::{Class, Point};
@@ -18,10 +18,10 @@ pub const WINDOW: usize = 500;
 /// moves: a boundary that was settled with more points on its left may wander there.
 const STALE: usize = WINDOW / 10;
 
-/// The moment at which a change is told.
+/// The moment at which a change is reported.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Flag {
-    /// The commit at which it would have been told.
+    /// The commit at which it would have been reported.
     pub at: i64,
     /// The commit that is blamed (`index ≤ at`).
     pub index: i64,
@@ -43,7 +43,7 @@ pub struct Replay {
     settings: Settings,
     window: Vec<Point>,
     moved: bool,
-    told: Vec<Change>,
+    reported: Vec<Change>,
     /// What the last looks saw and did not tell yet, and how many looks in a row.
     seen: Vec<(Change, usize)>,
 }
@@ -82,17 +82,17 @@ impl Replay {
         let mut flags = Vec::new();
         self.seen = seen_again(&self.seen, &found.changes);
         for (i, c) in found.changes.iter().enumerate() {
-            let ripe = tell::is_ripe(c, &found, &self.window)
-                && tell::stands(c, &found, &self.window, self.seen[i].1);
+            let ripe = ripe::is_ripe(c, &found, &self.window)
+                && ripe::stands(c, &found, &self.window, self.seen[i].1);
             if c.index >= fresh && !self.known(c) && ripe {
                 flags.push(flag(point.index, c, limit));
-                self.told.push(c.clone());
+                self.reported.push(c.clone());
             }
         }
         flags
     }
 
-    /// Begins with points that were judged before; what is ripe among them counts as told.
+    /// Begins with points that were judged before; what is ripe among them counts as reported.
     ///
     /// This is how a live series resumes from the store without replaying its past.
     pub fn fill(&mut self, finder: &mut Finder, points: &[Point]) {
@@ -101,23 +101,23 @@ impl Replay {
         self.window.extend_from_slice(&points[from..]);
         self.moved = from > 0;
         let found = finder.find(&self.window);
-        let ripe = |c: &&Change| tell::is_ripe(c, &found, &self.window);
-        self.told = found.changes.iter().filter(ripe).cloned().collect();
+        let ripe = |c: &&Change| ripe::is_ripe(c, &found, &self.window);
+        self.reported = found.changes.iter().filter(ripe).cloned().collect();
     }
 
-    /// What was told and still stands: found again, or not yet refuted by a second look.
+    /// What was reported and still stands: found again, or not yet refuted by a second look.
     ///
     /// Opening takes p ≤ 2e-4 and closing p > 1e-2, so that an alarm does not flicker.
     #[must_use]
     pub fn standing(&self) -> Vec<&Change> {
         let begin = self.window.first().map_or(i64::MAX, |p| p.index);
         let stands = |c: &&Change| c.index <= begin || life::still_seen(&self.window, c);
-        self.told.iter().filter(stands).collect()
+        self.reported.iter().filter(stands).collect()
     }
 
-    /// Whether this change was told: the same way, at an overlapping or neighbouring set.
+    /// Whether this change was reported: the same way, at an overlapping or neighbouring set.
     fn known(&mut self, c: &Change) -> bool {
-        let same = self.told.iter_mut().find(|t| same_change(t, c));
+        let same = self.reported.iter_mut().find(|t| same_change(t, c));
         match same {
             // A boundary that moved takes its set along.
             Some(t) => {
@@ -143,7 +143,7 @@ fn same_change(a: &Change, b: &Change) -> bool {
     a.direction() == b.direction() && (a.overlaps(b) || (a.index - b.index).abs() <= NEAR as i64)
 }
 
-/// How far a value may lie off without being told.
+/// How far a value may lie off without being reported.
 fn limit(settings: &Settings, class: Class, noise: f64) -> f64 {
     let least = match class {
         Class::Exact | Class::Young => crate::detect::steps::counts::SAME_RELATIVE,

@@ -157,7 +157,8 @@ fn base_pool(policy: &Policy, history: &[f64], fresh: Vec<f64>) -> Vec<f64> {
     present.into_iter().chain(fresh).collect()
 }
 
-/// The smallest shift, in units, that a rank test at the policy's alpha shows four times out of five.
+/// The smallest shift, in units, that a rank test at the policy's alpha shows four times out of
+/// five.
 ///
 /// (z(1−α/2) + z(0.8)) σ √(1/n + 1/k) × √(π/3): Lehmann, *Nonparametrics*, §2.4,
 /// with the asymptotic efficiency 3/π of ranks under normal noise. ∞ when so few

@@ -97,7 +97,8 @@ fn grows(y: &[f64]) -> bool {
     near > 0.0 && middle > WALK_GROWTH * near && variance(16) > WALK_GROWTH * middle
 }
 
-/// The series with its largest lasting far-out leaps, one for each [`WALK_LEAP`] points, taken back.
+/// The series with its largest lasting far-out leaps, one for each [`WALK_LEAP`] points, taken
+/// back.
 fn without_leaps(y: &[f64]) -> Vec<f64> {
     let fence = counts::far_out(y);
     let mut leaps: Vec<(usize, f64)> = (1..y.len())

@@ -34,8 +34,8 @@ pub(crate) fn walk(y: &[f64]) -> Vec<Boundary> {
     out
 }
 
-/// A move of a young series of counts that is told: the gate's own floor for counts. Less is
-/// told once there are moves to compare it with.
+/// A move of a young series of counts that is reported: the gate's own floor for counts. Less is
+/// reported once there are moves to compare it with.
 const LEAP: f64 = 0.005;
 
 /// Leaps of a series of counts that is too young to know how far it usually moves.

@@ -30,7 +30,8 @@ pub(crate) struct Fit {
     pub total: f64,
 }
 
-/// Takes out a slope common to all pieces, if that explains the series better than the pieces alone.
+/// Takes out a slope common to all pieces, if that explains the series better than the pieces
+/// alone.
 ///
 /// Begins twice: from the slope within the pieces found so far, and from that
 /// of the series as one piece (a drift may have been cut up into steps).

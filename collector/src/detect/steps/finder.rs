@@ -11,7 +11,7 @@ use crate::detect::steps::silence::{Silence, silence};
 use crate::detect::steps::{counts, repeats, stretches};
 use crate::stats;
 
-/// What is worth telling.
+/// What is worth reporting.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Settings {
     /// Changes below this fraction of the level before are left out.

@@ -7,7 +7,7 @@
 use crate::detect::steps::modes::Modes;
 use crate::detect::steps::noise::Noise;
 use crate::detect::steps::pieces::{Boundary, clip, pieces};
-use crate::detect::steps::place::{Law, NEAR, Step, place};
+use crate::detect::steps::place::{NEAR, NoiseModel, Step, place};
 use crate::detect::steps::season::Wave;
 use crate::detect::steps::seeded::Seeded;
 use crate::detect::steps::segment::{Cost, Segmenter};
@@ -418,7 +418,7 @@ fn residuals(x: &[f64], at: &[usize]) -> Vec<f64> {
 }
 
 /// What the residuals around the levels follow, in units of the local scale.
-fn law(x: &[f64], at: &[usize], root_w: &[f64]) -> Law {
+fn noise_model(x: &[f64], at: &[usize], root_w: &[f64]) -> NoiseModel {
     let rho = stats::robust_ar1(&residuals(x, at));
     let rho = if rho < RHO_LEAST {
         0.0
@@ -437,7 +437,7 @@ fn law(x: &[f64], at: &[usize], root_w: &[f64]) -> Law {
         _ => 1.0,
     };
     fresh.iter_mut().for_each(|e| *e /= scale);
-    Law {
+    NoiseModel {
         rho,
         scale,
         shape: Shape::of(&fresh),
@@ -482,7 +482,7 @@ fn placed(x: &[f64], kept: &[(usize, f64)], weights: &[f64]) -> Vec<Boundary> {
         return Vec::new();
     }
     let root_w = local_precision(&residuals(x, &at), weights);
-    let law = law(x, &at, &root_w);
+    let noise_model = noise_model(x, &at, &root_w);
     let level = |(from, to): (usize, usize)| stats::median(&x[from..to]).unwrap_or(0.0);
     let spans: Vec<(usize, usize)> = pieces(&at, x.len()).collect();
     let mut out: Vec<Boundary> = Vec::new();
@@ -495,7 +495,7 @@ fn placed(x: &[f64], kept: &[(usize, f64)], weights: &[f64]) -> Vec<Boundary> {
             left: level(pair[0]),
             right: level(pair[1]),
         };
-        let found = place(x, &root_w, step, &law);
+        let found = place(x, &root_w, step, &noise_model);
         // Two boundaries may move towards each other, but not past.
         let after = out.last().is_none_or(|b| b.at < found.at);
         if (found.near >= NEAR_LEAST || p <= SURE) && after {

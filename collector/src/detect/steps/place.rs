@@ -38,7 +38,7 @@ const MASS: f64 = 0.95;
 
 /// What residuals around the levels follow.
 #[derive(Clone, Debug)]
-pub(crate) struct Law {
+pub(crate) struct NoiseModel {
     /// How much of a residual its successor repeats.
     pub rho: f64,
     /// Standard deviation of what is new in each residual.
@@ -54,17 +54,17 @@ pub(crate) struct Law {
 /// point: generalised least squares for AR(1), Cochrane & Orcutt (1949), with the noise's own
 /// law in place of squares. Flat prior; the posterior of a change point: Smith (1975), *A
 /// Bayesian approach to inference about a change-point*, Biometrika 62.
-pub(crate) fn place(x: &[f64], root_w: &[f64], step: Step, law: &Law) -> Place {
+pub(crate) fn place(x: &[f64], root_w: &[f64], step: Step, noise_model: &NoiseModel) -> Place {
     let low = step.at.saturating_sub(WINDOW).max(step.from + 1);
     let high = (step.at + WINDOW).min(step.to - 1).max(low);
     let loss = |t: usize, now: f64, before: f64| {
         let r = (x[t] - now) * root_w[t];
-        let past = if t > step.from && law.rho != 0.0 {
-            law.rho * (x[t - 1] - before) * root_w[t - 1]
+        let past = if t > step.from && noise_model.rho != 0.0 {
+            noise_model.rho * (x[t - 1] - before) * root_w[t - 1]
         } else {
             0.0
         };
-        law.shape.loss((r - past) / law.scale)
+        noise_model.shape.loss((r - past) / noise_model.scale)
     };
     // loss(b+1) − loss(b): t = b becomes left, and b + 1 becomes the first of the right.
     let (l, r) = (step.left, step.right);
@@ -72,7 +72,7 @@ pub(crate) fn place(x: &[f64], root_w: &[f64], step: Step, law: &Law) -> Place {
     let mut sum = 0.0;
     for b in low..high {
         sum += loss(b, l, l) - loss(b, r, l);
-        if b + 1 < step.to && law.rho != 0.0 {
+        if b + 1 < step.to && noise_model.rho != 0.0 {
             sum += loss(b + 1, r, l) - loss(b + 1, r, r);
         }
         losses.push(sum);
@@ -108,8 +108,8 @@ fn choose(losses: &[f64], low: usize) -> Place {
 mod tests {
     use super::*;
 
-    fn normal() -> Law {
-        Law {
+    fn normal() -> NoiseModel {
+        NoiseModel {
             rho: 0.0,
             scale: 1.0,
             shape: Shape::of(&[]),

@@ -2,7 +2,7 @@
 //!
 //! Whether values repeat is asked of the stretch around a point, never of the series: whole
 //! milliseconds may turn into fractions, and a noisy series may begin as a constant. A step of one
-//! tick of a coarse clock is not told here (7.5 is printed as 7 or as 8), nor one that is no
+//! tick of a coarse clock is not reported here (7.5 is printed as 7 or as 8), nor one that is no
 //! larger than jitter that was seen before: ranks decide about those.
 
 use crate::detect::steps::counts::SAME_RELATIVE;
@@ -71,7 +71,7 @@ pub(crate) fn steps(y: &[f64], counted: bool) -> Vec<Boundary> {
             from = i;
             level = settled(&y[i..], &same);
         } else if !leaps {
-            // Not told, but lasting, or got there by and by: what follows is compared with it.
+            // Not reported, but lasting, or got there by and by: what follows is compared with it.
             level = y[i];
         }
         i += 1;

@@ -1,4 +1,4 @@
-//! Why nothing is told of a series.
+//! Why nothing is reported of a series.
 
 use std::fmt;
 

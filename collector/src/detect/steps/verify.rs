@@ -6,7 +6,7 @@ use crate::stats;
 /// Largest two-sided p of a kept boundary. A boundary was chosen among n places
 /// and p is not corrected for that, hence so small: at 1e-4 quiet series raise
 /// half the false alarms (.011 rather than .023 per 1000 commits), and fewer 3-sigma steps are
-/// told within five commits (.525 rather than .552).
+/// reported within five commits (.525 rather than .552).
 pub(crate) const ALPHA: f64 = 2e-4;
 /// What a candidate of a single stretch may have of it.
 pub(crate) const OWN: f64 = 0.1;

@@ -3,10 +3,10 @@
 //! The value of b runs of a commit is the mutual information between the mean
 //! that they will show and the place of the step (Lindley 1956). Each
 //! hypothesis predicts a normal mean; the levels' own uncertainty is part of
-//! the prediction, so that the ends and old stops are worth another look
+//! the prediction, so that the ends and old ones are worth another look
 //! whenever they, not the place, are what is in doubt.
 
-use crate::search::noisy::blocks::{Hyper, Normal, Stop};
+use crate::search::noisy::blocks::{Hyper, MeasuredBuild, Normal};
 use crate::search::noisy::posterior::Posterior;
 use crate::search::track::Track;
 
@@ -15,14 +15,14 @@ const BATCHES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 /// Share of its best batch that a new build begins with: further runs of it cost no build, and
 /// after the first it is often plain on which side of the step it lies.
 const BEGIN: f64 = 0.35;
-/// Price of a build, as a multiple, anywhere but in a gap that is as sure as an answer must be.
-/// There it may be on the wrong side of the step, and the builds that lead back are not foreseen
-/// by a look one step ahead: at 1 steps of half a sigma take 1.3 builds more, at 8 a fourteenth
-/// more runs.
+/// Price of a build, as a multiple, anywhere but in an interval that is as sure as an answer must
+/// be. There it may be on the wrong side of the step, and the builds that lead back are not
+/// foreseen by a look one step ahead: at 1 steps of half a sigma take 1.3 builds more, at 8 a
+/// fourteenth more runs.
 const ASTRAY: f64 = 4.0;
-/// Price of a build, as a multiple, that is to tell jitter from a step: further runs of what is
-/// built mostly do. At 1 steps of half a sigma take a third of a build more; without leave to
-/// build at all, a thirtieth more runs.
+/// Price of a build, as a multiple, that is to tell between-build variance from a step: further
+/// runs of what is built mostly do. At 1 steps of half a sigma take a third of a build more;
+/// without leave to build at all, a thirtieth more runs.
 const CHECK: f64 = 6.0;
 /// What a probe costs beside its runs, as a share of a build: a checkout, a start.
 const CALL: f64 = 0.05;
@@ -33,7 +33,7 @@ const NEGLIGIBLE: f64 = 1e-4;
 /// Gaps below this probability are not worth a candidate of their own.
 const SLIM: f64 = 0.02;
 
-/// The class of "no step" where worlds are told apart.
+/// The class of "no step" where models are told apart.
 const NONE: usize = 2;
 
 /// A probe that could come next.
@@ -54,7 +54,7 @@ pub(crate) struct Choice {
 /// What the policy sees of a segment.
 pub(crate) struct View<'a> {
     pub(crate) track: &'a Track,
-    pub(crate) stops: &'a [Stop],
+    pub(crate) measured: &'a [MeasuredBuild],
     pub(crate) posterior: &'a Posterior,
     /// What a build costs, in runs.
     pub(crate) build_cost: f64,
@@ -71,53 +71,64 @@ impl View<'_> {
     /// The candidates, the most informative per cost first.
     pub(crate) fn choices(&self, jobs: usize) -> Vec<Choice> {
         let mut choices: Vec<Choice> = Vec::new();
-        for stop in self.stops_in_doubt() {
-            let forecast = self.again(stop);
-            choices.extend(self.best_batch(self.stops[stop].first, Some(stop), &forecast, 0.0));
+        for build in self.stops_in_doubt() {
+            let forecast = self.again(build);
+            choices.extend(self.best_batch(
+                self.measured[build].first,
+                Some(build),
+                &forecast,
+                0.0,
+            ));
         }
-        let total: f64 = self.posterior.gaps.iter().sum();
-        for (gap, point) in self.new_points(jobs) {
-            let sure = self.posterior.gaps[gap] >= self.enough * total;
+        let total: f64 = self.posterior.intervals.iter().sum();
+        for (interval, point) in self.new_points(jobs) {
+            let sure = self.posterior.intervals[interval] >= self.enough * total;
             let price = if sure { 1.0 } else { ASTRAY };
-            let forecast = self.fresh(gap, point);
+            let forecast = self.fresh(interval, point);
             choices.extend(self.best_start(point, &forecast, price));
         }
         choices.sort_by(|x, y| y.rate.total_cmp(&x.rate).then(x.point.cmp(&y.point)));
         choices
     }
 
-    /// Probes that tell worlds of different classes apart, and those from none at all: further
-    /// builds to the left and to the right of the gap, further runs of any build.
-    pub(crate) fn checks(&self, gap: usize, classes: &[usize]) -> Vec<Choice> {
+    /// Probes that tell models of different classes apart, and those from none at all: further
+    /// builds to the left and to the right of the interval, further runs of any build.
+    pub(crate) fn checks(&self, interval: usize, classes: &[usize]) -> Vec<Choice> {
         let mut choices: Vec<Choice> = Vec::new();
-        let gaps = self.posterior.gaps.len();
+        let intervals = self.posterior.intervals.len();
         let classed = |forecast: Vec<Forecast>, sizes: usize| -> Vec<Forecast> {
             let of = |i: usize| classes[i / sizes];
-            let class =
-                |(i, f): (usize, Forecast)| (if f.0 == gaps { NONE } else { of(i) }, f.1, f.2, f.3);
+            let class = |(i, f): (usize, Forecast)| {
+                (if f.0 == intervals { NONE } else { of(i) }, f.1, f.2, f.3)
+            };
             forecast.into_iter().enumerate().map(class).collect()
         };
-        for stop in 0..self.stops.len() {
-            if !self.track.failed(self.stops[stop].first) {
-                let forecast = classed(self.again(stop), gaps + 1);
-                choices.extend(self.best_batch(self.stops[stop].first, Some(stop), &forecast, 0.0));
+        for build in 0..self.measured.len() {
+            if !self.track.failed(self.measured[build].first) {
+                let forecast = classed(self.again(build), intervals + 1);
+                choices.extend(self.best_batch(
+                    self.measured[build].first,
+                    Some(build),
+                    &forecast,
+                    0.0,
+                ));
             }
         }
-        for (g, point) in self.neighbours(gap) {
-            let forecast = classed(self.fresh(g, point), gaps + 2);
+        for (g, point) in self.neighbours(interval) {
+            let forecast = classed(self.fresh(g, point), intervals + 2);
             choices.extend(self.best_start(point, &forecast, CHECK));
         }
         choices.sort_by(|x, y| y.rate.total_cmp(&x.rate).then(x.point.cmp(&y.point)));
         choices
     }
 
-    /// The open points nearest to a gap, one on either side.
-    fn neighbours(&self, gap: usize) -> Vec<(usize, usize)> {
+    /// The open points nearest to an interval, one on either side.
+    fn neighbours(&self, interval: usize) -> Vec<(usize, usize)> {
         if !self.may_build {
             return Vec::new();
         }
         let open = |g: usize, late: bool| {
-            let (a, b) = (self.stops[g].last, self.stops[g + 1].first);
+            let (a, b) = (self.measured[g].last, self.measured[g + 1].first);
             let mut inside = (a + 1..b).filter(|&p| self.track.open(p));
             let point = if late {
                 inside.next_back()
@@ -126,8 +137,8 @@ impl View<'_> {
             };
             point.map(|p| (g, p))
         };
-        let left = (0..gap).rev().find_map(|g| open(g, true));
-        let right = (gap + 1..self.posterior.gaps.len()).find_map(|g| open(g, false));
+        let left = (0..interval).rev().find_map(|g| open(g, true));
+        let right = (interval + 1..self.posterior.intervals.len()).find_map(|g| open(g, false));
         left.into_iter().chain(right).collect()
     }
 
@@ -142,20 +153,20 @@ impl View<'_> {
     fn best_batch(
         &self,
         point: usize,
-        stop: Option<usize>,
+        build: Option<usize>,
         forecast: &[Forecast],
-        build: f64,
+        price: f64,
     ) -> Option<Choice> {
-        let hyper = self.posterior.worlds.first()?.hyper;
+        let hyper = self.posterior.models.first()?.hyper;
         let mut best: Option<Choice> = None;
         let mut most = 0.0_f64;
         for runs in BATCHES {
-            let noise = match stop {
-                Some(i) => hyper.further(&self.stops[i], runs),
+            let noise = match build {
+                Some(i) => hyper.further(&self.measured[i], runs),
                 None => hyper.fresh(runs),
             };
             let gain = information(forecast, noise);
-            let rate = gain / (build + CALL * self.build_cost + runs as f64);
+            let rate = gain / (price + CALL * self.build_cost + runs as f64);
             most = most.max(gain);
             if best.is_none_or(|b| rate > b.rate) {
                 best = Some(Choice {
@@ -170,30 +181,32 @@ impl View<'_> {
         best.map(|b| Choice { most, ..b })
     }
 
-    /// Stops beside a gap that is in play, and both ends.
+    /// Measured builds beside an interval that is in play, and both ends.
     fn stops_in_doubt(&self) -> Vec<usize> {
-        let last = self.stops.len() - 1;
+        let last = self.measured.len() - 1;
         let near = |g: Option<&f64>| g.is_some_and(|p| *p >= SLIM);
         (0..=last)
             .filter(|&i| {
-                let before = i.checked_sub(1).and_then(|g| self.posterior.gaps.get(g));
-                i == 0 || i == last || near(before) || near(self.posterior.gaps.get(i))
+                let before = i
+                    .checked_sub(1)
+                    .and_then(|g| self.posterior.intervals.get(g));
+                i == 0 || i == last || near(before) || near(self.posterior.intervals.get(i))
             })
-            .filter(|&i| !self.track.failed(self.stops[i].first))
+            .filter(|&i| !self.track.failed(self.measured[i].first))
             .collect()
     }
 
-    /// Unmeasured points at quantiles of the posterior, and one in each gap in play.
+    /// Unmeasured points at quantiles of the posterior, and one in each interval in play.
     fn new_points(&self, jobs: usize) -> Vec<(usize, usize)> {
         let mut points: Vec<(usize, usize)> = Vec::new();
         if !self.may_build {
             return points;
         }
-        let total: f64 = self.posterior.gaps.iter().sum();
+        let total: f64 = self.posterior.intervals.iter().sum();
         let mut wanted: Vec<(usize, f64)> = Vec::new();
         for k in 1..=jobs.max(3) {
             let mut rest = total * k as f64 / (jobs.max(3) + 1) as f64;
-            for (g, p) in self.posterior.gaps.iter().enumerate() {
+            for (g, p) in self.posterior.intervals.iter().enumerate() {
                 if rest < *p {
                     wanted.push((g, rest / p));
                     break;
@@ -201,13 +214,13 @@ impl View<'_> {
                 rest -= p;
             }
         }
-        for (g, p) in self.posterior.gaps.iter().enumerate() {
+        for (g, p) in self.posterior.intervals.iter().enumerate() {
             if *p >= SLIM {
                 wanted.push((g, 0.5));
             }
         }
         for (g, q) in wanted {
-            let (a, b) = (self.stops[g].last, self.stops[g + 1].first);
+            let (a, b) = (self.measured[g].last, self.measured[g + 1].first);
             if let Some(p) = self.track.cut(a, b, q.clamp(0.02, 0.98))
                 && !points.contains(&(g, p))
             {
@@ -217,63 +230,66 @@ impl View<'_> {
         points
     }
 
-    /// Forecasts for an unmeasured point in a gap.
-    fn fresh(&self, gap: usize, point: usize) -> Vec<Forecast> {
-        let (a, b) = (self.stops[gap].last, self.stops[gap + 1].first);
+    /// Forecasts for an unmeasured point in an interval.
+    fn fresh(&self, interval: usize, point: usize) -> Vec<Forecast> {
+        let (a, b) = (
+            self.measured[interval].last,
+            self.measured[interval + 1].first,
+        );
         let early = self.track.mass(a, point) / self.track.mass(a, b);
         let mut forecast = Vec::new();
-        let gaps = self.posterior.gaps.len();
-        for world in &self.posterior.worlds {
+        let intervals = self.posterior.intervals.len();
+        for model in &self.posterior.models {
             let mut push = |h: usize, p: f64, level: Normal| {
-                forecast.push((h, p, level.0, level.1 + world.hyper.jitter))
+                forecast.push((h, p, level.0, level.1 + model.hyper.between_builds))
             };
-            for (g, &p) in world.gaps.iter().enumerate() {
-                let (before, after) = world.levels[g];
-                match g.cmp(&gap) {
+            for (g, &p) in model.intervals.iter().enumerate() {
+                let (before, after) = model.levels[g];
+                match g.cmp(&interval) {
                     std::cmp::Ordering::Less => push(g, p, after),
                     std::cmp::Ordering::Greater => push(g, p, before),
                     std::cmp::Ordering::Equal => {
                         push(g, p * early, after);
-                        push(gaps + 1, p * (1.0 - early), before);
+                        push(intervals + 1, p * (1.0 - early), before);
                     }
                 }
             }
-            push(gaps, world.none, world.common);
+            push(intervals, model.none, model.common);
         }
         forecast
     }
 
-    /// Forecasts for further runs of a stop's build.
-    fn again(&self, stop: usize) -> Vec<Forecast> {
+    /// Forecasts for further runs of a measured build.
+    fn again(&self, build: usize) -> Vec<Forecast> {
         let mut forecast = Vec::new();
-        for world in &self.posterior.worlds {
-            let own = |level: Normal| own_level(&self.stops[stop], level, world.hyper);
-            for (g, &p) in world.gaps.iter().enumerate() {
-                let (before, after) = world.levels[g];
-                let (mean, variance) = own(if g < stop { after } else { before });
+        for model in &self.posterior.models {
+            let own = |level: Normal| own_level(&self.measured[build], level, model.hyper);
+            for (g, &p) in model.intervals.iter().enumerate() {
+                let (before, after) = model.levels[g];
+                let (mean, variance) = own(if g < build { after } else { before });
                 forecast.push((g, p, mean, variance));
             }
-            let (mean, variance) = own(world.common);
-            forecast.push((world.gaps.len(), world.none, mean, variance));
+            let (mean, variance) = own(model.common);
+            forecast.push((model.intervals.len(), model.none, mean, variance));
         }
         forecast
     }
 }
 
-/// What a build's own level is, given its runs and the other stops of its block.
-fn own_level(stop: &Stop, block: Normal, hyper: Hyper) -> Normal {
+/// What a build's own level is, given its runs and the others of its block.
+fn own_level(build: &MeasuredBuild, block: Normal, hyper: Hyper) -> Normal {
     let (mean, variance) = block;
-    let own_variance = hyper.variance(stop);
+    let own_variance = hyper.variance(build);
     let others = 1.0 / variance - 1.0 / own_variance;
-    let runs = hyper.own(stop);
+    let runs = hyper.own(build);
     if others <= 1e-9 / variance {
-        return (stop.level, runs);
+        return (build.level, runs);
     }
-    let others_mean = (mean / variance - stop.level / own_variance) / others;
-    let prior = 1.0 / others + hyper.jitter;
+    let others_mean = (mean / variance - build.level / own_variance) / others;
+    let prior = 1.0 / others + hyper.between_builds;
     let precision = 1.0 / prior + 1.0 / runs;
     (
-        (others_mean / prior + stop.level / runs) / precision,
+        (others_mean / prior + build.level / runs) / precision,
         1.0 / precision,
     )
 }

@@ -1,19 +1,19 @@
 //! The noisy regime: prove the ends, follow the information, say how sure.
 
 pub(super) mod blocks;
+mod builds;
 mod choice;
 mod modes;
 pub(super) mod noise;
 pub(super) mod posterior;
-mod stops;
 
 use crate::search::exact::{SHARE, median};
-use crate::search::noisy::blocks::Stop;
+use crate::search::noisy::blocks::MeasuredBuild;
+use crate::search::noisy::builds::DIFFERENCES;
+use crate::search::noisy::builds::{differences, measured, noise_is_known, sample};
 use crate::search::noisy::choice::{Choice, View};
 use crate::search::noisy::noise::Noise as Fit;
 use crate::search::noisy::posterior::{Posterior, Setting};
-use crate::search::noisy::stops::DIFFERENCES;
-use crate::search::noisy::stops::{differences, noise_is_known, sample, stops};
 use crate::search::outcome::Verdict;
 use crate::search::outcome::{Answer, Estimate, Level, Step};
 use crate::search::range::{Noise, Options};
@@ -25,12 +25,13 @@ const PROVEN: f64 = 1.0;
 /// ln Bayes factor that a culprit needs: where nothing changed, at most one range
 /// in a hundred ever reaches it (Ville's inequality).
 const CERTAIN: f64 = 4.605_170_185_988_091;
-/// ln Bayes factor that it needs against no step, jitter allowed for. Each jitter's prior is about
-/// a fortieth, so that against the one that fits best it is next to nothing: what is not sure for
-/// that reason says so. More costs true steps of half a sigma several builds each.
+/// ln Bayes factor that it needs against no step, between-build variance allowed for. Each
+/// between-build variance's prior is about a fortieth, so that against the one that fits best it is
+/// next to nothing: what is not sure for that reason says so. More costs true steps of half a sigma
+/// several builds each.
 const JITTERY: f64 = 4.0;
-/// Where worlds in which the suspect stands out are likelier than this, jitter is looked into;
-/// below, it is taken for granted and a set is the answer.
+/// Where models in which the suspect stands out are likelier than this, between-build variance is
+/// looked into; below, it is taken for granted and a set is the answer.
 const SUSPICION: f64 = 0.05;
 /// ln prior odds against a further step beside one that was found.
 const FURTHER: f64 = 3.0;
@@ -49,9 +50,10 @@ const PAIR: usize = 2;
 const FITTED: f64 = 0.875;
 /// From here on an answer counts as sure.
 const SURE: f64 = 0.95;
-/// And it is called no surer than this, unless it holds under each jitter that is not ruled out:
-/// without jitter 97 such answers in 100 are right, with jitter of a quarter of the step nine in
-/// ten, with half of it fewer than one in two, but there most searches say that they cannot tell.
+/// And it is called no surer than this, unless it holds under each between-build variance that is
+/// not ruled out: without between-build variance 97 such answers in 100 are right, with
+/// between-build variance of a quarter of the step nine in ten, with half of it fewer than one in
+/// two, but there most searches say that they cannot tell.
 const UNPROVEN: f64 = 0.9;
 /// Fewer runs at an end than this say too little of the noise to give up on.
 const ENOUGH: usize = 12;
@@ -89,13 +91,13 @@ pub(crate) fn decide(
     jobs: usize,
 ) -> Decision {
     let case = Case::new(track, options, lo, hi);
-    match case.segment(0, case.stops.len() - 1, true, jobs) {
+    match case.segment(0, case.measured.len() - 1, true, jobs) {
         Part::Act(mut probes) => {
             probes.truncate(jobs);
             Decision::Measure(probes)
         }
         Part::Steps(steps) => Decision::Done(case.verdict(steps)),
-        Part::Stop(answer, reason) => Decision::Done(Verdict::none(answer, reason)),
+        Part::MeasuredBuild(answer, reason) => Decision::Done(Verdict::none(answer, reason)),
     }
 }
 
@@ -108,15 +110,15 @@ pub(crate) fn estimate(
     base: Estimate,
 ) -> Estimate {
     let case = Case::new(track, options, lo, hi);
-    let (_, posterior) = case.posterior(0, case.stops.len() - 1, true);
-    let chances = case.chances(0, &posterior.gaps);
+    let (_, posterior) = case.posterior(0, case.measured.len() - 1, true);
+    let chances = case.chances(0, &posterior.intervals);
     let entropy: f64 = chances
         .iter()
         .filter(|c| c.1 > 0.0)
         .map(|c| -c.1 * c.1.ln())
         .sum();
     let best = case
-        .view(&case.stops, &posterior)
+        .view(&case.measured, &posterior)
         .choices(1)
         .first()
         .copied();
@@ -152,14 +154,14 @@ pub(crate) fn scale(residuals: &[f64]) -> f64 {
 enum Part {
     Act(Vec<(usize, usize)>),
     Steps(Vec<Step>),
-    Stop(Answer, String),
+    MeasuredBuild(Answer, String),
 }
 
 /// The evidence between the ends, in the form that the model wants.
 struct Case<'a> {
     track: &'a Track,
     options: &'a Options,
-    stops: Vec<Stop>,
+    measured: Vec<MeasuredBuild>,
     noise: Fit,
     between: Option<f64>,
     /// Stored builds of equal code: deviation, its variance in scale².
@@ -196,14 +198,14 @@ impl<'a> Case<'a> {
             (level, kappa / b.len().max(1) as f64)
         };
         let builds = stored.iter().map(told).collect();
-        let stops = stops(track, &noise, lo, hi);
-        let total = stops[stops.len() - 1].level - stops[0].level;
+        let measured = measured(track, &noise, lo, hi);
+        let total = measured[measured.len() - 1].level - measured[0].level;
         let known = noise_is_known(options);
-        let least = options.min_effect * stops[0].level.abs();
+        let least = options.min_effect * measured[0].level.abs();
         Self {
             track,
             options,
-            stops,
+            measured,
             noise,
             between,
             builds,
@@ -213,7 +215,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// What is to be done about the stops a..=b.
+    /// What is to be done about the measured builds a..=b.
     fn segment(&self, a: usize, b: usize, root: bool, jobs: usize) -> Part {
         if a >= b {
             return Part::Steps(Vec::new());
@@ -232,23 +234,26 @@ impl<'a> Case<'a> {
                 self.segment(middle, b, false, jobs),
             );
         }
-        let (gap, chance) = top(&posterior.gaps);
-        let (left, right) = (&self.stops[a + gap], &self.stops[a + gap + 1]);
+        let (interval, chance) = top(&posterior.intervals);
+        let (left, right) = (
+            &self.measured[a + interval],
+            &self.measured[a + interval + 1],
+        );
         let whole = !self.track.divisible(left.last, right.first);
         if whole && chance >= self.enough && certain(&posterior) {
             if let Some(part) = self.corroborate(left, right) {
                 return part;
             }
-            let step = self.step(a, gap, &posterior);
+            let step = self.step(a, interval, &posterior);
             let others = both(
-                self.segment(a, a + gap, false, jobs),
-                self.segment(a + gap + 1, b, false, jobs),
+                self.segment(a, a + interval, false, jobs),
+                self.segment(a + interval + 1, b, false, jobs),
             );
             return both(Part::Steps(vec![step]), others);
         }
-        let (classes, calm) = posterior.calm(gap, self.enough);
+        let (classes, calm) = posterior.calm(interval, self.enough);
         if whole && calm > SUSPICION && (chance < self.enough || posterior.log_step < JITTERY) {
-            return self.doubt(a, b, gap, classes, &posterior, jobs);
+            return self.doubt(a, b, interval, classes, &posterior, jobs);
         }
         if whole && chance >= self.enough {
             return self.prove(a, b, least, root, jobs);
@@ -258,7 +263,7 @@ impl<'a> Case<'a> {
 
     /// More runs of the culprit or of its parent, where what is known of them or of the noise rests
     /// on too few; nothing where the store knows the noise.
-    fn corroborate(&self, left: &Stop, right: &Stop) -> Option<Part> {
+    fn corroborate(&self, left: &MeasuredBuild, right: &MeasuredBuild) -> Option<Part> {
         if noise_is_known(self.options) {
             return None;
         }
@@ -269,8 +274,8 @@ impl<'a> Case<'a> {
         (thin && !spent).then(|| Part::Act(vec![(point, PAIR)]))
     }
 
-    /// Those of two stops that can be run again, with their runs, the poorer first.
-    fn poorer(&self, pair: [&Stop; 2]) -> Vec<(usize, usize)> {
+    /// Those of two measured builds that can be run again, with their runs, the poorer first.
+    fn poorer(&self, pair: [&MeasuredBuild; 2]) -> Vec<(usize, usize)> {
         let able = pair.into_iter().filter(|s| !self.track.failed(s.first));
         let mut able: Vec<(usize, usize)> = able.map(|s| (s.runs, s.first)).collect();
         able.sort_unstable();
@@ -279,9 +284,9 @@ impl<'a> Case<'a> {
 
     /// More runs at both ends in turn, until they differ for sure or as good as do not.
     fn prove(&self, a: usize, b: usize, least: f64, root: bool, jobs: usize) -> Part {
-        let (good, bad) = (&self.stops[a], &self.stops[b]);
+        let (good, bad) = (&self.measured[a], &self.measured[b]);
         let scale = self.noise.scale;
-        let square = |s: &Stop| s.kappa * scale * scale / s.runs as f64;
+        let square = |s: &MeasuredBuild| s.kappa * scale * scale / s.runs as f64;
         let error = (square(good) + square(bad)).sqrt();
         let delta = (bad.level - good.level) * self.options.direction.sign();
         let spent = self.runs() >= self.options.max_runs;
@@ -291,7 +296,7 @@ impl<'a> Case<'a> {
                 "the ends differ by {delta:.6} ± {:.6} in the direction asked for",
                 1.96 * error
             );
-            return Part::Stop(Answer::NotReproduced, reason);
+            return Part::MeasuredBuild(Answer::NotReproduced, reason);
         }
         if !root && ((enough && delta.abs() + FUTILE * error < least) || spent) {
             return Part::Steps(Vec::new());
@@ -299,7 +304,7 @@ impl<'a> Case<'a> {
         let ends = self.poorer([good, bad]);
         if ends.is_empty() {
             let reason = "neither end can be run again, and their runs do not tell them apart";
-            return Part::Stop(Answer::Undecided, reason.to_owned());
+            return Part::MeasuredBuild(Answer::Undecided, reason.to_owned());
         }
         let batch = (ends[0].0 / 4).clamp(2, 32);
         Part::Act(ends.iter().take(jobs).map(|e| (e.1, batch)).collect())
@@ -307,8 +312,8 @@ impl<'a> Case<'a> {
 
     /// The probes that tell most; a credible set where none tells anything.
     fn explore(&self, a: usize, b: usize, posterior: &Posterior, jobs: usize) -> Part {
-        let stops = &self.stops[a..=b];
-        let options = self.view(stops, posterior).choices(jobs);
+        let measured = &self.measured[a..=b];
+        let options = self.view(measured, posterior).choices(jobs);
         let most = options.iter().map(|o| o.most).fold(0.0, f64::max);
         if most < NOTHING || self.runs() >= self.options.max_runs {
             return self.settle(a, posterior);
@@ -322,14 +327,14 @@ impl<'a> Case<'a> {
         &self,
         a: usize,
         b: usize,
-        gap: usize,
+        interval: usize,
         classes: Vec<usize>,
         posterior: &Posterior,
         jobs: usize,
     ) -> Part {
-        let stops = &self.stops[a..=b];
+        let measured = &self.measured[a..=b];
         let doubting = posterior.doubting();
-        let options = self.view(stops, &doubting).checks(gap, &classes);
+        let options = self.view(measured, &doubting).checks(interval, &classes);
         let most = options.iter().map(|o| o.most).fold(0.0, f64::max);
         if most < NOTHING || self.runs() >= self.options.max_runs {
             return self.settle(a, posterior);
@@ -339,10 +344,10 @@ impl<'a> Case<'a> {
 
     /// The answer that stands when more runs would not change it.
     fn settle(&self, a: usize, posterior: &Posterior) -> Part {
-        let chances = self.chances(a, &posterior.gaps);
+        let chances = self.chances(a, &posterior.intervals);
         if posterior.none > 0.5 || !certain(posterior) {
             let reason = "builds of equal code differ as much as the two ends".to_owned();
-            return Part::Stop(Answer::Undecided, reason);
+            return Part::MeasuredBuild(Answer::Undecided, reason);
         }
         // What the store knows of builds of equal code needs no allowance for what it does not.
         let (mass, most) = match self.between.is_some() || !self.builds.is_empty() {
@@ -364,16 +369,16 @@ impl<'a> Case<'a> {
             .filter(|c| set.contains(&c.0))
             .map(|c| c.1)
             .sum();
-        let (gap, _) = top(&posterior.gaps);
+        let (interval, _) = top(&posterior.intervals);
         let step = Step {
             suspects: set,
             confidence: confidence.min(sober).min(most),
-            ..self.step(a, gap, posterior)
+            ..self.step(a, interval, posterior)
         };
         Part::Steps(vec![step])
     }
 
-    fn view<'b>(&'b self, stops: &'b [Stop], posterior: &'b Posterior) -> View<'b> {
+    fn view<'b>(&'b self, measured: &'b [MeasuredBuild], posterior: &'b Posterior) -> View<'b> {
         let built = self
             .track
             .slots
@@ -382,7 +387,7 @@ impl<'a> Case<'a> {
             .count();
         View {
             track: self.track,
-            stops,
+            measured,
             posterior,
             build_cost: self.build_cost(built),
             enough: self.enough,
@@ -399,10 +404,10 @@ impl<'a> Case<'a> {
         EARLY * self.options.build_cost * GROWTH.powf((built as f64 - exact).max(0.0))
     }
 
-    /// The smallest step of interest in the stops a..=b, and what the values say of one.
+    /// The smallest step of interest in the measured builds a..=b, and what the values say of one.
     fn posterior(&self, a: usize, b: usize, root: bool) -> (f64, Posterior) {
-        let stops = &self.stops[a..=b];
-        let mass: Vec<f64> = stops
+        let measured = &self.measured[a..=b];
+        let mass: Vec<f64> = measured
             .windows(2)
             .map(|w| self.track.mass(w[0].last, w[1].first))
             .collect();
@@ -417,7 +422,7 @@ impl<'a> Case<'a> {
             0.0
         };
         let setting = Setting {
-            stops,
+            measured,
             mass: &mass,
             noise: &self.noise,
             between: self.between,
@@ -430,10 +435,10 @@ impl<'a> Case<'a> {
     }
 
     /// Each suspect commit with its probability, most probable first.
-    fn chances(&self, a: usize, gaps: &[f64]) -> Vec<(usize, f64)> {
+    fn chances(&self, a: usize, intervals: &[f64]) -> Vec<(usize, f64)> {
         let mut chances = Vec::new();
-        for (g, chance) in gaps.iter().enumerate() {
-            let (from, to) = (self.stops[a + g].last, self.stops[a + g + 1].first);
+        for (g, chance) in intervals.iter().enumerate() {
+            let (from, to) = (self.measured[a + g].last, self.measured[a + g + 1].first);
             let mass = self.track.mass(from, to);
             let share = |p: usize| self.track.mass(p - 1, p) / mass;
             chances.extend((from + 1..=to).map(|p| (self.track.commit(p), chance * share(p))));
@@ -442,17 +447,22 @@ impl<'a> Case<'a> {
         chances
     }
 
-    fn step(&self, a: usize, gap: usize, posterior: &Posterior) -> Step {
-        let (left, right) = (&self.stops[a + gap], &self.stops[a + gap + 1]);
-        let (before, after) = posterior.levels[gap];
+    fn step(&self, a: usize, interval: usize, posterior: &Posterior) -> Step {
+        let (left, right) = (
+            &self.measured[a + interval],
+            &self.measured[a + interval + 1],
+        );
+        let (before, after) = posterior.levels[interval];
         let before = Level::normal(before.0, before.1.sqrt());
         let after = Level::normal(after.0, after.1.sqrt());
-        let most = if posterior.holds(gap, SURE) {
+        let most = if posterior.holds(interval, SURE) {
             1.0
         } else {
             UNPROVEN
         };
-        let confidence = posterior.gaps[gap].min(posterior.sober[gap]).min(most);
+        let confidence = posterior.intervals[interval]
+            .min(posterior.sober[interval])
+            .min(most);
         Step {
             suspects: suspects(self.track, left.last, right.first),
             last_before: self.track.last_commit(left.last),
@@ -513,9 +523,9 @@ fn distinct(options: &[Choice], jobs: usize) -> Vec<(usize, usize)> {
     chosen
 }
 
-/// The likeliest gap.
-fn top(gaps: &[f64]) -> (usize, f64) {
-    gaps.iter().copied().enumerate().fold(
+/// The likeliest interval.
+fn top(intervals: &[f64]) -> (usize, f64) {
+    intervals.iter().copied().enumerate().fold(
         (0, 0.0),
         |best, (g, p)| if p > best.1 { (g, p) } else { best },
     )
@@ -536,6 +546,8 @@ fn both(x: Part, y: Part) -> Part {
             Part::Steps(s)
         }
         (Part::Steps(s), _) | (_, Part::Steps(s)) if !s.is_empty() => Part::Steps(s),
-        (Part::Stop(a, r), _) | (_, Part::Stop(a, r)) => Part::Stop(a, r),
+        (Part::MeasuredBuild(a, r), _) | (_, Part::MeasuredBuild(a, r)) => {
+            Part::MeasuredBuild(a, r)
+        }
     }
 }

@@ -49,13 +49,13 @@ impl Modes {
     /// differences between runs it comes from.
     pub(crate) fn fit(groups: &[&[f64]], floor: f64) -> Option<(Self, f64, usize)> {
         let runs: usize = groups.iter().map(|g| g.len()).sum();
-        let spare = runs - groups.len();
-        if spare < LEAST {
+        let residual_dof = runs - groups.len();
+        if residual_dof < LEAST {
             return None;
         }
         let mut levels: Vec<f64> = groups.iter().map(|g| mean(g)).collect();
-        let mut law = Self::halves(groups, &levels)?;
-        let inflate = runs as f64 / spare as f64;
+        let mut mixture = Self::halves(groups, &levels)?;
+        let inflate = runs as f64 / residual_dof as f64;
         for _ in 0..ROUNDS {
             let (mut upper, mut lower) = (0.0, 0.0);
             let (mut sums, mut square) = ([0.0; 2], 0.0);
@@ -63,13 +63,13 @@ impl Modes {
                 let (mut shift, mut weight) = (0.0, 0.0);
                 for v in *group {
                     let x = v - *level;
-                    let (w, p) = (law.belongs(x), law.upper(x));
+                    let (w, p) = (mixture.belongs(x), mixture.upper(x));
                     upper += w * p;
                     lower += w * (1.0 - p);
                     sums[0] += w * (1.0 - p) * x;
                     sums[1] += w * p * x;
                     square += w * x * x;
-                    shift += w * (x - law.expected(p));
+                    shift += w * (x - mixture.expected(p));
                     weight += w;
                 }
                 *level += shift / weight.max(1.0);
@@ -82,14 +82,14 @@ impl Modes {
             let within = (square - lower * at[0] * at[0] - upper * at[1] * at[1]) / inside;
             let share = upper / inside;
             let centre = (1.0 - share) * at[0] + share * at[1];
-            law = Self {
+            mixture = Self {
                 share,
                 at: at.map(|m| m - centre),
                 width: (within.max(0.0) * inflate).sqrt().max(floor),
             };
-            law.width = law.width.max(NARROWEST * law.deviation());
+            mixture.width = mixture.width.max(NARROWEST * mixture.deviation());
         }
-        if law.uneven(groups, &levels) > uneven_most(groups.len()) {
+        if mixture.uneven(groups, &levels) > uneven_most(groups.len()) {
             return None;
         }
         // Residuals from fitted levels are too small, as those that the width comes from are.
@@ -97,9 +97,16 @@ impl Modes {
         let likelihood: f64 = groups
             .iter()
             .zip(&levels)
-            .flat_map(|(g, level)| g.iter().map(move |v| law.log_density((v - level) * wider)))
+            .flat_map(|(g, level)| {
+                g.iter()
+                    .map(move |v| mixture.log_density((v - level) * wider))
+            })
             .sum();
-        Some((law, likelihood * spare as f64 / runs as f64, spare))
+        Some((
+            mixture,
+            likelihood * residual_dof as f64 / runs as f64,
+            residual_dof,
+        ))
     }
 
     /// How much the share of the upper mode differs from build to build: χ², one term a group.
@@ -315,13 +322,13 @@ mod tests {
             .map(|g| draw(&mut rng, Shape::Uneven, f64::from(g), 12))
             .collect();
         let groups: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
-        let (law, _, spare) = Modes::fit(&groups, 1e-9).expect("enough runs");
-        assert_eq!(spare, 220);
-        assert!((law.apart() - 2.31).abs() < 0.15, "{law:?}");
-        assert!((law.share - 0.2).abs() < 0.08, "{law:?}");
-        assert!((law.width - 0.385).abs() < 0.08, "{law:?}");
+        let (mixture, _, residual_dof) = Modes::fit(&groups, 1e-9).expect("enough runs");
+        assert_eq!(residual_dof, 220);
+        assert!((mixture.apart() - 2.31).abs() < 0.15, "{mixture:?}");
+        assert!((mixture.share - 0.2).abs() < 0.08, "{mixture:?}");
+        assert!((mixture.width - 0.385).abs() < 0.08, "{mixture:?}");
         // The variance of their mean is 1 per run.
-        assert!(law.per_run() < 0.25, "{}", law.per_run());
+        assert!(mixture.per_run() < 0.25, "{}", mixture.per_run());
     }
 
     #[test]
@@ -367,25 +374,25 @@ mod tests {
     fn a_level_is_as_sure_as_it_says() {
         let mut rng = Rng::new(3);
         let history = draw(&mut rng, Shape::Bimodal, 0.0, 4000);
-        let (law, _, _) = Modes::fit(&[&history], 1e-9).expect("enough runs");
+        let (mixture, _, _) = Modes::fit(&[&history], 1e-9).expect("enough runs");
         for runs in [1, 2, 4, 8, 32] {
             let (mut misses, mut squares) = (0, 0.0);
             for _ in 0..2000 {
-                let (level, variance) = law.locate(&draw(&mut rng, Shape::Bimodal, 0.0, runs));
+                let (level, variance) = mixture.locate(&draw(&mut rng, Shape::Bimodal, 0.0, runs));
                 misses += usize::from(level * level > 4.0 * variance);
                 squares += level * level / 2000.0;
             }
             // Beyond two standard deviations lies 4.6 % of normal noise.
             assert!(misses <= 140, "{runs}: {misses}");
-            let foreseen = law.per_run() / runs as f64 + law.doubt(runs);
+            let foreseen = mixture.per_run() / runs as f64 + mixture.doubt(runs);
             assert!(
                 (0.7..1.5).contains(&(squares / foreseen)),
                 "{runs}: {squares} {foreseen}"
             );
         }
         // Runs of one mode do not tell which; one run of the other settles it.
-        let (_, unsure) = law.locate(&[0.9; 6]);
-        let (level, sure) = law.locate(&[0.9, 0.9, 0.9, 0.9, 0.9, 0.9, -0.9]);
+        let (_, unsure) = mixture.locate(&[0.9; 6]);
+        let (level, sure) = mixture.locate(&[0.9, 0.9, 0.9, 0.9, 0.9, 0.9, -0.9]);
         assert!(
             unsure > 0.5 && sure < 0.1 && level.abs() < 0.2,
             "{unsure} {level} {sure}"
@@ -396,10 +403,10 @@ mod tests {
     fn a_stray_run_does_not_move_a_level() {
         let mut rng = Rng::new(4);
         let history = draw(&mut rng, Shape::Bimodal, 0.0, 1000);
-        let (law, _, _) = Modes::fit(&[&history], 1e-9).expect("enough runs");
+        let (mixture, _, _) = Modes::fit(&[&history], 1e-9).expect("enough runs");
         let mut runs = draw(&mut rng, Shape::Bimodal, 0.0, 20);
-        let (before, _) = law.locate(&runs);
+        let (before, _) = mixture.locate(&runs);
         runs.push(15.0);
-        assert!((law.locate(&runs).0 - before).abs() < 0.05);
+        assert!((mixture.locate(&runs).0 - before).abs() < 0.05);
     }
 }

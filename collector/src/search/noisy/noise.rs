@@ -15,7 +15,7 @@ const ROUNDS: usize = 12;
 /// A heavier tail must be this much likelier than the normal one (natural log).
 const MARGIN: f64 = 1.0;
 /// Widths of the ladder of scales, in standard errors of the scale.
-const RUNGS: [f64; 7] = [-2.4, -1.6, -0.8, 0.0, 0.8, 1.6, 2.4];
+const GRID: [f64; 7] = [-2.4, -1.6, -0.8, 0.0, 0.8, 1.6, 2.4];
 
 /// Fewer runs of one build than this do not show both modes, and teach nothing of them.
 const TELLING: usize = 8;
@@ -28,12 +28,12 @@ const MODES: f64 = 2.0;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Noise {
     /// Degrees of freedom; infinite for the normal distribution.
-    pub(crate) freedom: f64,
+    pub(crate) dof: f64,
     /// Scale parameter, in the metric's unit.
     pub(crate) scale: f64,
     /// Variance of a location per run, as a multiple of scale²: 1 / Fisher information.
     pub(crate) kappa: f64,
-    /// Its two modes, where it has them; `freedom` is infinite then.
+    /// Its two modes, where it has them; `dof` is infinite then.
     pub(crate) modes: Option<Modes>,
     /// Plausible scales with their log weights; they sum to one.
     pub(crate) ladder: Vec<(f64, f64)>,
@@ -47,10 +47,10 @@ impl Noise {
             .copied()
             .filter(|g| g.len() >= TELLING)
             .collect();
-        if let Some((modes, likelihood, spare)) = Modes::fit(&telling, floor)
-            && likelihood > Self::one_mode(&telling, floor).1 + MODES * (spare as f64).ln()
+        if let Some((modes, likelihood, residual_dof)) = Modes::fit(&telling, floor)
+            && likelihood > Self::one_mode(&telling, floor).1 + MODES * (residual_dof as f64).ln()
         {
-            return Self::with_modes(modes, spare);
+            return Self::with_modes(modes, residual_dof);
         }
         Self::one_mode(groups, floor).0
     }
@@ -58,9 +58,9 @@ impl Noise {
     /// The likeliest law of one mode, and its log likelihood.
     fn one_mode(groups: &[&[f64]], floor: f64) -> (Self, f64) {
         let mut best = (Self::normal(floor), f64::NEG_INFINITY);
-        for freedom in SHAPES {
-            let (fit, likelihood) = Self::with_shape(groups, freedom, floor);
-            let margin = if freedom.is_finite() { MARGIN } else { 0.0 };
+        for dof in SHAPES {
+            let (fit, likelihood) = Self::with_shape(groups, dof, floor);
+            let margin = if dof.is_finite() { MARGIN } else { 0.0 };
             if likelihood - margin > best.1 {
                 best = (fit, likelihood - margin);
             }
@@ -68,18 +68,18 @@ impl Noise {
         best
     }
 
-    fn with_modes(modes: Modes, spare: usize) -> Self {
+    fn with_modes(modes: Modes, residual_dof: usize) -> Self {
         let scale = modes.deviation();
-        let error = scale_error(spare);
-        let weights = RUNGS.map(|z| -0.5 * z * z);
+        let error = scale_error(residual_dof);
+        let weights = GRID.map(|z| -0.5 * z * z);
         let total = log_sum(weights.into_iter());
-        let rungs = RUNGS.iter().zip(weights);
+        let grid = GRID.iter().zip(weights);
         Self {
-            freedom: f64::INFINITY,
+            dof: f64::INFINITY,
             scale,
             kappa: modes.per_run() / (scale * scale),
             modes: Some(modes),
-            ladder: rungs
+            ladder: grid
                 .map(|(z, w)| (scale * (z * error).exp(), w - total))
                 .collect(),
         }
@@ -87,7 +87,7 @@ impl Noise {
 
     fn normal(scale: f64) -> Self {
         Self {
-            freedom: f64::INFINITY,
+            dof: f64::INFINITY,
             scale,
             kappa: 1.0,
             modes: None,
@@ -95,19 +95,19 @@ impl Noise {
         }
     }
 
-    fn with_shape(groups: &[&[f64]], freedom: f64, floor: f64) -> (Self, f64) {
+    fn with_shape(groups: &[&[f64]], dof: f64, floor: f64) -> (Self, f64) {
         let mut noise = Self::normal(floor);
-        noise.freedom = freedom;
-        if freedom.is_finite() {
-            noise.kappa = (freedom + 3.0) / (freedom + 1.0);
+        noise.dof = dof;
+        if dof.is_finite() {
+            noise.kappa = (dof + 3.0) / (dof + 1.0);
         }
         let runs: usize = groups.iter().map(|g| g.len()).sum();
-        let spare = runs.saturating_sub(groups.iter().filter(|g| !g.is_empty()).count());
-        if spare == 0 {
+        let residual_dof = runs.saturating_sub(groups.iter().filter(|g| !g.is_empty()).count());
+        if residual_dof == 0 {
             return (noise, f64::NEG_INFINITY);
         }
         // The fitted levels take one degree of freedom each.
-        let inflate = (runs as f64 / spare as f64).sqrt();
+        let inflate = (runs as f64 / residual_dof as f64).sqrt();
         noise.scale = start(groups).max(floor);
         let mut residuals = Vec::with_capacity(runs);
         for _ in 0..ROUNDS {
@@ -119,21 +119,21 @@ impl Noise {
             let square: f64 = residuals.iter().map(|r| noise.weight(*r) * r * r).sum();
             noise.scale = (square / runs as f64).sqrt().max(floor);
         }
-        let part = spare as f64 / runs as f64;
+        let part = residual_dof as f64 / runs as f64;
         let at = |scale: f64| {
             part * residuals
                 .iter()
-                .map(|r| log_density(r / scale, freedom) - scale.ln())
+                .map(|r| log_density(r / scale, dof) - scale.ln())
                 .sum::<f64>()
         };
-        let error = scale_error(spare);
-        let rungs: Vec<(f64, f64)> = RUNGS
+        let error = scale_error(residual_dof);
+        let grid: Vec<(f64, f64)> = GRID
             .iter()
             .map(|z| noise.scale * (z * error).exp())
             .map(|scale| (scale, at(scale)))
             .collect();
-        let total = log_sum(rungs.iter().map(|r| r.1));
-        noise.ladder = rungs.into_iter().map(|(s, l)| (s, l - total)).collect();
+        let total = log_sum(grid.iter().map(|r| r.1));
+        noise.ladder = grid.into_iter().map(|(s, l)| (s, l - total)).collect();
         let likelihood = at(noise.scale);
         (noise, likelihood)
     }
@@ -153,7 +153,7 @@ impl Noise {
     /// The level of runs of one build, two modes left aside.
     fn locate(&self, values: &[f64]) -> f64 {
         let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
-        if self.freedom.is_infinite() || values.len() < 3 {
+        if self.dof.is_infinite() || values.len() < 3 {
             return mean;
         }
         let mut level = crate::search::exact::median(values);
@@ -170,40 +170,40 @@ impl Noise {
 
     /// Weight of a residual in the iteratively reweighted mean.
     fn weight(&self, residual: f64) -> f64 {
-        if self.freedom.is_infinite() {
+        if self.dof.is_infinite() {
             return 1.0;
         }
-        (self.freedom + 1.0) / (self.freedom + (residual / self.scale).powi(2))
+        (self.dof + 1.0) / (self.dof + (residual / self.scale).powi(2))
     }
 }
 
-/// Relative standard error of a scale from `spare` differences.
-fn scale_error(spare: usize) -> f64 {
-    (1.0 / (2.0 * spare as f64).sqrt()).min(0.5)
+/// Relative standard error of a scale from `residual_dof` differences.
+fn scale_error(residual_dof: usize) -> f64 {
+    (1.0 / (2.0 * residual_dof as f64).sqrt()).min(0.5)
 }
 
 /// A first scale: the root mean square within groups.
 fn start(groups: &[&[f64]]) -> f64 {
     let mut square = 0.0;
-    let mut spare = 0;
+    let mut residual_dof = 0;
     for g in groups.iter().filter(|g| g.len() > 1) {
         let mean = g.iter().sum::<f64>() / g.len() as f64;
         square += g.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
-        spare += g.len() - 1;
+        residual_dof += g.len() - 1;
     }
-    (square / spare.max(1) as f64).sqrt()
+    (square / residual_dof.max(1) as f64).sqrt()
 }
 
 /// Log density of the standardised noise, the constant included.
-fn log_density(z: f64, freedom: f64) -> f64 {
-    if freedom.is_infinite() {
+fn log_density(z: f64, dof: f64) -> f64 {
+    if dof.is_infinite() {
         return -0.5 * z * z - 0.5 * std::f64::consts::TAU.ln();
     }
     // Γ((ν+1)/2) / (Γ(ν/2) √(νπ)) for the shapes that are tried.
-    let constant = if freedom < 4.0 {
+    let constant = if dof < 4.0 {
         0.367_552_597_f64
     } else {
         0.382_732_772_f64
     };
-    constant.ln() - f64::midpoint(freedom, 1.0) * (z * z / freedom).ln_1p()
+    constant.ln() - f64::midpoint(dof, 1.0) * (z * z / dof).ln_1p()
 }

@@ -1,78 +1,82 @@
 //! Bayes on the values: where a step lies, with its levels integrated out.
 //!
-//! The measured builds along a segment are *stops*, the unmeasured commits
-//! between two of them a *gap*. A hypothesis says in which gap the step lies.
-//! Given scale s and between-build deviation τ, a stop with n runs has its
-//! level within κs²/n + τ²; the common level of a block of stops has a flat
-//! prior, so that the block's evidence is closed-form. s and τ are averaged
-//! over ladders.
+//! The unmeasured commits between two measured builds of a segment are an *interval*. A hypothesis
+//! says in which interval the step lies. Given scale s and between-build deviation τ, a measured
+//! build with n runs has its level within κs²/n + τ²; the common level of a block of measured
+//! builds has a flat prior, so that the block's evidence is closed-form. s and τ are averaged over
+//! ladders.
 
-use crate::search::noisy::blocks::{Blocks, Hyper, Normal, Stop};
+use crate::search::noisy::blocks::{Blocks, Hyper, MeasuredBuild, Normal};
 use crate::search::noisy::noise::Noise;
 use crate::search::prior::NONE;
 use crate::stats::{log_phi, log_sum};
 
 /// Prior probability that builds of equal code are equal. A bisection sorts its builds by
-/// construction, so that a prior that all but excludes jitter takes chance patterns of unlike
-/// builds for a step.
+/// construction, so that a prior that all but excludes between-build variance takes chance patterns
+/// of unlike builds for a step.
 const CALM: f64 = 0.86;
 /// The largest and the smallest between-build deviation that are tried, as multiples of the
-/// change at stake: beyond the one a step drowns, below the other jitter changes nothing.
+/// change at stake: beyond the one a step drowns, below the other between-build variance changes
+/// nothing.
 const JITTER: [f64; 2] = [2.0, 0.06];
 /// So many are tried at most; each is half of the one before, so the last is a 500th of the first.
-const RUNGS: usize = 10;
+const GRID: usize = 10;
 /// The largest in terms of how the levels seen differ, which says more where the ends happen to
 /// be alike.
 const SPREAD: f64 = 1.5;
 
-/// A jitter that makes what was seen so much less likely than another does is ruled out. Where
-/// builds differ by half the step, one search in 17 finds a pattern that is likelier without jitter,
-/// and a third of those answers are wrong; with this margin two of 900 searches amid jitter of half
-/// a step and more gave a wrong answer that is called sure.
+/// A between-build variance that makes what was seen so much less likely than another does is ruled
+/// out. Where builds differ by half the step, one search in 17 finds a pattern that is likelier
+/// without between-build variance, and a third of those answers are wrong; with this margin two of
+/// 900 searches amid between-build variance of half a step and more gave a wrong answer that is
+/// called sure.
 const RULED_OUT: f64 = 0.01;
 
 /// What the values say about one segment.
 #[derive(Clone, Debug)]
 pub(crate) struct Posterior {
-    /// Probability that the step lies in the gap after stop i; one fewer than stops.
-    pub(crate) gaps: Vec<f64>,
-    /// The same with even odds for each jitter, none included: what may be called sure. The
-    /// search itself goes by [`CALM`], which costs fewer builds where it is right.
+    /// Probability that the step lies in the interval after measured build i; one fewer than
+    /// measured builds.
+    pub(crate) intervals: Vec<f64>,
+    /// The same with even odds for each between-build variance, none included: what may be called
+    /// sure. The search itself goes by [`CALM`], which costs fewer builds where it is right.
     pub(crate) sober: Vec<f64>,
     /// Probability that there is no step.
     pub(crate) none: f64,
-    /// ln Bayes factor of one step against none, jitter allowed for.
+    /// ln Bayes factor of one step against none, between-build variance allowed for.
     pub(crate) log_step: f64,
     /// The same where builds of equal code are taken to be equal.
     pub(crate) log_differ: f64,
-    /// ln Bayes factor of two steps against one, and the stop between the best two.
+    /// ln Bayes factor of two steps against one, and the measured build between the best two.
     pub(crate) log_two: f64,
-    /// Index of a stop that lies between the two steps of the best pair.
+    /// Index of a measured build that lies between the two steps of the best pair.
     pub(crate) between: usize,
-    /// Level before and after the step, per gap, under the most probable jitter.
+    /// Level before and after the step, per interval, under the most probable between-build
+    /// variance.
     pub(crate) levels: Vec<(Normal, Normal)>,
-    /// The same, jitter by jitter, for the forecast of the next runs.
-    pub(crate) worlds: Vec<World>,
+    /// The same, between-build variance by between-build variance, for the forecast of the next
+    /// runs.
+    pub(crate) models: Vec<Model>,
 }
 
 impl Posterior {
-    /// Whether a gap holds the step with that probability whatever the jitter, those apart that the
-    /// values all but rule out.
-    pub(crate) fn holds(&self, gap: usize, chance: f64) -> bool {
-        let best = self.worlds.iter().map(World::likelihood);
+    /// Whether an interval holds the step with that probability whatever the between-build
+    /// variance, those apart that the values all but rule out.
+    pub(crate) fn holds(&self, interval: usize, chance: f64) -> bool {
+        let best = self.models.iter().map(Model::likelihood);
         let least = RULED_OUT * best.fold(0.0, f64::max);
-        let mut plausible = self.worlds.iter().filter(|w| w.likelihood() >= least);
-        plausible.all(|w| w.gaps[gap] >= chance * w.mass())
+        let mut plausible = self.models.iter().filter(|w| w.likelihood() >= least);
+        plausible.all(|w| w.intervals[interval] >= chance * w.mass())
     }
 
-    /// What is to be told apart where jitter alone is what is in doubt: for each world, 0 if
-    /// its builds are alike enough to tell the likeliest gap from all others, 1 if not; and the
-    /// probability of either, given a step.
-    pub(crate) fn calm(&self, gap: usize, enough: f64) -> (Vec<usize>, f64) {
+    /// What is to be told apart where between-build variance alone is what is in doubt: for each
+    /// model, 0 if its builds are alike enough to tell the likeliest interval from all others, 1 if
+    /// not; and the probability of either, given a step.
+    pub(crate) fn calm(&self, interval: usize, enough: f64) -> (Vec<usize>, f64) {
         let (mut classes, mut calm, mut all) = (Vec::new(), 0.0, 0.0);
-        for w in &self.worlds {
-            let sum: f64 = w.gaps.iter().sum();
-            let alike = w.gaps[gap] >= enough * sum;
+        for w in &self.models {
+            let sum: f64 = w.intervals.iter().sum();
+            let alike = w.intervals[interval] >= enough * sum;
             classes.push(usize::from(!alike));
             all += sum;
             calm += if alike { sum } else { 0.0 };
@@ -81,16 +85,16 @@ impl Posterior {
     }
 
     /// The same with as much doubt about the step's existence as about its
-    /// absence: for choosing probes that tell a step from jitter.
+    /// absence: for choosing probes that tell a step from between-build variance.
     pub(crate) fn doubting(&self) -> Self {
         let odds = (1.0 - NONE) / NONE;
-        let total = self.gaps.iter().sum::<f64>() + self.none * odds;
+        let total = self.intervals.iter().sum::<f64>() + self.none * odds;
         let mut doubt = self.clone();
         doubt.none *= odds / total;
-        doubt.gaps.iter_mut().for_each(|g| *g /= total);
-        for w in &mut doubt.worlds {
+        doubt.intervals.iter_mut().for_each(|g| *g /= total);
+        for w in &mut doubt.models {
             w.none *= odds / total;
-            w.gaps.iter_mut().for_each(|g| *g /= total);
+            w.intervals.iter_mut().for_each(|g| *g /= total);
         }
         doubt
     }
@@ -98,48 +102,48 @@ impl Posterior {
 
 /// One between-build deviation, and what follows from it.
 #[derive(Clone, Debug)]
-pub(crate) struct World {
+pub(crate) struct Model {
     /// The noise; its scale is the fitted one.
     pub(crate) hyper: Hyper,
-    /// Joint probability of this jitter and a step in each gap.
-    pub(crate) gaps: Vec<f64>,
-    /// Joint probability of this jitter and no step.
+    /// Joint probability of this between-build variance and a step in each interval.
+    pub(crate) intervals: Vec<f64>,
+    /// Joint probability of this between-build variance and no step.
     pub(crate) none: f64,
-    /// Prior probability of this jitter.
+    /// Prior probability of this between-build variance.
     prior: f64,
-    /// Level before and after the step, per gap.
+    /// Level before and after the step, per interval.
     pub(crate) levels: Vec<(Normal, Normal)>,
     /// The common level if there is no step.
     pub(crate) common: Normal,
 }
 
-impl World {
-    /// Joint probability of this jitter and whatever it does to the levels.
+impl Model {
+    /// Joint probability of this between-build variance and whatever it does to the levels.
     fn mass(&self) -> f64 {
-        self.none + self.gaps.iter().sum::<f64>()
+        self.none + self.intervals.iter().sum::<f64>()
     }
 
-    /// How likely this jitter makes what was seen, up to a factor that all share.
+    /// How likely this between-build variance makes what was seen, up to a factor that all share.
     fn likelihood(&self) -> f64 {
         self.mass() / self.prior
     }
 }
 
-/// Log evidence of every hypothesis under one jitter, the scale averaged out.
+/// Log evidence of every hypothesis under one between-build variance, the scale averaged out.
 struct Evidence {
     tau: f64,
-    gaps: Vec<f64>,
+    intervals: Vec<f64>,
     none: f64,
     two: f64,
-    /// The likeliest pair of steps: its evidence and a stop between.
+    /// The likeliest pair of steps: its evidence and a measured build between.
     pair: (f64, usize),
 }
 
 /// What the model is told of a segment.
 pub(crate) struct Setting<'a> {
     /// Measured builds in order.
-    pub(crate) stops: &'a [Stop],
-    /// Prior mass of the gap after each stop but the last.
+    pub(crate) measured: &'a [MeasuredBuild],
+    /// Prior mass of the interval after each measured build but the last.
     pub(crate) mass: &'a [f64],
     /// The noise.
     pub(crate) noise: &'a Noise,
@@ -156,7 +160,7 @@ pub(crate) struct Setting<'a> {
 }
 
 impl Setting<'_> {
-    /// Works out the posterior. Needs two stops.
+    /// Works out the posterior. Needs two measured builds.
     pub(crate) fn posterior(&self) -> Posterior {
         let jitters: Vec<(f64, f64)> = match self.between {
             Some(tau) => vec![(tau, 1.0)],
@@ -166,36 +170,36 @@ impl Setting<'_> {
             .iter()
             .map(|(tau, p)| self.evidence(*tau, p.ln() + self.told(*tau)))
             .collect();
-        let gap = |g: usize| log_sum(evidence.iter().map(|e| e.gaps[g]));
-        let gaps: Vec<f64> = (0..self.mass.len()).map(gap).collect();
-        let step = log_sum(gaps.iter().copied());
+        let interval = |g: usize| log_sum(evidence.iter().map(|e| e.intervals[g]));
+        let intervals: Vec<f64> = (0..self.mass.len()).map(interval).collect();
+        let step = log_sum(intervals.iter().copied());
         let none = log_sum(evidence.iter().map(|e| e.none));
         let (yes, no) = ((1.0 - NONE).ln(), NONE.ln());
         let total = log_sum([step + yes, none + no].into_iter());
-        let worlds: Vec<World> = evidence
+        let models: Vec<Model> = evidence
             .iter()
             .zip(&jitters)
-            .map(|(e, (_, prior))| self.world(e, *prior, yes - total, no - total))
+            .map(|(e, (_, prior))| self.model(e, *prior, yes - total, no - total))
             .collect();
-        let all: f64 = worlds.iter().map(World::likelihood).sum();
-        let sober = (0..gaps.len())
-            .map(|g| worlds.iter().map(|w| w.gaps[g] / w.prior).sum::<f64>() / all)
+        let all: f64 = models.iter().map(Model::likelihood).sum();
+        let sober = (0..intervals.len())
+            .map(|g| models.iter().map(|w| w.intervals[g] / w.prior).sum::<f64>() / all)
             .collect();
-        let likely = worlds.iter().max_by(|x, y| x.mass().total_cmp(&y.mass()));
+        let likely = models.iter().max_by(|x, y| x.mass().total_cmp(&y.mass()));
         let pair = evidence
             .iter()
             .map(|e| e.pair)
             .fold((f64::NEG_INFINITY, 0), |b, p| if p.0 > b.0 { p } else { b });
         Posterior {
-            gaps: gaps.iter().map(|g| (g + yes - total).exp()).collect(),
+            intervals: intervals.iter().map(|g| (g + yes - total).exp()).collect(),
             sober,
             none: (none + no - total).exp(),
             log_step: step - none,
-            log_differ: log_sum(evidence[0].gaps.iter().copied()) - evidence[0].none,
+            log_differ: log_sum(evidence[0].intervals.iter().copied()) - evidence[0].none,
             log_two: log_sum(evidence.iter().map(|e| e.two)) - step,
             between: pair.1,
             levels: likely.map(|w| w.levels.clone()).unwrap_or_default(),
-            worlds,
+            models,
         }
     }
 
@@ -205,19 +209,20 @@ impl Setting<'_> {
         let [most, least] = JITTER;
         let least = least * self.stake;
         let mut row = vec![(most * self.stake).max(SPREAD * self.spread())];
-        while row.len() < RUNGS && row[row.len() - 1] > 1.5 * least {
+        while row.len() < GRID && row[row.len() - 1] > 1.5 * least {
             row.push(row[row.len() - 1] / 2.0);
         }
         let share = (1.0 - CALM) / row.len() as f64;
-        let jitter = row.into_iter().map(|t| (t, share));
-        std::iter::once((0.0, CALM)).chain(jitter).collect()
+        let between_builds = row.into_iter().map(|t| (t, share));
+        std::iter::once((0.0, CALM)).chain(between_builds).collect()
     }
 
-    /// ln likelihood of what stored builds of equal code differ by, given the jitter.
+    /// ln likelihood of what stored builds of equal code differ by, given the between-build
+    /// variance.
     fn told(&self, tau: f64) -> f64 {
         let hyper = self.hyper(self.noise.scale, tau);
         let each = self.builds.iter().map(|&(deviation, own)| {
-            let variance = own * hyper.scale * hyper.scale + hyper.jitter;
+            let variance = own * hyper.scale * hyper.scale + hyper.between_builds;
             -0.5 * (variance.ln() + deviation * deviation / variance)
         });
         each.sum()
@@ -225,21 +230,21 @@ impl Setting<'_> {
 
     /// By how much the levels seen differ beyond what their runs explain: a standard deviation.
     fn spread(&self) -> f64 {
-        let n = self.stops.len() as f64;
-        let mean = self.stops.iter().map(|s| s.level).sum::<f64>() / n;
-        let square = |s: &Stop| (s.level - mean).powi(2) / (n - 1.0);
-        let total: f64 = self.stops.iter().map(square).sum();
+        let n = self.measured.len() as f64;
+        let mean = self.measured.iter().map(|s| s.level).sum::<f64>() / n;
+        let square = |s: &MeasuredBuild| (s.level - mean).powi(2) / (n - 1.0);
+        let total: f64 = self.measured.iter().map(square).sum();
         let hyper = self.hyper(self.noise.scale, 0.0);
-        let runs: f64 = self.stops.iter().map(|s| hyper.variance(s) / n).sum();
+        let runs: f64 = self.measured.iter().map(|s| hyper.variance(s) / n).sum();
         (total - runs).max(0.0).sqrt()
     }
 
     fn evidence(&self, tau: f64, prior: f64) -> Evidence {
-        let n = self.stops.len();
+        let n = self.measured.len();
         let width = 4.0 * self.noise.scale + 2.0 * self.stake.max(self.spread());
         let mut all = Evidence {
             tau,
-            gaps: vec![f64::NEG_INFINITY; n - 1],
+            intervals: vec![f64::NEG_INFINITY; n - 1],
             none: f64::NEG_INFINITY,
             two: f64::NEG_INFINITY,
             pair: (f64::NEG_INFINITY, n / 2),
@@ -247,10 +252,10 @@ impl Setting<'_> {
         let add = |sum: &mut f64, term: f64| *sum = log_sum([*sum, term].into_iter());
         for &(scale, weight) in &self.noise.ladder {
             let weight = weight + prior;
-            let blocks = Blocks::new(self.stops, self.hyper(scale, tau));
+            let blocks = Blocks::new(self.measured, self.hyper(scale, tau));
             for g in 0..n - 1 {
                 add(
-                    &mut all.gaps[g],
+                    &mut all.intervals[g],
                     weight + self.log_mass(g) + self.one(&blocks, g, width),
                 );
             }
@@ -264,13 +269,13 @@ impl Setting<'_> {
         all
     }
 
-    fn world(&self, e: &Evidence, prior: f64, yes: f64, no: f64) -> World {
-        let n = self.stops.len();
+    fn model(&self, e: &Evidence, prior: f64, yes: f64, no: f64) -> Model {
+        let n = self.measured.len();
         let hyper = self.hyper(self.noise.scale, e.tau);
-        let blocks = Blocks::new(self.stops, hyper);
-        World {
+        let blocks = Blocks::new(self.measured, hyper);
+        Model {
             hyper,
-            gaps: e.gaps.iter().map(|g| (g + yes).exp()).collect(),
+            intervals: e.intervals.iter().map(|g| (g + yes).exp()).collect(),
             none: (e.none + no).exp(),
             prior,
             levels: (0..n - 1)
@@ -282,22 +287,22 @@ impl Setting<'_> {
 
     fn hyper(&self, scale: f64, tau: f64) -> Hyper {
         Hyper {
-            freedom: self.noise.freedom,
+            dof: self.noise.dof,
             kappa: self.noise.kappa,
             modes: self.noise.modes,
             scale,
-            jitter: tau * tau,
+            between_builds: tau * tau,
         }
     }
 
-    /// ln of a gap's share of the prior.
-    fn log_mass(&self, gap: usize) -> f64 {
-        (self.mass[gap] / self.mass.iter().sum::<f64>()).ln()
+    /// ln of an interval's share of the prior.
+    fn log_mass(&self, interval: usize) -> f64 {
+        (self.mass[interval] / self.mass.iter().sum::<f64>()).ln()
     }
 
-    /// Log evidence of a step in gap `g`, in the direction asked for.
+    /// Log evidence of a step in interval `g`, in the direction asked for.
     fn one(&self, blocks: &Blocks, g: usize, width: f64) -> f64 {
-        let n = self.stops.len();
+        let n = self.measured.len();
         let evidence = blocks.block(0, g + 1, width) + blocks.block(g + 1, n, width);
         let ((m0, v0), (m1, v1)) = (blocks.level(0, g + 1), blocks.level(g + 1, n));
         if self.sign == 0.0 {
@@ -308,9 +313,9 @@ impl Setting<'_> {
         evidence + std::f64::consts::LN_2 + log_phi(z)
     }
 
-    /// Log evidence of two steps, a stop between the likeliest two, and their evidence.
+    /// Log evidence of two steps, a measured build between the likeliest two, and their evidence.
     fn two(&self, blocks: &Blocks, width: f64) -> (f64, usize, f64) {
-        let n = self.stops.len();
+        let n = self.measured.len();
         let mass: Vec<f64> = (0..n - 1).map(|g| self.log_mass(g)).collect();
         let mut terms = Vec::new();
         let mut best = (f64::NEG_INFINITY, n / 2);

@@ -11,7 +11,7 @@ use crate::store::{Store, Triage};
 
 /// A change that was reported, or is about to be.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Told {
+pub struct Reported {
     /// Its identity, for life; empty where it was not reported yet.
     pub id: String,
     /// The change and where people stand with it.
@@ -29,7 +29,7 @@ pub struct Told {
     pub reported: Option<Change>,
 }
 
-impl Told {
+impl Reported {
     /// An event of that identity, of which nobody said anything yet.
     #[must_use]
     pub const fn new(id: String, event: life::Event) -> Self {
@@ -50,7 +50,7 @@ pub struct Event {
     /// The series that changed.
     pub series: SeriesRow,
     /// The change.
-    pub told: Told,
+    pub reported: Reported,
 }
 
 /// How many events wait.
@@ -73,10 +73,10 @@ const SERIES: &str = "s.id, s.benchmark, s.metric, s.counter, s.fingerprint, s.c
     s.latest_position, s.latest_value";
 const OPEN: &str = "e.seen = 1 AND e.recovered IS NULL AND e.state IN ('new', 'acknowledged')";
 
-fn told(r: &Row<'_>, at: usize) -> rusqlite::Result<Told> {
+fn reported(r: &Row<'_>, at: usize) -> rusqlite::Result<Reported> {
     let kind: String = r.get(at + 11)?;
     let state: String = r.get(at + 12)?;
-    Ok(Told {
+    Ok(Reported {
         id: r.get(at)?,
         event: life::Event {
             told_at: r.get(at + 1)?,
@@ -112,12 +112,12 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn events_of(&self, series: &str) -> Result<Vec<Told>> {
+    pub fn events_of(&self, series: &str) -> Result<Vec<Reported>> {
         self.ask(|db| {
             db.prepare_cached(&format!(
                 "SELECT {EVENT} FROM change e WHERE e.series = ?1 ORDER BY e.told_at, e.id"
             ))?
-            .query_map([series], |r| told(r, 0))?
+            .query_map([series], |r| reported(r, 0))?
             .collect()
         })
     }
@@ -160,7 +160,7 @@ impl Store {
             .query_map(args, |r| {
                 Ok(Event {
                     series: series_row(r, 0)?,
-                    told: told(r, 9)?,
+                    reported: reported(r, 9)?,
                 })
             })?
             .collect()

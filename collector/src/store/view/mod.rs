@@ -12,6 +12,6 @@ mod series;
 
 pub use commits::{MeasuredCommit, ReportRow, TestbedRow};
 pub use decided::Decision;
-pub use events::{Event, EventCounts, Told};
+pub use events::{Event, EventCounts, Reported};
 pub use pages::{Generation, SeriesFilter, SeriesOrder, SeriesState, Unsearched, Value};
 pub use series::{Point, SeriesRow};

@@ -14,9 +14,9 @@ use crate::store::{SeriesRow, Store};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Generation {
     /// Grows with every report derived and every series searched.
-    pub facts: u64,
+    pub data: u64,
     /// Grows with every decision of people.
-    pub people: u64,
+    pub triage: u64,
 }
 
 /// A series with what its row says beyond its name.
@@ -114,8 +114,8 @@ impl Store {
                     .map(i64::cast_unsigned)
             };
             Ok(Generation {
-                facts: get(db, "facts_generation")?,
-                people: get(db, "people_generation")?,
+                data: get(db, "facts_generation")?,
+                triage: get(db, "people_generation")?,
             })
         })
     }

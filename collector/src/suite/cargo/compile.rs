@@ -196,7 +196,7 @@ impl Call<'_> {
     fn is_stripped(&self, done: &Compiled) -> Result<bool> {
         for (_, file) in done.benches(self.found) {
             let facts = symbols::read(&file)?;
-            if facts.exact && facts.fences.is_empty() {
+            if facts.exact && facts.boundaries.is_empty() {
                 return Ok(true);
             }
         }

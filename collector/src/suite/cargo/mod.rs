@@ -54,7 +54,7 @@ pub(super) fn build(config: &Config, place: &Place, scratch: &Scratch) -> Result
     for (target, file) in compiled.benches(&found) {
         // Any program may bring its own `main`; only criterion's knows `--list` for sure.
         let facts = crate::measure::symbols::read(&file)?;
-        if facts.fences.is_empty() && !facts.exact {
+        if facts.boundaries.is_empty() && !facts.exact {
             built.left_out.push(format!(
                 "bench `{}` of `{}` brings its own main, without criterion",
                 target.name, target.package

@@ -1,7 +1,7 @@
 //! One series as far as its page shows it.
 
 use collector::stats;
-use collector::store::{MeasuredCommit, SeriesState, Store, TestbedRow, Told, Value};
+use collector::store::{MeasuredCommit, Reported, SeriesState, Store, TestbedRow, Value};
 
 use crate::error::Fail;
 use crate::pages::answer::the_series;
@@ -19,7 +19,7 @@ pub(super) struct History {
     pub(super) values: Vec<Value>,
     pub(super) older: Vec<(SeriesState, Vec<Value>)>,
     /// Every change of the series that stands, the oldest first.
-    changes: Vec<Told>,
+    changes: Vec<Reported>,
     pub(super) drift: Option<Drift>,
     pub(super) testbeds: Vec<TestbedRow>,
     pub(super) siblings: Vec<SeriesState>,
@@ -81,7 +81,7 @@ impl History {
     }
 
     /// Every change that stands, with its number.
-    pub(super) fn all_changes(&self) -> impl DoubleEndedIterator<Item = (usize, &Told)> {
+    pub(super) fn all_changes(&self) -> impl DoubleEndedIterator<Item = (usize, &Reported)> {
         let seen = self.changes.iter().filter(|t| t.event.seen);
         seen.collect::<Vec<_>>()
             .into_iter()
@@ -90,14 +90,14 @@ impl History {
     }
 
     /// Those at the commits that are shown.
-    pub(super) fn changes(&self) -> impl DoubleEndedIterator<Item = (usize, &Told)> {
+    pub(super) fn changes(&self) -> impl DoubleEndedIterator<Item = (usize, &Reported)> {
         let (from, to) = self.range;
-        let shown = move |t: &Told| (from..=to).contains(&position(t.event.change.index));
+        let shown = move |t: &Reported| (from..=to).contains(&position(t.event.change.index));
         self.all_changes().filter(move |(_, t)| shown(t))
     }
 
     /// The changes as the document has them: also what no longer stands.
-    pub(super) fn every_event(&self) -> &[Told] {
+    pub(super) fn every_event(&self) -> &[Reported] {
         &self.changes
     }
 
@@ -123,7 +123,7 @@ impl History {
             // The line of an exact count is its level.
             return Vec::new();
         }
-        let at = |t: &Told| {
+        let at = |t: &Reported| {
             let index = position(t.event.change.index);
             self.values.partition_point(|v| v.position < index)
         };
@@ -160,7 +160,7 @@ fn position(index: i64) -> u64 {
 /// measured one in it.
 pub(super) fn around(
     store: &Store,
-    change: &Told,
+    change: &Reported,
 ) -> Result<Option<(MeasuredCommit, MeasuredCommit)>, Fail> {
     let c = &change.event.change;
     let base = store.commits(position(c.first), 1)?.pop();
@@ -172,12 +172,12 @@ pub(super) fn around(
 }
 
 /// The comparison that shows a change.
-pub(super) fn link(store: &Store, change: &Told) -> Result<Option<String>, Fail> {
+pub(super) fn link(store: &Store, change: &Reported) -> Result<Option<String>, Fail> {
     Ok(around(store, change)?.map(|(b, h)| compare_url(&b.sha, &h.sha)))
 }
 
 /// The measured commits that may have caused a change.
-pub(super) fn suspects(store: &Store, change: &Told) -> Result<Vec<MeasuredCommit>, Fail> {
+pub(super) fn suspects(store: &Store, change: &Reported) -> Result<Vec<MeasuredCommit>, Fail> {
     let c = &change.event.change;
     Ok(store.commits_between(position(c.first), position(c.last))?)
 }

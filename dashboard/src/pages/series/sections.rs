@@ -2,7 +2,7 @@
 
 use collector::detect::Kind;
 use collector::format::quoted;
-use collector::store::{MeasuredCommit, SeriesState, Store, TestbedRow, Told, Triage, Value};
+use collector::store::{MeasuredCommit, Reported, SeriesState, Store, TestbedRow, Triage, Value};
 use maud::{Markup, html};
 
 use super::history::{History, around, link, suspects};
@@ -100,7 +100,7 @@ pub(super) fn ranges(h: &History, url: &str) -> Markup {
 /// One line of the table of changes.
 struct Line<'a> {
     number: usize,
-    change: &'a Told,
+    change: &'a Reported,
     suspects: Vec<MeasuredCommit>,
     url: Option<String>,
 }
@@ -173,7 +173,7 @@ fn who(suspects: &[MeasuredCommit]) -> Markup {
     }
 }
 
-fn state(t: &Told) -> Markup {
+fn state(t: &Reported) -> Markup {
     html! {
         @if t.event.recovered.is_some() { "recovered" }
         @else { (log::word(Triage::word(t.event.state))) }
@@ -201,7 +201,7 @@ pub(super) fn next_steps(store: &Store, h: &History) -> Result<Markup, Fail> {
 
 /// How to search the newest open change whose set has more than one commit.
 fn search(store: &Store, h: &History) -> Result<Option<String>, Fail> {
-    let is_wide = |t: &Told| t.event.change.last > t.event.change.first;
+    let is_wide = |t: &Reported| t.event.change.last > t.event.change.first;
     let mut open = h.changes().filter(|(_, t)| t.event.is_open());
     let Some((_, change)) = open.rfind(|(_, t)| is_wide(t)) else {
         return Ok(None);

@@ -1,15 +1,15 @@
-//! When is a change told, if a series is looked at again after every commit?
+//! When is a change reported, if a series is looked at again after every commit?
 //!
 //! One search over a whole history tests each boundary once, at p ≤ 2e-4. A series that
-//! grows is searched once a commit, and each look is another chance to be fooled. So what is told
-//! as news takes more evidence where chances were many (the change is old) or where little
+//! grows is searched once a commit, and each look is another chance to be fooled. So what is
+//! reported as news takes more evidence where chances were many (the change is old) or where little
 //! is known of the noise (the series is young). What is far outside the noise waits for nothing.
 
 use crate::detect::steps::finder::{Change, Findings};
 use crate::detect::steps::verify::{ALPHA, APART};
 use crate::detect::{Class, Point};
 
-/// Commits after a change in which a look costs nothing: half of 3-sigma steps are told in 5.
+/// Commits after a change in which a look costs nothing: half of 3-sigma steps are reported in 5.
 const LOOKS: f64 = 8.0;
 /// From here on p must fall with the square of the age, so that all later looks together
 /// cost as much as the first eight: Σ (8/a)² over a > 8 is 7.5 (alpha spending: Lan & DeMets
@@ -22,10 +22,10 @@ const LOOKS_POWER: i32 = 2;
 const YOUNG: f64 = 60.0;
 const YOUNG_POWER: i32 = 3;
 
-/// Whether a change is told, after the last of `points`.
+/// Whether a change is reported, after the last of `points`.
 ///
 /// `findings` are those of `points`. Series that repeat or walk need no statistics and are
-/// told at once.
+/// reported at once.
 #[must_use]
 pub fn is_ripe(change: &Change, findings: &Findings, points: &[Point]) -> bool {
     let far = findings.noise > 0.0 && change.change.abs() >= APART * findings.noise;
@@ -36,7 +36,7 @@ pub fn is_ripe(change: &Change, findings: &Findings, points: &[Point]) -> bool {
     1.0 - change.confidence <= alpha(points.len(), age)
 }
 
-/// Looks in a row that a change must be seen in before it is told …
+/// Looks in a row that a change must be seen in before it is reported …
 const LOOKS_IN_A_ROW: usize = 3;
 /// … and one more for so many commits of its age: what was not seen for fifty commits and is
 /// seen now may be gone at the next look …
@@ -44,14 +44,14 @@ const AGE_PER_LOOK: usize = 4;
 /// … unless it is young and chance is out of the question.
 const BEYOND_DOUBT: f64 = 1e-8;
 
-/// Whether a change that so many looks in a row have seen is told: what comes and goes from
+/// Whether a change that so many looks in a row have seen is reported: what comes and goes from
 /// commit to commit is not.
 #[must_use]
 pub fn stands(change: &Change, findings: &Findings, points: &[Point], looks: usize) -> bool {
     looks >= looks_wanted(change, findings, points)
 }
 
-/// How many looks in a row must see a change before it is told, the present one counted.
+/// How many looks in a row must see a change before it is reported, the present one counted.
 #[must_use]
 pub fn looks_wanted(change: &Change, findings: &Findings, points: &[Point]) -> usize {
     let age = points.len() - points.partition_point(|p| p.index < change.index);
@@ -75,7 +75,7 @@ mod tests {
     use crate::detect::{Finder, Settings};
     use crate::stats::SplitMix64;
 
-    fn told(seed: u64, n: i64, at: i64, size: f64) -> Vec<bool> {
+    fn reported(seed: u64, n: i64, at: i64, size: f64) -> Vec<bool> {
         let mut g = SplitMix64::new(seed);
         let points: Vec<Point> = (0..n)
             .map(|index| Point {
@@ -98,9 +98,9 @@ mod tests {
 
     #[test]
     fn a_step_that_just_passed_is_told_and_a_clear_one_at_any_age() {
-        assert_eq!(told(1, 90, 80, 1.5), [true]);
-        assert_eq!(told(2, 400, 200, 1.5), [true]);
+        assert_eq!(reported(1, 90, 80, 1.5), [true]);
+        assert_eq!(reported(2, 400, 200, 1.5), [true]);
         // A young series: far outside the noise.
-        assert_eq!(told(3, 24, 19, 9.0), [true]);
+        assert_eq!(reported(3, 24, 19, 9.0), [true]);
     }
 }

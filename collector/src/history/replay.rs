@@ -1,4 +1,4 @@
-//! A policy tried on real history: what gate and finder would have told at every past commit of
+//! A policy tried on real history: what gate and finder would have reported at every past commit of
 //! the main line, how late, and how much of it by chance.
 
 use serde::Serialize;
@@ -76,7 +76,7 @@ pub struct SeriesReplay {
     pub flags: Vec<CommitFlag>,
     /// Commits at which the gate would have measured again.
     pub suspects: usize,
-    /// Changes of the whole history that nobody would have been told of.
+    /// Changes of the whole history that would not have been reported.
     pub missed: usize,
     /// Expected false alarms per 1000 commits, where they were estimated.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,8 +91,9 @@ pub struct CommitFlag {
     pub raised: Raised,
     /// The commit that is blamed.
     pub commit: Option<CommitRef>,
-    /// The commit at which it would have been told.
-    pub told: Option<CommitRef>,
+    /// The commit at which it would have been reported.
+    #[serde(rename = "told")]
+    pub reported: Option<CommitRef>,
 }
 
 /// The sum over all series.
@@ -102,7 +103,7 @@ pub struct Total {
     pub flags: usize,
     /// Those of them that point at no change of the whole history.
     pub went_away: usize,
-    /// Changes that nobody would have been told of.
+    /// Changes that would not have been reported.
     pub missed: usize,
     /// Median commits from a change to its flag; `None` without a flag that lasted.
     pub median_delay: Option<f64>,
@@ -157,7 +158,7 @@ fn replay(t: &Track, line: &MainLine, proposed: &Proposed<'_>) -> SeriesReplay {
             .into_iter()
             .map(|raised| CommitFlag {
                 commit: line.commit(raised.flag.index).map(CommitRef::of),
-                told: line.commit(raised.flag.at).map(CommitRef::of),
+                reported: line.commit(raised.flag.at).map(CommitRef::of),
                 raised,
             })
             .collect(),

@@ -18,7 +18,7 @@ const MAX_BYTES: u64 = 256 << 20;
 
 /// Files to lay over every commit; none by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Carry {
+pub struct Overlay {
     /// A copy of files of the user's tree, with its root.
     copy: Option<PathBuf>,
     /// Paths of a commit.
@@ -26,7 +26,7 @@ pub struct Carry {
     mark: String,
 }
 
-impl Carry {
+impl Overlay {
     /// Takes `paths` as they are in the user's tree, or else in HEAD; `REV:PATH` as in that
     /// commit. The copy goes under `home`.
     ///
@@ -34,20 +34,20 @@ impl Carry {
     /// [`Error::Usage`] for a path that does not exist or leaves the repository.
     pub fn take(repo: &Repo, home: &Path, paths: &[String]) -> Result<Self> {
         let mut files: Vec<(PathBuf, PathBuf)> = Vec::new();
-        let mut carry = Self::default();
+        let mut overlay = Self::default();
         for path in paths {
             match named_commit(repo, path)? {
-                Some(committed) => carry.committed.push(committed),
+                Some(committed) => overlay.committed.push(committed),
                 None => list(repo.root(), Path::new(path), &mut files)?,
             }
         }
         files.sort();
         files.dedup();
-        carry.mark = mark(&files, &carry.committed)?;
+        overlay.mark = mark(&files, &overlay.committed)?;
         if !files.is_empty() {
-            carry.copy = Some(copy(&files, &home.join("carry"), &carry.mark)?);
+            overlay.copy = Some(copy(&files, &home.join("overlay"), &overlay.mark)?);
         }
-        Ok(carry)
+        Ok(overlay)
     }
 
     /// A key that follows what is carried; unchanged where nothing is.
@@ -73,9 +73,9 @@ impl Carry {
     ///
     /// # Errors
     /// When the files cannot be written.
-    pub fn lay(&self, repo: &Repo, tree: &Path) -> Result<()> {
+    pub fn apply(&self, repo: &Repo, tree: &Path) -> Result<()> {
         for (sha, path) in &self.committed {
-            repo.lay(tree, sha, path)?;
+            repo.overlay(tree, sha, path)?;
         }
         let Some(copy) = &self.copy else {
             return Ok(());
@@ -99,7 +99,7 @@ fn named_commit(repo: &Repo, path: &str) -> Result<Option<(Sha, String)>> {
     let plain = |c: Component<'_>| matches!(c, Component::Normal(_) | Component::CurDir);
     if inside.is_empty() || !Path::new(&inside).components().all(plain) {
         return Err(Error::Usage(format!(
-            "--carry {path}: name a file or folder inside the repository"
+            "--overlay {path}: name a file or folder inside the repository"
         )));
     }
     if rev == "HEAD" && repo.root().join(&inside).symlink_metadata().is_ok() {
@@ -110,7 +110,7 @@ fn named_commit(repo: &Repo, path: &str) -> Result<Option<(Sha, String)>> {
         return Ok(Some((sha, inside)));
     }
     Err(Error::Usage(format!(
-        "--carry {path}: neither the working tree nor {rev} has it"
+        "--overlay {path}: neither the working tree nor {rev} has it"
     )))
 }
 
@@ -141,7 +141,7 @@ fn mark(files: &[(PathBuf, PathBuf)], committed: &[(Sha, String)]) -> Result<Str
         total += at.symlink_metadata().map_err(Error::io(at))?.len();
         if total > MAX_BYTES {
             return Err(Error::Usage(format!(
-                "--carry: more than {} MiB; name the benchmark alone",
+                "--overlay: more than {} MiB; name the benchmark alone",
                 MAX_BYTES >> 20
             )));
         }
