@@ -443,7 +443,7 @@ fn mistakes_are_said_with_their_code() {
     let d = repo
         .uptick(&["bisect", &shas[0], "main", "--bench", "none", "--json"])
         .exits(3)
-        .says(&["no benchmark `none`", "--carry"])
+        .says(&["no benchmark `none`", "--overlay"])
         .json();
     assert_eq!(d["schema"], "uptick.bisect/1");
     repo.git(&["checkout", "-q", "--orphan", "alone"]);
