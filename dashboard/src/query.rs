@@ -7,6 +7,8 @@ use crate::error::Fail;
 
 /// Characters of a search text.
 const MAX_TEXT: usize = 512;
+/// Characters of the name of a commit or branch.
+const MAX_NAME: usize = 200;
 /// Pages of a list that can be turned.
 const MAX_PAGE: usize = 10_000;
 
@@ -112,6 +114,9 @@ pub(crate) enum What {
         benchmark: String,
         metric: Option<Metric>,
     },
+    Search {
+        text: String,
+    },
     Series {
         id: String,
         from: u64,
@@ -130,6 +135,11 @@ pub(crate) enum What {
         show: Show,
         text: String,
         page: usize,
+    },
+    /// Two commits are yet to be chosen, or named otherwise than by their object names.
+    Choose {
+        base: String,
+        head: String,
     },
     Functions {
         id: String,
@@ -320,6 +330,7 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
             benchmark: p.text("benchmark"),
             metric: p.metric()?,
         },
+        ["search"] => What::Search { text: p.shown("q") },
         ["series", id] => {
             let (from, to) = (p.number("from", 0)?, p.number("to", u64::MAX)?);
             if from > to {
@@ -335,7 +346,13 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
         ["commit" | "commits", sha] => What::Commit { sha: commit(sha)? },
         ["compare"] => {
             let (base, head) = (p.text("base"), p.text("head"));
-            compare(commit(base.trim())?, commit(head.trim())?, &p)?
+            match (commit(base.trim()), commit(head.trim())) {
+                (Ok(base), Ok(head)) => compare(base, head, &p)?,
+                _ => What::Choose {
+                    base: shown_name(&base),
+                    head: shown_name(&head),
+                },
+            }
         }
         ["compare", both] => {
             let (base, head) = range(both)?;
@@ -371,6 +388,11 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
         _ => return Err(Fail::NotFound("There is no page of that name.".into())),
     };
     Ok(View { what, format })
+}
+
+/// A commit's name as somebody typed it, cleaned.
+fn shown_name(text: &str) -> String {
+    crate::text::cut_or_empty(text, MAX_NAME)
 }
 
 fn health(p: &Params) -> Result<What, Fail> {

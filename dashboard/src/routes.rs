@@ -132,6 +132,10 @@ async fn around(State(app): State<Arc<App>>, request: Request<Body>, next: Next)
         .path_and_query()
         .is_some_and(|p| p.as_str().len() > MAX_URI);
     let is_stream = request.uri().path() == "/events";
+    let asked = pages::status::Asked {
+        html: wants_html,
+        address: request.uri().clone(),
+    };
     let mut response = if too_long {
         let words = "An address may have 8,192 characters.".to_string();
         Fail::Denied(StatusCode::URI_TOO_LONG, words).into_response()
@@ -145,11 +149,11 @@ async fn around(State(app): State<Arc<App>>, request: Request<Body>, next: Next)
     };
     if let Some(fail) = response.extensions_mut().remove::<Fail>() {
         Counters::add(&app.counters.errors);
-        response = pages::status::error(&app, &fail, wants_html);
+        response = pages::status::error(&app, &fail, &asked);
     } else if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
         // The extractors say so in their own words, and without ours around them.
         let fail = Fail::TooLarge("This address does not take as much.".into());
-        response = pages::status::error(&app, &fail, wants_html);
+        response = pages::status::error(&app, &fail, &asked);
     } else if response.status().is_client_error()
         && response.headers().get(header::CONTENT_TYPE).is_none()
     {
@@ -157,7 +161,7 @@ async fn around(State(app): State<Arc<App>>, request: Request<Body>, next: Next)
             response.status(),
             "This address does not take such a request.".into(),
         );
-        response = pages::status::error(&app, &fail, wants_html);
+        response = pages::status::error(&app, &fail, &asked);
     }
     let headers = response.headers_mut();
     for (name, value) in FIXED {

@@ -135,6 +135,33 @@ async fn triage_needs_no_mouse() {
     b.finish().await;
 }
 
+/// A stray letter decides nothing, an empty press says why, and suggestions come as one types.
+#[tokio::test]
+async fn a_stray_letter_decides_nothing_and_typing_suggests() {
+    let site = Site::demo();
+    let running = site.serve().await;
+    let b = browser!(running);
+    b.go("/").await;
+    b.see(".group", "in 2 series").await;
+    let before = b.count(".log li").await;
+    for key in ["n", "w", "f"] {
+        b.keys("body", key).await;
+        b.see("#live", "Nothing is selected").await;
+    }
+    b.keys("#bulk button[value=noise]", " ").await;
+    b.see("#live", "tick the boxes").await;
+    assert_eq!(b.count(".log li").await, before);
+    b.keys("#find", "PARSE/L").await;
+    b.until(
+        "suggestions",
+        "return [...document.querySelectorAll('#suggested option')].some(o => o.value === 'parse/large')",
+    )
+    .await;
+    b.keys_here(&char::from(Key::Enter).to_string()).await;
+    b.see("h1", "parse/large").await;
+    b.finish().await;
+}
+
 /// Two groups that have one cause become one by keys, and two again.
 #[tokio::test]
 async fn groups_are_merged_and_split_by_keys() {
@@ -145,7 +172,7 @@ async fn groups_are_merged_and_split_by_keys() {
     b.see(".group", "in 2 series").await;
     let before = b.count(".group").await;
     b.keys("body", "m").await;
-    b.see("#live", "Select something first").await;
+    b.see("#live", "Nothing is selected").await;
     b.keys("body", "jx").await;
     b.keys_here("j").await;
     b.keys_here("x").await;
@@ -278,6 +305,8 @@ async fn pages_are_accessible_in_light_dark_and_on_a_telephone() {
         ("log", "/log".into()),
         ("help", "/help".into()),
         ("login", "/login".into()),
+        ("search", "/search?q=parse".into()),
+        ("choose", "/compare".into()),
         ("missing", "/commit/ffffffff".into()),
     ];
     let mut found = Vec::new();

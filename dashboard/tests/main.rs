@@ -4,6 +4,7 @@
 mod answers;
 mod browser;
 mod door;
+mod find;
 mod http;
 mod statements;
 mod support;

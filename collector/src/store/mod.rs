@@ -25,7 +25,7 @@ mod view;
 
 pub use log::{Accept, Imported, MAX_LINE, Scope, Token, Triage, Verification};
 pub use view::{
-    Decision, Event, EventCounts, Generation, MeasuredCommit, Point, ReportRow, Reported,
+    Decision, Event, EventCounts, Found, Generation, MeasuredCommit, Point, ReportRow, Reported,
     SeriesFilter, SeriesOrder, SeriesRow, SeriesState, TestbedRow, Unsearched, Value,
 };
 

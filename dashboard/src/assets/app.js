@@ -86,10 +86,47 @@ function mark(i, scroll = true) {
 }
 const STATES = { a: "acknowledged", f: "fixed_by", w: "accepted", n: "noise", i: "infra", v: "invalid", m: "merge", s: "split" };
 function decide(key) {
-  const selected = $('[form="bulk"]:checked'), group = $$(".group")[Math.max(current, 0)];
+  // Only what can be seen to be selected is decided about.
+  const selected = $('[form="bulk"]:checked'), group = $$(".group")[current];
   const to = selected ? $(`#bulk button[value="${STATES[key]}"]`) : group && $(`button[data-key="${key}"]`, group);
   if (to) to.click();
-  else if (group) say("Select something first: groups with x, series by their boxes.");
+  else if ($(".group")) say("Nothing is selected: j goes to a group, x selects it, or tick a box.");
+}
+
+// A decision leaves the reader where they are.
+addEventListener("submit", async (e) => {
+  const form = e.target, to = new URL(form.action, location.href).pathname;
+  if (to !== "/triage" && to !== "/triage/undo") return;
+  e.preventDefault();
+  if (form.id === "bulk" && !$('[form="bulk"]:checked')) { say("Nothing is selected: tick the boxes of groups or series first."); return; }
+  const body = new URLSearchParams(new FormData(form, e.submitter));
+  const answer = await fetch(form.action, { method: "POST", body, credentials: "same-origin" }).catch(() => null);
+  if (!answer) { say("Not decided: the dashboard does not answer."); return; }
+  if (!answer.ok) {
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    say(`Not decided: ${($("#main h1 + p", page) || page.body).textContent.trim()}`);
+    return;
+  }
+  await go(location.href, { push: false, fresh: true });
+  say(to === "/triage" ? "Decided; u takes it back." : "Taken back.");
+});
+
+// ---- search: suggestions as one types; complete without
+function suggest() {
+  const input = $("#find"), list = $("#suggested");
+  let timer, asked = "";
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    const text = input.value.trim();
+    if (text.length < 2) { list.replaceChildren(); return; }
+    timer = setTimeout(async () => {
+      asked = text;
+      const found = await fetch(`/search.json?q=${encodeURIComponent(text)}`, { credentials: "same-origin" }).then((r) => r.ok ? r.json() : null).catch(() => null);
+      if (!found || asked !== text) return;
+      list.replaceChildren(...found.benchmarks.slice(0, 8).map((value) => make("option", { value })),
+        ...found.commits.slice(0, 8).map((c) => make("option", { value: c.sha.slice(0, 9), label: `${c.subject} · ${c.author}` })));
+    }, 120);
+  });
 }
 
 // ---- charts: cursor, keys, range
@@ -265,7 +302,7 @@ addEventListener("keydown", (e) => {
   const key = e.key;
   if (before === "g") {
     before = "";
-    const to = { t: "/", h: "/health", c: "/commits" }[key];
+    const to = { t: "/", h: "/health", c: "/commits", v: "/compare" }[key];
     if (to) { e.preventDefault(); go(to); }
     return;
   }
@@ -273,7 +310,7 @@ addEventListener("keydown", (e) => {
   else if (key === "j") mark(current + 1);
   else if (key === "k") mark(current - 1);
   else if (key === "Enter" && document.activeElement.matches(".group.current")) { const a = $("a.open, .members a", document.activeElement); if (a) go(a.href); }
-  else if (key === "x") { const box = $$(".group")[Math.max(current, 0)]; if (box) $("input[type=checkbox]", box).click(); }
+  else if (key === "x") { if (current < 0) mark(0); const box = $$(".group")[current]; if (box) $("input[type=checkbox]", box).click(); }
   else if (STATES[key]) decide(key);
   else if (key === "u") { const undo = $('form[action="/triage/undo"] button'); if (undo) undo.click(); }
   else if (key === "/") { const box = $(".flamesearch") || $("#q") || $("#find"); box.focus(); }
@@ -285,4 +322,5 @@ addEventListener("keydown", (e) => {
 
 start();
 listen();
+suggest();
 })();

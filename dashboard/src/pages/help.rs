@@ -24,7 +24,10 @@ const KEYS: &[(&str, &str)] = &[
         "merge the selected groups; split the selected series off into a group of their own",
     ),
     ("u", "undo the last decision"),
-    ("/", "search"),
+    (
+        "/",
+        "search: benchmarks and commits by any part of what names them",
+    ),
     (
         "← →",
         "on a chart: point to the previous and next commit, Enter compares it with the one before; \
@@ -32,7 +35,7 @@ const KEYS: &[(&str, &str)] = &[
          its ends",
     ),
     ("0 or Esc", "show all again"),
-    ("g then t, h, c", "go to Today, Health, Commits"),
+    ("g then t, h, c, v", "go to Today, Health, Commits, Compare"),
 ];
 
 const WORDS: &[(&str, &str)] = &[

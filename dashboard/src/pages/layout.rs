@@ -16,6 +16,7 @@ pub(crate) enum Nav {
     Today,
     Health,
     Commits,
+    Compare,
     None,
 }
 
@@ -75,11 +76,13 @@ fn top(app: &App, nav: Nav) -> Markup {
             (entry(Nav::Today, "/", "Today"))
             (entry(Nav::Health, "/health", "Health"))
             (entry(Nav::Commits, "/commits", "Commits"))
+            (entry(Nav::Compare, "/compare", "Compare"))
         }
-        form .find action="/series" role="search" {
-            label .hidden for="find" { "Benchmark" }
-            input #find name="benchmark" placeholder="Find a benchmark" autocomplete="off" spellcheck="false"
-                maxlength="512";
+        form .find action="/search" role="search" {
+            label .hidden for="find" { "Search" }
+            input #find name="q" placeholder="Benchmark or commit" autocomplete="off" spellcheck="false"
+                list="suggested" maxlength="512";
+            datalist #suggested {}
         }
     }
 }
@@ -91,7 +94,8 @@ fn foot() -> Markup {
             a href="/log" { "Decisions" } " · "
             a href="/changes.atom" { "Atom" } " · "
             a href="/api/v1/openapi.json" { "API" } " · "
-            a href="/help" { "Help and keys" }
+            a href="/help" { "Help and keys" } " · "
+            a href="/login" { "Account" }
         }
         output #live aria-live="polite" {}
     }

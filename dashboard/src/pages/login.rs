@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::Form;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use maud::html;
+use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::app::App;
@@ -14,31 +14,82 @@ use crate::auth;
 use crate::error::Fail;
 use crate::pages::answer::HTML;
 use crate::pages::layout;
-use collector::store::Scope;
+use crate::text;
+use collector::store::{Scope, Token};
 
 /// How long a browser stays signed in: 30 days.
 const KEEP: u32 = 30 * 24 * 3600;
+/// Bytes of an address that signing in leads back to.
+const MAX_TO: usize = 2_000;
+const NO_TOKEN: &str = "This is no token: one begins with `upt_` and has 74 characters.";
 
 #[derive(Deserialize)]
 pub(crate) struct Shown {
     token: String,
+    #[serde(default)]
+    to: String,
 }
 
-pub(crate) async fn form(State(app): State<Arc<App>>) -> Response {
-    let body = html! {
+/// Where signing in leads back to.
+#[derive(Default, Deserialize)]
+pub(crate) struct Back {
+    #[serde(default)]
+    to: String,
+}
+
+pub(crate) async fn form(
+    State(app): State<Arc<App>>,
+    Query(back): Query<Back>,
+    peer: Option<axum::Extension<axum::extract::ConnectInfo<std::net::SocketAddr>>>,
+    headers: HeaderMap,
+) -> Response {
+    let request = auth::Request {
+        method: &Method::GET,
+        headers: &headers,
+        peer: peer.map(|p| p.0),
+    };
+    let who = auth::signed_in(&app, &request).await;
+    let to = ours(&back.to);
+    page(&app, StatusCode::OK, &body(who.as_ref(), to, None))
+}
+
+fn page(app: &App, status: StatusCode, body: &Markup) -> Response {
+    let html = [(header::CONTENT_TYPE, HTML)];
+    let made = layout::passing(app, "Sign in", body.clone());
+    (status, html, made).into_response()
+}
+
+fn body(who: Option<&Token>, to: &str, refused: Option<&str>) -> Markup {
+    html! {
         section .narrow {
             h1 { "Sign in" }
+            @if let Some(token) = who {
+                p { "You are signed in as " b { (text::cut(&token.name, 80)) }
+                    ", with a token of scope " code { (token.scope.name()) } "." }
+                form method="post" action="/logout" { button type="submit" { "Sign out" } }
+            }
+            @if let Some(words) = refused { p .note role="alert" { (words) } }
             p { "This dashboard asks for a token. Whoever runs it makes one with "
                 code { "uptick token create NAME --scope write" } "." }
             form method="post" action="/login" {
+                input type="hidden" name="to" value=(to);
                 label for="token" { "Token" }
                 input #token name="token" type="password" required autocomplete="current-password" maxlength="200";
                 button .primary type="submit" { "Sign in" }
             }
         }
-    };
-    let html = [(header::CONTENT_TYPE, HTML)];
-    (html, layout::passing(&app, "Sign in", body)).into_response()
+    }
+}
+
+/// An address of this dashboard to go on to; its front page for any other.
+fn ours(to: &str) -> &str {
+    let local = to.starts_with('/') && !to.starts_with("//") && !to.starts_with("/\\");
+    let plain = to.is_ascii() && !to.bytes().any(|b| b.is_ascii_control());
+    if local && plain && to.len() <= MAX_TO {
+        to
+    } else {
+        "/"
+    }
 }
 
 pub(crate) async fn sign_in(
@@ -53,9 +104,11 @@ pub(crate) async fn sign_in(
     if let Some(host) = headers.get(header::HOST) {
         bearing.insert(header::HOST, host.clone());
     }
-    let value = format!("Bearer {token}")
-        .parse()
-        .map_err(|_| Fail::Bad("This is no token.".into()))?;
+    let to = ours(&shown.to);
+    let refused = |words: &str| page(&app, StatusCode::UNAUTHORIZED, &body(None, to, Some(words)));
+    let Ok(value) = format!("Bearer {token}").parse() else {
+        return Ok(refused(NO_TOKEN));
+    };
     bearing.insert(header::AUTHORIZATION, value);
     let request = auth::Request {
         method: &Method::GET,
@@ -63,7 +116,11 @@ pub(crate) async fn sign_in(
         peer: peer.map(|p| p.0),
     };
     auth::within(&app.guard.signing_in, &request)?;
-    auth::admit(&app, &request, Some(Scope::Read)).await?;
+    match auth::admit(&app, &request, Some(Scope::Read)).await {
+        Ok(_) => {}
+        Err(Fail::Denied(StatusCode::UNAUTHORIZED, words)) => return Ok(refused(&words)),
+        Err(fail) => return Err(fail),
+    }
     let secure = if headers
         .get("x-forwarded-proto")
         .is_some_and(|p| p == "https")
@@ -80,7 +137,7 @@ pub(crate) async fn sign_in(
         StatusCode::SEE_OTHER,
         [
             (header::SET_COOKIE, cookie),
-            (header::LOCATION, "/".to_string()),
+            (header::LOCATION, to.to_string()),
         ],
     )
         .into_response())

@@ -18,6 +18,7 @@ mod log;
 pub(crate) mod login;
 mod output;
 mod reports;
+mod search;
 mod series;
 pub(crate) mod status;
 mod today;
@@ -26,12 +27,13 @@ pub(crate) mod triage;
 use crate::pages::answer::unknown_benchmark;
 use std::sync::Arc;
 
+use collector::model::Metric;
 use collector::store::{SeriesState, Store};
 
 use crate::app::App;
 use crate::cache::Page;
 use crate::error::Fail;
-use crate::query::{View, What};
+use crate::query::{self, Format, View, What};
 
 /// Makes the page.
 pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail> {
@@ -55,6 +57,8 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
             health::page(store, app, &asked, f)
         }
         What::Find { benchmark, .. } => Err(unknown_benchmark(benchmark)),
+        What::Search { text } => search::page(store, app, text, f),
+        What::Choose { base, head } => compare::choose(store, app, (base, head), f),
         What::Series { id, from, to } => series::page(store, app, (id, *from, *to), f),
         What::Badge { id } => badge::page(store, id),
         What::Commit { sha } => commit::page(store, app, sha, f),
@@ -89,21 +93,46 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
 
 /// Where an address leads that is only another name of a page.
 pub(crate) async fn redirect(app: &Arc<App>, view: &View) -> Result<Option<String>, Fail> {
-    let What::Find { benchmark, metric } = &view.what else {
-        return Ok(None);
-    };
-    let (benchmark, metric) = (benchmark.clone(), *metric);
-    app.read(move |store, _| {
-        let all = store.series_of(&benchmark)?;
-        let judged = |s: &&SeriesState| s.row.key.metric.is_judged();
-        let wanted = |s: &&SeriesState| metric.is_none_or(|m| s.row.key.metric == m);
-        let found = all
-            .iter()
-            .filter(wanted)
-            .find(judged)
-            .or_else(|| all.iter().find(wanted));
-        let found = found.ok_or_else(|| unknown_benchmark(&benchmark))?;
-        Ok(Some(format!("/series/{}", found.row.key.id())))
-    })
-    .await
+    let is_html = view.format == Format::Html;
+    let what = view.what.clone();
+    match what {
+        What::Find { benchmark, metric } => {
+            app.read(
+                move |store, _| match series_of(store, &benchmark, metric)? {
+                    Some(url) => Ok(Some(url)),
+                    None if is_html && !benchmark.trim().is_empty() => {
+                        Ok(Some(format!("/search?q={}", query::encode(&benchmark))))
+                    }
+                    None => Err(unknown_benchmark(&benchmark)),
+                },
+            )
+            .await
+        }
+        What::Search { text } if is_html => {
+            app.read(move |store, _| search::only_one(store, &text))
+                .await
+        }
+        What::Choose { base, head } => {
+            app.read(move |store, _| compare::chosen(store, (&base, &head)))
+                .await
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The series of a benchmark: the judged one first.
+fn series_of(
+    store: &Store,
+    benchmark: &str,
+    metric: Option<Metric>,
+) -> Result<Option<String>, Fail> {
+    let all = store.series_of(benchmark)?;
+    let judged = |s: &&SeriesState| s.row.key.metric.is_judged();
+    let wanted = |s: &&SeriesState| metric.is_none_or(|m| s.row.key.metric == m);
+    let found = all
+        .iter()
+        .filter(wanted)
+        .find(judged)
+        .or_else(|| all.iter().find(wanted));
+    Ok(found.map(|s| format!("/series/{}", s.row.key.id())))
 }

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use maud::html;
+use maud::{Markup, html};
 use serde_json::json;
 
 use crate::app::App;
 use crate::error::Fail;
-use crate::pages::layout;
+use crate::pages::{layout, search};
+use crate::query::{decode, encode};
+use crate::text;
 
 /// About this node: 200 while it can read its store, 503 with the reason while it cannot.
 pub(crate) async fn healthz(State(app): State<Arc<App>>) -> Response {
@@ -127,19 +129,54 @@ pub(crate) async fn nowhere() -> Fail {
     Fail::NotFound("There is nothing at this address.".into())
 }
 
-/// A failure in the form that was asked for.
-pub(crate) fn error(app: &App, fail: &Fail, as_html: bool) -> Response {
+/// What was asked for when something failed.
+pub(crate) struct Asked {
+    /// Whether a page is wanted.
+    pub(crate) html: bool,
+    pub(crate) address: Uri,
+}
+
+impl Asked {
+    /// What somebody may have looked for: the last part of the path, or the benchmark named.
+    fn sought(&self) -> String {
+        let query = self.address.query().unwrap_or("");
+        let named = query.split('&').find_map(|p| p.strip_prefix("benchmark="));
+        let last = self.address.path().rsplit('/').find(|p| !p.is_empty());
+        let text = named.or(last).unwrap_or("");
+        text::cut_or_empty(&decode(&text.replace('+', " ")), 200)
+    }
+
+    /// The way to sign in and back to where this was asked.
+    fn sign_in(&self) -> String {
+        let here = self.address.path_and_query().map_or("/", |p| p.as_str());
+        format!("/login?to={}", encode(here))
+    }
+}
+
+/// What stands on the page of a failure.
+fn failed(fail: &Fail, asked: &Asked) -> Markup {
     let status = fail.status();
-    let mut response = if as_html {
-        let body = html! {
-            section .empty {
-                p .code { (status.as_u16()) }
-                h1 { (fail.title()) }
-                p { (crate::text::cut(&fail.words(), 1000)) }
-                p { a href="/" { "Today" } " · " a href="/health" { "Health" }
-                    @if status == StatusCode::UNAUTHORIZED { " · " a href="/login" { "Sign in" } } }
+    html! {
+        section .empty {
+            p .code { (status.as_u16()) }
+            h1 { (fail.title()) }
+            p { (text::cut(&fail.words(), 1000)) }
+            @if status == StatusCode::NOT_FOUND { (search::field(&asked.sought())) }
+            p {
+                a href="/" { "Today" } " · " a href="/health" { "Health" }
+                @if status == StatusCode::UNAUTHORIZED {
+                    " · " a href=(asked.sign_in()) { "Sign in" }
+                }
             }
-        };
+        }
+    }
+}
+
+/// A failure in the form that was asked for.
+pub(crate) fn error(app: &App, fail: &Fail, asked: &Asked) -> Response {
+    let status = fail.status();
+    let mut response = if asked.html {
+        let body = failed(fail, asked);
         let page = layout::passing(app, fail.title(), body);
         let html = [(
             header::CONTENT_TYPE,

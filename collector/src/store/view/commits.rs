@@ -70,10 +70,10 @@ pub struct ReportRow {
     pub failed: bool,
 }
 
-const COMMIT: &str = "sha, position, time, author, subject, reports, measurements, failures, \
+pub(super) const COMMIT: &str = "sha, position, time, author, subject, reports, measurements, failures, \
     main, branch, merge_base";
 
-fn commit(r: &Row<'_>) -> rusqlite::Result<MeasuredCommit> {
+pub(super) fn commit(r: &Row<'_>) -> rusqlite::Result<MeasuredCommit> {
     let n = |i| r.get::<_, i64>(i).map(i64::cast_unsigned);
     Ok(MeasuredCommit {
         sha: Sha(r.get(0)?),

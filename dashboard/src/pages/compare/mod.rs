@@ -1,9 +1,11 @@
 //! Compare: what is different between two commits, judged as `uptick compare` judges.
 
+mod choose;
 mod headline;
 mod html;
 mod load;
 
+pub(super) use choose::{choose, chosen};
 pub(super) use headline::{class, verdict};
 pub(super) use html::Rows;
 pub(super) use load::{Comparison, load};
@@ -31,7 +33,7 @@ pub(super) fn page(
             let title = format!("{} → {}", c.base.sha.short(), c.head.sha.short());
             Ok(layout::page(
                 app,
-                Nav::None,
+                Nav::Compare,
                 &title,
                 html::html(store, &c, rows)?,
             ))
