@@ -83,6 +83,8 @@ pub(crate) enum Command {
     Verify(Plain),
     /// Completions for a shell, on standard output
     Completions(Completions),
+    /// The manual: its page on standard output, or one page a command into a folder
+    Man(Man),
     /// Explain a topic or a command
     Help(Help),
 }
@@ -122,6 +124,13 @@ pub(crate) struct Doctor {
 pub(crate) struct Completions {
     /// The shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Man {
+    /// Write uptick.1, uptick-run.1, … here
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -639,7 +648,9 @@ impl Args {
                 | TokenCommand::List { json }
                 | TokenCommand::Revoke { json, .. } => json,
             },
-            Command::Export(_) | Command::Completions(_) | Command::Help(_) => false,
+            Command::Export(_) | Command::Completions(_) | Command::Man(_) | Command::Help(_) => {
+                false
+            }
         }
     }
 

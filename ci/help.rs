@@ -6,7 +6,8 @@ use collector::error::{EXIT_OK, Error};
 use crate::args::{Args, Completions, Help};
 use crate::print;
 
-const TOPICS: [(&str, &str); 4] = [
+/// What stands behind `uptick help TOPIC`, by topic.
+pub(crate) const TOPICS: [(&str, &str); 4] = [
     ("exit-codes", include_str!("topics/exit-codes.txt")),
     ("configuration", include_str!("topics/configuration.txt")),
     ("noise", include_str!("topics/noise.txt")),

@@ -18,6 +18,7 @@ mod interrupt;
 mod line;
 mod list;
 mod log;
+mod manual;
 mod print;
 mod progress;
 mod replay;
@@ -85,6 +86,7 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
         Command::Rebuild(a) => transfer::rebuild(args, a),
         Command::Verify(a) => transfer::verify(args, a),
         Command::Completions(a) => help::completions(a),
+        Command::Man(a) => manual::run(a),
         Command::Help(a) => help::run(a),
     }
 }

@@ -68,6 +68,25 @@ fn topics_commands_and_completions_are_there() {
     }
 }
 
+/// The manual has a page for each command, and man(1) can set every one of them.
+#[test]
+fn the_manual_is_written() {
+    let repo = Repo::new();
+    let main = repo.uptick(&["man"]).exits(0).stdout;
+    for part in [".TH uptick 1", ".SH \"EXIT CODES\"", "uptick\\-check(1)"] {
+        assert!(main.contains(part), "{part}: {main}");
+    }
+    repo.uptick(&["man", "pages"]).exits(0);
+    let page = |name: &str| std::fs::read_to_string(repo.path().join("pages").join(name));
+    assert_eq!(page("uptick.1").unwrap(), main);
+    assert!(page("uptick-check.1").unwrap().contains("comment"));
+    assert!(page("uptick-token-create.1").unwrap().contains("scope"));
+    repo.write("taken", "");
+    repo.uptick(&["man", "taken/pages"])
+        .exits(4)
+        .says(&["taken"]);
+}
+
 /// What the topic shows as a file is one.
 #[test]
 fn the_configuration_of_the_topic_is_read() {
