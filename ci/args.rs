@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
+use collector::model::{Fault, Phase};
 use serde_json::{Value, json};
 
 /// Counts what a program costs, on every commit, and says which commit made it slower, in
@@ -655,8 +656,13 @@ impl Args {
     }
 
     /// The document of a command that could not do its work.
-    pub(crate) fn error_document(&self, message: &str, code: u8) -> Value {
-        match &self.command {
+    pub(crate) fn error_document(
+        &self,
+        message: &str,
+        code: u8,
+        (stage, fault): (Option<Phase>, Option<Fault>),
+    ) -> Value {
+        let mut document = match &self.command {
             Some(Command::Check(_) | Command::Compare(_)) => json!({
                 "schema": "uptick.check/1",
                 "outcome": "no_verdict",
@@ -673,6 +679,13 @@ impl Args {
                 "exit_code": code,
             }),
             _ => json!({ "schema": "uptick.error/1", "error": message, "exit_code": code }),
+        };
+        if let Some(stage) = stage {
+            document["stage"] = json!(stage);
         }
+        if let Some(fault) = fault {
+            document["fault"] = json!(fault);
+        }
+        document
     }
 }

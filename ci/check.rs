@@ -43,7 +43,7 @@ fn leave(args: &Args, checked: &Checked, a: &Check) -> anyhow::Result<()> {
     if let Some(file) = &a.judgement {
         let mut document = match checked {
             Checked::Judged(j) => serde_json::to_value(j)?,
-            Checked::Failed { message, code } => args.error_document(message, *code),
+            Checked::Failed { message, code } => args.error_document(message, *code, (None, None)),
         };
         let leg = forge::leg_name(&a.speaker);
         if !leg.is_empty() {

@@ -109,6 +109,6 @@ fn show(a: &Comment, legs: &[(String, &Checked)]) -> anyhow::Result<u8> {
     let style = forge::api(&place).style();
     let sections = speech::sections(&place, legs, style);
     let project = a.speaker.project.as_deref().unwrap_or("");
-    print::out(&comment::body(project, &sections, style))?;
+    print::out(&comment::body(project, &sections, style)?)?;
     Ok(EXIT_OK)
 }

@@ -94,6 +94,7 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
 /// Says what went wrong and gives the exit code.
 fn report_error(args: &Args, error: &anyhow::Error) -> u8 {
     let ours = error.downcast_ref::<Error>();
+    let whose = ours.map_or((None, None), |e| (e.stage(), e.fault()));
     let code = ours.map_or(EXIT_FAILED, Error::exit_code);
     // A reader that went away (`uptick log | head`) is no error of anybody's.
     let closed = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
@@ -103,7 +104,7 @@ fn report_error(args: &Args, error: &anyhow::Error) -> u8 {
     print::error(&format!("{error:#}"));
     if args.wants_json() {
         // Whoever asked for a document gets one, whatever happened; a pipe that is gone gets none.
-        let _ = print::json(&args.error_document(&format!("{error:#}"), code));
+        let _ = print::json(&args.error_document(&format!("{error:#}"), code, whose));
     }
     code
 }

@@ -251,8 +251,13 @@ fn a_commit_that_found_no_free_worker_is_not_recorded_as_one_that_does_not_build
             lock
         })
         .collect();
-    let taken = repo.uptick(&["run", "HEAD"]).exits(4).stdout;
-    assert!(taken.contains("already measure this repository"), "{taken}");
+    let taken = repo.uptick(&["run", "HEAD", "--json"]).exits(4);
+    let said = &taken.stderr;
+    assert!(said.contains("already measure this repository"), "{said}");
+    assert!(!said.contains("FAILED"), "no fault of the commit: {said}");
+    let document = taken.json();
+    assert_eq!(document["fault"], "machine", "{document:#}");
+    assert!(document.get("stage").is_none(), "{document:#}");
     drop(held);
     let kept = repo.uptick(&["export"]).exits(0).stdout;
     assert!(!kept.contains("already measure"), "{kept}");

@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::model::{Failure, Fault, Phase};
+
 /// Judged, and no regression.
 pub const EXIT_OK: u8 = 0;
 /// A regression (for `bisect`: none in the range).
@@ -36,6 +38,25 @@ pub enum Error {
     /// A commit does not build: that is its own fault, and is recorded of it.
     #[error("{0}")]
     Build(String),
+    /// A commit's files cannot be brought into a worktree: the next fetch may bring what is missing.
+    #[error("{0}")]
+    Checkout(String),
+    /// Every place in which a commit could be built is in use by another process.
+    #[error("{0}")]
+    Busy(String),
+    /// A commit that is needed gives no number, as its report says.
+    #[error("{message}")]
+    NoNumbers {
+        /// Where it stopped.
+        stage: Phase,
+        /// Whose fault that was.
+        fault: Fault,
+        /// The commit, and what happened.
+        message: String,
+    },
+    /// Something that cannot be, unless uptick is wrong.
+    #[error("{0} (this is a mistake in uptick: please report it)")]
+    Internal(String),
     /// The store cannot be read or written.
     #[error("{0}")]
     Store(String),
@@ -59,9 +80,64 @@ impl Error {
         match self {
             Self::Usage(_) => EXIT_USAGE,
             Self::NoVerdict(_) => EXIT_NO_VERDICT,
-            Self::Failed(_) | Self::Build(_) | Self::Io { .. } => EXIT_FAILED,
+            Self::Failed(_)
+            | Self::Build(_)
+            | Self::Checkout(_)
+            | Self::Busy(_)
+            | Self::NoNumbers { .. }
+            | Self::Internal(_)
+            | Self::Io { .. } => EXIT_FAILED,
             Self::Store(_) | Self::Remote(_) => EXIT_STORE,
         }
+    }
+
+    /// At which step of a commit it happened, where it did at one.
+    #[must_use]
+    pub const fn stage(&self) -> Option<Phase> {
+        match self {
+            Self::Build(_) => Some(Phase::Build),
+            Self::Checkout(_) => Some(Phase::Checkout),
+            Self::NoNumbers { stage, .. } => Some(*stage),
+            _ => None,
+        }
+    }
+
+    /// Whose fault it is, which decides whether trying again makes sense; `None` where the request
+    /// itself cannot be met.
+    #[must_use]
+    pub const fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Usage(_) | Self::NoVerdict(_) => None,
+            Self::Build(_) => Some(Fault::Commit),
+            Self::NoNumbers { fault, .. } => Some(*fault),
+            Self::Internal(_) => Some(Fault::Ours),
+            _ => Some(Fault::Machine),
+        }
+    }
+
+    /// git's or cargo's complaint while a commit's files were brought into place: it is the
+    /// commit that cannot be brought there, and not the end of a longer search.
+    pub(crate) fn of_checkout(self) -> Self {
+        match self {
+            Self::Failed(why) | Self::Build(why) => Self::Checkout(why),
+            e => e,
+        }
+    }
+
+    /// Whether it is about one commit alone, so that others may well be measured here.
+    #[must_use]
+    pub const fn is_of_one_commit(&self) -> bool {
+        matches!(
+            self,
+            Self::Build(_) | Self::Checkout(_) | Self::NoNumbers { .. } | Self::Failed(_)
+        )
+    }
+
+    /// What a report records of it, where it is about a commit as a whole.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        let stage = self.stage()?;
+        let failure = Failure::new(None, stage, self.to_string());
+        Some(self.fault().map_or(failure.clone(), |f| failure.by(f)))
     }
 
     /// Wraps an I/O error with the path that it happened at.
@@ -87,7 +163,30 @@ pub fn tail(text: &str, max: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::tail;
+    use super::{Error, tail};
+    use crate::model::{Fault, Phase};
+
+    #[test]
+    fn a_caller_can_tell_whose_fault_it_was_without_reading() {
+        let of = |e: Error| (e.stage(), e.fault(), e.exit_code());
+        let build = of(Error::Build("x".into()));
+        assert_eq!(build, (Some(Phase::Build), Some(Fault::Commit), 4));
+        let checkout = of(Error::Checkout("x".into()));
+        assert_eq!(checkout, (Some(Phase::Checkout), Some(Fault::Machine), 4));
+        assert_eq!(of(Error::Busy("x".into())), (None, Some(Fault::Machine), 4));
+        assert_eq!(
+            of(Error::Internal("x".into())),
+            (None, Some(Fault::Ours), 4)
+        );
+        assert_eq!(of(Error::Usage("x".into())), (None, None, 2));
+        let timeout = of(Error::NoNumbers {
+            stage: Phase::Timeout,
+            fault: Fault::Commit,
+            message: "x".into(),
+        });
+        assert_eq!(timeout, (Some(Phase::Timeout), Some(Fault::Commit), 4));
+        assert!(Error::Busy("x".into()).failure().is_none());
+    }
 
     #[test]
     fn tail_cuts_at_a_line_and_never_inside_a_character() {

@@ -53,8 +53,9 @@ impl Hunt<'_> {
         let base = self.runner.build(1, base, self.progress);
         match (base, head) {
             (Ok((_, b)), Ok((_, h))) => Ok(Some((b, h))),
-            (Err(Error::Failed(_) | Error::Build(_)), _)
-            | (_, Err(Error::Failed(_) | Error::Build(_))) => Ok(None),
+            (Err(e), _) | (_, Err(e)) if e.is_of_one_commit() => Ok(None),
+            // What was found stands without its explanation.
+            (Err(Error::Busy(_)), _) | (_, Err(Error::Busy(_))) => Ok(None),
             (Err(e), _) | (_, Err(e)) => Err(e),
         }
     }

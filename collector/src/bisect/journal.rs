@@ -307,7 +307,8 @@ impl Journal {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
-        let mut line = serde_json::to_vec(event).map_err(|e| Error::Failed(format!("log: {e}")))?;
+        let mut line =
+            serde_json::to_vec(event).map_err(|e| Error::Internal(format!("log: {e}")))?;
         line.push(b'\n');
         file.write_all(&line)
             .and_then(|()| file.sync_data())

@@ -107,10 +107,12 @@ struct Counting<'a> {
 
 impl Progress for Counting<'_> {
     fn stage(&self, what: &str) {
-        if what.starts_with("building ") {
-            self.builds.fetch_add(1, Ordering::Relaxed);
-        }
         self.inner.stage(what);
+    }
+
+    fn building(&self) {
+        self.builds.fetch_add(1, Ordering::Relaxed);
+        self.inner.building();
     }
 
     fn step(&self, done: usize, total: usize, name: &str) {

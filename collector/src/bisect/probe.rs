@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::error::{Error, Result, tail};
+use crate::error::{Result, tail};
 use crate::measure;
 use crate::model::{Measurement, Metric, NoiseClass, Report, Sha};
 use crate::run::{BuiltCommit, Progress, Reuse, Runner, Source};
@@ -95,8 +95,8 @@ pub(super) fn look(
         Ok((report, source)) => Ok(read(&[report], asked, source)),
         // No fault of the commit's own, such as an object that a partial clone lacks; it gives
         // no number here all the same, and nothing is stored.
-        Err(Error::Failed(why)) => Ok(Seen {
-            observation: Observation::Skip(tail(&why, 1000).to_string()),
+        Err(e) if e.is_of_one_commit() => Ok(Seen {
+            observation: Observation::Skip(tail(&e.to_string(), 1000).to_string()),
             source: Source::Measured,
             like: None,
             missing: false,
@@ -194,7 +194,7 @@ pub(super) fn more(
     for (slot, (sha, _, _)) in wanted.iter().enumerate() {
         benches.push(match runner.build(slot, sha, progress) {
             Ok((_, bench)) => Ok(bench),
-            Err(Error::Failed(why) | Error::Build(why)) => Err(why),
+            Err(e) if e.is_of_one_commit() => Err(e.to_string()),
             Err(e) => return Err(e),
         });
     }

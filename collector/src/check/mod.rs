@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::explain;
 use crate::format::benchmarks;
 use crate::judge::{self, Beside, Judgement, Overrides, Row};
-use crate::model::{Failure, Measurement, Metric, Report, SeriesKey, Sha, Verdict};
+use crate::model::{Failure, Measurement, Metric, Phase, Report, SeriesKey, Sha, Verdict};
 use crate::parallel::parallel;
 use crate::run::{BuiltCommit, Progress, Reuse, Runner};
 use crate::store::Store;
@@ -87,18 +87,23 @@ pub fn run(
 fn refuse_failed(report: &Report, who: &str) -> Result<()> {
     match report.failures.iter().find(|f| f.benchmark.is_none()) {
         None => Ok(()),
-        Some(f) => Err(crate::error::Error::Failed(no_numbers(report, who, f))),
+        Some(f) => Err(no_numbers(report, who, f)),
     }
 }
 
-fn no_numbers(report: &Report, who: &str, f: &Failure) -> String {
-    format!(
-        "{who}, {} ({}), gives no numbers ({}): {}",
+fn no_numbers(report: &Report, who: &str, f: &Failure) -> crate::error::Error {
+    let (stage, fault) = (f.stage, f.fault());
+    let message = format!(
+        "{who}, {} ({}), gives no numbers ({stage}): {}",
         report.commit.sha.short(),
         report.commit.subject,
-        f.stage,
         f.message
-    )
+    );
+    crate::error::Error::NoNumbers {
+        stage,
+        fault,
+        message,
+    }
 }
 
 /// The baseline's report; where it was not named and does not build, that of its nearest ancestor
@@ -154,11 +159,7 @@ fn refuse_empty(report: &Report) -> Result<()> {
     let failure = report.failures.first();
     match failure.filter(|_| report.measurements.is_empty()) {
         None => Ok(()),
-        Some(f) => Err(crate::error::Error::Failed(no_numbers(
-            report,
-            "the baseline",
-            f,
-        ))),
+        Some(f) => Err(no_numbers(report, "the baseline", f)),
     }
 }
 
@@ -236,7 +237,7 @@ impl<'a> Run<'a> {
         }
         match &self.benches {
             Some(b) => Ok(b),
-            None => Err(crate::error::Error::Failed("the commits vanished".into())),
+            None => Err(crate::error::Error::Internal("the commits vanished".into())),
         }
     }
 
@@ -291,11 +292,10 @@ impl<'a> Run<'a> {
         }
         row.verdict = Verdict::Incomparable;
         row.why = "it moved, and could not be run again to confirm that".into();
-        self.failed.push(Failure {
-            benchmark: Some(row.benchmark.clone()),
-            stage: "confirm".into(),
-            message: format!("it moved, and running both sides again failed: {why}"),
-        });
+        let message = format!("it moved, and running both sides again failed: {why}");
+        let name = row.benchmark.clone();
+        let failure = Failure::new(Some(name), Phase::Confirm, message);
+        self.failed.push(failure);
     }
 
     /// Several suspects at once are judged together: at most a share q of them may be wrong.

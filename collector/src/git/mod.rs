@@ -19,7 +19,7 @@ pub use call::is_foreign_environment;
 use call::{ask, run, text};
 pub use line::Touched;
 use parse::{acceptances, commit, hunks};
-pub use submodule::is_submodule;
+pub use submodule::Lacking;
 
 /// A git repository with a work tree.
 #[derive(Clone, Debug)]
@@ -115,7 +115,7 @@ impl Repo {
         )?;
         let n: u64 = n
             .parse()
-            .map_err(|_| Error::Failed(format!("git rev-list said `{n}`")))?;
+            .map_err(|_| Error::Internal(format!("git rev-list said `{n}`")))?;
         Ok(n.saturating_sub(1))
     }
 

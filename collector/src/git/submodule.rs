@@ -11,13 +11,13 @@ use super::call::{answer, ask, git};
 use super::remove_stale_lock;
 use crate::error::{Error, Result, tail};
 
-/// How the words begin that say which submodule is missing.
-const SUBMODULE: &str = "the submodule";
-
-/// Whether something that a clone lacks is a submodule, and so a sentence, not a file's path.
-#[must_use]
-pub fn is_submodule(lacking: &str) -> bool {
-    lacking.starts_with(SUBMODULE)
+/// Something of a commit that a clone lacks, and so its worktree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lacking {
+    /// A file, by its path.
+    File(String),
+    /// A submodule: what is missing of it and how to get it, in words.
+    Submodule(String),
 }
 
 /// Submodules within submodules are gone down into this far.
@@ -48,7 +48,7 @@ struct Origin {
 ///
 /// # Errors
 /// When git fails, or a name points out of place.
-pub(super) fn bring(root: &Path, tree: &Path) -> Result<Vec<String>> {
+pub(super) fn bring(root: &Path, tree: &Path) -> Result<Vec<Lacking>> {
     let stores = ["--absolute-git-dir", "--git-common-dir"]
         .iter()
         .filter_map(|which| ask(root, &["rev-parse", which]).ok())
@@ -66,7 +66,7 @@ pub(super) fn bring(root: &Path, tree: &Path) -> Result<Vec<String>> {
 }
 
 /// The submodules of one tree, and theirs.
-fn level(origin: &Origin, tree: &Path, depth: usize, lacking: &mut Vec<String>) -> Result<()> {
+fn level(origin: &Origin, tree: &Path, depth: usize, lacking: &mut Vec<Lacking>) -> Result<()> {
     if depth == 0 || !tree.join(".gitmodules").is_file() {
         return Ok(());
     }
@@ -82,7 +82,7 @@ fn level(origin: &Origin, tree: &Path, depth: usize, lacking: &mut Vec<String>) 
         let address = set.unwrap_or_else(|| absolute(&submodule.url, &origin.address));
         match one(&submodule, &store, &place, &copies, &address) {
             Err(Error::Failed(why)) => {
-                lacking.push(why);
+                lacking.push(Lacking::Submodule(why));
                 continue;
             }
             other => other?,
@@ -203,7 +203,7 @@ fn one(
         .and_then(|()| checkout(place, &submodule.commit))
         .map_err(|why| {
             Error::Failed(format!(
-                "{SUBMODULE} {} needs {} of {address}: neither this clone has it nor can it be \
+                "the submodule {} needs {} of {address}: neither this clone has it nor can it be \
                  fetched; `git submodule update --init --recursive` in your checkout may get it\n{}",
                 submodule.path,
                 &submodule.commit[..submodule.commit.len().min(9)],

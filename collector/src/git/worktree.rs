@@ -4,7 +4,7 @@ use crate::git::remove_stale_lock;
 use std::path::Path;
 
 use super::call::ask;
-use super::{Repo, partial, submodule};
+use super::{Lacking, Repo, partial, submodule};
 use crate::error::{Error, Result};
 use crate::model::Sha;
 
@@ -15,17 +15,17 @@ impl Repo {
     /// The caller holds the worker's lock, so a lock file that a killed git left
     /// behind in it is stale. Untracked files go, but for a `target` directory.
     ///
-    /// Gives what this clone lacks, and so the worktree: paths of files, and of each submodule a
-    /// sentence (see [`super::is_submodule`]).
+    /// Gives what this clone lacks, and so the worktree.
     ///
     /// # Errors
     /// When git cannot check the commit out; the message is git's.
-    pub fn checkout(&self, path: &Path, sha: &Sha) -> Result<Vec<String>> {
+    pub fn checkout(&self, path: &Path, sha: &Sha) -> Result<Vec<Lacking>> {
         if !self.owns_worktree(path) {
             self.add_worktree(path, sha)?;
         }
         remove_stale_lock(path);
-        let mut lacking = check_out(path, sha)?;
+        let files = check_out(path, sha)?;
+        let mut lacking: Vec<Lacking> = files.into_iter().map(Lacking::File).collect();
         ask(path, &["clean", "-ffdxq", "-e", "target"])?;
         lacking.extend(submodule::bring(self.root(), path)?);
         Ok(lacking)

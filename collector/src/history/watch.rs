@@ -70,7 +70,12 @@ fn look(
     let ripe = |c: &Change| {
         ripe::is_ripe(c, &findings, &points) && has_stood(c, &findings, &points, settings)
     };
-    let events = bring_up_to_date(reported, &points, &findings, ripe);
+    let begin = if values.len() == n {
+        points.first().map_or(i64::MIN, |p| p.index)
+    } else {
+        i64::MIN
+    };
+    let events = bring_up_to_date(reported, begin, &points, &findings, ripe);
     Ok((series.row, findings, events))
 }
 
@@ -109,17 +114,15 @@ fn own_changes(key: &SeriesKey, testbeds: &[TestbedRow]) -> Vec<i64> {
     testbeds.iter().filter(own).skip(1).map(first).collect()
 }
 
-/// What is worth reporting of a series.
+/// What is worth reporting of a series, of which `points` are those from `begin` on.
 #[must_use]
 pub fn bring_up_to_date(
     reported: Vec<Reported>,
+    begin: i64,
     points: &[Point],
     findings: &Findings,
     ripe: impl Fn(&Change) -> bool,
 ) -> Vec<Reported> {
-    let Some(begin) = points.first().map(|p| p.index) else {
-        return Vec::new();
-    };
     // What happened before the window can be neither confirmed nor refuted by it.
     let known: Vec<Reported> = reported
         .into_iter()

@@ -307,7 +307,7 @@ fn incomparable(
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::model::{Commit, NoiseClass, Sha, Testbed};
+    use crate::model::{Commit, NoiseClass, Phase, Sha, Testbed};
 
     fn measurement(name: &str, value: f64) -> Measurement {
         Measurement::once(name, Metric::Instructions, Counter::Callgrind, value)
@@ -367,17 +367,11 @@ mod tests {
             measurement("down", 7e6),
             measurement("fresh", 1.0),
         ]);
-        head.failures.push(Failure {
-            benchmark: Some("failing".into()),
-            stage: "run".into(),
-            message: "panicked".into(),
-        });
+        let failure = Failure::new(Some("failing".into()), Phase::Run, "panicked");
+        head.failures.push(failure);
         let mut base = base;
-        base.failures.push(Failure {
-            benchmark: Some("mended".into()),
-            stage: "build".into(),
-            message: "no rule".into(),
-        });
+        let failure = Failure::new(Some("mended".into()), Phase::Build, "no rule");
+        base.failures.push(failure);
         head.measurements.push(measurement("mended", 1.0));
         let got = verdicts(&base, &head, &Overrides::default());
         let want = [

@@ -89,7 +89,7 @@ impl From<RunError> for Uncounted {
 impl From<Uncounted> for RunError {
     fn from(e: Uncounted) -> Self {
         match e {
-            Uncounted::Unclear(why) => Self::new("run", why),
+            Uncounted::Unclear(why) => Self::new(why),
             Uncounted::Failed(e) => e,
         }
     }
@@ -221,7 +221,7 @@ fn kept(files: Vec<Vec<u8>>, purpose: Purpose) -> Vec<Vec<u8>> {
 /// Self cost by normalised name, costliest first.
 fn functions(file: &[u8], wanted: &[usize]) -> Result<FunctionTable, RunError> {
     let raw = output::read(file, wanted)
-        .map_err(|e| RunError::new("run", format!("callgrind's output cannot be read: {e}")))?;
+        .map_err(|e| RunError::ours(format!("callgrind's output cannot be read: {e}")))?;
     let mut by_context = vec![0u64; raw.contexts.len()];
     for c in &raw.costs {
         by_context[c.context as usize] += c.cost;
@@ -245,7 +245,7 @@ fn functions(file: &[u8], wanted: &[usize]) -> Result<FunctionTable, RunError> {
 
 fn parts(file: &[u8]) -> Result<Vec<output::PartHead>, RunError> {
     output::parts(file)
-        .map_err(|e| RunError::new("run", format!("callgrind's output cannot be read: {e}")))
+        .map_err(|e| RunError::ours(format!("callgrind's output cannot be read: {e}")))
 }
 
 /// callgrind's parts as marks: each part holds the cost before its trigger.
@@ -327,23 +327,21 @@ fn execute(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result
         .args(job.arguments(PROFILE_SECONDS));
     job.surround(&mut command, session, &slot, &pins)?;
     let ended = child::run(&mut command, Before::default(), job.timeout).map_err(|e| {
-        RunError::new(
-            "run",
-            match e.kind() {
-                std::io::ErrorKind::NotFound => "valgrind is not installed".to_string(),
-                _ => format!("valgrind could not be started: {e}"),
-            },
-        )
+        RunError::machine(match e.kind() {
+            std::io::ErrorKind::NotFound => "valgrind is not installed".to_string(),
+            _ => format!("valgrind could not be started: {e}"),
+        })
     })?;
     let log = std::fs::read_to_string(slot.join("log")).unwrap_or_default();
     let output = collect(&slot, ended.pid);
     let _ = std::fs::remove_dir_all(&slot);
     judge_end(&ended, &log, job)?;
+    let output = output.map_err(|e| RunError::machine(format!("callgrind's output: {e}")))?;
     if output.main.is_empty() && output.others.is_empty() {
-        return Err(RunError::new(
-            "run",
-            format!("callgrind wrote no output: {}", last_words(&log)),
-        ));
+        return Err(RunError::machine(format!(
+            "callgrind wrote no output: {}",
+            last_words(&log)
+        )));
     }
     Ok(output)
 }
@@ -393,18 +391,19 @@ fn options(job: &Job, slot: &Path, purpose: Purpose, mark: PreloadMark) -> Vec<S
 }
 
 /// Reads the output files of a run whose main process had that number.
-fn collect(slot: &Path, main: u32) -> Output {
+fn collect(slot: &Path, main: u32) -> std::io::Result<Output> {
     let mut output = Output {
         main: Vec::new(),
         others: Vec::new(),
-        family: family::read(slot),
+        family: family::read(slot)?,
     };
-    for entry in std::fs::read_dir(slot).into_iter().flatten().flatten() {
+    for entry in std::fs::read_dir(slot)? {
+        let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some(pid) = name.strip_prefix("o.").and_then(|p| p.parse().ok()) else {
             continue;
         };
-        let file = std::fs::read(entry.path()).unwrap_or_default();
+        let file = std::fs::read(entry.path())?;
         if pid == main {
             output.main = file;
         } else {
@@ -412,7 +411,7 @@ fn collect(slot: &Path, main: u32) -> Output {
         }
     }
     output.others.sort_by_key(|(pid, _)| *pid);
-    output
+    Ok(output)
 }
 
 /// What to say when a run under valgrind did not end well.
@@ -428,7 +427,6 @@ fn judge_end(ended: &Ended, log: &str, job: &Job) -> Result<(), RunError> {
         log.contains("unhandled instruction bytes") || log.contains("Unrecognised instruction");
     if unknown && log.contains("0x62") {
         return Err(RunError::new(
-            "run",
             "the benchmark executes AVX-512 instructions, which valgrind cannot run: build without \
              `-C target-cpu=native` (or with `-C target-cpu=x86-64-v3`), or count on a machine with \
              hardware counters (`counter = \"perf_event\"`)",

@@ -23,7 +23,7 @@ pub(super) fn path(slot: &Path) -> PathBuf {
 pub(super) fn prepare(slot: &Path) -> Result<(), RunError> {
     let made =
         std::fs::File::create(path(slot)).and_then(|f| f.set_len((HEAD + MOST * RECORD) as u64));
-    made.map_err(|e| RunError::new("run", format!("{}: {e}", path(slot).display())))
+    made.map_err(|e| RunError::machine(format!("{}: {e}", path(slot).display())))
 }
 
 /// Between which readings a process lived; it may not have said when it ended.
@@ -37,8 +37,8 @@ pub(super) struct Life {
 pub(super) type Family = BTreeMap<u32, Life>;
 
 /// Reads what the children wrote down.
-pub(super) fn read(slot: &Path) -> Family {
-    parse(&std::fs::read(path(slot)).unwrap_or_default())
+pub(super) fn read(slot: &Path) -> std::io::Result<Family> {
+    Ok(parse(&std::fs::read(path(slot))?))
 }
 
 fn parse(bytes: &[u8]) -> Family {

@@ -105,10 +105,9 @@ impl Job {
     /// Waits until its own files stand where it looks, and keeps them there.
     pub(super) fn stand(&self) -> std::result::Result<Turn<'_>, RunError> {
         self.standing.enter().map_err(|e| {
-            RunError::new(
-                "run",
-                format!("the commit's files cannot be put where it was built: {e}"),
-            )
+            RunError::machine(format!(
+                "the commit's files cannot be put where it was built: {e}"
+            ))
         })
     }
 
@@ -158,7 +157,7 @@ impl Job {
             return Ok(Stdio::null());
         };
         let file = File::open(path)
-            .map_err(|e| RunError::new("run", format!("stdin: {}: {e}", path.display())))?;
+            .map_err(|e| RunError::new(format!("stdin: {}: {e}", path.display())))?;
         Ok(file.into())
     }
 

@@ -161,7 +161,6 @@ fn plausible(
         return Ok((NoiseClass::Sampled, Some(note)));
     }
     Err(RunError::new(
-        "run",
         "nothing was counted where criterion times the routine: the compiler has removed the work \
          (`black_box` its input and its result), or the harness times in a way that uptick does \
          not know; count its wall time (`counter = \"clock\"`), or leave it out (`exclude`)",
@@ -296,7 +295,7 @@ pub fn sample(
                 .find(|(m, _)| *m == metric)
                 .map_or(f64::NAN, |(_, v)| *v))
         }
-        Metric::BinarySize => Err(RunError::new("run", "a file's size needs no second sample")),
+        Metric::BinarySize => Err(RunError::ours("a file's size needs no second sample")),
     }
 }
 

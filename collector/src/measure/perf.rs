@@ -74,7 +74,7 @@ pub fn unavailable() -> Option<String> {
 fn whole_count(counter: &mut Counter) -> Result<u64, RunError> {
     let r = counter
         .read_count_and_time()
-        .map_err(|e| RunError::new("run", format!("the counter cannot be read: {e}")))?;
+        .map_err(|e| RunError::machine(format!("the counter cannot be read: {e}")))?;
     refuse_shared(r.time_enabled, r.time_running)?;
     Ok(r.count)
 }
@@ -83,14 +83,11 @@ fn refuse_shared(enabled: u64, running: u64) -> Result<(), RunError> {
     if running >= enabled {
         return Ok(());
     }
-    Err(RunError::new(
-        "run",
-        format!(
-            "the counter was shared with other users of the PMU ({:.0} % of the time): stop other \
+    Err(RunError::machine(format!(
+        "the counter was shared with other users of the PMU ({:.0} % of the time): stop other \
              profilers; a scaled value would be a guess",
-            100.0 * running as f64 / enabled as f64
-        ),
-    ))
+        100.0 * running as f64 / enabled as f64
+    )))
 }
 
 /// Counts a job, with `event` as its counter.
@@ -146,7 +143,7 @@ fn slopes(session: &Session, job: &Job, pins: Pins, event: &Event) -> Result<Sam
         return Err(RunError::never_ran());
     }
     let warm = region::doubling_slopes(&counts).map_err(|t| match t {
-        region::Trouble::Unclear(why) => RunError::new("run", why),
+        region::Trouble::Unclear(why) => RunError::new(why),
         _ => RunError::never_ran(),
     })?;
     let cold = Some(counts[2].saturating_sub(counts[1]) as f64);
@@ -163,9 +160,10 @@ fn execute(
     let _turn = job.stand()?;
     let slot = session.scratch.slot().map_err(RunError::environment)?;
     let log_path = slot.join("counts");
-    let log = File::create(&log_path).map_err(|e| RunError::new("run", format!("{e}")))?;
+    let log = File::create(&log_path)
+        .map_err(|e| RunError::machine(format!("{}: {e}", log_path.display())))?;
     let counter = open(event.clone())
-        .map_err(|e| RunError::new("run", format!("perf_event_open failed: {e}")))?;
+        .map_err(|e| RunError::machine(format!("perf_event_open failed: {e}")))?;
     let mut command = Command::new(&job.program);
     // The faked clock jumps by 10 s, past these 5: no call follows the doubling ones.
     command.args(job.arguments("5"));
@@ -178,8 +176,8 @@ fn execute(
         ],
     };
     let ended: Ended = child::run(&mut command, before, job.timeout)
-        .map_err(|e| RunError::new("run", format!("{}: {e}", job.program.display())))?;
-    let counts = std::fs::read(&log_path).unwrap_or_default();
+        .map_err(|e| RunError::start(&job.program, &e))?;
+    let counts = std::fs::read(&log_path);
     let _ = std::fs::remove_dir_all(&slot);
     if ended.timed_out {
         return Err(RunError::timeout(job.timeout));
@@ -187,6 +185,7 @@ fn execute(
     if !ended.status.success() {
         return Err(RunError::exit(ended.status, &ended.said()));
     }
+    let counts = counts.map_err(|e| RunError::machine(format!("{}: {e}", log_path.display())))?;
     Ok((counter, counts))
 }
 

@@ -50,17 +50,10 @@ pub(super) fn wall_time(session: &Session, job: &Job) -> Result<f64, RunError> {
             let found = find_sample(&slot.join("criterion"));
             let _ = std::fs::remove_dir_all(&slot);
             let json = found.ok_or_else(|| {
-                RunError::new(
-                    "run",
-                    "criterion left no sample.json: it did not sample this benchmark",
-                )
+                RunError::new("criterion left no sample.json: it did not sample this benchmark")
             })?;
-            per_iteration(&json).map_err(|e| {
-                RunError::new(
-                    "run",
-                    format!("criterion's sample.json cannot be read: {e}"),
-                )
-            })
+            per_iteration(&json)
+                .map_err(|e| RunError::new(format!("criterion's sample.json cannot be read: {e}")))
         }
     }
 }
@@ -92,7 +85,7 @@ fn native(
     command.args(arguments);
     job.surround(&mut command, session, &slot, &Pins::plain())?;
     let ended = child::run(&mut command, Before::default(), job.timeout)
-        .map_err(|e| RunError::new("run", format!("{}: {e}", job.program.display())))?;
+        .map_err(|e| RunError::start(&job.program, &e))?;
     if ended.timed_out {
         return Err(RunError::timeout(job.timeout));
     }

@@ -42,7 +42,7 @@ const EXACT_HELP: &[u8] = b"exactly match the provided filter";
 pub fn read(path: &Path) -> Result<Executable> {
     let data = std::fs::read(path).map_err(Error::io(path))?;
     let file = object::File::parse(&*data).map_err(|e| {
-        Error::Failed(format!(
+        Error::Build(format!(
             "{}: no executable that can be read: {e}",
             path.display()
         ))

@@ -5,6 +5,7 @@
 //! when metric, counter and testbed fingerprint are equal.
 
 mod commit;
+mod failure;
 mod hash;
 mod hunk;
 mod metric;
@@ -15,11 +16,12 @@ mod testbed;
 mod verdict;
 
 pub use commit::{Commit, Sha};
+pub use failure::{Failure, Fault, Phase};
 pub use hash::digest;
 pub use hunk::Hunk;
 pub use metric::{Counter, Metric, NoiseClass, class_from_name};
 pub use profile::{FunctionDelta, Location, ProfileKind, ProfileRef};
-pub use report::{Failure, Line, Measurement, Report, WHOLE_PROCESS};
+pub use report::{Line, Measurement, Report, WHOLE_PROCESS};
 pub use series::SeriesKey;
 pub use testbed::Testbed;
 pub use verdict::Verdict;

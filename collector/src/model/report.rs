@@ -2,6 +2,7 @@
 
 use crate::model::commit::Commit;
 use crate::model::commit::Sha;
+use crate::model::failure::Failure;
 use crate::model::metric::Counter;
 use crate::model::metric::Metric;
 use crate::model::metric::NoiseClass;
@@ -100,17 +101,6 @@ fn samples<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Vec<f64>, D::Error>
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_zero(x: &f64) -> bool {
     *x == 0.0
-}
-
-/// Why one benchmark, or a commit as a whole, gave no number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// The benchmark, or `None` when the commit as a whole failed.
-    pub benchmark: Option<String>,
-    /// Where: `checkout`, `build`, `list`, `run`, `timeout`.
-    pub stage: String,
-    /// What happened, with the last lines of output; at most 4 KiB.
-    pub message: String,
 }
 
 /// The line of commits that a report's commit is on.

@@ -4,7 +4,7 @@ use crate::error::{Error, Result, tail};
 use crate::history::line_of;
 use crate::measure::{self, Measured};
 use crate::model::{
-    Commit, Counter, Failure, Measurement, Metric, NoiseClass, ProfileKind, ProfileRef, Report,
+    Commit, Counter, Measurement, Metric, NoiseClass, Phase, ProfileKind, ProfileRef, Report,
     Testbed, digest,
 };
 use crate::parallel::parallel;
@@ -30,24 +30,13 @@ impl Runner {
         let line = line_of(store, &self.repo, &sha)?;
         let (build_key, bench) = match self.build(0, &sha, progress) {
             Ok(b) => b,
-            // Errors of ours (a full disk) are no fault of the commit and are not recorded.
-            Err(e @ (Error::Build(_) | Error::Failed(_))) => {
-                let own_fault = matches!(e, Error::Build(_));
-                let stage = if own_fault { "build" } else { "checkout" };
-                let report = Report {
-                    build_key: self.build_key(&sha).unwrap_or_default(),
-                    failures: vec![whole_commit_failed(stage, &e.to_string())],
-                    seconds: began.elapsed().as_secs_f64(),
+            Err(e) => {
+                let failed = Report {
                     line,
                     ..self.empty_report(commit, testbed, testbed_key)
                 };
-                // Nor is one that cannot be checked out: the next fetch may bring what is missing.
-                if own_fault {
-                    store.put(&report, &[])?;
-                }
-                return Ok(report);
+                return self.failed(store, e, failed, began);
             }
-            Err(e) => return Err(e),
         };
         for note in &bench.suite.notes {
             progress.note(note);
@@ -61,11 +50,41 @@ impl Runner {
             line,
             ..self.empty_report(commit, testbed, testbed_key)
         };
-        let profiles = fill(&mut report, &bench, measured);
+        let profiles = fill(&mut report, &bench, measured)?;
         report.seconds = began.elapsed().as_secs_f64();
         // What failed for want of a file may work once the clone has it.
         if bench.lacking.is_empty() || report.failures.is_empty() {
             store.put(&report, &profiles)?;
+        }
+        Ok(report)
+    }
+
+    /// The report of a commit that gave nothing. One that does not build is recorded of it; one
+    /// that cannot be checked out is not: the next fetch may bring what is missing. Anything else
+    /// is no matter of the commit's.
+    fn failed(
+        &mut self,
+        store: &mut Store,
+        error: Error,
+        report: Report,
+        began: Instant,
+    ) -> Result<Report> {
+        let mut failure = error.failure().ok_or(error)?;
+        failure.message = tail(&failure.message, MAX_MESSAGE).to_string();
+        let build = failure.stage == Phase::Build;
+        let sha = &report.commit.sha;
+        let report = Report {
+            build_key: if build {
+                self.build_key(sha)?
+            } else {
+                String::new()
+            },
+            failures: vec![failure],
+            seconds: began.elapsed().as_secs_f64(),
+            ..report
+        };
+        if build {
+            store.put(&report, &[])?;
         }
         Ok(report)
     }
@@ -125,27 +144,21 @@ pub fn is_failed(report: &Report) -> bool {
     report.failures.iter().any(|f| f.benchmark.is_none())
 }
 
-fn whole_commit_failed(stage: &str, why: &str) -> Failure {
-    Failure {
-        benchmark: None,
-        stage: stage.into(),
-        message: tail(why, MAX_MESSAGE).to_string(),
-    }
-}
-
 /// Puts what was measured into the report; gives the profiles that go with it.
 fn fill(
     report: &mut Report,
     bench: &BuiltCommit,
     measured: Vec<Measured>,
-) -> Vec<(String, Vec<u8>)> {
+) -> Result<Vec<(String, Vec<u8>)>> {
     let mut profiles = Vec::new();
     for ((job, _), m) in bench.suite.jobs.iter().zip(measured) {
         report.measurements.extend(m.measurements);
         report.failures.extend(m.failures);
-        let Some(bytes) = m.functions.and_then(|f| serde_json::to_vec(&f).ok()) else {
+        let Some(functions) = m.functions else {
             continue;
         };
+        let bytes = serde_json::to_vec(&functions)
+            .map_err(|e| Error::Internal(format!("a table of functions as JSON: {e}")))?;
         let blob = digest(&bytes);
         let kind = ProfileKind::Functions;
         report.profiles.push(ProfileRef {
@@ -167,7 +180,7 @@ fn fill(
     report.measurements.sort_by(|a, b| {
         (&a.benchmark, a.metric, a.counter).cmp(&(&b.benchmark, b.metric, b.counter))
     });
-    profiles
+    Ok(profiles)
 }
 
 fn size_of(benchmark: &str, bytes: u64) -> Measurement {

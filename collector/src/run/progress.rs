@@ -4,6 +4,8 @@
 pub trait Progress: Sync {
     /// A new piece of work began: `building 1a2b3c4d5`.
     fn stage(&self, what: &str);
+    /// A commit is about to be built, and not taken from the cache.
+    fn building(&self) {}
     /// `done` of `total` benchmarks are measured; `name` just was.
     fn step(&self, done: usize, total: usize, name: &str);
     /// Something that the user should know, once.

@@ -24,7 +24,7 @@ pub(crate) struct Worker {
     /// The commit that stands in it, with its jobs.
     pub(super) standing: Option<Sha>,
     /// Files of that commit that the clone lacks.
-    pub(super) lacking: Vec<String>,
+    pub(super) lacking: Vec<crate::git::Lacking>,
 }
 
 /// Measures commits of one repository.

@@ -1,7 +1,7 @@
 //! Worktrees that are ours alone: one is taken, a commit stands in it, built.
 
 use crate::error::{Error, Result};
-use crate::git::is_submodule;
+use crate::git::Lacking;
 use crate::measure::Job;
 use crate::measure::stage::recover;
 use crate::model::{Sha, digest};
@@ -25,7 +25,7 @@ pub struct BuiltCommit {
     /// The root of its sources.
     pub tree: PathBuf,
     /// Its files that the clone lacks, and so the sources.
-    pub lacking: Vec<String>,
+    pub lacking: Vec<Lacking>,
 }
 
 impl BuiltCommit {
@@ -40,8 +40,8 @@ impl Runner {
     /// Checks a commit out in worker `slot` and builds it, or takes it from the cache.
     ///
     /// # Errors
-    /// [`Error::Build`] when the commit does not build, [`Error::Failed`] when it cannot be
-    /// checked out or no worker is free.
+    /// [`Error::Build`] when the commit does not build, [`Error::Checkout`] when it cannot be
+    /// checked out, [`Error::Busy`] when no worker is free; others are the machine's.
     pub fn build(
         &mut self,
         slot: usize,
@@ -52,14 +52,16 @@ impl Runner {
         // git and cargo work on the places as they are.
         self.stage.clear().map_err(Error::io(self.home.dir()))?;
         let place = self.workers[slot].place.clone();
-        self.stand(slot, sha, progress)?;
+        self.stand(slot, sha, progress)
+            .map_err(Error::of_checkout)?;
         let lacking = self.workers[slot].lacking.clone();
         suite::seed_lock(&self.config, &place, &self.lock_seed())?;
-        let key = self.build_key(sha)?;
+        let key = self.build_key(sha).map_err(Error::of_checkout)?;
         let (known, cached_as) = self.known_build(&key, &place);
         let verb = if known.is_some() {
             "fetching"
         } else {
+            progress.building();
             "building"
         };
         progress.stage(&format!("{verb} {}", sha.short()));
@@ -72,7 +74,7 @@ impl Runner {
             stage: &self.stage,
         };
         let mut suite = suite::build(&self.config, &mut build).map_err(|e| match e {
-            Error::Failed(why) => Error::Build(perhaps_therefore(&why, &lacking)),
+            Error::Build(why) => Error::Build(perhaps_therefore(&why, &lacking)),
             e => e,
         })?;
         for failure in &mut suite.failures {
@@ -157,8 +159,9 @@ impl Runner {
                 return Ok(worker);
             }
         }
-        Err(Error::Failed(format!(
-            "{}: {MAX_WORKERS} processes already measure this repository",
+        Err(Error::Busy(format!(
+            "{}: {MAX_WORKERS} processes already measure this repository: wait until one of them has \
+             ended",
             self.home.dir().display()
         )))
     }
@@ -200,28 +203,30 @@ impl Runner {
 }
 
 /// What a user should know of a worktree that is not whole.
-fn lacks(missing: &[String]) -> Option<String> {
+fn lacks(missing: &[Lacking]) -> Option<String> {
     let (first, more) = missing.split_first()?;
     let more = match more.len() {
         0 => String::new(),
         n => format!(" and {n} more"),
     };
-    if is_submodule(first) {
-        let first = first.lines().next().unwrap_or_default();
-        return Some(format!("{first}; commits are built without it{more}"));
-    }
-    Some(format!(
-        "this clone lacks {first}{more}: commits are built without (`git fetch --refetch` brings \
-         what a partial clone left out)"
-    ))
+    Some(match first {
+        Lacking::Submodule(why) => {
+            let first = why.lines().next().unwrap_or(why);
+            format!("{first}; commits are built without it{more}")
+        }
+        Lacking::File(path) => format!(
+            "this clone lacks {path}{more}: commits are built without (`git fetch --refetch` brings \
+             what a partial clone left out)"
+        ),
+    })
 }
 
 /// A build or a benchmark may have failed for want of a file that git could not give: no fault of
 /// the commit.
-fn perhaps_therefore(why: &str, missing: &[String]) -> String {
+fn perhaps_therefore(why: &str, missing: &[Lacking]) -> String {
     match missing.first() {
         None => why.to_string(),
-        Some(one) if is_submodule(one) => format!("{one}\nperhaps therefore: {why}"),
-        Some(file) => format!("git has no {file}, perhaps therefore: {why}"),
+        Some(Lacking::Submodule(one)) => format!("{one}\nperhaps therefore: {why}"),
+        Some(Lacking::File(file)) => format!("git has no {file}, perhaps therefore: {why}"),
     }
 }

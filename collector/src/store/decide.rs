@@ -94,7 +94,8 @@ impl Store {
         let Some((batch, before, together)) = last else {
             return Ok(None);
         };
-        let state = Triage::state_of(&before).unwrap_or_default();
+        let unknown = || self.damaged(&format!("a decision from the state `{before}`"));
+        let state = Triage::state_of(&before).ok_or_else(unknown)?;
         let done = if together == 1 {
             self.undo(batch, actor, now)? > 0
         } else {

@@ -76,7 +76,7 @@ impl Cache {
             )?;
         }
         let json = serde_json::to_vec_pretty(&manifest)
-            .map_err(|e| Error::Failed(format!("cache manifest: {e}")))?;
+            .map_err(|e| Error::Internal(format!("cache manifest: {e}")))?;
         let path = half.path().join(MANIFEST);
         std::fs::write(&path, json).map_err(Error::io(&path))?;
         let entry = self.dir.join(key);

@@ -10,7 +10,7 @@ use crate::config::{Command, Config, words};
 use crate::measure::child::{self, Before};
 use crate::measure::stage::{Stage, Standing};
 use crate::measure::{Job, Kind};
-use crate::model::Failure;
+use crate::model::{Failure, Phase};
 
 /// A build may take longer than a run, but not for ever.
 const BUILD_LIMIT: Duration = Duration::from_secs(3600);
@@ -24,9 +24,10 @@ pub(super) fn build(
 ) -> Result<Job, Failure> {
     let dir = place.tree.join(&command.dir);
     if let Some(script) = &command.build {
-        run_build(script, &dir, place).map_err(|m| failure(command, "build", m))?;
+        run_build(script, &dir, place).map_err(|m| failure(command, m))?;
     }
-    let words = words(&command.run).unwrap_or_default();
+    let open_quote = || failure(command, format!("`{}` has an open quote", command.run));
+    let words = words(&command.run).ok_or_else(open_quote)?;
     let mut words = words
         .into_iter()
         .map(|w| w.replace("{tree}", &place.tree.to_string_lossy()));
@@ -80,11 +81,7 @@ fn run_build(script: &str, dir: &std::path::Path, place: &Place) -> Result<(), S
     Ok(())
 }
 
-fn failure(command: &Command, stage: &str, message: String) -> Failure {
-    let message = crate::error::tail(&message, 3000).to_string();
-    Failure {
-        benchmark: Some(command.name.clone()),
-        stage: stage.into(),
-        message,
-    }
+fn failure(command: &Command, message: String) -> Failure {
+    let message = crate::error::tail(&message, 3000);
+    Failure::new(Some(command.name.clone()), Phase::Build, message)
 }

@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::measure::env::Scratch;
 use crate::measure::stage::{Stage, Standing};
 use crate::measure::{Job, Kind, symbols};
-use crate::model::Failure;
+use crate::model::{Failure, Phase};
 
 pub use cache::Cache;
 pub use cargo::{BenchTarget, Discovery, discover, steering};
@@ -69,7 +69,8 @@ pub struct Build<'a> {
 /// Builds everything that the configuration asks for in a worktree that stands at the commit.
 ///
 /// # Errors
-/// [`Error::Failed`] with the compiler's last words when cargo cannot build.
+/// [`Error::Build`] with the compiler's last words when cargo cannot build; others where the
+/// machine cannot.
 pub fn build(config: &Config, build: &mut Build<'_>) -> Result<Suite> {
     let place = build.place;
     let mut suite = Suite {
@@ -105,14 +106,15 @@ pub fn build(config: &Config, build: &mut Build<'_>) -> Result<Suite> {
 /// dependencies do not float from commit to commit. `seed` is where it is kept.
 ///
 /// # Errors
-/// When cargo cannot make one, or files cannot be copied.
+/// [`Error::Checkout`] when cargo cannot make one: the network may be why; [`Error::Io`] when files
+/// cannot be copied.
 pub fn seed_lock(config: &Config, place: &Place, seed: &Path) -> Result<()> {
     let lock = workspace(config, &place.tree).join("Cargo.lock");
     if lock.is_file() || !cargo::is_cargo(config, place) || !wants_criterion(config) {
         return Ok(());
     }
     if !seed.is_file() {
-        cargo::generate_lock(config, place)?;
+        cargo::generate_lock(config, place).map_err(Error::of_checkout)?;
         if lock.is_file() {
             std::fs::copy(&lock, seed).map_err(Error::io(seed))?;
         }
@@ -143,11 +145,8 @@ fn add_criterion(
     }
     for exe in &built.executables {
         if let Some(why) = &exe.unlisted {
-            suite.failures.push(Failure {
-                benchmark: Some(exe.title()),
-                stage: "list".into(),
-                message: why.clone(),
-            });
+            let failure = Failure::new(Some(exe.title()), Phase::List, why.clone());
+            suite.failures.push(failure);
         }
         let wanted: Vec<&String> = exe.benchmarks.iter().filter(|b| config.wants(b)).collect();
         if !wanted.is_empty() {

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use collector::detect::alerts::life::{Resolution, State};
 use collector::error::Result;
 use collector::model::{
-    Commit, Counter, Failure, Measurement, Metric, NoiseClass, ProfileKind, ProfileRef, Report,
-    Sha, Testbed, digest,
+    Commit, Counter, Failure, Measurement, Metric, NoiseClass, Phase, ProfileKind, ProfileRef,
+    Report, Sha, Testbed, digest,
 };
 use collector::stats::SplitMix64;
 use collector::store::{Store, Triage};
@@ -338,13 +338,10 @@ impl Suite {
             self.measure(b, ago, &mut measurements);
         }
         let failures = if ago < FAILS_SINCE && !self.size.plain {
-            vec![Failure {
-                benchmark: Some("net/tls_handshake".into()),
-                stage: "run".into(),
-                message: "thread 'main' panicked at benches/net.rs:41:10:\n\
-                          called `Result::unwrap()` on an `Err` value: CertificateExpired"
-                    .into(),
-            }]
+            let said = "thread 'main' panicked at benches/net.rs:41:10:\n\
+                        called `Result::unwrap()` on an `Err` value: CertificateExpired";
+            let name = Some("net/tls_handshake".into());
+            vec![Failure::new(name, Phase::Run, said)]
         } else {
             Vec::new()
         };

@@ -15,7 +15,7 @@ pub(super) fn failure(f: &Failure) -> Markup {
     let what = f.benchmark.as_deref().unwrap_or("the commit");
     html! {
         details {
-            summary { b { (text::name(what)) } " " span .muted { (text::cut(&f.stage, 20)) } }
+            summary { b { (text::name(what)) } " " span .muted { (f.stage) } }
             pre { (lines(&f.message)) }
         }
     }

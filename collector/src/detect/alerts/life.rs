@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::Point;
 use crate::detect::steps::finder::{Change, Direction, Findings};
+use crate::detect::steps::place::NEAR;
 use crate::stats;
 
 /// p of a second look above which an event has lost its ground. Far from the 2e-4 at which it
@@ -63,7 +64,7 @@ pub struct Event {
     pub state: State,
     /// The commit from which on the level was back, if it came back by itself.
     pub recovered: Option<i64>,
-    /// Whether a second look still sees it.
+    /// Whether it stands: a second look still sees it, and it is no change's way back.
     pub seen: bool,
 }
 
@@ -80,6 +81,15 @@ impl Event {
         self.change.direction() == c.direction() && self.change.overlaps(c)
     }
 
+    fn is_near(&self, c: &Change) -> bool {
+        is_same(&self.change, c)
+    }
+
+    /// How many commits it names, and the first of them.
+    const fn width(&self) -> (i64, i64) {
+        (self.change.last - self.change.first, self.change.first)
+    }
+
     /// Whether a later change takes this one back to within one sigma.
     fn taken_back(&self, c: &Change, sigma: f64) -> bool {
         c.index > self.change.index
@@ -90,10 +100,15 @@ impl Event {
 
 /// Brings the events of one series up to date; returns the positions of new ones in `events`.
 ///
-/// `points`: the series so far; `findings`: what the finder says of it now.
-/// The far edge of a recovered change is named in its event and opens none of
-/// its own. Settled events stay, so that nothing is reported twice. `ripe` says
-/// whether a change that no event stands for yet becomes one.
+/// `points`: the series so far; `findings`: what the finder says of it now. `ripe` says whether a
+/// change that no event stands for yet becomes one. Settled events stay, so that nothing is
+/// reported twice.
+///
+/// Which events stand afterwards depends on the points alone, not on the looks that told of them:
+/// the far edge of a change is named in that change's event and opens none of its own, and one
+/// that was reported before anybody knew of the near edge no longer stands once it is known. What
+/// is kept of earlier looks is only that a change was reported, as long as a second look still sees
+/// it.
 pub fn update(
     events: &mut Vec<Event>,
     points: &[Point],
@@ -101,21 +116,22 @@ pub fn update(
     ripe: impl Fn(&Change) -> bool,
 ) -> Vec<usize> {
     let Some(at) = points.last().map(|p| p.index) else {
+        // What was reported of points that are gone stands on nothing.
+        events.iter_mut().for_each(|e| e.seen = false);
         return Vec::new();
     };
-    let mut fresh = Vec::new();
-    for c in &findings.changes {
-        if let Some(event) = events.iter_mut().find(|e| e.is(c)) {
-            event.change = Change {
-                kind: event.change.kind,
-                ..c.clone()
-            };
-            event.seen = true;
-        } else if ripe(c) && !recovers(events, points, c, findings.noise) {
-            fresh.push(events.len());
-            let change = c.clone();
+    let known = events.len();
+    let of = matched(events, points, findings);
+    for (c, known) in findings.changes.iter().zip(of) {
+        if let Some(near) = near_edge(events, c, findings.noise) {
+            if ripe(c) && points.iter().filter(|p| p.index >= c.index).count() >= BACK_POINTS {
+                events[near].recovered = Some(c.index);
+            }
+        } else if let Some(i) = known {
+            events[i].seen = true;
+        } else if ripe(c) {
             events.push(Event {
-                change,
+                change: c.clone(),
                 told_at: at,
                 state: State::New,
                 recovered: None,
@@ -123,28 +139,69 @@ pub fn update(
             });
         }
     }
-    for event in events.iter_mut() {
-        let found = findings.changes.iter().any(|c| event.is(c));
-        if !found {
-            event.seen = still_seen(points, &event.change);
-        }
-    }
-    fresh
+    (known..events.len()).collect()
 }
 
-/// Whether a change is the far edge of an event: marks it recovered once it has lasted.
-fn recovers(events: &mut [Event], points: &[Point], c: &Change, noise: f64) -> bool {
+/// The event of each change that was found, if it has one: one that named commits of its set, of
+/// several the one that named the fewest, else one that named neighbouring ones. It takes the
+/// change as it is seen now. Of the other events those stand that a second look still sees and no
+/// found change tells of.
+fn matched(events: &mut [Event], points: &[Point], findings: &Findings) -> Vec<Option<usize>> {
+    let changes = &findings.changes;
+    let mut free: Vec<usize> = (0..events.len()).collect();
+    let mut of = vec![None; changes.len()];
+    for fits in [Event::is, Event::is_near] {
+        for (of, c) in of.iter_mut().zip(changes) {
+            if of.is_none() {
+                let alike = free.iter().copied().filter(|i| fits(&events[*i], c));
+                *of = alike.min_by_key(|i| events[*i].width());
+                free.retain(|i| Some(*i) != *of);
+            }
+        }
+    }
+    for event in events.iter_mut() {
+        event.recovered = None;
+        event.seen = false;
+    }
+    for i in free {
+        let event = &mut events[i];
+        let is_double = changes.iter().any(|c| event.is_near(c));
+        event.seen =
+            !is_double && still_seen(between(points, changes, &event.change), &event.change);
+    }
+    for (i, c) in of.iter().zip(changes) {
+        if let Some(i) = i {
+            events[*i].change = c.clone();
+        }
+    }
+    of
+}
+
+/// The points around a change up to the next ones that were found: what those moved is no evidence
+/// of it.
+fn between<'p>(points: &'p [Point], found: &[Change], change: &Change) -> &'p [Point] {
+    let before = found.iter().filter(|c| c.index <= change.index);
+    let begin = before.map(|c| c.index).max().unwrap_or(i64::MIN);
+    let after = found.iter().filter(|c| c.index > change.index);
+    let end = after.map(|c| c.index).min().unwrap_or(i64::MAX);
+    let place = |index| points.partition_point(|p| p.index < index);
+    &points[place(begin)..place(end)]
+}
+
+/// The newest standing event before a change that the change takes back.
+fn near_edge(events: &[Event], c: &Change, noise: f64) -> Option<usize> {
     // Exact series have no noise: within a thousandth of the step is back.
     let sigma = |e: &Event| {
         (noise * e.change.before.abs()).max((e.change.after - e.change.before).abs() / 1000.0)
     };
-    let Some(event) = events.iter_mut().rev().find(|e| e.taken_back(c, sigma(e))) else {
-        return false;
-    };
-    if points.iter().filter(|p| p.index >= c.index).count() >= BACK_POINTS {
-        event.recovered = Some(c.index);
-    }
-    true
+    (0..events.len())
+        .filter(|i| events[*i].seen && events[*i].taken_back(c, sigma(&events[*i])))
+        .max_by_key(|i| events[*i].change.index)
+}
+
+/// The same way, at an overlapping or neighbouring set.
+pub(crate) fn is_same(a: &Change, b: &Change) -> bool {
+    a.direction() == b.direction() && (a.overlaps(b) || (a.index - b.index).abs() <= NEAR as i64)
 }
 
 /// Whether a change that is no longer found has not lost its ground either.

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::alerts::{life, ripe};
 use crate::detect::steps::finder::{Change, Direction, Finder, Settings};
-use crate::detect::steps::place::NEAR;
 use crate::detect::{Class, Point};
 
 /// Points that a new commit is judged with. More find no smaller steps that
@@ -117,7 +116,7 @@ impl Replay {
 
     /// Whether this change was reported: the same way, at an overlapping or neighbouring set.
     fn known(&mut self, c: &Change) -> bool {
-        let same = self.reported.iter_mut().find(|t| same_change(t, c));
+        let same = self.reported.iter_mut().find(|t| life::is_same(t, c));
         match same {
             // A boundary that moved takes its set along.
             Some(t) => {
@@ -132,15 +131,10 @@ impl Replay {
 /// The changes with the number of looks in a row that saw them.
 fn seen_again(before: &[(Change, usize)], now: &[Change]) -> Vec<(Change, usize)> {
     let looks = |c: &Change| {
-        let same = before.iter().find(|b| same_change(&b.0, c));
+        let same = before.iter().find(|b| life::is_same(&b.0, c));
         same.map_or(0, |b| b.1)
     };
     now.iter().map(|c| (c.clone(), looks(c) + 1)).collect()
-}
-
-/// The same way, at an overlapping or neighbouring set.
-fn same_change(a: &Change, b: &Change) -> bool {
-    a.direction() == b.direction() && (a.overlaps(b) || (a.index - b.index).abs() <= NEAR as i64)
 }
 
 /// How far a value may lie off without being reported.

@@ -126,7 +126,7 @@ impl<'a> Publisher<'a> {
             let mut standing = self.talk.comments(pull)?;
             standing.retain(|c| me.contains(&c.author) && comment::is_of(&c.body, project));
             standing.sort_by_key(|c| c.id);
-            let mut plan = plan(&standing, project, own, well, self.talk.style());
+            let mut plan = plan(&standing, project, own, well, self.talk.style())?;
             if posted.is_some() && others_name(&standing, own) {
                 plan = Plan::Stands;
             }
@@ -296,31 +296,35 @@ fn plan(
     own: &[LegSection],
     well: WhenWell,
     style: Style,
-) -> Plan {
+) -> Result<Plan> {
     let add = |all: Vec<LegSection>, own: &LegSection| comment::merged(&all, own);
     let Some(wanted) = own.iter().try_fold(said(standing), add) else {
-        return Plan::Outdated;
+        return Ok(Plan::Outdated);
     };
     let quiet = comment::all_well(&wanted);
     let Some((first, others)) = standing.split_first() else {
-        return if quiet && well != WhenWell::Post {
+        return Ok(if quiet && well != WhenWell::Post {
             Plan::Stands
         } else {
-            Plan::Create(comment::body(project, &wanted, style))
-        };
+            Plan::Create(comment::body(project, &wanted, style)?)
+        });
     };
     if quiet && well == WhenWell::Remove {
-        return Plan::Remove(standing.iter().map(|c| c.id).collect());
+        return Ok(Plan::Remove(standing.iter().map(|c| c.id).collect()));
     }
     let says = |sections: &[LegSection]| -> Vec<comment::LegState> {
         sections.iter().map(|s| s.state.clone()).collect()
     };
     // Forges trim and re-flow texts: the markers say whether it is the same.
     let same = says(&comment::sections(&first.body)) == says(&wanted);
-    let edit = (!same).then(|| (first.clone(), comment::body(project, &wanted, style)));
+    let edit = if same {
+        None
+    } else {
+        Some((first.clone(), comment::body(project, &wanted, style)?))
+    };
     let delete: Vec<u64> = others.iter().map(|c| c.id).collect();
     if edit.is_none() && delete.is_empty() {
-        return Plan::Stands;
+        return Ok(Plan::Stands);
     }
-    Plan::Write { edit, delete }
+    Ok(Plan::Write { edit, delete })
 }

@@ -79,10 +79,12 @@ impl Hidden {
     }
 
     /// The line before a leg's text.
-    #[must_use]
-    pub fn leg(self, state: &LegState) -> String {
-        let json = serde_json::to_vec(state).unwrap_or_default();
-        self.line(LEG, &STANDARD.encode(json))
+    ///
+    /// # Errors
+    /// When the state cannot be written as JSON.
+    pub fn leg(self, state: &LegState) -> serde_json::Result<String> {
+        let json = serde_json::to_vec(state)?;
+        Ok(self.line(LEG, &STANDARD.encode(json)))
     }
 
     /// The line after it.

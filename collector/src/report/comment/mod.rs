@@ -10,6 +10,7 @@ mod section;
 pub use marker::{Hidden, LegOutcome, LegState, is_of};
 pub use section::{Leg, section};
 
+use crate::error::{Error, Result};
 use crate::format::benchmarks;
 use crate::report::escape::{code, plain};
 
@@ -93,23 +94,34 @@ pub fn all_well(sections: &[LegSection]) -> bool {
 
 /// The whole comment, within the forge's limit: first texts of legs go, from the best leg on,
 /// never their markers.
-#[must_use]
-pub fn body(project: &str, sections: &[LegSection], style: Style) -> String {
+///
+/// # Errors
+/// [`Error::Internal`] when a leg's state cannot be written as JSON.
+pub fn body(project: &str, sections: &[LegSection], style: Style) -> Result<String> {
     let mut shown: Vec<bool> = vec![true; sections.len()];
     let mut order: Vec<usize> = (0..sections.len()).collect();
     order.sort_by_key(|&i| (sections[i].state.standing, std::cmp::Reverse(i)));
-    let mut body = whole(project, sections, &shown, style);
+    let whole = |shown: &[bool]| {
+        whole(project, sections, shown, style)
+            .map_err(|e| Error::Internal(format!("a leg's state as JSON: {e}")))
+    };
+    let mut body = whole(&shown)?;
     for i in order {
         if body.len() <= style.limit {
             break;
         }
         shown[i] = false;
-        body = whole(project, sections, &shown, style);
+        body = whole(&shown)?;
     }
-    body
+    Ok(body)
 }
 
-fn whole(project: &str, sections: &[LegSection], shown: &[bool], style: Style) -> String {
+fn whole(
+    project: &str,
+    sections: &[LegSection],
+    shown: &[bool],
+    style: Style,
+) -> serde_json::Result<String> {
     let states: Vec<&LegState> = sections.iter().map(|s| &s.state).collect();
     let mut out = vec![style.hidden.comment(project), String::new()];
     out.push(headline(project, &states));
@@ -123,7 +135,7 @@ fn whole(project: &str, sections: &[LegSection], shown: &[bool], style: Style) -
             ));
         }
         // The marker outlives a text that was cut.
-        out.push(style.hidden.leg(&section.state));
+        out.push(style.hidden.leg(&section.state)?);
         out.push(String::new());
         if *shown {
             out.push(section.text.clone());
@@ -133,7 +145,7 @@ fn whole(project: &str, sections: &[LegSection], shown: &[bool], style: Style) -
         out.push(String::new());
         out.push(style.hidden.end());
     }
-    out.join("\n") + "\n"
+    Ok(out.join("\n") + "\n")
 }
 
 /// The verdict and the number.
@@ -208,6 +220,7 @@ fn well(judged: usize, improved: usize) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -242,7 +255,7 @@ mod tests {
             leg("b", "h", 1, LegOutcome::Regressed),
         ];
         for hidden in [Hidden::Html, Hidden::Definition] {
-            let body = body("p", &all, Style { hidden, ..STYLE });
+            let body = body("p", &all, Style { hidden, ..STYLE }).unwrap();
             assert_eq!(sections(&body), all);
             assert!(is_of(&body, "p") && !is_of(&body, "q") && !is_of(&body, ""));
             // As a form field of a browser sends it.
@@ -292,7 +305,7 @@ mod tests {
         for s in &mut all {
             s.text = "x".repeat(5000);
         }
-        let body = body("", &all, STYLE);
+        let body = body("", &all, STYLE).unwrap();
         assert!(body.len() <= STYLE.limit, "{}", body.len());
         let read = sections(&body);
         assert_eq!(read.len(), 30);

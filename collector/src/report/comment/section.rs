@@ -292,7 +292,7 @@ fn not_measured(j: &Judgement) -> String {
         lines.push(format!(
             "- {} failed ({}): {said}",
             code(benchmark),
-            plain(&f.stage, 20)
+            f.stage
         ));
     }
     if j.failures.len() > FAILURES {

@@ -8,6 +8,7 @@ use crate::store::log::entry::Alert;
 /// A change as it was reported. Whoever reports it a second time changes nothing.
 pub(super) fn alert(tx: &Transaction<'_>, a: &Alert) -> rusqlite::Result<()> {
     let c = &a.change;
+    let reported = serde_json::to_string(c).map_err(unwritable)?;
     tx.prepare_cached(
         "INSERT OR IGNORE INTO change (id, series, judged, told_at, position, first, last, \
          before, after, change, low, high, confidence, kind, reported) \
@@ -28,9 +29,15 @@ pub(super) fn alert(tx: &Transaction<'_>, a: &Alert) -> rusqlite::Result<()> {
         c.high,
         c.confidence,
         kind_word(c.kind),
-        serde_json::to_string(c).unwrap_or_default()
+        reported
     ])?;
     Ok(())
+}
+
+/// A value that cannot be written as JSON, as SQLite's error.
+#[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
+pub(super) fn unwritable(e: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(e.to_string().into())
 }
 
 pub(in crate::store) const fn kind_word(kind: Kind) -> &'static str {

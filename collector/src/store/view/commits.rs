@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::model::Sha;
 use crate::store::Store;
+use crate::store::view::events::unreadable;
 
 /// A commit that has a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -188,7 +189,8 @@ impl Store {
                 let facts: String = r.get(0)?;
                 let n = |i| r.get::<_, i64>(i).map(i64::cast_unsigned);
                 Ok(TestbedRow {
-                    facts: serde_json::from_str(&facts).unwrap_or_default(),
+                    facts: serde_json::from_str(&facts)
+                        .map_err(|e| unreadable(0, e.to_string()))?,
                     first_position: n(1)?,
                     last_position: n(2)?,
                     first_time: r.get(3)?,

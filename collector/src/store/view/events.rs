@@ -1,5 +1,6 @@
 //! Changes as pages read them: with their series, and where people stand with them.
 
+use rusqlite::types::Type;
 use rusqlite::{Row, params};
 use serde::Serialize;
 
@@ -96,15 +97,29 @@ fn reported(r: &Row<'_>, at: usize) -> rusqlite::Result<Reported> {
                     Kind::Step
                 },
             },
-            state: Triage::state_of(&state).unwrap_or_default(),
+            state: state_in(at + 12, &state)?,
             recovered: r.get(at + 13)?,
             seen: r.get(at + 14)?,
         },
         note: r.get(at + 15)?,
         link: r.get(at + 16)?,
         cause: r.get(at + 17)?,
-        reported: serde_json::from_str(&r.get::<_, String>(at + 18)?).ok(),
+        reported: reported_in(at + 18, &r.get::<_, String>(at + 18)?)?,
     })
+}
+
+/// A column whose text means nothing here.
+pub(super) fn unreadable(column: usize, why: String) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, why.into())
+}
+
+fn state_in(column: usize, word: &str) -> rusqlite::Result<life::State> {
+    let unknown = || unreadable(column, format!("unknown state `{word}`"));
+    Triage::state_of(word).ok_or_else(unknown)
+}
+
+fn reported_in(column: usize, json: &str) -> rusqlite::Result<Option<Change>> {
+    serde_json::from_str(json).map_err(|e| unreadable(column, e.to_string()))
 }
 
 impl Store {

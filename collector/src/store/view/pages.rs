@@ -300,7 +300,7 @@ impl Store {
             .query_map([limit as i64], |r| {
                 Ok(Unsearched {
                     row: series_row(r, 0)?,
-                    searched: r.get::<_, i64>(9)?.cast_unsigned(),
+                    searched: r.get::<_, i64>(9)?.max(0).cast_unsigned(),
                 })
             })?
             .collect()

@@ -64,7 +64,7 @@ pub(super) fn compile(
                 compiled.notes.extend(not_built(found, least));
                 return last;
             }
-            Err(Error::Failed(_)) => {}
+            Err(Error::Build(_)) => {}
             Err(_) => return last,
         }
     }

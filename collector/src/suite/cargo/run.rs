@@ -237,9 +237,9 @@ fn diagnostics(stdout: &[u8]) -> String {
         .collect()
 }
 
-/// A failure of cargo, with the end of what it said.
+/// A commit that cargo cannot build, with the end of what it said.
 pub(crate) fn failed(what: &str, said: &str) -> Error {
-    Error::Failed(format!(
+    Error::Build(format!(
         "{what}:\n{}",
         crate::error::tail(said.trim(), 3000)
     ))

@@ -430,7 +430,7 @@ fn failure(f: &collector::model::Failure) -> Markup {
     let who = f.benchmark.as_deref().unwrap_or("the commit");
     html! {
         details {
-            summary { b { (text::name(who)) } " " span .muted { (text::cut(&f.stage, 20)) } }
+            summary { b { (text::name(who)) } " " span .muted { (f.stage) } }
             pre { (text::lines(&f.message, 2000)) }
         }
     }

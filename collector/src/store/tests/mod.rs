@@ -1,5 +1,8 @@
 //! The store: what is derived is a function of the log, whoever interrupts, in whatever batches.
 
+mod arrival;
+mod killed;
+
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
@@ -244,7 +247,7 @@ fn decisions_live_through_a_rebuild_and_travel_with_an_export() {
         store.put(&r, &[]).unwrap();
     }
     watch::search(&mut store, usize::MAX).unwrap();
-    let id = store.open_events(10).unwrap()[0].reported.id.clone();
+    let id = store.open_events(10).unwrap()[0].told.id.clone();
     let noise = Triage {
         events: vec![id.clone()],
         state: Some(State::Resolved(Resolution::Noise)),
@@ -427,8 +430,8 @@ fn a_counter_that_is_wrong_is_named_and_mended() {
 
 /// A store of schema 3 as an uptick of that time made it: 40 commits, two changes, one accepted, the
 /// other called noise, taken back and acknowledged. Beside it its export.
-const SCHEMA_3: &[u8] = include_bytes!("fixtures/schema-3.db.zst");
-const EXPORT_3: &[u8] = include_bytes!("fixtures/schema-3.export.zst");
+const SCHEMA_3: &[u8] = include_bytes!("../fixtures/schema-3.db.zst");
+const EXPORT_3: &[u8] = include_bytes!("../fixtures/schema-3.export.zst");
 
 fn older(f: &Fixture) {
     let bytes = zstd::decode_all(SCHEMA_3).unwrap();

@@ -1,0 +1,170 @@
+//! A process that dies between any two steps of the database loses nothing that was acknowledged,
+//! and whoever goes on repeats nothing.
+//!
+//! The test runs itself as a child that is killed in the middle: SQLite calls back every few
+//! instructions of its machine, and at one of these calls the child is gone, with whatever it had
+//! appended and not applied, or found and not reported.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::Connection;
+
+use super::{Fixture, append, difference, main_line, report, rows};
+use crate::detect::alerts::life::{Resolution, State};
+use crate::history::watch;
+use crate::store::{Store, Triage};
+
+/// Places at which a process dies.
+const POINTS: u64 = 200;
+/// Instructions of SQLite's machine between two calls.
+const STRIDE: i32 = 10;
+/// What says to the child where its store is, and at which call it dies.
+const STORE: &str = "UPTICK_TEST_KILLED_STORE";
+const CALL: &str = "UPTICK_TEST_KILLED_AT";
+/// What the child says of an entry once it was told that it is durable.
+const ACKNOWLEDGED: &str = "acknowledged ";
+
+/// A step in one series and a pulse in the other, decided about as it goes; `said` hears of every
+/// report once it is acknowledged. Whoever does it again does nothing anew.
+fn work(store: &mut Store, said: impl Fn(&str)) {
+    for i in 0..10 {
+        let a = if i < 4 { 1e6 } else { 1.2e6 };
+        let b = if (3..6).contains(&i) { 3e6 } else { 2e6 };
+        let hash = store
+            .put_durably(&report(i, 'a', &[("a", a), ("b", b)]), &[])
+            .unwrap();
+        said(&hash);
+        store.catch_up().unwrap();
+        watch::search(store, usize::MAX).unwrap();
+        if i == 7 {
+            append(store, &main_line(0, 8));
+            decide(store);
+        }
+    }
+}
+
+fn decide(store: &mut Store) {
+    let open = store.open_events(10).unwrap();
+    let what = Triage {
+        events: open.iter().map(|e| e.reported.id.clone()).collect(),
+        state: Some(State::Resolved(Resolution::Accepted)),
+        ..Triage::default()
+    };
+    store.decide(&what, "p", 1).unwrap();
+}
+
+/// Calls `at` with the number of each call that SQLite makes.
+fn counted(store: &mut Store, at: impl Fn(u64) + Send + 'static) -> Arc<AtomicU64> {
+    let calls = Arc::new(AtomicU64::new(0));
+    let n = calls.clone();
+    let handler = move || {
+        at(1 + n.fetch_add(1, Ordering::SeqCst));
+        false
+    };
+    store.db.progress_handler(STRIDE, Some(handler)).unwrap();
+    calls
+}
+
+/// Ends this process as the kernel ends one: nothing of it runs any more, and no core is left.
+fn die() {
+    let kill = format!("kill -KILL {}", std::process::id());
+    let sent = Command::new("/bin/sh").args(["-c", &kill]).status();
+    panic!("still alive: {sent:?}");
+}
+
+/// The child; nothing where no parent asks for it.
+#[test]
+#[expect(clippy::print_stdout, reason = "the parent reads it")]
+fn child() {
+    let (Ok(path), Ok(call)) = (std::env::var(STORE), std::env::var(CALL)) else {
+        return;
+    };
+    let call: u64 = call.parse().unwrap();
+    let mut store = Store::open(Path::new(&path)).unwrap();
+    counted(&mut store, move |n| {
+        if n == call {
+            die();
+        }
+    });
+    work(&mut store, |hash| println!("{ACKNOWLEDGED}{hash}"));
+}
+
+/// Runs the child; gives what was acknowledged before it died.
+fn killed_at(call: u64, path: &Path) -> Vec<String> {
+    let out = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "store::tests::killed::child", "--nocapture"])
+        .env(STORE, path)
+        .env(CALL, call.to_string())
+        .output()
+        .unwrap();
+    assert_eq!(out.status.signal(), Some(9), "call {call}: {out:?}");
+    let said = String::from_utf8(out.stdout).unwrap();
+    let hashes = said.lines().filter_map(|l| l.split_once(ACKNOWLEDGED));
+    hashes.map(|(_, hash)| hash.to_owned()).collect()
+}
+
+/// The log in its order, and how much of it is applied.
+fn log(path: &Path) -> (Vec<(String, String)>, usize) {
+    let db = Connection::open(path).unwrap();
+    let mut s = db
+        .prepare("SELECT kind, hash FROM log ORDER BY seq")
+        .unwrap();
+    let all = s.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap();
+    let all = all.collect::<rusqlite::Result<_>>().unwrap();
+    let sql = "SELECT count(*) FROM log, state WHERE name = 'applied' AND seq <= value";
+    let applied: i64 = db.query_row(sql, [], |r| r.get(0)).unwrap();
+    (all, usize::try_from(applied).unwrap())
+}
+
+#[test]
+fn who_dies_anywhere_loses_nothing_and_who_goes_on_repeats_nothing() {
+    let whole = Fixture::new();
+    let mut store = whole.store();
+    let calls = counted(&mut store, |_| ());
+    work(&mut store, |_| ());
+    let calls = calls.load(Ordering::SeqCst);
+    assert!(calls > 2 * POINTS, "{calls}");
+    let (expected, _) = log(&whole.path);
+    let kinds = |kind: &str| expected.iter().filter(|(k, _)| k == kind).count();
+    assert_eq!(
+        (kinds("report"), kinds("alert"), kinds("decision")),
+        (10, 2, 1)
+    );
+
+    let mut between = 0;
+    for i in 0..POINTS {
+        let f = Fixture::new();
+        drop(f.store());
+        let call = (2 * i + 1) * calls / (2 * POINTS);
+        let acknowledged = killed_at(call, &f.path);
+        let (left, applied) = log(&f.path);
+        assert!(expected.starts_with(&left), "call {call}");
+        for hash in acknowledged {
+            let is_there = left.iter().any(|(_, h)| *h == hash);
+            assert!(is_there, "call {call}: {hash} was acknowledged");
+        }
+        between += usize::from(applied < left.len());
+        go_on(&f.path, &expected, &whole.path, call);
+    }
+    assert!(
+        between > 10,
+        "{between} of {POINTS} died between append and apply"
+    );
+}
+
+/// Whoever opens the store does the same work again, and the log and the view are as if nobody had
+/// died.
+fn go_on(path: &Path, expected: &[(String, String)], whole: &Path, call: u64) {
+    let mut store = Store::open(path).unwrap();
+    store.catch_up().unwrap();
+    watch::search(&mut store, usize::MAX).unwrap();
+    work(&mut store, |_| ());
+    assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
+    assert_eq!(log(path).0, expected, "call {call}");
+    let other = difference(&rows(whole), &rows(path));
+    assert_eq!(other, Vec::<String>::new(), "call {call}");
+}
