@@ -1,0 +1,4 @@
+//! What goes wrong around uptick, done to it on purpose: links, hostile names.
+
+mod names;
+mod planted;
