@@ -536,6 +536,12 @@ pub(crate) struct Serve {
     /// Ask for a token even from this machine: for proxies that add no header of their own
     #[arg(long)]
     pub(crate) always_ask: bool,
+    /// Mebibytes of the disk that are kept free: below that no report is taken (status 507)
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    pub(crate) keep_free: u64,
+    /// Series that reports may begin in a day; more are refused (status 429)
+    #[arg(long, value_name = "N", default_value_t = 50_000)]
+    pub(crate) new_series: u64,
     /// The name on the pages [default: the repository's]
     #[arg(long)]
     pub(crate) name: Option<String>,

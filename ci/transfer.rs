@@ -6,7 +6,6 @@ use std::io::{BufReader, BufWriter, Write};
 use collector::error::{EXIT_OK, EXIT_STORE, Error};
 use collector::format::plural;
 use collector::history::watch;
-use collector::store::Accept;
 use serde_json::json;
 
 use crate::args::{Args, Export, Import, Plain};
@@ -39,11 +38,11 @@ pub(crate) fn export(args: &Args, a: &Export) -> anyhow::Result<u8> {
 pub(crate) fn import(args: &Args, a: &Import) -> anyhow::Result<u8> {
     let mut store = context::store(args)?;
     let done = match &a.file {
-        None => store.import(&mut std::io::stdin().lock(), Accept::Everything)?,
+        None => store.import(&mut std::io::stdin().lock())?,
         Some(path) => {
             let file =
                 File::open(path).map_err(|e| Error::Usage(format!("{}: {e}", path.display())))?;
-            store.import(&mut BufReader::new(file), Accept::Everything)?
+            store.import(&mut BufReader::new(file))?
         }
     };
     if a.json {

@@ -13,6 +13,7 @@
 //! own, from where it was left; [`Store::rebuild`] derives it anew and reports nothing.
 
 mod decide;
+mod exclude;
 pub mod log;
 mod main_line;
 mod migrate;
@@ -23,9 +24,9 @@ mod reporting;
 mod tests;
 mod view;
 
-pub use log::{Accept, Imported, MAX_LINE, Scope, Token, Triage, Verification};
+pub use log::{Handed, Imported, MAX_LINE, Scope, Token, Triage, Verification};
 pub use view::{
-    Decision, Event, EventCounts, Generation, MeasuredCommit, Point, ReportRow, Reported,
+    Decision, Event, EventCounts, Excluded, Generation, MeasuredCommit, Point, ReportRow, Reported,
     SeriesFilter, SeriesOrder, SeriesRow, SeriesState, TestbedRow, Unsearched, Value,
 };
 
@@ -99,6 +100,12 @@ fn explain(path: &Path, e: &rusqlite::Error) -> Error {
             "the store cannot be written; nothing was stored"
         }
         Some(ErrorCode::DiskFull) => "the disk is full; nothing was stored",
+        Some(ErrorCode::SystemIoFailure) => {
+            return Error::Disk(format!(
+                "{}: the disk failed; what was being written may be lost ({e})",
+                path.display()
+            ));
+        }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "another process has been writing for 30 s; nothing was stored"
         }

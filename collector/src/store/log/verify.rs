@@ -39,8 +39,9 @@ const COUNTS: [(&str, &str, &str); 4] = [
     (
         "reports of the log are listed",
         "SELECT count(*) FROM report",
-        "SELECT count(*) FROM log WHERE kind = 'report' \
-         AND seq <= (SELECT value FROM state WHERE name = 'applied')",
+        "SELECT count(*) FROM log l WHERE kind = 'report' \
+         AND seq <= (SELECT value FROM state WHERE name = 'applied') \
+         AND NOT EXISTS (SELECT 1 FROM exclusion e WHERE e.report = l.hash AND e.out = 1)",
     ),
 ];
 /// Rows that refer to what is not there.
@@ -51,7 +52,9 @@ const REFERENCES: [(&str, &str); 5] = [
     ),
     (
         "points have no report",
-        "SELECT count(*) FROM point p WHERE NOT EXISTS (SELECT 1 FROM report r WHERE r.id = p.report)",
+        "SELECT count(*) FROM point p WHERE p.report <= \
+         (SELECT value FROM state WHERE name = 'applied') \
+         AND NOT EXISTS (SELECT 1 FROM report r WHERE r.id = p.report)",
     ),
     (
         "reports have no entry in the log",
