@@ -1,4 +1,5 @@
-//! What goes wrong around uptick, done to it on purpose: links, hostile names.
+//! What goes wrong around uptick, done to it on purpose.
 
+mod keeping;
 mod names;
 mod planted;

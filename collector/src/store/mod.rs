@@ -12,6 +12,7 @@
 //! stored once. The view is written by applying entries in their order, in transactions of its
 //! own, from where it was left; [`Store::rebuild`] derives it anew and reports nothing.
 
+mod backup;
 mod decide;
 mod exclude;
 pub mod log;

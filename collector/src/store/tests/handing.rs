@@ -166,3 +166,76 @@ fn a_body_with_one_wrong_line_stores_nothing() {
     assert!(why.contains("line 2") && why.contains("seconds"), "{why}");
     assert_eq!(Kind::from_name("exclusion"), Some(Kind::Exclusion));
 }
+
+/// A byte that a bad disk turned over in a number, a decision or a name is found.
+#[test]
+fn what_is_derived_is_held_against_the_log() {
+    for (sql, named) in [
+        (
+            "UPDATE point SET value = value + 1 WHERE position = 7",
+            "the points",
+        ),
+        (
+            "UPDATE series SET latest_value = 0 WHERE benchmark = 'a'",
+            "the series",
+        ),
+        (
+            "UPDATE measured_commit SET subject = 'x' WHERE position = 1",
+            "the commits",
+        ),
+        ("UPDATE change SET state = 'noise'", "the changes"),
+        (
+            "UPDATE main_line SET sha = 'x' WHERE position = 3",
+            "the main line",
+        ),
+    ] {
+        let f = Fixture::new();
+        let mut store = filled(&f);
+        super::append(&mut store, &super::main_line(0, 36));
+        store.derive().unwrap();
+        assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
+        let db = rusqlite::Connection::open(&f.path).unwrap();
+        assert!(db.execute(sql, []).unwrap() > 0, "{sql}");
+        let problems = store.verify().unwrap().problems;
+        assert!(
+            problems.iter().any(|p| p.starts_with(named)),
+            "{sql}: {problems:?}"
+        );
+        store.rebuild().unwrap();
+        watch::search(&mut store, usize::MAX).unwrap();
+        assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_backup_is_the_store_and_never_written_over() {
+    let f = Fixture::new();
+    let store = filled(&f);
+    let copy = f.path.with_extension("backup");
+    assert!(store.backup(&copy).unwrap() > 0);
+    assert!(
+        store
+            .backup(&copy)
+            .unwrap_err()
+            .to_string()
+            .contains("there already")
+    );
+    let to = f.path.with_extension("restored");
+    assert!(Store::restore(&copy, &f.path).is_err());
+    assert_eq!(Store::restore(&copy, &to).unwrap(), store.verify().unwrap());
+    assert_eq!(difference(&rows(&f.path), &rows(&to)), Vec::<String>::new());
+    // A log that another store left would be taken for part of this one.
+    std::fs::remove_file(&to).unwrap();
+    let left = f.path.with_extension("restored-wal");
+    std::fs::write(&left, "x").unwrap();
+    let why = Store::restore(&copy, &to).unwrap_err().to_string();
+    assert!(why.contains("restored-wal"), "{why}");
+    std::fs::remove_file(&left).unwrap();
+    let mut bytes = std::fs::read(&copy).unwrap();
+    let magic = [0x28, 0xb5, 0x2f, 0xfd];
+    let at = bytes.windows(4).position(|w| w == magic).unwrap() + 40;
+    bytes[at] ^= 0xff;
+    std::fs::write(&copy, &bytes).unwrap();
+    let why = Store::restore(&copy, &to).unwrap_err().to_string();
+    assert!(why.contains("damaged") && !to.exists(), "{why}");
+}

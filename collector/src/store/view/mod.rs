@@ -3,6 +3,7 @@
 pub(in crate::store) mod apply;
 pub(in crate::store) mod changes;
 mod commits;
+mod compare;
 pub(in crate::store) mod decided;
 mod events;
 pub(in crate::store) mod excluded;
