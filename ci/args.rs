@@ -78,6 +78,12 @@ pub(crate) enum Command {
     Export(Export),
     /// Read what `export` wrote; the same file twice changes nothing
     Import(Import),
+    /// Let a report count no longer, or again; without one: list those that do not
+    Exclude(Exclude),
+    /// Copy the whole store into one new file, while others write
+    Backup(Backup),
+    /// Make the store from a backup, which is checked whole first; nothing is written over
+    Restore(Backup),
     /// Derive everything from the reports again
     Rebuild(Plain),
     /// Read every report and profile and check its hash
@@ -546,6 +552,12 @@ pub(crate) struct Serve {
     /// Ask for a token even from this machine: for proxies that add no header of their own
     #[arg(long)]
     pub(crate) always_ask: bool,
+    /// Mebibytes of the disk that are kept free: below that no report is taken (status 507)
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    pub(crate) keep_free: u64,
+    /// Series that reports may begin in a day; more are refused (status 429)
+    #[arg(long, value_name = "N", default_value_t = 50_000)]
+    pub(crate) new_series: u64,
     /// The name on the pages [default: the repository's]
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -617,6 +629,30 @@ pub(crate) struct Import {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Exclude {
+    /// The report: its hash, the beginning of it, or a commit with one report
+    pub(crate) report: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT", requires = "report")]
+    pub(crate) reason: Option<String>,
+    /// Let it count again
+    #[arg(long, requires = "report")]
+    pub(crate) undo: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Backup {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 impl Args {
     /// Whether standard output is for one JSON document only.
     pub(crate) fn wants_json(&self) -> bool {
@@ -641,6 +677,8 @@ impl Args {
             Command::Replay(a) => a.json,
             Command::Flamegraph(a) => a.json,
             Command::Import(a) => a.json,
+            Command::Exclude(a) => a.json,
+            Command::Backup(a) | Command::Restore(a) => a.json,
             Command::Rebuild(a) | Command::Verify(a) => a.json,
             Command::Serve(a) => a.json,
             Command::Demo(a) => a.json,

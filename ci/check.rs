@@ -146,7 +146,7 @@ fn github(j: &Judgement) -> anyhow::Result<()> {
         return Ok(());
     }
     for line in report::annotations(j) {
-        print::note(&line);
+        print::command(&line);
     }
     if let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY") {
         append(Path::new(&file), &report::markdown(j))?;

@@ -84,7 +84,7 @@ pub(crate) fn runner(args: &Args, measuring: &Measuring) -> anyhow::Result<Runne
 pub(crate) fn store_path(args: &Args) -> anyhow::Result<PathBuf> {
     match &args.store {
         Some(path) => Ok(path.clone()),
-        None => Ok(Home::of(&Repo::open(&args.dir)?).store()),
+        None => Ok(Home::of(&Repo::open(&args.dir)?).store()?),
     }
 }
 

@@ -123,7 +123,8 @@ fn past(repo: &Repo) -> usize {
 
 /// How many commits have reports; a store that cannot be read has none to show.
 fn stored(repo: &Repo) -> usize {
-    let store = Store::open_existing(&Home::of(repo).store());
+    let path = Home::of(repo).store();
+    let store = path.and_then(|p| Store::open_existing(&p));
     store.and_then(|s| s.measured()).map_or(0, |m| m.len())
 }
 

@@ -9,6 +9,7 @@ mod comment;
 mod context;
 mod demo;
 mod doctor;
+mod exclude;
 mod first;
 mod flamegraph;
 mod forge;
@@ -83,6 +84,9 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
         Command::Demo(a) => demo::run(args, a),
         Command::Export(a) => transfer::export(args, a),
         Command::Import(a) => transfer::import(args, a),
+        Command::Exclude(a) => exclude::run(args, a),
+        Command::Backup(a) => transfer::backup(args, a),
+        Command::Restore(a) => transfer::restore(args, a),
         Command::Rebuild(a) => transfer::rebuild(args, a),
         Command::Verify(a) => transfer::verify(args, a),
         Command::Completions(a) => help::completions(a),

@@ -44,6 +44,8 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
         public: a.public,
         read_only: a.read_only,
         always_ask: a.always_ask,
+        keep_free: a.keep_free.saturating_mul(1 << 20),
+        new_series: a.new_series,
     };
     if repo.is_some() && !a.read_only {
         follow(

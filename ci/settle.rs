@@ -125,12 +125,12 @@ const fn state(what: &Settle) -> Option<State> {
 }
 
 /// Who decides: the name that commits made here would carry.
-fn actor(args: &Args) -> String {
+pub(crate) fn actor(args: &Args) -> String {
     let named = Repo::open(&args.dir).ok().and_then(|r| r.user());
     named.unwrap_or_else(|| "somebody on this machine".into())
 }
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
 }

@@ -1,4 +1,4 @@
-//! `uptick export`, `import`, `rebuild`, `verify`: the store as a whole.
+//! `uptick export`, `import`, `backup`, `restore`, `rebuild`, `verify`: the store as a whole.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
@@ -6,10 +6,10 @@ use std::io::{BufReader, BufWriter, Write};
 use collector::error::{EXIT_OK, EXIT_STORE, Error};
 use collector::format::plural;
 use collector::history::watch;
-use collector::store::Accept;
+use collector::store::Store;
 use serde_json::json;
 
-use crate::args::{Args, Export, Import, Plain};
+use crate::args::{Args, Backup, Export, Import, Plain};
 use crate::{context, print};
 
 pub(crate) fn export(args: &Args, a: &Export) -> anyhow::Result<u8> {
@@ -39,11 +39,11 @@ pub(crate) fn export(args: &Args, a: &Export) -> anyhow::Result<u8> {
 pub(crate) fn import(args: &Args, a: &Import) -> anyhow::Result<u8> {
     let mut store = context::store(args)?;
     let done = match &a.file {
-        None => store.import(&mut std::io::stdin().lock(), Accept::Everything)?,
+        None => store.import(&mut std::io::stdin().lock())?,
         Some(path) => {
             let file =
                 File::open(path).map_err(|e| Error::Usage(format!("{}: {e}", path.display())))?;
-            store.import(&mut BufReader::new(file), Accept::Everything)?
+            store.import(&mut BufReader::new(file))?
         }
     };
     if a.json {
@@ -55,6 +55,38 @@ pub(crate) fn import(args: &Args, a: &Import) -> anyhow::Result<u8> {
             "{} read, {} of them new\n",
             plural(done.reports, "report"),
             done.new
+        ))?;
+    }
+    Ok(EXIT_OK)
+}
+
+pub(crate) fn backup(args: &Args, a: &Backup) -> anyhow::Result<u8> {
+    let bytes = context::existing_store(args)?.backup(&a.file)?;
+    if a.json {
+        print::json(&json!({ "schema": "uptick.backup/1", "file": a.file, "bytes": bytes }))?;
+    } else {
+        let mib = bytes as f64 / f64::from(1 << 20);
+        print::out(&format!("{mib:.1} MiB in {}\n", a.file.display()))?;
+    }
+    Ok(EXIT_OK)
+}
+
+pub(crate) fn restore(args: &Args, a: &Backup) -> anyhow::Result<u8> {
+    let path = context::store_path(args)?;
+    let v = Store::restore(&a.file, &path)?;
+    if a.json {
+        print::json(&json!({
+            "schema": "uptick.restore/1",
+            "store": path,
+            "reports": v.reports,
+            "profiles": v.blobs,
+        }))?;
+    } else {
+        print::out(&format!(
+            "{} and {} checked and restored to {}\n",
+            plural(v.reports, "report"),
+            plural(v.blobs, "profile"),
+            path.display()
         ))?;
     }
     Ok(EXIT_OK)

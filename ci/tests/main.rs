@@ -8,6 +8,7 @@ mod bisect_bad;
 mod changes;
 mod commands;
 mod criterion;
+mod faults;
 mod first;
 mod forge;
 mod history;

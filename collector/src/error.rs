@@ -60,6 +60,10 @@ pub enum Error {
     /// The store cannot be read or written.
     #[error("{0}")]
     Store(String),
+    /// The disk failed under the store: after that no write through what is open can be trusted,
+    /// because the system may have dropped what it could not write.
+    #[error("{0}")]
+    Disk(String),
     /// A forge or a server refused, or cannot be reached.
     #[error("{0}")]
     Remote(String),
@@ -87,7 +91,7 @@ impl Error {
             | Self::NoNumbers { .. }
             | Self::Internal(_)
             | Self::Io { .. } => EXIT_FAILED,
-            Self::Store(_) | Self::Remote(_) => EXIT_STORE,
+            Self::Store(_) | Self::Disk(_) | Self::Remote(_) => EXIT_STORE,
         }
     }
 

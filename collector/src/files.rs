@@ -1,7 +1,14 @@
-//! Files that we write for people: whole or not at all.
+//! Files that we write: whole or not at all, and never through a link that a checkout brought.
 
 use crate::error::{Error, Result};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+/// How deep links are looked for: below that lie worktrees and what is cached of them, which have
+/// links of their own.
+const DEPTH: usize = 2;
 
 /// Writes a file whole or not at all.
 ///
@@ -25,4 +32,115 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
         source: e.error,
     })?;
     Ok(())
+}
+
+/// Opens a file of ours to lock it. It is made where it is missing, its content stays, and a link
+/// is not followed.
+///
+/// # Errors
+/// When it is a link, or cannot be written.
+pub fn lock_file(path: &Path) -> Result<File> {
+    if path.is_symlink() {
+        return Err(linked(path));
+    }
+    File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)
+        .map_err(Error::io(path))
+}
+
+/// Refuses a directory of ours that is a link, or has one among its files: a checkout may bring
+/// such, and what is written through it lands anywhere.
+///
+/// # Errors
+/// [`Error::Usage`] that names the link.
+pub fn refuse_links(dir: &Path) -> Result<()> {
+    refuse_below(dir, DEPTH)
+}
+
+fn refuse_below(path: &Path, depth: usize) -> Result<()> {
+    let Ok(facts) = path.symlink_metadata() else {
+        return Ok(());
+    };
+    if facts.is_symlink() {
+        return Err(linked(path));
+    }
+    if depth == 0 || !facts.is_dir() {
+        return Ok(());
+    }
+    for entry in path.read_dir().map_err(Error::io(path))? {
+        refuse_below(&entry.map_err(Error::io(path))?.path(), depth - 1)?;
+    }
+    Ok(())
+}
+
+fn linked(path: &Path) -> Error {
+    Error::Usage(format!(
+        "{}: this is a link, and uptick writes through none in its own directory: remove it (`git rm` \
+         if it was committed); --store names a store elsewhere",
+        path.display()
+    ))
+}
+
+/// Reads a text file of at most `most` bytes; no device and no pipe, which would never end.
+///
+/// # Errors
+/// What the system says, and that it is no file or too large.
+pub fn read_text(path: &Path, most: u64) -> std::io::Result<String> {
+    if !path.metadata()?.is_file() {
+        return Err(std::io::Error::other("this is no file"));
+    }
+    let mut text = String::new();
+    File::open(path)?.take(most + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > most {
+        return Err(std::io::Error::other(format!("larger than {most} bytes")));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let (precious, ours) = (dir.path().join("precious"), dir.path().join("ours"));
+        std::fs::write(&precious, "kept").unwrap();
+        std::fs::create_dir_all(ours.join("turns")).unwrap();
+        assert!(refuse_links(&ours).is_ok());
+        symlink(&precious, ours.join("turns/ab")).unwrap();
+        let why = refuse_links(&ours).unwrap_err().to_string();
+        assert!(why.contains("turns/ab"), "{why}");
+        assert!(lock_file(&ours.join("turns/ab")).is_err());
+        symlink(&ours, dir.path().join("link")).unwrap();
+        assert!(refuse_links(&dir.path().join("link")).is_err());
+        assert!(refuse_links(&dir.path().join("none")).is_ok());
+        assert_eq!(std::fs::read_to_string(&precious).unwrap(), "kept");
+    }
+
+    #[test]
+    fn a_file_that_is_locked_keeps_its_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        drop(lock_file(&path).unwrap());
+        std::fs::write(&path, "kept").unwrap();
+        lock_file(&path).unwrap().lock().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "kept");
+    }
+
+    #[test]
+    fn what_never_ends_is_not_read() {
+        assert!(read_text(Path::new("/dev/zero"), 10).is_err());
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, "0123456789").unwrap();
+        assert_eq!(read_text(&path, 10).unwrap(), "0123456789");
+        assert!(read_text(&path, 9).is_err());
+    }
 }

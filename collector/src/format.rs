@@ -173,6 +173,52 @@ pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
+/// A flag with its value as one types it; a value that looks like a flag is tied to it.
+#[must_use]
+pub fn flag(name: &str, value: &str) -> String {
+    let tie = if value.starts_with('-') { '=' } else { ' ' };
+    format!("{name}{tie}{}", quoted(value))
+}
+
+/// Text for a CI system's log in which no line speaks to the runner.
+///
+/// GitHub takes a line that begins with `::` for a command, and `##[` anywhere in one; Azure
+/// DevOps takes `##vso[` and TeamCity `##teamcity[`. Names and messages of the code under test may
+/// hold any of them, so that a space parts the signs.
+#[must_use]
+pub fn unspoken(text: &str) -> String {
+    // A runner ends a line at a carriage return too.
+    let lines = text.split_inclusive(['\n', '\r']);
+    lines.map(unspoken_line).collect()
+}
+
+fn unspoken_line(line: &str) -> String {
+    let start = line.len() - line.trim_start().len();
+    let (indent, rest) = line.split_at(start);
+    let rest = match rest.strip_prefix("::") {
+        Some(command) => format!("{indent}: :{command}"),
+        None => line.to_string(),
+    };
+    let rest = rest.replace("##[", "# #[");
+    ["##vso[", "##teamcity["]
+        .into_iter()
+        .fold(rest, |text, sign| part(&text, sign))
+}
+
+/// Puts a space after the first character of each `sign`, in whatever case it is written.
+fn part(text: &str, sign: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for (at, _) in lower.match_indices(sign) {
+        out.push_str(&text[from..=at]);
+        out.push(' ');
+        from = at + 1;
+    }
+    out.push_str(&text[from..]);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,6 +256,24 @@ mod tests {
         assert_eq!(quoted("parse/large"), "parse/large");
         assert_eq!(quoted("it's $HOME"), "'it'\\''s $HOME'");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn a_value_that_looks_like_a_flag_is_tied_to_its_own() {
+        assert_eq!(flag("--only", "a b"), "--only 'a b'");
+        assert_eq!(flag("--only", "-x"), "--only=-x");
+    }
+
+    #[test]
+    fn no_line_speaks_to_a_runner() {
+        let said = "ok\n::error::x\r ::set-output name=a::b\na ##[error]y\n##VSO[task]z::\n";
+        let text = unspoken(said);
+        assert_eq!(
+            text,
+            "ok\n: :error::x\r : :set-output name=a::b\na # #[error]y\n# #VSO[task]z::\n"
+        );
+        assert_eq!(unspoken("##teamcity[x]##vso[y]"), "# #teamcity[x]# #vso[y]");
+        assert_eq!(unspoken("a::b # #[x\n"), "a::b # #[x\n");
     }
 
     #[test]

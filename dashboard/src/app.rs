@@ -15,13 +15,14 @@ use crate::cache::Cache;
 use crate::error::Fail;
 use crate::guard::Guard;
 use crate::lookout::Lookout;
+use crate::quota::Quota;
 use crate::standing::Standing;
-use crate::writer::Writer;
+use crate::writer::{self, Writer};
 
 /// Readers at once; more would only wait for the same cores and the same disk.
 const READERS: usize = 8;
 /// Writes that wait for the one writer; further ones are told to come again.
-const WRITES: usize = 64;
+const WRITES: usize = 128;
 /// Reports that are received at once, of 10 MiB at most each.
 const RECEIVING: usize = 8;
 /// Browsers that listen for news at once.
@@ -43,6 +44,10 @@ pub struct Options {
     /// Whether a token is asked for even from this machine: behind a proxy that adds no header,
     /// everybody seems to sit at it.
     pub always_ask: bool,
+    /// Bytes of the disk below which no report is taken.
+    pub keep_free: u64,
+    /// Series that reports over HTTP may begin in a day.
+    pub new_series: u64,
 }
 
 /// Why a dashboard cannot be served.
@@ -65,13 +70,15 @@ pub struct App {
     pub(crate) lookout: Arc<Lookout>,
     reading: Semaphore,
     writer: Writer,
+    deriver: Writer,
     writing: Arc<Semaphore>,
+    pub(crate) quota: Quota,
     pub(crate) cache: Cache,
     pub(crate) guard: Guard,
     pub(crate) counters: Counters,
     standing: Arc<Standing>,
     /// Reports that are being received; more would fill memory while they wait for the one writer.
-    pub(crate) receiving: Semaphore,
+    pub(crate) receiving: Arc<Semaphore>,
     pub(crate) listeners: Arc<Semaphore>,
     pub(crate) unsearched: tokio::sync::Notify,
     closing: AtomicBool,
@@ -91,9 +98,9 @@ fn written<T>(
     standing: &Standing,
 ) -> Result<T, Fail> {
     let store = store.ok_or(Fail::ReadOnly)?;
-    standing.check()?;
+    standing.may_write()?;
     let out = work(store)?;
-    standing.check()?;
+    standing.may_write()?;
     lookout.look()?;
     Ok(out)
 }
@@ -104,35 +111,35 @@ impl App {
         let read_only = options.read_only;
         let opened = tokio::task::spawn_blocking(move || {
             // Opening for writing migrates; a store that cannot be written can still be read.
-            let writer = if read_only {
-                None
-            } else {
-                Some(Store::open(&path)?)
-            };
+            let open = || (!read_only).then(|| Store::open(&path)).transpose();
+            let writers = (open()?, open()?);
             let lookout = Lookout::new(Store::open_existing(&path)?)?;
-            Ok::<_, collector::error::Error>((writer, lookout))
+            Ok::<_, collector::error::Error>((writers, lookout))
         });
-        let (writer, lookout) = opened
+        let ((writer, deriver), lookout) = opened
             .await
             .map_err(|e| Failure::Listen(std::io::Error::other(e)))??;
-        let standing = Arc::new(Standing::of(&options.store));
+        let standing = Arc::new(Standing::of(&options.store, options.keep_free));
+        let start = |store, nice| Writer::start(store, 2 * WRITES, nice).map_err(Failure::Listen);
         Ok(Arc::new(Self {
-            options,
             local,
             readers: Mutex::new(Vec::new()),
             lookout: Arc::new(lookout),
             reading: Semaphore::new(READERS),
-            writer: Writer::start(writer, WRITES).map_err(Failure::Listen)?,
+            quota: Quota::new(options.new_series),
+            writer: start(writer, writer::AT_ONCE)?,
+            deriver: start(deriver, writer::GIVES_WAY)?,
             writing: Arc::new(Semaphore::new(WRITES)),
             cache: Cache::new(),
             guard: Guard::new(),
             counters: Counters::default(),
             standing,
-            receiving: Semaphore::new(RECEIVING),
+            receiving: Arc::new(Semaphore::new(RECEIVING)),
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             unsearched: tokio::sync::Notify::new(),
             closing: AtomicBool::new(false),
             started: Instant::now(),
+            options,
         }))
     }
 
@@ -178,6 +185,26 @@ impl App {
         self.look_now()
     }
 
+    /// Whether a write may be tried.
+    pub(crate) fn may_write(&self) -> Result<(), Fail> {
+        self.standing.may_write()
+    }
+
+    /// Whether the disk has room for a report.
+    pub(crate) fn room(&self) -> Result<(), Fail> {
+        self.standing.room()
+    }
+
+    /// Whether a write failed of which it is worth trying whether it would do now.
+    pub(crate) fn wants_probe(&self) -> bool {
+        self.standing.wants_probe()
+    }
+
+    /// Bytes of the log in front of the store's file.
+    pub(crate) fn ahead(&self) -> u64 {
+        self.standing.ahead()
+    }
+
     /// Notes what is wrong with the store, or that nothing is any more.
     pub(crate) fn set_trouble(&self, words: &str) {
         self.standing.set_trouble(words);
@@ -217,21 +244,53 @@ impl App {
         task.await.map_err(|_| Fail::panicked())?
     }
 
-    /// Runs `work` with the one writer.
+    /// Runs `work` with the writer, once what came before is derived: what people decide, they
+    /// decide about what they see.
     pub(crate) async fn write<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut Store) -> Result<T, Fail> + Send + 'static,
+    ) -> Result<T, Fail> {
+        self.derive(|store| Ok(store.derive()?)).await?;
+        self.keep(work).await
+    }
+
+    /// Runs `work` with the writer at once: what it writes is durable, and nothing is derived.
+    pub(crate) async fn keep<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&mut Store) -> Result<T, Fail> + Send + 'static,
     ) -> Result<T, Fail> {
         let Ok(permit) = self.writing.clone().try_acquire_owned() else {
             return Err(Fail::busy());
         };
+        let work = move |store: &mut Store| {
+            let _permit = permit;
+            work(store)
+        };
+        self.hand(&self.writer, work).await
+    }
+
+    /// Runs `work` on the thread that gives way.
+    pub(crate) async fn derive<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut Store) -> Result<T, Fail> + Send + 'static,
+    ) -> Result<T, Fail> {
+        self.hand(&self.deriver, work).await
+    }
+
+    async fn hand<T: Send + 'static>(
+        self: &Arc<Self>,
+        to: &Writer,
+        work: impl FnOnce(&mut Store) -> Result<T, Fail> + Send + 'static,
+    ) -> Result<T, Fail> {
         let (tell, told) = tokio::sync::oneshot::channel();
         let (lookout, standing) = (self.lookout.clone(), self.standing.clone());
-        let taken = self.writer.hand(Box::new(move |store| {
-            let _permit = permit;
+        let taken = to.hand(Box::new(move |store| {
+            // Whoever went away before it was begun will come again.
+            if tell.is_closed() {
+                return;
+            }
             let done = written(store, work, &lookout, &standing);
             standing.wrote(&done);
-            // Whoever went away meanwhile has its answer all the same: what it sent is stored.
             let _ = tell.send(done);
         }));
         if !taken {

@@ -287,7 +287,7 @@ fn touch(app: &Arc<App>, id: i64) {
     let app = app.clone();
     tokio::spawn(async move {
         let _ = app
-            .write(move |store| Ok(store.touch_token(id, crate::text::now())?))
+            .keep(move |store| Ok(store.touch_token(id, crate::text::now())?))
             .await;
     });
 }

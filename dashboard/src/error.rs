@@ -26,6 +26,14 @@ pub(crate) enum Fail {
     ReadOnly,
     /// The store failed.
     Store(String),
+    /// The disk failed under the store: nothing more is written until it is opened anew.
+    Disk(String),
+    /// The disk has no room for more.
+    Full(String),
+    /// A key stands for another body.
+    Taken(String),
+    /// More than a day's share: of what, and how much that is.
+    Quota(String),
     /// Our own mistake.
     Ours,
 }
@@ -44,11 +52,12 @@ impl Fail {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Bad(_) => StatusCode::BAD_REQUEST,
             Self::Unreadable(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooOften(_) | Self::Quota(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Denied(status, _) => *status,
-            Self::Busy | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ReadOnly => StatusCode::CONFLICT,
+            Self::Busy | Self::Store(_) | Self::Disk(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ReadOnly | Self::Taken(_) => StatusCode::CONFLICT,
             Self::Ours => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -59,6 +68,8 @@ impl Fail {
             Self::TooOften(wait) => Some(seconds(*wait)),
             Self::Denied(StatusCode::TOO_MANY_REQUESTS, _) => Some(60),
             Self::Busy | Self::Store(_) => Some(2),
+            Self::Full(_) => Some(60),
+            Self::Quota(_) => Some(3_600),
             _ => None,
         }
     }
@@ -75,6 +86,10 @@ impl Fail {
             Self::Busy => "Busy",
             Self::ReadOnly => "Nothing can be written here",
             Self::Store(_) => "The store cannot be read or written",
+            Self::Disk(_) => "The disk has failed",
+            Self::Full(_) => "The disk is full",
+            Self::Taken(_) => "This key stands for something else",
+            Self::Quota(_) => "Enough for today",
             Self::Ours => "This is our mistake",
         }
     }
@@ -83,7 +98,8 @@ impl Fail {
     pub(crate) fn words(&self) -> String {
         match self {
             Self::NotFound(s) | Self::Bad(s) | Self::Unreadable(s) => s.clone(),
-            Self::TooLarge(s) | Self::Denied(_, s) | Self::Store(s) => s.clone(),
+            Self::TooLarge(s) | Self::Denied(_, s) | Self::Store(s) | Self::Disk(s) => s.clone(),
+            Self::Full(s) | Self::Taken(s) | Self::Quota(s) => s.clone(),
             Self::TooOften(wait) => format!(
                 "This address has asked too often; the next request is answered in {} s.",
                 seconds(*wait)
@@ -108,6 +124,7 @@ impl From<Error> for Fail {
     fn from(e: Error) -> Self {
         match e {
             Error::Usage(s) | Error::NoVerdict(s) => Self::Bad(s),
+            Error::Disk(s) => Self::Disk(s),
             e => Self::Store(e.to_string()),
         }
     }

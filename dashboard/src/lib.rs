@@ -26,6 +26,7 @@ mod live;
 mod lookout;
 mod pages;
 mod query;
+mod quota;
 mod route;
 mod routes;
 mod stamp;

@@ -19,10 +19,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Series searched before readers and writers get their turn again.
 const STRIDE: usize = 64;
 
+/// Looks in this many looks at what is rarely so: a write that failed, a log that nobody derived.
+const RARELY: u32 = 8;
+
 /// Looks at the store's counters for ever.
 pub(crate) async fn watch(app: Arc<App>) {
-    loop {
+    for look in 0u32.. {
         tokio::time::sleep(LOOK_EVERY).await;
+        if look.is_multiple_of(RARELY) && !app.options.read_only {
+            tokio::spawn(recover(app.clone()));
+        }
         let seen = app.read(|_, app| app.check()).await;
         match seen {
             Ok(_) => app.set_trouble(""),
@@ -31,11 +37,23 @@ pub(crate) async fn watch(app: Arc<App>) {
     }
 }
 
+/// Tries whether a store that refused a write takes one now, and derives what a process that ended
+/// too early left in the log. What fails is tried again at a later look.
+async fn recover(app: Arc<App>) {
+    if app.wants_probe() {
+        let _ = app.keep(|store| Ok(store.probe()?)).await;
+    }
+    if let Ok(true) = app.read(|store, _| Ok(store.is_behind()?)).await {
+        let _ = app.derive(|store| Ok(store.derive()?)).await;
+        app.unsearched.notify_one();
+    }
+}
+
 /// Searches new points for changes whenever there are any.
 pub(crate) async fn search(app: Arc<App>) {
     loop {
         let done = app
-            .write(|store| Ok(collector::history::watch::search(store, STRIDE)?))
+            .derive(|store| Ok(collector::history::watch::search(store, STRIDE)?))
             .await;
         if !matches!(done, Ok(STRIDE)) {
             app.unsearched.notified().await;

@@ -1,6 +1,6 @@
 //! All routes on one screen, and what every answer carries.
 
-use crate::route::{MAX_FORM, MAX_LITTLE, MAX_WIRE, Route};
+use crate::route::{MAX_FORM, MAX_LITTLE, MAX_WIRE, Route, Turn};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,7 +88,9 @@ pub const ROUTES: &[Route] = &[
     show("/api/v1/commits/{sha}"),
     on_get("/api/v1/openapi.json", None, || get(openapi)),
     on_get("/api/v1/tokens", ADMIN, || get(api::tokens)),
-    on_post("/api/v1/reports", WRITE, MAX_WIRE, || post(api::hand_in)),
+    on_post("/api/v1/reports", WRITE, MAX_WIRE, || {
+        post(api::receive::hand_in)
+    }),
     on_post("/api/v1/triage", WRITE, MAX_FORM, || post(api::triage)),
     on_post("/triage", WRITE, MAX_FORM, || post(pages::triage::decide)),
     on_post("/triage/undo", WRITE, MAX_LITTLE, || {
@@ -221,11 +223,10 @@ async fn guarded(
     }
     request.extensions_mut().insert(actor);
     // Only so many large bodies are in memory at once; the others wait on the wire.
-    let _turn = if route.body > MAX_FORM {
-        app.receiving.acquire().await.ok()
-    } else {
-        None
-    };
+    if route.body > MAX_FORM {
+        let turn = app.receiving.clone().acquire_owned().await.ok();
+        request.extensions_mut().insert(Turn(Arc::new(turn)));
+    }
     next.run(request).await
 }
 

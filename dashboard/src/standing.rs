@@ -1,13 +1,15 @@
 //! How the store stands: whether its file is still the one that was opened, whether the last write
 //! was kept, whether the disk has room for the next.
+//!
+//! A write that failed makes the store unready until one succeeds; [`crate::live`] tries one every
+//! two seconds, so that a disk that was full is found to have room again. After an error of the
+//! disk itself nothing is tried: the system may have dropped what it could not write and call the
+//! next write good, so that nothing is acknowledged until the server is started anew.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::Fail;
-
-/// Below this the next report, its points and the log in front of them may not fit.
-const ROOM: u64 = 32 << 20;
 
 /// What a file is, whatever it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +43,14 @@ impl Identity {
 pub(crate) struct Standing {
     path: PathBuf,
     opened: Option<Identity>,
+    /// Bytes that are kept free for what is not ingest.
+    keep_free: u64,
     /// Why nothing can be read; empty when it can.
     reading: Mutex<String>,
     /// Why the last write was not kept; empty when it was.
     writing: Mutex<String>,
+    /// Why nothing is written any more; empty while the disk has not failed.
+    broken: Mutex<String>,
 }
 
 fn said(words: &Mutex<String>) -> Option<String> {
@@ -59,14 +65,32 @@ fn say(at: &Mutex<String>, words: &str) {
 }
 
 impl Standing {
-    /// Of a store that was just opened.
-    pub(crate) fn of(path: &Path) -> Self {
+    /// Of a store that was just opened, on a disk of which so many bytes are kept free.
+    pub(crate) fn of(path: &Path, keep_free: u64) -> Self {
         Self {
             path: path.into(),
             opened: Identity::of(path),
+            keep_free,
             reading: Mutex::default(),
             writing: Mutex::default(),
+            broken: Mutex::default(),
         }
+    }
+
+    /// Whether a write may be tried, and whether one that was done is kept.
+    ///
+    /// # Errors
+    /// [`Fail::Disk`] after the disk failed; otherwise as [`Standing::check`].
+    pub(crate) fn may_write(&self) -> Result<(), Fail> {
+        match said(&self.broken) {
+            Some(words) => Err(Fail::Disk(words)),
+            None => self.check(),
+        }
+    }
+
+    /// Whether the last write was not kept, and another may be tried.
+    pub(crate) fn wants_probe(&self) -> bool {
+        said(&self.writing).is_some() && said(&self.broken).is_none()
     }
 
     /// Whether the file is the one that was opened. One that was moved away or replaced can still
@@ -98,6 +122,10 @@ impl Standing {
     pub(crate) fn wrote<T>(&self, done: &Result<T, Fail>) {
         match done {
             Err(Fail::Store(words)) => say(&self.writing, words),
+            Err(Fail::Disk(words)) if said(&self.broken).is_none() => say(
+                &self.broken,
+                &format!("{words}; nothing is written until `uptick serve` is started again"),
+            ),
             Ok(_) => say(&self.writing, ""),
             Err(_) => {}
         }
@@ -105,17 +133,40 @@ impl Standing {
 
     /// Why what is sent would not be kept.
     pub(crate) fn unready(&self) -> Option<String> {
-        let trouble = self.trouble().or_else(|| said(&self.writing));
-        trouble.or_else(|| self.room())
+        let trouble = self.trouble().or_else(|| said(&self.broken));
+        let trouble = trouble.or_else(|| said(&self.writing));
+        let now = || self.check().and_then(|()| self.room()).err();
+        trouble.or_else(|| now().map(|f| f.words()))
     }
 
-    fn room(&self) -> Option<String> {
-        let disk = rustix::fs::statvfs(&self.path).ok()?;
+    /// Whether there is room for a report, before the disk is full: its points, and the log in front
+    /// of them, take several times its bytes.
+    ///
+    /// # Errors
+    /// [`Fail::Full`].
+    pub(crate) fn room(&self) -> Result<(), Fail> {
+        let Ok(disk) = rustix::fs::statvfs(&self.path) else {
+            return Ok(());
+        };
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        (free < ROOM).then(|| {
-            let path = self.path.display();
-            format!("{path}: the disk has {} MiB left", free >> 20)
-        })
+        if free >= self.keep_free {
+            return Ok(());
+        }
+        Err(Fail::Full(format!(
+            "{}: the disk has {} MiB left, and {} are kept free (`uptick serve --keep-free`); no \
+             report is taken until there is more room",
+            self.path.display(),
+            free >> 20,
+            self.keep_free >> 20
+        )))
+    }
+
+    /// Bytes of the log in front of the store's file. It grows while somebody reads one state of the
+    /// store for long.
+    pub(crate) fn ahead(&self) -> u64 {
+        let mut path = self.path.clone().into_os_string();
+        path.push("-wal");
+        std::fs::metadata(path).map_or(0, |m| m.len())
     }
 }
 
@@ -129,7 +180,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         std::fs::write(&path, "1").unwrap();
-        let standing = Standing::of(&path);
+        let standing = Standing::of(&path, 0);
         assert!(standing.check().is_ok());
         std::fs::rename(&path, dir.path().join("b")).unwrap();
         assert!(standing.check().unwrap_err().words().contains("gone"));
@@ -148,11 +199,38 @@ mod tests {
     #[test]
     fn a_failed_write_is_remembered_until_one_succeeds() {
         let dir = tempfile::tempdir().unwrap();
-        let standing = Standing::of(dir.path());
+        let standing = Standing::of(&dir.path().join("a"), 0);
         standing.wrote(&Err::<(), _>(Fail::Store("disk".into())));
         standing.wrote(&Err::<(), _>(Fail::Bad("form".into())));
         assert_eq!(standing.unready().as_deref(), Some("disk"));
         standing.wrote(&Ok(()));
         assert_eq!(said(&standing.writing), None);
+    }
+
+    #[test]
+    fn after_an_error_of_the_disk_no_write_is_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, "1").unwrap();
+        let standing = Standing::of(&path, 0);
+        standing.wrote(&Err::<(), _>(Fail::Store("busy".into())));
+        assert!(standing.wants_probe());
+        standing.wrote(&Err::<(), _>(Fail::Disk("EIO".into())));
+        standing.wrote(&Ok(()));
+        assert!(!standing.wants_probe());
+        assert!(matches!(standing.may_write(), Err(Fail::Disk(_))));
+        assert!(standing.check().is_ok());
+        assert!(standing.unready().unwrap().contains("EIO"));
+    }
+
+    #[test]
+    fn room_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, "1").unwrap();
+        assert!(Standing::of(&path, 0).room().is_ok());
+        let full = Standing::of(&path, u64::MAX);
+        assert_eq!(full.room().unwrap_err().status().as_u16(), 507);
+        assert!(full.unready().unwrap().contains("--keep-free"));
     }
 }

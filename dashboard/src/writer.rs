@@ -1,8 +1,10 @@
-//! The one writer: a thread of its own that gives way to whoever reads.
+//! The threads that write: one keeps what comes in, durably and at once; the other derives points
+//! from it, searches them for changes, and gives way to whoever reads.
 //!
 //! A report of 20,000 measurements keeps a core busy for some tenths of a second while its
 //! points are derived. On the threads that serve requests, or at their priority, every page
-//! asked for meanwhile would wait a time slice for it.
+//! asked for meanwhile would wait a time slice for it; and on a busy machine whoever hands in a
+//! report must not wait for what gives way to everybody.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -12,21 +14,24 @@ use collector::store::Store;
 /// What a writer does; `None` where the store is only read.
 type Work = Box<dyn FnOnce(Option<&mut Store>) + Send>;
 
-/// How far the thread steps back. At 15 it has a thirtieth of a core that others want whole,
-/// and all of one that nobody wants.
-const NICE: i32 = 15;
+/// How far a thread that derives steps back. At 5 it has a quarter of a core that one other wants
+/// whole, and all of one that nobody wants. It holds the store's lock for a tenth of a second of
+/// work at a time: further back, whoever appends would wait for that too long.
+pub(crate) const GIVES_WAY: i32 = 5;
+/// A thread that keeps what comes in does not step back.
+pub(crate) const AT_ONCE: i32 = 0;
 
 /// Hands work to the thread; it ends when the last handle is gone.
 #[derive(Debug)]
 pub(crate) struct Writer(SyncSender<Work>);
 
 impl Writer {
-    /// Starts the thread; at most `waiting` pieces of work wait for it.
-    pub(crate) fn start(store: Option<Store>, waiting: usize) -> std::io::Result<Self> {
+    /// Starts a thread that steps back by `nice`; at most `waiting` pieces of work wait for it.
+    pub(crate) fn start(store: Option<Store>, waiting: usize, nice: i32) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(waiting);
         std::thread::Builder::new()
             .name("writer".into())
-            .spawn(move || work(store, &receiver))?;
+            .spawn(move || work(store, &receiver, nice))?;
         Ok(Self(sender))
     }
 
@@ -36,9 +41,9 @@ impl Writer {
     }
 }
 
-fn work(mut store: Option<Store>, receiver: &Receiver<Work>) {
+fn work(mut store: Option<Store>, receiver: &Receiver<Work>, nice: i32) {
     // On Linux this is the calling thread's alone. Without it writing is right, and less polite.
-    let _ = rustix::process::nice(NICE);
+    let _ = rustix::process::nice(nice);
     for work in receiver {
         // Whoever waits for the answer is told by the drop of its channel; the next one is served.
         let _ = catch_unwind(AssertUnwindSafe(|| work(store.as_mut())));

@@ -2,7 +2,6 @@
 //! input, the cache, the store that goes away.
 use crate::support::{self, Client, Site};
 use axum::http::{Method, StatusCode, header};
-use collector::store::Accept;
 use collector::store::Scope;
 use uptick_dashboard::ROUTES;
 
@@ -448,9 +447,7 @@ async fn elsewhere_too(site: &Site, wanted: &[Vec<String>]) {
     site.store().export(&mut exported).unwrap();
     let other = Site::empty();
     let mut store = other.store();
-    store
-        .import(&mut exported.as_slice(), Accept::Everything)
-        .unwrap();
+    store.import(&mut exported.as_slice()).unwrap();
     while collector::history::watch::search(&mut store, 512).unwrap() == 512 {}
     drop(store);
     let names = |all: &[Vec<String>]| {

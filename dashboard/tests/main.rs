@@ -6,5 +6,6 @@ mod browser;
 mod door;
 mod find;
 mod http;
+mod receive;
 mod statements;
 mod support;

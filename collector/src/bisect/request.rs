@@ -58,7 +58,7 @@ impl Request {
             short(&self.bad),
         ];
         let mut option = |name: &str, value: &str| {
-            words.push(format!("{name} {}", crate::format::quoted(value)));
+            words.push(crate::format::flag(name, value));
         };
         if self.run.as_ref() != Some(&self.benchmark) {
             option("--bench", &self.benchmark);

@@ -14,8 +14,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::files::read_text;
 use crate::model::{Counter, Metric};
 
+/// The longest `uptick.toml`: 1 MiB.
+const MAX_FILE: u64 = 1 << 20;
 /// The key beside the metrics in `[limits]`.
 const RELEASE_BUDGET: &str = "release-budget";
 
@@ -202,7 +205,7 @@ impl Config {
     /// [`Error::Usage`] that names file, line and column.
     pub fn load(root: &Path) -> Result<Self> {
         let path = root.join(Self::FILE);
-        match std::fs::read_to_string(&path) {
+        match read_text(&path, MAX_FILE) {
             Ok(text) => {
                 Self::parse(&text).map_err(|e| Error::Usage(format!("{}: {e}", path.display())))
             }

@@ -4,10 +4,11 @@
 //! link or an annotation of its own.
 
 use crate::format::telling;
-use crate::format::{benchmarks, name, percent, quoted, share, signed};
+use crate::format::{benchmarks, flag, name, percent, share, signed};
 use crate::judge::Row;
 use crate::judge::{Judgement, Outcome};
 use crate::model::Verdict;
+use crate::profile::names::clean;
 use crate::report::sides;
 use crate::report::text::class_note;
 
@@ -177,10 +178,10 @@ fn details(j: &Judgement, row: &Row, line: &mut dyn FnMut(String)) {
         ));
     }
     let (base, head) = (j.base.sha.short(), j.head.sha.short());
-    let bench = quoted(&name(&row.benchmark, 200)).replace("```", "'''");
-    let mut commands = vec![format!("uptick compare {base} {head} --only {bench}")];
+    let with = |f: &str| flag(f, &name(&row.benchmark, 200)).replace("```", "'''");
+    let mut commands = vec![format!("uptick compare {base} {head} {}", with("--only"))];
     if j.base.distance > 1 {
-        commands.push(format!("uptick bisect {base} {head} --bench {bench}"));
+        commands.push(format!("uptick bisect {base} {head} {}", with("--bench")));
     }
     commands.extend(super::undo(j));
     line(format!("\n```sh\n{}\n```\n</details>", commands.join("\n")));
@@ -213,9 +214,7 @@ pub fn annotations(j: &Judgement) -> Vec<String> {
 
 /// Escapes a message of a workflow command.
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
+    clean(text, 2000).replace('%', "%25")
 }
 
 /// Escapes a property of a workflow command.
@@ -231,9 +230,6 @@ mod tests {
     fn a_hostile_name_stays_a_name() {
         assert_eq!(cell("<script>|x|"), "&lt;script&gt;\\|x\\|");
         assert_eq!(code("a`b|c"), "`a'b\\|c`");
-        assert_eq!(
-            property("a,b:c\n::error::x"),
-            "a%2Cb%3Ac%0A%3A%3Aerror%3A%3Ax"
-        );
+        assert_eq!(property("a,b:c\n::error::x"), "a%2Cb%3Ac%3A%3Aerror%3A%3Ax");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::format::{name, percent, plural, quoted, sentence, share, signed};
+use crate::format::{flag, name, percent, plural, sentence, share, signed};
 use crate::judge::Row;
 use crate::judge::{Judgement, Outcome};
 use crate::model::{Counter, Metric, NoiseClass, Verdict};
@@ -250,16 +250,18 @@ fn functions(row: &Row, out: &mut Vec<String>) {
 fn commands(j: &Judgement, row: &Row, here: &Path, out: &mut Vec<String>) {
     let since = row.creep.as_ref().map_or(&j.base.sha, |c| &c.sha);
     let (base, head) = (since.short(), j.head.sha.short());
-    let bench = quoted(&row.benchmark);
+    let bench = name(&row.benchmark, 200);
     out.push(format!(
-        "    reproduce  uptick compare {base} {head} --only {bench}"
+        "    reproduce  uptick compare {base} {head} {}",
+        flag("--only", &bench)
     ));
     if let Some(svg) = &row.flamegraph {
         out.push(format!("    see why    {}", from_here(svg, here)));
     }
     if j.base.distance > 1 || row.creep.is_some() {
         out.push(format!(
-            "    bisect     uptick bisect {base} {head} --bench {bench}"
+            "    bisect     uptick bisect {base} {head} {}",
+            flag("--bench", &bench)
         ));
     }
     if row.creep.is_none() {

@@ -1,6 +1,7 @@
 //! `.uptick/` in a repository: where everything of ours lies.
 
 use crate::error::{Error, Result};
+use crate::files;
 use crate::git::Repo;
 use crate::model::{Sha, digest};
 use std::fs::File;
@@ -17,6 +18,7 @@ impl Home {
     /// When the repository cannot be written.
     pub fn make(repo: &Repo) -> Result<Self> {
         let dir = repo.root().join(".uptick");
+        files::refuse_links(&dir)?;
         std::fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
         let ignore = dir.join(".gitignore");
         if !ignore.exists() {
@@ -40,7 +42,7 @@ impl Home {
     /// Held while git changes worktrees: two at once get into each other's way.
     pub(super) fn git_lock(&self) -> Result<File> {
         let path = self.0.join("git.lock");
-        let lock = File::create(&path).map_err(Error::io(&path))?;
+        let lock = files::lock_file(&path)?;
         lock.lock().map_err(Error::io(&path))?;
         Ok(lock)
     }
@@ -52,7 +54,7 @@ impl Home {
         std::fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
         // 256 files for all commits: two that share one only take turns.
         let path = dir.join(&digest(what.as_bytes())[..2]);
-        let lock = File::create(&path).map_err(Error::io(&path))?;
+        let lock = files::lock_file(&path)?;
         if lock.try_lock().is_ok() {
             return Ok((lock, false));
         }
@@ -62,9 +64,12 @@ impl Home {
     }
 
     /// The default store.
-    #[must_use]
-    pub fn store(&self) -> PathBuf {
-        self.0.join("uptick.db")
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where a link stands in its way.
+    pub fn store(&self) -> Result<PathBuf> {
+        files::refuse_links(&self.0)?;
+        Ok(self.0.join("uptick.db"))
     }
 
     /// Where a flame graph of these two commits goes.

@@ -9,7 +9,6 @@ use crate::run::progress::Progress;
 use crate::run::runner::{Runner, Worker};
 use crate::suite::{self, Build, Executables, Place, Suite};
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::path::PathBuf;
 
 /// More processes than this on one repository at once are a mistake.
@@ -186,7 +185,7 @@ impl Runner {
         let dir = self.home.dir().join(format!("worker-{n}"));
         std::fs::create_dir_all(dir.join("target")).map_err(Error::io(&dir))?;
         let path = dir.join("lock");
-        let lock = File::create(&path).map_err(Error::io(&path))?;
+        let lock = crate::files::lock_file(&path)?;
         if lock.try_lock().is_err() {
             return Ok(None);
         }

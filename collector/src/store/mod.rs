@@ -12,7 +12,9 @@
 //! stored once. The view is written by applying entries in their order, in transactions of its
 //! own, from where it was left; [`Store::rebuild`] derives it anew and reports nothing.
 
+mod backup;
 mod decide;
+mod exclude;
 pub mod log;
 mod main_line;
 mod migrate;
@@ -23,10 +25,10 @@ mod reporting;
 mod tests;
 mod view;
 
-pub use log::{Accept, Imported, MAX_LINE, Scope, Token, Triage, Verification};
+pub use log::{Handed, Imported, MAX_LINE, Scope, Token, Triage, Verification};
 pub use view::{
-    Decision, Event, EventCounts, Found, Generation, MeasuredCommit, Point, ReportRow, Reported,
-    SeriesFilter, SeriesOrder, SeriesRow, SeriesState, TestbedRow, Unsearched, Value,
+    Decision, Event, EventCounts, Excluded, Found, Generation, MeasuredCommit, Point, ReportRow,
+    Reported, SeriesFilter, SeriesOrder, SeriesRow, SeriesState, TestbedRow, Unsearched, Value,
 };
 
 use std::path::{Path, PathBuf};
@@ -99,6 +101,12 @@ fn explain(path: &Path, e: &rusqlite::Error) -> Error {
             "the store cannot be written; nothing was stored"
         }
         Some(ErrorCode::DiskFull) => "the disk is full; nothing was stored",
+        Some(ErrorCode::SystemIoFailure) => {
+            return Error::Disk(format!(
+                "{}: the disk failed; what was being written may be lost ({e})",
+                path.display()
+            ));
+        }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "another process has been writing for 30 s; nothing was stored"
         }

@@ -65,7 +65,20 @@ impl Store {
         Self::open_read_only(path)
     }
 
-    fn open_read_only(path: &Path) -> Result<Self> {
+    /// A store that is nobody's: it lies in memory, and in a nameless file where that is not
+    /// enough, and is gone when it is dropped.
+    pub(in crate::store) fn scratch() -> Result<Self> {
+        let path = Path::new("");
+        let db = Connection::open(path).map_err(|e| explain(path, &e))?;
+        let mut store = Self {
+            db,
+            path: path.to_path_buf(),
+        };
+        store.migrate()?;
+        Ok(store)
+    }
+
+    pub(in crate::store) fn open_read_only(path: &Path) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags).map_err(|e| explain(path, &e))?;
         let store = Self {
@@ -86,7 +99,7 @@ impl Store {
     }
 
     /// The schema's number; 0 for an empty database.
-    fn schema(&self) -> Result<i64> {
+    pub(in crate::store) fn schema(&self) -> Result<i64> {
         let (version, application) = self.ask(|db| {
             let get = |name: &str| db.pragma_query_value(None, name, |r| r.get::<_, i64>(0));
             Ok((get("user_version")?, get("application_id")?))

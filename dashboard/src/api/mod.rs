@@ -1,123 +1,18 @@
 //! The API beyond what pages give as JSON: handing in reports, triage, tokens, its own document.
 
-use crate::route::{MAX_BODY, MAX_WIRE};
-use std::io::Read;
+pub(crate) mod receive;
+
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Extension, RawForm, State};
-use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use collector::error::Error;
-use collector::store::Accept;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::auth::Actor;
-use crate::counters::Counters;
 use crate::error::Fail;
 use crate::route::Route;
 use crate::text;
-
-/// Stores a report: `uptick.report/1` as one document, or lines of `uptick.export/1` with its
-/// profiles; plain, gzip or zstd.
-pub(crate) async fn hand_in(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Fail> {
-    if body.len() > MAX_WIRE {
-        return Err(Fail::TooLarge(
-            "A report may take 10 MiB on the wire; packed with zstd it takes a fifteenth.".into(),
-        ));
-    }
-    let encoding = headers
-        .get(header::CONTENT_ENCODING)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or("")
-        .to_string();
-    let done = app
-        .write(move |store| {
-            let body = unpack(&body, &encoding)?;
-            // Parsed once, into entries; whoever hands in reports decides nothing.
-            let done = if is_export(&body) {
-                store.import(&mut body.as_slice(), Accept::Reports)
-            } else {
-                store.import_report(&body)
-            };
-            let done = done.map_err(refused)?;
-            if done.reports == 0 {
-                return Err(Fail::Unreadable(NO_REPORT.into()));
-            }
-            Ok(done)
-        })
-        .await?;
-    Counters::add(&app.counters.reports);
-    app.unsearched.notify_one();
-    let status = if done.new > 0 {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
-    let document = json!({
-        "schema": "uptick.received/1",
-        "reports": done.reports,
-        "new": done.new,
-        "hash": done.hash,
-    });
-    Ok((status, axum::Json(document)).into_response())
-}
-
-/// The plain body, never more than is taken however small it was packed.
-fn unpack(body: &[u8], encoding: &str) -> Result<Vec<u8>, Fail> {
-    let limit = MAX_BODY as u64 + 1;
-    let mut out = Vec::new();
-    let read = match encoding {
-        "" | "identity" => {
-            out.extend_from_slice(body);
-            Ok(0)
-        }
-        "gzip" => flate2::read::GzDecoder::new(body)
-            .take(limit)
-            .read_to_end(&mut out),
-        "zstd" => zstd::stream::read::Decoder::new(body).and_then(|mut d| {
-            // A frame may not ask for a window of more than 8 MiB.
-            d.window_log_max(23)?;
-            d.take(limit).read_to_end(&mut out)
-        }),
-        _ => return Err(Fail::Bad("Content-Encoding must be gzip or zstd.".into())),
-    };
-    read.map_err(|e| Fail::Bad(format!("The body cannot be unpacked: {e}.")))?;
-    if out.len() > MAX_BODY {
-        return Err(Fail::TooLarge("A report may take 64 MiB unpacked.".into()));
-    }
-    Ok(out)
-}
-
-/// What a body without a report is told.
-const NO_REPORT: &str =
-    "The body is neither a report (uptick.report/1) nor lines of uptick.export/1 with one.";
-
-/// Whether a body is lines of an export rather than one report.
-fn is_export(body: &[u8]) -> bool {
-    let text = body.trim_ascii_start();
-    let begins = |with: &str| text.starts_with(with.as_bytes());
-    begins("{\"report\"") || begins("{\"schema\":\"uptick.export/") || {
-        let first = text.split(|b| *b == b'\n').next().unwrap_or_default();
-        // Any other line of an export, such as a profile, stands before further ones.
-        first.len() < text.len()
-            && serde_json::from_slice::<serde::de::IgnoredAny>(first).is_ok()
-            && !begins("{}")
-    }
-}
-
-/// What is wrong with a body is said with its field and its line.
-fn refused(e: Error) -> Fail {
-    match e {
-        Error::Usage(what) => Fail::Unreadable(what),
-        e => e.into(),
-    }
-}
 
 /// Applies a decision; a form as on the pages.
 pub(crate) async fn triage(
@@ -185,7 +80,8 @@ pub(crate) const SUMMARIES: [(&str, &str, &str); 12] = [
     (
         "POST",
         "/api/v1/reports",
-        "Hand in a report: uptick.report/1, or lines of uptick.export/1; plain, gzip or zstd",
+        "Hand in a report: uptick.report/1, or lines of uptick.export/1; plain, gzip or zstd; header \
+         Idempotency-Key: the same key with another body is 409",
     ),
     (
         "POST",
@@ -229,23 +125,4 @@ pub(crate) fn document(routes: &[Route]) -> Value {
         "paths": paths,
         "components": { "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } } },
     })
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bombs_are_refused_while_they_unpack() {
-        let zeros = vec![b' '; MAX_BODY + 4096];
-        let packed = zstd::bulk::compress(&zeros, 19).unwrap();
-        assert!(packed.len() < 100_000);
-        assert!(matches!(
-            unpack(&packed, "zstd"),
-            Err(Fail::TooLarge(_) | Fail::Bad(_))
-        ));
-        assert!(matches!(unpack(b"x", "br"), Err(Fail::Bad(_))));
-        assert!(matches!(unpack(b"x", "gzip"), Err(Fail::Bad(_))));
-    }
 }

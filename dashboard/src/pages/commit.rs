@@ -11,6 +11,7 @@ use crate::cache::Page;
 use crate::error::Fail;
 use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form, the_commit};
 use crate::pages::compare::{self, Comparison};
+use crate::pages::excluded;
 use crate::pages::layout::{self, Nav};
 use crate::query::{Format, compare_url};
 use crate::text::{self, plural};
@@ -41,8 +42,10 @@ pub(super) fn page(store: &Store, app: &App, sha: &str, format: Format) -> Resul
         }
         Format::Json => {
             let reports = store.reports(Some(&head.sha), 50)?;
+            let excluded = store.excluded(Some(&head.sha))?;
             json_page(
                 &json!({ "schema": "uptick.commit/1", "commit": head, "reports": reports,
+                    "excluded": excluded,
                     "judgement": compared.map(|c| c.judgement) }),
             )
         }
@@ -110,6 +113,7 @@ fn html(
                 a href="/health" { "Health" } " shows those of the newest commit."
             }
         }
+        (excluded::section(&store.excluded(Some(&head.sha))?))
         (documents(head, compared.is_some()))
     })
 }

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::cache::Page;
 use crate::error::Fail;
 use crate::pages::answer::{csv_page, json_page, no_such_form};
+use crate::pages::excluded;
 use crate::pages::layout::{self, Nav};
 use crate::query::Format;
 use crate::text::{self, csv_field};
@@ -18,13 +19,17 @@ const NAMES: usize = 8;
 
 pub(super) fn page(store: &Store, app: &App, format: Format) -> Result<Page, Fail> {
     let all = store.decisions(NEWEST)?;
+    let out = store.excluded(None)?;
     match format {
-        Format::Json => json_page(&json!({ "schema": "uptick.decisions/1", "decisions": all })),
+        Format::Json => {
+            json_page(&json!({ "schema": "uptick.decisions/1", "decisions": all, "excluded": out }))
+        }
         Format::Csv => Ok(csv_page("decisions", csv(&all))),
         Format::Html => {
             let body = html! {
                 (head())
                 @if all.is_empty() { (nobody()) } @else { (list(&all)) }
+                (excluded::section(&out))
             };
             Ok(layout::page(app, Nav::None, "Decisions", body))
         }

@@ -8,6 +8,7 @@ mod commit;
 mod commits;
 mod compare;
 mod drift;
+mod excluded;
 mod feed;
 mod functions;
 mod groups;

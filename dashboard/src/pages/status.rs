@@ -109,6 +109,12 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Fai
             u64::from(app.unready().is_none()),
         ),
         (
+            "store_wal_bytes",
+            "gauge",
+            "Bytes of the log in front of the store's file.",
+            app.ahead(),
+        ),
+        (
             "uptime_seconds",
             "gauge",
             "Seconds since the start.",

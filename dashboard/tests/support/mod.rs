@@ -58,6 +58,8 @@ impl Site {
             public,
             read_only: false,
             always_ask: false,
+            keep_free: 0,
+            new_series: 50_000,
         }
     }
 
@@ -93,6 +95,13 @@ impl Site {
             router: uptick_dashboard::router(&app),
             peer: "127.0.0.1:5000".parse().unwrap(),
         }
+    }
+
+    /// On loopback, served with other options.
+    pub(crate) async fn served_with(&self, change: impl FnOnce(&mut Options)) -> Client {
+        let mut options = self.options(false);
+        change(&mut options);
+        self.with(options).await
     }
 
     /// On loopback, for reading only.

@@ -4,7 +4,7 @@
 use super::marker::{LegOutcome, LegState};
 use super::{LegSection, Style};
 use crate::error::EXIT_NO_VERDICT;
-use crate::format::{benchmarks, percent, quoted, share, signed, telling};
+use crate::format::{benchmarks, flag, percent, share, signed, telling};
 use crate::judge::{Checked, Judgement, Outcome, Row};
 use crate::model::{Verdict, digest};
 use crate::report::escape::{code, code_cell, html, plain, shell};
@@ -188,10 +188,10 @@ fn where_it_is(row: &Row) -> String {
 fn commands(j: &Judgement, row: &Row) -> String {
     let since = row.creep.as_ref().map_or(&j.base.sha, |c| &c.sha);
     let (base, head) = (since.short(), j.head.sha.short());
-    let bench = quoted(&crate::format::name(&row.benchmark, 200));
-    let mut lines = vec![format!("uptick compare {base} {head} --only {bench}")];
+    let with = |f: &str| flag(f, &crate::format::name(&row.benchmark, 200));
+    let mut lines = vec![format!("uptick compare {base} {head} {}", with("--only"))];
     if j.base.distance > 1 || row.creep.is_some() {
-        lines.push(format!("uptick bisect {base} {head} --bench {bench}"));
+        lines.push(format!("uptick bisect {base} {head} {}", with("--bench")));
     }
     let lines: Vec<String> = lines.iter().map(|l| shell(l)).collect();
     format!("```sh\n{}\n```", lines.join("\n"))

@@ -3,13 +3,15 @@
 use std::collections::HashSet;
 
 use crate::model::Report;
-use crate::store::log::entry::{Command, Entry, Stretch};
+use crate::store::log::entry::{Command, Entry, Kind, Stretch};
 use crate::store::log::triage::Triage;
 
 /// Measurements of one report.
 const MEASUREMENTS: usize = 200_000;
 /// Samples of one report, over all measurements.
 const SAMPLES: usize = 2_000_000;
+/// Values of any sort of one entry.
+const VALUES: usize = 5_000_000;
 /// Failures, profiles and facts of one report.
 const OTHERS: usize = 20_000;
 /// Bytes of a name, a subject, a note.
@@ -26,8 +28,20 @@ const STRETCH: usize = 10_000_000;
 /// Changes that one decision may be about.
 const CHANGES: usize = 5_000;
 
+/// Reads an entry that came from outside, and holds it against the bounds. `Err` names the kind,
+/// the field and its place.
+pub(in crate::store) fn read(kind: Kind, bytes: &[u8]) -> Result<Entry, String> {
+    let read = || {
+        crowd(kind, bytes)?;
+        let entry = Entry::parse(kind, bytes)?;
+        check(&entry)?;
+        Ok(entry)
+    };
+    read().map_err(|e: String| format!("{}: {e}", kind.name()))
+}
+
 /// Refuses what could not have been measured or decided. `Err` names the field.
-pub(in crate::store) fn check(entry: &Entry) -> Result<(), String> {
+fn check(entry: &Entry) -> Result<(), String> {
     match entry {
         Entry::Report(r) => report(r),
         Entry::Profile(p) => {
@@ -50,7 +64,34 @@ pub(in crate::store) fn check(entry: &Entry) -> Result<(), String> {
         }
         Entry::Decision(c) => command(c),
         Entry::MainLine(s) => stretch(s),
+        Entry::Exclusion(e) => {
+            hash("report", &e.report)?;
+            name("reason", &e.reason)?;
+            name("actor", &e.actor)
+        }
     }
+}
+
+/// Refuses bytes with more values than any entry of that kind has, before any of them takes
+/// memory: 64 MiB of `0,0,0` would become a quarter of a GiB of numbers.
+fn crowd(kind: Kind, bytes: &[u8]) -> Result<(), String> {
+    let most = match kind {
+        Kind::MainLine => STRETCH,
+        _ => VALUES,
+    };
+    let mut quoted = false;
+    let mut escaped = false;
+    let mut n = 0;
+    for b in bytes {
+        match b {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' | b'[' | b'{' if !quoted => n += 1,
+            _ => {}
+        }
+    }
+    few("values", n, most)
 }
 
 fn report(r: &Report) -> Result<(), String> {
@@ -205,4 +246,20 @@ fn hash(field: &str, text: &str) -> Result<(), String> {
 /// The beginning of what came from outside, for a message.
 fn head(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(60).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crowd_is_refused_before_it_is_read() {
+        let many = |n: usize| format!("[{}0]", "0,".repeat(n));
+        assert!(crowd(Kind::Report, many(VALUES - 1).as_bytes()).is_ok());
+        let why = crowd(Kind::Report, many(VALUES).as_bytes());
+        assert!(why.is_err_and(|e| e.contains("values: 5000001 are too many")));
+        // Commas in names are no values, whatever is quoted in them.
+        let name = format!("[\"{}\\\",,\"]", ",".repeat(VALUES));
+        assert_eq!(crowd(Kind::Report, name.as_bytes()), Ok(()));
+    }
 }

@@ -24,6 +24,8 @@ pub enum Entry {
     Decision(Command),
     /// Commits of the main line.
     MainLine(Stretch),
+    /// A report counts no longer, or again.
+    Exclusion(Exclusion),
 }
 
 /// What an entry is about, as the log and exports name it.
@@ -39,16 +41,19 @@ pub enum Kind {
     Decision,
     /// [`Entry::MainLine`].
     MainLine,
+    /// [`Entry::Exclusion`].
+    Exclusion,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Report,
         Self::Profile,
         Self::Alert,
         Self::Decision,
         Self::MainLine,
+        Self::Exclusion,
     ];
 
     /// The word in the log and in exports.
@@ -60,6 +65,7 @@ impl Kind {
             Self::Alert => "alert",
             Self::Decision => "decision",
             Self::MainLine => "main_line",
+            Self::Exclusion => "exclusion",
         }
     }
 
@@ -141,6 +147,25 @@ pub struct Stretch {
     pub seen: i64,
 }
 
+/// Somebody says that a report counts no longer, or that it counts again. It stays in the log
+/// either way; of two such entries about one report the later counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exclusion {
+    /// The hash of the report.
+    pub report: String,
+    /// Whether it counts again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub back: bool,
+    /// Why.
+    pub reason: String,
+    /// Who says so.
+    pub actor: String,
+    /// Seconds since 1970-01-01 UTC.
+    pub time: i64,
+    /// The log's end when it was said.
+    pub seen: i64,
+}
+
 impl Entry {
     /// What it is about.
     #[must_use]
@@ -151,6 +176,7 @@ impl Entry {
             Self::Alert(_) => Kind::Alert,
             Self::Decision(_) => Kind::Decision,
             Self::MainLine(_) => Kind::MainLine,
+            Self::Exclusion(_) => Kind::Exclusion,
         }
     }
 
@@ -165,6 +191,7 @@ impl Entry {
             Kind::Alert => Self::Alert(read(bytes)?),
             Kind::Decision => Self::Decision(read(bytes)?),
             Kind::MainLine => Self::MainLine(read(bytes)?),
+            Kind::Exclusion => Self::Exclusion(read(bytes)?),
         })
     }
 
@@ -176,6 +203,7 @@ impl Entry {
             Self::Alert(e) => serde_json::to_vec(e),
             Self::Decision(e) => serde_json::to_vec(e),
             Self::MainLine(e) => serde_json::to_vec(e),
+            Self::Exclusion(e) => serde_json::to_vec(e),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is true, in one order: reports, profiles, alerts, decisions, the main line. Beside it the
+//! What is true, in one order: reports, profiles, alerts, decisions, exclusions, the main line. Beside it the
 //! tokens, of which only hashes are kept.
 
 pub(in crate::store) mod append;
@@ -6,6 +6,7 @@ pub(in crate::store) mod blobs;
 pub(in crate::store) mod codec;
 pub(in crate::store) mod door;
 pub mod entry;
+pub(in crate::store) mod handed;
 pub(in crate::store) mod older;
 pub(in crate::store) mod reports;
 pub(in crate::store) mod tokens;
@@ -13,7 +14,8 @@ pub(in crate::store) mod transfer;
 pub(in crate::store) mod triage;
 pub(in crate::store) mod verify;
 
+pub use handed::Handed;
 pub use tokens::{Scope, Token};
-pub use transfer::{Accept, Imported, MAX_LINE};
+pub use transfer::{Imported, MAX_LINE};
 pub use triage::Triage;
 pub use verify::Verification;

@@ -9,6 +9,7 @@
 //! {"alert":{…}}                      a change as it was reported
 //! {"decision":{…}}                   what somebody decided about changes
 //! {"main_line":{…}}                  commits of the main line
+//! {"exclusion":{…}}                  a report that counts no longer, or again
 //! {"decided":{…}}                    a change with its decisions, as older versions wrote it
 //! ```
 //!
@@ -33,15 +34,15 @@ use crate::store::log::older::{Batches, Decided};
 
 /// The longest line that is read: 256 MiB.
 pub const MAX_LINE: u64 = 256 << 20;
-const SCHEMA: &str = "uptick.export/1";
+pub(super) const SCHEMA: &str = "uptick.export/1";
 
 /// One line; which of the fields it has says what it is.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Line<'a> {
-    schema: Option<String>,
+pub(super) struct Line<'a> {
+    pub(super) schema: Option<String>,
     #[serde(borrow)]
-    blob: Option<Blob<'a>>,
+    pub(super) blob: Option<Blob<'a>>,
     #[serde(borrow)]
     report: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -52,18 +53,29 @@ struct Line<'a> {
     decision: Option<&'a RawValue>,
     #[serde(borrow)]
     main_line: Option<&'a RawValue>,
+    #[serde(borrow)]
+    exclusion: Option<&'a RawValue>,
     decided: Option<Box<Decided>>,
 }
 
 impl<'a> Line<'a> {
+    pub(super) fn read(text: &'a [u8]) -> Result<Self> {
+        serde_json::from_slice(text).map_err(|e| {
+            Error::Usage(format!(
+                "neither a header, a blob nor an entry of {SCHEMA}: {e}"
+            ))
+        })
+    }
+
     /// The entry that it holds, as it stands there.
-    fn entry(&self) -> Option<(Kind, &'a [u8])> {
+    pub(super) fn entry(&self) -> Option<(Kind, &'a [u8])> {
         let fields = [
             (Kind::Report, self.report),
             (Kind::Profile, self.profile),
             (Kind::Alert, self.alert),
             (Kind::Decision, self.decision),
             (Kind::MainLine, self.main_line),
+            (Kind::Exclusion, self.exclusion),
         ];
         fields
             .into_iter()
@@ -72,18 +84,9 @@ impl<'a> Line<'a> {
 }
 
 #[derive(Deserialize, Serialize)]
-struct Blob<'a> {
+pub(super) struct Blob<'a> {
     hash: &'a str,
     base64: std::borrow::Cow<'a, str>,
-}
-
-/// What may come in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accept {
-    /// A whole export: the owner of the store reads it in.
-    Everything,
-    /// Reports with their profiles: whoever hands in measurements decides nothing.
-    Reports,
 }
 
 /// What an import did.
@@ -93,8 +96,8 @@ pub struct Imported {
     pub reports: u64,
     /// Those of them that were not there before.
     pub new: u64,
-    /// The hash under which the last report is stored.
-    pub hash: Option<String>,
+    /// The hashes under which the reports are stored; an import keeps none.
+    pub hashes: Vec<String>,
 }
 
 /// Reading lines: what has been read and not yet stored.
@@ -161,7 +164,7 @@ impl Store {
     /// # Errors
     /// [`Error::Usage`] that names the line which is no part of an export, and what is wrong with
     /// it; what stood before it has been stored.
-    pub fn import(&mut self, input: &mut dyn BufRead, accept: Accept) -> Result<Imported> {
+    pub fn import(&mut self, input: &mut dyn BufRead) -> Result<Imported> {
         let mut reading = Reading::default();
         let mut text = Vec::new();
         for number in 1u64.. {
@@ -179,7 +182,7 @@ impl Store {
             let done = if n as u64 == MAX_LINE {
                 Err(Error::Usage("longer than 256 MiB".into()))
             } else {
-                self.import_line(&text, accept, &mut reading)
+                self.import_line(&text, &mut reading)
             };
             done.map_err(|e| match e {
                 Error::Usage(what) => Error::Usage(format!("line {number} of the import: {what}")),
@@ -196,25 +199,10 @@ impl Store {
         Ok(reading.done)
     }
 
-    /// Stores one report document as it came in: its hash is that of these bytes.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] that names the field which is wrong; then nothing was stored.
-    pub fn import_report(&mut self, document: &[u8]) -> Result<Imported> {
-        let mut reading = Reading::default();
-        let bytes = document.trim_ascii();
-        self.import_entry(Kind::Report, bytes, Accept::Reports, &mut reading)?;
-        Ok(reading.done)
-    }
-
-    fn import_line(&mut self, text: &[u8], accept: Accept, reading: &mut Reading) -> Result<()> {
-        let line: Line<'_> = serde_json::from_slice(text).map_err(|e| {
-            Error::Usage(format!(
-                "neither a header, a blob nor an entry of {SCHEMA}: {e}"
-            ))
-        })?;
+    fn import_line(&mut self, text: &[u8], reading: &mut Reading) -> Result<()> {
+        let line = Line::read(text)?;
         if let Some((kind, bytes)) = line.entry() {
-            return self.import_entry(kind, bytes, accept, reading);
+            return self.import_entry(kind, bytes, reading);
         }
         match (line.schema, line.blob, line.decided) {
             (Some(schema), ..) if schema == SCHEMA => Ok(()),
@@ -224,7 +212,6 @@ impl Store {
                 Ok(())
             }
             (_, _, Some(decided)) => {
-                refuse(Kind::Decision, accept)?;
                 decided.check().map_err(Error::Usage)?;
                 self.import_older(&decided, reading)
             }
@@ -234,24 +221,14 @@ impl Store {
         }
     }
 
-    fn import_entry(
-        &mut self,
-        kind: Kind,
-        bytes: &[u8],
-        accept: Accept,
-        reading: &mut Reading,
-    ) -> Result<()> {
-        refuse(kind, accept)?;
-        let wrong = |e: String| Error::Usage(format!("{}: {e}", kind.name()));
-        let entry = Entry::parse(kind, bytes).map_err(wrong)?;
-        door::check(&entry).map_err(wrong)?;
+    fn import_entry(&mut self, kind: Kind, bytes: &[u8], reading: &mut Reading) -> Result<()> {
+        door::read(kind, bytes).map_err(Error::Usage)?;
         let sealed = Sealed::of_bytes(kind, bytes)?;
         let new = self.append(&sealed, &reading.blobs)?;
         reading.blobs.clear();
         if kind == Kind::Report {
             reading.done.reports += 1;
             reading.done.new += u64::from(new);
-            reading.done.hash = Some(sealed.hash);
             self.catch_up()?;
         }
         Ok(())
@@ -272,19 +249,7 @@ impl Store {
     }
 }
 
-/// Whoever may hand in reports decides nothing, and says nothing about the main line.
-fn refuse(kind: Kind, accept: Accept) -> Result<()> {
-    if accept == Accept::Everything || matches!(kind, Kind::Report | Kind::Profile) {
-        return Ok(());
-    }
-    Err(Error::Usage(format!(
-        "a `{}` is not taken here: only reports with their profiles are; `uptick import` reads a \
-         whole export",
-        kind.name()
-    )))
-}
-
-fn unpack_blob(blob: &Blob<'_>) -> Result<(String, Vec<u8>)> {
+pub(super) fn unpack_blob(blob: &Blob<'_>) -> Result<(String, Vec<u8>)> {
     let bytes = BASE64
         .decode(blob.base64.as_bytes())
         .map_err(|e| Error::Usage(format!("blob: {e}")))?;

@@ -1,4 +1,5 @@
-//! Whether everything stored is what its hash says, and whether the view is that of the log.
+//! Whether everything stored is what its hash says, and whether the view is that of the log: it is
+//! derived once more, elsewhere, and compared row by row.
 
 use crate::error::Result;
 use crate::store::Store;
@@ -39,8 +40,9 @@ const COUNTS: [(&str, &str, &str); 4] = [
     (
         "reports of the log are listed",
         "SELECT count(*) FROM report",
-        "SELECT count(*) FROM log WHERE kind = 'report' \
-         AND seq <= (SELECT value FROM state WHERE name = 'applied')",
+        "SELECT count(*) FROM log l WHERE kind = 'report' \
+         AND seq <= (SELECT value FROM state WHERE name = 'applied') \
+         AND NOT EXISTS (SELECT 1 FROM exclusion e WHERE e.report = l.hash AND e.out = 1)",
     ),
 ];
 /// Rows that refer to what is not there.
@@ -51,7 +53,9 @@ const REFERENCES: [(&str, &str); 5] = [
     ),
     (
         "points have no report",
-        "SELECT count(*) FROM point p WHERE NOT EXISTS (SELECT 1 FROM report r WHERE r.id = p.report)",
+        "SELECT count(*) FROM point p WHERE p.report <= \
+         (SELECT value FROM state WHERE name = 'applied') \
+         AND NOT EXISTS (SELECT 1 FROM report r WHERE r.id = p.report)",
     ),
     (
         "reports have no entry in the log",
@@ -84,8 +88,13 @@ impl Store {
         v.problems
             .extend(integrity.into_iter().filter(|l| l != "ok"));
         self.verify_log(&mut v)?;
+        let is_log_whole = v.problems.is_empty();
         self.verify_blobs(&mut v)?;
         self.verify_view(&mut v)?;
+        if is_log_whole {
+            v.problems.extend(self.differs_from_log()?);
+        }
+        self.verify_tokens(&mut v)?;
         Ok(v)
     }
 
@@ -156,6 +165,26 @@ impl Store {
                     "{n} {what}: `uptick rebuild` derives the view anew"
                 ));
             }
+        }
+        Ok(())
+    }
+
+    /// A token's row is no entry and has no hash over it: what can be wrong in it is looked for.
+    fn verify_tokens(&self, v: &mut Verification) -> Result<()> {
+        let n: i64 = self.ask(|db| {
+            db.query_row(
+                "SELECT count(*) FROM token WHERE length(hash) <> 64 OR hash GLOB '*[^0-9a-f]*' \
+                 OR scope NOT IN ('read', 'write', 'admin') OR typeof(created) <> 'integer' \
+                 OR typeof(coalesce(expires, 0)) <> 'integer' \
+                 OR typeof(coalesce(revoked, 0)) <> 'integer'",
+                [],
+                |r| r.get(0),
+            )
+        })?;
+        if n > 0 {
+            v.problems.push(format!(
+                "{n} tokens are damaged: revoke them and make new ones"
+            ));
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The store: what is derived is a function of the log, whoever interrupts, in whatever batches.
 
 mod arrival;
+mod handing;
 mod killed;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use crate::history::watch;
 use crate::model::{Commit, Counter, Line, Measurement, Metric, Report, Sha, Testbed};
 use crate::store::log::append::Sealed;
 use crate::store::log::entry::{Entry, Stretch};
-use crate::store::{Accept, Store, Triage};
+use crate::store::{Handed, Store, Triage};
 
 /// Tables of the view with the columns that name the same thing in every store: no row numbers.
 const VIEW: [&str; 7] = [
@@ -247,7 +248,7 @@ fn decisions_live_through_a_rebuild_and_travel_with_an_export() {
         store.put(&r, &[]).unwrap();
     }
     watch::search(&mut store, usize::MAX).unwrap();
-    let id = store.open_events(10).unwrap()[0].told.id.clone();
+    let id = store.open_events(10).unwrap()[0].reported.id.clone();
     let noise = Triage {
         events: vec![id.clone()],
         state: Some(State::Resolved(Resolution::Noise)),
@@ -268,8 +269,7 @@ fn decisions_live_through_a_rebuild_and_travel_with_an_export() {
     let other = Fixture::new();
     let mut copy = other.store();
     for _ in 0..2 {
-        copy.import(&mut exported.as_slice(), Accept::Everything)
-            .unwrap();
+        copy.import(&mut exported.as_slice()).unwrap();
         watch::search(&mut copy, usize::MAX).unwrap();
     }
     assert_eq!(
@@ -283,21 +283,17 @@ fn decisions_live_through_a_rebuild_and_travel_with_an_export() {
 
 #[test]
 fn who_hands_in_reports_decides_nothing() {
-    let f = Fixture::new();
-    let mut store = f.store();
     for line in [
         r#"{"decided":{"benchmark":"b","metric":"instructions","counter":"callgrind","fingerprint":"f","told_at":1,"position":1,"first":1,"last":1,"before":1.0,"after":2.0,"decisions":[]}}"#,
         r#" {"decision":{"changes":["a"],"actor":"the boss","time":1,"seen":0,"link":"javascript:x"}}"#,
         r#"{"alert":{}}"#,
         r#"{"main_line":{"from":0,"commits":[]}}"#,
     ] {
-        let e = store
-            .import(&mut line.as_bytes(), Accept::Reports)
-            .unwrap_err();
-        assert!(e.to_string().contains("line 1"), "{e}");
+        let text = format!("{{\"schema\":\"uptick.export/1\"}}\n{line}\n");
+        let e = Handed::read(text.as_bytes()).err().unwrap();
+        assert!(e.to_string().contains("line 2"), "{e}");
         assert!(e.to_string().contains("not taken here"), "{e}");
     }
-    assert_eq!(store.verify().unwrap().entries, 0);
 }
 
 #[test]
@@ -337,16 +333,13 @@ fn what_could_not_have_been_measured_is_refused_by_its_field() {
             r["measurements"][0]["samples"] = vec![0.0; 100_001].into();
         }),
     ];
-    let f = Fixture::new();
-    let mut store = f.store();
     for (field, spoil) in cases {
         let mut r = serde_json::to_value(report(1, 'a', &[("b", 1e6)])).unwrap();
         spoil(&mut r);
         let text = serde_json::to_vec(&r).unwrap();
-        let e = store.import_report(&text).unwrap_err().to_string();
+        let e = Handed::read(&text).err().unwrap().to_string();
         assert!(e.contains(field), "{field}: {e}");
     }
-    assert_eq!(store.counts().unwrap(), (0, 0));
 }
 
 #[test]
@@ -356,8 +349,9 @@ fn fields_that_this_version_does_not_know_survive() {
     let mut r = serde_json::to_value(report(1, 'a', &[("b", 1e6)])).unwrap();
     r["invented later"] = 42.into();
     let text = serde_json::to_string_pretty(&r).unwrap();
-    let done = store.import_report(text.as_bytes()).unwrap();
-    assert_eq!(done.hash, Some(crate::model::digest(text.as_bytes())));
+    let handed = Handed::read(text.as_bytes()).unwrap();
+    let done = store.hold(&handed, None, 0).unwrap().unwrap();
+    assert_eq!(done.hashes, [crate::model::digest(text.as_bytes())]);
     let mut out = Vec::new();
     store.export(&mut out).unwrap();
     assert!(String::from_utf8(out).unwrap().contains("invented later"));
@@ -504,9 +498,7 @@ fn an_older_export_is_read_with_all_that_was_decided_and_twice_is_once() {
     let f = Fixture::new();
     let mut store = f.store();
     for _ in 0..2 {
-        store
-            .import(&mut text.as_slice(), Accept::Everything)
-            .unwrap();
+        store.import(&mut text.as_slice()).unwrap();
         watch::search(&mut store, usize::MAX).unwrap();
         assert_eq!(triage(&store), as_decided());
         assert_eq!(store.decisions(10).unwrap().len(), 4);
@@ -532,6 +524,11 @@ enum Act {
         noise: bool,
     },
     Undo,
+    /// A report is excluded, or taken back in.
+    Exclude {
+        which: usize,
+        back: bool,
+    },
     Reopen,
 }
 
@@ -543,6 +540,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => Just(Act::Search),
         1 => (0..4usize, any::<bool>()).prop_map(|(which, noise)| Act::Decide { which, noise }),
         1 => Just(Act::Undo),
+        2 => (0..30usize, any::<bool>()).prop_map(|(which, back)| Act::Exclude { which, back }),
         1 => Just(Act::Reopen),
     ]
 }
@@ -587,6 +585,25 @@ fn perform(store: &mut Store, acts: &[Act], path: &Path) {
                 let last = store.decisions(1).unwrap().first().map(|d| d.batch);
                 store.undo(last.unwrap_or(0), "p", now).unwrap();
             }
+            Act::Exclude { which, back } => {
+                let mut known: Vec<String> = store
+                    .excluded(None)
+                    .unwrap()
+                    .into_iter()
+                    .map(|e| e.report)
+                    .collect();
+                if !back {
+                    known = store
+                        .reports(None, 50)
+                        .unwrap()
+                        .into_iter()
+                        .map(|r| r.hash)
+                        .collect();
+                }
+                if let Some(hash) = known.get(*which) {
+                    store.exclude(hash, *back, ("x", "p", now)).unwrap();
+                }
+            }
             Act::Reopen => *store = Store::open(path).unwrap(),
         }
     }
@@ -618,7 +635,7 @@ proptest! {
         store.export(&mut exported).unwrap();
         let other = Fixture::new();
         let mut copy = other.store();
-        copy.import(&mut exported.as_slice(), Accept::Everything).unwrap();
+        copy.import(&mut exported.as_slice()).unwrap();
         watch::search(&mut copy, usize::MAX).unwrap();
         prop_assert_eq!(difference(&live, &rows(&other.path)), Vec::<String>::new());
     }

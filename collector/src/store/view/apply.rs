@@ -11,6 +11,9 @@ use crate::store::{Store, explain};
 
 /// Entries that are applied in one transaction.
 const BATCH: usize = 16;
+/// Numbers that are applied in one transaction: whoever waits to append waits no longer than for
+/// so many, about a tenth of a second.
+const NUMBERS: usize = 2_000;
 /// How often a write steps back for entries that another process put in between.
 const TRIES: usize = 100;
 
@@ -25,13 +28,28 @@ impl Store {
                 return Ok(done);
             }
             done += batch.len() as u64;
-            self.change(|tx| {
-                for placed in &batch {
-                    apply(tx, placed)?;
-                }
-                Ok(())
-            })?;
+            let mut rest = batch.as_slice();
+            while !rest.is_empty() {
+                let n = self.change(|tx| apply_some(tx, rest))?;
+                rest = rest.get(n..).unwrap_or_default();
+            }
         }
+    }
+
+    /// Derives what the log has and the view has not. Gives the number of entries.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn derive(&mut self) -> Result<u64> {
+        self.catch_up()
+    }
+
+    /// Whether the log has entries that are not applied yet.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn is_behind(&self) -> Result<bool> {
+        self.ask(|db| Ok(applied(db)? < append::head(db)?))
     }
 
     /// Forgets everything derived and derives it again. Gives the number of reports.
@@ -44,8 +62,9 @@ impl Store {
                 "DELETE FROM point; DELETE FROM branch_point; DELETE FROM series; \
                  DELETE FROM measured_commit; DELETE FROM testbed; DELETE FROM report; \
                  DELETE FROM stacks; DELETE FROM main_line; DELETE FROM change; \
-                 DELETE FROM decided; \
-                 UPDATE state SET value = 0 WHERE name IN ('applied', 'points', 'reports'); \
+                 DELETE FROM decided; DELETE FROM exclusion; \
+                 UPDATE state SET value = 0 \
+                 WHERE name IN ('applied', 'part', 'points', 'reports'); \
                  UPDATE state SET value = value + 1 \
                  WHERE name IN ('facts_generation', 'people_generation');",
             )
@@ -96,8 +115,23 @@ pub(in crate::store) fn append_and_apply(
         return Ok(None);
     };
     let hash = sealed.hash;
-    apply(tx, &Placed { seq, hash, entry })?;
+    let mut room = usize::MAX;
+    apply(tx, &Placed { seq, hash, entry }, &mut room)?;
     Ok(Some(seq))
+}
+
+/// Applies entries as far as one transaction goes; gives how many are done.
+pub(in crate::store) fn apply_some(
+    tx: &Transaction<'_>,
+    entries: &[Placed],
+) -> rusqlite::Result<usize> {
+    let mut room = NUMBERS;
+    for (i, placed) in entries.iter().enumerate() {
+        if !apply(tx, placed, &mut room)? {
+            return Ok(i);
+        }
+    }
+    Ok(entries.len())
 }
 
 /// How far the view has come.
@@ -106,18 +140,25 @@ fn applied(db: &Connection) -> rusqlite::Result<i64> {
         .query_row([], |r| r.get(0))
 }
 
-/// Writes what one entry means into the view.
-fn apply(tx: &Transaction<'_>, placed: &Placed) -> rusqlite::Result<()> {
+/// Writes what one entry means into the view, at most `room` numbers of it. Gives whether it is
+/// done.
+fn apply(tx: &Transaction<'_>, placed: &Placed, room: &mut usize) -> rusqlite::Result<bool> {
     // Another process may have applied it between our reading and this transaction.
     if applied(tx)? >= placed.seq {
-        return Ok(());
+        return Ok(true);
     }
     match &placed.entry {
-        Entry::Report(r) => measured::report(tx, placed.seq, &placed.hash, r)?,
+        Entry::Report(r) => {
+            let (seq, hash) = (placed.seq, placed.hash.as_str());
+            if !measured::report(tx, (seq, hash), r, room)? {
+                return Ok(false);
+            }
+        }
         Entry::Profile(p) => measured::profile(tx, p)?,
         Entry::MainLine(s) => measured::main_line(tx, s)?,
         Entry::Alert(a) => changes::alert(tx, a)?,
         Entry::Decision(c) => decided::decision(tx, placed.seq, c)?,
+        Entry::Exclusion(e) => measured::exclusion(tx, e)?,
     }
     let counter = match &placed.entry {
         Entry::Decision(_) => "people_generation",
@@ -126,7 +167,7 @@ fn apply(tx: &Transaction<'_>, placed: &Placed) -> rusqlite::Result<()> {
     bump(tx, counter)?;
     tx.prepare_cached("UPDATE state SET value = ?1 WHERE name = 'applied'")?
         .execute([placed.seq])?;
-    Ok(())
+    Ok(true)
 }
 
 pub(in crate::store) fn bump(tx: &Transaction<'_>, counter: &str) -> rusqlite::Result<()> {

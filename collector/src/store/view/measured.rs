@@ -5,9 +5,10 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use crate::model::{Line, Report, SeriesKey, digest};
+use crate::model::{Line, Measurement, Report, SeriesKey, digest};
 use crate::store::log::codec::unpack;
-use crate::store::log::entry::{Stacks, Stretch};
+use crate::store::log::entry::{Exclusion, Stacks, Stretch};
+use crate::store::view::excluded;
 
 /// Where a commit stands.
 struct Place {
@@ -15,22 +16,59 @@ struct Place {
     position: i64,
 }
 
-/// Derives series and points from a report.
+/// Derives series and points from a report, at most `room` points from where it was left. Gives
+/// whether that was all.
 pub(super) fn report(
     tx: &Transaction<'_>,
-    seq: i64,
-    hash: &str,
+    (seq, hash): (i64, &str),
     report: &Report,
-) -> rusqlite::Result<()> {
+    room: &mut usize,
+) -> rusqlite::Result<bool> {
+    if excluded::is_out(tx, hash, &report.commit.sha)? {
+        return Ok(true);
+    }
     let place = place(tx, report)?;
+    let all = numbers(report);
+    let from = part(tx)?.min(all.len());
+    let to = from.saturating_add(*room).min(all.len());
+    *room -= to - from;
+    points(tx, seq, report, (&all[from..to], &place))?;
+    add(tx, "points", (to - from) as i64)?;
+    set_part(tx, if to < all.len() { to } else { 0 })?;
+    if to < all.len() {
+        return Ok(false);
+    }
     index(tx, seq, hash, report, place.position)?;
-    let n = points(tx, seq, report, &place)?;
-    commit(tx, report, &place, n)?;
+    commit(tx, report, &place, all.len() as i64)?;
     if place.main {
         testbed(tx, &facts_key(report), report)?;
     }
-    add(tx, "points", n)?;
-    add(tx, "reports", 1)
+    add(tx, "reports", 1)?;
+    Ok(true)
+}
+
+/// How many numbers of the report under way are applied.
+fn part(tx: &Transaction<'_>) -> rusqlite::Result<usize> {
+    let n: i64 = tx
+        .prepare_cached("SELECT value FROM state WHERE name = 'part'")?
+        .query_row([], |r| r.get(0))?;
+    Ok(usize::try_from(n).unwrap_or(0))
+}
+
+fn set_part(tx: &Transaction<'_>, n: usize) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE state SET value = ?1 WHERE name = 'part' AND value <> ?1")?
+        .execute([n as i64])?;
+    Ok(())
+}
+
+/// The numbers of a report that become points. An older store may hold a report that says one
+/// thing twice: the first counts.
+fn numbers(report: &Report) -> Vec<&Measurement> {
+    let mut seen = std::collections::HashSet::new();
+    let finite = report.measurements.iter().filter(|m| m.value.is_finite());
+    finite
+        .filter(|m| seen.insert((&m.benchmark, m.metric, m.counter)))
+        .collect()
 }
 
 fn add(tx: &Transaction<'_>, counter: &str, n: i64) -> rusqlite::Result<()> {
@@ -99,21 +137,20 @@ fn is_taken(tx: &Transaction<'_>, sha: &str, position: i64) -> rusqlite::Result<
     .query_row(params![position, sha], |row| row.get(0))
 }
 
-/// Files the numbers of a report. Gives how many there are.
-fn points(tx: &Transaction<'_>, seq: i64, report: &Report, place: &Place) -> rusqlite::Result<i64> {
+/// Files numbers of a report.
+fn points(
+    tx: &Transaction<'_>,
+    seq: i64,
+    report: &Report,
+    (numbers, place): (&[&Measurement], &Place),
+) -> rusqlite::Result<()> {
     let mut series = tx.prepare_cached(if place.main { ON_MAIN } else { BESIDE })?;
     let table = if place.main { "point" } else { "branch_point" };
     let mut point = tx.prepare_cached(&format!(
         "INSERT OR IGNORE INTO {table} VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
     ))?;
-    let mut n = 0;
     let mut fingerprints = std::collections::HashMap::new();
-    let mut seen = std::collections::HashSet::new();
-    for m in report.measurements.iter().filter(|m| m.value.is_finite()) {
-        // An older store may hold a report that says one thing twice: the first counts.
-        if !seen.insert((&m.benchmark, m.metric, m.counter)) {
-            continue;
-        }
+    for m in numbers {
         let fingerprint = fingerprints
             .entry(m.counter)
             .or_insert_with(|| report.testbed.fingerprint(m.counter));
@@ -141,9 +178,8 @@ fn points(tx: &Transaction<'_>, seq: i64, report: &Report, place: &Place) -> rus
         let args = if place.main { named } else { beside };
         let row: i64 = series.query_row(args, |r| r.get(0))?;
         point.execute(params![row, place.position, seq, m.value, m.low, m.high])?;
-        n += 1;
     }
-    Ok(n)
+    Ok(())
 }
 
 /// A point more of a series on the main line.
@@ -254,14 +290,59 @@ pub(super) fn main_line(tx: &Transaction<'_>, s: &Stretch) -> rusqlite::Result<(
         reports.extend(take_out(tx, sha)?);
     }
     reports.sort_by_key(|(seq, _, _)| *seq);
-    for (seq, hash, r) in &reports {
-        report(tx, *seq, hash, r)?;
+    file(tx, &reports)
+}
+
+/// Files reports that were taken out, whole.
+fn file(tx: &Transaction<'_>, reports: &[Taken]) -> rusqlite::Result<()> {
+    for (seq, hash, r) in reports {
+        let mut room = usize::MAX;
+        report(tx, (*seq, hash), r, &mut room)?;
     }
     Ok(())
 }
 
+/// Takes a report out of the view, or back into it. The other reports of its commit are filed anew
+/// beside it, as if it had never come, or never left.
+pub(super) fn exclusion(tx: &Transaction<'_>, e: &Exclusion) -> rusqlite::Result<()> {
+    if !excluded::note(tx, e)? {
+        return Ok(());
+    }
+    let Some((seq, report)) = in_log(tx, &e.report)? else {
+        return Ok(());
+    };
+    let sha = report.commit.sha.0.clone();
+    let mut reports = take_out(tx, &sha)?;
+    if reports.iter().all(|(s, _, _)| *s != seq) {
+        reports.push((seq, e.report.clone(), report));
+    }
+    reports.sort_by_key(|(seq, _, _)| *seq);
+    file(tx, &reports)
+}
+
+/// A report as it lies in the log before what is applied now; `None` also where it is damaged.
+fn in_log(tx: &Transaction<'_>, hash: &str) -> rusqlite::Result<Option<(i64, Report)>> {
+    let row: Option<(i64, Vec<u8>)> = tx
+        .prepare_cached(
+            "SELECT seq, document FROM log WHERE hash = ?1 AND kind = 'report' \
+             AND seq <= (SELECT value FROM state WHERE name = 'applied')",
+        )?
+        .query_row([hash], |r| Ok((r.get(0)?, r.get(1)?)))
+        .optional()?;
+    let read = row.map(|(seq, document)| Some((seq, read(&document).ok()?)));
+    Ok(read.flatten())
+}
+
+fn read(document: &[u8]) -> Result<Report, String> {
+    let bytes = unpack(document).map_err(|e| e.to_string())?;
+    serde_json::from_slice(&bytes).map_err(|e| e.to_string())
+}
+
+/// A report with its place in the log and its hash.
+type Taken = (i64, String, Report);
+
 /// Takes everything that the reports of a commit gave out of the view; gives the reports.
-fn take_out(tx: &Transaction<'_>, sha: &str) -> rusqlite::Result<Vec<(i64, String, Report)>> {
+fn take_out(tx: &Transaction<'_>, sha: &str) -> rusqlite::Result<Vec<Taken>> {
     let rows: Vec<(i64, String, Vec<u8>)> = tx
         .prepare_cached(
             "SELECT r.id, r.hash, l.document FROM report r JOIN log l ON l.seq = r.id \
@@ -271,11 +352,10 @@ fn take_out(tx: &Transaction<'_>, sha: &str) -> rusqlite::Result<Vec<(i64, Strin
         .collect::<rusqlite::Result<_>>()?;
     let mut out = Vec::new();
     for (seq, hash, document) in rows {
-        let read = unpack(&document)
-            .map_err(|e| e.to_string())
-            .and_then(|b| serde_json::from_slice(&b).map_err(|e| e.to_string()));
         // What is damaged stays where it is; `verify` names it.
-        let Ok(report) = read else { continue };
+        let Ok(report) = read(&document) else {
+            continue;
+        };
         forget(tx, seq, &report)?;
         out.push((seq, hash, report));
     }

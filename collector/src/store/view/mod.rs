@@ -3,8 +3,10 @@
 pub(in crate::store) mod apply;
 pub(in crate::store) mod changes;
 mod commits;
+mod compare;
 pub(in crate::store) mod decided;
 mod events;
+pub(in crate::store) mod excluded;
 mod find;
 mod line;
 mod measured;
@@ -14,6 +16,7 @@ mod series;
 pub use commits::{MeasuredCommit, ReportRow, TestbedRow};
 pub use decided::Decision;
 pub use events::{Event, EventCounts, Reported};
+pub use excluded::Excluded;
 pub use find::Found;
 pub use pages::{Generation, SeriesFilter, SeriesOrder, SeriesState, Unsearched, Value};
 pub use series::{Point, SeriesRow};

@@ -7,7 +7,7 @@ use crate::pages::compare::load::Comparison;
 use crate::pages::layout;
 use crate::query::{Show, encode};
 use crate::text::{self, plural};
-use collector::format::{percent, quoted, share};
+use collector::format::{flag, percent, share};
 use collector::judge::{self, Judgement, Row};
 use collector::model::{Metric, Verdict};
 use collector::report::undo;
@@ -205,9 +205,9 @@ fn next(c: &Comparison) -> Markup {
             dt { "measure both again and judge" }
             dd { (layout::command(&format!("uptick compare {base} {head}"))) }
             @if j.base.distance > 1 && let Some(r) = regressed.first() {
-                @let bench = quoted(&text::whole(&r.benchmark));
+                @let bench = flag("--bench", &text::whole(&r.benchmark));
                 dt { "find the commit between" }
-                dd { (layout::command(&format!("uptick bisect {base} {head} --bench {bench}"))) }
+                dd { (layout::command(&format!("uptick bisect {base} {head} {bench}"))) }
             }
             @if let Some(line) = undo(j) {
                 dt { "take it back" } dd { (layout::command(&line)) }

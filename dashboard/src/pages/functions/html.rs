@@ -1,6 +1,6 @@
 //! The page: how much, in how few functions, the table, the picture.
 
-use collector::format::{quoted, share, signed, thousands};
+use collector::format::{flag, quoted, share, signed, thousands};
 use collector::profile::{critical_path, names};
 use collector::store::MeasuredCommit;
 use maud::{Markup, PreEscaped, html};
@@ -113,7 +113,10 @@ fn unknown(p: &Pair) -> Markup {
         &[
             (
                 "compare the two commits and profile what moved",
-                &format!("uptick compare {base} {head} --only {bench}"),
+                &format!(
+                    "uptick compare {base} {head} {}",
+                    flag("--only", &text::whole(&p.series.row.key.benchmark))
+                ),
             ),
             (
                 "draw the difference",
@@ -168,9 +171,9 @@ fn tools() -> Markup {
 }
 
 fn no_picture(p: &Pair) -> Markup {
-    let bench = quoted(&text::whole(&p.series.row.key.benchmark));
+    let bench = flag("--only", &text::whole(&p.series.row.key.benchmark));
     let line = format!(
-        "uptick compare {} {} --only {bench}",
+        "uptick compare {} {} {bench}",
         p.base.sha.short(),
         p.head.sha.short()
     );

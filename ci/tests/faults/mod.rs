@@ -1,0 +1,5 @@
+//! What goes wrong around uptick, done to it on purpose.
+
+mod keeping;
+mod names;
+mod planted;

@@ -1,0 +1,62 @@
+//! Excluding a report that was measured wrongly, and taking it back in.
+
+use crate::error::{Error, Result};
+use crate::store::Store;
+use crate::store::log::append;
+use crate::store::log::entry::{Entry, Exclusion};
+use crate::store::view::apply::append_and_apply;
+use rusqlite::{OptionalExtension, Transaction};
+
+impl Store {
+    /// Says that a report counts no longer; `back`: that it counts again. Gives `false` where it
+    /// is so already.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where no report has that hash; [`Error::Store`].
+    pub fn exclude(
+        &mut self,
+        report: &str,
+        back: bool,
+        (reason, actor, now): (&str, &str, i64),
+    ) -> Result<bool> {
+        let done = self.with_view(|tx| {
+            if !is_report(tx, report)? {
+                return Ok(None);
+            }
+            if is_out(tx, report)? != back {
+                return Ok(Some(false));
+            }
+            let exclusion = Exclusion {
+                report: report.to_owned(),
+                back,
+                reason: reason.to_owned(),
+                actor: actor.to_owned(),
+                // Whoever speaks last counts, also where a clock went back.
+                time: now.max(last_time(tx, report)?),
+                seen: append::head(tx)?,
+            };
+            append_and_apply(tx, Entry::Exclusion(exclusion))?;
+            Ok(Some(true))
+        })?;
+        done.ok_or_else(|| Error::Usage(format!("no report has the hash {report}")))
+    }
+}
+
+fn is_report(tx: &Transaction<'_>, hash: &str) -> rusqlite::Result<bool> {
+    tx.query_row(
+        "SELECT EXISTS (SELECT 1 FROM log WHERE hash = ?1 AND kind = 'report')",
+        [hash],
+        |r| r.get(0),
+    )
+}
+
+fn is_out(tx: &Transaction<'_>, hash: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM exclusion WHERE report = ?1 AND out = 1)";
+    tx.query_row(sql, [hash], |r| r.get(0))
+}
+
+fn last_time(tx: &Transaction<'_>, hash: &str) -> rusqlite::Result<i64> {
+    let sql = "SELECT time FROM exclusion WHERE report = ?1";
+    let time = tx.query_row(sql, [hash], |r| r.get(0)).optional()?;
+    Ok(time.unwrap_or(i64::MIN))
+}

@@ -1,0 +1,243 @@
+//! What somebody hands in: read, bounded and packed before the one writer sees it, then stored in
+//! one transaction, whole or not at all.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use crate::error::{Error, Result};
+use crate::model::{Report, SeriesKey, digest};
+use crate::store::log::append::{Sealed, put};
+use crate::store::log::codec::pack;
+use crate::store::log::door;
+use crate::store::log::entry::{Entry, Kind};
+use crate::store::log::transfer::{Imported, Line, SCHEMA, unpack_blob};
+use crate::store::{Store, explain};
+
+/// How long a key is remembered: a client that retries for a week has other troubles.
+const REMEMBERED: i64 = 7 * 86_400;
+
+/// Reports with their profiles, ready to be stored.
+pub struct Handed {
+    body: String,
+    entries: Vec<Sealed>,
+    /// Packed profiles by their hash.
+    blobs: Vec<(String, Vec<u8>)>,
+    /// The short names of the series that the reports are of.
+    series: Vec<String>,
+}
+
+impl Handed {
+    /// Reads one report document, or lines of an export. Whoever hands in reports decides nothing,
+    /// and says nothing about the main line.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] that names the line and the field which is wrong.
+    pub fn read(body: &[u8]) -> Result<Self> {
+        let mut handed = Self {
+            body: digest(body),
+            entries: Vec::new(),
+            blobs: Vec::new(),
+            series: Vec::new(),
+        };
+        if is_export(body) {
+            for (i, line) in body.split(|b| *b == b'\n').enumerate() {
+                if !line.trim_ascii().is_empty() {
+                    let at = |e: Error| Error::Usage(format!("line {} of the import: {e}", i + 1));
+                    handed.line(line).map_err(at)?;
+                }
+            }
+        } else {
+            handed.entry(Kind::Report, body.trim_ascii())?;
+        }
+        if handed.hashes().next().is_none() {
+            return Err(Error::Usage(format!(
+                "The body is neither a report ({}) nor lines of {SCHEMA} with one.",
+                Report::SCHEMA
+            )));
+        }
+        handed.series.sort_unstable();
+        handed.series.dedup();
+        Ok(handed)
+    }
+
+    /// The hashes under which the reports are stored.
+    pub fn hashes(&self) -> impl Iterator<Item = &str> {
+        let reports = self.entries.iter().filter(|e| e.kind == Kind::Report);
+        reports.map(|e| e.hash.as_str())
+    }
+
+    fn line(&mut self, text: &[u8]) -> Result<()> {
+        let line = Line::read(text)?;
+        if let Some((kind, bytes)) = line.entry() {
+            return self.entry(kind, bytes);
+        }
+        match (line.schema, line.blob) {
+            (Some(schema), _) if schema == SCHEMA => Ok(()),
+            (Some(schema), _) => Err(Error::Usage(format!("unknown schema `{schema}`"))),
+            (_, Some(blob)) => {
+                let (hash, bytes) = unpack_blob(&blob)?;
+                self.blobs.push((hash, pack(&bytes)?));
+                Ok(())
+            }
+            _ => Err(Error::Usage(format!(
+                "neither a header, a profile nor a report of {SCHEMA}; decisions are not taken here"
+            ))),
+        }
+    }
+
+    fn entry(&mut self, kind: Kind, bytes: &[u8]) -> Result<()> {
+        if !matches!(kind, Kind::Report | Kind::Profile) {
+            return Err(Error::Usage(format!(
+                "a `{}` is not taken here: only reports with their profiles are; `uptick import` \
+                 reads a whole export",
+                kind.name()
+            )));
+        }
+        if let Entry::Report(r) = door::read(kind, bytes).map_err(Error::Usage)? {
+            self.series.extend(r.measurements.iter().map(|m| {
+                let key = SeriesKey {
+                    benchmark: m.benchmark.clone(),
+                    metric: m.metric,
+                    counter: m.counter,
+                    fingerprint: r.testbed.fingerprint(m.counter),
+                };
+                key.id()
+            }));
+        }
+        self.entries.push(Sealed::of_bytes(kind, bytes)?);
+        Ok(())
+    }
+
+    fn imported(&self, new: u64) -> Imported {
+        let hashes: Vec<String> = self.hashes().map(str::to_owned).collect();
+        Imported {
+            reports: hashes.len() as u64,
+            new,
+            hashes,
+        }
+    }
+}
+
+/// Whether a body is lines of an export rather than one report.
+fn is_export(body: &[u8]) -> bool {
+    let text = body.trim_ascii_start();
+    let begins = |with: &str| text.starts_with(with.as_bytes());
+    begins("{\"report\"") || begins("{\"schema\":\"uptick.export/") || {
+        let first = text.split(|b| *b == b'\n').next().unwrap_or_default();
+        // Any other line of an export, such as a profile, stands before further ones.
+        first.len() < text.len()
+            && serde_json::from_slice::<serde::de::IgnoredAny>(first).is_ok()
+            && !begins("{}")
+    }
+}
+
+impl Store {
+    /// What storing it would give, where all of it is stored already: a retry needs no writer.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn holds(&self, handed: &Handed, key: Option<&str>) -> Result<Option<Imported>> {
+        self.ask(|db| {
+            let known = match key {
+                None => true,
+                Some(key) => body_of(db, key)?.as_ref() == Some(&handed.body),
+            };
+            let all = known
+                && has_each(db, "log", handed.entries.iter().map(|e| &e.hash))?
+                && has_each(db, "blob", handed.blobs.iter().map(|b| &b.0))?;
+            Ok(all.then(|| handed.imported(0)))
+        })
+    }
+
+    /// How many series it would add.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn new_series(&self, handed: &Handed) -> Result<u64> {
+        self.ask(|db| {
+            let mut known =
+                db.prepare_cached("SELECT EXISTS (SELECT 1 FROM series WHERE key = ?1)")?;
+            let mut n = 0;
+            for key in &handed.series {
+                n += u64::from(!known.query_row([key], |r| r.get::<_, bool>(0))?);
+            }
+            Ok(n)
+        })
+    }
+
+    /// Stores it durably, and derives nothing: all of it or, where the key stands for another
+    /// body, nothing (`None`).
+    ///
+    /// # Errors
+    /// [`Error::Store`] and [`Error::Disk`]; then nothing of it was stored.
+    pub fn hold(
+        &mut self,
+        handed: &Handed,
+        key: Option<&str>,
+        now: i64,
+    ) -> Result<Option<Imported>> {
+        let path = self.path.clone();
+        let mut hold = || -> rusqlite::Result<Option<Imported>> {
+            let tx = self
+                .db
+                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            if let Some(key) = key
+                && !claim(&tx, key, &handed.body, now)?
+            {
+                return Ok(None);
+            }
+            let mut blob = tx.prepare_cached("INSERT OR IGNORE INTO blob VALUES (?1, ?2)")?;
+            for (hash, packed) in &handed.blobs {
+                blob.execute(params![hash, packed])?;
+            }
+            drop(blob);
+            let mut new = 0;
+            for entry in &handed.entries {
+                let is_new = put(&tx, entry)?.is_some();
+                new += u64::from(is_new && entry.kind == Kind::Report);
+            }
+            tx.commit()?;
+            Ok(Some(handed.imported(new)))
+        };
+        hold().map_err(|e| explain(&path, &e))
+    }
+
+    /// Writes what nobody reads, to find out whether it would be kept.
+    ///
+    /// # Errors
+    /// [`Error::Store`] and [`Error::Disk`].
+    pub fn probe(&mut self) -> Result<()> {
+        self.change(|tx| {
+            let sql = "UPDATE state SET value = value + 1 WHERE name = 'probes'";
+            tx.execute(sql, [])?;
+            Ok(())
+        })
+    }
+}
+
+/// Notes that a key stands for a body; gives whether it does, and not for another one.
+fn claim(tx: &Transaction<'_>, key: &str, body: &str, now: i64) -> rusqlite::Result<bool> {
+    tx.prepare_cached("DELETE FROM handed WHERE time < ?1")?
+        .execute([now - REMEMBERED])?;
+    tx.prepare_cached("INSERT OR IGNORE INTO handed (key, body, time) VALUES (?1, ?2, ?3)")?
+        .execute(params![key, body, now])?;
+    Ok(body_of(tx, key)?.is_some_and(|b| b == body))
+}
+
+fn body_of(db: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
+    db.prepare_cached("SELECT body FROM handed WHERE key = ?1")?
+        .query_row([key], |r| r.get(0))
+        .optional()
+}
+
+fn has_each<'a>(
+    db: &Connection,
+    table: &str,
+    mut hashes: impl Iterator<Item = &'a String>,
+) -> rusqlite::Result<bool> {
+    let mut has = db.prepare_cached(&format!(
+        "SELECT EXISTS (SELECT 1 FROM {table} WHERE hash = ?1)"
+    ))?;
+    hashes.try_fold(true, |all, hash| {
+        Ok(all && has.query_row([hash], |r| r.get(0))?)
+    })
+}

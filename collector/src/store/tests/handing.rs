@@ -1,0 +1,241 @@
+//! What is handed in and taken out again: whole or not at all, once, and undone as if it had never
+//! been.
+
+use super::{Fixture, difference, history, report, rows, values_at};
+use crate::history::watch;
+use crate::model::digest;
+use crate::store::log::append::Sealed;
+use crate::store::log::entry::{Entry, Exclusion, Kind};
+use crate::store::{Handed, Store};
+
+fn filled(f: &Fixture) -> Store {
+    let mut store = f.store();
+    for r in history() {
+        store.put(&r, &[]).unwrap();
+    }
+    watch::search(&mut store, usize::MAX).unwrap();
+    store
+}
+
+#[test]
+fn an_excluded_report_is_out_of_everything_and_back_as_it_was() {
+    let f = Fixture::new();
+    let mut store = filled(&f);
+    let before = rows(&f.path);
+    let one = store.commit(&super::sha(5, 'a').0).unwrap().unwrap();
+    let hash = store.reports(Some(&one.sha), 1).unwrap()[0].hash.clone();
+    assert!(
+        store
+            .exclude(&hash, false, ("a noisy night", "me", 7))
+            .unwrap()
+    );
+    assert!(!store.exclude(&hash, false, ("again", "me", 8)).unwrap());
+    assert!(values_at(&store, 5).is_empty());
+    assert!(store.any_report_of(&one.sha).unwrap().is_none());
+    assert!(!store.measured().unwrap().contains(&one.sha));
+    let said = store.excluded(Some(&one.sha)).unwrap();
+    assert_eq!(
+        (said[0].report.as_str(), said[0].reason.as_str()),
+        (&*hash, "a noisy night")
+    );
+    assert_eq!(store.reports_named(&hash[..8]).unwrap(), std::slice::from_ref(&hash));
+    assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
+    let without = rows(&f.path);
+    store.rebuild().unwrap();
+    watch::search(&mut store, usize::MAX).unwrap();
+    assert_eq!(difference(&without, &rows(&f.path)), Vec::<String>::new());
+    // Taken back in, the same minute.
+    assert!(store.exclude(&hash, true, ("it was not", "me", 7)).unwrap());
+    watch::search(&mut store, usize::MAX).unwrap();
+    assert_eq!(difference(&before, &rows(&f.path)), Vec::<String>::new());
+    assert_eq!(store.excluded(None).unwrap(), []);
+    assert!(
+        store
+            .exclude(&"0".repeat(64), false, ("", "me", 7))
+            .is_err()
+    );
+}
+
+#[test]
+fn the_report_before_counts_again_where_the_newer_one_is_excluded() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    for (value, started) in [(1e6, 1), (9e6, 2)] {
+        let mut r = report(3, 'a', &[("b", value)]);
+        r.started = started;
+        store.put(&r, &[]).unwrap();
+    }
+    let newest = store.reports(None, 1).unwrap()[0].hash.clone();
+    store.exclude(&newest, false, ("hot", "me", 1)).unwrap();
+    assert_eq!(store.series().unwrap()[0].latest_value, 1e6);
+    let sha = super::sha(3, 'a');
+    assert_eq!(store.any_report_of(&sha).unwrap().unwrap().started, 1);
+}
+
+#[test]
+fn an_exclusion_may_come_before_its_report() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    let r = report(3, 'a', &[("b", 1e6)]);
+    let hash = digest(&serde_json::to_vec(&r).unwrap());
+    let entry = Entry::Exclusion(Exclusion {
+        report: hash.clone(),
+        back: false,
+        reason: "x".into(),
+        actor: "me".into(),
+        time: 1,
+        seen: 0,
+    });
+    store.append(&Sealed::of(&entry).unwrap(), &[]).unwrap();
+    store.put(&r, &[]).unwrap();
+    assert_eq!(store.counts().unwrap(), (0, 0));
+    assert_eq!(store.excluded(Some(&super::sha(3, 'a'))).unwrap().len(), 1);
+    assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
+    store.exclude(&hash, true, ("y", "me", 2)).unwrap();
+    assert_eq!(store.counts().unwrap(), (1, 1));
+}
+
+/// A report of 5,000 numbers takes three transactions; whoever ends between them loses nothing.
+#[test]
+fn a_large_report_is_applied_in_parts() {
+    let names: Vec<String> = (0..5_000).map(|i| format!("b{i}")).collect();
+    let values: Vec<(&str, f64)> = names.iter().map(|n| (n.as_str(), 1e6)).collect();
+    let r = report(1, 'a', &values);
+    let whole = Fixture::new();
+    whole.store().put(&r, &[]).unwrap();
+    let f = Fixture::new();
+    let mut store = f.store();
+    store.put_durably(&r, &[]).unwrap();
+    let batch = store.read(0, 1).unwrap();
+    for _ in 0..2 {
+        let done = store.change(|tx| crate::store::view::apply::apply_some(tx, &batch));
+        assert_eq!(done.unwrap(), 0);
+        assert!(store.is_behind().unwrap());
+        assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
+        store = f.store();
+    }
+    assert_eq!(store.counts().unwrap(), (0, 4_000));
+    store.derive().unwrap();
+    assert!(!store.is_behind().unwrap());
+    assert_eq!(
+        difference(&rows(&f.path), &rows(&whole.path)),
+        Vec::<String>::new()
+    );
+    assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
+    store.rebuild().unwrap();
+    assert_eq!(
+        difference(&rows(&f.path), &rows(&whole.path)),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn a_key_stands_for_one_body() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    let body = |value: f64| serde_json::to_vec(&report(1, 'a', &[("b", value)])).unwrap();
+    let handed = |value| Handed::read(&body(value)).unwrap();
+    assert_eq!(store.holds(&handed(1.0), Some("k")).unwrap(), None);
+    assert_eq!(store.new_series(&handed(1.0)).unwrap(), 1);
+    let first = store.hold(&handed(1.0), Some("k"), 0).unwrap().unwrap();
+    assert_eq!((first.new, first.hashes), (1, vec![digest(&body(1.0))]));
+    store.derive().unwrap();
+    assert_eq!(store.new_series(&handed(1.0)).unwrap(), 0);
+    let again = store.holds(&handed(1.0), Some("k")).unwrap().unwrap();
+    assert_eq!((again.reports, again.new), (1, 0));
+    assert_eq!(store.hold(&handed(2.0), Some("k"), 0).unwrap(), None);
+    assert_eq!(store.counts().unwrap(), (1, 1));
+    assert!(
+        store
+            .hold(&handed(2.0), Some("other"), 0)
+            .unwrap()
+            .is_some()
+    );
+    // Eight days later the key is free.
+    let later = store.hold(&handed(3.0), Some("k"), 8 * 86_400).unwrap();
+    assert_eq!(later.unwrap().new, 1);
+}
+
+/// All of a body is stored, or nothing.
+#[test]
+fn a_body_with_one_wrong_line_stores_nothing() {
+    let good = serde_json::to_string(&report(1, 'a', &[("b", 1.0)])).unwrap();
+    let bad = good.replace("\"seconds\":1.0", "\"seconds\":-1.0");
+    let text = format!("{{\"report\":{good}}}\n{{\"report\":{bad}}}\n");
+    let why = Handed::read(text.as_bytes()).err().unwrap().to_string();
+    assert!(why.contains("line 2") && why.contains("seconds"), "{why}");
+    assert_eq!(Kind::from_name("exclusion"), Some(Kind::Exclusion));
+}
+
+/// A byte that a bad disk turned over in a number, a decision or a name is found.
+#[test]
+fn what_is_derived_is_held_against_the_log() {
+    for (sql, named) in [
+        (
+            "UPDATE point SET value = value + 1 WHERE position = 7",
+            "the points",
+        ),
+        (
+            "UPDATE series SET latest_value = 0 WHERE benchmark = 'a'",
+            "the series",
+        ),
+        (
+            "UPDATE measured_commit SET subject = 'x' WHERE position = 1",
+            "the commits",
+        ),
+        ("UPDATE change SET state = 'noise'", "the changes"),
+        (
+            "UPDATE main_line SET sha = 'x' WHERE position = 3",
+            "the main line",
+        ),
+    ] {
+        let f = Fixture::new();
+        let mut store = filled(&f);
+        super::append(&mut store, &super::main_line(0, 36));
+        store.derive().unwrap();
+        assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
+        let db = rusqlite::Connection::open(&f.path).unwrap();
+        assert!(db.execute(sql, []).unwrap() > 0, "{sql}");
+        let problems = store.verify().unwrap().problems;
+        assert!(
+            problems.iter().any(|p| p.starts_with(named)),
+            "{sql}: {problems:?}"
+        );
+        store.rebuild().unwrap();
+        watch::search(&mut store, usize::MAX).unwrap();
+        assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_backup_is_the_store_and_never_written_over() {
+    let f = Fixture::new();
+    let store = filled(&f);
+    let copy = f.path.with_extension("backup");
+    assert!(store.backup(&copy).unwrap() > 0);
+    assert!(
+        store
+            .backup(&copy)
+            .unwrap_err()
+            .to_string()
+            .contains("there already")
+    );
+    let to = f.path.with_extension("restored");
+    assert!(Store::restore(&copy, &f.path).is_err());
+    assert_eq!(Store::restore(&copy, &to).unwrap(), store.verify().unwrap());
+    assert_eq!(difference(&rows(&f.path), &rows(&to)), Vec::<String>::new());
+    // A log that another store left would be taken for part of this one.
+    std::fs::remove_file(&to).unwrap();
+    let left = f.path.with_extension("restored-wal");
+    std::fs::write(&left, "x").unwrap();
+    let why = Store::restore(&copy, &to).unwrap_err().to_string();
+    assert!(why.contains("restored-wal"), "{why}");
+    std::fs::remove_file(&left).unwrap();
+    let mut bytes = std::fs::read(&copy).unwrap();
+    let magic = [0x28, 0xb5, 0x2f, 0xfd];
+    let at = bytes.windows(4).position(|w| w == magic).unwrap() + 40;
+    bytes[at] ^= 0xff;
+    std::fs::write(&copy, &bytes).unwrap();
+    let why = Store::restore(&copy, &to).unwrap_err().to_string();
+    assert!(why.contains("damaged") && !to.exists(), "{why}");
+}

@@ -1,0 +1,179 @@
+//! Taking reports: read and bounded away from the writer, kept durably, then derived.
+//!
+//! ```text
+//! body ─ unpacked, read, packed ─▶ stored already? ──yes──▶ 200
+//!                                     └─no─▶ room? quota? ─▶ writer ─▶ durable ─▶ 201
+//!                                                                        └─▶ derived, beside
+//! ```
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use collector::error::Error;
+use collector::model::digest;
+use collector::store::{Handed, Imported};
+use serde_json::json;
+
+use crate::app::App;
+use crate::auth::Actor;
+use crate::counters::Counters;
+use crate::error::Fail;
+use crate::route::{MAX_BODY, MAX_WIRE, Turn};
+use crate::text;
+
+/// How long an answer waits for what it acknowledges to be derived, so that whoever asks next sees
+/// it. It is durable either way.
+const SHOWN: Duration = Duration::from_secs(2);
+/// The header with a client's own name for what it hands in.
+const KEY: &str = "idempotency-key";
+/// Bytes of such a name.
+const MAX_KEY: usize = 256;
+
+/// Stores a report: `uptick.report/1` as one document, or lines of `uptick.export/1` with its
+/// profiles; plain, gzip or zstd. All of it is stored, or nothing.
+pub(crate) async fn hand_in(
+    State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
+    Extension(turn): Extension<Turn>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Fail> {
+    if app.options.read_only {
+        return Err(Fail::ReadOnly);
+    }
+    let key = key(&headers, &actor)?;
+    let encoding = headers
+        .get(header::CONTENT_ENCODING)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("")
+        .to_string();
+    let reading = tokio::task::spawn_blocking(move || read(&body, &encoding));
+    let handed = Arc::new(reading.await.map_err(|_| Fail::panicked())??);
+    if let Some(done) = known(&app, handed.clone(), key.clone()).await? {
+        return Ok(answer(&done));
+    }
+    let (keeping, stamp) = (handed, key.clone());
+    let kept = app.keep(move |store| Ok(store.hold(&keeping, stamp.as_deref(), text::now())?));
+    let done = kept.await?.ok_or_else(|| {
+        Fail::Taken("This Idempotency-Key came with another body before; take a new key.".into())
+    })?;
+    drop(turn);
+    Counters::add(&app.counters.reports);
+    let deriving = app.derive(|store| Ok(store.derive()?));
+    // What is not derived in time, or fails to be, is derived at a later look.
+    let _ = tokio::time::timeout(SHOWN, deriving).await;
+    app.unsearched.notify_one();
+    Ok(answer(&done))
+}
+
+/// The name that a client gave to what it hands in; of each client its own.
+fn key(headers: &HeaderMap, actor: &Actor) -> Result<Option<String>, Fail> {
+    let Some(key) = headers.get(KEY) else {
+        return Ok(None);
+    };
+    if key.is_empty() || key.len() > MAX_KEY {
+        return Err(Fail::Bad(format!(
+            "Idempotency-Key has 1 to {MAX_KEY} bytes."
+        )));
+    }
+    let name = [actor.0.as_bytes(), key.as_bytes()].join(&0);
+    Ok(Some(digest(&name)))
+}
+
+fn read(body: &[u8], encoding: &str) -> Result<Handed, Fail> {
+    if body.len() > MAX_WIRE {
+        return Err(Fail::TooLarge(
+            "A report may take 10 MiB on the wire; packed with zstd it takes a fifteenth.".into(),
+        ));
+    }
+    let body = unpack(body, encoding)?;
+    // What is wrong with a body is said with its field and its line.
+    Handed::read(&body).map_err(|e| match e {
+        Error::Usage(what) => Fail::Unreadable(what),
+        e => e.into(),
+    })
+}
+
+/// What is stored already, if all of it is; else whether there is room for it.
+async fn known(
+    app: &Arc<App>,
+    handed: Arc<Handed>,
+    key: Option<String>,
+) -> Result<Option<Imported>, Fail> {
+    app.read(move |store, app| {
+        app.may_write()?;
+        let done = store.holds(&handed, key.as_deref())?;
+        if done.is_none() {
+            app.room()?;
+            app.quota.take(store.new_series(&handed)?, text::now())?;
+        }
+        Ok(done)
+    })
+    .await
+}
+
+fn answer(done: &Imported) -> Response {
+    let status = if done.new > 0 {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    let document = json!({
+        "schema": "uptick.received/1",
+        "reports": done.reports,
+        "new": done.new,
+        "hash": done.hashes.last(),
+        "hashes": done.hashes,
+    });
+    (status, axum::Json(document)).into_response()
+}
+
+/// The plain body, never more than is taken however small it was packed.
+fn unpack(body: &[u8], encoding: &str) -> Result<Vec<u8>, Fail> {
+    let limit = MAX_BODY as u64 + 1;
+    let mut out = Vec::new();
+    let read = match encoding {
+        "" | "identity" => {
+            out.extend_from_slice(body);
+            Ok(0)
+        }
+        "gzip" => flate2::read::GzDecoder::new(body)
+            .take(limit)
+            .read_to_end(&mut out),
+        "zstd" => zstd::stream::read::Decoder::new(body).and_then(|mut d| {
+            // A frame may not ask for a window of more than 8 MiB.
+            d.window_log_max(23)?;
+            d.take(limit).read_to_end(&mut out)
+        }),
+        _ => return Err(Fail::Bad("Content-Encoding must be gzip or zstd.".into())),
+    };
+    read.map_err(|e| Fail::Bad(format!("The body cannot be unpacked: {e}.")))?;
+    if out.len() > MAX_BODY {
+        return Err(Fail::TooLarge("A report may take 64 MiB unpacked.".into()));
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bombs_are_refused_while_they_unpack() {
+        let zeros = vec![b' '; MAX_BODY + 4096];
+        let packed = zstd::bulk::compress(&zeros, 19).unwrap();
+        assert!(packed.len() < 100_000);
+        assert!(matches!(
+            unpack(&packed, "zstd"),
+            Err(Fail::TooLarge(_) | Fail::Bad(_))
+        ));
+        assert!(matches!(unpack(b"x", "br"), Err(Fail::Bad(_))));
+        assert!(matches!(unpack(b"x", "gzip"), Err(Fail::Bad(_))));
+    }
+}
