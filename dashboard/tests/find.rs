@@ -42,7 +42,7 @@ async fn what_a_newcomer_types_is_found() {
     let (benchmarks, _) = found(&c, "parse/large").await;
     assert_eq!(benchmarks[0], "parse/large", "the whole name comes first");
     let (_, subjects) = found(&c, &commit.sha.0[..7]).await;
-    assert_eq!(subjects, [commit.subject.clone()]);
+    assert_eq!(subjects, std::slice::from_ref(&commit.subject));
     let (_, subjects) = found(&c, "lexer%3A%3Anext").await;
     assert!(
         subjects.iter().any(|s| s.contains("Lexer::next")),
