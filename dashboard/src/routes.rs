@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use collector::store::Scope;
@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::cache::{Page, Policy};
 use crate::counters::Counters;
 use crate::error::Fail;
-use crate::{api, auth, live, pages, query};
+use crate::{api, auth, live, pages, query, trace};
 /// Bytes of an address.
 const MAX_URI: usize = 8 << 10;
 /// Longer than any page takes; whoever waits longer is told so.
@@ -120,6 +120,7 @@ pub fn router(app: &Arc<App>) -> Router {
     router
         .fallback(pages::status::nowhere)
         .layer(from_fn_with_state(app.clone(), around))
+        .layer(from_fn(trace::request))
         .with_state(app.clone())
 }
 
