@@ -5,5 +5,6 @@ mod answers;
 mod browser;
 mod door;
 mod http;
+mod openapi;
 mod statements;
 mod support;
