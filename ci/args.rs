@@ -205,7 +205,7 @@ pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) judging: Judging,
     /// Say it in one comment of the pull request. WHEN nothing asks for attention: `shorten` a
-    /// comment that stands [default], `post` one all the same, or `remove` it
+    /// comment that stands (unless said otherwise), `post` one all the same, or `remove` it
     #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "shorten")]
     pub(crate) comment: Option<WhenWell>,
     #[command(flatten)]
