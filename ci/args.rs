@@ -220,7 +220,7 @@ pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) judging: Judging,
     /// Say it in one comment of the pull request. WHEN nothing asks for attention: `shorten` a
-    /// comment that stands [default], `post` one all the same, or `remove` it
+    /// comment that stands (unless said otherwise), `post` one all the same, or `remove` it
     #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "shorten")]
     pub(crate) comment: Option<WhenWell>,
     #[command(flatten)]
@@ -561,9 +561,27 @@ pub(crate) struct Serve {
     /// The name on the pages [default: the repository's]
     #[arg(long)]
     pub(crate) name: Option<String>,
+    /// How much to say on standard error; `info` has a line for each request
+    #[arg(long, value_name = "LEVEL", env = "UPTICK_LOG", default_value = "warn")]
+    pub(crate) log: LogLevel,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// From which level on events are logged.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum LogLevel {
+    /// Nothing.
+    Off,
+    /// What failed.
+    Error,
+    /// What may need somebody's attention, too.
+    Warn,
+    /// Each request, too.
+    Info,
+    /// Everything.
+    Debug,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -11,8 +11,9 @@ use collector::history::{self, Whose};
 use collector::store::Store;
 use dashboard::Options;
 use serde_json::json;
+use tracing_subscriber::filter::LevelFilter;
 
-use crate::args::{Args, Serve};
+use crate::args::{Args, LogLevel, Serve};
 use crate::{context, print};
 
 /// How long what is under way may take beyond the server's own patience.
@@ -21,6 +22,7 @@ const GRACE: Duration = Duration::from_secs(1);
 const FOLLOW: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
+    log_to_stderr(a.log);
     let store = context::store_path(args)?;
     let repo = Repo::open(&args.dir).ok();
     let config = repo
@@ -65,6 +67,29 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
     Ok(EXIT_OK)
 }
 
+/// Sends the log to standard error, a line an event. Fields are `name=value`; whatever came from
+/// outside is escaped, and there are no colours.
+fn log_to_stderr(level: LogLevel) {
+    tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::from(level))
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+impl From<LogLevel> for LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Off => Self::OFF,
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+        }
+    }
+}
+
 /// What a store's project is called: after the repository that it lies in, else after its folder or
 /// file; where somebody happens to stand says nothing about it.
 fn project(store: &Path, repo: Option<&Path>) -> Option<String> {
@@ -84,7 +109,9 @@ fn follow(store: PathBuf, dir: PathBuf, whose: Whose) {
         loop {
             std::thread::sleep(FOLLOW);
             // What cannot be said now is said at the next look, and pages go on.
-            let _ = say_line(&store, &dir, whose);
+            if let Err(e) = say_line(&store, &dir, whose) {
+                tracing::warn!(why = format!("{e:#}"), "the main line cannot be followed");
+            }
         }
     });
 }

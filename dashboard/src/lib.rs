@@ -32,6 +32,7 @@ mod routes;
 mod stamp;
 mod standing;
 mod text;
+mod trace;
 mod writer;
 
 pub use app::{App, Failure, Options};

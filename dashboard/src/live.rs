@@ -55,6 +55,9 @@ pub(crate) async fn search(app: Arc<App>) {
         let done = app
             .derive(|store| Ok(collector::history::watch::search(store, STRIDE)?))
             .await;
+        if let Err(e) = &done {
+            tracing::warn!(why = e.words(), "the search for changes failed");
+        }
         if !matches!(done, Ok(STRIDE)) {
             app.unsearched.notified().await;
         }

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use collector::store::Scope;
@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::cache::{Page, Policy};
 use crate::counters::Counters;
 use crate::error::Fail;
-use crate::{api, auth, live, pages, query};
+use crate::{api, auth, live, pages, query, trace};
 /// Bytes of an address.
 const MAX_URI: usize = 8 << 10;
 /// Longer than any page takes; whoever waits longer is told so.
@@ -86,6 +86,7 @@ pub const ROUTES: &[Route] = &[
     show("/api/v1/profiles/{id}/{range}"),
     show("/api/v1/commits"),
     show("/api/v1/commits/{sha}"),
+    on_get("/api/openapi.json", None, || get(openapi)),
     on_get("/api/v1/openapi.json", None, || get(openapi)),
     on_get("/api/v1/tokens", ADMIN, || get(api::tokens)),
     on_post("/api/v1/reports", WRITE, MAX_WIRE, || {
@@ -122,6 +123,7 @@ pub fn router(app: &Arc<App>) -> Router {
     router
         .fallback(pages::status::nowhere)
         .layer(from_fn_with_state(app.clone(), around))
+        .layer(from_fn(trace::request))
         .with_state(app.clone())
 }
 
@@ -356,8 +358,9 @@ fn answer(app: &App, page: &Page, headers: &HeaderMap) -> Response {
 }
 
 /// The document of the API, made from the routes.
-fn openapi() -> std::future::Ready<Response> {
-    std::future::ready(axum::Json(api::document(ROUTES)).into_response())
+fn openapi() -> std::future::Ready<Result<Response, Fail>> {
+    let document = api::document(ROUTES);
+    std::future::ready(document.map(|d| axum::Json(d).into_response()))
 }
 
 #[cfg(test)]
@@ -368,7 +371,7 @@ mod tests {
 
     #[test]
     fn the_document_names_every_route_of_the_api_and_nothing_else() {
-        let document = api::document(ROUTES);
+        let document = api::document(ROUTES).unwrap();
         let mut named: Vec<(String, String)> = document["paths"]
             .as_object()
             .unwrap()
@@ -392,6 +395,17 @@ mod tests {
         let described: Vec<&str> = SUMMARIES.iter().map(|(_, p, _)| *p).collect();
         for (_, path) in routes.iter().filter(|(_, p)| !p.ends_with("openapi.json")) {
             assert!(described.contains(&path.as_str()), "{path} has no summary");
+        }
+        for (method, path) in &routes {
+            let operation = &document["paths"][path][method.to_lowercase()];
+            let answers = operation["responses"].as_object();
+            let answers = answers.unwrap_or_else(|| panic!("{method} {path} has no answers"));
+            for content in answers.values() {
+                let schema = &content["content"]["application/json"]["schema"]["$ref"];
+                let place = schema.as_str().unwrap().strip_prefix('#').unwrap();
+                assert!(document.pointer(place).is_some(), "{path}: no {place}");
+            }
+            assert_eq!(operation["requestBody"].is_object(), method == "POST");
         }
     }
 }

@@ -6,6 +6,7 @@ mod browser;
 mod door;
 mod find;
 mod http;
+mod openapi;
 mod receive;
 mod statements;
 mod support;

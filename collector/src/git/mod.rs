@@ -2,7 +2,7 @@
 //!
 //! Everything here reads, but for worktrees under `.uptick/`, which are ours
 //! alone: the user's checkout, index, HEAD, stash and configuration are never
-//! written. How a call is kept from the user's settings is in [`call`].
+//! written. How a call is kept from the user's settings is in `call.rs`.
 
 use crate::error::{Error, Result};
 use crate::model::Hunk;

@@ -102,7 +102,7 @@ pub fn robust_sigma(xs: &[f64]) -> Option<f64> {
     mad(xs).map(|m| m * MAD_TO_SIGMA)
 }
 
-/// Spread from neighbour to neighbour: 1.4826 × median |x[i+1] − x[i]| / √2.
+/// Spread from neighbour to neighbour: 1.4826 × median |xᵢ₊₁ − xᵢ| / √2.
 ///
 /// Steps touch only one difference each, so that they do not widen it. After
 /// von Neumann et al. (1941), *The mean square successive difference*, with the
@@ -238,7 +238,7 @@ fn initial_positive(rho: &[f64], bias: f64) -> f64 {
 
 /// Correlation of neighbours that neither outliers nor skew nor two modes can spoil, in −1 ..= 1.
 ///
-/// Spearman's rank correlation r of (x[t], x[t+1]), as the ρ = 2 sin(π r / 6)
+/// Spearman's rank correlation r of (xₜ, xₜ₊₁), as the ρ = 2 sin(π r / 6)
 /// of a normal process (Pearson 1907). A MAD of sums and differences would
 /// take independent bimodal noise for correlated. 0 for fewer than 8 values.
 #[must_use]

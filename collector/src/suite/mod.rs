@@ -1,6 +1,6 @@
 //! From a commit's files to benchmarks that can be run.
 //!
-//! [`build`] takes a checked-out worktree and gives a [`Built`] suite: the criterion
+//! [`build`] takes a checked-out worktree and gives a [`Suite`]: the criterion
 //! benchmarks of a Cargo repository, found without any configuration, and the commands
 //! of `uptick.toml`. Executables are kept by their build key ([`key`]), so that a known
 //! key is never built again.

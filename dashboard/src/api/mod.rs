@@ -1,6 +1,7 @@
 //! The API beyond what pages give as JSON: handing in reports, triage, tokens, its own document.
 
 pub(crate) mod receive;
+mod schema;
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use axum::extract::{Extension, RawForm, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::api::schema::Schemas;
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Fail;
@@ -91,7 +93,11 @@ pub(crate) const SUMMARIES: [(&str, &str, &str); 12] = [
 ];
 
 /// The OpenAPI document, made from the routes.
-pub(crate) fn document(routes: &[Route]) -> Value {
+///
+/// # Errors
+/// [`Fail::Ours`] when the schemas that are built in cannot be read.
+pub(crate) fn document(routes: &[Route]) -> Result<Value, Fail> {
+    let schemas = Schemas::read().map_err(|_| Fail::Ours)?;
     let mut paths = serde_json::Map::new();
     for route in routes.iter().filter(|r| r.path.starts_with("/api/")) {
         let summary = SUMMARIES
@@ -103,26 +109,25 @@ pub(crate) fn document(routes: &[Route]) -> Value {
             .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
             .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
             .collect();
-        let ok = if route.method == "POST" { "201" } else { "200" };
         let security = route
             .scope
             .map_or_else(|| json!([]), |s| json!([{ "token": [s.name()] }]));
-        let operation = json!({
+        let mut operation = json!({
             "summary": summary.map_or("This document", |s| s.2),
             "parameters": parameters,
             "security": security,
-            "responses": {
-                ok: { "description": "done", "content": { "application/json": {} } },
-                "default": { "description": "uptick.error/1", "content": { "application/json": {} } },
-            },
+            "responses": schemas.answers(route.method, route.path),
         });
+        if let Some(body) = schemas.body(route.method, route.path) {
+            operation["requestBody"] = body;
+        }
         let entry = paths.entry(route.path).or_insert_with(|| json!({}));
         entry[route.method.to_lowercase()] = operation;
     }
-    json!({
+    Ok(json!({
         "openapi": "3.1.0",
         "info": { "title": "uptick", "version": "1" },
         "paths": paths,
-        "components": { "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } } },
-    })
+        "components": schemas.components(),
+    }))
 }

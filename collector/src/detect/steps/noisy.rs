@@ -263,15 +263,7 @@ fn steps_explain(x: &[f64], at: &[usize], own: &[usize], kept: &[(usize, f64)]) 
 /// steps that every run of the main mode shows. Searched with that mode's scale, slow runs
 /// are outliers; what is found is tested like all else, by ranks.
 fn main_mode(fit: drift::Fit, noise: &Noise, x: Vec<f64>, segmenter: &mut Segmenter) -> drift::Fit {
-    let (at, tau) = partition(&x, &noise.weights, segmenter);
-    let price = cost(x.len(), tau);
-    let steps = drift::Fit {
-        x,
-        at,
-        slope: 0.0,
-        total: segmenter.total(),
-    };
-    let mut own = drift::take_out(steps, &noise.weights, tau, price, segmenter);
+    let (mut own, _) = cut(x, noise, segmenter);
     own.x.iter_mut().for_each(|v| *v *= noise.core);
     own.slope *= noise.core;
     for a in fit.at {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::interface::{Api, Comment, CommitState, CommitStatus, path, short};
 use super::place::CiRun;
 use super::wire::{HttpHeader, HttpMethod, HttpRequest};
-use crate::report::comment::{Hidden, Style};
+use crate::report::comment::Style;
 
 /// Azure takes 150,000 characters; nobody reads more than GitHub's limit.
 const LIMIT: usize = 65_000;
@@ -44,11 +44,7 @@ impl Api for Azure {
     }
 
     fn style(&self) -> Style {
-        Style {
-            hidden: Hidden::Html,
-            folds: true,
-            limit: LIMIT,
-        }
+        Style::html(LIMIT)
     }
 
     fn whoami(&self) -> Vec<HttpRequest> {

@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::interface::{Api, Comment, CommitState, CommitStatus, path, segment, short};
+use super::interface::{Api, Comment, CommitState, CommitStatus, path, post_status, segment};
 use super::place::{CiRun, Forge};
 use super::wire::{HttpHeader, HttpMethod, HttpRequest};
-use crate::report::comment::{Hidden, Style};
+use crate::report::comment::Style;
 
 /// GitHub's own limit is 65,536 characters; Gitea's column holds more.
 const LIMIT: usize = 65_000;
@@ -66,11 +66,7 @@ impl Api for GitHub {
     }
 
     fn style(&self) -> Style {
-        Style {
-            hidden: Hidden::Html,
-            folds: true,
-            limit: LIMIT,
-        }
+        Style::html(LIMIT)
     }
 
     fn whoami(&self) -> Vec<HttpRequest> {
@@ -144,16 +140,8 @@ impl Api for GitHub {
             CommitState::Neutral if self.is_gitea() => "warning",
             CommitState::Neutral => "success",
         };
-        let mut body = json!({
-            "state": state,
-            "context": status.context,
-            "description": short(&status.description, DESCRIPTION),
-        });
-        if let Some(link) = &status.link {
-            body["target_url"] = json!(link);
-        }
         let url = format!("{}/statuses/{head}", self.base);
-        vec![HttpRequest::with(HttpMethod::Post, url, body)]
+        post_status(url, "context", state, status, DESCRIPTION)
     }
 
     fn pulls_of(&self, owner: &str, branch: &str) -> Option<HttpRequest> {

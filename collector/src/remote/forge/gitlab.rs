@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::interface::{Api, Comment, CommitState, CommitStatus, segment, short};
+use super::interface::{Api, Comment, CommitState, CommitStatus, post_status, segment};
 use super::place::CiRun;
 use super::wire::{HttpHeader, HttpMethod, HttpRequest};
-use crate::report::comment::{Hidden, Style};
+use crate::report::comment::Style;
 
 /// GitLab takes a million characters; nobody reads more than GitHub's limit.
 const LIMIT: usize = 65_000;
@@ -39,11 +39,7 @@ impl Api for GitLab {
     }
 
     fn style(&self) -> Style {
-        Style {
-            hidden: Hidden::Html,
-            folds: true,
-            limit: LIMIT,
-        }
+        Style::html(LIMIT)
     }
 
     fn whoami(&self) -> Vec<HttpRequest> {
@@ -102,16 +98,8 @@ impl Api for GitLab {
             CommitState::Success | CommitState::Neutral => "success",
             CommitState::Failure | CommitState::Error => "failed",
         };
-        let mut body = json!({
-            "state": state,
-            "name": status.context,
-            "description": short(&status.description, DESCRIPTION),
-        });
-        if let Some(link) = &status.link {
-            body["target_url"] = json!(link);
-        }
         let url = format!("{}/statuses/{head}", self.base);
-        vec![HttpRequest::with(HttpMethod::Post, url, body)]
+        post_status(url, "name", state, status, DESCRIPTION)
     }
 
     fn pulls_of(&self, _owner: &str, _branch: &str) -> Option<HttpRequest> {

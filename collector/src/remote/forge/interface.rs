@@ -1,8 +1,8 @@
 //! What every forge can be asked, in one set of words.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::wire::{HttpHeader, HttpRequest};
+use super::wire::{HttpHeader, HttpMethod, HttpRequest};
 use crate::report::comment::Style;
 
 /// One comment of a pull request.
@@ -108,6 +108,26 @@ pub(super) fn segment(text: &str) -> String {
 pub(super) fn path(repository: &str) -> String {
     let parts: Vec<String> = repository.split('/').map(segment).collect();
     parts.join("/")
+}
+
+/// The request that sets a commit's status, where the forge calls the status by `name` in it and
+/// takes so many characters of words.
+pub(super) fn post_status(
+    url: String,
+    name: &str,
+    state: &str,
+    status: &CommitStatus,
+    most: usize,
+) -> Vec<HttpRequest> {
+    let mut body = json!({
+        "state": state,
+        name: status.context,
+        "description": short(&status.description, most),
+    });
+    if let Some(link) = &status.link {
+        body["target_url"] = json!(link);
+    }
+    vec![HttpRequest::with(HttpMethod::Post, url, body)]
 }
 
 /// A text of at most `most` characters.

@@ -34,6 +34,18 @@ pub struct Style {
     pub limit: usize,
 }
 
+impl Style {
+    /// Of a forge that keeps HTML comments and folds.
+    #[must_use]
+    pub const fn html(limit: usize) -> Self {
+        Self {
+            hidden: Hidden::Html,
+            folds: true,
+            limit,
+        }
+    }
+}
+
 /// The sections of a comment.
 #[must_use]
 pub fn sections(body: &str) -> Vec<LegSection> {

@@ -32,8 +32,8 @@ type Standing = (String, Change, Option<i64>);
 fn standing(store: &Store) -> Vec<(Standing, Reported)> {
     let mut all = Vec::new();
     for series in store.series().unwrap() {
-        let told = store.events_of(&series.key.id()).unwrap();
-        for t in told.into_iter().filter(|t| t.event.seen) {
+        let reported = store.events_of(&series.key.id()).unwrap();
+        for t in reported.into_iter().filter(|t| t.event.seen) {
             let reported = t.reported.clone().unwrap();
             assert!(is_same(&reported, &t.event.change), "{t:?}");
             assert_eq!(t.id, identity(&series.key, &reported));

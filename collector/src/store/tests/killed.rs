@@ -25,7 +25,7 @@ const STRIDE: i32 = 10;
 /// What says to the child where its store is, and at which call it dies.
 const STORE: &str = "UPTICK_TEST_KILLED_STORE";
 const CALL: &str = "UPTICK_TEST_KILLED_AT";
-/// What the child says of an entry once it was told that it is durable.
+/// What the child says of an entry once it was reported that it is durable.
 const ACKNOWLEDGED: &str = "acknowledged ";
 
 /// A step in one series and a pulse in the other, decided about as it goes; `said` hears of every

@@ -171,7 +171,7 @@ impl Store {
         })
     }
 
-    /// The series with that short name, see [`super::SeriesKey::id`].
+    /// The series with that short name, see [`crate::model::SeriesKey::id`].
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
