@@ -246,7 +246,7 @@ fn decisions_live_through_a_rebuild_and_travel_with_an_export() {
         store.put(&r, &[]).unwrap();
     }
     watch::search(&mut store, usize::MAX).unwrap();
-    let id = store.open_events(10).unwrap()[0].told.id.clone();
+    let id = store.open_events(10).unwrap()[0].reported.id.clone();
     let noise = Triage {
         events: vec![id.clone()],
         state: Some(State::Resolved(Resolution::Noise)),
