@@ -34,6 +34,11 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
         .name
         .clone()
         .or_else(|| project(&store, repo.as_ref().map(Repo::root)));
+    // Held until this process ends.
+    let _held = match a.read_only {
+        true => None,
+        false => Some(Store::claim(&store)?),
+    };
     if a.read_only && !store.is_file() {
         Store::open_existing(&store)?;
     } else if !a.read_only && repo.is_some() && store.is_file() {

@@ -58,6 +58,14 @@ impl Ran {
     }
 }
 
+/// Runs `uptick` in a directory that need be no repository.
+#[track_caller]
+pub(crate) fn uptick(dir: &Path, args: &[&str]) -> Ran {
+    let mut c = Command::new(env!("CARGO_BIN_EXE_uptick"));
+    c.args(args).current_dir(dir).env_remove("UPTICK_STORE");
+    Ran::of(c.output().unwrap())
+}
+
 impl Repo {
     /// An empty repository on branch `main`.
     pub(crate) fn new() -> Self {

@@ -23,7 +23,7 @@ use crate::writer::{self, Writer};
 const READERS: usize = 8;
 /// Writes that wait for the one writer; further ones are told to come again.
 const WRITES: usize = 128;
-/// Reports that are received at once, of 10 MiB at most each.
+/// Large reports that are received at once, of 10 MiB at most each.
 const RECEIVING: usize = 8;
 /// Browsers that listen for news at once.
 pub(crate) const LISTENERS: usize = 256;

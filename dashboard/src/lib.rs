@@ -37,6 +37,7 @@ mod writer;
 
 pub use app::{App, Failure, Options};
 pub use auth::{Minted, mint};
+pub use query::is_understood;
 pub use route::Route;
 pub use routes::{ROUTES, router};
 

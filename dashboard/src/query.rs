@@ -305,6 +305,12 @@ fn range(text: &str) -> Result<(String, String), Fail> {
     Ok((commit(base)?, commit(head)?))
 }
 
+/// Whether an address asks for anything that there may be: its path, and what follows `?`.
+#[must_use]
+pub fn is_understood(path: &str, query: &str) -> bool {
+    view(path, query).is_ok()
+}
+
 /// What an address asks for. The router has already matched its path.
 pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
     let p = Params::of(query);

@@ -4,7 +4,6 @@ use crate::app::App;
 use axum::routing::MethodRouter;
 use collector::store::Scope;
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// One route: what it is called, what it takes to be let in, who answers.
 pub struct Route {
@@ -18,12 +17,6 @@ pub struct Route {
     pub body: usize,
     pub(crate) make: fn() -> MethodRouter<Arc<App>>,
 }
-
-/// A large body's turn to be in memory; it ends when this is dropped.
-#[derive(Clone)]
-pub(crate) struct Turn(
-    #[expect(dead_code, reason = "held, not read")] pub(crate) Arc<Option<OwnedSemaphorePermit>>,
-);
 
 /// Bytes that a report may take once it is unpacked.
 pub(crate) const MAX_BODY: usize = 64 << 20;

@@ -1,6 +1,6 @@
 //! All routes on one screen, and what every answer carries.
 
-use crate::route::{MAX_FORM, MAX_LITTLE, MAX_WIRE, Route, Turn};
+use crate::route::{MAX_FORM, MAX_LITTLE, MAX_WIRE, Route};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -224,11 +224,6 @@ async fn guarded(
         return too_large(route.body).into_response();
     }
     request.extensions_mut().insert(actor);
-    // Only so many large bodies are in memory at once; the others wait on the wire.
-    if route.body > MAX_FORM {
-        let turn = app.receiving.clone().acquire_owned().await.ok();
-        request.extensions_mut().insert(Turn(Arc::new(turn)));
-    }
     next.run(request).await
 }
 

@@ -1,5 +1,12 @@
-//! What goes wrong around uptick, done to it on purpose.
+//! What goes wrong around uptick, done to it on purpose. `README.md` beside this has the table.
 
+mod clients;
+mod disk;
+mod fuzz;
 mod keeping;
+mod kills;
 mod names;
 mod planted;
+mod power;
+mod replaced;
+mod server;

@@ -1,5 +1,6 @@
 //! Opening a store: what the file is, is read before anything of it is changed.
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,6 +18,25 @@ const MARKED: i64 = 4;
 /// The newest schema.
 const NEWEST: i64 = migrate::STEPS.len() as i64;
 
+fn make_folder(path: &Path) -> Result<()> {
+    let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(dir).map_err(|e| Error::Store(format!("{}: {e}", dir.display())))
+}
+
+/// The process that holds a file's lock, as Linux lists them: `1: FLOCK ADVISORY WRITE 42 fe:01:7 …`.
+fn holder(file: &File) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    let inode = format!(":{}", file.metadata().ok()?.ino());
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let line = locks.lines().find(|l| {
+        let mut words = l.split_whitespace();
+        words.nth(1) == Some("FLOCK") && words.nth(3).is_some_and(|w| w.ends_with(&inode))
+    })?;
+    line.split_whitespace().nth(4)?.parse().ok()
+}
+
 impl Store {
     /// Opens the store at `path`, making and migrating it as needed.
     ///
@@ -24,10 +44,7 @@ impl Store {
     /// [`Error::Store`] when it cannot be opened, is no store, or is newer than this program;
     /// then nothing of the file was changed.
     pub fn open(path: &Path) -> Result<Self> {
-        if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
-            std::fs::create_dir_all(dir)
-                .map_err(|e| Error::Store(format!("{}: {e}", dir.display())))?;
-        }
+        make_folder(path)?;
         let has_content = std::fs::metadata(path).is_ok_and(|m| m.len() > 0);
         if has_content {
             Self::open_read_only(path)?.schema()?;
@@ -63,6 +80,37 @@ impl Store {
         drop(store);
         drop(Self::open(path)?);
         Self::open_read_only(path)
+    }
+
+    /// Holds the store for one server: whoever holds it already is named. Nothing is written for
+    /// it; commands that run once go beside a server as before.
+    ///
+    /// # Errors
+    /// [`Error::Store`] where another server holds it, or it cannot be opened.
+    pub fn claim(path: &Path) -> Result<File> {
+        make_folder(path)?;
+        let failed = |e: std::io::Error| Error::Store(format!("{}: {e}", path.display()));
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(failed)?;
+        // This lock and those of SQLite do not see each other; the file must stay open, because
+        // closing any handle of a file gives up SQLite's locks of this process.
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => {
+                let who = holder(&file).map_or_else(String::new, |pid| format!(" (process {pid})"));
+                Err(Error::Store(format!(
+                    "{}: another `uptick serve`{who} serves this store; end it first, or add \
+                     --read-only",
+                    path.display()
+                )))
+            }
+            Err(TryLockError::Error(e)) => Err(failed(e)),
+        }
     }
 
     /// A store that is nobody's: it lies in memory, and in a nameless file where that is not

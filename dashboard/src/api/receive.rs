@@ -10,25 +10,32 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use collector::error::Error;
 use collector::model::digest;
 use collector::store::{Handed, Imported};
+use futures_util::StreamExt;
 use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::App;
 use crate::auth::Actor;
 use crate::counters::Counters;
 use crate::error::Fail;
-use crate::route::{MAX_BODY, MAX_WIRE, Turn};
+use crate::route::{MAX_BODY, MAX_WIRE};
 use crate::text;
 
 /// How long an answer waits for what it acknowledges to be derived, so that whoever asks next sees
 /// it. It is durable either way.
 const SHOWN: Duration = Duration::from_secs(2);
+/// Bytes that every request may have in memory. Beyond that it takes one of few turns, so that who
+/// sends a byte now and then holds up nobody.
+const SMALL: usize = 64 << 10;
+/// How long a turn lasts while the body comes in: 10 MiB at 4 Mbit/s.
+const TURN: Duration = Duration::from_secs(20);
 /// The header with a client's own name for what it hands in.
 const KEY: &str = "idempotency-key";
 /// Bytes of such a name.
@@ -39,9 +46,8 @@ const MAX_KEY: usize = 256;
 pub(crate) async fn hand_in(
     State(app): State<Arc<App>>,
     Extension(actor): Extension<Actor>,
-    Extension(turn): Extension<Turn>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, Fail> {
     if app.options.read_only {
         return Err(Fail::ReadOnly);
@@ -52,6 +58,7 @@ pub(crate) async fn hand_in(
         .and_then(|v| v.to_str().ok())
         .unwrap_or("")
         .to_string();
+    let (body, turn) = receive(&app, body).await?;
     let reading = tokio::task::spawn_blocking(move || read(&body, &encoding));
     let handed = Arc::new(reading.await.map_err(|_| Fail::panicked())??);
     if let Some(done) = known(&app, handed.clone(), key.clone()).await? {
@@ -71,6 +78,49 @@ pub(crate) async fn hand_in(
     Ok(answer(&done))
 }
 
+/// A body with the turn that it took, if it is large.
+type Received = (Vec<u8>, Option<OwnedSemaphorePermit>);
+
+/// Takes in a body. Large ones come in a few at a time; the others wait on the wire.
+async fn receive(app: &App, body: Body) -> Result<Received, Fail> {
+    let mut pieces = body.into_data_stream();
+    let mut taken = Vec::new();
+    if take_in(&mut pieces, &mut taken, SMALL).await? {
+        return Ok((taken, None));
+    }
+    let turns = app.receiving.clone();
+    let turn = turns.acquire_owned().await.map_err(|_| Fail::busy())?;
+    let rest = take_in(&mut pieces, &mut taken, MAX_WIRE);
+    match tokio::time::timeout(TURN, rest).await {
+        Ok(Ok(true)) => Ok((taken, Some(turn))),
+        Ok(Ok(false)) => Err(Fail::TooLarge(
+            "A report may take 10 MiB on the wire; packed with zstd it takes a fifteenth.".into(),
+        )),
+        Ok(Err(e)) => Err(e),
+        Err(_) => Err(Fail::Denied(
+            StatusCode::REQUEST_TIMEOUT,
+            "A large report must come in within 20 s; packed with zstd it takes a fifteenth."
+                .into(),
+        )),
+    }
+}
+
+/// Reads on until there are more than `most` bytes; gives whether that was all.
+async fn take_in(
+    pieces: &mut axum::body::BodyDataStream,
+    taken: &mut Vec<u8>,
+    most: usize,
+) -> Result<bool, Fail> {
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|e| Fail::Bad(format!("The body breaks off: {e}.")))?;
+        taken.extend_from_slice(&piece);
+        if taken.len() > most {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The name that a client gave to what it hands in; of each client its own.
 fn key(headers: &HeaderMap, actor: &Actor) -> Result<Option<String>, Fail> {
     let Some(key) = headers.get(KEY) else {
@@ -86,11 +136,6 @@ fn key(headers: &HeaderMap, actor: &Actor) -> Result<Option<String>, Fail> {
 }
 
 fn read(body: &[u8], encoding: &str) -> Result<Handed, Fail> {
-    if body.len() > MAX_WIRE {
-        return Err(Fail::TooLarge(
-            "A report may take 10 MiB on the wire; packed with zstd it takes a fifteenth.".into(),
-        ));
-    }
     let body = unpack(body, encoding)?;
     // What is wrong with a body is said with its field and its line.
     Handed::read(&body).map_err(|e| match e {
@@ -152,7 +197,10 @@ fn unpack(body: &[u8], encoding: &str) -> Result<Vec<u8>, Fail> {
         }),
         _ => return Err(Fail::Bad("Content-Encoding must be gzip or zstd.".into())),
     };
-    read.map_err(|e| Fail::Bad(format!("The body cannot be unpacked: {e}.")))?;
+    read.map_err(|e| match e.kind() {
+        std::io::ErrorKind::OutOfMemory => Fail::Busy,
+        _ => Fail::Bad(format!("The body cannot be unpacked: {e}.")),
+    })?;
     if out.len() > MAX_BODY {
         return Err(Fail::TooLarge("A report may take 64 MiB unpacked.".into()));
     }
