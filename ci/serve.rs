@@ -44,6 +44,7 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
         public: a.public,
         read_only: a.read_only,
         always_ask: a.always_ask,
+        public_url: a.public_url.as_deref().map(web_address).transpose()?,
     };
     if repo.is_some() && !a.read_only {
         follow(
@@ -65,7 +66,7 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
 
 /// What a store's project is called: after the repository that it lies in, else after its folder or
 /// file; where somebody happens to stand says nothing about it.
-fn project(store: &Path, repo: Option<&Path>) -> Option<String> {
+pub(crate) fn project(store: &Path, repo: Option<&Path>) -> Option<String> {
     let store = std::path::absolute(store).ok()?;
     let folder = store.parent()?;
     let named = match repo {
@@ -74,6 +75,18 @@ fn project(store: &Path, repo: Option<&Path>) -> Option<String> {
         _ => store.file_stem(),
     };
     Some(named?.to_string_lossy().into_owned())
+}
+
+/// The address that links in messages begin with.
+fn web_address(url: &str) -> Result<String, Error> {
+    let is_web = url.starts_with("https://") || url.starts_with("http://");
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
+    if is_web && url.chars().all(plain) {
+        return Ok(url.trim_end_matches('/').to_string());
+    }
+    Err(Error::Usage(format!(
+        "--public-url {url}: it is no address of a page, such as https://uptick.example.org"
+    )))
 }
 
 /// Keeps the store's main line that of the repository while it is served.

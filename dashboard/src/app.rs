@@ -43,6 +43,9 @@ pub struct Options {
     /// Whether a token is asked for even from this machine: behind a proxy that adds no header,
     /// everybody seems to sit at it.
     pub always_ask: bool,
+    /// The address that people reach the pages by, without a slash at its end: links in messages
+    /// begin with it. `None`: where it listens.
+    pub public_url: Option<String>,
 }
 
 /// Why a dashboard cannot be served.

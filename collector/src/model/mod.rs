@@ -4,6 +4,7 @@
 //! number depends on travels with the number; two numbers are only compared
 //! when metric, counter and testbed fingerprint are equal.
 
+mod channel;
 mod commit;
 mod hash;
 mod hunk;
@@ -14,6 +15,7 @@ mod series;
 mod testbed;
 mod verdict;
 
+pub use channel::{Channel, Secret, Sink};
 pub use commit::{Commit, Sha};
 pub use hash::digest;
 pub use hunk::Hunk;

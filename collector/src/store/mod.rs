@@ -17,6 +17,7 @@ pub mod log;
 mod main_line;
 mod migrate;
 mod open;
+mod outbox;
 mod reporting;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
@@ -24,6 +25,8 @@ mod tests;
 mod view;
 
 pub use log::{Accept, Imported, MAX_LINE, Scope, Token, Triage, Verification};
+pub use outbox::{Counts, Delivery, Lease, News, Progress};
+pub use reporting::Audience;
 pub use view::{
     Decision, Event, EventCounts, Generation, MeasuredCommit, Point, ReportRow, Reported,
     SeriesFilter, SeriesOrder, SeriesRow, SeriesState, TestbedRow, Unsearched, Value,

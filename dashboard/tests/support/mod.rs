@@ -58,6 +58,7 @@ impl Site {
             public,
             read_only: false,
             always_ask: false,
+            public_url: None,
         }
     }
 

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
-use crate::model::digest;
+use crate::model::{Line as Measured, digest};
 use crate::store::Store;
 use crate::store::log::append::Sealed;
 use crate::store::log::door;
@@ -80,7 +80,8 @@ struct Blob<'a> {
 /// What may come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accept {
-    /// A whole export: the owner of the store reads it in.
+    /// A whole export: the owner of the store reads it in. It is history: no channel hears of
+    /// what is found in it.
     Everything,
     /// Reports with their profiles: whoever hands in measurements decides nothing.
     Reports,
@@ -245,6 +246,12 @@ impl Store {
         let wrong = |e: String| Error::Usage(format!("{}: {e}", kind.name()));
         let entry = Entry::parse(kind, bytes).map_err(wrong)?;
         door::check(&entry).map_err(wrong)?;
+        if let (Accept::Everything, Entry::Report(r)) = (accept, &entry)
+            && !matches!(r.line, Some(Measured::Branch { .. }))
+        {
+            // Before it is stored: whoever looks at the store meanwhile is to know.
+            self.is_history(r.commit.position)?;
+        }
         let sealed = Sealed::of_bytes(kind, bytes)?;
         let new = self.append(&sealed, &reading.blobs)?;
         reading.blobs.clear();
