@@ -97,7 +97,7 @@ pub fn slack(said: &Said) -> Value {
         text.replace('<', "&lt;").replace('>', "&gt;")
     }
     let style = Style {
-        name: |t| format!("`{}`", escaped(&t.replace('`', "'"))),
+        name: |t| escaped(&code(t)),
         theirs: |t| escaped(&quiet(&apart(t))),
         ours: escaped,
         limit: SLACK,
@@ -167,7 +167,8 @@ pub fn mattermost(said: &Said) -> Value {
 
 fn bold(said: &Said, limit: usize) -> String {
     let style = Style {
-        name: code,
+        // Mattermost makes mentions of `<!channel>` before it reads Markdown.
+        name: |t| code(t).replace('<', "<\u{200b}"),
         theirs: markdown,
         ours: str::to_owned,
         limit,

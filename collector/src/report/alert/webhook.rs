@@ -52,13 +52,13 @@ fn change(c: &Moved) -> Value {
     json!({
         "id": c.id,
         "benchmark": clean(&c.benchmark, NAME),
-        "metric": c.metric,
-        "counter": c.counter,
+        "metric": clean(&c.metric, NAME),
+        "counter": clean(&c.counter, NAME),
         "change": c.change,
         "percent": percent(c.change),
         "regressed": c.regressed,
-        "before": c.before,
-        "after": c.after,
+        "before": clean(&c.before, NAME),
+        "after": clean(&c.after, NAME),
     })
 }
 

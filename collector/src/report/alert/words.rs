@@ -141,15 +141,18 @@ fn detail(c: &Moved) -> Vec<Piece> {
         (Some((n, u)), Some((_, v))) if u == v => format!("{n} → {}", c.after),
         _ => format!("{} → {}", c.before, c.after),
     };
+    // A unit that is the metric's name says it already.
+    let what = match c.after.ends_with(&c.metric) {
+        true => c.counter.clone(),
+        false => format!("{}, {}", c.metric, c.counter),
+    };
     vec![
         Piece::Name(name(&c.benchmark, NAME)),
         ours(format!(" {}: ", percent(c.change))),
         // Units and metrics may be those of another tool.
         Piece::Theirs(sentence(&levels, LEVELS)),
         ours(" ("),
-        Piece::Theirs(sentence(&c.metric, WHO)),
-        ours(", "),
-        Piece::Theirs(sentence(&c.counter, WHO)),
+        Piece::Theirs(sentence(&what, WHO)),
         ours(")"),
     ]
 }
