@@ -11,7 +11,7 @@ use collector::notify::{self, Origin};
 use collector::remote::channel::{
     Answer, Outcome, check_address, check_secret, place, secret_of, send,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::args::{Args, Channel, ChannelAdd, ChannelCommand, ChannelName};
 use crate::{context, print, serve};
@@ -40,13 +40,10 @@ fn now() -> i64 {
 
 fn add(args: &Args, a: &ChannelAdd) -> anyhow::Result<u8> {
     let (channel, made) = asked(a)?;
-    let id = context::store(args)?.add_channel(&channel)?;
+    context::store(args)?.add_channel(&channel)?;
     let shown = made.then(|| channel.secret.expose());
     if a.json {
-        let mut document = document(&Kept {
-            id,
-            ..channel.clone()
-        });
+        let mut document = notify::channel(&channel, true);
         document["schema"] = json!("uptick.channel/1");
         document["secret"] = json!(shown);
         print::json(&document)?;
@@ -183,34 +180,14 @@ fn read_file(what: &str, path: &Path) -> Result<String, Error> {
     Ok(text)
 }
 
-/// A channel without its secrets.
-fn document(c: &Kept) -> Value {
-    json!({
-        "name": c.name,
-        "kind": c.sink,
-        "place": place(c.address.expose()),
-        "room": (!c.room.is_empty()).then_some(&c.room),
-        "private": c.private,
-        "improvements": c.improvements,
-        "created": c.created,
-        "disabled": c.disabled,
-        "why": c.why,
-    })
-}
-
 fn list(args: &Args, as_json: bool) -> anyhow::Result<u8> {
     let store = context::existing_store(args)?;
-    let all = store.channels()?;
-    let deliveries = store.deliveries(NEWEST)?;
     if as_json {
-        let channels: Vec<Value> = all.iter().map(document).collect();
-        print::json(&json!({
-            "schema": "uptick.channels/1",
-            "channels": channels,
-            "deliveries": deliveries,
-        }))?;
+        print::json(&notify::document(&store, true)?)?;
         return Ok(EXIT_OK);
     }
+    let all = store.channels()?;
+    let deliveries = store.deliveries(NEWEST)?;
     for c in &all {
         let last = deliveries.iter().find(|d| d.channel == c.name);
         let state = match (&c.disabled, last) {

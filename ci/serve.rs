@@ -119,6 +119,7 @@ async fn serve(a: &Serve, options: Options) -> anyhow::Result<()> {
             ))
         })?;
     let local = listener.local_addr()?;
+    let store = options.store.clone();
     // An address that is printed is one that answers.
     let app = dashboard::open(options, local).await.map_err(|e| match e {
         dashboard::Failure::Store(e) => anyhow::Error::from(e),
@@ -130,6 +131,7 @@ async fn serve(a: &Serve, options: Options) -> anyhow::Result<()> {
         print::out(&format!("http://{local}/\n"))?;
     }
     exposed(local, a);
+    unlinked(local, a, &store);
     dashboard::serve_opened(listener, app, end).await;
     Ok(())
 }
@@ -148,6 +150,17 @@ fn exposed(local: SocketAddr, a: &Serve) {
         "note: {reading}; writing needs one: `uptick token create NAME --scope write`. Traffic is not \
          encrypted: put a reverse proxy with TLS in front."
     ));
+}
+
+/// Says where links in messages lead, where nobody said it.
+fn unlinked(local: SocketAddr, a: &Serve, store: &Path) {
+    let channels = Store::open_existing(store).and_then(|s| s.channels());
+    if a.public_url.is_none() && channels.is_ok_and(|all| !all.is_empty()) {
+        print::note(&format!(
+            "note: links in messages lead to http://{local}; `--public-url URL` names the address \
+             that people reach"
+        ));
+    }
 }
 
 /// Listens, from now on, for Ctrl-C, SIGTERM and SIGHUP; resolves at the first.

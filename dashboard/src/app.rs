@@ -24,6 +24,8 @@ const READERS: usize = 8;
 const WRITES: usize = 64;
 /// Reports that are received at once, of 10 MiB at most each.
 const RECEIVING: usize = 8;
+/// Test messages that are sent at once.
+const TRIALS: usize = 2;
 /// Browsers that listen for news at once.
 pub(crate) const LISTENERS: usize = 256;
 
@@ -76,6 +78,8 @@ pub struct App {
     /// Reports that are being received; more would fill memory while they wait for the one writer.
     pub(crate) receiving: Semaphore,
     pub(crate) listeners: Arc<Semaphore>,
+    /// Test messages that are being sent.
+    pub(crate) trials: Semaphore,
     pub(crate) unsearched: tokio::sync::Notify,
     closing: AtomicBool,
     pub(crate) started: Instant,
@@ -133,6 +137,7 @@ impl App {
             standing,
             receiving: Semaphore::new(RECEIVING),
             listeners: Arc::new(Semaphore::new(LISTENERS)),
+            trials: Semaphore::new(TRIALS),
             unsearched: tokio::sync::Notify::new(),
             closing: AtomicBool::new(false),
             started: Instant::now(),

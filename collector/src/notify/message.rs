@@ -23,7 +23,7 @@ pub(super) fn compose(store: &Store, lease: &Lease, origin: &Origin) -> Result<O
     };
     let mut events = store.changes_of(lease)?;
     events.retain(|e| match happened {
-        Happened::Recovered => e.reported.event.recovered.is_some(),
+        Happened::Recovered => e.reported.event.recovered.is_some() || !e.reported.event.seen,
         _ => e.reported.event.is_open(),
     });
     if events.is_empty() {

@@ -4,10 +4,12 @@
 //! Sending takes up to twenty seconds and needs no store: whoever drives this calls [`take`],
 //! sends with [`crate::remote::channel::send`] wherever it likes, and calls [`settle`].
 
+mod document;
 mod message;
 mod origin;
 pub mod schedule;
 
+pub use document::{channel, document};
 pub use origin::Origin;
 
 use crate::error::{Error, Result};

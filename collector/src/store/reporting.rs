@@ -57,7 +57,8 @@ impl Store {
                 ])?;
                 for t in known {
                     let id = reported(tx, &series.key, &t.id, &t.event, now)?;
-                    let back = t.event.recovered.is_some() && is_open(tx, &id)?;
+                    let over = t.event.recovered.is_some() || !t.event.seen;
+                    let back = over && is_open(tx, &id)?;
                     revise(tx, &id, &t.event)?;
                     if let Some(now) = now.filter(|_| back) {
                         rows::went_back(tx, &id, now)?;

@@ -73,7 +73,7 @@ pub(super) fn send_by(
     }
 }
 
-fn agent(resolver: impl Resolver) -> ureq::Agent {
+pub(super) fn agent(resolver: impl Resolver) -> ureq::Agent {
     let tls = ureq::tls::TlsConfig::builder().root_certs(roots(None));
     let config = ureq::Agent::config_builder()
         .timeout_connect(Some(CONNECT))

@@ -12,6 +12,9 @@ mod channels;
 mod lease;
 mod record;
 pub(in crate::store) mod rows;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
 
 pub use lease::Lease;
 pub use record::{Counts, Delivery, Progress};
