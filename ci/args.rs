@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 #[command(
     after_help = "Exit codes: 0 judged, no regression · 1 a regression · 2 wrong command line \
 or uptick.toml · 3 no verdict · 4 building or running failed · 5 the store or a server failed\n\
-More: uptick help exit-codes | configuration | noise | ci"
+More: uptick help exit-codes | configuration | noise | ci | alerts"
 )]
 pub(crate) struct Args {
     /// The repository [default: the current directory's]
@@ -72,6 +72,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Tokens for the dashboard and the API
     Token(Token),
+    /// Channels that hear of regressions while `uptick serve` runs
+    Channel(Channel),
     /// Fill an empty store with an invented history, to look around in
     Demo(Demo),
     /// Write every report as JSON lines
@@ -142,7 +144,7 @@ pub(crate) struct Man {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Help {
-    /// exit-codes, configuration, noise, ci, or a command
+    /// exit-codes, configuration, noise, ci, alerts, or a command
     pub(crate) topic: Option<String>,
 }
 
@@ -558,6 +560,9 @@ pub(crate) struct Serve {
     /// Series that reports may begin in a day; more are refused (status 429)
     #[arg(long, value_name = "N", default_value_t = 50_000)]
     pub(crate) new_series: u64,
+    /// The address that people reach the pages by: links in messages begin with it
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
     /// The name on the pages [default: the repository's]
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -620,6 +625,85 @@ pub(crate) enum TokenCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Channel {
+    #[command(subcommand)]
+    pub(crate) command: ChannelCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ChannelCommand {
+    /// Add one; what is measured by now is history to it
+    Add(ChannelAdd),
+    /// List them, without their secrets
+    List {
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
+    /// End one
+    Remove(ChannelName),
+    /// Send one a test message, and say what the other side answers (exit code 5: not delivered)
+    Test(ChannelName),
+    /// Give a webhook another secret; messages are signed with the one before too
+    Rotate(ChannelName),
+}
+
+impl ChannelCommand {
+    const fn json(&self) -> bool {
+        match self {
+            Self::Add(a) => a.json,
+            Self::List { json } => *json,
+            Self::Remove(a) | Self::Test(a) | Self::Rotate(a) => a.json,
+        }
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ChannelName {
+    /// Its name
+    pub(crate) name: String,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Addresses and secrets are read from a file or a variable: what stands in a command line is seen
+/// by everybody on the machine.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ChannelAdd {
+    /// What to call it: letters, digits, `-`, `_` and `.`
+    pub(crate) name: String,
+    /// webhook, slack, discord, teams, mattermost or matrix
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: String,
+    /// The file that holds its address (matrix: the homeserver's); `-` reads standard input
+    #[arg(long, value_name = "FILE", required_unless_present = "url_from_env")]
+    pub(crate) url_file: Option<PathBuf>,
+    /// The variable that holds its address
+    #[arg(long, value_name = "VAR", conflicts_with = "url_file")]
+    pub(crate) url_from_env: Option<String>,
+    /// The file that holds its secret (matrix: the access token) [default: of a webhook one is
+    /// made and shown, once]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// The variable that holds its secret
+    #[arg(long, value_name = "VAR", conflicts_with = "secret_file")]
+    pub(crate) secret_from_env: Option<String>,
+    /// The room, such as !abc:example.org (matrix)
+    #[arg(long, value_name = "ROOM")]
+    pub(crate) room: Option<String>,
+    /// The address lies in a private network, and this is its host and port: opens that place
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) allow: Option<String>,
+    /// It hears of improvements too
+    #[arg(long)]
+    pub(crate) improvements: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -700,6 +784,7 @@ impl Args {
             Command::Rebuild(a) | Command::Verify(a) => a.json,
             Command::Serve(a) => a.json,
             Command::Demo(a) => a.json,
+            Command::Channel(a) => a.command.json(),
             Command::Token(a) => match a.command {
                 TokenCommand::Create { json, .. }
                 | TokenCommand::List { json }

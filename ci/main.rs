@@ -4,6 +4,7 @@
 mod args;
 mod bisect;
 mod changes;
+mod channel;
 mod check;
 mod comment;
 mod context;
@@ -81,6 +82,7 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
         Command::Flamegraph(a) => flamegraph::run(args, a),
         Command::Serve(a) => serve::run(args, a),
         Command::Token(a) => token::run(args, a),
+        Command::Channel(a) => channel::run(args, a),
         Command::Demo(a) => demo::run(args, a),
         Command::Export(a) => transfer::export(args, a),
         Command::Import(a) => transfer::import(args, a),

@@ -53,6 +53,7 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
         always_ask: a.always_ask,
         keep_free: a.keep_free.saturating_mul(1 << 20),
         new_series: a.new_series,
+        public_url: a.public_url.as_deref().map(web_address).transpose()?,
     };
     if repo.is_some() && !a.read_only {
         follow(
@@ -97,7 +98,7 @@ impl From<LogLevel> for LevelFilter {
 
 /// What a store's project is called: after the repository that it lies in, else after its folder or
 /// file; where somebody happens to stand says nothing about it.
-fn project(store: &Path, repo: Option<&Path>) -> Option<String> {
+pub(crate) fn project(store: &Path, repo: Option<&Path>) -> Option<String> {
     let store = std::path::absolute(store).ok()?;
     let folder = store.parent()?;
     let named = match repo {
@@ -106,6 +107,18 @@ fn project(store: &Path, repo: Option<&Path>) -> Option<String> {
         _ => store.file_stem(),
     };
     Some(named?.to_string_lossy().into_owned())
+}
+
+/// The address that links in messages begin with.
+fn web_address(url: &str) -> Result<String, Error> {
+    let is_web = url.starts_with("https://") || url.starts_with("http://");
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
+    if is_web && url.chars().all(plain) {
+        return Ok(url.trim_end_matches('/').to_string());
+    }
+    Err(Error::Usage(format!(
+        "--public-url {url}: it is no address of a page, such as https://uptick.example.org"
+    )))
 }
 
 /// Keeps the store's main line that of the repository while it is served.
@@ -140,6 +153,7 @@ async fn serve(a: &Serve, options: Options) -> anyhow::Result<()> {
             ))
         })?;
     let local = listener.local_addr()?;
+    let store = options.store.clone();
     // An address that is printed is one that answers.
     let app = dashboard::open(options, local).await.map_err(|e| match e {
         dashboard::Failure::Store(e) => anyhow::Error::from(e),
@@ -151,6 +165,7 @@ async fn serve(a: &Serve, options: Options) -> anyhow::Result<()> {
         print::out(&format!("http://{local}/\n"))?;
     }
     exposed(local, a);
+    unlinked(local, a, &store);
     dashboard::serve_opened(listener, app, end).await;
     Ok(())
 }
@@ -169,6 +184,17 @@ fn exposed(local: SocketAddr, a: &Serve) {
         "note: {reading}; writing needs one: `uptick token create NAME --scope write`. Traffic is not \
          encrypted: put a reverse proxy with TLS in front."
     ));
+}
+
+/// Says where links in messages lead, where nobody said it.
+fn unlinked(local: SocketAddr, a: &Serve, store: &Path) {
+    let channels = Store::open_existing(store).and_then(|s| s.channels());
+    if a.public_url.is_none() && channels.is_ok_and(|all| !all.is_empty()) {
+        print::note(&format!(
+            "note: links in messages lead to http://{local}; `--public-url URL` names the address \
+             that people reach"
+        ));
+    }
 }
 
 /// Listens, from now on, for Ctrl-C, SIGTERM and SIGHUP; resolves at the first.

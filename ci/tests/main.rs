@@ -1,6 +1,7 @@
 //! End-to-end tests of the `uptick` binary, on temporary git repositories.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod alerts;
 mod architecture;
 mod bad_input;
 mod bisect;

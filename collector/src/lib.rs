@@ -12,6 +12,7 @@ pub mod history;
 pub mod judge;
 pub mod measure;
 pub mod model;
+pub mod notify;
 pub mod parallel;
 pub mod profile;
 pub mod remote;

@@ -25,6 +25,8 @@ const READERS: usize = 8;
 const WRITES: usize = 128;
 /// Large reports that are received at once, of 10 MiB at most each.
 const RECEIVING: usize = 8;
+/// Test messages that are sent at once.
+const TRIALS: usize = 2;
 /// Browsers that listen for news at once.
 pub(crate) const LISTENERS: usize = 256;
 
@@ -48,6 +50,9 @@ pub struct Options {
     pub keep_free: u64,
     /// Series that reports over HTTP may begin in a day.
     pub new_series: u64,
+    /// The address that people reach the pages by, without a slash at its end: links in messages
+    /// begin with it. `None`: where it listens.
+    pub public_url: Option<String>,
 }
 
 /// Why a dashboard cannot be served.
@@ -80,6 +85,8 @@ pub struct App {
     /// Reports that are being received; more would fill memory while they wait for the one writer.
     pub(crate) receiving: Arc<Semaphore>,
     pub(crate) listeners: Arc<Semaphore>,
+    /// Test messages that are being sent.
+    pub(crate) trials: Semaphore,
     pub(crate) unsearched: tokio::sync::Notify,
     closing: AtomicBool,
     pub(crate) started: Instant,
@@ -136,6 +143,7 @@ impl App {
             standing,
             receiving: Arc::new(Semaphore::new(RECEIVING)),
             listeners: Arc::new(Semaphore::new(LISTENERS)),
+            trials: Semaphore::new(TRIALS),
             unsearched: tokio::sync::Notify::new(),
             closing: AtomicBool::new(false),
             started: Instant::now(),

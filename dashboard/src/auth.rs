@@ -39,13 +39,22 @@ pub struct Minted {
 /// # Errors
 /// When the system has no randomness.
 pub fn mint() -> Result<Minted, std::io::Error> {
-    let mut bytes = [0u8; 32];
-    getrandom::fill(&mut bytes).map_err(|e| std::io::Error::other(e.to_string()))?;
+    let bytes = random()?;
     let body: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
     let check = digest(body.as_bytes());
     let token = format!("{PREFIX}{body}{}", &check[..6]);
     let hash = digest(token.as_bytes());
     Ok(Minted { token, hash })
+}
+
+/// Random bytes of the system.
+///
+/// # Errors
+/// When it has none.
+pub fn random() -> Result<[u8; 32], std::io::Error> {
+    let mut bytes = [0u8; 32];
+    getrandom::fill(&mut bytes).map_err(|e| std::io::Error::other(e.to_string()))?;
+    Ok(bytes)
 }
 
 /// Whether a text can be a token at all; spares the store the question.

@@ -13,6 +13,7 @@ pub(crate) struct Counters {
     pub(crate) not_modified: AtomicU64,
     pub(crate) reports: AtomicU64,
     pub(crate) listeners: AtomicU64,
+    pub(crate) sent: AtomicU64,
 }
 
 impl Counters {

@@ -17,6 +17,7 @@ mod auth;
 mod cache;
 mod chart;
 mod counters;
+mod deliver;
 pub mod demo;
 mod door;
 mod error;
@@ -36,7 +37,7 @@ mod trace;
 mod writer;
 
 pub use app::{App, Failure, Options};
-pub use auth::{Minted, mint};
+pub use auth::{Minted, mint, random};
 pub use query::is_understood;
 pub use route::Route;
 pub use routes::{ROUTES, router};
@@ -82,6 +83,7 @@ pub async fn serve_opened(
 ) {
     let watcher = tokio::spawn(live::watch(app.clone()));
     let searcher = tokio::spawn(live::search(app.clone()));
+    let messenger = (!app.options.read_only).then(|| tokio::spawn(deliver::deliver(app.clone())));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let closing = app.clone();
     let signal = async move {
@@ -99,4 +101,7 @@ pub async fn serve_opened(
     }
     watcher.abort();
     searcher.abort();
+    if let Some(messenger) = messenger {
+        messenger.abort();
+    }
 }

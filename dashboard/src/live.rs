@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use collector::store::Generation;
+use collector::history::watch::search_for;
+use collector::store::{Audience, Generation};
 use futures_util::Stream;
 
 use crate::app::App;
@@ -49,11 +50,14 @@ async fn recover(app: Arc<App>) {
     }
 }
 
-/// Searches new points for changes whenever there are any.
+/// Searches new points for changes whenever there are any; channels hear of what is new.
 pub(crate) async fn search(app: Arc<App>) {
     loop {
         let done = app
-            .derive(|store| Ok(collector::history::watch::search(store, STRIDE)?))
+            .derive(|store| {
+                let now = text::now();
+                Ok(search_for(store, STRIDE, Audience::Channels { now })?)
+            })
             .await;
         if let Err(e) = &done {
             tracing::warn!(why = e.words(), "the search for changes failed");

@@ -97,6 +97,12 @@ pub const ROUTES: &[Route] = &[
     on_post("/triage/undo", WRITE, MAX_LITTLE, || {
         post(pages::triage::undo)
     }),
+    on_get("/channels", READ, || get(pages::channels::page)),
+    on_get("/channels.json", READ, || get(pages::channels::json)),
+    on_get("/api/v1/channels", READ, || get(pages::channels::json)),
+    on_post("/channels/test", ADMIN, MAX_LITTLE, || {
+        post(pages::channels::test)
+    }),
     on_get("/login", None, || get(pages::login::form)),
     on_post("/login", None, MAX_LITTLE, || post(pages::login::sign_in)),
     on_post("/logout", None, MAX_LITTLE, || post(pages::login::sign_out)),

@@ -303,6 +303,7 @@ async fn pages_are_accessible_in_light_dark_and_on_a_telephone() {
         ("commit", format!("/commit/{head}")),
         ("commits", "/commits".into()),
         ("log", "/log".into()),
+        ("channels", "/channels".into()),
         ("help", "/help".into()),
         ("login", "/login".into()),
         ("search", "/search?q=parse".into()),

@@ -244,7 +244,14 @@ async fn a_page_carries_the_counters_it_was_read_at() {
     let at = site.store().generation().unwrap();
     let wanted = format!("data-at=\"{}.{}\"", at.data, at.triage);
     for url in [
-        "/", "/health", "/commits", "/log", "/help", "/login", "/nowhere",
+        "/",
+        "/health",
+        "/commits",
+        "/log",
+        "/help",
+        "/login",
+        "/channels",
+        "/nowhere",
     ] {
         let page = c.get(url).await;
         assert!(page.text().contains(&wanted), "{url}");

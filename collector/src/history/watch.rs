@@ -6,7 +6,7 @@ use crate::detect::{Change, Finder, Findings, Point, Settings};
 use crate::error::Result;
 use crate::history::Floor;
 use crate::model::{SeriesKey, Testbed};
-use crate::store::{Reported, SeriesRow, Store, TestbedRow, Unsearched};
+use crate::store::{Audience, Reported, SeriesRow, Store, TestbedRow, Unsearched};
 
 /// Points that a series is searched with the first time; later only the newest ones.
 const WHOLE: usize = 5_000;
@@ -15,12 +15,20 @@ const STALE: usize = replay::WINDOW / 10;
 /// Series whose findings are written in one transaction.
 const BATCH: usize = 64;
 
-/// Searches up to `limit` series that have new points. Gives how many were searched: fewer than
-/// `limit` means that all are up to date.
+/// Searches up to `limit` series that have new points, and sends nothing to anybody. Gives how
+/// many were searched: fewer than `limit` means that all are up to date.
 ///
 /// # Errors
 /// [`crate::error::Error::Store`].
 pub fn search(store: &mut Store, limit: usize) -> Result<usize> {
+    search_for(store, limit, Audience::Nobody)
+}
+
+/// [`search`], of whose new findings an audience hears.
+///
+/// # Errors
+/// [`crate::error::Error::Store`].
+pub fn search_for(store: &mut Store, limit: usize, audience: Audience) -> Result<usize> {
     let testbeds = store.testbeds()?;
     let mut done = 0;
     while done < limit {
@@ -33,7 +41,7 @@ pub fn search(store: &mut Store, limit: usize) -> Result<usize> {
             all.push(look(store, series, &testbeds)?);
         }
         done += all.len();
-        store.keep_findings(&all)?;
+        store.keep_findings(&all, audience)?;
     }
     Ok(done)
 }

@@ -4,6 +4,7 @@
 //! number depends on travels with the number; two numbers are only compared
 //! when metric, counter and testbed fingerprint are equal.
 
+mod channel;
 mod commit;
 mod failure;
 mod hash;
@@ -15,6 +16,7 @@ mod series;
 mod testbed;
 mod verdict;
 
+pub use channel::{Channel, Secret, Sink};
 pub use commit::{Commit, Sha};
 pub use failure::{Failure, Fault, Phase};
 pub use hash::digest;

@@ -65,7 +65,9 @@ impl Client {
     }
 }
 
-fn roots(named: Option<&Path>) -> ureq::tls::RootCerts {
+/// The certificates that are trusted: those of the bundle named, else the system's, else the ones
+/// built in.
+pub(super) fn roots(named: Option<&Path>) -> ureq::tls::RootCerts {
     let system = BUNDLES.iter().map(Path::new);
     let text = named
         .into_iter()
@@ -133,7 +135,7 @@ impl HttpMethod {
 }
 
 /// Why there is no answer, without addresses.
-fn reason(error: &ureq::Error) -> String {
+pub(super) fn reason(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Timeout(_) => "it did not answer in time".into(),
         ureq::Error::HostNotFound => "its name is not known here".into(),

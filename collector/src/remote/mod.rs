@@ -1,8 +1,9 @@
 //! What is reached over the network: the only sockets of the collector.
 //!
-//! What is asked and what an answer means is pure and stands under [`forge`]; [`Client`] alone
-//! connects.
+//! What is asked of a forge and what an answer means is pure and stands under [`forge`];
+//! [`Client`] alone connects there. Messages to people go by [`channel`], which may reach less.
 
+pub mod channel;
 pub mod forge;
 mod http;
 

@@ -67,7 +67,7 @@ fn push_escaped(out: &mut String, c: char) {
 }
 
 /// Parts the sign of a mention, a reference or an address from what follows.
-fn apart(text: &str) -> String {
+pub(super) fn apart(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {

@@ -1,5 +1,6 @@
 //! A judgement as people and machines read it: text, Markdown, JSON. Pure.
 
+pub mod alert;
 pub mod bisect;
 mod changes;
 mod code_quality;

@@ -8,12 +8,13 @@ use crate::store::log::entry::{Entry, Stacks};
 use crate::store::log::older::{Batches, Decided, Line};
 
 /// Each migration raises the schema's number by one.
-pub(super) const STEPS: [&str; 5] = [
+pub(super) const STEPS: [&str; 6] = [
     include_str!("schema.sql"),
     include_str!("dashboard.sql"),
     include_str!("groups.sql"),
     include_str!("log.sql"),
     include_str!("handing.sql"),
+    include_str!("outbox/outbox.sql"),
 ];
 
 /// Runs the steps from schema `from` on.

@@ -19,6 +19,7 @@ pub mod log;
 mod main_line;
 mod migrate;
 mod open;
+mod outbox;
 mod reporting;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
@@ -26,6 +27,8 @@ mod tests;
 mod view;
 
 pub use log::{Handed, Imported, MAX_LINE, Scope, Token, Triage, Verification};
+pub use outbox::{Counts, Delivery, Lease, News, Progress};
+pub use reporting::Audience;
 pub use view::{
     Decision, Event, EventCounts, Excluded, Found, Generation, MeasuredCommit, Point, ReportRow,
     Reported, SeriesFilter, SeriesOrder, SeriesRow, SeriesState, TestbedRow, Unsearched, Value,

@@ -8,19 +8,42 @@ use crate::detect::{Change, Class, Findings};
 use crate::error::Result;
 use crate::model::SeriesKey;
 use crate::store::log::entry::{Alert, Entry, identity};
+use crate::store::outbox::rows;
 use crate::store::view::apply::{append_and_apply, bump};
 use crate::store::view::changes::kind_word;
 use crate::store::{Reported, SeriesRow, Store};
 
+/// Who hears of what a look at series finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Nobody: what is found was there before.
+    Nobody,
+    /// The channels.
+    Channels {
+        /// The time, in seconds since 1970-01-01 UTC.
+        now: i64,
+    },
+}
+
 impl Store {
     /// Keeps what the change finder said of some series. A change that has no identity yet is
-    /// reported: it gets one, in the log, unless another process reported it meanwhile.
+    /// reported: it gets one, in the log, unless another process reported it meanwhile. Channels
+    /// hear of it, unless the series is looked at for the first time: all of it is history then,
+    /// as after a rebuild or a migration.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn keep_findings(&mut self, all: &[(SeriesRow, Findings, Vec<Reported>)]) -> Result<()> {
+    pub fn keep_findings(
+        &mut self,
+        all: &[(SeriesRow, Findings, Vec<Reported>)],
+        audience: Audience,
+    ) -> Result<()> {
         self.with_view(|tx| {
             for (series, findings, known) in all {
+                let now = match audience {
+                    Audience::Channels { now } if was_searched(tx, series.id)? => Some(now),
+                    _ => None,
+                };
                 tx.prepare_cached(
                     "UPDATE series SET kind = ?2, noise = ?3, drift = ?4, searched = ?5 \
                      WHERE id = ?1",
@@ -33,20 +56,26 @@ impl Store {
                     series.points.cast_signed()
                 ])?;
                 for t in known {
-                    let id = reported(tx, &series.key, &t.id, &t.event)?;
+                    let id = reported(tx, &series.key, &t.id, &t.event, now)?;
+                    let over = t.event.recovered.is_some() || !t.event.seen;
+                    let back = over && is_open(tx, &id)?;
                     revise(tx, &id, &t.event)?;
+                    if let Some(now) = now.filter(|_| back) {
+                        rows::went_back(tx, &id, now)?;
+                    }
                 }
             }
             bump(tx, "facts_generation")
         })
     }
 
-    /// The identity of a change; it is reported now if it was not yet.
+    /// The identity of a change; it is reported now if it was not yet, and no channel hears of
+    /// it: whoever asks knows of it.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn report_change(&mut self, key: &SeriesKey, event: &life::Event) -> Result<String> {
-        self.with_view(|tx| reported(tx, key, "", event))
+        self.with_view(|tx| reported(tx, key, "", event, None))
     }
 }
 
@@ -59,12 +88,29 @@ const fn class_word(class: Class) -> &'static str {
     }
 }
 
-/// The identity of a change: its own, or that of the one which tells the same, or a new one.
+/// Whether the change finder has looked at a series before.
+fn was_searched(tx: &Transaction<'_>, series: i64) -> rusqlite::Result<bool> {
+    tx.prepare_cached("SELECT searched > 0 FROM series WHERE id = ?1")?
+        .query_row([series], |r| r.get(0))
+}
+
+/// Whether a change is still one that somebody need care about.
+fn is_open(tx: &Transaction<'_>, id: &str) -> rusqlite::Result<bool> {
+    tx.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM change WHERE id = ?1 AND seen = 1 AND recovered IS NULL \
+         AND state IN ('new', 'acknowledged'))",
+    )?
+    .query_row([id], |r| r.get(0))
+}
+
+/// The identity of a change: its own, or that of the one which tells the same, or a new one, of
+/// which channels hear at `now`.
 fn reported(
     tx: &Transaction<'_>,
     key: &SeriesKey,
     known: &str,
     event: &life::Event,
+    now: Option<i64>,
 ) -> rusqlite::Result<String> {
     if !known.is_empty() {
         return Ok(known.to_string());
@@ -79,7 +125,10 @@ fn reported(
         change: event.change.clone(),
     };
     let id = alert.id.clone();
-    append_and_apply(tx, Entry::Alert(Box::new(alert)))?;
+    let appended = append_and_apply(tx, Entry::Alert(Box::new(alert.clone())))?;
+    if let Some(now) = now.filter(|_| appended.is_some()) {
+        rows::announce(tx, &alert, now)?;
+    }
     Ok(id)
 }
 

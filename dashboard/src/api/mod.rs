@@ -36,7 +36,7 @@ pub(crate) async fn tokens(State(app): State<Arc<App>>) -> Result<Response, Fail
 }
 
 /// What each route of the API is for; a test holds it against the routes.
-pub(crate) const SUMMARIES: [(&str, &str, &str); 12] = [
+pub(crate) const SUMMARIES: [(&str, &str, &str); 13] = [
     ("GET", "/api/v1/reports", "The newest reports"),
     (
         "GET",
@@ -77,6 +77,11 @@ pub(crate) const SUMMARIES: [(&str, &str, &str); 12] = [
         "GET",
         "/api/v1/commits/{sha}",
         "A commit, its reports, its judgement against the commit measured before",
+    ),
+    (
+        "GET",
+        "/api/v1/channels",
+        "Channels without their addresses, and the newest messages to them",
     ),
     ("GET", "/api/v1/tokens", "Tokens, without the tokens"),
     (

@@ -92,6 +92,7 @@ fn foot() -> Markup {
         p {
             "uptick " (env!("CARGO_PKG_VERSION")) " · all times UTC · "
             a href="/log" { "Decisions" } " · "
+            a href="/channels" { "Channels" } " · "
             a href="/changes.atom" { "Atom" } " · "
             a href="/api/v1/openapi.json" { "API" } " · "
             a href="/help" { "Help and keys" } " · "

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod assets;
 mod badge;
 mod bisect;
+pub(crate) mod channels;
 mod commit;
 mod commits;
 mod compare;

@@ -35,7 +35,13 @@ fn verdict(trouble: Option<String>) -> Response {
 
 /// Prometheus text.
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Fail> {
-    let (reports, points) = app.read(|store, _| Ok(store.counts()?)).await?;
+    let (reports, points, outbox) = app
+        .read(|store, _| {
+            let (reports, points) = store.counts()?;
+            Ok((reports, points, store.outbox_counts()?))
+        })
+        .await?;
+    let waits = outbox.oldest.map_or(0, |t| crate::text::now() - t);
     let c = &app.counters;
     let read = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed);
     let at = app.now_at();
@@ -90,6 +96,36 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Fai
         ),
         ("store_reports", "gauge", "Reports in the store.", reports),
         ("store_points", "gauge", "Points in the store.", points),
+        (
+            "messages_sent_total",
+            "counter",
+            "Tries to send a message to a channel.",
+            read(&c.sent),
+        ),
+        (
+            "outbox_waiting",
+            "gauge",
+            "Messages that wait to be sent.",
+            outbox.waiting,
+        ),
+        (
+            "outbox_oldest_seconds",
+            "gauge",
+            "How long the oldest of them waits.",
+            waits.max(0).cast_unsigned(),
+        ),
+        (
+            "outbox_failed",
+            "gauge",
+            "Messages that were given up, of those that are kept.",
+            outbox.failed,
+        ),
+        (
+            "channels_disabled",
+            "gauge",
+            "Channels that were disabled.",
+            outbox.disabled,
+        ),
         (
             "store_facts_generation",
             "counter",

@@ -60,6 +60,7 @@ impl Site {
             always_ask: false,
             keep_free: 0,
             new_series: 50_000,
+            public_url: None,
         }
     }
 

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
-use crate::model::digest;
+use crate::model::{Line as Measured, digest};
 use crate::store::Store;
 use crate::store::log::append::Sealed;
 use crate::store::log::door;
@@ -222,7 +222,13 @@ impl Store {
     }
 
     fn import_entry(&mut self, kind: Kind, bytes: &[u8], reading: &mut Reading) -> Result<()> {
-        door::read(kind, bytes).map_err(Error::Usage)?;
+        let entry = door::read(kind, bytes).map_err(Error::Usage)?;
+        if let Entry::Report(r) = &entry
+            && !matches!(r.line, Some(Measured::Branch { .. }))
+        {
+            // Before it is stored: whoever looks at the store meanwhile is to know.
+            self.is_history(r.commit.position)?;
+        }
         let sealed = Sealed::of_bytes(kind, bytes)?;
         let new = self.append(&sealed, &reading.blobs)?;
         reading.blobs.clear();

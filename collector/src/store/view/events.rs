@@ -166,6 +166,12 @@ impl Store {
         )
     }
 
+    /// The changes that a message to a channel is about, the newest commit first.
+    pub(in crate::store) fn events_of_message(&self, message: i64) -> Result<Vec<Event>> {
+        let condition = "e.id IN (SELECT change FROM outbox_change WHERE message = ?2)";
+        self.events_where(condition, params![-1, message])
+    }
+
     fn events_where(&self, condition: &str, args: &[&dyn rusqlite::ToSql]) -> Result<Vec<Event>> {
         self.ask(|db| {
             db.prepare_cached(&format!(

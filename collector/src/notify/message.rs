@@ -1,0 +1,93 @@
+//! What a message says, read from the store as it stands when it is first sent.
+
+use crate::detect::Direction;
+use crate::error::Result;
+use crate::format::value;
+use crate::history::causes;
+use crate::notify::origin::Origin;
+use crate::report::alert::{Happened, LISTED, Message, Moved, Suspect};
+use crate::store::{Event, Lease, MeasuredCommit, News, Store};
+
+/// The message of a lease; `None` where all that it was about was settled or went back.
+///
+/// # Errors
+/// [`crate::error::Error::Store`].
+pub(super) fn compose(store: &Store, lease: &Lease, origin: &Origin) -> Result<Option<Message>> {
+    let happened = match lease.news {
+        News::Test => {
+            let link = origin.link("/");
+            return Ok(Some(Message::test(&origin.project, &link, lease.created)));
+        }
+        News::Moved => Happened::Moved,
+        News::Recovered => Happened::Recovered,
+    };
+    let mut events = store.changes_of(lease)?;
+    events.retain(|e| match happened {
+        Happened::Recovered => e.reported.event.recovered.is_some() || !e.reported.event.seen,
+        _ => e.reported.event.is_open(),
+    });
+    if events.is_empty() {
+        return Ok(None);
+    }
+    events.sort_by(|a, b| size(b).total_cmp(&size(a)));
+    let (first, last) = lease.set;
+    let suspects = store.commits_between(first, last)?;
+    let base = store.commits(first, 1)?.pop();
+    Ok(Some(Message {
+        happened,
+        project: origin.project.clone(),
+        total: events.len(),
+        moved: events.iter().take(LISTED).map(moved).collect(),
+        commits: last.saturating_sub(first) + 1,
+        link: origin.link(&path(base.as_ref(), &suspects, &events)),
+        suspects: suspects.iter().rev().take(LISTED).map(suspect).collect(),
+        everything: everything(store, &events),
+        time: lease.created,
+    }))
+}
+
+/// For the worse first, the largest of them first.
+fn size(e: &Event) -> f64 {
+    e.reported.event.change.change
+}
+
+fn everything(store: &Store, events: &[Event]) -> bool {
+    let changes: Vec<_> = events
+        .iter()
+        .map(|e| (&e.series.key, &e.reported.event.change))
+        .collect();
+    causes(&changes, &|t| store.series_on(t).unwrap_or(usize::MAX))
+        .iter()
+        .any(|g| g.everything)
+}
+
+/// The page that shows it: the commits before and after side by side, else the series.
+fn path(base: Option<&MeasuredCommit>, suspects: &[MeasuredCommit], events: &[Event]) -> String {
+    match (base, suspects.last(), events.first()) {
+        (Some(b), Some(h), _) => format!("/compare/{}..{}", b.sha.short(), h.sha.short()),
+        (_, _, Some(e)) => format!("/series/{}", e.series.key.id()),
+        _ => "/".into(),
+    }
+}
+
+fn moved(e: &Event) -> Moved {
+    let (key, c) = (&e.series.key, &e.reported.event.change);
+    Moved {
+        id: e.reported.id.clone(),
+        benchmark: key.benchmark.clone(),
+        metric: key.metric.name().into(),
+        counter: key.counter.name().into(),
+        change: c.change,
+        regressed: c.direction() == Direction::Up,
+        before: value(c.before, key.metric),
+        after: value(c.after, key.metric),
+    }
+}
+
+fn suspect(c: &MeasuredCommit) -> Suspect {
+    Suspect {
+        sha: c.sha.0.clone(),
+        subject: c.subject.clone(),
+        author: c.author.clone(),
+    }
+}

@@ -1,0 +1,197 @@
+//! Channels, as the command line makes them.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::error::{Error, Result};
+use crate::model::{Channel, Secret, Sink};
+use crate::store::Store;
+
+const COLUMNS: &str = "id, name, sink, address, secret, former, room, private, improvements, \
+    since, created, disabled, why";
+
+fn channel(r: &Row<'_>) -> rusqlite::Result<Channel> {
+    let sink: String = r.get(2)?;
+    let unknown = || {
+        let why = format!("channel of a kind `{sink}` that this uptick does not know: update it");
+        rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, why.into())
+    };
+    Ok(Channel {
+        id: r.get(0)?,
+        name: r.get(1)?,
+        sink: Sink::from_name(&sink).ok_or_else(unknown)?,
+        address: Secret::new(r.get(3)?),
+        secret: Secret::new(r.get(4)?),
+        former: Secret::new(r.get(5)?),
+        room: r.get(6)?,
+        private: r.get(7)?,
+        improvements: r.get(8)?,
+        since: r.get(9)?,
+        created: r.get(10)?,
+        disabled: r.get(11)?,
+        why: r.get(12)?,
+    })
+}
+
+/// Every channel, in the order in which they were made.
+pub(super) fn all(db: &Connection) -> rusqlite::Result<Vec<Channel>> {
+    db.prepare_cached(&format!("SELECT {COLUMNS} FROM channel ORDER BY id"))?
+        .query_map([], channel)?
+        .collect()
+}
+
+pub(super) fn by_id(db: &Connection, id: i64) -> rusqlite::Result<Option<Channel>> {
+    db.prepare_cached(&format!("SELECT {COLUMNS} FROM channel WHERE id = ?1"))?
+        .query_row([id], channel)
+        .optional()
+}
+
+impl Store {
+    /// Every channel, in the order in which they were made.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn channels(&self) -> Result<Vec<Channel>> {
+        self.ask(all)
+    }
+
+    /// Adds a channel; gives its number. What is measured by now is history to it. From now on
+    /// the store's file is closed to those who are neither its owner nor of its group.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where there is one of that name, else [`Error::Store`].
+    pub fn add_channel(&mut self, c: &Channel) -> Result<i64> {
+        let id = self.change(|tx| {
+            let added = tx.execute(
+                "INSERT OR IGNORE INTO channel (name, sink, address, secret, room, private, \
+                 improvements, created, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, \
+                 (SELECT coalesce(max(position), -1) FROM measured_commit WHERE main = 1))",
+                params![
+                    c.name,
+                    c.sink.name(),
+                    c.address.expose(),
+                    c.secret.expose(),
+                    c.room,
+                    c.private,
+                    c.improvements,
+                    c.created
+                ],
+            )?;
+            Ok((added > 0).then(|| tx.last_insert_rowid()))
+        })?;
+        let taken = || {
+            Error::Usage(format!(
+                "there is a channel `{0}` already; `uptick channel remove {0}` ends it",
+                c.name
+            ))
+        };
+        let id = id.ok_or_else(taken)?;
+        close_to_others(self.path())?;
+        Ok(id)
+    }
+
+    /// Ends a channel and forgets its messages. Gives whether there was one.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn remove_channel(&mut self, name: &str) -> Result<bool> {
+        // What is deleted would stay readable in the file's free pages.
+        self.ask(|db| db.pragma_update(None, "secure_delete", true))?;
+        let removed = self.change(|tx| {
+            tx.execute(
+                "DELETE FROM outbox_change WHERE message IN (SELECT o.seq FROM outbox o \
+                 JOIN channel c ON c.id = o.channel WHERE c.name = ?1)",
+                [name],
+            )?;
+            tx.execute(
+                "DELETE FROM outbox WHERE channel IN (SELECT id FROM channel WHERE name = ?1)",
+                [name],
+            )?;
+            tx.execute("DELETE FROM channel WHERE name = ?1", [name])
+        })?;
+        Ok(removed > 0)
+    }
+
+    /// Gives a channel another secret; the one before stays valid until the next time. Gives
+    /// whether there is such a channel.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn rotate_secret(&mut self, name: &str, secret: &Secret) -> Result<bool> {
+        self.change(|tx| {
+            let changed = tx.execute(
+                "UPDATE channel SET former = secret, secret = ?2 WHERE name = ?1",
+                params![name, secret.expose()],
+            )?;
+            Ok(changed > 0)
+        })
+    }
+
+    /// Takes a channel out of use, with what waits for it.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn disable_channel(&mut self, id: i64, why: &str, now: i64) -> Result<()> {
+        self.change(|tx| {
+            tx.execute(
+                "UPDATE channel SET disabled = ?2, why = ?3 WHERE id = ?1 AND disabled IS NULL",
+                params![id, now, why],
+            )?;
+            tx.execute(
+                "UPDATE outbox SET state = 'failed', ended = ?2, answer = ?3 \
+                 WHERE channel = ?1 AND state = 'waiting'",
+                params![id, now, format!("the channel is disabled: {why}")],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Puts a disabled channel into use again.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn enable_channel(&mut self, id: i64) -> Result<()> {
+        self.change(|tx| {
+            tx.execute(
+                "UPDATE channel SET disabled = NULL, why = '' WHERE id = ?1",
+                [id],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Says that history arrives up to a position: no channel hears of what is found in it.
+    pub(in crate::store) fn is_history(&mut self, position: u64) -> Result<()> {
+        self.change(|tx| {
+            tx.prepare_cached("UPDATE channel SET since = ?1 WHERE since < ?1")?
+                .execute([i64::try_from(position).unwrap_or(i64::MAX)])?;
+            Ok(())
+        })
+    }
+}
+
+/// The file holds secrets now.
+#[cfg(unix)]
+fn close_to_others(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let beside = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        std::path::PathBuf::from(name)
+    };
+    for file in [path.to_path_buf(), beside("-wal"), beside("-shm")] {
+        let Ok(about) = std::fs::metadata(&file) else {
+            continue;
+        };
+        let mode = about.permissions().mode();
+        let closed = std::fs::Permissions::from_mode(mode & !0o007);
+        std::fs::set_permissions(&file, closed).map_err(Error::io(&file))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn close_to_others(_: &Path) -> Result<()> {
+    Ok(())
+}

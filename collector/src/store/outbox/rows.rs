@@ -1,0 +1,140 @@
+//! Making messages, inside the transaction that reports what they are about.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::detect::{Direction, Kind};
+use crate::model::{Channel, digest};
+use crate::store::log::entry::Alert;
+use crate::store::outbox::News;
+use crate::store::outbox::channels;
+
+/// Seconds that a message waits for further changes of its commit, counted from the last one …
+const QUIET: i64 = 5;
+/// … and in all: series are searched 64 at a time, and thousands may move with one commit.
+const LONGEST: i64 = 60;
+/// Hexadecimal digits of a message's identity.
+const IDENTITY: usize = 24;
+
+/// Whether a channel hears of a change.
+fn hears(channel: &Channel, alert: &Alert) -> bool {
+    let c = &alert.change;
+    channel.disabled.is_none()
+        && alert.series.metric.is_judged()
+        && c.kind == Kind::Step
+        && c.index > channel.since
+        && (channel.improvements || c.direction() == Direction::Up)
+}
+
+/// Puts a change that was just reported into a message to each channel that hears of it: into the
+/// one about its commit, where there is one, so that a commit is told once whatever it moved.
+pub(in crate::store) fn announce(
+    tx: &Transaction<'_>,
+    alert: &Alert,
+    now: i64,
+) -> rusqlite::Result<()> {
+    for channel in channels::all(tx)?.iter().filter(|c| hears(c, alert)) {
+        let series = alert.series.id();
+        let message = match about_commit(tx, channel, alert, &series)? {
+            Some(seq) => join(tx, seq, alert, now)?,
+            None => insert(tx, channel, alert, now)?,
+        };
+        tx.prepare_cached("INSERT OR IGNORE INTO outbox_change VALUES (?1, ?2, ?3)")?
+            .execute(params![message, alert.id, series])?;
+    }
+    Ok(())
+}
+
+/// The message whose commit set has a commit in common with the change's. Changes of one series
+/// have different causes.
+fn about_commit(
+    tx: &Transaction<'_>,
+    channel: &Channel,
+    alert: &Alert,
+    series: &str,
+) -> rusqlite::Result<Option<i64>> {
+    tx.prepare_cached(
+        "SELECT seq FROM outbox WHERE channel = ?1 AND last >= ?2 AND first <= ?3 \
+         AND news = 'moved' AND state IN ('waiting', 'delivered') \
+         AND NOT EXISTS (SELECT 1 FROM outbox_change c WHERE c.message = seq AND c.series = ?4) \
+         ORDER BY seq LIMIT 1",
+    )?
+    .query_row(
+        params![channel.id, alert.change.first, alert.change.last, series],
+        |r| r.get(0),
+    )
+    .optional()
+}
+
+/// A message that nobody tried to send yet waits a little for what else its commit moved; one
+/// that was sent is not sent again.
+fn join(tx: &Transaction<'_>, seq: i64, alert: &Alert, now: i64) -> rusqlite::Result<i64> {
+    tx.prepare_cached(
+        "UPDATE outbox SET first = max(first, ?2), last = min(last, ?3), \
+         due = CASE WHEN state = 'waiting' AND tries = 0 \
+         THEN max(due, min(created + ?5, ?4)) ELSE due END WHERE seq = ?1",
+    )?
+    .execute(params![
+        seq,
+        alert.change.first,
+        alert.change.last,
+        now + QUIET,
+        LONGEST
+    ])?;
+    Ok(seq)
+}
+
+fn insert(
+    tx: &Transaction<'_>,
+    channel: &Channel,
+    alert: &Alert,
+    now: i64,
+) -> rusqlite::Result<i64> {
+    tx.prepare_cached(
+        "INSERT INTO outbox (id, channel, news, first, last, created, due) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        identity(channel, News::Moved, &alert.id),
+        channel.id,
+        News::Moved.name(),
+        alert.change.first,
+        alert.change.last,
+        now,
+        now + QUIET
+    ])?;
+    Ok(tx.last_insert_rowid())
+}
+
+/// The name of a message, which holds no point: Standard Webhooks signs `id.timestamp.body`.
+pub(super) fn identity(channel: &Channel, news: News, what: &str) -> String {
+    let (id, made, news) = (channel.id, channel.created, news.name());
+    let mut hash = digest(format!("{id}\0{made}\0{news}\0{what}").as_bytes());
+    hash.truncate(IDENTITY);
+    format!("msg_{hash}")
+}
+
+/// Makes a message of each delivered one whose last open change just went back.
+pub(in crate::store) fn went_back(
+    tx: &Transaction<'_>,
+    change: &str,
+    now: i64,
+) -> rusqlite::Result<()> {
+    let over: Vec<(i64, String)> = tx
+        .prepare_cached(
+            "SELECT o.seq, o.id FROM outbox_change c JOIN outbox o ON o.seq = c.message \
+             WHERE c.change = ?1 AND o.news = 'moved' AND o.state = 'delivered' \
+             AND NOT EXISTS (SELECT 1 FROM outbox_change m JOIN change k ON k.id = m.change \
+             WHERE m.message = o.seq AND k.seen = 1 AND k.recovered IS NULL \
+             AND k.state IN ('new', 'acknowledged'))",
+        )?
+        .query_map([change], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (seq, id) in over {
+        tx.prepare_cached(
+            "INSERT OR IGNORE INTO outbox (id, channel, news, first, last, about, created, due) \
+             SELECT ?2, channel, 'recovered', first, last, seq, ?3, ?3 FROM outbox WHERE seq = ?1",
+        )?
+        .execute(params![seq, format!("{id}_back"), now])?;
+    }
+    Ok(())
+}

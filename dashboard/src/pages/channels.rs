@@ -1,0 +1,162 @@
+//! Who hears of regressions, and what became of each message. No address and no secret is shown.
+//!
+//! Sending moves no counter of the store's, so that these pages are made anew each time.
+
+use std::sync::Arc;
+
+use axum::extract::{RawForm, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use collector::model::Channel;
+use collector::notify;
+use collector::store::{Delivery, News, Progress};
+use maud::{Markup, html};
+
+use crate::app::App;
+use crate::deliver;
+use crate::error::Fail;
+use crate::pages::answer::{HTML, JSON};
+use crate::pages::layout;
+use crate::query::decode;
+use crate::text;
+
+/// Messages that are listed.
+const NEWEST: usize = 100;
+
+pub(crate) async fn page(State(app): State<Arc<App>>) -> Result<Response, Fail> {
+    let (channels, deliveries) = app
+        .read(|store, _| Ok((store.channels()?, store.deliveries(NEWEST)?)))
+        .await?;
+    let body = html! {
+        section .head {
+            h1 { "Channels" }
+            p .muted { "Who hears of regressions, once a commit. They are made on the machine that serves: "
+                code { "uptick help alerts" } " says how." }
+            (layout::forms(&[("JSON", "/channels.json".into())]))
+        }
+        @if channels.is_empty() { (nobody()) } @else { (table(&channels)) (log(&deliveries)) }
+    };
+    let html = [(header::CONTENT_TYPE, HTML)];
+    Ok((html, layout::passing(&app, "Channels", body)).into_response())
+}
+
+pub(crate) async fn json(State(app): State<Arc<App>>) -> Result<Response, Fail> {
+    let document = app
+        .read(|store, _| Ok(notify::document(store, false)?))
+        .await?;
+    let kind = [(header::CONTENT_TYPE, JSON)];
+    Ok((kind, format!("{document}\n")).into_response())
+}
+
+/// Sends a test message now, and leads back to the page, which says what came of it.
+pub(crate) async fn test(
+    State(app): State<Arc<App>>,
+    RawForm(form): RawForm,
+) -> Result<Response, Fail> {
+    let text = String::from_utf8_lossy(&form).into_owned();
+    let name = text.split('&').find_map(|p| p.strip_prefix("name="));
+    let name = decode(&name.unwrap_or("").replace('+', " "));
+    let Ok(_turn) = app.trials.try_acquire() else {
+        return Err(Fail::busy());
+    };
+    let origin = deliver::origin(&app);
+    let parcel = app
+        .write(move |store| Ok(notify::trial(store, &name, text::now(), &origin)?))
+        .await?;
+    deliver::send_once(&app, parcel).await?;
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, "/channels")]).into_response())
+}
+
+fn nobody() -> Markup {
+    let why = html! { "Regressions are shown on " a href="/" { "Today" } ", and sent to nobody." };
+    let command = "uptick channel add NAME --kind slack --url-file FILE";
+    layout::empty("There is no channel yet", why, &[("add one", command)])
+}
+
+fn table(all: &[Channel]) -> Markup {
+    html! {
+        div .scroll { table .rows {
+            thead { tr {
+                th scope="col" { "Channel" } th scope="col" { "Kind" } th scope="col" { "Hears of" }
+                th scope="col" { "State" } th scope="col" { span .hidden { "Test" } }
+            } }
+            tbody { @for c in all { (row(c)) } }
+        } }
+    }
+}
+
+fn row(c: &Channel) -> Markup {
+    let hears = if c.improvements {
+        "regressions and improvements"
+    } else {
+        "regressions"
+    };
+    html! {
+        tr {
+            th scope="row" { (text::cut(&c.name, 40)) }
+            td { (c.sink.name()) }
+            td { (hears) }
+            td {
+                @match c.disabled {
+                    None => { span .state { "in use" } }
+                    Some(at) => { span .state.new { "disabled" } " " (text::time(at)) " " (text::cut(&c.why, 120)) }
+                }
+            }
+            td {
+                form method="post" action="/channels/test" {
+                    input type="hidden" name="name" value=(c.name);
+                    button .small type="submit" { "Send a test message" }
+                }
+            }
+        }
+    }
+}
+
+fn log(all: &[Delivery]) -> Markup {
+    html! {
+        section {
+            h2 { "Messages" }
+            @if all.is_empty() { p .muted { "Nothing was sent yet." } }
+            @else {
+                p .muted { "The newest " (NEWEST) ". One that is not taken is sent again, ten times in two and a \
+                    half days, under the same identity." }
+                div .scroll { table .rows {
+                    thead { tr {
+                        th scope="col" { "Made" } th scope="col" { "Channel" } th scope="col" { "About" }
+                        th scope="col" .num { "Tries" } th scope="col" { "State" } th scope="col" { "Next try" }
+                        th scope="col" { "Answer" }
+                    } }
+                    tbody { @for d in all { (message(d)) } }
+                } }
+            }
+        }
+    }
+}
+
+fn message(d: &Delivery) -> Markup {
+    let about = match d.news {
+        News::Moved => text::plural(d.changes as usize, "change"),
+        News::Recovered => format!(
+            "{} that went back",
+            text::plural(d.changes as usize, "change")
+        ),
+        News::Test => "a test".into(),
+    };
+    let (word, class) = match d.state {
+        Progress::Waiting => ("waiting", "acknowledged"),
+        Progress::Delivered => ("delivered", "accepted"),
+        Progress::Failed => ("given up", "new"),
+        Progress::Dropped => ("not sent", "noise"),
+    };
+    html! {
+        tr title=(d.id) {
+            td { (text::time(d.created)) }
+            td { (text::cut(&d.channel, 40)) }
+            td { (about) }
+            td .num { (d.tries) }
+            td { span .state.(class) { (word) } }
+            td { @if let Some(due) = d.due { (text::time(due)) } }
+            td { (text::cut_or_empty(&d.answer, 160)) }
+        }
+    }
+}
