@@ -5,6 +5,7 @@ mod args;
 mod bisect;
 mod changes;
 mod check;
+mod collect;
 mod comment;
 mod context;
 mod demo;
@@ -20,6 +21,7 @@ mod list;
 mod log;
 mod print;
 mod progress;
+mod project;
 mod replay;
 mod run;
 mod serve;
@@ -79,6 +81,9 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
         Command::Flamegraph(a) => flamegraph::run(args, a),
         Command::Serve(a) => serve::run(args, a),
         Command::Token(a) => token::run(args, a),
+        Command::Project(a) => project::run(args, a),
+        Command::Collect(a) => collect::run(a),
+        Command::CollectJob(a) => collect::job(a),
         Command::Demo(a) => demo::run(args, a),
         Command::Export(a) => transfer::export(args, a),
         Command::Import(a) => transfer::import(args, a),

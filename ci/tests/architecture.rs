@@ -94,6 +94,7 @@ fn the_pure_parts_do_no_io() {
             "collector/src/report",
             "collector/src/search",
             "collector/src/judge",
+            "collector/src/jobs",
             // What is asked of a forge; `remote/http.rs` beside it asks.
             "collector/src/remote/forge",
         ];

@@ -45,6 +45,23 @@ pub struct Options {
     pub always_ask: bool,
 }
 
+/// What an [`App`] is to others.
+#[derive(Debug, Default)]
+pub(crate) enum Role {
+    /// A store by itself.
+    #[default]
+    Alone,
+    /// A server's own file: its tokens, its queue.
+    Server,
+    /// One project of a server, whose pages live under an address of their own.
+    Project {
+        /// What its addresses begin with: `/p/NAME`.
+        base: String,
+        /// Who keeps the tokens.
+        server: Arc<App>,
+    },
+}
+
 /// Why a dashboard cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -60,6 +77,7 @@ pub enum Failure {
 #[derive(Debug)]
 pub struct App {
     pub(crate) options: Options,
+    pub(crate) role: Role,
     pub(crate) local: SocketAddr,
     readers: Mutex<Vec<Store>>,
     pub(crate) lookout: Arc<Lookout>,
@@ -99,7 +117,11 @@ fn written<T>(
 }
 
 impl App {
-    pub(crate) async fn open(options: Options, local: SocketAddr) -> Result<Arc<Self>, Failure> {
+    pub(crate) async fn open(
+        options: Options,
+        role: Role,
+        local: SocketAddr,
+    ) -> Result<Arc<Self>, Failure> {
         let path = options.store.clone();
         let read_only = options.read_only;
         let opened = tokio::task::spawn_blocking(move || {
@@ -118,6 +140,7 @@ impl App {
         let standing = Arc::new(Standing::of(&options.store));
         Ok(Arc::new(Self {
             options,
+            role,
             local,
             readers: Mutex::new(Vec::new()),
             lookout: Arc::new(lookout),
@@ -134,6 +157,22 @@ impl App {
             closing: AtomicBool::new(false),
             started: Instant::now(),
         }))
+    }
+
+    /// What the addresses of its pages begin with; empty where they begin at the root.
+    pub(crate) fn base(&self) -> &str {
+        match &self.role {
+            Role::Project { base, .. } => base,
+            Role::Alone | Role::Server => "",
+        }
+    }
+
+    /// Who keeps the tokens that are shown here.
+    pub(crate) fn keeper(self: &Arc<Self>) -> &Arc<Self> {
+        match &self.role {
+            Role::Project { server, .. } => server,
+            Role::Alone | Role::Server => self,
+        }
     }
 
     /// The counters as last seen.

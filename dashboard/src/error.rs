@@ -24,6 +24,8 @@ pub(crate) enum Fail {
     Busy,
     /// The store is served for reading only.
     ReadOnly,
+    /// It is not the asker's any more, or somebody else's: what, and what to do.
+    Conflict(String),
     /// The store failed.
     Store(String),
     /// Our own mistake.
@@ -48,7 +50,7 @@ impl Fail {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Denied(status, _) => *status,
             Self::Busy | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ReadOnly => StatusCode::CONFLICT,
+            Self::ReadOnly | Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Ours => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -73,6 +75,7 @@ impl Fail {
             Self::TooLarge(_) => "Too large",
             Self::Denied(..) => "Not allowed",
             Self::Busy => "Busy",
+            Self::Conflict(_) => "Not yours (any more)",
             Self::ReadOnly => "Nothing can be written here",
             Self::Store(_) => "The store cannot be read or written",
             Self::Ours => "This is our mistake",
@@ -83,7 +86,9 @@ impl Fail {
     pub(crate) fn words(&self) -> String {
         match self {
             Self::NotFound(s) | Self::Bad(s) | Self::Unreadable(s) => s.clone(),
-            Self::TooLarge(s) | Self::Denied(_, s) | Self::Store(s) => s.clone(),
+            Self::TooLarge(s) | Self::Denied(_, s) | Self::Store(s) | Self::Conflict(s) => {
+                s.clone()
+            }
             Self::TooOften(wait) => format!(
                 "This address has asked too often; the next request is answered in {} s.",
                 seconds(*wait)

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use collector::store::Generation;
 use futures_util::Stream;
+use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::error::Fail;
@@ -18,6 +19,14 @@ use crate::text;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Series searched before readers and writers get their turn again.
 const STRIDE: usize = 64;
+
+/// What goes on beside the requests of one store, until it is dropped.
+pub(crate) fn tasks(app: &Arc<App>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(watch(app.clone()));
+    tasks.spawn(search(app.clone()));
+    tasks
+}
 
 /// Looks at the store's counters for ever.
 pub(crate) async fn watch(app: Arc<App>) {
@@ -32,7 +41,7 @@ pub(crate) async fn watch(app: Arc<App>) {
 }
 
 /// Searches new points for changes whenever there are any.
-pub(crate) async fn search(app: Arc<App>) {
+async fn search(app: Arc<App>) {
     loop {
         let done = app
             .write(|store| Ok(collector::history::watch::search(store, STRIDE)?))

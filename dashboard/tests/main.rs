@@ -5,5 +5,6 @@ mod answers;
 mod browser;
 mod door;
 mod http;
+mod server;
 mod statements;
 mod support;

@@ -11,4 +11,4 @@ pub mod watch;
 pub use causes::causes;
 pub use floor::Floor;
 pub use mainline::{Fact, MainLine, TestbedChange, Track, tracks};
-pub use refresh::{Whose, line_of, refresh};
+pub use refresh::{Whose, line_of, refresh, tell};

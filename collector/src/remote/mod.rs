@@ -1,9 +1,11 @@
 //! What is reached over the network: the only sockets of the collector.
 //!
-//! What is asked and what an answer means is pure and stands under [`forge`]; [`Client`] alone
-//! connects.
+//! What is asked of a forge and what an answer means is pure and stands under [`forge`];
+//! [`Client`] alone connects. [`Server`] is an uptick server as a collector sees it.
 
 pub mod forge;
 mod http;
+mod server;
 
 pub use http::Client;
+pub use server::{Answer, Server};

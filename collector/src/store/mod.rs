@@ -17,13 +17,14 @@ pub mod log;
 mod main_line;
 mod migrate;
 mod open;
+pub mod queue;
 mod reporting;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 mod view;
 
-pub use log::{Accept, Imported, MAX_LINE, Scope, Token, Triage, Verification};
+pub use log::{Accept, Imported, MAX_LINE, Scope, Token, Triage, Verification, single_report};
 pub use view::{
     Decision, Event, EventCounts, Generation, MeasuredCommit, Point, ReportRow, Reported,
     SeriesFilter, SeriesOrder, SeriesRow, SeriesState, TestbedRow, Unsearched, Value,

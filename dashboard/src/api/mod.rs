@@ -69,7 +69,7 @@ pub(crate) async fn hand_in(
 }
 
 /// The plain body, never more than is taken however small it was packed.
-fn unpack(body: &[u8], encoding: &str) -> Result<Vec<u8>, Fail> {
+pub(crate) fn unpack(body: &[u8], encoding: &str) -> Result<Vec<u8>, Fail> {
     let limit = MAX_BODY as u64 + 1;
     let mut out = Vec::new();
     let read = match encoding {
@@ -138,8 +138,11 @@ pub(crate) async fn tokens(State(app): State<Arc<App>>) -> Result<Response, Fail
     Ok(axum::Json(json!({ "schema": "uptick.tokens/1", "tokens": all })).into_response())
 }
 
+/// A route's method and path, and what it is for.
+pub(crate) type Summary = (&'static str, &'static str, &'static str);
+
 /// What each route of the API is for; a test holds it against the routes.
-pub(crate) const SUMMARIES: [(&str, &str, &str); 12] = [
+pub(crate) const SUMMARIES: [Summary; 12] = [
     ("GET", "/api/v1/reports", "The newest reports"),
     (
         "GET",
@@ -195,10 +198,10 @@ pub(crate) const SUMMARIES: [(&str, &str, &str); 12] = [
 ];
 
 /// The OpenAPI document, made from the routes.
-pub(crate) fn document(routes: &[Route]) -> Value {
+pub(crate) fn document(routes: &[Route], summaries: &[Summary]) -> Value {
     let mut paths = serde_json::Map::new();
     for route in routes.iter().filter(|r| r.path.starts_with("/api/")) {
-        let summary = SUMMARIES
+        let summary = summaries
             .iter()
             .find(|(m, p, _)| *m == route.method && *p == route.path);
         let parameters: Vec<Value> = route

@@ -14,6 +14,6 @@ pub(in crate::store) mod triage;
 pub(in crate::store) mod verify;
 
 pub use tokens::{Scope, Token};
-pub use transfer::{Accept, Imported, MAX_LINE};
+pub use transfer::{Accept, Imported, MAX_LINE, single_report};
 pub use triage::Triage;
 pub use verify::Verification;
