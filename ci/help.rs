@@ -6,11 +6,12 @@ use collector::error::{EXIT_OK, Error};
 use crate::args::{Args, Completions, Help};
 use crate::print;
 
-const TOPICS: [(&str, &str); 4] = [
+const TOPICS: [(&str, &str); 5] = [
     ("exit-codes", include_str!("topics/exit-codes.txt")),
     ("configuration", include_str!("topics/configuration.txt")),
     ("noise", include_str!("topics/noise.txt")),
     ("ci", include_str!("topics/ci.txt")),
+    ("server", include_str!("topics/server.txt")),
 ];
 
 pub(crate) fn run(a: &Help) -> anyhow::Result<u8> {

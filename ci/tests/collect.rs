@@ -356,6 +356,45 @@ fn another_collector_finishes_what_a_killed_one_began() {
 }
 
 #[test]
+fn a_frozen_collector_hands_nothing_in_when_it_wakes() {
+    let repo = Repo::with_command();
+    let place = tempfile::tempdir().unwrap();
+    let flag = place.path().join("wait");
+    std::fs::write(&flag, "").unwrap();
+    held_up(&repo, &flag);
+    let sha = repo.commit("held up");
+    let server = Server::of(&repo);
+    server.until(&sha, "waiting");
+    let mut frozen = server.collector("frozen", &["--once"]).spawn().unwrap();
+    server.until(&sha, "leased");
+    let signal = |which: &str| {
+        let id = frozen.id().to_string();
+        let sent = Command::new("kill").args([which, &id]).status();
+        assert!(sent.unwrap().success());
+    };
+    signal("-STOP");
+    // Its child goes on meanwhile; what it measures is nobody's.
+    std::fs::remove_file(&flag).unwrap();
+    server.until(&sha, "waiting");
+    assert!(
+        server
+            .collector("other", &["--once"])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let job = server.until(&sha, "done");
+    assert_eq!(
+        (&job["collector"], &job["epoch"]),
+        (&"other".into(), &2.into())
+    );
+    signal("-CONT");
+    assert_eq!(frozen.wait().unwrap().code(), Some(4));
+    assert_eq!(server.reports(&sha), 1);
+    assert_eq!(server.until(&sha, "done")["collector"], "other");
+}
+
+#[test]
 fn a_job_that_is_cancelled_is_let_go() {
     let repo = Repo::with_command();
     let place = tempfile::tempdir().unwrap();

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::jobs::wire::{Beat, Going, Lease};
@@ -36,7 +35,6 @@ impl Shared {
 pub(super) struct Heart {
     shared: Arc<Shared>,
     ttl: Duration,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Heart {
@@ -62,11 +60,10 @@ impl Heart {
             stage: String::new(),
         };
         let seen = shared.clone();
-        let thread = std::thread::spawn(move || work(&server, &seen, every, beat, &stage));
+        std::thread::spawn(move || work(&server, &seen, every, beat, &stage));
         Self {
             shared,
             ttl: Duration::from_secs(lease.ttl),
-            thread: Some(thread),
         }
     }
 
@@ -84,10 +81,8 @@ impl Heart {
 impl Drop for Heart {
     fn drop(&mut self) {
         self.shared.lock().ended = true;
+        // A heartbeat that is under way ends by itself; nobody waits for a server that is silent.
         self.shared.wake.notify_all();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 
