@@ -1,6 +1,7 @@
 //! What all requests share: readers, the writer, the cache, the counters.
 
 use crate::counters::Counters;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -92,6 +93,8 @@ pub struct App {
     pub(crate) receiving: Semaphore,
     pub(crate) listeners: Arc<Semaphore>,
     pub(crate) unsearched: tokio::sync::Notify,
+    /// Positions of commits that were asked for to narrow an open change down.
+    narrowing: Mutex<BTreeSet<u64>>,
     closing: AtomicBool,
     pub(crate) started: Instant,
 }
@@ -154,6 +157,7 @@ impl App {
             receiving: Semaphore::new(RECEIVING),
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             unsearched: tokio::sync::Notify::new(),
+            narrowing: Mutex::default(),
             closing: AtomicBool::new(false),
             started: Instant::now(),
         }))
@@ -234,6 +238,20 @@ impl App {
 
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
+    }
+
+    /// Notes which commits were asked for to narrow open changes down; pages say so from now on.
+    pub(crate) fn set_narrowing(&self, positions: BTreeSet<u64>) {
+        let mut known = lock(&self.narrowing);
+        if *known != positions {
+            *known = positions;
+            self.cache.forget();
+        }
+    }
+
+    /// Whether a commit at these positions was asked for to narrow a change down.
+    pub(crate) fn is_narrowing(&self, first: u64, last: u64) -> bool {
+        lock(&self.narrowing).range(first..=last).next().is_some()
     }
 
     /// Runs `work` with a reader, away from the threads that serve requests.

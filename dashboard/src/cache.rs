@@ -154,6 +154,12 @@ impl Cache {
         }
     }
 
+    /// Forgets every page: something that is on them and not in the store is another one now.
+    pub(crate) fn forget(&self) {
+        self.fresh.invalidate_all();
+        self.last.invalidate_all();
+    }
+
     /// The page if it is there and still right.
     pub(crate) async fn get(&self, view: &View, at: Generation) -> Option<Arc<Page>> {
         self.fresh.get(&(view.clone(), at)).await

@@ -39,7 +39,9 @@ pub use app::{App, Failure, Options};
 pub use auth::{Minted, mint};
 pub use route::Route;
 pub use routes::{ROUTES, router};
-pub use service::{SERVER_ROUTES, Server, ServerOptions, open_server, server_router};
+pub use service::{
+    SERVER_ROUTES, Server, ServerOptions, open_server, server_router, tasks as server_tasks,
+};
 
 use app::Role;
 use axum::Router;
@@ -95,7 +97,7 @@ pub async fn serve_server(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     let closing = server.clone();
-    let tasks = service::tasks(&server);
+    let tasks = server_tasks(&server);
     let router = server_router(&server);
     until(listener, router, shutdown, move || closing.close()).await;
     drop(tasks);

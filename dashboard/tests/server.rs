@@ -1,8 +1,10 @@
 //! A server's own routes: who is let in where, and what is refused.
 
+use std::sync::Arc;
+
 use axum::http::{Method, StatusCode, header};
 use collector::jobs::Purpose;
-use collector::model::{Commit, Sha};
+use collector::model::{Commit, Counter, Measurement, Metric, Report, Sha, Testbed};
 use collector::store::queue::{NewProject, Offer};
 use collector::store::{Scope, Store};
 use serde_json::{Value, json};
@@ -60,6 +62,10 @@ impl Host {
 
     /// On loopback and from there: the place that has most rights elsewhere, and none here.
     async fn client(&self) -> Client {
+        Client::of(server_router(&self.open().await))
+    }
+
+    async fn open(&self) -> Arc<Server> {
         let options = ServerOptions {
             dir: self.dir.path().to_path_buf(),
             name: "host".into(),
@@ -67,7 +73,7 @@ impl Host {
             ttl: std::time::Duration::from_secs(60),
         };
         let server = open_server(options, "127.0.0.1:8787".parse().unwrap()).await;
-        Client::of(server_router(&server.unwrap()))
+        server.unwrap()
     }
 }
 
@@ -282,4 +288,88 @@ async fn bad_claims_are_refused_in_words() {
         let answer = ask(&c, "POST", "/api/v1/jobs/claim", &token, body.as_bytes()).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}: {}", answer.text());
     }
+}
+
+/// A set of several commits is narrowed by the server itself, and Today says how far it is.
+#[tokio::test]
+async fn a_change_is_narrowed_without_anybody_asking() {
+    let host = Host::new();
+    let path = host.dir.path().join("projects/lexis/uptick.db");
+    let mut store = Store::open(&path).unwrap();
+    let sha = |n: u64| Sha(format!("{n:040x}"));
+    let line: Vec<Sha> = (0..60).map(sha).collect();
+    store.set_main_line(0, &line).unwrap();
+    // Exact, and dearer from somewhere between 30 and 38 on.
+    for n in (0..60).filter(|n| !(31..38).contains(n)) {
+        let value = if n < 34 { 1_000_000.0 } else { 1_100_000.0 };
+        let work = Measurement::once("work", Metric::Instructions, Counter::Callgrind, value);
+        let report = Report {
+            schema: Report::SCHEMA.into(),
+            commit: Commit {
+                sha: sha(n),
+                position: n,
+                parents: Vec::new(),
+                author: "A".into(),
+                time: n.cast_signed(),
+                subject: format!("commit {n}"),
+            },
+            testbed: Testbed::default(),
+            build_key: n.to_string(),
+            suite_key: "s".into(),
+            testbed_key: "t".into(),
+            started: n.cast_signed(),
+            seconds: 1.0,
+            reused: None,
+            measurements: vec![work],
+            line: None,
+            failures: Vec::new(),
+            profiles: Vec::new(),
+        };
+        store.put(&report, &[]).unwrap();
+    }
+    while collector::history::watch::search(&mut store, 64).unwrap() > 0 {}
+    let events = store.open_events(9).unwrap();
+    let set = &events[0].reported.event.change;
+    assert!(
+        set.first <= 34 && set.last >= 34 && set.last > set.first,
+        "{set:?}"
+    );
+    drop(store);
+
+    let (_, token) = host.mint(Scope::Read);
+    let server = host.open().await;
+    let _tasks = uptick_dashboard::server_tasks(&server);
+    let c = Client::of(server_router(&server));
+    let begin = std::time::Instant::now();
+    let job = loop {
+        let all = read(&ask(&c, "GET", "/api/v1/jobs", &token, b"").await);
+        let jobs = all["jobs"].as_array().unwrap().clone();
+        if let Some(job) = jobs.into_iter().find(|j| j["purpose"] == "narrow") {
+            break job;
+        }
+        assert!(
+            begin.elapsed() < std::time::Duration::from_secs(60),
+            "{all:#}"
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let position = job["position"].as_u64().unwrap();
+    assert!((31..38).contains(&position), "{job}");
+    let today = loop {
+        let today = ask(&c, "GET", "/p/lexis/", &token, b"").await;
+        if today.text().contains("narrowing") {
+            break today;
+        }
+        assert!(
+            begin.elapsed() < std::time::Duration::from_secs(60),
+            "{}",
+            today.text()
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    assert!(
+        today.text().contains(": narrowing, 1 of 8 built"),
+        "{}",
+        today.text()
+    );
 }

@@ -19,6 +19,7 @@ mod form;
 mod hook;
 mod jobs;
 mod metrics;
+mod narrow;
 mod open;
 mod pages;
 mod projects;
@@ -35,9 +36,11 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// What goes on beside the requests of a server, until it is dropped.
-pub(crate) fn tasks(server: &Arc<Server>) -> JoinSet<()> {
+#[must_use]
+pub fn tasks(server: &Arc<Server>) -> JoinSet<()> {
     let mut tasks = crate::live::tasks(server.app());
     tasks.spawn(projects::keep(server.clone()));
     tasks.spawn(projects::sweep(server.clone()));
+    tasks.spawn(narrow::keep(server.clone()));
     tasks
 }

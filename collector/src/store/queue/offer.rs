@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use rusqlite::params;
+use rusqlite::{Transaction, params};
 
 use crate::error::Result;
 use crate::jobs::Purpose;
@@ -36,10 +36,14 @@ impl Store {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?;
             let (purpose, rank) = (offer.purpose.name(), offer.purpose.rank());
+            let is_narrowing = offer.purpose == Purpose::Narrow;
             let mut new = 0;
             for commit in offer.commits {
                 let position = commit.position.cast_signed();
                 for label in offer.labels {
+                    if is_narrowing && is_under_way(tx, offer.project, &commit.sha, label)? {
+                        continue;
+                    }
                     new += insert.execute(params![
                         offer.project,
                         commit.sha.0,
@@ -59,6 +63,22 @@ impl Store {
                 )?;
             }
             Ok(new)
+        })
+    }
+
+    /// The commits of a project that nobody will measure unless somebody asks for it: their jobs
+    /// failed for good or were cancelled.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn given_up(&self, project: &str) -> Result<HashSet<Sha>> {
+        self.ask(|db| {
+            db.prepare_cached(
+                "SELECT DISTINCT sha FROM job \
+                 WHERE project = ?1 AND state IN ('failed', 'cancelled')",
+            )?
+            .query_map([project], |r| r.get(0).map(Sha))?
+            .collect()
         })
     }
 
@@ -121,4 +141,26 @@ impl Store {
             Ok(changed > 0)
         })
     }
+}
+
+/// Whether a commit is being measured or waits already; then it comes sooner, because an open change
+/// waits for it.
+fn is_under_way(
+    tx: &Transaction<'_>,
+    project: &str,
+    sha: &Sha,
+    label: &str,
+) -> rusqlite::Result<bool> {
+    let rank = Purpose::Narrow.rank();
+    tx.execute(
+        "UPDATE OR IGNORE job SET purpose = 'narrow', rank = ?4 \
+         WHERE project = ?1 AND sha = ?2 AND label = ?3 AND state = 'waiting' AND rank > ?4",
+        params![project, sha.0, label, rank],
+    )?;
+    tx.query_row(
+        "SELECT EXISTS (SELECT 1 FROM job WHERE project = ?1 AND sha = ?2 AND label = ?3 \
+         AND state IN ('waiting', 'leased'))",
+        params![project, sha.0, label],
+        |r| r.get(0),
+    )
 }

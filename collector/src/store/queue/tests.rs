@@ -159,6 +159,21 @@ fn a_commit_is_offered_once() {
 }
 
 #[test]
+fn a_commit_that_narrows_a_change_comes_first_and_is_no_second_job() {
+    let mut queue = Queue::with(5);
+    assert_eq!(queue.offer(1..2, "a", Purpose::Narrow, 5), 0);
+    let job = queue.claim("c", 6).unwrap();
+    assert_eq!((job.position, job.purpose), (1, Purpose::Narrow));
+    // It is being measured.
+    assert_eq!(queue.offer(1..2, "a", Purpose::Narrow, 7), 0);
+    // One that nobody offered before.
+    assert_eq!(queue.offer(9..10, "a", Purpose::Narrow, 7), 1);
+    assert!(queue.store.cancel_job(job.id, "Ada", 8).unwrap());
+    let given_up = queue.store.given_up("p").unwrap();
+    assert!(given_up.contains(&commit(1).sha) && given_up.len() == 1);
+}
+
+#[test]
 fn a_late_result_is_refused_and_appends_nothing() {
     let mut queue = Queue::with(1);
     let first = queue.claim("frozen", 0).unwrap();
