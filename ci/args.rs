@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 #[command(
     after_help = "Exit codes: 0 judged, no regression · 1 a regression · 2 wrong command line \
 or uptick.toml · 3 no verdict · 4 building or running failed · 5 the store or a server failed\n\
-More: uptick help exit-codes | configuration | noise | ci | alerts"
+More: uptick help exit-codes | configuration | noise | ci | alerts | server"
 )]
 pub(crate) struct Args {
     /// The repository [default: the current directory's]
@@ -35,6 +35,16 @@ pub(crate) struct Args {
         hide_env = true
     )]
     pub(crate) store: Option<PathBuf>,
+    /// A server's directory: several projects, their queue and tokens
+    #[arg(
+        long,
+        value_name = "DIR",
+        global = true,
+        env = "UPTICK_DATA",
+        hide_env = true,
+        conflicts_with = "store"
+    )]
+    pub(crate) data: Option<PathBuf>,
     /// Without one: what this repository has, and what to do next.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -74,6 +84,13 @@ pub(crate) enum Command {
     Token(Token),
     /// Channels that hear of regressions while `uptick serve` runs
     Channel(Channel),
+    /// The projects of a server
+    Project(Project),
+    /// Measure what a server asks for: a collector
+    Collect(Collect),
+    /// What a collector runs for each job
+    #[command(hide = true)]
+    CollectJob(CollectJob),
     /// Fill an empty store with an invented history, to look around in
     Demo(Demo),
     /// Write every report as JSON lines
@@ -144,7 +161,7 @@ pub(crate) struct Man {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Help {
-    /// exit-codes, configuration, noise, ci, alerts, or a command
+    /// exit-codes, configuration, noise, ci, alerts, server, or a command
     pub(crate) topic: Option<String>,
 }
 
@@ -569,6 +586,13 @@ pub(crate) struct Serve {
     /// How much to say on standard error; `info` has a line for each request
     #[arg(long, value_name = "LEVEL", env = "UPTICK_LOG", default_value = "warn")]
     pub(crate) log: LogLevel,
+    /// Measure on this machine too, with a collector of its own: for a start
+    #[arg(long, requires = "data")]
+    pub(crate) collect: bool,
+    /// How long a collector's lease holds without a heartbeat
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, hide = true,
+        value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) lease: u64,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -590,6 +614,93 @@ pub(crate) enum LogLevel {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct Project {
+    #[command(subcommand)]
+    pub(crate) command: ProjectCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProjectCommand {
+    /// Add a repository; it is measured from its newest commit on
+    Add {
+        /// What it is called on the server
+        name: String,
+        /// Where it is fetched from: https://, ssh://, user@host:path, file:/// or an absolute path
+        #[arg(long)]
+        url: String,
+        #[command(flatten)]
+        set: ProjectSet,
+    },
+    /// Change one
+    Set {
+        /// What it is called on the server
+        name: String,
+        /// Where it is fetched from
+        #[arg(long)]
+        url: Option<String>,
+        #[command(flatten)]
+        set: ProjectSet,
+        /// Make a secret for its push webhook and show it, once
+        #[arg(long, conflicts_with = "secret_file")]
+        new_secret: bool,
+        /// Take the secret of its push webhook from a file; an empty one: take no pushes
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
+    },
+    /// List them
+    List {
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What a project is.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct ProjectSet {
+    /// Its main branch [default: what the repository says]
+    #[arg(long)]
+    pub(crate) branch: Option<String>,
+    /// Seconds between looks at it [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) poll: Option<u64>,
+    /// Which collectors measure each commit (may be repeated) [default: default]
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) label: Vec<String>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Collect {
+    /// The server's address
+    #[arg(long, value_name = "URL", env = "UPTICK_SERVER", hide_env = true)]
+    pub(crate) server: String,
+    /// What this collector is called [default: the machine's name]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Take jobs of this label (may be repeated) [default: default]
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) label: Vec<String>,
+    /// Where clones, builds and reports lie [default: ~/.local/state/uptick/collector]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Read the token from a file [default: UPTICK_TOKEN]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Do one job, or none where none waits, and end
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CollectJob {
+    /// The collector's directory
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct Token {
     #[command(subcommand)]
     pub(crate) command: TokenCommand,
@@ -601,7 +712,7 @@ pub(crate) enum TokenCommand {
     Create {
         /// What it is for
         name: String,
-        /// read, write or admin
+        /// read, write, collect or admin
         #[arg(long, default_value = "write")]
         scope: String,
         /// After how many days it ends [default: never]
@@ -790,9 +901,16 @@ impl Args {
                 | TokenCommand::List { json }
                 | TokenCommand::Revoke { json, .. } => json,
             },
-            Command::Export(_) | Command::Completions(_) | Command::Man(_) | Command::Help(_) => {
-                false
-            }
+            Command::Project(a) => match &a.command {
+                ProjectCommand::Add { set, .. } | ProjectCommand::Set { set, .. } => set.json,
+                ProjectCommand::List { json } => *json,
+            },
+            Command::Export(_)
+            | Command::Completions(_)
+            | Command::Man(_)
+            | Command::Help(_)
+            | Command::Collect(_)
+            | Command::CollectJob(_) => false,
         }
     }
 

@@ -10,7 +10,8 @@ use collector::history::{self, Whose};
 use collector::judge::Overrides;
 use collector::run::{Home, Runner};
 use collector::store::Store;
-use collector::suite::{Located, locate};
+use collector::suite::settle_workspace;
+use dashboard::Server;
 
 use crate::args::{Args, Judging, Measuring};
 use crate::print;
@@ -51,24 +52,8 @@ pub(crate) fn config(repo: &Repo, start: &Path, measuring: &Measuring) -> anyhow
 
 /// Finds the Cargo workspace with the benchmarks where `uptick.toml` does not name one.
 pub(crate) fn find_workspace(repo: &Repo, config: &mut Config, start: &Path) {
-    if config.suite.dir != "." || !config.suite.criterion {
-        return;
-    }
-    match locate(repo.root(), start) {
-        Located::Top => {}
-        Located::Below(dir) => {
-            print::note(&format!(
-                "note: the benchmarks are those of the Cargo workspace in {dir}/ (`dir` under \
-                 [suite] in uptick.toml names another)"
-            ));
-            config.suite.dir = dir;
-        }
-        Located::Several(dirs) => print::note(&format!(
-            "note: several Cargo workspaces have benches: name one with `dir = {:?}` under [suite] \
-             in uptick.toml, or call uptick in its directory ({})",
-            dirs.first().map_or("", String::as_str),
-            dirs.join(", ")
-        )),
+    if let Some(note) = settle_workspace(config, repo.root(), start) {
+        print::note(&note);
     }
 }
 
@@ -78,6 +63,30 @@ pub(crate) fn runner(args: &Args, measuring: &Measuring) -> anyhow::Result<Runne
     let mut runner = Runner::open(repo, config)?;
     runner.only(&measuring.only);
     Ok(runner)
+}
+
+/// A server's own file, in the directory that `--data` names.
+pub(crate) fn server_file(args: &Args) -> anyhow::Result<PathBuf> {
+    let dir = args.data.as_deref().ok_or_else(|| {
+        Error::Usage("a server's directory is needed: --data DIR (or UPTICK_DATA)".into())
+    })?;
+    Ok(Server::file(dir))
+}
+
+/// Where tokens are kept: in a server's own file where `--data` names one, else in the store.
+pub(crate) fn token_store(args: &Args) -> anyhow::Result<Store> {
+    match args.data {
+        Some(_) => Ok(Store::open_service(&server_file(args)?)?),
+        None => store(args),
+    }
+}
+
+/// [`token_store`] where there must be one already.
+pub(crate) fn existing_token_store(args: &Args) -> anyhow::Result<Store> {
+    match args.data {
+        Some(_) => Ok(Store::open_existing(&server_file(args)?)?),
+        None => existing_store(args),
+    }
 }
 
 /// Where the store is: named, or inside the repository.

@@ -7,12 +7,13 @@ use crate::args::{Args, Completions, Help};
 use crate::print;
 
 /// What stands behind `uptick help TOPIC`, by topic.
-pub(crate) const TOPICS: [(&str, &str); 5] = [
+pub(crate) const TOPICS: [(&str, &str); 6] = [
     ("exit-codes", include_str!("topics/exit-codes.txt")),
     ("configuration", include_str!("topics/configuration.txt")),
     ("noise", include_str!("topics/noise.txt")),
     ("ci", include_str!("topics/ci.txt")),
     ("alerts", include_str!("topics/alerts.txt")),
+    ("server", include_str!("topics/server.txt")),
 ];
 
 pub(crate) fn run(a: &Help) -> anyhow::Result<u8> {

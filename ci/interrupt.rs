@@ -4,6 +4,7 @@
 //! there is nothing to save; the kernel ends whatever was being measured.
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -27,6 +28,26 @@ pub(crate) fn say(how_to_go_on: &'static str) {
         print::note(&format!("stopped: {how_to_go_on}"));
         std::process::exit(128 + number);
     });
+}
+
+/// From now on the first of the two signals sets a flag, and the second ends the process.
+pub(crate) fn flag() -> &'static AtomicBool {
+    static END: AtomicBool = AtomicBool::new(false);
+    std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build();
+        let Ok(runtime) = runtime else { return };
+        for _ in 0..2 {
+            let Some(number) = runtime.block_on(interrupted()) else {
+                return;
+            };
+            if END.swap(true, Ordering::SeqCst) {
+                std::process::exit(128 + number);
+            }
+        }
+    });
+    &END
 }
 
 /// The number of the first of the two signals.

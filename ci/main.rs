@@ -6,6 +6,7 @@ mod bisect;
 mod changes;
 mod channel;
 mod check;
+mod collect;
 mod comment;
 mod context;
 mod demo;
@@ -23,6 +24,7 @@ mod log;
 mod manual;
 mod print;
 mod progress;
+mod project;
 mod replay;
 mod run;
 mod serve;
@@ -83,6 +85,9 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
         Command::Serve(a) => serve::run(args, a),
         Command::Token(a) => token::run(args, a),
         Command::Channel(a) => channel::run(args, a),
+        Command::Project(a) => project::run(args, a),
+        Command::Collect(a) => collect::run(a),
+        Command::CollectJob(a) => collect::job(a),
         Command::Demo(a) => demo::run(args, a),
         Command::Export(a) => transfer::export(args, a),
         Command::Import(a) => transfer::import(args, a),

@@ -8,13 +8,13 @@ use collector::config::Config;
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
 use collector::history::{self, Whose};
-use collector::store::Store;
-use dashboard::Options;
+use collector::store::{Scope, Store};
+use dashboard::{Options, Server, ServerOptions};
 use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::args::{Args, LogLevel, Serve};
-use crate::{context, print};
+use crate::{context, print, token};
 
 /// How long what is under way may take beyond the server's own patience.
 const GRACE: Duration = Duration::from_secs(1);
@@ -23,6 +23,9 @@ const FOLLOW: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
     log_to_stderr(a.log);
+    if let Some(dir) = &args.data {
+        return server(dir, a);
+    }
     let store = context::store_path(args)?;
     let repo = Repo::open(&args.dir).ok();
     let config = repo
@@ -37,7 +40,7 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
     // Held until this process ends.
     let _held = match a.read_only {
         true => None,
-        false => Some(Store::claim(&store)?),
+        false => Some(Store::reserve(&store)?),
     };
     if a.read_only && !store.is_file() {
         Store::open_existing(&store)?;
@@ -62,11 +65,15 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
             context::whose(args),
         );
     }
+    on_runtime(serve(a, options))
+}
+
+fn on_runtime(serve: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<u8> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Error::Failed(format!("no runtime: {e}")))?;
-    let served = runtime.block_on(serve(a, options));
+    let served = runtime.block_on(serve);
     // A reader that is in the middle of something holds nothing that would be lost.
     runtime.shutdown_timeout(GRACE);
     served?;
@@ -93,6 +100,129 @@ impl From<LogLevel> for LevelFilter {
             LogLevel::Info => Self::INFO,
             LogLevel::Debug => Self::DEBUG,
         }
+    }
+}
+
+/// Serves the projects in a directory.
+fn server(dir: &Path, a: &Serve) -> anyhow::Result<u8> {
+    if a.read_only {
+        return Err(Error::Usage(
+            "--read-only is for one store: a server with --data writes its queue".into(),
+        )
+        .into());
+    }
+    std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
+    let _holder = hold(dir)?;
+    let mut store = Store::open_service(&Server::file(dir))?;
+    first_token(&mut store)?;
+    let collector = a.collect.then(|| Beside::token(&mut store)).transpose()?;
+    drop(store);
+    let options = ServerOptions {
+        dir: dir.to_path_buf(),
+        name: a.name.clone().unwrap_or_else(|| "uptick".into()),
+        public: a.public,
+        ttl: Duration::from_secs(a.lease),
+        keep_free: a.keep_free.saturating_mul(1 << 20),
+        new_series: a.new_series,
+        public_url: a.public_url.as_deref().map(web_address).transpose()?,
+    };
+    on_runtime(serve_server(a, options, collector))
+}
+
+/// Held while a server serves a directory: two would offer and report everything twice.
+fn hold(dir: &Path) -> anyhow::Result<std::fs::File> {
+    let path = dir.join("lock");
+    let lock = std::fs::File::create(&path).map_err(Error::io(&path))?;
+    if lock.try_lock().is_err() {
+        let what = format!("{}: another uptick serves this directory", dir.display());
+        return Err(Error::Store(what).into());
+    }
+    Ok(lock)
+}
+
+/// Nobody is an administrator for sitting at the machine that serves, so that the first start makes
+/// a token and shows it.
+fn first_token(store: &mut Store) -> anyhow::Result<()> {
+    let live = |t: &collector::store::Token| t.scope == Scope::Admin && t.is_live(token::now());
+    if store.tokens()?.iter().any(live) {
+        return Ok(());
+    }
+    let minted = dashboard::mint().map_err(|e| Error::Failed(format!("no randomness: {e}")))?;
+    store.add_token(
+        "first start",
+        Scope::Admin,
+        &minted.hash,
+        token::now(),
+        None,
+    )?;
+    print::note(&format!(
+        "note: the administrator's token, shown this once; a browser signs in with it at /login:\n{}",
+        minted.token
+    ));
+    Ok(())
+}
+
+async fn serve_server(
+    a: &Serve,
+    options: ServerOptions,
+    collector: Option<Beside>,
+) -> anyhow::Result<()> {
+    let end = end_asked().map_err(|e| Error::Failed(format!("no signals: {e}")))?;
+    let (listener, local) = listen(a).await?;
+    let dir = options.dir.clone();
+    let server = dashboard::open_server(options, local)
+        .await
+        .map_err(failure)?;
+    address(a, local)?;
+    let beside = collector.map(|c| c.start(&dir, local)).transpose()?;
+    dashboard::serve_server(listener, server, end).await;
+    if let Some(mut child) = beside {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    Ok(())
+}
+
+/// A collector that a server starts beside itself.
+struct Beside {
+    token: String,
+}
+
+impl Beside {
+    /// What its token is called; those of earlier starts end.
+    const NAME: &str = "collector of this server";
+
+    fn token(store: &mut Store) -> anyhow::Result<Self> {
+        let now = token::now();
+        for old in store.tokens()?.iter().filter(|t| t.name == Self::NAME) {
+            store.revoke_token(old.id, now)?;
+        }
+        let minted = dashboard::mint().map_err(|e| Error::Failed(format!("no randomness: {e}")))?;
+        store.add_token(Self::NAME, Scope::Collect, &minted.hash, now, None)?;
+        Ok(Self {
+            token: minted.token,
+        })
+    }
+
+    fn start(self, dir: &Path, local: SocketAddr) -> anyhow::Result<std::process::Child> {
+        let host = if local.ip().is_unspecified() {
+            SocketAddr::from(([127, 0, 0, 1], local.port()))
+        } else {
+            local
+        };
+        let program = std::env::current_exe().map_err(|e| Error::Failed(e.to_string()))?;
+        let mut command = std::process::Command::new(program);
+        command
+            .arg("collect")
+            .args(["--server", &format!("http://{host}"), "--name", "beside"])
+            .arg("--dir")
+            .arg(dir.join("collector"))
+            .env("UPTICK_TOKEN", self.token)
+            .env_remove("UPTICK_DATA")
+            .stdout(std::process::Stdio::null());
+        collector::measure::child::end_with_us(&mut command);
+        let started = command.spawn();
+        Ok(started.map_err(|e| Error::Failed(format!("no collector beside the server: {e}")))?)
     }
 }
 
@@ -144,6 +274,17 @@ fn say_line(store: &Path, dir: &Path, whose: Whose) -> anyhow::Result<()> {
 async fn serve(a: &Serve, options: Options) -> anyhow::Result<()> {
     // Before the address is printed: who reads it may end this at once.
     let end = end_asked().map_err(|e| Error::Failed(format!("no signals: {e}")))?;
+    let (listener, local) = listen(a).await?;
+    let store = options.store.clone();
+    // An address that is printed is one that answers.
+    let app = dashboard::open(options, local).await.map_err(failure)?;
+    address(a, local)?;
+    unlinked(local, a, &store);
+    dashboard::serve_opened(listener, app, end).await;
+    Ok(())
+}
+
+async fn listen(a: &Serve) -> anyhow::Result<(tokio::net::TcpListener, SocketAddr)> {
     let listener = tokio::net::TcpListener::bind(a.listen.as_str())
         .await
         .map_err(|e| {
@@ -153,20 +294,23 @@ async fn serve(a: &Serve, options: Options) -> anyhow::Result<()> {
             ))
         })?;
     let local = listener.local_addr()?;
-    let store = options.store.clone();
-    // An address that is printed is one that answers.
-    let app = dashboard::open(options, local).await.map_err(|e| match e {
+    Ok((listener, local))
+}
+
+fn failure(e: dashboard::Failure) -> anyhow::Error {
+    match e {
         dashboard::Failure::Store(e) => anyhow::Error::from(e),
         e => Error::Failed(e.to_string()).into(),
-    })?;
+    }
+}
+
+fn address(a: &Serve, local: SocketAddr) -> anyhow::Result<()> {
     if a.json {
         print::json(&json!({ "schema": "uptick.serve/1", "url": format!("http://{local}/") }))?;
     } else {
         print::out(&format!("http://{local}/\n"))?;
     }
     exposed(local, a);
-    unlinked(local, a, &store);
-    dashboard::serve_opened(listener, app, end).await;
     Ok(())
 }
 

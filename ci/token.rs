@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Args, a: &Token) -> anyhow::Result<u8> {
     }
 }
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
 }
@@ -40,7 +40,7 @@ fn create(
         .ok_or_else(|| Error::Usage(format!("--scope: `{scope}` is none of {known}")))?;
     let minted = dashboard::mint().map_err(|e| Error::Failed(format!("no randomness: {e}")))?;
     let expires = days.map(|d| now() + i64::from(d) * 86_400);
-    let mut store = context::store(args)?;
+    let mut store = context::token_store(args)?;
     let id = store.add_token(name, scope, &minted.hash, now(), expires)?;
     if as_json {
         print::json(
@@ -57,14 +57,14 @@ fn create(
 }
 
 fn list(args: &Args, as_json: bool) -> anyhow::Result<u8> {
-    let all = context::existing_store(args)?.tokens()?;
+    let all = context::existing_token_store(args)?.tokens()?;
     if as_json {
         print::json(&json!({ "schema": "uptick.tokens/1", "tokens": all }))?;
         return Ok(EXIT_OK);
     }
     for t in &all {
         print::out(&format!(
-            "{:>4}  {:<6}  {:<8}  {}\n",
+            "{:>4}  {:<7}  {:<8}  {}\n",
             t.id,
             t.scope.name(),
             standing(t),
@@ -87,8 +87,8 @@ fn standing(t: &Kept) -> &'static str {
 }
 
 fn revoke(args: &Args, id: i64, as_json: bool) -> anyhow::Result<u8> {
-    context::existing_store(args)?;
-    let ended = context::store(args)?.revoke_token(id, now())?;
+    context::existing_token_store(args)?;
+    let ended = context::token_store(args)?.revoke_token(id, now())?;
     if !ended {
         return Err(Error::Usage(format!(
             "there is no live token {id}; `uptick token list` shows them"

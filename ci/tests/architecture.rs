@@ -97,6 +97,7 @@ fn the_pure_parts_do_no_io() {
             "collector/src/remote/channel/request.rs",
             "collector/src/remote/channel/sign.rs",
             "collector/src/notify/schedule.rs",
+            "collector/src/jobs",
             // What is asked of a forge; `remote/http.rs` beside it asks.
             "collector/src/remote/forge",
         ];

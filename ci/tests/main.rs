@@ -7,6 +7,7 @@ mod bad_input;
 mod bisect;
 mod bisect_bad;
 mod changes;
+mod collect;
 mod commands;
 mod criterion;
 mod faults;

@@ -1,6 +1,7 @@
 //! Facts and verdicts: from a git commit to a judged, explained report.
 pub mod bisect;
 pub mod check;
+pub mod collect;
 pub mod config;
 pub mod detect;
 pub mod error;
@@ -9,6 +10,7 @@ pub mod files;
 pub mod format;
 pub mod git;
 pub mod history;
+pub mod jobs;
 pub mod judge;
 pub mod measure;
 pub mod model;

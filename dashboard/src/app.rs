@@ -1,6 +1,7 @@
 //! What all requests share: readers, the writer, the cache, the counters.
 
 use crate::counters::Counters;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,6 +56,23 @@ pub struct Options {
     pub public_url: Option<String>,
 }
 
+/// What an [`App`] is to others.
+#[derive(Debug, Default)]
+pub(crate) enum Role {
+    /// A store by itself.
+    #[default]
+    Alone,
+    /// A server's own file: its tokens, its queue.
+    Server,
+    /// One project of a server, whose pages live under an address of their own.
+    Project {
+        /// What its addresses begin with: `/p/NAME`.
+        base: String,
+        /// Who keeps the tokens.
+        server: Arc<App>,
+    },
+}
+
 /// Why a dashboard cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -70,6 +88,7 @@ pub enum Failure {
 #[derive(Debug)]
 pub struct App {
     pub(crate) options: Options,
+    pub(crate) role: Role,
     pub(crate) local: SocketAddr,
     readers: Mutex<Vec<Store>>,
     pub(crate) lookout: Arc<Lookout>,
@@ -88,6 +107,8 @@ pub struct App {
     /// Test messages that are being sent.
     pub(crate) trials: Semaphore,
     pub(crate) unsearched: tokio::sync::Notify,
+    /// Positions of commits that were asked for to narrow an open change down.
+    narrowing: Mutex<BTreeSet<u64>>,
     closing: AtomicBool,
     pub(crate) started: Instant,
 }
@@ -113,7 +134,11 @@ fn written<T>(
 }
 
 impl App {
-    pub(crate) async fn open(options: Options, local: SocketAddr) -> Result<Arc<Self>, Failure> {
+    pub(crate) async fn open(
+        options: Options,
+        role: Role,
+        local: SocketAddr,
+    ) -> Result<Arc<Self>, Failure> {
         let path = options.store.clone();
         let read_only = options.read_only;
         let opened = tokio::task::spawn_blocking(move || {
@@ -129,6 +154,7 @@ impl App {
         let standing = Arc::new(Standing::of(&options.store, options.keep_free));
         let start = |store, nice| Writer::start(store, 2 * WRITES, nice).map_err(Failure::Listen);
         Ok(Arc::new(Self {
+            role,
             local,
             readers: Mutex::new(Vec::new()),
             lookout: Arc::new(lookout),
@@ -145,10 +171,27 @@ impl App {
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             trials: Semaphore::new(TRIALS),
             unsearched: tokio::sync::Notify::new(),
+            narrowing: Mutex::default(),
             closing: AtomicBool::new(false),
             started: Instant::now(),
             options,
         }))
+    }
+
+    /// What the addresses of its pages begin with; empty where they begin at the root.
+    pub(crate) fn base(&self) -> &str {
+        match &self.role {
+            Role::Project { base, .. } => base,
+            Role::Alone | Role::Server => "",
+        }
+    }
+
+    /// Who keeps the tokens that are shown here.
+    pub(crate) fn keeper(self: &Arc<Self>) -> &Arc<Self> {
+        match &self.role {
+            Role::Project { server, .. } => server,
+            Role::Alone | Role::Server => self,
+        }
     }
 
     /// The counters as last seen.
@@ -230,6 +273,20 @@ impl App {
 
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
+    }
+
+    /// Notes which commits were asked for to narrow open changes down; pages say so from now on.
+    pub(crate) fn set_narrowing(&self, positions: BTreeSet<u64>) {
+        let mut known = lock(&self.narrowing);
+        if *known != positions {
+            *known = positions;
+            self.cache.forget();
+        }
+    }
+
+    /// Whether a commit at these positions was asked for to narrow a change down.
+    pub(crate) fn is_narrowing(&self, first: u64, last: u64) -> bool {
+        lock(&self.narrowing).range(first..=last).next().is_some()
     }
 
     /// Runs `work` with a reader, away from the threads that serve requests.

@@ -71,6 +71,10 @@ fn is_token(text: &str) -> bool {
 #[derive(Clone, Debug)]
 pub(crate) struct Actor(pub(crate) String);
 
+/// The number of the token that was shown, if one was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shown(pub(crate) Option<i64>);
+
 /// The parts of a request that decide whether it is let in.
 pub(crate) struct Request<'a> {
     pub(crate) method: &'a Method,
@@ -140,14 +144,15 @@ pub(crate) async fn admit(
     app: &Arc<App>,
     request: &Request<'_>,
     needed: Option<Scope>,
-) -> Result<Actor, Fail> {
+) -> Result<(Actor, Shown), Fail> {
     host(app, request)?;
     if !request.method.is_safe() {
         same_site(request)?;
     }
     let nobody = Actor("somebody".into());
+    let nothing = Shown(None);
     let Some(needed) = needed else {
-        return Ok(nobody);
+        return Ok((nobody, nothing));
     };
     let is_owner = app.is_loopback() && request.is_local() && !app.options.always_ask;
     if let Some(shown) = request.bearer() {
@@ -163,11 +168,11 @@ pub(crate) async fn admit(
         }
     }
     if is_owner {
-        return Ok(Actor("somebody at this machine".into()));
+        return Ok((Actor("somebody at this machine".into()), nothing));
     }
     if needed == Scope::Read && app.options.public {
         within(&app.guard.reading, request)?;
-        return Ok(nobody);
+        return Ok((nobody, nothing));
     }
     Counters::add(&app.counters.refused);
     Err(Fail::Denied(
@@ -182,9 +187,9 @@ pub(crate) async fn admit(
 }
 
 /// Whoever holds the token, if it allows what is needed.
-fn suffices(app: &App, token: Token, needed: Scope) -> Result<Actor, Fail> {
-    if token.scope >= needed {
-        return Ok(Actor(token.name));
+fn suffices(app: &App, token: Token, needed: Scope) -> Result<(Actor, Shown), Fail> {
+    if token.scope.allows(needed) {
+        return Ok((Actor(token.name), Shown(Some(token.id))));
     }
     Counters::add(&app.counters.refused);
     Err(Fail::Denied(
@@ -260,6 +265,7 @@ pub(crate) async fn signed_in(app: &Arc<App>, request: &Request<'_>) -> Option<T
 }
 
 async fn look_up(app: &Arc<App>, request: &Request<'_>, shown: &str) -> Result<Token, Fail> {
+    let app = app.keeper();
     let guard = &app.guard;
     // Found by hash: no comparison that could tell by its duration how much was right.
     let hash = digest(shown.as_bytes());

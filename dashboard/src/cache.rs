@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use collector::store::Generation;
 
+use crate::base;
 use crate::error::Fail;
 use crate::query::View;
 use crate::stamp;
@@ -63,6 +64,19 @@ impl Page {
             zstd: OnceLock::new(),
             gzip: OnceLock::new(),
             download: None,
+        }
+    }
+
+    /// The same with its addresses below `base`, where it is a page or a picture of ours.
+    pub(crate) fn based(self, base: &str) -> Self {
+        let ours = self.kind.starts_with("text/html") || self.kind == "image/svg+xml";
+        if base.is_empty() || !ours || self.policy == Policy::Sandbox {
+            return self;
+        }
+        let body = base::rewrite(&self.body, base);
+        Self {
+            download: self.download,
+            ..Self::new(self.kind, self.policy, body)
         }
     }
 
@@ -138,6 +152,12 @@ impl Cache {
                 .build(),
             last: moka::sync::Cache::new(512),
         }
+    }
+
+    /// Forgets every page: something that is on them and not in the store is another one now.
+    pub(crate) fn forget(&self) {
+        self.fresh.invalidate_all();
+        self.last.invalidate_all();
     }
 
     /// The page if it is there and still right.

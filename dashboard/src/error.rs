@@ -24,6 +24,8 @@ pub(crate) enum Fail {
     Busy,
     /// The store is served for reading only.
     ReadOnly,
+    /// It is not the asker's any more, or somebody else's: what, and what to do.
+    Conflict(String),
     /// The store failed.
     Store(String),
     /// The disk failed under the store: nothing more is written until it is opened anew.
@@ -57,7 +59,7 @@ impl Fail {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Denied(status, _) => *status,
             Self::Busy | Self::Store(_) | Self::Disk(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ReadOnly | Self::Taken(_) => StatusCode::CONFLICT,
+            Self::ReadOnly | Self::Taken(_) | Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Ours => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -84,6 +86,7 @@ impl Fail {
             Self::TooLarge(_) => "Too large",
             Self::Denied(..) => "Not allowed",
             Self::Busy => "Busy",
+            Self::Conflict(_) => "Not yours (any more)",
             Self::ReadOnly => "Nothing can be written here",
             Self::Store(_) => "The store cannot be read or written",
             Self::Disk(_) => "The disk has failed",
@@ -99,7 +102,7 @@ impl Fail {
         match self {
             Self::NotFound(s) | Self::Bad(s) | Self::Unreadable(s) => s.clone(),
             Self::TooLarge(s) | Self::Denied(_, s) | Self::Store(s) | Self::Disk(s) => s.clone(),
-            Self::Full(s) | Self::Taken(s) | Self::Quota(s) => s.clone(),
+            Self::Full(s) | Self::Taken(s) | Self::Quota(s) | Self::Conflict(s) => s.clone(),
             Self::TooOften(wait) => format!(
                 "This address has asked too often; the next request is answered in {} s.",
                 seconds(*wait)

@@ -14,6 +14,7 @@
 mod api;
 mod app;
 mod auth;
+mod base;
 mod cache;
 mod chart;
 mod counters;
@@ -30,6 +31,7 @@ mod query;
 mod quota;
 mod route;
 mod routes;
+mod service;
 mod stamp;
 mod standing;
 mod text;
@@ -41,7 +43,12 @@ pub use auth::{Minted, mint, random};
 pub use query::is_understood;
 pub use route::Route;
 pub use routes::{ROUTES, router};
+pub use service::{
+    SERVER_ROUTES, Server, ServerOptions, open_server, server_router, tasks as server_tasks,
+};
 
+use app::Role;
+use axum::Router;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +60,7 @@ use tokio::net::TcpListener;
 /// # Errors
 /// [`Failure`] when the store cannot be opened.
 pub async fn open(options: Options, local: std::net::SocketAddr) -> Result<Arc<App>, Failure> {
-    App::open(options, local).await
+    App::open(options, Role::Alone, local).await
 }
 
 /// How long what is under way may take once the server was told to end.
@@ -70,7 +77,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Failure> {
     let local = listener.local_addr().map_err(Failure::Listen)?;
-    let app = App::open(options, local).await?;
+    let app = App::open(options, Role::Alone, local).await?;
     serve_opened(listener, app, shutdown).await;
     Ok(())
 }
@@ -81,14 +88,36 @@ pub async fn serve_opened(
     app: Arc<App>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
-    let watcher = tokio::spawn(live::watch(app.clone()));
-    let searcher = tokio::spawn(live::search(app.clone()));
-    let messenger = (!app.options.read_only).then(|| tokio::spawn(deliver::deliver(app.clone())));
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let tasks = live::tasks(&app);
     let closing = app.clone();
+    until(listener, router(&app), shutdown, move || closing.close()).await;
+    drop(tasks);
+}
+
+/// Serves a server with its projects until `shutdown` resolves, as [`serve_opened`].
+pub async fn serve_server(
+    listener: TcpListener,
+    server: Arc<Server>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
+    let closing = server.clone();
+    let tasks = server_tasks(&server);
+    let router = server_router(&server);
+    until(listener, router, shutdown, move || closing.close()).await;
+    drop(tasks);
+}
+
+/// Serves until `shutdown` resolves; then calls `close` and lets what is under way finish.
+async fn until(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+    close: impl FnOnce() + Send + 'static,
+) {
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let signal = async move {
         shutdown.await;
-        closing.close();
+        close();
         let _ = stop.send(());
     };
     let patience = async {
@@ -96,12 +125,7 @@ pub async fn serve_opened(
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        () = door::serve(listener, router(&app), signal) => {}
+        () = door::serve(listener, router, signal) => {}
         () = patience => {}
-    }
-    watcher.abort();
-    searcher.abort();
-    if let Some(messenger) = messenger {
-        messenger.abort();
     }
 }

@@ -10,6 +10,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use collector::history::watch::search_for;
 use collector::store::{Audience, Generation};
 use futures_util::Stream;
+use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::error::Fail;
@@ -22,6 +23,16 @@ const STRIDE: usize = 64;
 
 /// Looks in this many looks at what is rarely so: a write that failed, a log that nobody derived.
 const RARELY: u32 = 8;
+/// What goes on beside the requests of one store, until it is dropped.
+pub(crate) fn tasks(app: &Arc<App>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(watch(app.clone()));
+    tasks.spawn(search(app.clone()));
+    if !app.options.read_only {
+        tasks.spawn(crate::deliver::deliver(app.clone()));
+    }
+    tasks
+}
 
 /// Looks at the store's counters for ever.
 pub(crate) async fn watch(app: Arc<App>) {
@@ -51,7 +62,7 @@ async fn recover(app: Arc<App>) {
 }
 
 /// Searches new points for changes whenever there are any; channels hear of what is new.
-pub(crate) async fn search(app: Arc<App>) {
+async fn search(app: Arc<App>) {
     loop {
         let done = app
             .derive(|store| {

@@ -18,6 +18,39 @@ pub struct Route {
     pub(crate) make: fn() -> MethodRouter<Arc<App>>,
 }
 
+impl Route {
+    /// A route that reads.
+    pub(crate) const fn get(
+        path: &'static str,
+        scope: Option<Scope>,
+        make: fn() -> MethodRouter<Arc<App>>,
+    ) -> Self {
+        Self {
+            method: "GET",
+            path,
+            scope,
+            body: MAX_LITTLE,
+            make,
+        }
+    }
+
+    /// A route that writes, with the bytes that a request may bring.
+    pub(crate) const fn post(
+        path: &'static str,
+        scope: Option<Scope>,
+        body: usize,
+        make: fn() -> MethodRouter<Arc<App>>,
+    ) -> Self {
+        Self {
+            method: "POST",
+            path,
+            scope,
+            body,
+            make,
+        }
+    }
+}
+
 /// Bytes that a report may take once it is unpacked.
 pub(crate) const MAX_BODY: usize = 64 << 20;
 /// Bytes that a report may take on the wire.

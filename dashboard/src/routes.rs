@@ -11,7 +11,7 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{get, post};
 use collector::store::Scope;
 
 use crate::app::App;
@@ -29,42 +29,7 @@ const WRITE: Option<Scope> = Some(Scope::Write);
 const ADMIN: Option<Scope> = Some(Scope::Admin);
 
 const fn show(path: &'static str) -> Route {
-    Route {
-        method: "GET",
-        path,
-        scope: READ,
-        body: MAX_LITTLE,
-        make: || get(page),
-    }
-}
-
-const fn on_get(
-    path: &'static str,
-    scope: Option<Scope>,
-    make: fn() -> MethodRouter<Arc<App>>,
-) -> Route {
-    Route {
-        method: "GET",
-        path,
-        scope,
-        body: MAX_LITTLE,
-        make,
-    }
-}
-
-const fn on_post(
-    path: &'static str,
-    scope: Option<Scope>,
-    body: usize,
-    make: fn() -> MethodRouter<Arc<App>>,
-) -> Route {
-    Route {
-        method: "POST",
-        path,
-        scope,
-        body,
-        make,
-    }
+    Route::get(path, READ, || get(page))
 }
 
 /// Every route there is: the router, the API's document and the test of tokens are made from it.
@@ -86,38 +51,43 @@ pub const ROUTES: &[Route] = &[
     show("/api/v1/profiles/{id}/{range}"),
     show("/api/v1/commits"),
     show("/api/v1/commits/{sha}"),
-    on_get("/api/openapi.json", None, || get(openapi)),
-    on_get("/api/v1/openapi.json", None, || get(openapi)),
-    on_get("/api/v1/tokens", ADMIN, || get(api::tokens)),
-    on_post("/api/v1/reports", WRITE, MAX_WIRE, || {
+    Route::get("/api/openapi.json", None, || get(openapi)),
+    Route::get("/api/v1/openapi.json", None, || get(openapi)),
+    Route::get("/api/v1/tokens", ADMIN, || get(api::tokens)),
+    Route::post("/api/v1/reports", WRITE, MAX_WIRE, || {
         post(api::receive::hand_in)
     }),
-    on_post("/api/v1/triage", WRITE, MAX_FORM, || post(api::triage)),
-    on_post("/triage", WRITE, MAX_FORM, || post(pages::triage::decide)),
-    on_post("/triage/undo", WRITE, MAX_LITTLE, || {
+    Route::post("/api/v1/triage", WRITE, MAX_FORM, || post(api::triage)),
+    Route::post("/triage", WRITE, MAX_FORM, || post(pages::triage::decide)),
+    Route::post("/triage/undo", WRITE, MAX_LITTLE, || {
         post(pages::triage::undo)
     }),
-    on_get("/channels", READ, || get(pages::channels::page)),
-    on_get("/channels.json", READ, || get(pages::channels::json)),
-    on_get("/api/v1/channels", READ, || get(pages::channels::json)),
-    on_post("/channels/test", ADMIN, MAX_LITTLE, || {
+    Route::get("/channels", READ, || get(pages::channels::page)),
+    Route::get("/channels.json", READ, || get(pages::channels::json)),
+    Route::get("/api/v1/channels", READ, || get(pages::channels::json)),
+    Route::post("/channels/test", ADMIN, MAX_LITTLE, || {
         post(pages::channels::test)
     }),
-    on_get("/login", None, || get(pages::login::form)),
-    on_post("/login", None, MAX_LITTLE, || post(pages::login::sign_in)),
-    on_post("/logout", None, MAX_LITTLE, || post(pages::login::sign_out)),
-    on_get("/events", READ, || get(live::events)),
-    on_get("/healthz", None, || get(pages::status::healthz)),
-    on_get("/readyz", None, || get(pages::status::readyz)),
-    on_get("/metrics", READ, || get(pages::status::metrics)),
-    on_get("/favicon.ico", None, || get(pages::assets::icon)),
-    on_get("/assets/{file}", None, || get(pages::assets::asset)),
+    Route::get("/login", None, || get(pages::login::form)),
+    Route::post("/login", None, MAX_LITTLE, || post(pages::login::sign_in)),
+    Route::post("/logout", None, MAX_LITTLE, || post(pages::login::sign_out)),
+    Route::get("/events", READ, || get(live::events)),
+    Route::get("/healthz", None, || get(pages::status::healthz)),
+    Route::get("/readyz", None, || get(pages::status::readyz)),
+    Route::get("/metrics", READ, || get(pages::status::metrics)),
+    Route::get("/favicon.ico", None, || get(pages::assets::icon)),
+    Route::get("/assets/{file}", None, || get(pages::assets::asset)),
 ];
 
-/// The router of everything.
+/// The router of everything in one store.
 pub fn router(app: &Arc<App>) -> Router {
+    assemble(app, ROUTES)
+}
+
+/// A router of these routes, with what goes around every request.
+pub(crate) fn assemble(app: &Arc<App>, routes: &'static [Route]) -> Router {
     let mut router = Router::new();
-    for route in ROUTES {
+    for route in routes {
         let guard = from_fn_with_state(app.clone(), move |state, request, next| {
             guarded(state, route, request, next)
         });
@@ -136,16 +106,12 @@ pub fn router(app: &Arc<App>) -> Router {
 /// What goes around every request: limits before, headers after.
 async fn around(State(app): State<Arc<App>>, request: Request<Body>, next: Next) -> Response {
     Counters::add(&app.counters.requests);
-    let wants_html = wants_html(request.uri(), request.headers());
     let too_long = request
         .uri()
         .path_and_query()
         .is_some_and(|p| p.as_str().len() > MAX_URI);
-    let is_stream = request.uri().path() == "/events";
-    let asked = pages::status::Asked {
-        html: wants_html,
-        address: request.uri().clone(),
-    };
+    let is_stream = request.uri().path().ends_with("/events");
+    let asked = pages::status::Asked::new(&request);
     let mut response = if too_long {
         let words = "An address may have 8,192 characters.".to_string();
         Fail::Denied(StatusCode::URI_TOO_LONG, words).into_response()
@@ -222,14 +188,15 @@ async fn guarded(
         headers: request.headers(),
         peer,
     };
-    let actor = match auth::admit(&app, &asked, route.scope).await {
-        Ok(actor) => actor,
+    let (actor, shown) = match auth::admit(&app, &asked, route.scope).await {
+        Ok(admitted) => admitted,
         Err(fail) => return fail.into_response(),
     };
     if declared(request.headers()).is_some_and(|n| n > route.body as u64) {
         return too_large(route.body).into_response();
     }
     request.extensions_mut().insert(actor);
+    request.extensions_mut().insert(shown);
     next.run(request).await
 }
 
@@ -253,7 +220,7 @@ impl IntoResponse for Fail {
     }
 }
 
-fn wants_html(uri: &Uri, headers: &HeaderMap) -> bool {
+pub(crate) fn wants_html(uri: &Uri, headers: &HeaderMap) -> bool {
     let accept = headers
         .get(header::ACCEPT)
         .and_then(|v| v.to_str().ok())
@@ -303,9 +270,10 @@ async fn make(app: Arc<App>, view: query::View) -> Result<Arc<Page>, Fail> {
     let (maker, wanted) = (app.clone(), view.clone());
     let build = async move {
         Counters::add(&maker.counters.builds);
-        maker
+        let made = maker
             .read(move |store, app| pages::render(store, app, &wanted))
-            .await
+            .await;
+        made.map(|page| page.based(maker.base()))
     };
     app.cache.make(view, at, build).await
 }
@@ -360,7 +328,7 @@ fn answer(app: &App, page: &Page, headers: &HeaderMap) -> Response {
 
 /// The document of the API, made from the routes.
 fn openapi() -> std::future::Ready<Result<Response, Fail>> {
-    let document = api::document(ROUTES);
+    let document = api::document(ROUTES, &api::SUMMARIES);
     std::future::ready(document.map(|d| axum::Json(d).into_response()))
 }
 
@@ -372,7 +340,7 @@ mod tests {
 
     #[test]
     fn the_document_names_every_route_of_the_api_and_nothing_else() {
-        let document = api::document(ROUTES).unwrap();
+        let document = api::document(ROUTES, &api::SUMMARIES).unwrap();
         let mut named: Vec<(String, String)> = document["paths"]
             .as_object()
             .unwrap()

@@ -206,7 +206,7 @@ async fn tokens_open_what_their_scope_says() {
             );
             let open = match route.scope {
                 None => true,
-                Some(needed) => scope.is_some_and(|s| s >= needed),
+                Some(needed) => scope.is_some_and(|s| s.allows(needed)),
             };
             assert_eq!(
                 refused, !open,

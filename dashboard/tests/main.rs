@@ -9,5 +9,6 @@ mod find;
 mod http;
 mod openapi;
 mod receive;
+mod server;
 mod statements;
 mod support;

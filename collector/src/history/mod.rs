@@ -3,6 +3,7 @@
 mod causes;
 mod floor;
 mod mainline;
+mod narrowing;
 mod refresh;
 pub mod replay;
 pub mod steps;
@@ -11,4 +12,5 @@ pub mod watch;
 pub use causes::causes;
 pub use floor::Floor;
 pub use mainline::{Fact, MainLine, TestbedChange, Track, tracks};
-pub use refresh::{Whose, line_of, refresh};
+pub use narrowing::{Wanted, narrowing};
+pub use refresh::{Whose, line_of, refresh, tell};

@@ -31,10 +31,22 @@ pub fn refresh(store: &mut Store, repo: &Repo, branch: Option<&str>, whose: Whos
     {
         return Ok(false);
     }
-    let line = repo.first_parent_names(&tip)?;
-    let from = fork(store, &line)?;
-    store.set_main_line(from as u64, &line[from..])?;
+    tell(store, &repo.first_parent_names(&tip)?)?;
     Ok(true)
+}
+
+/// Says which commits the main line has, from the first; the part that the store knows already is
+/// not said again.
+///
+/// # Errors
+/// [`crate::error::Error::Store`].
+pub fn tell(store: &mut Store, line: &[Sha]) -> Result<()> {
+    let from = fork(store, line)?;
+    let knows_more = store.main_commit(line.len() as u64)?.is_some();
+    if from < line.len() || knows_more {
+        store.set_main_line(from as u64, &line[from..])?;
+    }
+    Ok(())
 }
 
 /// Whether the store is about this repository: it lies in it, or the newest commit that was

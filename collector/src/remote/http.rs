@@ -87,28 +87,59 @@ pub(super) fn roots(named: Option<&Path>) -> ureq::tls::RootCerts {
     ureq::tls::RootCerts::from(certificates)
 }
 
+impl Client {
+    /// Posts bytes as they are; `encoding` says how they are packed.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub(super) fn post(
+        &self,
+        url: &str,
+        (kind, encoding): (&str, &str),
+        body: &[u8],
+    ) -> Result<HttpResponse, Unreachable> {
+        let posted = || -> Result<HttpResponse, ureq::Error> {
+            let mut builder = ureq::http::Request::builder().method("POST").uri(url);
+            for header in &self.headers {
+                builder = builder.header(header.name, header.value());
+            }
+            builder = builder.header("content-type", kind);
+            if !encoding.is_empty() {
+                builder = builder.header("content-encoding", encoding);
+            }
+            answer(self.agent.run(builder.body(body)?)?)
+        };
+        posted().map_err(|e| Unreachable(reason(&e)))
+    }
+}
+
+/// What a server answered, as far as it is read.
+fn answer(mut answer: ureq::http::Response<ureq::Body>) -> Result<HttpResponse, ureq::Error> {
+    let header = |name: &str| {
+        let value = answer.headers().get(name)?.to_str().ok()?;
+        Some(value.to_string())
+    };
+    let retry_after = header("retry-after").and_then(|v| v.trim().parse().ok());
+    let exhausted = header("x-ratelimit-remaining").is_some_and(|v| v.trim() == "0");
+    let links = header("link").is_some_and(|v| v.contains("rel=\"next\""));
+    let pages = header("x-next-page").is_some_and(|v| !v.trim().is_empty());
+    let status = answer.status().as_u16();
+    Ok(HttpResponse {
+        status,
+        more: links || pages,
+        retry_after,
+        exhausted,
+        body: answer.body_mut().with_config().limit(MOST).read_to_vec()?,
+    })
+}
+
 impl Wire for Client {
     fn send(&self, request: &HttpRequest) -> Result<HttpResponse, Unreachable> {
         // An error of the library may hold the address; ours is said by the caller, without
         // what stands behind `?`.
-        let mut answer = self.sent(request).map_err(|e| Unreachable(reason(&e)))?;
-        let header = |name: &str| {
-            let value = answer.headers().get(name)?.to_str().ok()?;
-            Some(value.to_string())
-        };
-        let retry_after = header("retry-after").and_then(|v| v.trim().parse().ok());
-        let exhausted = header("x-ratelimit-remaining").is_some_and(|v| v.trim() == "0");
-        let links = header("link").is_some_and(|v| v.contains("rel=\"next\""));
-        let pages = header("x-next-page").is_some_and(|v| !v.trim().is_empty());
-        let status = answer.status().as_u16();
-        let body = answer.body_mut().with_config().limit(MOST).read_to_vec();
-        Ok(HttpResponse {
-            status,
-            more: links || pages,
-            retry_after,
-            exhausted,
-            body: body.map_err(|e| Unreachable(reason(&e)))?,
-        })
+        self.sent(request)
+            .and_then(answer)
+            .map_err(|e| Unreachable(reason(&e)))
     }
 
     fn pause(&self, time: Duration) {
@@ -116,9 +147,7 @@ impl Wire for Client {
     }
 
     fn random(&self) -> f64 {
-        // Each `RandomState` has its own random keys: enough to part two jobs in time.
-        let bits = RandomState::new().hash_one(std::process::id());
-        (bits >> 11) as f64 / (1u64 << 53) as f64
+        random()
     }
 }
 
@@ -132,6 +161,13 @@ impl HttpMethod {
             Self::Delete => "DELETE",
         }
     }
+}
+
+/// A number from 0 to 1. Each `RandomState` has its own random keys: enough to part two machines
+/// in time.
+pub(super) fn random() -> f64 {
+    let bits = RandomState::new().hash_one(std::process::id());
+    (bits >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// Why there is no answer, without addresses.

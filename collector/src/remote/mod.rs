@@ -2,9 +2,12 @@
 //!
 //! What is asked of a forge and what an answer means is pure and stands under [`forge`];
 //! [`Client`] alone connects there. Messages to people go by [`channel`], which may reach less.
+//! [`Server`] is an uptick server as a collector sees it.
 
 pub mod channel;
 pub mod forge;
 mod http;
+mod server;
 
 pub use http::Client;
+pub use server::{Answer, Server};

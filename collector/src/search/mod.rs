@@ -25,6 +25,7 @@
 
 mod exact;
 pub mod finding;
+mod narrow;
 mod noisy;
 mod outcome;
 pub mod prior;
@@ -41,6 +42,7 @@ mod step;
 mod tests;
 mod track;
 
+pub use narrow::narrow;
 pub use outcome::{Answer, Estimate, Level, Outcome, Skipped, Step};
 pub use probe::{Action, LogEntry, Observation, Probe};
 pub use range::{Candidate, Direction, Noise, Options, Range, RangeError};

@@ -20,13 +20,14 @@ mod main_line;
 mod migrate;
 mod open;
 mod outbox;
+pub mod queue;
 mod reporting;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 mod view;
 
-pub use log::{Handed, Imported, MAX_LINE, Scope, Token, Triage, Verification};
+pub use log::{Handed, Imported, MAX_LINE, Scope, Token, Triage, Verification, single_report};
 pub use outbox::{Counts, Delivery, Lease, News, Progress};
 pub use reporting::Audience;
 pub use view::{

@@ -87,7 +87,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Store`] where another server holds it, or it cannot be opened.
-    pub fn claim(path: &Path) -> Result<File> {
+    pub fn reserve(path: &Path) -> Result<File> {
         make_folder(path)?;
         let failed = |e: std::io::Error| Error::Store(format!("{}: {e}", path.display()));
         let file = File::options()

@@ -8,13 +8,15 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::config::Config;
+
 /// How far below the top manifests are looked for, and in how many directories.
 const DEPTH: usize = 4;
 const MOST: usize = 4000;
 
 /// Where the benchmarks are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Located {
+pub(super) enum Located {
     /// At the top, or nowhere.
     Top,
     /// In this directory, relative to the top.
@@ -23,9 +25,34 @@ pub enum Located {
     Several(Vec<String>),
 }
 
+/// Sets the directory of the Cargo workspace with the benchmarks in a configuration that names
+/// none, looking from `start`. Gives what people should know of it.
+pub fn settle_workspace(config: &mut Config, root: &Path, start: &Path) -> Option<String> {
+    if config.suite.dir != "." || !config.suite.criterion {
+        return None;
+    }
+    match locate(root, start) {
+        Located::Top => None,
+        Located::Below(dir) => {
+            let note = format!(
+                "note: the benchmarks are those of the Cargo workspace in {dir}/ (`dir` under \
+                 [suite] in uptick.toml names another)"
+            );
+            config.suite.dir = dir;
+            Some(note)
+        }
+        Located::Several(dirs) => Some(format!(
+            "note: several Cargo workspaces have benches: name one with `dir = {:?}` under [suite] \
+             in uptick.toml, or call uptick in its directory ({})",
+            dirs.first().map_or("", String::as_str),
+            dirs.join(", ")
+        )),
+    }
+}
+
 /// Looks from `start`, a directory of the checkout at `root`.
 #[must_use]
-pub fn locate(root: &Path, start: &Path) -> Located {
+pub(super) fn locate(root: &Path, start: &Path) -> Located {
     let root = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
     let start = start.canonicalize().unwrap_or_else(|_| start.to_path_buf());
     let inside = |p: &&Path| p.starts_with(&root);

@@ -31,7 +31,7 @@ use crate::model::{Failure, Phase};
 
 pub use cache::Cache;
 pub use cargo::{BenchTarget, Discovery, discover, steering};
-pub use locate::{Located, locate};
+pub use locate::settle_workspace;
 pub use overlay::Overlay;
 
 /// A suite, ready to be measured.

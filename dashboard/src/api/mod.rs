@@ -35,8 +35,11 @@ pub(crate) async fn tokens(State(app): State<Arc<App>>) -> Result<Response, Fail
     Ok(axum::Json(json!({ "schema": "uptick.tokens/1", "tokens": all })).into_response())
 }
 
+/// A route's method and path, and what it is for.
+pub(crate) type Summary = (&'static str, &'static str, &'static str);
+
 /// What each route of the API is for; a test holds it against the routes.
-pub(crate) const SUMMARIES: [(&str, &str, &str); 13] = [
+pub(crate) const SUMMARIES: [Summary; 13] = [
     ("GET", "/api/v1/reports", "The newest reports"),
     (
         "GET",
@@ -101,11 +104,11 @@ pub(crate) const SUMMARIES: [(&str, &str, &str); 13] = [
 ///
 /// # Errors
 /// [`Fail::Ours`] when the schemas that are built in cannot be read.
-pub(crate) fn document(routes: &[Route]) -> Result<Value, Fail> {
+pub(crate) fn document(routes: &[Route], summaries: &[Summary]) -> Result<Value, Fail> {
     let schemas = Schemas::read().map_err(|_| Fail::Ours)?;
     let mut paths = serde_json::Map::new();
     for route in routes.iter().filter(|r| r.path.starts_with("/api/")) {
-        let summary = SUMMARIES
+        let summary = summaries
             .iter()
             .find(|(m, p, _)| *m == route.method && *p == route.path);
         let parameters: Vec<Value> = route

@@ -179,7 +179,7 @@ fn answer(done: &Imported) -> Response {
 }
 
 /// The plain body, never more than is taken however small it was packed.
-fn unpack(body: &[u8], encoding: &str) -> Result<Vec<u8>, Fail> {
+pub(crate) fn unpack(body: &[u8], encoding: &str) -> Result<Vec<u8>, Fail> {
     let limit = MAX_BODY as u64 + 1;
     let mut out = Vec::new();
     let read = match encoding {

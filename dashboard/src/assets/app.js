@@ -18,6 +18,8 @@ const say = (text) => {
 };
 const make = (name, properties) => Object.assign(document.createElement(name), properties);
 const button = (textContent, onclick) => make("button", { type: "button", className: "small", textContent, onclick });
+// What the addresses of this project begin with.
+const base = document.body.dataset.base || "";
 const typing = (e) => /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName) && e.target.type !== "checkbox";
 
 // ---- another page in place of this one's content
@@ -59,7 +61,7 @@ function news() {
 }
 function listen() {
   if (source || !window.EventSource) return;
-  source = new EventSource("/events");
+  source = new EventSource(`${base}/events`);
   const heard = (e) => { if (e.data !== document.body.dataset.at) news(); };
   source.addEventListener("data", heard);
   source.addEventListener("triage", heard);
@@ -95,7 +97,7 @@ function decide(key) {
 
 // A decision leaves the reader where they are.
 addEventListener("submit", async (e) => {
-  const form = e.target, to = new URL(form.action, location.href).pathname;
+  const form = e.target, to = new URL(form.action, location.href).pathname.slice(base.length);
   if (to !== "/triage" && to !== "/triage/undo") return;
   e.preventDefault();
   if (form.id === "bulk" && !$('[form="bulk"]:checked')) { say("Nothing is selected: tick the boxes of groups or series first."); return; }
@@ -121,7 +123,7 @@ function suggest() {
     if (text.length < 2) { list.replaceChildren(); return; }
     timer = setTimeout(async () => {
       asked = text;
-      const found = await fetch(`/search.json?q=${encodeURIComponent(text)}`, { credentials: "same-origin" }).then((r) => r.ok ? r.json() : null).catch(() => null);
+      const found = await fetch(`${base}/search.json?q=${encodeURIComponent(text)}`, { credentials: "same-origin" }).then((r) => r.ok ? r.json() : null).catch(() => null);
       if (!found || asked !== text) return;
       list.replaceChildren(...found.benchmarks.slice(0, 8).map((value) => make("option", { value })),
         ...found.commits.slice(0, 8).map((c) => make("option", { value: c.sha.slice(0, 9), label: `${c.subject} · ${c.author}` })));
@@ -142,7 +144,7 @@ function chart(figure) {
   const box = svg("rect", { class: "selection", y: 0, height, width: 0 });
   picture.append(box, line);
   const x = (p) => left + ((right - left) * (p - from)) / (to - from);
-  const load = () => points ||= fetch(`/series/${figure.dataset.series}.json${location.search}`)
+  const load = () => points ||= fetch(`${base}/series/${figure.dataset.series}.json${location.search}`)
     .then((r) => r.json()).then((j) => { unit = j.unit; return j.points; }).catch(() => []);
   let unit = "";
   const number = (v) => unit === "ns" ? (v >= 1e6 ? `${(v / 1e6).toFixed(3)} ms` : v >= 1e3 ? `${(v / 1e3).toFixed(3)} µs` : `${v.toFixed(2)} ns`)
@@ -160,7 +162,7 @@ function chart(figure) {
     if (anchor !== null && anchor !== at) select(all[Math.min(anchor, at)], all[Math.max(anchor, at)]);
   }
   const zoomed = (a, b) => `${location.pathname}?from=${a.position}&to=${b.position}`;
-  const compare = (a, b) => `/compare/${a.sha.slice(0, 9)}..${b.sha.slice(0, 9)}`;
+  const compare = (a, b) => `${base}/compare/${a.sha.slice(0, 9)}..${b.sha.slice(0, 9)}`;
   function select(a, b) {
     box.setAttribute("x", x(a.position)); box.setAttribute("width", x(b.position) - x(a.position));
     const links = [["Zoom in", zoomed(a, b)], ["Commits", `/commits?from=${a.position}&before=${b.position + 1}`], ["Compare its ends", compare(a, b)]];
@@ -198,7 +200,7 @@ function chart(figure) {
   out.after(button("Save PNG", async () => {
     const name = $("h1").textContent;
     // On white paper whatever the scheme.
-    const drawn = (await (await fetch(`/series/${figure.dataset.series}.svg${location.search}`)).text())
+    const drawn = (await (await fetch(`${base}/series/${figure.dataset.series}.svg${location.search}`)).text())
       .replace(/<style media.*?<\/style>/, "").replace("<svg ", '<svg width="2000" height="640" ');
     const image = make("img", { src: `data:image/svg+xml,${encodeURIComponent(drawn)}` });
     await image.decode();
@@ -303,7 +305,7 @@ addEventListener("keydown", (e) => {
   if (before === "g") {
     before = "";
     const to = { t: "/", h: "/health", c: "/commits", v: "/compare" }[key];
-    if (to) { e.preventDefault(); go(to); }
+    if (to) { e.preventDefault(); go(base + to); }
     return;
   }
   if (key === "g") before = "g";
@@ -312,9 +314,9 @@ addEventListener("keydown", (e) => {
   else if (key === "Enter" && document.activeElement.matches(".group.current")) { const a = $("a.open, .members a", document.activeElement); if (a) go(a.href); }
   else if (key === "x") { if (current < 0) mark(0); const box = $$(".group")[current]; if (box) $("input[type=checkbox]", box).click(); }
   else if (STATES[key]) decide(key);
-  else if (key === "u") { const undo = $('form[action="/triage/undo"] button'); if (undo) undo.click(); }
+  else if (key === "u") { const undo = $('form[action$="/triage/undo"] button'); if (undo) undo.click(); }
   else if (key === "/") { const box = $(".flamesearch") || $("#q") || $("#find"); box.focus(); }
-  else if (key === "?") go("/help");
+  else if (key === "?") go(`${base}/help`);
   else if (key === "0" || key === "Escape") { const box = $(".flamebox"); if (box && box.resetFlame) box.resetFlame(); else return; }
   else return;
   if (key !== "g" && key !== "Enter") e.preventDefault();

@@ -3,7 +3,8 @@
 use collector::format::thousands;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::app::App;
+use crate::app::{App, Role};
+use crate::base;
 use crate::cache::{Page, Policy};
 use crate::{stamp, text};
 
@@ -17,6 +18,9 @@ pub(crate) enum Nav {
     Health,
     Commits,
     Compare,
+    Projects,
+    Queue,
+    Collectors,
     None,
 }
 
@@ -31,10 +35,14 @@ pub(crate) fn page(app: &App, nav: Nav, title: &str, body: Markup) -> Page {
 
 /// A document that is given at once and not kept.
 pub(crate) fn passing(app: &App, title: &str, body: Markup) -> Vec<u8> {
-    let made = frame(app, Nav::None, title, body)
-        .into_string()
-        .into_bytes();
-    stamp::fill(&made, app.now_at()).unwrap_or(made)
+    current(app, Nav::None, title, body)
+}
+
+/// A page that is made for each request, because what is on it is older the moment after.
+pub(crate) fn current(app: &App, nav: Nav, title: &str, body: Markup) -> Vec<u8> {
+    let made = frame(app, nav, title, body).into_string().into_bytes();
+    let made = stamp::fill(&made, app.now_at()).unwrap_or(made);
+    base::rewrite(&made, app.base())
 }
 
 /// The whole document.
@@ -42,18 +50,18 @@ fn frame(app: &App, nav: Nav, title: &str, body: Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
-            head { (head(title)) }
-            body data-at=(stamp::GAP) {
+            head { (head(app, title)) }
+            body data-at=(stamp::GAP) data-base=[(!app.base().is_empty()).then(|| app.base())] {
                 a .skip href="#main" { "Skip to content" }
                 header .top { (top(app, nav)) }
                 main #main tabindex="-1" { (body) }
-                footer { (foot()) }
+                footer { (foot(app)) }
             }
         }
     }
 }
 
-fn head(title: &str) -> Markup {
+fn head(app: &App, title: &str) -> Markup {
     html! {
         meta charset="utf-8";
         meta name="viewport" content="width=device-width, initial-scale=1";
@@ -61,7 +69,9 @@ fn head(title: &str) -> Markup {
         title { (text::cut(title, 90)) " · uptick" }
         link rel="stylesheet" href=(assets::css_url());
         link rel="icon" href=(assets::icon_url()) type="image/svg+xml";
-        link rel="alternate" type="application/atom+xml" title="Changes" href="/changes.atom";
+        @if !matches!(app.role, Role::Server) {
+            link rel="alternate" type="application/atom+xml" title="Changes" href="/changes.atom";
+        }
         script src=(assets::js_url()) defer {}
     }
 }
@@ -73,30 +83,41 @@ fn top(app: &App, nav: Nav) -> Markup {
     html! {
         a .brand href="/" { (logo()) span { (text::cut(&app.options.name, 40)) } }
         nav aria-label="Pages" {
-            (entry(Nav::Today, "/", "Today"))
-            (entry(Nav::Health, "/health", "Health"))
-            (entry(Nav::Commits, "/commits", "Commits"))
-            (entry(Nav::Compare, "/compare", "Compare"))
+            @if matches!(app.role, Role::Server) {
+                (entry(Nav::Projects, "/projects", "Projects"))
+                (entry(Nav::Queue, "/queue", "Queue"))
+                (entry(Nav::Collectors, "/collectors", "Collectors"))
+            } @else {
+                (entry(Nav::Today, "/", "Today"))
+                (entry(Nav::Health, "/health", "Health"))
+                (entry(Nav::Commits, "/commits", "Commits"))
+                (entry(Nav::Compare, "/compare", "Compare"))
+            }
+            @if matches!(app.role, Role::Project { .. }) { a href="/projects" { "All projects" } }
         }
-        form .find action="/search" role="search" {
-            label .hidden for="find" { "Search" }
-            input #find name="q" placeholder="Benchmark or commit" autocomplete="off" spellcheck="false"
-                list="suggested" maxlength="512";
-            datalist #suggested {}
+        @if !matches!(app.role, Role::Server) {
+            form .find action="/search" role="search" {
+                label .hidden for="find" { "Search" }
+                input #find name="q" placeholder="Benchmark or commit" autocomplete="off" spellcheck="false"
+                    list="suggested" maxlength="512";
+                datalist #suggested {}
+            }
         }
     }
 }
 
-fn foot() -> Markup {
+fn foot(app: &App) -> Markup {
     html! {
         p {
             "uptick " (env!("CARGO_PKG_VERSION")) " · all times UTC · "
-            a href="/log" { "Decisions" } " · "
-            a href="/channels" { "Channels" } " · "
-            a href="/changes.atom" { "Atom" } " · "
-            a href="/api/v1/openapi.json" { "API" } " · "
-            a href="/help" { "Help and keys" } " · "
-            a href="/login" { "Account" }
+            @if !matches!(app.role, Role::Server) {
+                a href="/log" { "Decisions" } " · "
+                a href="/channels" { "Channels" } " · "
+                a href="/changes.atom" { "Atom" } " · "
+            }
+            a href="/api/v1/openapi.json" { "API" }
+            @if !matches!(app.role, Role::Server) { " · " a href="/help" { "Help and keys" } }
+            " · " a href="/login" { "Account" }
         }
         output #live aria-live="polite" {}
     }

@@ -15,7 +15,7 @@ mod functions;
 mod groups;
 mod health;
 mod help;
-mod layout;
+pub(crate) mod layout;
 mod log;
 pub(crate) mod login;
 mod output;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde_json::json;
@@ -13,6 +14,7 @@ use crate::app::App;
 use crate::error::Fail;
 use crate::pages::{layout, search};
 use crate::query::{decode, encode};
+use crate::routes::wants_html;
 use crate::text;
 
 /// About this node: 200 while it can read its store, 503 with the reason while it cannot.
@@ -174,11 +176,18 @@ pub(crate) async fn nowhere() -> Fail {
 /// What was asked for when something failed.
 pub(crate) struct Asked {
     /// Whether a page is wanted.
-    pub(crate) html: bool,
-    pub(crate) address: Uri,
+    html: bool,
+    address: Uri,
 }
 
 impl Asked {
+    pub(crate) fn new(request: &Request<Body>) -> Self {
+        Self {
+            html: wants_html(request.uri(), request.headers()),
+            address: request.uri().clone(),
+        }
+    }
+
     /// What somebody may have looked for: the last part of the path, or the benchmark named.
     fn sought(&self) -> String {
         let query = self.address.query().unwrap_or("");

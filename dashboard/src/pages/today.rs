@@ -108,7 +108,7 @@ fn html(store: &Store, app: &App, t: &Today) -> Result<Markup, Fail> {
         .groups
         .iter()
         .take(GROUPS)
-        .map(|g| group_html(store, g))
+        .map(|g| group_html(store, app, g))
         .collect::<Result<_, _>>()?;
     let log = store.decisions(DECISIONS)?;
     Ok(html! {
@@ -248,7 +248,7 @@ fn buttons(all: bool) -> Markup {
     }
 }
 
-fn group_html(store: &Store, g: &Group) -> Result<Markup, Fail> {
+fn group_html(store: &Store, app: &App, g: &Group) -> Result<Markup, Fail> {
     let worst = &g.events[0];
     let can_split = g.events.len() > 1;
     let mut rows = Vec::new();
@@ -260,7 +260,7 @@ fn group_html(store: &Store, g: &Group) -> Result<Markup, Fail> {
     Ok(html! {
         article .group.(class) tabindex="-1" aria-labelledby={ "g" (worst.reported.id) } {
             (heading(g))
-            (suspected(g))
+            (suspected(app, g))
             (members(&rows, can_split))
             @if !more.is_empty() { (others(g, more)) }
             (note(worst))
@@ -305,7 +305,7 @@ fn moved(g: &Group) -> Markup {
     }
 }
 
-fn suspected(g: &Group) -> Markup {
+fn suspected(app: &App, g: &Group) -> Markup {
     html! {
         p .cause {
             @if g.is_environment() {
@@ -313,7 +313,7 @@ fn suspected(g: &Group) -> Markup {
             } @else if g.everything {
                 strong { "Every series of a testbed moved" } ": perhaps the machine did. "
             }
-            (cause(g))
+            (cause(app, g))
             @if let Some(url) = g.compare() { " " a .open href=(url) { "Compare" } }
         }
     }
@@ -386,7 +386,7 @@ fn state_html(e: &Event) -> Markup {
 }
 
 /// Which commits it may have been.
-fn cause(g: &Group) -> Markup {
+fn cause(app: &App, g: &Group) -> Markup {
     let unmeasured = g.unmeasured();
     html! {
         @match g.suspects.as_slice() {
@@ -394,7 +394,9 @@ fn cause(g: &Group) -> Markup {
             [one] if unmeasured == 0 => { (layout::commit_line(one)) }
             [.., last] => {
                 (plural((g.last - g.first + 1) as usize, "commit")) " up to " (layout::commit_line(last))
-                @if unmeasured > 0 { span .muted { ", " (unmeasured) " of them not measured" } }
+                @if unmeasured > 0 && app.is_narrowing(g.first, g.last) {
+                    span .muted { ": narrowing, " (g.suspects.len()) " of " (g.last - g.first + 1) " built" }
+                } @else if unmeasured > 0 { span .muted { ", " (unmeasured) " of them not measured" } }
             }
         }
     }

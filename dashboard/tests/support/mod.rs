@@ -339,6 +339,14 @@ impl Answer {
 }
 
 impl Client {
+    /// From loopback.
+    pub(crate) fn of(router: Router) -> Self {
+        Self {
+            router,
+            peer: "127.0.0.1:5000".parse().unwrap(),
+        }
+    }
+
     pub(crate) async fn get(&self, url: &str) -> Answer {
         self.send(Method::GET, url, &[], b"").await
     }

@@ -65,7 +65,7 @@ pub struct HttpHeader {
 }
 
 impl HttpHeader {
-    pub(super) fn new(name: &'static str, value: impl Into<String>) -> Self {
+    pub(in crate::remote) fn new(name: &'static str, value: impl Into<String>) -> Self {
         Self {
             name,
             value: value.into(),

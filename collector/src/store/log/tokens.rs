@@ -5,21 +5,34 @@ use rusqlite::{OptionalExtension, params};
 use crate::error::Result;
 use crate::store::Store;
 
-/// What a token allows; each scope includes those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+/// What a token allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Pages and documents.
     Read,
     /// Handing in reports, and triage.
     Write,
-    /// Tokens.
+    /// Taking jobs and handing in their reports, and nothing else: whoever has a collector's token
+    /// reads no page.
+    Collect,
+    /// Tokens, and everything else.
     Admin,
 }
 
 impl Scope {
-    /// Every scope, the least first.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
+    /// Every scope.
+    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Collect, Self::Admin];
+
+    /// Whether a token of this scope does where another is needed.
+    #[must_use]
+    pub fn allows(self, needed: Self) -> bool {
+        match self {
+            Self::Admin => true,
+            Self::Write => matches!(needed, Self::Read | Self::Write),
+            Self::Read | Self::Collect => self == needed,
+        }
+    }
 
     /// The word used on the command line and in the store.
     #[must_use]
@@ -27,6 +40,7 @@ impl Scope {
         match self {
             Self::Read => "read",
             Self::Write => "write",
+            Self::Collect => "collect",
             Self::Admin => "admin",
         }
     }

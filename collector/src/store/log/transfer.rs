@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
-use crate::model::{Line as Measured, digest};
+use crate::model::{Line as Measured, Report, digest};
 use crate::store::Store;
 use crate::store::log::append::Sealed;
 use crate::store::log::door;
@@ -143,6 +143,24 @@ impl Store {
         Ok(lost)
     }
 
+    /// Writes one report with its profiles as JSON lines, as [`Store::import`] reads them.
+    ///
+    /// # Errors
+    /// When a profile is damaged, or `out` cannot be written.
+    pub fn export_report(&self, report: &Report, out: &mut dyn Write) -> Result<()> {
+        let json = serde_json::to_vec(report)
+            .map_err(|e| Error::Failed(format!("the report cannot be written as JSON: {e}")))?;
+        write_line(out, "schema", format!("\"{SCHEMA}\"").as_bytes())?;
+        let mut lost = Vec::new();
+        for profile in &report.profiles {
+            self.export_blob(&profile.blob, out, &mut lost)?;
+        }
+        if let Some(why) = lost.pop() {
+            return Err(Error::Store(why));
+        }
+        write_line(out, Kind::Report.name(), &json)
+    }
+
     fn export_blob(&self, hash: &str, out: &mut dyn Write, lost: &mut Vec<String>) -> Result<()> {
         match self.blob(hash) {
             Ok(Some(bytes)) => {
@@ -253,6 +271,28 @@ impl Store {
         reading.older.add(&id, &decided.decisions);
         Ok(())
     }
+}
+
+/// The only report in lines of an export.
+///
+/// # Errors
+/// [`Error::Usage`] where there is none, there are several, or a line is none of an export.
+pub fn single_report(lines: &[u8]) -> Result<Report> {
+    let mut found = None;
+    for text in lines
+        .split(|b| *b == b'\n')
+        .filter(|l| !l.trim_ascii().is_empty())
+    {
+        let line = Line::read(text)?;
+        let Some((Kind::Report, bytes)) = line.entry() else {
+            continue;
+        };
+        match door::read(Kind::Report, bytes).map_err(Error::Usage)? {
+            Entry::Report(report) if found.is_none() => found = Some(*report),
+            _ => return Err(Error::Usage("more than one report".into())),
+        }
+    }
+    found.ok_or_else(|| Error::Usage("no report".into()))
 }
 
 pub(super) fn unpack_blob(blob: &Blob<'_>) -> Result<(String, Vec<u8>)> {

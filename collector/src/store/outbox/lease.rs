@@ -121,7 +121,7 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn delivered(&mut self, lease: &Lease, answer: &str, now: i64) -> Result<bool> {
-        self.finish(lease, "delivered", answer, now)
+        self.close(lease, "delivered", answer, now)
     }
 
     /// Closes a message that is given up. Gives whether the lease still held.
@@ -129,7 +129,7 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn failed(&mut self, lease: &Lease, why: &str, now: i64) -> Result<bool> {
-        self.finish(lease, "failed", why, now)
+        self.close(lease, "failed", why, now)
     }
 
     /// Closes a message that nobody need hear any more. Gives whether the lease still held.
@@ -137,7 +137,7 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn dropped(&mut self, lease: &Lease, why: &str, now: i64) -> Result<bool> {
-        self.finish(lease, "dropped", why, now)
+        self.close(lease, "dropped", why, now)
     }
 
     /// Has a message sent again at a time. Gives whether the lease still held.
@@ -155,7 +155,7 @@ impl Store {
         })
     }
 
-    fn finish(&mut self, lease: &Lease, state: &str, answer: &str, now: i64) -> Result<bool> {
+    fn close(&mut self, lease: &Lease, state: &str, answer: &str, now: i64) -> Result<bool> {
         self.change(|tx| {
             let changed = tx.execute(
                 "UPDATE outbox SET state = ?3, answer = ?4, ended = ?5, leased = 0 \

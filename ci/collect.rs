@@ -1,0 +1,129 @@
+//! `uptick collect`: a collector on a measuring machine.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use collector::collect::{self, Collector, Turn};
+use collector::error::{EXIT_FAILED, EXIT_OK, Error};
+use collector::jobs::wire::{Claim, LONGEST_WAIT};
+use collector::jobs::{check_label, check_name};
+use collector::measure::host;
+use collector::remote::Server;
+
+use crate::args::{Collect, CollectJob};
+use crate::progress::Terminal;
+use crate::{interrupt, print, project};
+
+pub(crate) fn run(a: &Collect) -> anyhow::Result<u8> {
+    let token = token(a)?;
+    let server = Server::at(&a.server, &token)?;
+    if server.is_in_the_clear() {
+        print::note(
+            "note: http:// to another machine: the token and all reports can be read on the way",
+        );
+    }
+    let dir = directory(a)?;
+    let claim = claim(a)?;
+    let program = std::env::current_exe()
+        .map_err(|e| Error::Failed(format!("where uptick itself is: {e}")))?;
+    let child = || {
+        let mut command = Command::new(&program);
+        command.arg("collect-job").arg(&dir);
+        command
+    };
+    let say = |text: &str| print::note(text);
+    let end = interrupt::flag();
+    let collector = Collector::open(server, dir.clone(), claim, end, &say)?;
+    if !a.once {
+        collector.run(&child)?;
+        return Ok(EXIT_OK);
+    }
+    Ok(match collector.turn(&child)? {
+        Turn::Nothing => {
+            print::note("no job waits");
+            EXIT_OK
+        }
+        Turn::Done | Turn::Ended => EXIT_OK,
+        Turn::Failed | Turn::Lost => EXIT_FAILED,
+    })
+}
+
+/// The token, never from the command line: arguments of a process are seen by everybody.
+fn token(a: &Collect) -> anyhow::Result<String> {
+    let text = match &a.token_file {
+        Some(file) => std::fs::read_to_string(file).map_err(Error::io(file))?,
+        None => std::env::var("UPTICK_TOKEN").unwrap_or_default(),
+    };
+    let token = text.trim();
+    if token.is_empty() || token.contains(char::is_whitespace) {
+        return Err(Error::Usage(
+            "a token is needed: `uptick token create NAME --scope collect --data DIR` makes one on \
+             the machine that serves; give it in UPTICK_TOKEN or with --token-file"
+                .into(),
+        )
+        .into());
+    }
+    Ok(token.to_string())
+}
+
+fn claim(a: &Collect) -> anyhow::Result<Claim> {
+    let collector = match &a.name {
+        Some(name) => name.clone(),
+        None => machine(),
+    };
+    check_name(&collector).map_err(|e| Error::Usage(format!("--name: {e}")))?;
+    let mut labels = a.label.clone();
+    if labels.is_empty() {
+        labels.push(project::LABEL.into());
+    }
+    for label in &labels {
+        check_label(label).map_err(|e| Error::Usage(format!("--label: {e}")))?;
+    }
+    let minted = dashboard::mint().map_err(|e| Error::Failed(format!("no randomness: {e}")))?;
+    Ok(Claim {
+        collector,
+        session: minted.hash.chars().take(32).collect(),
+        labels,
+        version: env!("UPTICK_VERSION").into(),
+        testbed: host::testbed(collector::config::Strings::Portable).facts,
+        wait: if a.once { 0 } else { LONGEST_WAIT },
+    })
+}
+
+/// The machine's name, as far as it can be a collector's.
+fn machine() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let fits = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
+    let name: String = name.trim().chars().filter(fits).take(60).collect();
+    if name.is_empty() {
+        "collector".into()
+    } else {
+        name
+    }
+}
+
+fn directory(a: &Collect) -> anyhow::Result<PathBuf> {
+    let dir = match (
+        &a.dir,
+        std::env::var_os("XDG_STATE_HOME"),
+        std::env::var_os("HOME"),
+    ) {
+        (Some(dir), ..) => dir.clone(),
+        (None, Some(state), _) => PathBuf::from(state).join("uptick/collector"),
+        (None, None, Some(home)) => PathBuf::from(home).join(".local/state/uptick/collector"),
+        (None, None, None) => {
+            return Err(Error::Usage("there is no home directory: --dir names one".into()).into());
+        }
+    };
+    std::fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
+    Ok(dir.canonicalize().map_err(Error::io(&dir))?)
+}
+
+/// One job, in a process of its own that can be ended.
+pub(crate) fn job(a: &CollectJob) -> anyhow::Result<u8> {
+    let progress = Terminal::new();
+    let outcome = collect::measure(&a.dir, &progress);
+    progress.clear();
+    print::json(&outcome?)?;
+    Ok(EXIT_OK)
+}

@@ -1,0 +1,531 @@
+//! A server with a project, collectors that work for it, and what is seen of it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::Repo;
+
+/// A server over a directory of its own; it ends with the test.
+struct Server {
+    dir: tempfile::TempDir,
+    child: Child,
+    address: String,
+    /// A collector's token, and an administrator's.
+    collect: String,
+    admin: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn uptick(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_uptick"));
+    command.args(args);
+    for name in [
+        "UPTICK_STORE",
+        "UPTICK_DATA",
+        "UPTICK_TOKEN",
+        "UPTICK_SERVER",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+#[track_caller]
+fn said(command: &mut Command) -> String {
+    let out = command.output().unwrap();
+    let text = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.success(), "{text}");
+    String::from_utf8(out.stdout).unwrap().trim().to_string()
+}
+
+impl Server {
+    /// A server of one project, whose leases hold two seconds.
+    fn of(repo: &Repo) -> Self {
+        Self::holding(repo, "2")
+    }
+
+    fn holding(repo: &Repo, seconds: &str) -> Self {
+        Self::with(repo, &["--lease", seconds])
+    }
+
+    fn with(repo: &Repo, args: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        let url = repo.path().to_str().unwrap().to_string();
+        let (child, address) = start(&data, "127.0.0.1:0", args);
+        let token = |scope: &str| {
+            let args = ["token", "create", scope, "--scope", scope, "--data"];
+            said(uptick(&args).arg(&data))
+        };
+        let server = Self {
+            collect: token("collect"),
+            admin: token("admin"),
+            dir,
+            child,
+            address,
+        };
+        server.project(&["add", "lexis", "--url", &url, "--poll", "1"]);
+        server
+    }
+
+    /// Kills the server, and starts it again at the same address.
+    fn restart(&mut self, between: &dyn Fn()) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        between();
+        let (child, address) = start(&self.data(), &self.address, &["--lease", "3600"]);
+        assert_eq!(address, self.address);
+        self.child = child;
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    fn project(&self, args: &[&str]) -> String {
+        said(
+            uptick(&["project"])
+                .args(args)
+                .arg("--data")
+                .arg(self.data()),
+        )
+    }
+
+    /// A collector that works in a directory of its own.
+    fn collector(&self, name: &str, args: &[&str]) -> Command {
+        let mut command = uptick(&["collect", "--name", name]);
+        command
+            .args(["--server", &format!("http://{}", self.address), "--dir"])
+            .arg(self.dir.path().join(name))
+            .args(args)
+            .env("UPTICK_TOKEN", &self.collect)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        self.ask("GET", path, &self.admin, &[], b"")
+    }
+
+    fn json(&self, path: &str) -> Value {
+        let (status, body) = self.get(path);
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        headers: &[&str],
+        body: &[u8],
+    ) -> (u16, String) {
+        let mut socket = TcpStream::connect(&self.address).unwrap();
+        let mut head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n",
+            body.len()
+        );
+        if !token.is_empty() {
+            head.push_str(&format!("authorization: Bearer {token}\r\n"));
+        }
+        headers
+            .iter()
+            .for_each(|h| head.push_str(&format!("{h}\r\n")));
+        socket.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+        socket.write_all(body).unwrap();
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).unwrap();
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, body.to_string())
+    }
+
+    /// The first job of a commit.
+    fn job(&self, sha: &str) -> Option<Value> {
+        let all = self.json("/api/v1/jobs");
+        let jobs = all["jobs"].as_array().unwrap();
+        jobs.iter().find(|j| j["sha"] == sha).cloned()
+    }
+
+    fn until(&self, sha: &str, state: &str) -> Value {
+        let found = |job: &Option<Value>| job.as_ref().is_some_and(|j| j["state"] == state);
+        let mut job = None;
+        wait(&format!("{state} of {sha}"), || {
+            job = self.job(sha);
+            found(&job)
+        });
+        job.unwrap()
+    }
+
+    /// How many reports of one commit the series of its project are made of.
+    fn reports(&self, sha: &str) -> usize {
+        let all = self.json("/p/lexis/api/v1/reports");
+        let reports = all["reports"].as_array().unwrap();
+        reports.iter().filter(|r| r["sha"] == sha).count()
+    }
+}
+
+/// Waits until something is so; a minute only ends a test that would hang.
+#[track_caller]
+fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "never: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn start(data: &Path, listen: &str, args: &[&str]) -> (Child, String) {
+    let mut child = uptick(&["serve", "--listen", listen, "--data"])
+        .arg(data)
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let out = child.stdout.take().unwrap();
+    BufReader::new(out).read_line(&mut line).unwrap();
+    let address = line.trim().trim_start_matches("http://");
+    (child, address.trim_end_matches('/').to_string())
+}
+
+/// A benchmark whose build waits for as long as a file is there.
+fn held_up(repo: &Repo, flag: &Path) {
+    let build = format!(
+        "while test -e {}; do sleep 0.1; done; cc -O1 -o work work.c",
+        flag.display()
+    );
+    let config = crate::support::COMMAND.replace("cc -O1 -o work work.c", &build);
+    repo.write("uptick.toml", &config);
+}
+
+#[test]
+fn a_pushed_commit_is_measured_and_seen() {
+    let repo = Repo::with_command();
+    let first = repo.git(&["rev-parse", "HEAD"]);
+    let server = Server::of(&repo);
+    assert_eq!(server.until(&first, "waiting")["purpose"], "commit");
+    assert!(
+        server
+            .collector("one", &["--once"])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let job = server.until(&first, "done");
+    assert_eq!(
+        (&job["collector"], &job["epoch"]),
+        (&"one".into(), &1.into())
+    );
+    let (status, page) = server.get(&format!("/p/lexis/commit/{first}"));
+    assert_eq!(status, 200);
+    assert!(page.contains("commit 0 of the main line"), "{page}");
+    // Its addresses lead to this project's pages.
+    assert!(page.contains("href=\"/p/lexis/health\""), "{page}");
+    assert!(!page.contains("href=\"/health\""), "{page}");
+    let report = server.json(&format!(
+        "/p/lexis/api/v1/reports/{}",
+        job["report"].as_str().unwrap()
+    ));
+    assert_eq!(report["line"]["on"], "main");
+    assert!(
+        report["measurements"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|m| m["metric"] == "instructions")
+    );
+
+    // Several commits of one push are each measured, and one that does not build says so.
+    repo.work(2_000);
+    let second = repo.commit("second");
+    repo.write("work.c", "int main(void) { return no; }\n");
+    let broken = repo.commit("broken");
+    server.until(&second, "waiting");
+    server.until(&broken, "waiting");
+    for _ in 0..2 {
+        assert!(
+            server
+                .collector("one", &["--once"])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    server.until(&second, "done");
+    let failed = server.until(&broken, "failed");
+    assert_eq!(
+        (&failed["stage"], &failed["attempts"]),
+        (&"build".into(), &1.into())
+    );
+    assert!(
+        failed["why"].as_str().unwrap().contains("work.c"),
+        "{failed}"
+    );
+    let (status, queue) = server.get("/queue");
+    assert!(
+        status == 200 && queue.contains("broken") && queue.contains("Try again"),
+        "{queue}"
+    );
+    let commits = server.json("/p/lexis/api/v1/commits");
+    assert_eq!(commits["commits"].as_array().unwrap().len(), 3);
+
+    // A forced push: the line is read anew, and what waits of the old one waits no more.
+    repo.work(3_000);
+    let gone = repo.commit("gone");
+    server.until(&gone, "waiting");
+    repo.git(&["reset", "-q", "--hard", &second]);
+    repo.work(4_000);
+    let instead = repo.commit("instead");
+    server.until(&instead, "waiting");
+    server.until(&gone, "cancelled");
+
+    // A branch that is deleted is said, and nothing else ends.
+    repo.git(&["checkout", "-q", "--detach"]);
+    repo.git(&["branch", "-q", "-D", "main"]);
+    wait("trouble", || {
+        let all = server.json("/api/v1/projects");
+        all["projects"][0]["trouble"]
+            .as_str()
+            .is_some_and(|t| t.contains("main"))
+    });
+    repo.git(&["branch", "main", &instead]);
+    wait("no trouble", || {
+        server.json("/api/v1/projects")["projects"][0]["trouble"] == ""
+    });
+}
+
+#[test]
+fn another_collector_finishes_what_a_killed_one_began() {
+    let repo = Repo::with_command();
+    let place = tempfile::tempdir().unwrap();
+    let flag = place.path().join("wait");
+    std::fs::write(&flag, "").unwrap();
+    held_up(&repo, &flag);
+    let sha = repo.commit("held up");
+    let server = Server::of(&repo);
+    let mut killed = server.collector("killed", &[]).spawn().unwrap();
+    let leased = server.until(&sha, "leased");
+    assert_eq!(leased["collector"], "killed");
+    wait("building", || {
+        server
+            .job(&sha)
+            .is_some_and(|j| j["stage"].as_str().is_some_and(|s| s.contains("building")))
+    });
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    std::fs::remove_file(&flag).unwrap();
+    server.until(&sha, "waiting");
+    assert!(
+        server
+            .collector("other", &["--once"])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let job = server.until(&sha, "done");
+    assert_eq!(
+        (&job["collector"], &job["epoch"]),
+        (&"other".into(), &2.into())
+    );
+    assert_eq!(server.reports(&sha), 1);
+
+    // What the killed one would hand in now comes under a lease that is over.
+    let parcel = std::fs::read(server.dir.path().join("other/work/parcel")).unwrap();
+    let id = &job["id"];
+    let late = format!("/api/v1/jobs/finish?job={id}&epoch=1");
+    let packed = ["content-encoding: zstd"];
+    let (status, body) = server.ask("POST", &late, &server.collect, &packed, &parcel);
+    assert_eq!(status, 409, "{body}");
+    assert_eq!(server.reports(&sha), 1);
+}
+
+#[test]
+fn a_frozen_collector_hands_nothing_in_when_it_wakes() {
+    let repo = Repo::with_command();
+    let place = tempfile::tempdir().unwrap();
+    let flag = place.path().join("wait");
+    std::fs::write(&flag, "").unwrap();
+    held_up(&repo, &flag);
+    let sha = repo.commit("held up");
+    let server = Server::of(&repo);
+    server.until(&sha, "waiting");
+    let mut frozen = server.collector("frozen", &["--once"]).spawn().unwrap();
+    server.until(&sha, "leased");
+    let signal = |which: &str| {
+        let id = frozen.id().to_string();
+        let sent = Command::new("kill").args([which, &id]).status();
+        assert!(sent.unwrap().success());
+    };
+    signal("-STOP");
+    // Its child goes on meanwhile; what it measures is nobody's.
+    std::fs::remove_file(&flag).unwrap();
+    server.until(&sha, "waiting");
+    assert!(
+        server
+            .collector("other", &["--once"])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let job = server.until(&sha, "done");
+    assert_eq!(
+        (&job["collector"], &job["epoch"]),
+        (&"other".into(), &2.into())
+    );
+    signal("-CONT");
+    assert_eq!(frozen.wait().unwrap().code(), Some(4));
+    assert_eq!(server.reports(&sha), 1);
+    assert_eq!(server.until(&sha, "done")["collector"], "other");
+}
+
+#[test]
+fn a_job_that_is_cancelled_is_let_go() {
+    let repo = Repo::with_command();
+    let place = tempfile::tempdir().unwrap();
+    let flag = place.path().join("wait");
+    std::fs::write(&flag, "").unwrap();
+    held_up(&repo, &flag);
+    let sha = repo.commit("held up");
+    let server = Server::of(&repo);
+    server.until(&sha, "waiting");
+    let mut collector = server.collector("one", &["--once"]).spawn().unwrap();
+    let job = server.until(&sha, "leased");
+    let form = format!("job={}", job["id"]);
+    let kind = ["content-type: application/x-www-form-urlencoded"];
+    let (status, _) = server.ask(
+        "POST",
+        "/queue/cancel",
+        &server.admin,
+        &kind,
+        form.as_bytes(),
+    );
+    assert_eq!(status, 303);
+    // The build would go on for ever: the collector ends it.
+    assert_eq!(collector.wait().unwrap().code(), Some(4));
+    assert_eq!(server.until(&sha, "cancelled")["why"], "cancelled by admin");
+    assert_eq!(server.reports(&sha), 0);
+}
+
+#[test]
+fn a_polite_end_gives_the_job_back() {
+    let repo = Repo::with_command();
+    let place = tempfile::tempdir().unwrap();
+    let flag = place.path().join("wait");
+    std::fs::write(&flag, "").unwrap();
+    held_up(&repo, &flag);
+    let sha = repo.commit("held up");
+    let server = Server::of(&repo);
+    let mut collector = server.collector("one", &[]).spawn().unwrap();
+    server.until(&sha, "leased");
+    let id = collector.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(sent.unwrap().success());
+    assert!(collector.wait().unwrap().success());
+    let job = server.until(&sha, "waiting");
+    assert_eq!((&job["attempts"], &job["epoch"]), (&0.into(), &1.into()));
+}
+
+#[test]
+fn a_lease_survives_the_server_and_the_report_comes_in_once() {
+    let repo = Repo::with_command();
+    let place = tempfile::tempdir().unwrap();
+    let flag = place.path().join("wait");
+    std::fs::write(&flag, "").unwrap();
+    held_up(&repo, &flag);
+    let sha = repo.commit("held up");
+    // While the server is away nobody renews the lease, so that it has to hold long enough.
+    let mut server = Server::holding(&repo, "3600");
+    server.until(&sha, "waiting");
+    let mut collector = server.collector("one", &["--once"]).spawn().unwrap();
+    server.until(&sha, "leased");
+    server.restart(&|| std::fs::remove_file(&flag).unwrap());
+    assert!(collector.wait().unwrap().success());
+    let job = server.until(&sha, "done");
+    assert_eq!((&job["epoch"], &job["attempts"]), (&1.into(), &1.into()));
+    assert_eq!(server.reports(&sha), 1);
+}
+
+#[test]
+fn a_push_is_fetched_at_once_and_only_with_a_signature() {
+    let repo = Repo::with_command();
+    let first = repo.git(&["rev-parse", "HEAD"]);
+    let server = Server::of(&repo);
+    server.until(&first, "waiting");
+    // No look but the webhook's for a day.
+    server.project(&["set", "lexis", "--poll", "86400"]);
+    let secret = server.project(&["set", "lexis", "--new-secret"]);
+    assert_eq!(secret.len(), 64);
+    repo.work(2_000);
+    let second = repo.commit("second");
+    let token = format!("x-gitlab-token: {secret}");
+    let ask = |headers: &[&str], project: &str| {
+        server
+            .ask("POST", &format!("/hooks/{project}"), "", headers, b"{}")
+            .0
+    };
+    assert_eq!(ask(&[], "lexis"), 401);
+    assert_eq!(ask(&["x-gitlab-token: wrong"], "lexis"), 401);
+    assert_eq!(ask(&[&token], "other"), 401);
+    wait("a look that was asked for", || {
+        assert_eq!(ask(&[&token], "lexis"), 202);
+        server.job(&second).is_some()
+    });
+}
+
+#[test]
+fn a_server_measures_by_itself_for_a_start() {
+    let repo = Repo::with_command();
+    let sha = repo.git(&["rev-parse", "HEAD"]);
+    let server = Server::with(&repo, &["--lease", "60", "--collect"]);
+    let job = server.until(&sha, "done");
+    assert_eq!(job["collector"], "beside");
+    // The token of its collector opens jobs and nothing else.
+    let (status, _) = server.ask("GET", "/projects", &server.collect, &[], b"");
+    assert_eq!(status, 403);
+}
+
+#[test]
+fn what_is_no_project_is_refused_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let add = |name: &str, url: &str| {
+        let url = format!("--url={url}");
+        let args = ["project", "add", name, &url, "--branch", "main", "--data"];
+        let out = uptick(&args).arg(dir.path()).output().unwrap();
+        (
+            out.status.code(),
+            String::from_utf8_lossy(&out.stderr).into_owned(),
+        )
+    };
+    for (name, url, words) in [
+        ("a/b", "/srv/a", "is no name"),
+        ("a", "ext::sh -c true", "no address"),
+        ("a", "--upload-pack=true", "no address"),
+        ("a", "https://x:secret@example.org/a", "credentials"),
+        ("a", "http://example.org/a", "https://"),
+    ] {
+        let (code, said) = add(name, url);
+        assert!(code == Some(2) && said.contains(words), "{url}: {said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
+    assert_eq!(add("a", "/srv/a").0, Some(0));
+    let (code, said) = add("a", "/srv/a");
+    assert!(code == Some(2) && said.contains("already"), "{said}");
+    let out = uptick(&["project", "list"]).output().unwrap();
+    assert_eq!(out.status.code(), Some(2));
+}

@@ -1,0 +1,120 @@
+//! The heartbeat: says that a job is worked on, and hears when it is no more.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::jobs::wire::{Beat, Going, Lease};
+use crate::remote::{Answer, Server};
+
+/// Characters of a stage that are sent.
+const STAGE: usize = 100;
+
+#[derive(Debug)]
+struct State {
+    /// When the last heartbeat that was accepted was sent.
+    accepted: Instant,
+    going: Going,
+    ended: bool,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Beats for one lease until it is dropped.
+#[derive(Debug)]
+pub(super) struct Heart {
+    shared: Arc<Shared>,
+    ttl: Duration,
+}
+
+impl Heart {
+    /// Begins to beat. `asked` is when the lease was asked for: it began no earlier.
+    pub(super) fn start(
+        server: Arc<Server>,
+        lease: &Lease,
+        asked: Instant,
+        stage: PathBuf,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                accepted: asked,
+                going: Going::Go,
+                ended: false,
+            }),
+            wake: Condvar::new(),
+        });
+        let every = Duration::from_secs(lease.beat.max(1));
+        let beat = Beat {
+            job: lease.job,
+            epoch: lease.epoch,
+            stage: String::new(),
+        };
+        let seen = shared.clone();
+        std::thread::spawn(move || work(&server, &seen, every, beat, &stage));
+        Self {
+            shared,
+            ttl: Duration::from_secs(lease.ttl),
+        }
+    }
+
+    /// Whether the job is still ours, by what the server said last and by the time since: a server
+    /// that was not heard of for as long as the lease holds has given it to somebody else.
+    pub(super) fn going(&self) -> Going {
+        let state = self.shared.lock();
+        if state.going == Going::Go && state.accepted.elapsed() >= self.ttl {
+            return Going::Lost;
+        }
+        state.going
+    }
+}
+
+impl Drop for Heart {
+    fn drop(&mut self) {
+        self.shared.lock().ended = true;
+        // A heartbeat that is under way ends by itself; nobody waits for a server that is silent.
+        self.shared.wake.notify_all();
+    }
+}
+
+fn work(server: &Server, shared: &Shared, every: Duration, mut beat: Beat, stage: &PathBuf) {
+    loop {
+        let state = shared.lock();
+        let (state, _) = shared
+            .wake
+            .wait_timeout_while(state, every, |s| !s.ended)
+            .unwrap_or_else(PoisonError::into_inner);
+        if state.ended {
+            return;
+        }
+        drop(state);
+        let said = std::fs::read_to_string(stage).unwrap_or_default();
+        beat.stage = said
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(STAGE)
+            .collect();
+        let sent = Instant::now();
+        let heard = server.beat(&beat);
+        let mut state = shared.lock();
+        match heard {
+            Ok(Answer::Yes(Going::Go)) => state.accepted = sent,
+            Ok(Answer::Yes(going)) => state.going = going,
+            Ok(Answer::Lost | Answer::Refused(_)) | Err(_) => state.going = Going::Lost,
+            // A server that cannot be reached has said nothing.
+            Ok(Answer::Away(..)) => {}
+        }
+        if state.going != Going::Go {
+            return;
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What the child does: a lease's commit, from its repository to a parcel on disk.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::git::Copy;
+use crate::history;
+use crate::jobs::Fault;
+use crate::jobs::wire::Lease;
+use crate::model;
+use crate::model::Report;
+use crate::run::{Progress, Reuse, Runner, is_failed};
+use crate::store::Store;
+use crate::suite::settle_workspace;
+
+/// Level 9 packs a report of 20,000 measurements to a fifteenth.
+const ZSTD_LEVEL: i32 = 9;
+
+/// What came of a job on this machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum Outcome {
+    /// The parcel holds the report; of a commit that does not build too.
+    Measured,
+    /// There is no report.
+    Failed {
+        /// Whose fault it is.
+        fault: Fault,
+        /// Where: `fetch`, `configuration`, `measure`.
+        stage: String,
+        /// What happened.
+        why: String,
+    },
+}
+
+/// Files of the job under way.
+pub(super) struct Work(PathBuf);
+
+impl Work {
+    pub(super) fn of(dir: &Path) -> Self {
+        Self(dir.join("work"))
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.0
+    }
+
+    pub(super) fn lease(&self) -> PathBuf {
+        self.0.join("lease")
+    }
+
+    pub(super) fn parcel(&self) -> PathBuf {
+        self.0.join("parcel")
+    }
+
+    pub(super) fn stage(&self) -> PathBuf {
+        self.0.join("stage")
+    }
+}
+
+/// Measures the commit of the lease that lies in `dir`, and leaves a parcel beside it.
+///
+/// # Errors
+/// When `dir` itself cannot be read or written. What goes wrong with the job is its outcome.
+pub fn measure(dir: &Path, progress: &dyn Progress) -> Result<Outcome> {
+    let work = Work::of(dir);
+    let text = std::fs::read(work.lease()).map_err(Error::io(work.lease()))?;
+    let lease: Lease = serde_json::from_slice(&text)
+        .map_err(|e| Error::Usage(format!("{}: {e}", work.lease().display())))?;
+    let progress = Noted {
+        to: work.stage(),
+        inner: progress,
+    };
+    Ok(match report(dir, &lease, &progress) {
+        Ok((report, store)) if is_stored(&report) => {
+            pack(&store, &report, &work.parcel())?;
+            Outcome::Measured
+        }
+        // What could not be checked out is not stored: another machine may have what is missing.
+        Ok((report, _)) => failed("fetch", Fault::Machine, &first_failure(&report)),
+        Err((stage, e)) => failed(stage, Fault::of(&e), &e.to_string()),
+    })
+}
+
+fn failed(stage: &str, fault: Fault, why: &str) -> Outcome {
+    Outcome::Failed {
+        fault,
+        stage: stage.into(),
+        why: why.into(),
+    }
+}
+
+/// Whether a report speaks of the commit: of one that built, or that did not by its own fault.
+fn is_stored(report: &Report) -> bool {
+    !is_failed(report)
+        || report
+            .failures
+            .iter()
+            .any(|f| f.benchmark.is_none() && f.fault() == model::Fault::Commit)
+}
+
+fn first_failure(report: &Report) -> String {
+    report
+        .failures
+        .first()
+        .map_or_else(String::new, |f| f.message.clone())
+}
+
+/// The report of the commit, and the store that holds it.
+fn report(
+    dir: &Path,
+    lease: &Lease,
+    progress: &dyn Progress,
+) -> std::result::Result<(Report, Store), (&'static str, Error)> {
+    let home = dir.join("projects").join(&lease.project);
+    let clone = home.join("clone");
+    progress.stage(&format!("fetching {}", lease.sha.short()));
+    let copy = Copy::clone_at(&clone).map_err(|e| ("fetch", e))?;
+    let fetched = copy
+        .fetch_commit(&lease.url, &lease.branch, &lease.sha)
+        .and_then(|()| copy.check_out(&lease.sha));
+    fetched.map_err(|e| ("fetch", e))?;
+    let mut config = Config::load(copy.repo().root()).map_err(|e| ("configuration", e))?;
+    config.baseline.branch = Some(lease.branch.clone());
+    if let Some(note) = settle_workspace(&mut config, copy.repo().root(), copy.repo().root()) {
+        progress.note(&note);
+    }
+    let measured = || -> Result<(Report, Store)> {
+        let mut store = Store::open(&home.join("uptick.db"))?;
+        let repo = copy.repo().clone();
+        history::refresh(
+            &mut store,
+            &repo,
+            Some(&lease.branch),
+            history::Whose::Repository,
+        )?;
+        let mut runner = Runner::open(repo, config)?;
+        let report = runner.report(&mut store, &lease.sha, Reuse::Numbers, progress)?;
+        Ok((report, store))
+    };
+    measured().map_err(|e| ("measure", e))
+}
+
+/// Writes a report with its profiles as lines of an export, packed.
+fn pack(store: &Store, report: &Report, to: &Path) -> Result<()> {
+    let file = File::create(to).map_err(Error::io(to))?;
+    let mut packed = zstd::Encoder::new(file, ZSTD_LEVEL).map_err(Error::io(to))?;
+    store.export_report(report, &mut packed)?;
+    let file = packed.finish().map_err(Error::io(to))?;
+    file.sync_all().map_err(Error::io(to))
+}
+
+/// Notes the stage in a file, for the heartbeat, and passes everything on.
+struct Noted<'p> {
+    to: PathBuf,
+    inner: &'p dyn Progress,
+}
+
+impl Progress for Noted<'_> {
+    fn stage(&self, what: &str) {
+        // What the server shows of a job under way; nothing depends on it.
+        let _ = std::fs::write(&self.to, what);
+        self.inner.stage(what);
+    }
+
+    fn step(&self, done: usize, total: usize, name: &str) {
+        let _ = std::fs::write(&self.to, format!("measured {done} of {total}"));
+        self.inner.step(done, total, name);
+    }
+
+    fn note(&self, text: &str) {
+        self.inner.note(text);
+    }
+}

@@ -1,0 +1,281 @@
+//! One job after the other, until somebody ends it.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::heart::Heart;
+use super::measure::{Outcome, Work};
+use crate::error::{Error, Result, tail};
+use crate::jobs::wire::{Claim, Failed, Going, Lease};
+use crate::jobs::{Fault, backoff};
+use crate::measure::child::end_with_us;
+use crate::remote::{Answer, Server};
+
+/// How often the child and the lease are looked at.
+const TICK: Duration = Duration::from_millis(50);
+/// Bytes of why a job failed.
+const WHY: usize = 4_096;
+
+/// What a collector says of itself while it works.
+pub type Said<'s> = dyn Fn(&str) + Sync + 's;
+
+/// What came of one turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// No job waits.
+    Nothing,
+    /// A report was handed in.
+    Done,
+    /// A job was given back, or its failure reported.
+    Failed,
+    /// The lease was over, or the job cancelled: nothing was handed in.
+    Lost,
+    /// Somebody asked for the end.
+    Ended,
+}
+
+/// A collector on a measuring machine.
+pub struct Collector<'c> {
+    server: Arc<Server>,
+    dir: PathBuf,
+    claim: Claim,
+    end: &'c AtomicBool,
+    say: &'c Said<'c>,
+    _lock: File,
+}
+
+impl<'c> Collector<'c> {
+    /// A collector that works in `dir`, alone, until `end` is set.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when another one works there, [`Error::Io`] when it cannot be written.
+    pub fn open(
+        server: Server,
+        dir: PathBuf,
+        claim: Claim,
+        end: &'c AtomicBool,
+        say: &'c Said<'c>,
+    ) -> Result<Self> {
+        let work = Work::of(&dir);
+        std::fs::create_dir_all(work.dir()).map_err(Error::io(work.dir()))?;
+        let path = dir.join("lock");
+        let lock = File::create(&path).map_err(Error::io(&path))?;
+        if lock.try_lock().is_err() {
+            return Err(Error::Usage(format!(
+                "{}: another collector works in this directory; name another with --dir",
+                dir.display()
+            )));
+        }
+        Ok(Self {
+            server: Arc::new(server),
+            dir,
+            claim,
+            end,
+            say,
+            _lock: lock,
+        })
+    }
+
+    /// Works until the end is asked for.
+    ///
+    /// # Errors
+    /// Where the server refuses the token, or `dir` cannot be used.
+    pub fn run(&self, child: &dyn Fn() -> Command) -> Result<()> {
+        while !self.is_ending() {
+            self.turn(child)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a job and does it; `child` is the command that measures what lies in the directory.
+    ///
+    /// # Errors
+    /// As [`Collector::run`].
+    pub fn turn(&self, child: &dyn Fn() -> Command) -> Result<Turn> {
+        let Some((lease, asked)) = self.claim()? else {
+            return Ok(if self.is_ending() {
+                Turn::Ended
+            } else {
+                Turn::Nothing
+            });
+        };
+        let (sha, project) = (lease.sha.short(), &lease.project);
+        (self.say)(&format!("job {}: {project} {sha}", lease.job));
+        let work = Work::of(&self.dir);
+        for old in [work.parcel(), work.stage()] {
+            let _ = std::fs::remove_file(old);
+        }
+        let document = serde_json::to_vec(&lease)
+            .map_err(|e| Error::Failed(format!("the lease is no JSON: {e}")))?;
+        std::fs::write(work.lease(), document).map_err(Error::io(work.lease()))?;
+        let heart = Heart::start(self.server.clone(), &lease, asked, work.stage());
+        let outcome = self.measure(child(), &heart);
+        let turn = self.hand_in(&lease, &heart, outcome)?;
+        (self.say)(&format!("job {}: {}", lease.job, words(&turn)));
+        Ok(turn)
+    }
+
+    /// Asks until there is an answer; gives the lease and when it was asked for.
+    fn claim(&self) -> Result<Option<(Lease, Instant)>> {
+        let mut failures = 0;
+        loop {
+            let asked = Instant::now();
+            match self.server.claim(&self.claim)? {
+                Answer::Yes(lease) => return Ok(lease.map(|l| (l, asked))),
+                Answer::Refused(why) => return Err(Error::Usage(format!("the server: {why}"))),
+                Answer::Lost => self.wait(&mut failures, "its name is taken for now", None),
+                Answer::Away(why, after) => self.wait(&mut failures, &why, after),
+            }
+            if self.is_ending() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Runs the child to its end, or ends it where the job is not ours any more.
+    fn measure(&self, mut command: Command, heart: &Heart) -> Result<Outcome, Turn> {
+        let broken = |why: String| Outcome::Failed {
+            fault: Fault::Machine,
+            stage: "measure".into(),
+            why,
+        };
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.env_remove("UPTICK_TOKEN");
+        end_with_us(&mut command);
+        let mut child = match command.spawn() {
+            Ok(child) => child,
+            Err(e) => return Ok(broken(format!("uptick cannot be started: {e}"))),
+        };
+        loop {
+            match child.try_wait() {
+                Ok(Some(_)) => break,
+                Ok(None) => {}
+                Err(e) => return Ok(broken(e.to_string())),
+            }
+            let going = heart.going();
+            if going != Going::Go || self.is_ending() {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(if going == Going::Go {
+                    Turn::Ended
+                } else {
+                    Turn::Lost
+                });
+            }
+            std::thread::sleep(TICK);
+        }
+        Ok(outcome(child).unwrap_or_else(broken))
+    }
+
+    /// Says to the server what came of a job, and goes on trying while it is away.
+    fn hand_in(
+        &self,
+        lease: &Lease,
+        heart: &Heart,
+        outcome: Result<Outcome, Turn>,
+    ) -> Result<Turn> {
+        match outcome {
+            Ok(Outcome::Measured) => self.deliver(lease, heart),
+            Ok(Outcome::Failed { fault, stage, why }) => {
+                (self.say)(&format!("job {}: {stage} failed: {why}", lease.job));
+                self.give_back(lease, (fault, &stage, &why), heart)
+            }
+            Err(Turn::Ended) => {
+                let ended = (Fault::Nobody, "ended", "its collector ended");
+                self.give_back(lease, ended, heart)?;
+                Ok(Turn::Ended)
+            }
+            Err(turn) => Ok(turn),
+        }
+    }
+
+    fn deliver(&self, lease: &Lease, heart: &Heart) -> Result<Turn> {
+        let path = Work::of(&self.dir).parcel();
+        let parcel = std::fs::read(&path).map_err(Error::io(&path))?;
+        let mut failures = 0;
+        loop {
+            match self.server.finish(lease.job, lease.epoch, &parcel)? {
+                Answer::Yes(()) => return Ok(Turn::Done),
+                Answer::Lost => return Ok(Turn::Lost),
+                Answer::Refused(why) => {
+                    let why = format!("the server does not take the report: {why}");
+                    return self.give_back(lease, (Fault::Machine, "report", &why), heart);
+                }
+                Answer::Away(why, after) => self.wait(&mut failures, &why, after),
+            }
+            // A lease that was lost may not have been given away yet: the server knows, and a
+            // report that is late is refused there.
+            if self.is_ending() {
+                return Ok(Turn::Ended);
+            }
+        }
+    }
+
+    fn give_back(
+        &self,
+        lease: &Lease,
+        (fault, stage, why): (Fault, &str, &str),
+        heart: &Heart,
+    ) -> Result<Turn> {
+        let failed = Failed {
+            job: lease.job,
+            epoch: lease.epoch,
+            fault,
+            stage: stage.to_string(),
+            why: tail(why, WHY).to_string(),
+        };
+        let mut failures = 0;
+        loop {
+            match self.server.fail(&failed)? {
+                Answer::Yes(()) | Answer::Refused(_) => return Ok(Turn::Failed),
+                Answer::Lost => return Ok(Turn::Lost),
+                Answer::Away(why, after) => self.wait(&mut failures, &why, after),
+            }
+            // What nobody is told the end of the lease tells.
+            if self.is_ending() || heart.going() != Going::Go {
+                return Ok(Turn::Lost);
+            }
+        }
+    }
+
+    /// Waits before the next try: as long as the server asks for, else longer each time.
+    fn wait(&self, failures: &mut u32, why: &str, after: Option<u64>) {
+        *failures += 1;
+        if *failures == 1 {
+            (self.say)(&format!("the server is away: {why}; trying again"));
+        }
+        let pause = after.filter(|s| *s <= 60).map_or_else(
+            || backoff(*failures, self.server.random()),
+            Duration::from_secs,
+        );
+        let began = Instant::now();
+        while began.elapsed() < pause && !self.is_ending() {
+            std::thread::sleep(TICK.min(pause));
+        }
+    }
+
+    fn is_ending(&self) -> bool {
+        self.end.load(Ordering::SeqCst)
+    }
+}
+
+/// What the child says came of it; its last words where it says nothing.
+fn outcome(child: Child) -> Result<Outcome, String> {
+    let ended = child.wait_with_output().map_err(|e| e.to_string())?;
+    serde_json::from_slice(&ended.stdout)
+        .map_err(|_| format!("the measuring process ended with {}", ended.status))
+}
+
+const fn words(turn: &Turn) -> &'static str {
+    match turn {
+        Turn::Nothing => "nothing waits",
+        Turn::Done => "handed in",
+        Turn::Failed => "given back",
+        Turn::Lost => "not ours any more; nothing was handed in",
+        Turn::Ended => "given back, ending",
+    }
+}

@@ -1,0 +1,292 @@
+//! Copies of remote repositories that are ours alone: a server's bare mirror, a collector's clone.
+//!
+//! Both only fetch: full references, an address behind `--`, no hooks, no submodules, no tags that
+//! nobody asked for, and no protocol that runs a program.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::Repo;
+use super::address::check_address;
+use super::call::{ask, git, text};
+use crate::error::{Error, Result, tail};
+use crate::jobs::check_branch;
+use crate::measure::child::{self, Before};
+use crate::model::Sha;
+
+/// How long one fetch may take.
+const FETCH: Duration = Duration::from_secs(900);
+/// How long a remote may take to say what it has.
+const LIST: Duration = Duration::from_secs(60);
+/// What is kept of git's words.
+const SAID: usize = 2_000;
+
+/// Where fetched branches lie in a mirror and in a clone.
+fn place(branch: &str) -> String {
+    format!("refs/remotes/origin/{branch}")
+}
+
+/// A repository that we fetch into.
+#[derive(Clone, Debug)]
+pub struct Copy {
+    dir: PathBuf,
+    repo: Repo,
+}
+
+impl Copy {
+    /// The bare mirror at `dir`, made where there is none.
+    ///
+    /// # Errors
+    /// When the directory cannot be written or git fails.
+    pub fn mirror(dir: &Path) -> Result<Self> {
+        Self::at(dir, true)
+    }
+
+    /// The clone with a work tree at `dir`, made where there is none.
+    ///
+    /// # Errors
+    /// When the directory cannot be written or git fails.
+    pub fn clone_at(dir: &Path) -> Result<Self> {
+        Self::at(dir, false)
+    }
+
+    fn at(dir: &Path, bare: bool) -> Result<Self> {
+        std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
+        let dir = dir.canonicalize().map_err(Error::io(dir))?;
+        let marker = if bare {
+            dir.join("HEAD")
+        } else {
+            dir.join(".git/HEAD")
+        };
+        if !marker.is_file() {
+            let mut args = vec!["init", "--quiet", "--template=", "--initial-branch=uptick"];
+            args.extend(bare.then_some("--bare"));
+            ask(&dir, &args)?;
+        }
+        Ok(Self {
+            repo: Repo { root: dir.clone() },
+            dir,
+        })
+    }
+
+    /// The repository; a mirror has no work tree, and is only read.
+    #[must_use]
+    pub const fn repo(&self) -> &Repo {
+        &self.repo
+    }
+
+    /// Brings a branch from its remote, whatever it was moved to there. Gives its tip.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for an address or a branch that is not taken, [`Error::Failed`] with git's
+    /// words where the remote cannot be reached or has no such branch.
+    pub fn fetch(&self, url: &str, branch: &str) -> Result<Sha> {
+        check_address(url)?;
+        check_branch(branch).map_err(Error::Usage)?;
+        // Where submodules with relative addresses are looked for.
+        ask(&self.dir, &["config", "remote.origin.url", url])?;
+        let spec = format!("+refs/heads/{branch}:{}", place(branch));
+        self.bring(url, &spec)?;
+        self.tip(branch).ok_or_else(|| {
+            Error::Failed(format!(
+                "{branch}: fetched, and yet there is no such branch"
+            ))
+        })
+    }
+
+    /// Makes sure that a commit of a branch is here.
+    ///
+    /// # Errors
+    /// As [`Copy::fetch`]; and [`Error::Failed`] when the branch does not have the commit any more
+    /// and the remote does not give it.
+    pub fn fetch_commit(&self, url: &str, branch: &str, sha: &Sha) -> Result<()> {
+        if self.has(sha) {
+            return Ok(());
+        }
+        self.fetch(url, branch)?;
+        if self.has(sha) || (is_name(&sha.0) && self.bring(url, &sha.0).is_ok() && self.has(sha)) {
+            return Ok(());
+        }
+        Err(Error::Failed(format!(
+            "{}: {branch} does not have this commit (any more)",
+            sha.short()
+        )))
+    }
+
+    /// The tip of a branch that was fetched.
+    #[must_use]
+    pub fn tip(&self, branch: &str) -> Option<Sha> {
+        self.repo.resolve(&place(branch)).ok()
+    }
+
+    /// Whether a commit is here.
+    #[must_use]
+    pub fn has(&self, sha: &Sha) -> bool {
+        is_name(&sha.0) && self.repo.resolve(&sha.0).is_ok()
+    }
+
+    /// Brings the clone's own work tree to a commit; nothing of it is anybody's.
+    ///
+    /// # Errors
+    /// When git cannot check the commit out.
+    pub fn check_out(&self, sha: &Sha) -> Result<()> {
+        super::remove_stale_lock(&self.dir);
+        let how = ["checkout", "--quiet", "--detach", "--force", &sha.0, "--"];
+        ask(&self.dir, &how)?;
+        ask(&self.dir, &["clean", "-ffdq", "-e", ".uptick"]).map(|_| ())
+    }
+
+    fn bring(&self, url: &str, spec: &str) -> Result<()> {
+        let mut command = remote_git(&self.dir);
+        command.args(["fetch", "--quiet", "--no-tags", "--no-recurse-submodules"]);
+        command.args(["--no-write-fetch-head", "--", url, spec]);
+        within(command, FETCH, "fetch").map(|_| ())
+    }
+}
+
+/// The branch that a remote calls its main one.
+///
+/// # Errors
+/// As [`Copy::fetch`]; and [`Error::Usage`] where the remote names none.
+pub fn main_branch(url: &str) -> Result<String> {
+    check_address(url)?;
+    let mut command = remote_git(Path::new("/"));
+    command.args(["ls-remote", "--symref", "--", url, "HEAD"]);
+    let said = within(command, LIST, "ls-remote")?;
+    let named = said.lines().find_map(|l| {
+        let (target, name) = l.strip_prefix("ref: refs/heads/")?.split_once('\t')?;
+        (name == "HEAD").then(|| target.to_string())
+    });
+    let branch = named
+        .ok_or_else(|| Error::Usage("the repository names no main branch; --branch does".into()))?;
+    check_branch(&branch).map_err(Error::Usage)?;
+    Ok(branch)
+}
+
+fn is_name(sha: &str) -> bool {
+    matches!(sha.len(), 40 | 64) && sha.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// A git that talks to remotes by protocols that run no program of theirs, and gives up on one that
+/// falls silent.
+fn remote_git(dir: &Path) -> Command {
+    let mut command = git(dir);
+    command.args(["-c", "protocol.ext.allow=never"]);
+    command
+        .env("GIT_ALLOW_PROTOCOL", "file:https:ssh")
+        .env("GIT_HTTP_LOW_SPEED_LIMIT", "100")
+        .env("GIT_HTTP_LOW_SPEED_TIME", "60");
+    command
+}
+
+/// Runs git to its end or to a limit. Gives what it printed.
+fn within(mut command: Command, limit: Duration, what: &str) -> Result<String> {
+    let failed = |why: &str| Error::Failed(format!("git {what}: {why}"));
+    let ended =
+        child::run(&mut command, Before::default(), limit).map_err(|e| failed(&e.to_string()))?;
+    if ended.timed_out {
+        let seconds = limit.as_secs();
+        return Err(failed(&format!("no answer within {seconds} s")));
+    }
+    if ended.status.success() {
+        return Ok(text(&ended.stdout));
+    }
+    Err(failed(tail(text(&ended.stderr).trim(), SAID)))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// A repository to fetch from; commits are made without a clock.
+    struct Remote(tempfile::TempDir);
+
+    impl Remote {
+        fn new() -> Self {
+            let remote = Self(tempfile::tempdir().unwrap());
+            remote.git(&["init", "--quiet", "--initial-branch=main"]);
+            remote.git(&["config", "user.name", "T"]);
+            remote.git(&["config", "user.email", "t@example.org"]);
+            remote
+        }
+
+        fn git(&self, args: &[&str]) -> String {
+            ask(self.0.path(), args).unwrap()
+        }
+
+        fn commit(&self, subject: &str) -> Sha {
+            self.git(&["commit", "--quiet", "--allow-empty", "-m", subject]);
+            Sha(self.git(&["rev-parse", "HEAD"]))
+        }
+
+        fn url(&self) -> String {
+            self.0.path().to_string_lossy().into_owned()
+        }
+    }
+
+    #[test]
+    fn a_mirror_follows_its_branch_wherever_it_goes() {
+        let (remote, place) = (Remote::new(), tempfile::tempdir().unwrap());
+        let first = remote.commit("first");
+        let mirror = Copy::mirror(&place.path().join("m.git")).unwrap();
+        assert_eq!(mirror.fetch(&remote.url(), "main").unwrap(), first);
+        let second = remote.commit("second");
+        assert!(!mirror.has(&second));
+        assert_eq!(mirror.fetch(&remote.url(), "main").unwrap(), second);
+        // Forced back, and on another way.
+        remote.git(&["reset", "--quiet", "--hard", &first.0]);
+        let other = remote.commit("other");
+        assert_eq!(mirror.fetch(&remote.url(), "main").unwrap(), other);
+        assert_eq!(mirror.tip("main"), Some(other));
+        // What was there can still be compared with.
+        assert!(mirror.has(&second));
+        assert_eq!(mirror.repo().first_parent_names(&second).unwrap().len(), 2);
+        assert!(
+            mirror
+                .fetch(&remote.url(), "none")
+                .is_err_and(|e| e.to_string().contains("none"))
+        );
+        assert_eq!(main_branch(&remote.url()).unwrap(), "main");
+    }
+
+    #[test]
+    fn no_hook_runs_and_no_other_reference_is_fetched() {
+        let (remote, place) = (Remote::new(), tempfile::tempdir().unwrap());
+        remote.commit("first");
+        remote.git(&["tag", "v1"]);
+        remote.git(&["branch", "other"]);
+        let mirror = Copy::mirror(&place.path().join("m.git")).unwrap();
+        mirror.fetch(&remote.url(), "main").unwrap();
+        let refs = ask(
+            mirror.repo().root(),
+            &["for-each-ref", "--format=%(refname)"],
+        )
+        .unwrap();
+        assert_eq!(refs, "refs/remotes/origin/main");
+        assert!(!place.path().join("m.git/hooks").exists());
+    }
+
+    #[test]
+    fn a_clone_stands_at_the_commit_that_is_asked_for() {
+        let (remote, place) = (Remote::new(), tempfile::tempdir().unwrap());
+        std::fs::write(remote.0.path().join("a"), "one").unwrap();
+        remote.git(&["add", "a"]);
+        let first = remote.commit("first");
+        std::fs::write(remote.0.path().join("a"), "two").unwrap();
+        remote.git(&["add", "a"]);
+        remote.commit("second");
+        let clone = Copy::clone_at(&place.path().join("c")).unwrap();
+        clone.fetch_commit(&remote.url(), "main", &first).unwrap();
+        std::fs::create_dir(place.path().join("c/.uptick")).unwrap();
+        std::fs::write(place.path().join("c/left"), "over").unwrap();
+        clone.check_out(&first).unwrap();
+        let text = std::fs::read_to_string(place.path().join("c/a")).unwrap();
+        assert_eq!(text, "one");
+        assert!(!place.path().join("c/left").exists() && place.path().join("c/.uptick").exists());
+        let gone = Sha("0".repeat(40));
+        let lacking = clone.fetch_commit(&remote.url(), "main", &gone);
+        assert!(lacking.is_err_and(|e| e.to_string().contains("does not have this commit")));
+    }
+}

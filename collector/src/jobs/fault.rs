@@ -1,0 +1,94 @@
+//! Whose fault a failure is, and what follows.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::model;
+
+/// How often a job is begun before it has failed for good.
+const ATTEMPTS: u32 = 3;
+/// The first pause before a job is tried again, in milliseconds; it doubles.
+const PAUSE: i64 = 10_000;
+
+/// Whose fault a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// The commit's: it does not build, its `uptick.toml` is wrong. The same everywhere.
+    Commit,
+    /// The machine's: a full disk, no network, no git. Another one may do it.
+    Machine,
+    /// Nobody's: the collector ends and gives the job back.
+    Nobody,
+}
+
+impl Fault {
+    /// Whose fault an error is that came up while a commit was fetched, built or measured.
+    #[must_use]
+    pub const fn of(error: &Error) -> Self {
+        match error.fault() {
+            // What the request itself says wrong is in the commit: its `uptick.toml`.
+            None | Some(model::Fault::Commit) => Self::Commit,
+            Some(model::Fault::Machine | model::Fault::Ours) => Self::Machine,
+        }
+    }
+}
+
+/// What becomes of a job that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// It waits again, and is not leased before that time.
+    Again {
+        /// Milliseconds of the store's clock.
+        not_before: i64,
+        /// How many attempts count so far.
+        attempts: u32,
+    },
+    /// It failed for good.
+    Failed,
+}
+
+/// What becomes of a job that failed at `now` in its `attempts`-th attempt.
+#[must_use]
+pub fn after(fault: Fault, attempts: u32, now: i64) -> After {
+    match fault {
+        Fault::Commit => After::Failed,
+        Fault::Nobody => After::Again {
+            not_before: now,
+            attempts: attempts.saturating_sub(1),
+        },
+        Fault::Machine if attempts >= ATTEMPTS => After::Failed,
+        Fault::Machine => After::Again {
+            not_before: now + (PAUSE << attempts.saturating_sub(1).min(8)),
+            attempts,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_fails_once_and_a_machine_three_times() {
+        assert_eq!(after(Fault::Commit, 1, 0), After::Failed);
+        let again = |not_before, attempts| After::Again {
+            not_before,
+            attempts,
+        };
+        assert_eq!(after(Fault::Machine, 1, 5), again(10_005, 1));
+        assert_eq!(after(Fault::Machine, 2, 5), again(20_005, 2));
+        assert_eq!(after(Fault::Machine, 3, 5), After::Failed);
+        assert_eq!(after(Fault::Nobody, 3, 5), again(5, 2));
+    }
+
+    #[test]
+    fn faults_follow_the_kind_of_error() {
+        let of = |e: Error| Fault::of(&e);
+        assert_eq!(of(Error::Build("x".into())), Fault::Commit);
+        assert_eq!(of(Error::Usage("x".into())), Fault::Commit);
+        assert_eq!(of(Error::Failed("x".into())), Fault::Machine);
+        let full = std::io::Error::from_raw_os_error(28);
+        assert_eq!(of(Error::io("/x")(full)), Fault::Machine);
+    }
+}

@@ -1,0 +1,23 @@
+//! The rules of the queue: which job comes next, how long a lease holds, whose fault a failure is.
+//!
+//! ```text
+//! waiting ─claim▶ leased(epoch) ─finish▶ done
+//!    ▲               │    └─fail, fault of the commit▶ failed(stage, why)
+//!    └─fault of the machine, lease over: 3 attempts ┘
+//! ```
+//!
+//! Pure: time is an argument, always the store's and never a collector's. `store/queue` has the
+//! same rules as SQL, and a test holds the two against each other.
+
+mod fault;
+mod lease;
+mod names;
+mod order;
+mod purpose;
+pub mod wire;
+
+pub use fault::{After, Fault, after};
+pub use lease::{BEAT, TTL, backoff, is_expired, is_silent};
+pub use names::{check_branch, check_label, check_name};
+pub use order::{TURN_OF_OLDEST, Waiting, first_new, is_turn_of_oldest, next};
+pub use purpose::{Purpose, State};

@@ -1,0 +1,109 @@
+//! What a collector and a server say to each other, as JSON.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::jobs::{Fault, Purpose};
+use crate::model::Sha;
+
+/// The longest time that a claim waits for a job, in seconds.
+pub const LONGEST_WAIT: u64 = 20;
+
+/// `POST /api/v1/jobs/claim`: a collector asks for a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The collector's name.
+    pub collector: String,
+    /// Which run of it asks: random, the same until it ends.
+    pub session: String,
+    /// The labels that it serves.
+    pub labels: Vec<String>,
+    /// The uptick that it runs.
+    #[serde(default)]
+    pub version: String,
+    /// Facts of its machine.
+    #[serde(default)]
+    pub testbed: BTreeMap<String, String>,
+    /// How long to wait for a job where there is none, in seconds.
+    #[serde(default)]
+    pub wait: u64,
+}
+
+/// The answer: the right to measure a commit, until it is not renewed for `ttl`. No job: 204.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// `uptick.lease/1`.
+    pub schema: String,
+    /// The job.
+    pub job: i64,
+    /// Which lease of the job it is: what comes in under an earlier one is refused.
+    pub epoch: i64,
+    /// Seconds that it holds after each heartbeat.
+    pub ttl: u64,
+    /// Seconds between heartbeats.
+    pub beat: u64,
+    /// The project.
+    pub project: String,
+    /// Where its repository is fetched from.
+    pub url: String,
+    /// Its main branch.
+    pub branch: String,
+    /// The commit.
+    pub sha: Sha,
+    /// Its place on the main line.
+    pub position: u64,
+    /// What it is measured for.
+    pub purpose: Purpose,
+}
+
+impl Lease {
+    /// The schema name of this version.
+    pub const SCHEMA: &'static str = "uptick.lease/1";
+}
+
+/// `POST /api/v1/jobs/beat`: a collector is at work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beat {
+    /// The job.
+    pub job: i64,
+    /// The lease.
+    pub epoch: i64,
+    /// What it does: `building`, `measuring`.
+    #[serde(default)]
+    pub stage: String,
+}
+
+/// Whether it should go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Going {
+    /// Go on.
+    Go,
+    /// Somebody cancelled the job.
+    Cancelled,
+    /// The lease is over, and the job perhaps another collector's.
+    Lost,
+}
+
+/// The answer to a heartbeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beaten {
+    /// Whether to go on.
+    pub state: Going,
+}
+
+/// `POST /api/v1/jobs/fail`: a collector could not do it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    /// The job.
+    pub job: i64,
+    /// The lease.
+    pub epoch: i64,
+    /// Whose fault it is.
+    pub fault: Fault,
+    /// Where it failed: `fetch`, `configuration`, `measure`.
+    pub stage: String,
+    /// What happened, in words.
+    pub why: String,
+}

@@ -1,0 +1,204 @@
+//! An uptick server, as a collector asks it: for a job, whether to go on, to take a report.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::forge::{HttpHeader, HttpResponse, Unreachable};
+use super::http::{self, Client};
+use crate::error::{Error, Result};
+use crate::jobs::wire::{Beat, Beaten, Claim, Failed, Going, Lease};
+
+/// What a server has to say to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer<T> {
+    /// What was asked for.
+    Yes(T),
+    /// The lease is over: 409.
+    Lost,
+    /// It does not take what was sent, and never will: why.
+    Refused(String),
+    /// It cannot be reached, or cannot serve now: why, and after how many seconds to come again where
+    /// it says so.
+    Away(String, Option<u64>),
+}
+
+/// A server, with the token that is shown to it.
+#[derive(Debug)]
+pub struct Server {
+    base: String,
+    client: Client,
+}
+
+impl Server {
+    /// The server at an address, `https://…` or `http://…`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where the address is none, or has credentials in it.
+    pub fn at(address: &str, token: &str) -> Result<Self> {
+        let base = address.trim_end_matches('/');
+        let rest = base
+            .strip_prefix("https://")
+            .or_else(|| base.strip_prefix("http://"));
+        let wrong = |why: &str| Err(Error::Usage(format!("--server: {why}")));
+        match rest {
+            Some(rest) if rest.contains('@') => wrong("an address has no credentials in it"),
+            Some(rest) if !rest.is_empty() && !rest.contains(char::is_whitespace) => Ok(Self {
+                base: base.to_string(),
+                client: Client::new(
+                    vec![HttpHeader::new("authorization", format!("Bearer {token}"))],
+                    None,
+                ),
+            }),
+            _ => wrong("an address begins with https:// (or http://) and names a host"),
+        }
+    }
+
+    /// Whether what is sent can be read on the way to another machine.
+    #[must_use]
+    pub fn is_in_the_clear(&self) -> bool {
+        let Some(rest) = self.base.strip_prefix("http://") else {
+            return false;
+        };
+        let host = rest.split(['/', ':']).next().unwrap_or("");
+        !matches!(host, "localhost" | "127.0.0.1") && !rest.starts_with("[::1]")
+    }
+
+    /// Asks for a job, and waits for one as long as the claim says.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] where the token does not suffice.
+    pub fn claim(&self, claim: &Claim) -> Result<Answer<Option<Lease>>> {
+        self.ask("claim", claim, |answer| match answer.status {
+            204 => Some(None),
+            _ => read(answer).map(Some),
+        })
+    }
+
+    /// Says that a job is being worked on, and hears whether to go on.
+    ///
+    /// # Errors
+    /// As [`Server::claim`].
+    pub fn beat(&self, beat: &Beat) -> Result<Answer<Going>> {
+        self.ask("beat", beat, |answer| {
+            read::<Beaten>(answer).map(|b| b.state)
+        })
+    }
+
+    /// Says that a job could not be done.
+    ///
+    /// # Errors
+    /// As [`Server::claim`].
+    pub fn fail(&self, failed: &Failed) -> Result<Answer<()>> {
+        self.ask("fail", failed, |_| Some(()))
+    }
+
+    /// Hands a report in, as lines of an export that zstd has packed.
+    ///
+    /// # Errors
+    /// As [`Server::claim`].
+    pub fn finish(&self, job: i64, epoch: i64, packed: &[u8]) -> Result<Answer<()>> {
+        let url = format!("{}/api/v1/jobs/finish?job={job}&epoch={epoch}", self.base);
+        let kind = ("application/x-ndjson", "zstd");
+        self.answered(self.client.post(&url, kind, packed), |_| Some(()))
+    }
+
+    /// A number from 0 to 1, so that collectors come back apart.
+    #[must_use]
+    pub fn random(&self) -> f64 {
+        http::random()
+    }
+
+    fn ask<T>(
+        &self,
+        what: &str,
+        body: &impl Serialize,
+        read: impl FnOnce(&HttpResponse) -> Option<T>,
+    ) -> Result<Answer<T>> {
+        let url = format!("{}/api/v1/jobs/{what}", self.base);
+        let body =
+            serde_json::to_vec(body).map_err(|e| Error::Remote(format!("{what}: no JSON: {e}")))?;
+        self.answered(
+            self.client.post(&url, ("application/json", ""), &body),
+            read,
+        )
+    }
+
+    fn answered<T>(
+        &self,
+        answer: std::result::Result<HttpResponse, Unreachable>,
+        read: impl FnOnce(&HttpResponse) -> Option<T>,
+    ) -> Result<Answer<T>> {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(Unreachable(why)) => return Ok(Answer::Away(why, None)),
+        };
+        Ok(match answer.status {
+            200..=299 => match read(&answer) {
+                Some(read) => Answer::Yes(read),
+                None => Answer::Away("its answer is none of an uptick server".into(), None),
+            },
+            401 | 403 => return Err(Error::Remote(format!("{}: {}", self.base, said(&answer)))),
+            404 | 405 => {
+                return Err(Error::Remote(format!(
+                    "{}: there are no jobs at this address: name a server that was started with \
+                     `uptick serve --data DIR`",
+                    self.base
+                )));
+            }
+            409 => Answer::Lost,
+            400..=499 if answer.status != 408 && answer.status != 429 => {
+                Answer::Refused(said(&answer))
+            }
+            _ => Answer::Away(said(&answer), answer.retry_after),
+        })
+    }
+}
+
+fn read<T: DeserializeOwned>(answer: &HttpResponse) -> Option<T> {
+    serde_json::from_slice(&answer.body).ok()
+}
+
+/// What a server says went wrong.
+fn said(answer: &HttpResponse) -> String {
+    let document: Value = answer.json();
+    let message = document["message"].as_str();
+    let words = message.map_or_else(|| format!("it answered {}", answer.status), String::from);
+    crate::format::sentence(&words, 300)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_one_of_a_server() {
+        for bad in [
+            "",
+            "example.org",
+            "ftp://x",
+            "https://",
+            "https://t@example.org",
+            "http://a b",
+        ] {
+            assert!(Server::at(bad, "t").is_err(), "{bad}");
+        }
+        let clear = |a: &str| Server::at(a, "t").unwrap().is_in_the_clear();
+        assert!(clear("http://example.org:8787/"));
+        for private in [
+            "https://example.org",
+            "http://127.0.0.1:1/",
+            "http://[::1]:1",
+            "http://localhost",
+        ] {
+            assert!(!clear(private), "{private}");
+        }
+    }
+
+    #[test]
+    fn the_token_is_never_shown() {
+        let server = Server::at("https://example.org", "upt_secret").unwrap();
+        assert!(!format!("{server:?}").contains("upt_secret"));
+    }
+}

@@ -1,0 +1,98 @@
+//! Collectors, and who waits for them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::names;
+use crate::error::Result;
+use crate::jobs::is_silent;
+use crate::store::Store;
+
+/// A collector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Collector {
+    /// Its name.
+    pub name: String,
+    /// The labels that it serves.
+    pub labels: Vec<String>,
+    /// The uptick that it runs.
+    pub version: String,
+    /// Facts of its machine.
+    pub testbed: BTreeMap<String, String>,
+    /// When it was first heard of, in milliseconds since 1970-01-01 UTC, as all times here.
+    pub first: i64,
+    /// When it was last heard of.
+    pub beat: i64,
+    /// The job that it has.
+    pub job: Option<i64>,
+}
+
+/// What waits for collectors of a label.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Wait {
+    /// The label.
+    pub label: String,
+    /// How many jobs wait.
+    pub waiting: u64,
+    /// Since when the oldest does.
+    pub since: i64,
+    /// When a collector of that label was last heard of.
+    pub heard: Option<i64>,
+    /// Whether none was for an hour: nobody is at work, and it should be said.
+    pub silent: bool,
+}
+
+impl Store {
+    /// Every collector, by name.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn collectors(&self) -> Result<Vec<Collector>> {
+        self.ask(|db| {
+            db.prepare_cached(
+                "SELECT c.name, c.labels, c.version, c.testbed, c.first, c.beat, \
+                 (SELECT max(l.job) FROM lease l WHERE l.collector = c.name) \
+                 FROM collector c ORDER BY c.name",
+            )?
+            .query_map([], |r| {
+                let (labels, testbed): (String, String) = (r.get(1)?, r.get(3)?);
+                Ok(Collector {
+                    name: r.get(0)?,
+                    labels: names(&labels),
+                    version: r.get(2)?,
+                    testbed: serde_json::from_str(&testbed).unwrap_or_default(),
+                    first: r.get(4)?,
+                    beat: r.get(5)?,
+                    job: r.get(6)?,
+                })
+            })?
+            .collect()
+        })
+    }
+
+    /// What waits, by label.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn waits(&self, now: i64) -> Result<Vec<Wait>> {
+        self.ask(|db| {
+            db.prepare_cached(
+                "SELECT label, count(*), min(offered), \
+                 (SELECT max(c.beat) FROM collector c, json_each(c.labels) e WHERE e.value = label) \
+                 FROM job WHERE state = 'waiting' GROUP BY label ORDER BY label",
+            )?
+            .query_map([], |r| {
+                let (since, heard) = (r.get(2)?, r.get(3)?);
+                Ok(Wait {
+                    label: r.get(0)?,
+                    waiting: r.get::<_, i64>(1)?.cast_unsigned(),
+                    since,
+                    heard,
+                    silent: is_silent(heard, since, now),
+                })
+            })?
+            .collect()
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! Projects: one repository each, and its name on the server.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{json, names};
+use crate::error::{Error, Result};
+use crate::store::Store;
+
+/// A project as it is added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewProject {
+    /// Its name: a directory, and a part of addresses.
+    pub name: String,
+    /// Where its repository is fetched from.
+    pub url: String,
+    /// Its main branch.
+    pub branch: String,
+    /// Seconds between looks at it.
+    pub poll: u64,
+    /// Which labels measure each commit.
+    pub labels: Vec<String>,
+}
+
+/// A project.
+#[derive(Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Project {
+    /// Its name.
+    pub name: String,
+    /// Where its repository is fetched from.
+    pub url: String,
+    /// Its main branch.
+    pub branch: String,
+    /// Seconds between looks at it.
+    pub poll: u64,
+    /// Which labels measure each commit.
+    pub labels: Vec<String>,
+    /// What signs its push webhooks; empty: none is taken. Never shown.
+    #[serde(skip)]
+    pub secret: String,
+    /// The tip up to which commits were offered; empty before the first look.
+    pub seen: String,
+    /// When its repository was last reached, in milliseconds since 1970-01-01 UTC; 0: never.
+    pub looked: i64,
+    /// Why it cannot be reached; empty where it can.
+    pub trouble: String,
+}
+
+impl std::fmt::Debug for Project {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "project {} at {}", self.name, self.url)
+    }
+}
+
+const COLUMNS: &str = "name, url, branch, poll, labels, secret, seen, looked, trouble";
+
+fn project(r: &Row<'_>) -> rusqlite::Result<Project> {
+    let labels: String = r.get(4)?;
+    Ok(Project {
+        name: r.get(0)?,
+        url: r.get(1)?,
+        branch: r.get(2)?,
+        poll: r.get::<_, i64>(3)?.cast_unsigned(),
+        labels: names(&labels),
+        secret: r.get(5)?,
+        seen: r.get(6)?,
+        looked: r.get(7)?,
+        trouble: r.get(8)?,
+    })
+}
+
+impl Store {
+    /// Adds a project.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where the name is taken, [`Error::Store`].
+    pub fn add_project(&mut self, p: &NewProject, now: i64) -> Result<()> {
+        let added = self.change(|tx| {
+            tx.execute(
+                "INSERT OR IGNORE INTO project (name, url, branch, poll, labels, created) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    p.name,
+                    p.url,
+                    p.branch,
+                    p.poll.cast_signed(),
+                    json(&p.labels),
+                    now
+                ],
+            )
+        })?;
+        if added == 0 {
+            return Err(Error::Usage(format!(
+                "there is a project `{}` already; `uptick project set` changes it",
+                p.name
+            )));
+        }
+        Ok(())
+    }
+
+    /// Changes what a project is; its secret stays where `secret` is `None`. Gives whether there is
+    /// one of that name.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn set_project(&mut self, p: &NewProject, secret: Option<&str>) -> Result<bool> {
+        self.change(|tx| {
+            let changed = tx.execute(
+                "UPDATE project SET url = ?2, branch = ?3, poll = ?4, labels = ?5, \
+                 secret = coalesce(?6, secret) WHERE name = ?1",
+                params![
+                    p.name,
+                    p.url,
+                    p.branch,
+                    p.poll.cast_signed(),
+                    json(&p.labels),
+                    secret
+                ],
+            )?;
+            Ok(changed > 0)
+        })
+    }
+
+    /// Every project, by name.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn projects(&self) -> Result<Vec<Project>> {
+        let sql = format!("SELECT {COLUMNS} FROM project ORDER BY name");
+        self.ask(|db| db.prepare_cached(&sql)?.query_map([], project)?.collect())
+    }
+
+    /// A project by its name.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn project(&self, name: &str) -> Result<Option<Project>> {
+        let sql = format!("SELECT {COLUMNS} FROM project WHERE name = ?1");
+        self.ask(|db| {
+            db.prepare_cached(&sql)?
+                .query_row([name], project)
+                .optional()
+        })
+    }
+
+    /// Notes how a look at a project's repository went: when, and what was wrong.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn looked_at(&mut self, name: &str, now: i64, trouble: &str) -> Result<()> {
+        self.change(|tx| {
+            tx.execute(
+                "UPDATE project SET trouble = ?3, \
+                 looked = CASE WHEN ?3 = '' THEN ?2 ELSE looked END WHERE name = ?1",
+                params![name, now, trouble],
+            )?;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,471 @@
+//! The contract of the queue, with a clock of the test's own.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::jobs::wire::{Claim, Going};
+use crate::jobs::{self, Fault, Purpose, State, Waiting};
+use crate::model::{Commit, Sha};
+
+const TTL: i64 = 60_000;
+
+struct Queue {
+    _dir: tempfile::TempDir,
+    path: PathBuf,
+    store: Store,
+}
+
+impl Queue {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("service.db");
+        let store = Store::open_service(&path).unwrap();
+        Self {
+            _dir: dir,
+            path,
+            store,
+        }
+    }
+
+    /// With `n` commits of one project that wait for the label `a`.
+    fn with(n: u64) -> Self {
+        let mut queue = Self::new();
+        queue.offer(0..n, "a", Purpose::Commit, 0);
+        queue
+    }
+
+    fn offer(
+        &mut self,
+        positions: std::ops::Range<u64>,
+        label: &str,
+        purpose: Purpose,
+        now: i64,
+    ) -> usize {
+        let commits: Vec<Commit> = positions.map(commit).collect();
+        let labels = [label.to_string()];
+        let offer = Offer {
+            project: "p",
+            commits: &commits,
+            labels: &labels,
+            purpose,
+        };
+        self.store.offer(&offer, None, now).unwrap()
+    }
+
+    fn claim(&mut self, who: &str, now: i64) -> Option<Job> {
+        claim(&mut self.store, who, now).unwrap()
+    }
+
+    fn finish(&mut self, job: &Job, holder: &str, now: i64) -> Closed {
+        let held = held(job, holder);
+        self.store.finish(&held, now, |_| Ok(done())).unwrap()
+    }
+
+    fn state(&self, id: i64) -> State {
+        self.store.job(id).unwrap().unwrap().state
+    }
+}
+
+fn commit(position: u64) -> Commit {
+    Commit {
+        sha: Sha(format!("{position:040x}")),
+        position,
+        parents: Vec::new(),
+        author: "A".into(),
+        time: 0,
+        subject: format!("commit {position}"),
+    }
+}
+
+fn done() -> Finished {
+    Finished {
+        report: "r".into(),
+        failed: None,
+    }
+}
+
+fn said(who: &str) -> Claim {
+    Claim {
+        collector: who.into(),
+        session: format!("{who}'s session"),
+        labels: vec!["a".into()],
+        ..Claim::default()
+    }
+}
+
+/// A collector's claim; its token is called after it.
+fn claim(store: &mut Store, who: &str, now: i64) -> Result<Option<Job>> {
+    let claim = said(who);
+    let claimant = Claimant {
+        claim: &claim,
+        holder: who,
+        ttl: TTL,
+    };
+    store.claim(&claimant, now)
+}
+
+fn held<'a>(job: &Job, holder: &'a str) -> Held<'a> {
+    Held {
+        job: job.id,
+        epoch: job.epoch,
+        holder,
+    }
+}
+
+#[test]
+fn sixteen_claimers_lease_each_of_a_thousand_jobs_once() {
+    let queue = Queue::with(1_000);
+    let leased: Vec<(i64, i64)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..16)
+            .map(|n| {
+                let path = queue.path.clone();
+                scope.spawn(move || {
+                    let mut store = Store::open_service(&path).unwrap();
+                    let who = format!("c{n}");
+                    let mut mine = Vec::new();
+                    while let Some(job) = claim(&mut store, &who, 1).unwrap() {
+                        mine.push((job.id, job.epoch));
+                        let held = held(&job, &who);
+                        let closed = store.finish(&held, 1, |_| Ok(done())).unwrap();
+                        assert_eq!(closed, Closed::Yes);
+                    }
+                    mine
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|t| t.join().unwrap())
+            .collect()
+    });
+    assert_eq!(leased.len(), 1_000);
+    assert!(leased.iter().all(|(_, epoch)| *epoch == 1));
+    let ids: HashSet<i64> = leased.into_iter().map(|(id, _)| id).collect();
+    assert_eq!(ids.len(), 1_000);
+    assert_eq!(queue.store.jobs_in(State::Done).unwrap(), 1_000);
+}
+
+#[test]
+fn a_commit_is_offered_once() {
+    let mut queue = Queue::new();
+    assert_eq!(queue.offer(0..3, "a", Purpose::Commit, 0), 3);
+    assert_eq!(queue.offer(1..4, "a", Purpose::Commit, 5), 1);
+    assert_eq!(queue.offer(0..1, "b", Purpose::Commit, 5), 1);
+    let job = queue.claim("c", 1).unwrap();
+    assert_eq!((job.position, job.epoch, job.attempts), (3, 1, 1));
+}
+
+#[test]
+fn a_commit_that_narrows_a_change_comes_first_and_is_no_second_job() {
+    let mut queue = Queue::with(5);
+    assert_eq!(queue.offer(1..2, "a", Purpose::Narrow, 5), 0);
+    let job = queue.claim("c", 6).unwrap();
+    assert_eq!((job.position, job.purpose), (1, Purpose::Narrow));
+    // It is being measured.
+    assert_eq!(queue.offer(1..2, "a", Purpose::Narrow, 7), 0);
+    // One that nobody offered before.
+    assert_eq!(queue.offer(9..10, "a", Purpose::Narrow, 7), 1);
+    assert!(queue.store.cancel_job(job.id, "Ada", 8).unwrap());
+    let given_up = queue.store.given_up("p").unwrap();
+    assert!(given_up.contains(&commit(1).sha) && given_up.len() == 1);
+}
+
+#[test]
+fn a_late_result_is_refused_and_appends_nothing() {
+    let mut queue = Queue::with(1);
+    let first = queue.claim("frozen", 0).unwrap();
+    assert!(queue.claim("other", TTL - 1).is_none());
+    let second = queue.claim("other", TTL).unwrap();
+    assert_eq!((second.id, second.epoch), (first.id, 2));
+    let late = held(&first, "frozen");
+    let mut appended = false;
+    let closed = queue.store.finish(&late, TTL + 1, |_| {
+        appended = true;
+        Ok(done())
+    });
+    assert_eq!(closed.unwrap(), Closed::Lost);
+    assert!(!appended);
+    assert_eq!(
+        queue.store.beat(&late, "", TTL, TTL + 1).unwrap(),
+        Going::Lost
+    );
+    let why = ("x", "y");
+    let failed = queue
+        .store
+        .fail(&late, Fault::Commit, why, TTL + 1)
+        .unwrap();
+    assert_eq!(failed, Closed::Lost);
+    assert_eq!(queue.finish(&second, "other", TTL + 2), Closed::Yes);
+    assert_eq!(queue.finish(&second, "other", TTL + 3), Closed::Lost);
+    assert_eq!(queue.state(first.id), State::Done);
+}
+
+#[test]
+fn a_lease_that_lapsed_and_was_not_given_away_still_holds() {
+    let mut queue = Queue::with(1);
+    let job = queue.claim("c", 0).unwrap();
+    assert_eq!(queue.finish(&job, "c", 10 * TTL), Closed::Yes);
+}
+
+#[test]
+fn a_heartbeat_renews_the_lease() {
+    let mut queue = Queue::with(1);
+    let job = queue.claim("c", 0).unwrap();
+    let lease = held(&job, "c");
+    for now in [TTL / 2, TTL, TTL * 3 / 2] {
+        assert_eq!(
+            queue.store.beat(&lease, "building", TTL, now).unwrap(),
+            Going::Go
+        );
+        assert!(queue.claim("other", now).is_none());
+    }
+    assert_eq!(
+        queue.store.jobs(State::Leased, 9).unwrap()[0].stage,
+        "building"
+    );
+    assert_eq!(queue.store.collectors().unwrap()[0].beat, TTL * 3 / 2);
+}
+
+#[test]
+fn a_lease_belongs_to_the_token_that_took_it() {
+    let mut queue = Queue::with(1);
+    let job = queue.claim("c", 0).unwrap();
+    assert_eq!(queue.finish(&job, "somebody else", 1), Closed::Lost);
+    let theirs = held(&job, "somebody else");
+    assert_eq!(queue.store.beat(&theirs, "", TTL, 1).unwrap(), Going::Lost);
+    assert_eq!(queue.state(job.id), State::Leased);
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_no_lease_longer() {
+    let mut queue = Queue::with(1);
+    let year = 31_536_000_000;
+    let first = queue.claim("gone", year).unwrap();
+    let second = queue.claim("other", 0).unwrap();
+    assert_eq!((second.id, second.epoch), (first.id, 2));
+}
+
+#[test]
+fn a_job_that_kills_its_collector_fails_after_three_attempts_and_the_queue_moves_on() {
+    let mut queue = Queue::with(2);
+    let mut now = 0;
+    for epoch in 1..=3 {
+        let job = queue.claim("c", now).unwrap();
+        assert_eq!((job.position, job.epoch), (1, epoch));
+        // Whoever is restarted has another session; the lease of the dead one has to end first.
+        now += TTL;
+    }
+    let next = queue.claim("c", now).unwrap();
+    assert_eq!(next.position, 0);
+    let failed = queue.store.jobs(State::Failed, 9).unwrap();
+    assert_eq!((failed.len(), failed[0].stage.as_str()), (1, "lease"));
+    assert!(
+        failed[0].why.contains("c was not heard of"),
+        "{}",
+        failed[0].why
+    );
+    // People may have it tried again.
+    assert!(queue.store.retry_job(failed[0].id).unwrap());
+    assert!(!queue.store.retry_job(next.id).unwrap());
+    assert_eq!(queue.claim("d", now).unwrap().attempts, 1);
+}
+
+#[test]
+fn the_commits_own_failure_is_final_and_the_machines_is_tried_elsewhere() {
+    let mut queue = Queue::with(2);
+    let job = queue.claim("c", 0).unwrap();
+    let lease = held(&job, "c");
+    queue
+        .store
+        .fail(&lease, Fault::Commit, ("build", "no such crate"), 1)
+        .unwrap();
+    assert_eq!(queue.state(job.id), State::Failed);
+    // Both are alive; what the machine of one fails is the other's, after a pause.
+    assert!(queue.claim("d", 1).is_some_and(|j| j.position == 0));
+    let job = queue.store.jobs(State::Leased, 1).unwrap().remove(0);
+    let lease = held(&job, "d");
+    queue
+        .store
+        .fail(&lease, Fault::Machine, ("fetch", "disk full"), 2)
+        .unwrap();
+    assert!(queue.claim("c", 3).is_none());
+    assert!(queue.claim("d", 20_000).is_none());
+    assert_eq!(queue.claim("c", 20_000).unwrap().id, job.id);
+    let second = queue.store.job(job.id).unwrap().unwrap();
+    let lease = held(&second, "c");
+    queue
+        .store
+        .fail(&lease, Fault::Machine, ("fetch", "disk full"), 20_001)
+        .unwrap();
+    // Alone, it may try again itself.
+    assert_eq!(queue.claim("c", 900_000).unwrap().attempts, 3);
+}
+
+#[test]
+fn what_is_given_back_costs_no_attempt() {
+    let mut queue = Queue::with(1);
+    for _ in 0..5 {
+        let job = queue.claim("c", 1).unwrap();
+        assert_eq!(job.attempts, 1);
+        let lease = held(&job, "c");
+        queue
+            .store
+            .fail(&lease, Fault::Nobody, ("ended", ""), 1)
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_lease_whose_answer_was_lost_on_the_way_comes_back_to_its_own_session_only() {
+    let mut queue = Queue::with(1);
+    let first = queue.claim("c", 0).unwrap();
+    let again = queue.claim("c", 1).unwrap();
+    assert_eq!((again.id, again.epoch, again.attempts), (first.id, 2, 1));
+    let other = Claim {
+        session: "another run".into(),
+        ..said("c")
+    };
+    let claimant = Claimant {
+        claim: &other,
+        holder: "c",
+        ttl: TTL,
+    };
+    let refused = queue.store.claim(&claimant, 2);
+    assert!(refused.is_err_and(|e| e.to_string().contains("another collector called `c`")));
+}
+
+#[test]
+fn cancelling_is_heard_at_the_next_heartbeat() {
+    let mut queue = Queue::with(1);
+    let job = queue.claim("c", 0).unwrap();
+    assert!(queue.store.cancel_job(job.id, "Ada", 1).unwrap());
+    let lease = held(&job, "c");
+    assert_eq!(
+        queue.store.beat(&lease, "", TTL, 2).unwrap(),
+        Going::Cancelled
+    );
+    assert_eq!(queue.finish(&job, "c", 3), Closed::Lost);
+    assert_eq!(queue.state(job.id), State::Cancelled);
+    assert!(!queue.store.cancel_job(job.id, "Ada", 4).unwrap());
+}
+
+#[test]
+fn an_append_that_fails_leaves_the_lease() {
+    let mut queue = Queue::with(1);
+    let job = queue.claim("c", 0).unwrap();
+    let lease = held(&job, "c");
+    let failed = queue
+        .store
+        .finish(&lease, 1, |_| Err(Error::Store("disk".into())));
+    assert!(failed.is_err());
+    assert_eq!(queue.state(job.id), State::Leased);
+    assert_eq!(queue.finish(&job, "c", 2), Closed::Yes);
+}
+
+#[test]
+fn only_a_label_that_is_served_is_leased_and_silence_is_said() {
+    let mut queue = Queue::new();
+    queue.offer(0..2, "b", Purpose::Commit, 0);
+    assert!(queue.claim("c", 1).is_none());
+    let hour = 3_600_000;
+    let waits = queue.store.waits(hour - 1).unwrap();
+    assert_eq!(
+        (waits[0].waiting, waits[0].heard, waits[0].silent),
+        (2, None, false)
+    );
+    assert!(queue.store.waits(hour).unwrap()[0].silent);
+    // A collector of another label is no collector of this one.
+    assert!(queue.claim("c", hour).is_none());
+    assert!(queue.store.waits(hour).unwrap()[0].silent);
+    let waits = !queue.store.may_claim(&["a".into()], TTL, 1).unwrap();
+    assert!(waits && queue.store.may_claim(&["b".into()], TTL, 1).unwrap());
+}
+
+#[test]
+fn commits_that_left_the_line_wait_no_more() {
+    let mut queue = Queue::with(4);
+    let leased = queue.claim("c", 0).unwrap();
+    let (zero, three) = (commit(0).sha, commit(3).sha);
+    let line: HashSet<&Sha> = [&zero].into();
+    assert_eq!(leased.sha, three);
+    assert_eq!(queue.store.withdraw("p", &line, 1).unwrap(), 2);
+    assert_eq!(queue.store.jobs_in(State::Waiting).unwrap(), 1);
+    // What is being measured is let finish.
+    assert_eq!(queue.state(leased.id), State::Leased);
+}
+
+#[test]
+fn projects_are_added_once_and_changed() {
+    let mut queue = Queue::new();
+    let mut project = NewProject {
+        name: "lexis".into(),
+        url: "/srv/lexis.git".into(),
+        branch: "main".into(),
+        poll: 60,
+        labels: vec!["a".into(), "b".into()],
+    };
+    queue.store.add_project(&project, 7).unwrap();
+    assert!(
+        queue
+            .store
+            .add_project(&project, 8)
+            .is_err_and(|e| e.exit_code() == 2)
+    );
+    project.poll = 30;
+    assert!(queue.store.set_project(&project, Some("secret")).unwrap());
+    assert!(queue.store.set_project(&project, None).unwrap());
+    queue.store.looked_at("lexis", 9, "").unwrap();
+    queue.store.looked_at("lexis", 10, "no such host").unwrap();
+    let kept = queue.store.project("lexis").unwrap().unwrap();
+    assert_eq!(
+        (kept.poll, kept.secret.as_str(), kept.looked),
+        (30, "secret", 9)
+    );
+    assert_eq!(
+        (kept.labels.len(), kept.trouble.as_str()),
+        (2, "no such host")
+    );
+    assert!(!format!("{kept:?}").contains("secret"));
+    project.name = "none".into();
+    assert!(!queue.store.set_project(&project, None).unwrap());
+}
+
+#[test]
+fn a_queue_survives_being_opened_again() {
+    let mut queue = Queue::with(3);
+    let job = queue.claim("c", 0).unwrap();
+    let mut again = Store::open_service(&queue.path).unwrap();
+    assert_eq!(again.jobs_in(State::Waiting).unwrap(), 2);
+    let lease = held(&job, "c");
+    assert_eq!(again.beat(&lease, "", TTL, 1).unwrap(), Going::Go);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        rng_seed: proptest::test_runner::RngSeed::Fixed(14),
+        ..ProptestConfig::with_cases(12)
+    })]
+
+    /// The rule as SQL and the rule as a function are one.
+    #[test]
+    fn jobs_are_leased_in_the_order_of_the_rules(purposes in proptest::collection::vec(0usize..6, 1..25)) {
+        let mut queue = Queue::new();
+        for (i, p) in purposes.iter().enumerate() {
+            queue.offer(i as u64..i as u64 + 1, "a", Purpose::ALL[*p], 0);
+        }
+        let all = queue.store.jobs(State::Waiting, 99).unwrap();
+        let mut waiting: BTreeMap<i64, Waiting> =
+            all.iter().map(|j| (j.id, Waiting { id: j.id, rank: j.purpose.rank() })).collect();
+        for leases in 0..purposes.len() as u64 {
+            let left: Vec<Waiting> = waiting.values().copied().collect();
+            let job = queue.claim("c", 1).unwrap();
+            prop_assert_eq!(Some(job.id), jobs::next(&left, leases));
+            waiting.remove(&job.id);
+            queue.finish(&job, "c", 1);
+        }
+        prop_assert!(queue.claim("c", 1).is_none());
+    }
+}

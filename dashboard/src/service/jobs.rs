@@ -1,0 +1,294 @@
+//! What collectors ask: for a job, whether to go on, to take a report.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use axum::extract::{Extension, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use collector::error::Error;
+use collector::jobs::wire::{Beat, Beaten, Claim, Failed, LONGEST_WAIT, Lease};
+use collector::jobs::{check_label, check_name};
+use collector::model::Report;
+use collector::store::queue::{Claimant, Closed, Finished, Held, Job, Project};
+use collector::store::{Handed, Store, single_report};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::api::receive::unpack;
+use crate::app::App;
+use crate::auth::Shown;
+use crate::counters::Counters;
+use crate::error::Fail;
+use crate::service::clock::clock;
+use crate::service::server::Server;
+
+/// Labels of one collector.
+const LABELS: usize = 32;
+/// Facts of one machine, and bytes of each.
+const FACTS: usize = 64;
+const FACT: usize = 256;
+/// Who waits for a job looks this often, for those that another process offered.
+const LOOK: Duration = Duration::from_secs(1);
+/// Heartbeats in the time that a lease holds.
+const BEATS: u64 = 4;
+/// Bytes of a stage and of why a job failed.
+const STAGE: usize = 100;
+const WHY: usize = 4_096;
+
+/// Whose lease it is: that of the token that was shown.
+fn holder(shown: Shown) -> String {
+    shown.0.map_or_else(String::new, |id| format!("token {id}"))
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fail> {
+    serde_json::from_slice(body).map_err(|e| Fail::Unreadable(format!("The body: {e}.")))
+}
+
+fn conflict(e: Error) -> Fail {
+    match e {
+        Error::Usage(words) => Fail::Conflict(words),
+        e => e.into(),
+    }
+}
+
+fn lost() -> Fail {
+    Fail::Conflict(
+        "This lease is over: the job may be another collector's by now. Nothing was kept.".into(),
+    )
+}
+
+/// Leases the next job, or says after a while that there is none: 204.
+pub(super) async fn claim(
+    State(app): State<Arc<App>>,
+    Extension(server): Extension<Arc<Server>>,
+    Extension(shown): Extension<Shown>,
+    body: Bytes,
+) -> Result<Response, Fail> {
+    let claim: Claim = read(&body)?;
+    check(&claim).map_err(Fail::Unreadable)?;
+    // One that finds nothing to do is there all the same.
+    let present = claim.clone();
+    app.write(move |store| store.note_collector(&present, clock()).map_err(conflict))
+        .await?;
+    let until = Instant::now() + Duration::from_secs(claim.wait.min(LONGEST_WAIT));
+    loop {
+        // Whoever offers from now on rings.
+        let work = server.work.notified();
+        let (ttl, labels) = (server.ttl(), claim.labels.clone());
+        let may = app.read(move |store, _| Ok(store.may_claim(&labels, ttl, clock())?));
+        if may.await?
+            && let Some(lease) = lease(&app, &server, &claim, shown).await?
+        {
+            return Ok(axum::Json(lease).into_response());
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if app.is_closing() || left.is_zero() {
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
+        let _ = tokio::time::timeout(left.min(LOOK), work).await;
+    }
+}
+
+/// What a collector says of itself, held against limits once.
+fn check(claim: &Claim) -> Result<(), String> {
+    check_name(&claim.collector)?;
+    check_name(&claim.session)?;
+    if claim.labels.is_empty() || claim.labels.len() > LABELS {
+        return Err(format!("labels: 1 to {LABELS}"));
+    }
+    claim.labels.iter().try_for_each(|l| check_label(l))?;
+    let long = |t: &String| t.len() > FACT;
+    let facts = &claim.testbed;
+    if facts.len() > FACTS || facts.iter().any(|(k, v)| long(k) || long(v)) || long(&claim.version)
+    {
+        return Err(format!("testbed: at most {FACTS} facts of {FACT} bytes"));
+    }
+    Ok(())
+}
+
+async fn lease(
+    app: &Arc<App>,
+    server: &Arc<Server>,
+    claim: &Claim,
+    shown: Shown,
+) -> Result<Option<Lease>, Fail> {
+    let (claim, holder, ttl) = (claim.clone(), holder(shown), server.ttl());
+    app.write(move |store| {
+        let claimant = Claimant {
+            claim: &claim,
+            holder: &holder,
+            ttl,
+        };
+        let job = store.claim(&claimant, clock()).map_err(conflict)?;
+        let Some(job) = job else { return Ok(None) };
+        let project = store.project(&job.project)?.ok_or(Fail::Ours)?;
+        Ok(Some(document(job, project, ttl)))
+    })
+    .await
+}
+
+fn document(job: Job, project: Project, ttl: i64) -> Lease {
+    let ttl = ttl.cast_unsigned().div_ceil(1000);
+    Lease {
+        schema: Lease::SCHEMA.into(),
+        job: job.id,
+        epoch: job.epoch,
+        ttl,
+        beat: (ttl / BEATS).max(1),
+        project: job.project,
+        url: project.url,
+        branch: project.branch,
+        sha: job.sha,
+        position: job.position,
+        purpose: job.purpose,
+    }
+}
+
+/// Renews a lease.
+pub(super) async fn beat(
+    State(app): State<Arc<App>>,
+    Extension(server): Extension<Arc<Server>>,
+    Extension(shown): Extension<Shown>,
+    body: Bytes,
+) -> Result<Response, Fail> {
+    let beat: Beat = read(&body)?;
+    let (holder, ttl) = (holder(shown), server.ttl());
+    let stage = crate::text::cut_or_empty(&beat.stage, STAGE);
+    let state = app
+        .write(move |store| {
+            let held = Held {
+                job: beat.job,
+                epoch: beat.epoch,
+                holder: &holder,
+            };
+            Ok(store.beat(&held, &stage, ttl, clock())?)
+        })
+        .await?;
+    Ok(axum::Json(Beaten { state }).into_response())
+}
+
+/// Notes why a job could not be done.
+pub(super) async fn fail(
+    State(app): State<Arc<App>>,
+    Extension(server): Extension<Arc<Server>>,
+    Extension(shown): Extension<Shown>,
+    body: Bytes,
+) -> Result<Response, Fail> {
+    let failed: Failed = read(&body)?;
+    let holder = holder(shown);
+    let stage = crate::text::cut_or_empty(&failed.stage, STAGE);
+    let closed = app
+        .write(move |store| {
+            let held = Held {
+                job: failed.job,
+                epoch: failed.epoch,
+                holder: &holder,
+            };
+            let why = collector::error::tail(&failed.why, WHY);
+            Ok(store.fail(&held, failed.fault, (&stage, why), clock())?)
+        })
+        .await?;
+    server.work.notify_waiters();
+    done(closed, StatusCode::OK)
+}
+
+fn done(closed: Closed, status: StatusCode) -> Result<Response, Fail> {
+    match closed {
+        Closed::Yes => {
+            Ok((status, axum::Json(json!({ "schema": "uptick.closed/1" }))).into_response())
+        }
+        Closed::Lost => Err(lost()),
+    }
+}
+
+/// Which lease a report comes under.
+#[derive(Deserialize)]
+pub(super) struct Under {
+    job: i64,
+    epoch: i64,
+}
+
+/// Takes the report of a job: lines of an export with that one report and its profiles.
+pub(super) async fn finish(
+    State(app): State<Arc<App>>,
+    Extension(server): Extension<Arc<Server>>,
+    Extension(shown): Extension<Shown>,
+    Query(under): Query<Under>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Fail> {
+    let encoding = headers
+        .get(header::CONTENT_ENCODING)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("")
+        .to_string();
+    let (holder, at) = (holder(shown), server.clone());
+    let (closed, project) = app
+        .write(move |store| {
+            let lines = unpack(&body, &encoding)?;
+            let report = single_report(&lines).map_err(unreadable)?;
+            let held = Held {
+                job: under.job,
+                epoch: under.epoch,
+                holder: &holder,
+            };
+            let mut project = None;
+            let closed = store.finish(&held, clock(), |job| {
+                project = Some(job.project.clone());
+                append(&at, job, &report, &lines)
+            });
+            Ok((closed.map_err(unreadable)?, project))
+        })
+        .await?;
+    if let Some((app, _)) = project.and_then(|p| server.project(&p)) {
+        Counters::add(&app.counters.reports);
+        app.unsearched.notify_one();
+    }
+    done(closed, StatusCode::CREATED)
+}
+
+fn unreadable(e: Error) -> Fail {
+    match e {
+        Error::Usage(what) => Fail::Unreadable(what),
+        e => e.into(),
+    }
+}
+
+/// Puts a report into the log of its project: that of the commit that was asked for, at the place
+/// that the server knows.
+fn append(
+    server: &Server,
+    job: &Job,
+    report: &Report,
+    lines: &[u8],
+) -> collector::error::Result<Finished> {
+    let commit = &report.commit;
+    if commit.sha != job.sha || commit.position != job.position {
+        return Err(Error::Usage(format!(
+            "the report is about {} at position {}, the job about {} at {}",
+            commit.sha.short(),
+            commit.position,
+            job.sha.short(),
+            job.position
+        )));
+    }
+    let mut store = Store::open(&server.home(&job.project).join("uptick.db"))?;
+    let handed = Handed::read(lines)?;
+    let done = store.hold(&handed, None, crate::text::now())?;
+    store.derive()?;
+    // A commit of which nothing could be measured has failed, and its report says so for good.
+    let nothing = report.measurements.is_empty();
+    let first = report.failures.first().filter(|_| nothing);
+    Ok(Finished {
+        report: done
+            .and_then(|d| d.hashes.last().cloned())
+            .unwrap_or_default(),
+        failed: first.map(|f| {
+            let why = collector::error::tail(&f.message, WHY);
+            (f.stage.name().to_string(), why.to_string())
+        }),
+    })
+}

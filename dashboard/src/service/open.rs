@@ -1,0 +1,38 @@
+//! Opening a server.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, RwLock};
+
+use collector::store::Store;
+use tokio::sync::Notify;
+
+use crate::app::{App, Failure, Role};
+use crate::service::projects;
+use crate::service::server::{Server, ServerOptions};
+
+/// Opens a server that is known at `local`, with the projects that it has.
+///
+/// # Errors
+/// [`Failure`] when its file or a project's store cannot be opened.
+pub async fn open_server(
+    options: ServerOptions,
+    local: SocketAddr,
+) -> Result<Arc<Server>, Failure> {
+    let file = Server::file(&options.dir);
+    let path = file.clone();
+    let made = tokio::task::spawn_blocking(move || Store::open_service(&path).map(drop));
+    made.await
+        .map_err(|e| Failure::Listen(std::io::Error::other(e)))??;
+    let own = Server::app_options(&options, file, &options.name, "");
+    let app = App::open(own, Role::Server, local).await?;
+    let server = Arc::new(Server {
+        app,
+        options,
+        local,
+        projects: RwLock::default(),
+        configs: RwLock::default(),
+        work: Notify::new(),
+    });
+    projects::refresh(&server).await?;
+    Ok(server)
+}

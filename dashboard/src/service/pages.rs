@@ -1,0 +1,328 @@
+//! Projects, the queue, the collectors: as pages and as documents.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use collector::jobs::State as JobState;
+use collector::model::Sha;
+use collector::store::Store;
+use collector::store::queue::{Collector, Job, Project, Wait};
+use maud::{Markup, html};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::error::Fail;
+use crate::pages::answer::HTML;
+use crate::pages::layout::{self, Nav};
+use crate::service::clock::clock;
+use crate::text;
+
+/// Rows of each state.
+const ROWS: usize = 100;
+/// Characters of why something failed.
+const WHY: usize = 400;
+
+fn page(app: &App, nav: Nav, title: &str, body: Markup) -> Response {
+    let kind = [(header::CONTENT_TYPE, HTML)];
+    (kind, layout::current(app, nav, title, body)).into_response()
+}
+
+/// A time of the queue.
+fn at(millis: i64) -> Markup {
+    text::time(millis / 1000)
+}
+
+fn commit(project: &str, sha: &Sha, subject: &str) -> Markup {
+    html! {
+        a .sha href={ "/p/" (project) "/commit/" (sha.short()) } { (sha.short()) } " "
+        span .subject { (text::cut(subject, 80)) }
+    }
+}
+
+/// Which labels wait for a collector that nobody has heard of for an hour.
+fn silent(waits: &[Wait]) -> Markup {
+    html! {
+        @for w in waits.iter().filter(|w| w.silent) {
+            p .warning role="status" {
+                b { (text::plural(w.waiting as usize, "commit")) }
+                @if w.waiting == 1 { " waits" } @else { " wait" }
+                " for label " code { (text::cut(&w.label, 40)) } " since " (at(w.since))
+                "; no collector of it has beaten for an hour"
+                @if let Some(heard) = w.heard { " (last heard of " (at(heard)) ")" }
+                @else { " (none was ever heard of)" }
+                ". " (layout::command(&format!("uptick collect --server URL --name NAME --label {}", w.label)))
+            }
+        }
+    }
+}
+
+/// Projects.
+pub(super) async fn projects(State(app): State<Arc<App>>) -> Result<Response, Fail> {
+    let (all, waits) = app
+        .read(|store, _| Ok((store.projects()?, store.waits(clock())?)))
+        .await?;
+    let body = html! {
+        section .verdict.quiet {
+            h1 { "Projects" }
+            p { "Each is one repository; every commit of its main line is measured." }
+            (layout::forms(&[("JSON", "/api/v1/projects".into())]))
+        }
+        (silent(&waits))
+        @if all.is_empty() { (no_project()) } @else {
+            div .scroll { table .rows {
+                thead { tr {
+                    th scope="col" { "Project" } th scope="col" { "Branch" }
+                    th scope="col" { "Repository" } th scope="col" { "Last reached" }
+                } }
+                tbody { @for p in &all { (project_row(p)) } }
+            } }
+        }
+    };
+    Ok(page(&app, Nav::Projects, "Projects", body))
+}
+
+fn no_project() -> Markup {
+    let add = "uptick project add NAME --url URL --data DIR";
+    let why = html! { "A project is added on the machine that serves; it is measured from its newest commit on." };
+    layout::empty("No project", why, &[("add one", add)])
+}
+
+fn project_row(p: &Project) -> Markup {
+    html! {
+        tr {
+            td { a href={ "/p/" (p.name) "/" } { (text::cut(&p.name, 64)) } }
+            td { (text::cut(&p.branch, 60)) }
+            td { (text::cut(&p.url, 100)) }
+            td {
+                @if p.looked > 0 { (at(p.looked)) } @else if p.trouble.is_empty() { "not yet" } @else { "never" }
+                @if !p.trouble.is_empty() { " " span .tag.stale { "trouble" } " " (text::cut(&p.trouble, WHY)) }
+            }
+        }
+    }
+}
+
+/// Projects as a document.
+pub(super) async fn projects_json(State(app): State<Arc<App>>) -> Result<Response, Fail> {
+    let all = app.read(|store, _| Ok(store.projects()?)).await?;
+    Ok(axum::Json(json!({ "schema": "uptick.projects/1", "projects": all })).into_response())
+}
+
+/// The queue as it stands.
+struct Queue {
+    waits: Vec<Wait>,
+    /// Each state with its number of jobs and the first of them.
+    states: Vec<(JobState, u64, Vec<Job>)>,
+}
+
+impl Queue {
+    fn read(store: &Store) -> Result<Self, Fail> {
+        let mut states = Vec::new();
+        let shown = [
+            JobState::Leased,
+            JobState::Waiting,
+            JobState::Failed,
+            JobState::Done,
+            JobState::Cancelled,
+        ];
+        for state in shown {
+            states.push((state, store.jobs_in(state)?, store.jobs(state, ROWS)?));
+        }
+        Ok(Self {
+            waits: store.waits(clock())?,
+            states,
+        })
+    }
+}
+
+/// The queue.
+pub(super) async fn queue(State(app): State<Arc<App>>) -> Result<Response, Fail> {
+    let queue = app.read(|store, _| Queue::read(store)).await?;
+    let body = html! {
+        section .verdict.quiet {
+            h1 { "Queue" }
+            p {
+                @for (i, (state, n, _)) in queue.states.iter().enumerate() {
+                    @if i > 0 { " · " }
+                    (n) " " (word(*state))
+                }
+            }
+            (layout::forms(&[("JSON", "/api/v1/jobs".into())]))
+        }
+        (silent(&queue.waits))
+        @for (state, n, jobs) in &queue.states { (jobs_of(*state, *n, jobs)) }
+    };
+    Ok(page(&app, Nav::Queue, "Queue", body))
+}
+
+const fn word(state: JobState) -> &'static str {
+    match state {
+        JobState::Waiting => "waiting",
+        JobState::Leased => "running",
+        JobState::Done => "done",
+        JobState::Failed => "failed",
+        JobState::Cancelled => "cancelled",
+    }
+}
+
+fn jobs_of(state: JobState, n: u64, jobs: &[Job]) -> Markup {
+    html! {
+        @if !jobs.is_empty() {
+            section id=(word(state)) {
+                h2 { (n) " " (word(state)) }
+                div .scroll { table .rows {
+                    thead { tr {
+                        th scope="col" { "Commit" } th scope="col" { "Project" } th scope="col" { "For" }
+                        th scope="col" { "Label" } th scope="col" { "Since" } th scope="col" { "What" }
+                        th scope="col" { span .hidden { "Decide" } }
+                    } }
+                    tbody { @for j in jobs { (job_row(j)) } }
+                } }
+                @if n > jobs.len() as u64 { p .muted { "The first " (jobs.len()) " are shown." } }
+            }
+        }
+    }
+}
+
+fn job_row(j: &Job) -> Markup {
+    html! {
+        tr {
+            td { (commit(&j.project, &j.sha, &j.subject)) }
+            td { a href={ "/p/" (j.project) "/" } { (j.project) } }
+            td { (j.purpose.name()) }
+            td { (text::cut(&j.label, 40)) }
+            td { (at(since(j))) }
+            td { (what(j)) }
+            td { (decide(j)) }
+        }
+    }
+}
+
+fn since(j: &Job) -> i64 {
+    match j.state {
+        JobState::Waiting => j.offered,
+        JobState::Leased => j.started.unwrap_or(j.offered),
+        _ => j.ended.unwrap_or(j.offered),
+    }
+}
+
+fn what(j: &Job) -> Markup {
+    html! {
+        @if j.state == JobState::Leased { "on " (text::cut(&j.collector, 64)) " " }
+        @if !j.stage.is_empty() { span .muted { (text::cut(&j.stage, 100)) } " " }
+        @if j.attempts > 1 { span .muted { "attempt " (j.attempts) } " " }
+        @if !j.why.is_empty() { (text::cut(&j.why, WHY)) }
+    }
+}
+
+fn decide(j: &Job) -> Markup {
+    let to = match j.state {
+        JobState::Waiting | JobState::Leased => Some(("/queue/cancel", "Cancel")),
+        JobState::Failed | JobState::Cancelled => Some(("/queue/retry", "Try again")),
+        JobState::Done => None,
+    };
+    html! {
+        @if let Some((action, word)) = to {
+            form method="post" action=(action) {
+                input type="hidden" name="job" value=(j.id);
+                button .small type="submit" { (word) }
+            }
+        }
+    }
+}
+
+/// The queue as a document.
+pub(super) async fn queue_json(State(app): State<Arc<App>>) -> Result<Response, Fail> {
+    let queue = app.read(|store, _| Queue::read(store)).await?;
+    let counts = queue
+        .states
+        .iter()
+        .map(|(s, n, _)| (s.name().to_string(), json!(n)));
+    let counts: serde_json::Map<String, Value> = counts.collect();
+    let jobs: Vec<&Job> = queue.states.iter().flat_map(|(_, _, jobs)| jobs).collect();
+    let document =
+        json!({ "schema": "uptick.jobs/1", "counts": counts, "waits": queue.waits, "jobs": jobs });
+    Ok(axum::Json(document).into_response())
+}
+
+/// Collectors.
+pub(super) async fn collectors(State(app): State<Arc<App>>) -> Result<Response, Fail> {
+    let (all, waits) = app
+        .read(|store, _| Ok((store.collectors()?, store.waits(clock())?)))
+        .await?;
+    let body = html! {
+        section .verdict.quiet {
+            h1 { "Collectors" }
+            p { "Machines that measure. Those that serve one label share its work." }
+            (layout::forms(&[("JSON", "/api/v1/collectors".into())]))
+        }
+        (silent(&waits))
+        (backlog(&waits))
+        @if all.is_empty() { (no_collector()) } @else {
+            div .scroll { table .rows {
+                thead { tr {
+                    th scope="col" { "Collector" } th scope="col" { "Labels" } th scope="col" { "Last beat" }
+                    th scope="col" { "Job" } th scope="col" { "Machine" }
+                } }
+                tbody { @for c in &all { (collector_row(c)) } }
+            } }
+        }
+    };
+    Ok(page(&app, Nav::Collectors, "Collectors", body))
+}
+
+fn no_collector() -> Markup {
+    let why = html! { "Nothing is measured until one asks for work." };
+    layout::empty(
+        "No collector",
+        why,
+        &[
+            (
+                "a token for it",
+                "uptick token create NAME --scope collect --data DIR",
+            ),
+            (
+                "on the machine that measures",
+                "uptick collect --server URL --name NAME",
+            ),
+        ],
+    )
+}
+
+fn backlog(waits: &[Wait]) -> Markup {
+    html! {
+        @if !waits.is_empty() {
+            ul .plain {
+                @for w in waits {
+                    li {
+                        "Label " code { (text::cut(&w.label, 40)) } ": "
+                        (text::plural(w.waiting as usize, "commit")) " waiting, the oldest since " (at(w.since))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn collector_row(c: &Collector) -> Markup {
+    let fact = |name: &str| c.testbed.get(name).map_or("", String::as_str);
+    html! {
+        tr {
+            td { (text::cut(&c.name, 64)) " " span .muted { (text::cut_or_empty(&c.version, 40)) } }
+            td { (text::cut(&c.labels.join(", "), 100)) }
+            td { (at(c.beat)) }
+            td { @if let Some(job) = c.job { a href="/queue#running" { "job " (job) } } @else { "none" } }
+            td { (text::cut_or_empty(fact("arch"), 20)) " " (text::cut_or_empty(fact("cpu"), 60)) }
+        }
+    }
+}
+
+/// Collectors as a document.
+pub(super) async fn collectors_json(State(app): State<Arc<App>>) -> Result<Response, Fail> {
+    let (all, waits) = app
+        .read(|store, _| Ok((store.collectors()?, store.waits(clock())?)))
+        .await?;
+    let document = json!({ "schema": "uptick.collectors/1", "collectors": all, "waits": waits });
+    Ok(axum::Json(document).into_response())
+}

@@ -1,0 +1,98 @@
+//! The projects that a server serves follow those that are in its file.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use collector::git::Copy;
+use collector::store::queue::Project;
+
+use crate::app::{App, Failure, Role};
+use crate::service::clock::clock;
+use crate::service::scheduler;
+use crate::service::server::{Served, Server};
+use crate::{live, routes};
+
+/// A project that another process added is served within this time.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Serves what is added, for ever.
+pub(super) async fn keep(server: Arc<Server>) {
+    while !server.app().is_closing() {
+        tokio::time::sleep(EVERY).await;
+        // What cannot be opened is tried again at the next look.
+        let _ = refresh(&server).await;
+    }
+}
+
+/// Takes away the leases that are over, for ever, so that what collectors left shows without another
+/// one asking.
+pub(super) async fn sweep(server: Arc<Server>) {
+    let ttl = server.ttl();
+    let every = server.ttl().clamp(1_000, 8_000).cast_unsigned() / 4;
+    while !server.app().is_closing() {
+        tokio::time::sleep(Duration::from_millis(every)).await;
+        let over = server
+            .app()
+            .write(move |store| Ok(store.expire(ttl, clock())?))
+            .await;
+        if over.is_ok_and(|n| n > 0) {
+            server.work.notify_waiters();
+        }
+    }
+}
+
+/// Opens every project that is not served yet, or by another configuration.
+pub(super) async fn refresh(server: &Arc<Server>) -> Result<(), Failure> {
+    let all = server.app().read(|store, _| Ok(store.projects()?)).await;
+    let all = all.map_err(|e| Failure::Listen(std::io::Error::other(e.words())))?;
+    for project in all {
+        let config = match server.new_config(&project.name) {
+            Some(config) => config,
+            None if server.project(&project.name).is_some() => continue,
+            None => known_config(server, &project).await,
+        };
+        open(server, &project.name, config).await?;
+    }
+    Ok(())
+}
+
+/// The `uptick.toml` of the main line as it was seen last; empty before the first look.
+async fn known_config(server: &Arc<Server>, project: &Project) -> String {
+    let (home, branch) = (server.home(&project.name), project.branch.clone());
+    let read = tokio::task::spawn_blocking(move || {
+        let dir = home.join("mirror.git");
+        let mirror = dir.is_dir().then(|| Copy::mirror(&dir).ok()).flatten()?;
+        let tip = mirror.tip(&branch)?;
+        mirror.repo().file(&tip, collector::config::Config::FILE)
+    });
+    read.await.ok().flatten().unwrap_or_default()
+}
+
+/// Opens a project, or opens it anew with another configuration.
+async fn open(server: &Arc<Server>, name: &str, config: String) -> Result<(), Failure> {
+    let store = server.home(name).join("uptick.db");
+    let options = Server::app_options(&server.options, store, name, &config);
+    let role = Role::Project {
+        base: format!("/p/{name}"),
+        server: server.app().clone(),
+    };
+    let app = App::open(options, role, server.local).await?;
+    let mut all = server
+        .projects
+        .write()
+        .unwrap_or_else(PoisonError::into_inner);
+    let before = all.remove(name);
+    if let Some(before) = &before {
+        before.app.close();
+    }
+    let poke = before.map(|b| b.poke);
+    let served = Served {
+        router: routes::router(&app),
+        _tasks: live::tasks(&app),
+        app,
+        config,
+        poke: poke.unwrap_or_else(|| scheduler::start(server, name)),
+    };
+    all.insert(name.to_string(), served);
+    Ok(())
+}

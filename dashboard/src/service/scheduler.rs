@@ -1,0 +1,152 @@
+//! Looks at a project's repository, tells its store the main line, offers what is new.
+
+use std::collections::HashSet;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use collector::git::Copy;
+use collector::history;
+use collector::jobs::{Purpose, first_new};
+use collector::model::{Commit, Sha};
+use collector::store::queue::{Offer, Project};
+use tokio::runtime::Handle;
+
+use crate::error::Fail;
+use crate::service::clock::clock;
+use crate::service::server::Server;
+
+/// Between two looks, however often somebody asks for one.
+const REST: Duration = Duration::from_millis(200);
+/// Between two looks where the server's own file cannot be read.
+const AGAIN: Duration = Duration::from_secs(5);
+/// Commits that one look offers; of a longer push the newest.
+const MOST: usize = 1_000;
+
+/// Starts to look at a project's repository, at once, then every so often and whenever somebody asks
+/// for it through what is given back; several who ask at once are one.
+pub(super) fn start(server: &Arc<Server>, name: &str) -> SyncSender<()> {
+    let (sender, receiver) = sync_channel(1);
+    let (server, name, runtime) = (Arc::downgrade(server), name.to_string(), Handle::current());
+    let work = move || watch(&server, &name, &runtime, &receiver);
+    // Without a thread the project is still served, and its webhook finds nobody.
+    let _ = std::thread::Builder::new()
+        .name("scheduler".into())
+        .spawn(work);
+    sender
+}
+
+fn watch(server: &Weak<Server>, name: &str, runtime: &Handle, poked: &Receiver<()>) {
+    loop {
+        let Some(server) = server.upgrade().filter(|s| !s.app().is_closing()) else {
+            return;
+        };
+        let poll = runtime.block_on(look(&server, name)).unwrap_or(AGAIN);
+        drop(server);
+        std::thread::sleep(REST);
+        match poked.recv_timeout(poll) {
+            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// One look; gives how long to wait for the next.
+async fn look(server: &Arc<Server>, name: &str) -> Result<Duration, Fail> {
+    let wanted = name.to_string();
+    let found = server
+        .app()
+        .read(move |store, _| Ok(store.project(&wanted)?))
+        .await?;
+    let project = found.ok_or(Fail::Ours)?;
+    let poll = Duration::from_secs(project.poll);
+    let trouble = match follow(server, project).await {
+        Ok(()) => String::new(),
+        Err(fail) => fail.words(),
+    };
+    let name = name.to_string();
+    let noted = server
+        .app()
+        .write(move |store| Ok(store.looked_at(&name, clock(), &trouble)?));
+    noted.await?;
+    Ok(poll)
+}
+
+/// What a look at a repository found.
+struct Found {
+    tip: Sha,
+    line: Vec<Sha>,
+    /// Commits that nobody has offered yet, oldest first.
+    new: Vec<Commit>,
+    /// Whether commits that were on the line are not any more.
+    forced: bool,
+    config: String,
+}
+
+async fn follow(server: &Arc<Server>, project: Project) -> Result<(), Fail> {
+    let dir = server.home(&project.name).join("mirror.git");
+    let asked = project.clone();
+    let fetched = tokio::task::spawn_blocking(move || fetch(&dir, &asked));
+    let found = fetched.await.map_err(|_| Fail::panicked())?;
+    let Some(found) = found.map_err(|e| Fail::Store(e.to_string()))? else {
+        return Ok(());
+    };
+    server.configure(&project.name, found.config);
+    // The line first: whoever is told of a commit can place it.
+    let line = found.line.clone();
+    let (app, _) = server.project(&project.name).ok_or(Fail::Ours)?;
+    app.write(move |store| Ok(history::tell(store, &line)?))
+        .await?;
+    let (line, new, tip, forced) = (found.line, found.new, found.tip, found.forced);
+    server
+        .app()
+        .write(move |store| {
+            if forced {
+                let line: HashSet<&Sha> = line.iter().collect();
+                store.withdraw(&project.name, &line, clock())?;
+            }
+            let offer = Offer {
+                project: &project.name,
+                commits: &new,
+                labels: &project.labels,
+                purpose: Purpose::Commit,
+            };
+            Ok(store.offer(&offer, Some(&tip), clock())?)
+        })
+        .await?;
+    server.work.notify_waiters();
+    Ok(())
+}
+
+/// Fetches, and says what is new; `None` where nothing is.
+fn fetch(dir: &std::path::Path, project: &Project) -> collector::error::Result<Option<Found>> {
+    let mirror = Copy::mirror(dir)?;
+    let tip = mirror.fetch(&project.url, &project.branch)?;
+    if tip.0 == project.seen {
+        return Ok(None);
+    }
+    let repo = mirror.repo();
+    let line = repo.first_parent_names(&tip)?;
+    let seen = Sha(project.seen.clone());
+    // The old tip stays in the mirror whatever became of it there.
+    let old = if mirror.has(&seen) {
+        repo.first_parent_names(&seen)?
+    } else {
+        Vec::new()
+    };
+    let from = first_new(&old, &line);
+    let mut new = repo.first_parents(&tip, (line.len() - from).min(MOST))?;
+    for (commit, position) in new.iter_mut().zip((0..line.len() as u64).rev()) {
+        commit.position = position;
+    }
+    new.reverse();
+    Ok(Some(Found {
+        forced: !line.starts_with(&old),
+        config: repo
+            .file(&tip, collector::config::Config::FILE)
+            .unwrap_or_default(),
+        tip,
+        line,
+        new,
+    }))
+}

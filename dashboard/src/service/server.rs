@@ -1,0 +1,139 @@
+//! What all requests to a server share.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::Router;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::app::{App, Options};
+
+/// How a server is served.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// What it is called on its own pages.
+    pub name: String,
+    /// Whether anybody may read; without it a token is asked for, on this machine too.
+    pub public: bool,
+    /// How long a lease holds without a heartbeat.
+    pub ttl: Duration,
+    /// Bytes of the disk below which no report is taken.
+    pub keep_free: u64,
+    /// Series that reports may begin in a day, in each project.
+    pub new_series: u64,
+    /// The address that people reach the server by, without a slash at its end.
+    pub public_url: Option<String>,
+}
+
+/// One project as it is served.
+#[derive(Debug)]
+pub(super) struct Served {
+    pub(super) app: Arc<App>,
+    pub(super) router: Router,
+    /// Has its repository looked at.
+    pub(super) poke: SyncSender<()>,
+    /// The text of its `uptick.toml` on the main line, by which its pages judge.
+    pub(super) config: String,
+    pub(super) _tasks: JoinSet<()>,
+}
+
+/// A server, with its projects.
+#[derive(Debug)]
+pub struct Server {
+    pub(super) app: Arc<App>,
+    pub(super) options: ServerOptions,
+    pub(super) local: SocketAddr,
+    pub(super) projects: RwLock<BTreeMap<String, Served>>,
+    /// The `uptick.toml` of each project's main line, as it was seen last.
+    pub(super) configs: RwLock<BTreeMap<String, String>>,
+    /// Rung when there may be work for a collector that waits.
+    pub(super) work: Notify,
+}
+
+impl Server {
+    /// The file that has a server's tokens and its queue.
+    #[must_use]
+    pub fn file(dir: &Path) -> PathBuf {
+        dir.join("service.db")
+    }
+
+    /// Its own store, pages and tokens.
+    pub(crate) fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// How long a lease holds, in milliseconds.
+    pub(super) fn ttl(&self) -> i64 {
+        i64::try_from(self.options.ttl.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// The directory of a project.
+    pub(super) fn home(&self, project: &str) -> PathBuf {
+        self.options.dir.join("projects").join(project)
+    }
+
+    /// How a store of a server is served.
+    pub(super) fn app_options(
+        of: &ServerOptions,
+        store: PathBuf,
+        name: &str,
+        config: &str,
+    ) -> Options {
+        Options {
+            store,
+            name: name.into(),
+            // One that cannot be read is said where commits are measured.
+            config: collector::config::Config::parse(config).unwrap_or_default(),
+            public: of.public,
+            read_only: false,
+            always_ask: true,
+            keep_free: of.keep_free,
+            new_series: of.new_series,
+            public_url: of.public_url.as_ref().map(|url| format!("{url}/p/{name}")),
+        }
+    }
+
+    /// The app and the router of a project.
+    pub(super) fn project(&self, name: &str) -> Option<(Arc<App>, Router)> {
+        let all = self.projects.read().unwrap_or_else(PoisonError::into_inner);
+        all.get(name).map(|p| (p.app.clone(), p.router.clone()))
+    }
+
+    /// Notes the `uptick.toml` of a project's main line, by which its pages judge.
+    pub(super) fn configure(&self, name: &str, config: String) {
+        let mut all = self.configs.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(name.to_string(), config);
+    }
+
+    /// The configuration of a project that its pages do not judge by yet.
+    pub(super) fn new_config(&self, name: &str) -> Option<String> {
+        let configs = self.configs.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.projects.read().unwrap_or_else(PoisonError::into_inner);
+        let wanted = configs.get(name)?;
+        let known = all.get(name).is_some_and(|p| p.config == *wanted);
+        (!known).then(|| wanted.clone())
+    }
+
+    /// Has a project's repository looked at now. Gives whether there is such a project.
+    pub(super) fn poke(&self, name: &str) -> bool {
+        let all = self.projects.read().unwrap_or_else(PoisonError::into_inner);
+        let served = all.get(name);
+        // One that is asked for already is the one that is meant.
+        served.map(|p| p.poke.try_send(())).is_some()
+    }
+
+    /// Lets nobody wait any longer.
+    pub(crate) fn close(&self) {
+        self.app.close();
+        let all = self.projects.read().unwrap_or_else(PoisonError::into_inner);
+        all.values().for_each(|p| p.app.close());
+        self.work.notify_waiters();
+    }
+}

@@ -1,0 +1,378 @@
+//! A server's own routes: who is let in where, and what is refused.
+
+use std::sync::Arc;
+
+use axum::http::{Method, StatusCode, header};
+use collector::jobs::Purpose;
+use collector::model::{Commit, Counter, Measurement, Metric, Report, Sha, Testbed};
+use collector::store::queue::{NewProject, Offer};
+use collector::store::{Scope, Store};
+use serde_json::{Value, json};
+use uptick_dashboard::{SERVER_ROUTES, Server, ServerOptions, mint, open_server, server_router};
+
+use crate::support::{Answer, Client};
+
+/// A server with one project, whose repository nobody reaches, and one commit that waits.
+struct Host {
+    dir: tempfile::TempDir,
+}
+
+impl Host {
+    fn new() -> Self {
+        let host = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
+        let mut store = host.store();
+        let project = NewProject {
+            name: "lexis".into(),
+            url: "/nowhere/at/all".into(),
+            branch: "main".into(),
+            poll: 3_600,
+            labels: vec!["default".into()],
+        };
+        store.add_project(&project, 0).unwrap();
+        let commit = Commit {
+            sha: Sha("ab".repeat(20)),
+            position: 7,
+            parents: Vec::new(),
+            author: "A".into(),
+            time: 0,
+            subject: "<script>alert(1)</script>".into(),
+        };
+        let offer = Offer {
+            project: "lexis",
+            commits: &[commit],
+            labels: &project.labels,
+            purpose: Purpose::Commit,
+        };
+        store.offer(&offer, None, 1).unwrap();
+        host
+    }
+
+    fn store(&self) -> Store {
+        Store::open_service(&Server::file(self.dir.path())).unwrap()
+    }
+
+    fn mint(&self, scope: Scope) -> (i64, String) {
+        let minted = mint().unwrap();
+        let name = scope.name();
+        let id = self.store().add_token(name, scope, &minted.hash, 0, None);
+        (id.unwrap(), minted.token)
+    }
+
+    /// On loopback and from there: the place that has most rights elsewhere, and none here.
+    async fn client(&self) -> Client {
+        Client::of(server_router(&self.open().await))
+    }
+
+    async fn open(&self) -> Arc<Server> {
+        let options = ServerOptions {
+            dir: self.dir.path().to_path_buf(),
+            name: "host".into(),
+            public: false,
+            ttl: std::time::Duration::from_secs(60),
+            keep_free: 0,
+            new_series: 50_000,
+            public_url: None,
+        };
+        let server = open_server(options, "127.0.0.1:8787".parse().unwrap()).await;
+        server.unwrap()
+    }
+}
+
+async fn ask(c: &Client, method: &str, url: &str, token: &str, body: &[u8]) -> Answer {
+    let bearer = format!("Bearer {token}");
+    let headers = [(header::AUTHORIZATION, bearer.as_str())];
+    let shown = if token.is_empty() {
+        &headers[..0]
+    } else {
+        &headers[..]
+    };
+    let method = Method::from_bytes(method.as_bytes()).unwrap();
+    c.send(method, url, shown, body).await
+}
+
+fn claim(session: &str) -> Vec<u8> {
+    let claim = json!({ "collector": "c", "session": session, "labels": ["default"], "wait": 0 });
+    claim.to_string().into_bytes()
+}
+
+fn read(answer: &Answer) -> Value {
+    serde_json::from_slice(&answer.bytes).unwrap()
+}
+
+/// Each route with each token; one of another store is as good as none, and whoever sits at the
+/// machine may do nothing for that.
+#[tokio::test]
+async fn tokens_open_what_their_scope_says() {
+    let host = Host::new();
+    let mut tokens = vec![("none", None, String::new())];
+    for scope in Scope::ALL {
+        tokens.push((scope.name(), Some(scope), host.mint(scope).1));
+    }
+    let (id, revoked) = host.mint(Scope::Admin);
+    host.store().revoke_token(id, 1).unwrap();
+    tokens.push(("revoked", None, revoked));
+    tokens.push(("foreign", None, mint().unwrap().token));
+    let c = host.client().await;
+    for route in SERVER_ROUTES {
+        let url = route
+            .path
+            .replace("{project}", "lexis")
+            .replace("{file}", "nothing");
+        for (name, scope, token) in &tokens {
+            let answer = ask(&c, route.method, &url, token, b"").await;
+            let refused = matches!(
+                answer.status,
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+            );
+            // A webhook shows no token: its signature is missing here.
+            let open = match (route.scope, url.as_str()) {
+                (None, "/hooks/lexis" | "/login") if route.method == "POST" => continue,
+                (None, _) => true,
+                (Some(needed), _) => scope.is_some_and(|s| s.allows(needed)),
+            };
+            assert_eq!(
+                refused, !open,
+                "{} {url} with {name}: {}",
+                route.method, answer.status
+            );
+        }
+    }
+    // A project's pages and its API go by the same tokens.
+    for (name, scope, token) in &tokens {
+        let answer = ask(&c, "GET", "/p/lexis/api/v1/commits", token, b"").await;
+        let open = scope.is_some_and(|s| s.allows(Scope::Read));
+        assert_eq!(
+            answer.status == StatusCode::OK,
+            open,
+            "{name}: {}",
+            answer.status
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_lease_is_its_holders_alone() {
+    let host = Host::new();
+    let (_, mine) = host.mint(Scope::Collect);
+    let (_, other) = host.mint(Scope::Collect);
+    let c = host.client().await;
+    let lease = read(&ask(&c, "POST", "/api/v1/jobs/claim", &mine, &claim("s")).await);
+    assert_eq!(
+        (&lease["project"], &lease["position"]),
+        (&"lexis".into(), &7.into())
+    );
+    assert_eq!((&lease["ttl"], &lease["beat"]), (&60.into(), &15.into()));
+    let beat = json!({ "job": lease["job"], "epoch": lease["epoch"], "stage": "building" });
+    let beat = beat.to_string().into_bytes();
+    let state = |answer: &Answer| read(answer)["state"].clone();
+    assert_eq!(
+        state(&ask(&c, "POST", "/api/v1/jobs/beat", &mine, &beat).await),
+        "go"
+    );
+    assert_eq!(
+        state(&ask(&c, "POST", "/api/v1/jobs/beat", &other, &beat).await),
+        "lost"
+    );
+    let failed = json!({ "job": lease["job"], "epoch": lease["epoch"], "fault": "commit", "stage": "x", "why": "y" });
+    let failed = failed.to_string().into_bytes();
+    let answer = ask(&c, "POST", "/api/v1/jobs/fail", &other, &failed).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text());
+    // The same name in another run.
+    let taken = ask(&c, "POST", "/api/v1/jobs/claim", &mine, &claim("another")).await;
+    assert_eq!(taken.status, StatusCode::CONFLICT);
+    assert!(
+        taken.text().contains("another collector called"),
+        "{}",
+        taken.text()
+    );
+    let answer = ask(&c, "POST", "/api/v1/jobs/fail", &mine, &failed).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let none = ask(&c, "POST", "/api/v1/jobs/claim", &mine, &claim("s")).await;
+    assert_eq!(none.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn a_report_is_that_of_the_commit_that_was_asked_for() {
+    let host = Host::new();
+    let (_, token) = host.mint(Scope::Collect);
+    let c = host.client().await;
+    let lease = read(&ask(&c, "POST", "/api/v1/jobs/claim", &token, &claim("s")).await);
+    let url = format!(
+        "/api/v1/jobs/finish?job={}&epoch={}",
+        lease["job"], lease["epoch"]
+    );
+    let report = |sha: &str, position: u64| {
+        json!({ "report": {
+            "schema": "uptick.report/1",
+            "commit": { "sha": sha, "position": position, "parents": [], "author": "A", "time": 0, "subject": "s" },
+            "testbed": { "facts": {} }, "build_key": "b", "suite_key": "s", "testbed_key": "t",
+            "started": 0, "seconds": 1.0, "measurements": [],
+        } })
+        .to_string()
+    };
+    let good = report(&"ab".repeat(20), 7);
+    let alert = format!(
+        "{good}\n{{\"decision\":{{\"changes\":[],\"actor\":\"x\",\"time\":1,\"seen\":1}}}}"
+    );
+    for (body, words) in [
+        (report(&"cd".repeat(20), 7), "the job about"),
+        (report(&"ab".repeat(20), 9), "position 9"),
+        (format!("{good}\n{good}"), "more than one report"),
+        ("{}".to_string(), "no report"),
+        ("no JSON".to_string(), "no line of"),
+        (alert, "not taken here"),
+    ] {
+        let answer = ask(&c, "POST", &url, &token, body.as_bytes()).await;
+        assert_eq!(
+            answer.status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{body}: {}",
+            answer.text()
+        );
+        assert!(answer.text().contains(words), "{}", answer.text());
+    }
+    let answer = ask(&c, "POST", &url, &token, good.as_bytes()).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    let again = ask(&c, "POST", &url, &token, good.as_bytes()).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "{}", again.text());
+}
+
+#[tokio::test]
+async fn names_on_the_queue_are_data() {
+    let host = Host::new();
+    let (_, token) = host.mint(Scope::Read);
+    let c = host.client().await;
+    let page = ask(&c, "GET", "/queue", &token, b"").await;
+    assert!(page.text().contains("&lt;script&gt;") && !page.text().contains("<script>"));
+    for url in [
+        "/p/none/",
+        "/p/none/api/v1/commits",
+        "/p/lexis/nothing/here",
+    ] {
+        let answer = ask(&c, "GET", url, &token, b"").await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{url}");
+    }
+    let moved = ask(&c, "GET", "/p/lexis", &token, b"").await;
+    assert_eq!(moved.header("location"), "/p/lexis/");
+}
+
+/// Nobody has beaten for an hour: every page of the server says who waits, for what and since when.
+#[tokio::test]
+async fn silence_is_said() {
+    let host = Host::new();
+    let (_, token) = host.mint(Scope::Read);
+    let c = host.client().await;
+    for url in ["/", "/queue", "/collectors"] {
+        let page = ask(&c, "GET", url, &token, b"").await;
+        let words = "no collector of it has beaten for an hour";
+        assert!(page.text().contains(words), "{url}: {}", page.text());
+        assert!(page.text().contains("1 commit"), "{url}");
+    }
+    let waits = read(&ask(&c, "GET", "/api/v1/collectors", &token, b"").await);
+    assert_eq!(waits["waits"][0]["silent"], true);
+}
+
+#[tokio::test]
+async fn bad_claims_are_refused_in_words() {
+    let host = Host::new();
+    let (_, token) = host.mint(Scope::Collect);
+    let c = host.client().await;
+    for body in [
+        "".to_string(),
+        "[]".to_string(),
+        json!({ "collector": "../x", "session": "s", "labels": ["a"] }).to_string(),
+        json!({ "collector": "c", "session": "s", "labels": [] }).to_string(),
+        json!({ "collector": "c", "session": "s", "labels": ["a b"] }).to_string(),
+        json!({ "collector": "c", "session": "s", "labels": vec!["a"; 33] }).to_string(),
+        json!({ "collector": "c", "session": "s", "labels": ["a"], "testbed": { "k": "v".repeat(999) } }).to_string(),
+    ] {
+        let answer = ask(&c, "POST", "/api/v1/jobs/claim", &token, body.as_bytes()).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}: {}", answer.text());
+    }
+}
+
+/// A set of several commits is narrowed by the server itself, and Today says how far it is.
+#[tokio::test]
+async fn a_change_is_narrowed_without_anybody_asking() {
+    let host = Host::new();
+    let path = host.dir.path().join("projects/lexis/uptick.db");
+    let mut store = Store::open(&path).unwrap();
+    let sha = |n: u64| Sha(format!("{n:040x}"));
+    let line: Vec<Sha> = (0..60).map(sha).collect();
+    store.set_main_line(0, &line).unwrap();
+    // Exact, and dearer from somewhere between 30 and 38 on.
+    for n in (0..60).filter(|n| !(31..38).contains(n)) {
+        let value = if n < 34 { 1_000_000.0 } else { 1_100_000.0 };
+        let work = Measurement::once("work", Metric::Instructions, Counter::Callgrind, value);
+        let report = Report {
+            schema: Report::SCHEMA.into(),
+            commit: Commit {
+                sha: sha(n),
+                position: n,
+                parents: Vec::new(),
+                author: "A".into(),
+                time: n.cast_signed(),
+                subject: format!("commit {n}"),
+            },
+            testbed: Testbed::default(),
+            build_key: n.to_string(),
+            suite_key: "s".into(),
+            testbed_key: "t".into(),
+            started: n.cast_signed(),
+            seconds: 1.0,
+            reused: None,
+            measurements: vec![work],
+            line: None,
+            failures: Vec::new(),
+            profiles: Vec::new(),
+        };
+        store.put(&report, &[]).unwrap();
+    }
+    while collector::history::watch::search(&mut store, 64).unwrap() > 0 {}
+    let events = store.open_events(9).unwrap();
+    let set = &events[0].reported.event.change;
+    assert!(
+        set.first <= 34 && set.last >= 34 && set.last > set.first,
+        "{set:?}"
+    );
+    drop(store);
+
+    let (_, token) = host.mint(Scope::Read);
+    let server = host.open().await;
+    let _tasks = uptick_dashboard::server_tasks(&server);
+    let c = Client::of(server_router(&server));
+    let begin = std::time::Instant::now();
+    let job = loop {
+        let all = read(&ask(&c, "GET", "/api/v1/jobs", &token, b"").await);
+        let jobs = all["jobs"].as_array().unwrap().clone();
+        if let Some(job) = jobs.into_iter().find(|j| j["purpose"] == "narrow") {
+            break job;
+        }
+        assert!(
+            begin.elapsed() < std::time::Duration::from_secs(60),
+            "{all:#}"
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let position = job["position"].as_u64().unwrap();
+    assert!((31..38).contains(&position), "{job}");
+    let today = loop {
+        let today = ask(&c, "GET", "/p/lexis/", &token, b"").await;
+        if today.text().contains("narrowing") {
+            break today;
+        }
+        assert!(
+            begin.elapsed() < std::time::Duration::from_secs(60),
+            "{}",
+            today.text()
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    assert!(
+        today.text().contains(": narrowing, 1 of 8 built"),
+        "{}",
+        today.text()
+    );
+}
