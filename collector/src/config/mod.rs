@@ -376,6 +376,7 @@ mod tests {
     #[test]
     fn globs_match_whole_names() {
         assert!(glob("a*c", "abbc") && glob("*", "") && glob("a?c", "aéc") && glob("*b*", "abc"));
+        assert!(glob("sort/[u8]/*", "sort/[u8]/{big}") && !glob("[su]ort", "sort"));
         assert!(!glob("a", "ab") && !glob("a*c", "abd") && !glob("?", ""));
     }
 
@@ -386,5 +387,7 @@ mod tests {
             ["a", "b c", "d \" e", "f g"]
         );
         assert!(words("a 'b").is_none());
+        // As in the shell: a backslash between quotes stands for itself before most characters.
+        assert_eq!(words(r#"a "b\n" ''"#).unwrap(), ["a", r"b\n", ""]);
     }
 }

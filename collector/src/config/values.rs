@@ -105,6 +105,9 @@ enum NumberOrText {
 }
 
 /// Whether `name` matches `pattern`, in which `*` stands for any text and `?` for one character.
+///
+/// Everything else stands for itself: names of benchmarks hold brackets and braces (`sort/[u8]`),
+/// which the libraries for globs of files read as classes and alternatives.
 #[must_use]
 pub fn glob(pattern: &str, name: &str) -> bool {
     let (p, n): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
@@ -129,42 +132,13 @@ pub fn glob(pattern: &str, name: &str) -> bool {
     p[i..].iter().all(|c| *c == '*')
 }
 
-/// Splits a command line as a shell splits words, with quotes and backslashes but nothing else.
+/// Splits a command line as a shell splits words, with quotes, backslashes and comments but nothing
+/// else.
 ///
 /// `None` when a quote is left open.
 #[must_use]
 pub fn words(line: &str) -> Option<Vec<String>> {
-    let mut out = Vec::new();
-    let mut word: Option<String> = None;
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            c if c.is_whitespace() => out.extend(word.take()),
-            '\'' => {
-                let w = word.get_or_insert_default();
-                loop {
-                    match chars.next()? {
-                        '\'' => break,
-                        c => w.push(c),
-                    }
-                }
-            }
-            '"' => {
-                let w = word.get_or_insert_default();
-                loop {
-                    match chars.next()? {
-                        '"' => break,
-                        '\\' => w.push(chars.next()?),
-                        c => w.push(c),
-                    }
-                }
-            }
-            '\\' => word.get_or_insert_default().push(chars.next()?),
-            c => word.get_or_insert_default().push(c),
-        }
-    }
-    out.extend(word);
-    Some(out)
+    shlex::split(line)
 }
 
 #[cfg(test)]
