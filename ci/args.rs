@@ -747,7 +747,7 @@ pub(crate) struct Channel {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ChannelCommand {
     /// Add one; what is measured by now is history to it
-    Add(ChannelAdd),
+    Add(Box<ChannelAdd>),
     /// List them, without their secrets
     List {
         /// One JSON document on standard output
@@ -763,7 +763,7 @@ pub(crate) enum ChannelCommand {
 }
 
 impl ChannelCommand {
-    const fn json(&self) -> bool {
+    fn json(&self) -> bool {
         match self {
             Self::Add(a) => a.json,
             Self::List { json } => *json,
@@ -787,16 +787,17 @@ pub(crate) struct ChannelName {
 pub(crate) struct ChannelAdd {
     /// What to call it: letters, digits, `-`, `_` and `.`
     pub(crate) name: String,
-    /// webhook, slack, discord, teams, mattermost or matrix
+    /// webhook, slack, discord, teams, mattermost, matrix or email
     #[arg(long, value_name = "KIND")]
     pub(crate) kind: String,
-    /// The file that holds its address (matrix: the homeserver's); `-` reads standard input
+    /// The file that holds its address (matrix: the homeserver's; email: smtps://HOST or
+    /// smtp://HOST); `-` reads standard input
     #[arg(long, value_name = "FILE", required_unless_present = "url_from_env")]
     pub(crate) url_file: Option<PathBuf>,
     /// The variable that holds its address
     #[arg(long, value_name = "VAR", conflicts_with = "url_file")]
     pub(crate) url_from_env: Option<String>,
-    /// The file that holds its secret (matrix: the access token) [default: of a webhook one is
+    /// The file that holds its secret (matrix: the access token; email: the password) [default: of a webhook one is
     /// made and shown, once]
     #[arg(long, value_name = "FILE")]
     pub(crate) secret_file: Option<PathBuf>,
@@ -806,6 +807,12 @@ pub(crate) struct ChannelAdd {
     /// The room, such as !abc:example.org (matrix)
     #[arg(long, value_name = "ROOM")]
     pub(crate) room: Option<String>,
+    /// Who it comes from, and logs in where there is a password (email)
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) from: Option<String>,
+    /// Who gets it (email; may be repeated)
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) to: Vec<String>,
     /// The address lies in a private network, and this is its host and port: opens that place
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) allow: Option<String>,

@@ -9,7 +9,7 @@ use collector::git::Repo;
 use collector::model::{Channel as Kept, Secret, Sink};
 use collector::notify::{self, Origin};
 use collector::remote::channel::{
-    Answer, Outcome, check_address, check_secret, place, secret_of, send,
+    Answer, Outcome, check_address, check_mailboxes, check_secret, place, secret_of, send,
 };
 use serde_json::json;
 
@@ -73,7 +73,7 @@ fn asked(a: &ChannelAdd) -> anyhow::Result<(Kept, bool)> {
         .ok_or_else(|| Error::Usage(format!("--kind: `{}` is none of {known}", a.kind)))?;
     let address = read("--url", a.url_file.as_deref(), a.url_from_env.as_deref())?
         .ok_or_else(|| Error::Usage("its address is missing: --url-file FILE".into()))?;
-    check_address(address.expose(), a.allow.is_some())?;
+    check_address(address.expose(), sink, a.allow.is_some())?;
     allowed(a.allow.as_deref(), &address)?;
     let given = read(
         "--secret",
@@ -81,6 +81,7 @@ fn asked(a: &ChannelAdd) -> anyhow::Result<(Kept, bool)> {
         a.secret_from_env.as_deref(),
     )?;
     let (secret, made) = secret(sink, given)?;
+    let (room, sender) = recipients(sink, a)?;
     let channel = Kept {
         id: 0,
         name: a.name.clone(),
@@ -88,7 +89,8 @@ fn asked(a: &ChannelAdd) -> anyhow::Result<(Kept, bool)> {
         address,
         secret,
         former: Secret::default(),
-        room: room(sink, a.room.as_deref())?,
+        room,
+        sender,
         private: a.allow.is_some(),
         improvements: a.improvements,
         since: -1,
@@ -124,9 +126,10 @@ fn secret(sink: Sink, given: Option<Secret>) -> anyhow::Result<(Secret, bool)> {
             (given, false)
         }
         (Sink::Matrix, given) => (given.ok_or_else(missing)?, false),
+        (Sink::Email, given) => (given.unwrap_or_default(), false),
         (_, None) => (Secret::default(), false),
         (_, Some(_)) => {
-            let what = "only webhook and matrix have a secret beside their address";
+            let what = "only webhook, matrix and email have a secret beside their address";
             return Err(Error::Usage(what.into()).into());
         }
     })
@@ -135,6 +138,21 @@ fn secret(sink: Sink, given: Option<Secret>) -> anyhow::Result<(Secret, bool)> {
 fn fresh_secret() -> Result<Secret, Error> {
     let bytes = dashboard::random().map_err(|e| Error::Failed(format!("no randomness: {e}")))?;
     Ok(secret_of(&bytes))
+}
+
+/// The room or the recipients, and the sender.
+fn recipients(sink: Sink, a: &ChannelAdd) -> Result<(String, String), Error> {
+    match (sink, &a.from, a.to.as_slice()) {
+        (Sink::Email, Some(from), to) if !to.is_empty() => {
+            check_mailboxes(from, to)?;
+            Ok((to.join(","), from.clone()))
+        }
+        (Sink::Email, ..) => Err(Error::Usage(
+            "e-mail needs --from ADDRESS and --to ADDRESS".into(),
+        )),
+        (_, None, []) => Ok((room(sink, a.room.as_deref())?, String::new())),
+        _ => Err(Error::Usage("--from and --to are for --kind email".into())),
+    }
 }
 
 fn room(sink: Sink, room: Option<&str>) -> Result<String, Error> {

@@ -19,6 +19,7 @@ fn channel(name: &str, address: &str, private: bool) -> Channel {
         secret: Secret::default(),
         former: Secret::default(),
         room: String::new(),
+        sender: String::new(),
         private,
         improvements: false,
         since: -1,

@@ -331,6 +331,10 @@ fn a_channel_that_cannot_be_is_refused_with_the_reason_and_without_its_address()
     assert!(add("https://h.example/s3cret", &["--kind", "pager"]).contains("none of"));
     let matrix = ["--kind", "matrix", "--room", "!a:b.c"];
     assert!(add("https://h.example/s3cret", &matrix).contains("access token"));
+    let mail = ["--kind", "email", "--from", "a@b.c"];
+    assert!(add("smtps://h.example", &mail).contains("--to"));
+    let https = [&mail[..], &["--to", "d@e.f"]].concat();
+    assert!(add("https://h.example/s3cret", &https).contains("smtps://"));
     // Where a name leads is known when it is looked up: then it is refused too.
     let mut c = site.command(&["channel", "add", "dec", "--kind", "slack"]);
     c.args(["--url-from-env", "HOOK"])

@@ -48,17 +48,20 @@ pub enum Sink {
     Mattermost,
     /// A room of a Matrix homeserver.
     Matrix,
+    /// E-mail, by SMTP.
+    Email,
 }
 
 impl Sink {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Webhook,
         Self::Slack,
         Self::Discord,
         Self::Teams,
         Self::Mattermost,
         Self::Matrix,
+        Self::Email,
     ];
 
     /// The word on the command line and in the store.
@@ -71,6 +74,7 @@ impl Sink {
             Self::Teams => "teams",
             Self::Mattermost => "mattermost",
             Self::Matrix => "matrix",
+            Self::Email => "email",
         }
     }
 
@@ -92,12 +96,14 @@ pub struct Channel {
     pub sink: Sink,
     /// The address that messages are sent to; of most sinks it is a secret.
     pub address: Secret,
-    /// What a webhook is signed with, or Matrix's access token; empty: neither.
+    /// What a webhook is signed with, Matrix's access token, a mail server's password; empty: none.
     pub secret: Secret,
     /// The secret before a rotation: messages are signed with it too, until it is rotated again.
     pub former: Secret,
-    /// The room, for Matrix; else empty.
+    /// The room, for Matrix; the recipients, parted by commas, for e-mail; else empty.
     pub room: String,
+    /// Who e-mail comes from; else empty.
+    pub sender: String,
     /// Whether the address may lie in a private network: somebody at the command line said so.
     pub private: bool,
     /// Whether it hears of improvements too.

@@ -65,14 +65,17 @@ impl Client {
     }
 }
 
+/// The bundle named, else the system's, where there is one.
+pub(super) fn bundle(named: Option<&Path>) -> Option<Vec<u8>> {
+    let system = BUNDLES.iter().map(Path::new);
+    let mut all = named.into_iter().chain(system);
+    all.find_map(|p| std::fs::read(p).ok())
+}
+
 /// The certificates that are trusted: those of the bundle named, else the system's, else the ones
 /// built in.
 pub(super) fn roots(named: Option<&Path>) -> ureq::tls::RootCerts {
-    let system = BUNDLES.iter().map(Path::new);
-    let text = named
-        .into_iter()
-        .chain(system)
-        .find_map(|p| std::fs::read(p).ok());
+    let text = bundle(named);
     let certificates: Vec<ureq::tls::Certificate<'static>> = text
         .iter()
         .flat_map(|t| ureq::tls::parse_pem(t))

@@ -8,7 +8,9 @@ use ureq::unversioned::resolver::{DefaultResolver, Resolver};
 use ureq::unversioned::transport::DefaultConnector;
 
 use crate::format::sentence;
-use crate::model::Channel;
+use crate::model::{Channel, Sink};
+use crate::remote::channel::answer::{Answer, Outcome};
+use crate::remote::channel::mail;
 use crate::remote::channel::reach::{Forbidden, Guarded};
 use crate::remote::channel::request::{Outgoing, request};
 use crate::remote::http::{reason, roots};
@@ -21,28 +23,6 @@ const WHOLE: Duration = Duration::from_secs(20);
 const MOST: u64 = 2_048;
 /// Characters of an answer that are shown.
 const SHOWN: usize = 160;
-
-/// What came of a try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was taken.
-    Taken,
-    /// It was not; seconds that the other side asks to wait, if it does.
-    Later(Option<i64>),
-    /// The other side wants no message any more.
-    Gone,
-}
-
-/// What the other side answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// What came of it.
-    pub outcome: Outcome,
-    /// In a few words of ours, without secrets: for the record.
-    pub words: String,
-    /// What it said itself, cut and without the channel's secrets: for whoever tries it out.
-    pub said: String,
-}
 
 /// Sends a message once.
 #[must_use]
@@ -58,9 +38,12 @@ pub(super) fn send_by(
     id: &str,
     now: i64,
 ) -> Answer {
+    if channel.sink == Sink::Email {
+        return mail::send(channel, m, id);
+    }
     let outgoing = match request(channel, m, id, now) {
         Ok(outgoing) => outgoing,
-        Err(e) => return unsent(e.to_string()),
+        Err(e) => return Answer::unsent(e.to_string()),
     };
     let guarded = Guarded {
         inner: resolver,
@@ -169,20 +152,10 @@ fn without_secrets(text: &str, channel: &Channel) -> String {
 }
 
 fn unreached(e: &ureq::Error) -> Answer {
-    unsent(match e {
-        ureq::Error::Other(e) if e.is::<Forbidden>() => {
-            format!("{Forbidden}; `uptick channel add … --allow HOST:PORT` opens it")
-        }
+    Answer::unsent(match e {
+        ureq::Error::Other(e) if e.is::<Forbidden>() => Forbidden.to_string(),
         e => reason(e),
     })
-}
-
-fn unsent(words: String) -> Answer {
-    Answer {
-        outcome: Outcome::Later(None),
-        words,
-        said: String::new(),
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
-//! Sending a message to a channel. What is sent is pure and stands in `request`; `client` alone
-//! connects, to addresses that `reach` lets it reach.
+//! Sending a message to a channel. What is sent is pure and stands in `request`; `client` and
+//! `mail` alone connect, to addresses that `reach` lets them reach.
 
+mod answer;
 mod client;
+mod mail;
 mod reach;
 mod request;
 mod sign;
@@ -9,6 +11,8 @@ mod sign;
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
-pub use client::{Answer, Outcome, send};
+pub use answer::{Answer, Outcome};
+pub use client::send;
+pub use mail::check_mailboxes;
 pub use reach::{check_address, place};
 pub use sign::{check_secret, secret_of};

@@ -5,7 +5,7 @@
 //! request, and the connection goes to what it let through and nowhere else. That also catches
 //! `0x7f.1`, `2130706433` and names that point inside.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs as _};
 
 use ureq::config::Config;
 use ureq::http::Uri;
@@ -13,10 +13,14 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
 use crate::error::{Error, Result};
+use crate::model::Sink;
 
 /// An address inside, which nobody at the command line opened.
 #[derive(Debug, thiserror::Error)]
-#[error("its address is of a private network, of this machine or of no network")]
+#[error(
+    "its address is of a private network, of this machine or of no network; `uptick channel add … \
+     --allow HOST:PORT` opens it"
+)]
 pub(super) struct Forbidden;
 
 /// A resolver that refuses what a channel may not reach.
@@ -86,11 +90,23 @@ fn may_reach_v6(ip: Ipv6Addr, private: bool) -> bool {
     }
 }
 
-/// Whether an address can be a channel's: `https`, or `http` to what was opened; a host, no user.
+/// Where a mail server lies: looked up once, and the connection goes there. Else why not.
+pub(super) fn look_up(host: &str, port: u16, private: bool) -> Result<IpAddr, String> {
+    let host = host.trim_matches(['[', ']']);
+    let found = (host, port).to_socket_addrs();
+    let found: Vec<IpAddr> = found.into_iter().flatten().map(|a| a.ip()).collect();
+    if found.iter().any(|ip| !may_reach(*ip, private)) {
+        return Err(Forbidden.to_string());
+    }
+    let unknown = || "its name is not known here".to_string();
+    found.first().copied().ok_or_else(unknown)
+}
+
+/// Whether an address can be a channel's: encrypted, or to what was opened; a host, no user.
 ///
 /// # Errors
 /// [`Error::Usage`], without the address.
-pub fn check_address(address: &str, private: bool) -> Result<()> {
+pub fn check_address(address: &str, sink: Sink, private: bool) -> Result<()> {
     let wrong = |what: &str| Err(Error::Usage(format!("the channel's address {what}")));
     let Ok(uri) = address.parse::<Uri>() else {
         return wrong("is no URL");
@@ -101,9 +117,11 @@ pub fn check_address(address: &str, private: bool) -> Result<()> {
     if authority.as_str().contains('@') || authority.host().is_empty() {
         return wrong("has a user or no host");
     }
-    match scheme {
-        "https" => {}
-        "http" if private => {}
+    match (scheme, sink) {
+        ("smtp" | "smtps", Sink::Email) => {}
+        (_, Sink::Email) => return wrong("must begin with smtps:// or smtp:// (with STARTTLS)"),
+        ("https", _) => {}
+        ("http", _) if private => {}
         _ => return wrong("must begin with https:// (http:// goes with --allow)"),
     }
     match literal(authority.host()) {
@@ -118,10 +136,11 @@ pub fn check_address(address: &str, private: bool) -> Result<()> {
 #[must_use]
 pub fn place(address: &str) -> Option<String> {
     let uri: Uri = address.parse().ok()?;
-    let otherwise = if uri.scheme_str() == Some("http") {
-        80
-    } else {
-        443
+    let otherwise = match uri.scheme_str() {
+        Some("http") => 80,
+        Some("smtp") => 587,
+        Some("smtps") => 465,
+        _ => 443,
     };
     let port = uri.port_u16().unwrap_or(otherwise);
     Some(format!("{}:{port}", uri.host()?))
@@ -206,7 +225,7 @@ mod tests {
     #[test]
     fn an_address_is_checked_before_it_is_kept() {
         for good in ["https://hooks.example/x?sig=1", "https://8.8.8.8/x"] {
-            check_address(good, false).unwrap();
+            check_address(good, Sink::Slack, false).unwrap();
         }
         for bad in [
             "hooks.example/x",
@@ -220,13 +239,22 @@ mod tests {
             "https://a b/",
             "",
         ] {
-            let why = check_address(bad, false).unwrap_err().to_string();
+            let why = check_address(bad, Sink::Slack, false)
+                .unwrap_err()
+                .to_string();
             assert!(bad.is_empty() || !why.contains(bad), "{why}");
         }
-        check_address("http://127.0.0.1:9000/x", true).unwrap();
+        check_address("http://127.0.0.1:9000/x", Sink::Slack, true).unwrap();
         assert_eq!(
             place("http://127.0.0.1:9/x").as_deref(),
             Some("127.0.0.1:9")
+        );
+        check_address("smtp://mail.example", Sink::Email, false).unwrap();
+        assert!(check_address("https://mail.example", Sink::Email, false).is_err());
+        assert!(check_address("smtps://10.0.0.1", Sink::Email, false).is_err());
+        assert_eq!(
+            place("smtp://mail.example").as_deref(),
+            Some("mail.example:587")
         );
         assert_eq!(place("https://[::1]/x").as_deref(), Some("[::1]:443"));
     }

@@ -40,6 +40,7 @@ pub(super) fn request(channel: &Channel, m: &Message, id: &str, now: i64) -> Res
             ..post(discord(&words).to_string())
         },
         Sink::Matrix => matrix(channel, &words, id),
+        Sink::Email => return Err(Error::Usage("e-mail goes by another way".into())),
     })
 }
 

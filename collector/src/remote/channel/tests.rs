@@ -1,6 +1,6 @@
 //! One try, over real sockets, to a receiver on this machine.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,6 +26,7 @@ fn channel(sink: Sink, address: &str, private: bool) -> Channel {
         secret: secret_of(&[7; 32]),
         former: Secret::default(),
         room: "!a:b.c".into(),
+        sender: "uptick@lexis.example".into(),
         private,
         improvements: false,
         since: -1,
@@ -230,4 +231,77 @@ fn no_proxy_of_the_environment_has_a_say() {
     let agent = super::client::agent(DefaultResolver::default());
     assert!(agent.config().proxy().is_none());
     assert_eq!(agent.config().max_redirects(), 0);
+}
+
+/// A mail server that speaks as little SMTP as it takes; gives the mail that it took.
+fn mail_server() -> (String, std::thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = listener.local_addr().unwrap().to_string();
+    let serving = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut said = String::new();
+        reader.get_mut().write_all(b"220 here\r\n").unwrap();
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).unwrap() == 0 || line.starts_with("QUIT") {
+                return said;
+            }
+            said.push_str(&line);
+            let answer: &[u8] = match line.trim_end() {
+                "DATA" => b"354 go on\r\n",
+                "." => b"250 taken\r\n",
+                l if l.starts_with("EHLO") => b"250 here\r\n",
+                l if l.starts_with("MAIL") || l.starts_with("RCPT") => b"250 ok\r\n",
+                _ => continue,
+            };
+            reader.get_mut().write_all(answer).unwrap();
+        }
+    });
+    (place, serving)
+}
+
+fn mail_channel(place: &str, private: bool) -> Channel {
+    Channel {
+        room: "ada@lexis.example,bob@lexis.example".into(),
+        secret: Secret::default(),
+        ..channel(Sink::Email, &format!("smtp://{place}"), private)
+    }
+}
+
+#[test]
+fn mail_is_sent_under_its_identity_and_answers_what_was_said_before() {
+    let (place, serving) = mail_server();
+    let hostile = Message {
+        project: "lexis\r\nBcc: everybody@example.org".into(),
+        ..message()
+    };
+    let given = send(&mail_channel(&place, true), &hostile, "msg_1_back", NOW);
+    assert_eq!(given.outcome, Outcome::Taken, "{given:?}");
+    let got = serving.join().unwrap();
+    for line in [
+        "MAIL FROM:<uptick@lexis.example>",
+        "RCPT TO:<ada@lexis.example>",
+        "RCPT TO:<bob@lexis.example>",
+        "Message-ID: <msg_1_back@lexis.example>",
+        "In-Reply-To: <msg_1@lexis.example>",
+        "Auto-Submitted: auto-generated",
+        "Alerts of this project will come here.",
+    ] {
+        assert!(got.contains(line), "{line} in {got}");
+    }
+    assert!(!got.contains("\nBcc"), "{got}");
+}
+
+#[test]
+fn mail_goes_nowhere_inside_and_nowhere_unencrypted() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let place = listener.local_addr().unwrap().to_string();
+    let given = send(&mail_channel(&place, false), &message(), "msg_1", NOW);
+    assert!(given.words.contains("private network"), "{given:?}");
+    assert!(listener.accept().is_err(), "somebody connected");
+    assert!(super::check_mailboxes("a@b.c", &["no address".into()]).is_err());
+    assert!(super::check_mailboxes("a@b.c", &["a@b.c,d@e.f".into()]).is_err());
+    assert!(super::check_mailboxes("a@b.c", &["d@e.f".into()]).is_ok());
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::{Channel, Secret, Sink};
 use crate::store::Store;
 
-const COLUMNS: &str = "id, name, sink, address, secret, former, room, private, improvements, \
+const COLUMNS: &str = "id, name, sink, address, secret, former, room, sender, private, improvements, \
     since, created, disabled, why";
 
 fn channel(r: &Row<'_>) -> rusqlite::Result<Channel> {
@@ -25,12 +25,13 @@ fn channel(r: &Row<'_>) -> rusqlite::Result<Channel> {
         secret: Secret::new(r.get(4)?),
         former: Secret::new(r.get(5)?),
         room: r.get(6)?,
-        private: r.get(7)?,
-        improvements: r.get(8)?,
-        since: r.get(9)?,
-        created: r.get(10)?,
-        disabled: r.get(11)?,
-        why: r.get(12)?,
+        sender: r.get(7)?,
+        private: r.get(8)?,
+        improvements: r.get(9)?,
+        since: r.get(10)?,
+        created: r.get(11)?,
+        disabled: r.get(12)?,
+        why: r.get(13)?,
     })
 }
 
@@ -64,8 +65,8 @@ impl Store {
     pub fn add_channel(&mut self, c: &Channel) -> Result<i64> {
         let id = self.change(|tx| {
             let added = tx.execute(
-                "INSERT OR IGNORE INTO channel (name, sink, address, secret, room, private, \
-                 improvements, created, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, \
+                "INSERT OR IGNORE INTO channel (name, sink, address, secret, room, sender, \
+                 private, improvements, created, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, \
                  (SELECT coalesce(max(position), -1) FROM measured_commit WHERE main = 1))",
                 params![
                     c.name,
@@ -73,6 +74,7 @@ impl Store {
                     c.address.expose(),
                     c.secret.expose(),
                     c.room,
+                    c.sender,
                     c.private,
                     c.improvements,
                     c.created

@@ -8,6 +8,7 @@ CREATE TABLE channel (
     secret       TEXT    NOT NULL,
     former       TEXT    NOT NULL DEFAULT '',
     room         TEXT    NOT NULL,
+    sender       TEXT    NOT NULL,
     private      INTEGER NOT NULL,     -- 1: the address may lie in a private network
     improvements INTEGER NOT NULL,
     since        INTEGER NOT NULL,     -- changes up to this position are history

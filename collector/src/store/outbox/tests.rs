@@ -38,6 +38,7 @@ fn channel(name: &str) -> Channel {
         secret: Secret::new("whsec_s3cret".into()),
         former: Secret::default(),
         room: String::new(),
+        sender: String::new(),
         private: false,
         improvements: false,
         since: -1,

@@ -1,0 +1,149 @@
+//! E-mail by SMTP, encrypted unless the server's place was opened at the command line.
+
+use std::path::Path;
+use std::time::Duration;
+
+use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Message as Mail};
+use lettre::transport::smtp::SmtpTransport;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
+use lettre::{Transport as _, transport::smtp};
+
+use crate::error::{Error, Result};
+use crate::model::Channel;
+use crate::remote::channel::answer::{Answer, Outcome};
+use crate::remote::channel::reach::{look_up, place};
+use crate::remote::http::bundle;
+use crate::report::alert::{Message, plain, said, title};
+
+const WHOLE: Duration = Duration::from_secs(20);
+
+/// Keeps holiday notices and other machines from answering (RFC 3834).
+#[derive(Clone, Debug)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".into())
+    }
+}
+
+/// Whether these can be a sender and recipients.
+///
+/// # Errors
+/// [`Error::Usage`] that names the one which cannot.
+pub fn check_mailboxes(from: &str, to: &[String]) -> Result<()> {
+    for address in to.iter().map(String::as_str).chain([from]) {
+        mailbox(address)?;
+    }
+    Ok(())
+}
+
+fn mailbox(address: &str) -> Result<Mailbox> {
+    let wrong = || Error::Usage(format!("`{address}` is no e-mail address"));
+    if address.contains(',') {
+        return Err(wrong());
+    }
+    address.trim().parse().map_err(|_| wrong())
+}
+
+/// Sends a message once.
+pub(super) fn send(channel: &Channel, m: &Message, id: &str) -> Answer {
+    let sending = mail(channel, m, id)
+        .map_err(|e| e.to_string())
+        .and_then(|mail| Ok((mail, server(channel)?)));
+    match sending {
+        Err(why) => Answer::unsent(why),
+        Ok((mail, server)) => match server.send(&mail) {
+            Ok(taken) => Answer {
+                outcome: Outcome::Taken,
+                words: format!("SMTP {}", taken.code()),
+                said: String::new(),
+            },
+            Err(e) => Answer::unsent(why(&e)),
+        },
+    }
+}
+
+/// Why it was not taken, without addresses.
+fn why(e: &smtp::Error) -> String {
+    match e.status() {
+        Some(code) => format!("SMTP {code}: the mail server does not take it"),
+        None if e.is_timeout() => "it did not answer in time".into(),
+        None if e.is_tls() => {
+            "TLS failed; SSL_CERT_FILE and the system's bundle say whom to trust".into()
+        }
+        None if e.is_client() => "it offers no encryption, or no way to log in".into(),
+        None => "the connection failed".into(),
+    }
+}
+
+/// The message, of which each try has the same identity; what went back is an answer to what was
+/// said before.
+fn mail(channel: &Channel, m: &Message, id: &str) -> Result<Mail> {
+    let words = said(m);
+    let from = mailbox(&channel.sender)?;
+    let domain = from.email.domain().to_string();
+    let name = |id: &str| format!("<{id}@{domain}>");
+    let mut builder = Mail::builder().from(from).message_id(Some(name(id)));
+    for to in channel.room.split(',') {
+        builder = builder.to(mailbox(to)?);
+    }
+    if let Some(first) = id.strip_suffix("_back") {
+        builder = builder.in_reply_to(name(first)).references(name(first));
+    }
+    builder
+        .subject(title(&words))
+        .header(AutoSubmitted)
+        .header(ContentType::TEXT_PLAIN)
+        .body(plain(&words))
+        .map_err(|e| Error::Usage(format!("the e-mail cannot be written: {e}")))
+}
+
+fn server(channel: &Channel) -> Result<SmtpTransport, String> {
+    let address = channel.address.expose();
+    let place = place(address).unwrap_or_default();
+    let (host, port) = place.rsplit_once(':').unwrap_or((&place, ""));
+    let port = port.parse().unwrap_or(587);
+    let ip = look_up(host, port, channel.private)?;
+    let tls = tls(host)?;
+    let tls = match address.starts_with("smtps://") {
+        true => Tls::Wrapper(tls),
+        // A relay on this machine often has no certificate.
+        false if channel.private => Tls::Opportunistic(tls),
+        false => Tls::Required(tls),
+    };
+    let domain = channel.sender.rsplit_once('@').map_or("localhost", |s| s.1);
+    let mut builder = SmtpTransport::builder_dangerous(ip.to_string())
+        .port(port)
+        .tls(tls)
+        .hello_name(ClientId::Domain(domain.into()))
+        .timeout(Some(WHOLE));
+    if !channel.secret.is_empty() {
+        let password = channel.secret.expose().to_string();
+        builder = builder.credentials(Credentials::new(channel.sender.clone(), password));
+    }
+    Ok(builder.build())
+}
+
+/// The name counts for the certificate, though the connection goes to an address.
+fn tls(host: &str) -> Result<TlsParameters, String> {
+    let mut builder = TlsParameters::builder(host.trim_matches(['[', ']']).to_string());
+    let trusted = bundle(None::<&Path>).and_then(|pem| Certificate::from_pem(&pem).ok());
+    if let Some(trusted) = trusted {
+        builder = builder.add_root_certificate(trusted);
+    }
+    builder
+        .build()
+        .map_err(|_| "TLS cannot be set up for its name".into())
+}
