@@ -191,6 +191,27 @@ async fn a_lease_is_its_holders_alone() {
 }
 
 #[tokio::test]
+async fn a_token_takes_jobs_of_its_labels_alone() {
+    let host = Host::new();
+    let (id, token) = host.mint(Scope::Collect);
+    host.store().bind_token(id, &["arm".to_string()]).unwrap();
+    let c = host.client().await;
+    let refused = ask(&c, "POST", "/api/v1/jobs/claim", &token, &claim("s")).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(
+        refused.text().contains("label arm, and not of default"),
+        "{}",
+        refused.text()
+    );
+    let arm = json!({ "collector": "c", "session": "s", "labels": ["arm"] }).to_string();
+    let none = ask(&c, "POST", "/api/v1/jobs/claim", &token, arm.as_bytes()).await;
+    assert_eq!(none.status, StatusCode::NO_CONTENT);
+    // Nobody who may not take a job is entered as a collector of its label.
+    let labels = host.store().collectors().unwrap().remove(0).labels;
+    assert_eq!(labels, ["arm"]);
+}
+
+#[tokio::test]
 async fn a_report_is_that_of_the_commit_that_was_asked_for() {
     let host = Host::new();
     let (_, token) = host.mint(Scope::Collect);

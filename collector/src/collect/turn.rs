@@ -144,7 +144,9 @@ impl<'c> Collector<'c> {
             why,
         };
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        command.env_remove("UPTICK_TOKEN");
+        for name in ["UPTICK_TOKEN", "UPTICK_STORE", "UPTICK_DATA"] {
+            command.env_remove(name);
+        }
         end_with_us(&mut command);
         let mut child = match command.spawn() {
             Ok(child) => child,
