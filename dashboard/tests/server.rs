@@ -320,7 +320,7 @@ async fn a_change_is_narrowed_without_anybody_asking() {
     let sha = |n: u64| Sha(format!("{n:040x}"));
     let line: Vec<Sha> = (0..60).map(sha).collect();
     store.set_main_line(0, &line).unwrap();
-    // Exact, and dearer from somewhere between 30 and 38 on.
+    // Exact, and it costs more from somewhere between 30 and 38 on.
     for n in (0..60).filter(|n| !(31..38).contains(n)) {
         let value = if n < 34 { 1_000_000.0 } else { 1_100_000.0 };
         let work = Measurement::once("work", Metric::Instructions, Counter::Callgrind, value);

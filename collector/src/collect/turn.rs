@@ -237,7 +237,7 @@ impl<'c> Collector<'c> {
                 Answer::Lost => return Ok(Turn::Lost),
                 Answer::Away(why, after) => self.wait(&mut failures, &why, after),
             }
-            // What nobody is told the end of the lease tells.
+            // Where nobody hears it, the end of the lease says it.
             if self.is_ending() || heart.going() != Going::Go {
                 return Ok(Turn::Lost);
             }

@@ -26,6 +26,13 @@ pub struct ServerOptions {
     pub ttl: Duration,
 }
 
+impl ServerOptions {
+    /// How long a lease holds, in milliseconds.
+    pub(super) fn ttl_millis(&self) -> i64 {
+        i64::try_from(self.ttl.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
 /// One project as it is served.
 #[derive(Debug)]
 pub(super) struct Served {
@@ -65,7 +72,7 @@ impl Server {
 
     /// How long a lease holds, in milliseconds.
     pub(super) fn ttl(&self) -> i64 {
-        i64::try_from(self.options.ttl.as_millis()).unwrap_or(i64::MAX)
+        self.options.ttl_millis()
     }
 
     /// The directory of a project.
