@@ -715,6 +715,9 @@ pub(crate) enum TokenCommand {
         /// read, write, collect or admin
         #[arg(long, default_value = "write")]
         scope: String,
+        /// With --scope collect: take jobs of this label only (may be repeated) [default: of any]
+        #[arg(long, value_name = "LABEL")]
+        label: Vec<String>,
         /// After how many days it ends [default: never]
         #[arg(long)]
         days: Option<u32>,

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use collector::error::{EXIT_OK, Error};
 use collector::format::name;
+use collector::jobs::check_label;
 use collector::store::{Scope, Token as Kept};
 use serde_json::json;
 
@@ -15,9 +16,10 @@ pub(crate) fn run(args: &Args, a: &Token) -> anyhow::Result<u8> {
         TokenCommand::Create {
             name,
             scope,
+            label,
             days,
             json,
-        } => create(args, name, scope, *days, *json),
+        } => create(args, name, scope, label, (*days, *json)),
         TokenCommand::List { json } => list(args, *json),
         TokenCommand::Revoke { id, json } => revoke(args, *id, *json),
     }
@@ -32,16 +34,26 @@ fn create(
     args: &Args,
     name: &str,
     scope: &str,
-    days: Option<u32>,
-    as_json: bool,
+    labels: &[String],
+    (days, as_json): (Option<u32>, bool),
 ) -> anyhow::Result<u8> {
     let known = Scope::ALL.map(Scope::name).join(", ");
     let scope = Scope::from_name(scope)
         .ok_or_else(|| Error::Usage(format!("--scope: `{scope}` is none of {known}")))?;
+    if !labels.is_empty() && (scope != Scope::Collect || args.data.is_none()) {
+        let what = "--label is for a collector's token: --scope collect, and --data DIR";
+        return Err(Error::Usage(what.into()).into());
+    }
+    for label in labels {
+        check_label(label).map_err(|e| Error::Usage(format!("--label: {e}")))?;
+    }
     let minted = dashboard::mint().map_err(|e| Error::Failed(format!("no randomness: {e}")))?;
     let expires = days.map(|d| now() + i64::from(d) * 86_400);
     let mut store = context::token_store(args)?;
     let id = store.add_token(name, scope, &minted.hash, now(), expires)?;
+    if !labels.is_empty() {
+        store.bind_token(id, labels)?;
+    }
     if as_json {
         print::json(
             &json!({ "schema": "uptick.token/1", "id": id, "name": name, "scope": scope, "expires": expires, "token": minted.token }),

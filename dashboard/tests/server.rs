@@ -194,6 +194,27 @@ async fn a_lease_is_its_holders_alone() {
 }
 
 #[tokio::test]
+async fn a_token_takes_jobs_of_its_labels_alone() {
+    let host = Host::new();
+    let (id, token) = host.mint(Scope::Collect);
+    host.store().bind_token(id, &["arm".to_string()]).unwrap();
+    let c = host.client().await;
+    let refused = ask(&c, "POST", "/api/v1/jobs/claim", &token, &claim("s")).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(
+        refused.text().contains("label arm, and not of default"),
+        "{}",
+        refused.text()
+    );
+    let arm = json!({ "collector": "c", "session": "s", "labels": ["arm"] }).to_string();
+    let none = ask(&c, "POST", "/api/v1/jobs/claim", &token, arm.as_bytes()).await;
+    assert_eq!(none.status, StatusCode::NO_CONTENT);
+    // Nobody who may not take a job is entered as a collector of its label.
+    let labels = host.store().collectors().unwrap().remove(0).labels;
+    assert_eq!(labels, ["arm"]);
+}
+
+#[tokio::test]
 async fn a_report_is_that_of_the_commit_that_was_asked_for() {
     let host = Host::new();
     let (_, token) = host.mint(Scope::Collect);
@@ -302,7 +323,7 @@ async fn a_change_is_narrowed_without_anybody_asking() {
     let sha = |n: u64| Sha(format!("{n:040x}"));
     let line: Vec<Sha> = (0..60).map(sha).collect();
     store.set_main_line(0, &line).unwrap();
-    // Exact, and dearer from somewhere between 30 and 38 on.
+    // Exact, and it costs more from somewhere between 30 and 38 on.
     for n in (0..60).filter(|n| !(31..38).contains(n)) {
         let value = if n < 34 { 1_000_000.0 } else { 1_100_000.0 };
         let work = Measurement::once("work", Metric::Instructions, Counter::Callgrind, value);

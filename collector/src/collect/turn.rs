@@ -144,7 +144,9 @@ impl<'c> Collector<'c> {
             why,
         };
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        command.env_remove("UPTICK_TOKEN");
+        for name in ["UPTICK_TOKEN", "UPTICK_STORE", "UPTICK_DATA"] {
+            command.env_remove(name);
+        }
         end_with_us(&mut command);
         let mut child = match command.spawn() {
             Ok(child) => child,
@@ -235,7 +237,7 @@ impl<'c> Collector<'c> {
                 Answer::Lost => return Ok(Turn::Lost),
                 Answer::Away(why, after) => self.wait(&mut failures, &why, after),
             }
-            // What nobody is told the end of the lease tells.
+            // Where nobody hears it, the end of the lease says it.
             if self.is_ending() || heart.going() != Going::Go {
                 return Ok(Turn::Lost);
             }

@@ -13,4 +13,4 @@ pub use causes::causes;
 pub use floor::Floor;
 pub use mainline::{Fact, MainLine, TestbedChange, Track, tracks};
 pub use narrowing::{Wanted, narrowing};
-pub use refresh::{Whose, line_of, refresh, tell};
+pub use refresh::{Whose, line_of, refresh, set_line};

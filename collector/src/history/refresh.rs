@@ -31,7 +31,7 @@ pub fn refresh(store: &mut Store, repo: &Repo, branch: Option<&str>, whose: Whos
     {
         return Ok(false);
     }
-    tell(store, &repo.first_parent_names(&tip)?)?;
+    set_line(store, &repo.first_parent_names(&tip)?)?;
     Ok(true)
 }
 
@@ -40,7 +40,7 @@ pub fn refresh(store: &mut Store, repo: &Repo, branch: Option<&str>, whose: Whos
 ///
 /// # Errors
 /// [`crate::error::Error::Store`].
-pub fn tell(store: &mut Store, line: &[Sha]) -> Result<()> {
+pub fn set_line(store: &mut Store, line: &[Sha]) -> Result<()> {
     let from = fork(store, line)?;
     let knows_more = store.main_commit(line.len() as u64)?.is_some();
     if from < line.len() || knows_more {

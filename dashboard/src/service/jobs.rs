@@ -69,6 +69,14 @@ pub(super) async fn claim(
 ) -> Result<Response, Fail> {
     let claim: Claim = read(&body)?;
     check(&claim).map_err(Fail::Unreadable)?;
+    let allowed = match shown.0 {
+        Some(token) => {
+            app.read(move |store, _| Ok(store.labels_of_token(token)?))
+                .await?
+        }
+        None => Vec::new(),
+    };
+    within(&claim, &allowed)?;
     // One that finds nothing to do is there all the same.
     let present = claim.clone();
     app.write(move |store| store.note_collector(&present, clock()).map_err(conflict))
@@ -89,6 +97,21 @@ pub(super) async fn claim(
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
         let _ = tokio::time::timeout(left.min(LOOK), work).await;
+    }
+}
+
+/// Whether a token may take jobs of what is asked for.
+fn within(claim: &Claim, allowed: &[String]) -> Result<(), Fail> {
+    let beyond = |l: &&String| !allowed.is_empty() && !allowed.contains(l);
+    match claim.labels.iter().find(beyond) {
+        None => Ok(()),
+        Some(label) => Err(Fail::Denied(
+            StatusCode::FORBIDDEN,
+            format!(
+                "This token takes jobs of label {}, and not of {label}.",
+                allowed.join(", ")
+            ),
+        )),
     }
 }
 

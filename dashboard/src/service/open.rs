@@ -7,6 +7,7 @@ use collector::store::Store;
 use tokio::sync::Notify;
 
 use crate::app::{App, Failure, Role};
+use crate::service::clock::clock;
 use crate::service::projects;
 use crate::service::server::{Server, ServerOptions};
 
@@ -19,8 +20,9 @@ pub async fn open_server(
     local: SocketAddr,
 ) -> Result<Arc<Server>, Failure> {
     let file = Server::file(&options.dir);
-    let path = file.clone();
-    let made = tokio::task::spawn_blocking(move || Store::open_service(&path).map(drop));
+    let (path, ttl) = (file.clone(), options.ttl_millis());
+    let made =
+        tokio::task::spawn_blocking(move || Store::open_service(&path)?.renew_leases(ttl, clock()));
     made.await
         .map_err(|e| Failure::Listen(std::io::Error::other(e)))??;
     let own = Server::app_options(&options, file, &options.name, "");

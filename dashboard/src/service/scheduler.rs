@@ -92,10 +92,10 @@ async fn follow(server: &Arc<Server>, project: Project) -> Result<(), Fail> {
         return Ok(());
     };
     server.configure(&project.name, found.config);
-    // The line first: whoever is told of a commit can place it.
+    // The line first: whoever hears of a commit can place it.
     let line = found.line.clone();
     let (app, _) = server.project(&project.name).ok_or(Fail::Ours)?;
-    app.write(move |store| Ok(history::tell(store, &line)?))
+    app.write(move |store| Ok(history::set_line(store, &line)?))
         .await?;
     let (line, new, tip, forced) = (found.line, found.new, found.tip, found.forced);
     server

@@ -32,6 +32,13 @@ pub struct ServerOptions {
     pub public_url: Option<String>,
 }
 
+impl ServerOptions {
+    /// How long a lease holds, in milliseconds.
+    pub(super) fn ttl_millis(&self) -> i64 {
+        i64::try_from(self.ttl.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
 /// One project as it is served.
 #[derive(Debug)]
 pub(super) struct Served {
@@ -71,7 +78,7 @@ impl Server {
 
     /// How long a lease holds, in milliseconds.
     pub(super) fn ttl(&self) -> i64 {
-        i64::try_from(self.options.ttl.as_millis()).unwrap_or(i64::MAX)
+        self.options.ttl_millis()
     }
 
     /// The directory of a project.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rusqlite::params;
 use serde::Serialize;
 
 use super::names;
@@ -68,6 +69,34 @@ impl Store {
                 })
             })?
             .collect()
+        })
+    }
+
+    /// Lets a token take jobs of these labels only.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn bind_token(&mut self, token: i64, labels: &[String]) -> Result<()> {
+        self.change(|tx| {
+            for label in labels {
+                tx.execute(
+                    "INSERT OR IGNORE INTO token_label (token, label) VALUES (?1, ?2)",
+                    params![token, label],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The labels that a token may take jobs of; none: all.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn labels_of_token(&self, token: i64) -> Result<Vec<String>> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT label FROM token_label WHERE token = ?1 ORDER BY label")?
+                .query_map([token], |r| r.get(0))?
+                .collect()
         })
     }
 

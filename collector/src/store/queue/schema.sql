@@ -60,4 +60,11 @@ CREATE TABLE collector (
     beat    INTEGER NOT NULL                -- when it was last heard of
 ) WITHOUT ROWID;
 
+-- Which labels a collector's token may take jobs of; none: all.
+CREATE TABLE token_label (
+    token INTEGER NOT NULL REFERENCES token (id),
+    label TEXT    NOT NULL,
+    PRIMARY KEY (token, label)
+) WITHOUT ROWID;
+
 INSERT INTO state (name, value) VALUES ('leases', 0);

@@ -230,6 +230,16 @@ fn a_heartbeat_renews_the_lease() {
 }
 
 #[test]
+fn a_server_that_was_away_takes_no_lease_for_that() {
+    let mut queue = Queue::with(1);
+    let job = queue.claim("c", 0).unwrap();
+    let back = 10 * TTL;
+    assert_eq!(queue.store.renew_leases(TTL, back).unwrap(), 1);
+    assert!(queue.claim("other", back + TTL - 1).is_none());
+    assert_eq!(queue.finish(&job, "c", back + 1), Closed::Yes);
+}
+
+#[test]
 fn a_lease_belongs_to_the_token_that_took_it() {
     let mut queue = Queue::with(1);
     let job = queue.claim("c", 0).unwrap();
