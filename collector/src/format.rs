@@ -55,6 +55,16 @@ pub fn percent(change: f64) -> String {
     }
 }
 
+/// Which way a value went, whatever that is worth.
+#[must_use]
+pub fn arrow(moved: f64) -> &'static str {
+    match moved {
+        m if m > 0.0 => "▲",
+        m if m < 0.0 => "▼",
+        _ => "·",
+    }
+}
+
 /// A limit or a share: `0.50 %`.
 #[must_use]
 pub fn share(fraction: f64) -> String {
@@ -63,32 +73,71 @@ pub fn share(fraction: f64) -> String {
 
 /// A value with its unit: `8,805,721 instructions`, `1.20 ms`, `35.2 MiB`.
 #[must_use]
-pub fn value(x: f64, metric: Metric) -> String {
-    match metric {
-        Metric::WallTime | Metric::CpuTime => duration(x),
-        Metric::PeakRss | Metric::BinarySize => bytes(x),
-        Metric::PageFaults => format!("{} faults", thousands(x)),
-        Metric::Instructions | Metric::InstructionsCold => {
-            format!("{} instructions", thousands(x))
-        }
+pub fn value(x: f64, metric: &Metric) -> String {
+    match metric.unit() {
+        "ns" => duration(x),
+        "bytes" => bytes(x),
+        unit if metric.is_own() => own(x, unit),
+        unit => format!("{} {unit}", thousands(x)),
     }
 }
 
+/// A value in a unit that nothing is known of: four digits that count, or the whole number.
+fn own(x: f64, unit: &str) -> String {
+    let number = digits(x);
+    match unit {
+        "" | "count" => number,
+        unit => format!("{number} {unit}"),
+    }
+}
+
+/// A number with at least four digits that count.
+#[must_use]
+pub fn digits(x: f64) -> String {
+    let after = match x.abs() {
+        a if a == a.trunc() || a >= 1000.0 => return thousands(x),
+        a if a >= 100.0 => 1,
+        a if a >= 10.0 => 2,
+        a if a >= 1.0 => 3,
+        // The first digit that is not 0, and three more.
+        a => (3.0 - a.log10().floor()).clamp(4.0, 12.0) as usize,
+    };
+    format!("{x:.after$}")
+}
+
 fn duration(ns: f64) -> String {
-    match ns {
-        x if x >= 1e9 => format!("{:.3} s", x / 1e9),
-        x if x >= 1e6 => format!("{:.3} ms", x / 1e6),
-        x if x >= 1e3 => format!("{:.3} µs", x / 1e3),
-        x => format!("{x:.2} ns"),
+    match ns.abs() {
+        a if a >= 1e9 => format!("{:.3} s", ns / 1e9),
+        a if a >= 1e6 => format!("{:.3} ms", ns / 1e6),
+        a if a >= 1e3 => format!("{:.3} µs", ns / 1e3),
+        _ => format!("{ns:.2} ns"),
     }
 }
 
 fn bytes(x: f64) -> String {
-    match x {
-        x if x >= 1_048_576.0 => format!("{:.2} MiB", x / 1_048_576.0),
-        x if x >= 1024.0 => format!("{:.1} KiB", x / 1024.0),
-        x => format!("{x:.0} B"),
+    match x.abs() {
+        a if a >= 1_048_576.0 => format!("{:.2} MiB", x / 1_048_576.0),
+        a if a >= 1024.0 => format!("{:.1} KiB", x / 1024.0),
+        _ => format!("{x:.0} B"),
     }
+}
+
+/// How far a value moved: as a fraction of where it began, or where that was 0, which nothing is a
+/// fraction of, by how much.
+#[must_use]
+pub fn moved(change: f64, (before, after): (f64, f64), metric: &Metric) -> String {
+    if change.is_infinite() {
+        difference(after - before, metric)
+    } else {
+        percent(change)
+    }
+}
+
+/// A signed difference of two values: `+12 faults`, `-1.200 ms`.
+#[must_use]
+pub fn difference(x: f64, metric: &Metric) -> String {
+    let sign = if x < 0.0 { "" } else { "+" };
+    format!("{sign}{}", value(x, metric))
 }
 
 /// A name as it may stand in a terminal: without control and direction characters, cut to a
@@ -188,8 +237,8 @@ mod tests {
         assert_eq!(percent(9.5), "×10.5");
         assert_eq!(percent(f64::INFINITY), "from 0");
         assert_eq!(share(0.005), "0.50 %");
-        assert_eq!(value(1_200_000.0, Metric::WallTime), "1.200 ms");
-        assert_eq!(value(2_097_152.0, Metric::PeakRss), "2.00 MiB");
+        assert_eq!(value(1_200_000.0, &Metric::WallTime), "1.200 ms");
+        assert_eq!(value(2_097_152.0, &Metric::PeakRss), "2.00 MiB");
     }
 
     #[test]

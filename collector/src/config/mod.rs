@@ -239,7 +239,7 @@ impl Config {
             }
         }
         let counter = self.suite.counter.as_str();
-        let chosen = Counter::from_name(counter);
+        let chosen = Counter::well_known(counter);
         if counter != "auto"
             && !matches!(
                 chosen,
@@ -288,7 +288,7 @@ impl Config {
 
     /// The limit that the file sets for a benchmark's metric, with its reason.
     #[must_use]
-    pub fn limit_for(&self, benchmark: &str, metric: Metric) -> Option<(f64, String)> {
+    pub fn limit_for(&self, benchmark: &str, metric: &Metric) -> Option<(f64, String)> {
         let single = self.benchmark_limits.iter().rev().find(|l| {
             l.metric.as_deref().is_none_or(|m| m == metric.name()) && glob(&l.benchmark, benchmark)
         });
@@ -323,10 +323,10 @@ impl Config {
 }
 
 fn known_metric(name: &str, place: &str) -> std::result::Result<(), String> {
-    if Metric::from_name(name).is_some() {
+    if Metric::well_known(name).is_some() {
         return Ok(());
     }
-    let known: Vec<&str> = Metric::ALL.iter().map(|m| m.name()).collect();
+    let known: Vec<&str> = Metric::WELL_KNOWN.iter().map(Metric::name).collect();
     Err(format!(
         "{place}: `{name}` is no metric; there are {}",
         known.join(", ")
@@ -355,11 +355,11 @@ mod tests {
         )
         .unwrap();
         assert_eq!(
-            c.limit_for("io/read", Metric::Instructions).unwrap().0,
+            c.limit_for("io/read", &Metric::Instructions).unwrap().0,
             0.05
         );
-        assert_eq!(c.limit_for("parse", Metric::Instructions).unwrap().0, 0.01);
-        assert!(c.limit_for("parse", Metric::WallTime).is_none());
+        assert_eq!(c.limit_for("parse", &Metric::Instructions).unwrap().0, 0.01);
+        assert!(c.limit_for("parse", &Metric::WallTime).is_none());
     }
 
     #[test]

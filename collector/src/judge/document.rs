@@ -83,9 +83,6 @@ pub fn read(bytes: &[u8]) -> Result<Document> {
         return refuse("its commits are none");
     }
     judgement.schema = SCHEMA;
-    for row in &mut judgement.results {
-        row.unit = row.metric.unit();
-    }
     judgement.outcome = outcome(&judgement);
     let checked = Checked::Judged(Box::new(judgement));
     Ok(Document { checked, leg })

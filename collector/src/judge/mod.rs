@@ -36,31 +36,56 @@ pub struct Overrides {
 }
 
 /// The metrics that decide the outcome.
-#[must_use]
-pub fn judged_metrics(config: &Config, counter: Counter) -> Vec<Metric> {
-    let named: Vec<Metric> = config
-        .suite
-        .metrics
-        .iter()
-        .filter_map(|m| Metric::from_name(m))
-        .collect();
-    if !named.is_empty() {
-        return named;
+#[derive(Clone, Debug)]
+pub struct Judged {
+    names: Vec<String>,
+    /// Those of one's own as well, which nobody reports for nothing.
+    own: bool,
+}
+
+impl Judged {
+    /// These and no others.
+    #[must_use]
+    pub fn only<const N: usize>(metrics: [Metric; N]) -> Self {
+        let names = metrics.iter().map(|m| m.name().to_owned()).collect();
+        Self { names, own: false }
     }
-    vec![if counter == Counter::Clock {
+
+    /// Whether a metric is one of them.
+    #[must_use]
+    pub fn contains(&self, metric: &Metric) -> bool {
+        self.own && metric.is_own() || self.names.iter().any(|n| n == metric.name())
+    }
+}
+
+/// The metrics that decide the outcome: those that the configuration names, else the counter's
+/// main one and every metric of one's own.
+#[must_use]
+pub fn judged_metrics(config: &Config, counter: &Counter) -> Judged {
+    if !config.suite.metrics.is_empty() {
+        return Judged {
+            names: config.suite.metrics.clone(),
+            own: false,
+        };
+    }
+    let main = if *counter == Counter::Clock {
         Metric::WallTime
     } else {
         Metric::Instructions
-    }]
+    };
+    Judged {
+        names: vec![main.name().to_owned()],
+        own: true,
+    }
 }
 
 /// The policy and the limit's own words for one benchmark × metric.
 #[must_use]
 pub fn policy(config: &Config, overrides: &Overrides, m: &Measurement) -> (Policy, Option<String>) {
-    let mut policy = Policy::for_series(m.metric, m.counter);
+    let mut policy = Policy::for_series(&m.metric, &m.counter);
     let set = match overrides.limit {
         Some(x) => Some((x, "set with --limit".to_string())),
-        None => config.limit_for(&m.benchmark, m.metric),
+        None => config.limit_for(&m.benchmark, &m.metric),
     };
     let words = set.map(|(fraction, words)| {
         policy.relative_floor = fraction;
@@ -69,8 +94,6 @@ pub fn policy(config: &Config, overrides: &Overrides, m: &Measurement) -> (Polic
     (policy, words)
 }
 
-type Name = (String, Metric);
-
 /// Compares two reports. `history` gives a series' earlier values on the baseline's line.
 #[must_use]
 pub fn rows(
@@ -78,7 +101,7 @@ pub fn rows(
     head: &Report,
     config: &Config,
     overrides: &Overrides,
-    judged: &[Metric],
+    judged: &Judged,
     history: &dyn Fn(&Measurement) -> Vec<f64>,
 ) -> Vec<Row> {
     let wanted = |m: &&Measurement| {
@@ -88,18 +111,12 @@ pub fn rows(
                 .iter()
                 .any(|p| crate::config::glob(p, &m.benchmark))
     };
-    let mut names: BTreeMap<Name, (Option<&Measurement>, Option<&Measurement>)> = BTreeMap::new();
-    for m in base.measurements.iter().filter(wanted) {
-        names.entry((m.benchmark.clone(), m.metric)).or_default().0 = Some(m);
-    }
-    for m in head.measurements.iter().filter(wanted) {
-        names.entry((m.benchmark.clone(), m.metric)).or_default().1 = Some(m);
-    }
     let failed_in_head = |name: &str| failed_in(head, name).is_some();
-    names
+    let befores = base.measurements.iter().filter(wanted);
+    pairs(befores, head.measurements.iter().filter(wanted))
         .into_iter()
-        .filter(|((name, _), (_, h))| h.is_some() || !failed_in_head(name))
-        .filter_map(|((_, metric), sides)| {
+        .filter(|sides| !matches!(sides, (Some(b), None) if failed_in_head(&b.benchmark)))
+        .filter_map(|sides| {
             let row = match sides {
                 (Some(b), Some(h)) => compare(base, head, b, h, config, overrides, history),
                 (Some(b), None) => one_sided(b, Verdict::Vanished),
@@ -112,9 +129,55 @@ pub fn rows(
                 },
                 (None, None) => return None,
             };
-            Some(row.with_judged(judged.contains(&metric)))
+            let judged = judged.contains(&row.metric);
+            Some(row.with_judged(judged))
         })
         .collect()
+}
+
+/// A measurement before and after; one side may lack.
+type Pair<'a> = (Option<&'a Measurement>, Option<&'a Measurement>);
+
+/// The measurements of two reports side by side, by benchmark, metric and counter. What is counted
+/// in another way on either side stands side by side too, so that somebody says so.
+fn pairs<'a>(
+    befores: impl Iterator<Item = &'a Measurement>,
+    afters: impl Iterator<Item = &'a Measurement>,
+) -> Vec<Pair<'a>> {
+    type Sides<'a> = BTreeMap<(&'a Metric, &'a Counter), Pair<'a>>;
+    let mut all: BTreeMap<Name<'_>, Sides<'_>> = BTreeMap::new();
+    for m in befores {
+        let sides = all.entry(named(m)).or_default();
+        sides.entry((&m.metric, &m.counter)).or_default().0 = Some(m);
+    }
+    for m in afters {
+        let sides = all.entry(named(m)).or_default();
+        sides.entry((&m.metric, &m.counter)).or_default().1 = Some(m);
+    }
+    let mut out = Vec::new();
+    for sides in all.into_values() {
+        let (whole, parts): (Vec<Pair<'_>>, Vec<Pair<'_>>) = sides
+            .into_values()
+            .partition(|(b, h)| b.is_some() && h.is_some());
+        out.extend(whole);
+        let mut only_after: Vec<_> = parts.iter().filter_map(|(_, h)| *h).collect();
+        only_after.reverse();
+        let only_before = parts.iter().filter_map(|(b, _)| *b);
+        out.extend(only_before.map(|b| (Some(b), only_after.pop())));
+        out.extend(only_after.into_iter().rev().map(|h| (None, Some(h))));
+    }
+    out
+}
+
+/// Benchmark and metric, the latter by its name alone; well-known ones come first.
+type Name<'a> = (&'a str, bool, Option<&'a Metric>, &'a str);
+
+fn named(m: &Measurement) -> Name<'_> {
+    if m.metric.is_own() {
+        (&m.benchmark, true, None, m.metric.name())
+    } else {
+        (&m.benchmark, false, Some(&m.metric), "")
+    }
 }
 
 /// Why a benchmark gave no number in a report: one that failed there is not new here.
@@ -132,9 +195,8 @@ fn failed_in(report: &Report, benchmark: &str) -> Option<String> {
 fn blank(m: &Measurement) -> Row {
     Row {
         benchmark: m.benchmark.clone(),
-        metric: m.metric,
-        counter: m.counter,
-        unit: m.metric.unit(),
+        metric: m.metric.clone(),
+        counter: m.counter.clone(),
         base: None,
         head: None,
         change: None,
@@ -209,8 +271,8 @@ fn compare(
     let expected = gate::expected(&history, base.value, &limit);
     let verdict = match gate::screen(expected, head.value, &limit) {
         Screen::Within => Verdict::Unchanged,
-        Screen::SuspectUp if exact => Verdict::Regressed,
-        Screen::SuspectDown if exact => Verdict::Improved,
+        Screen::SuspectUp if exact => Verdict::of_move(&head.metric, 1.0),
+        Screen::SuspectDown if exact => Verdict::of_move(&head.metric, -1.0),
         Screen::SuspectUp | Screen::SuspectDown => Verdict::Suspect,
         Screen::Unusable => Verdict::Incomparable,
     };
@@ -255,19 +317,10 @@ pub fn confirm_by_changes(rows: &mut [Row], lasting: &dyn Fn(&Row) -> Option<f64
             continue;
         }
         if lasting(row).is_some_and(|change| (change > 0.0) == (moved > 0.0)) {
-            row.verdict = worse_or_better(moved);
+            row.verdict = Verdict::of_move(&row.metric, moved);
             row.confirmed = true;
             row.why.push_str("; the series has a lasting change here");
         }
-    }
-}
-
-/// The verdict of a change that holds.
-const fn worse_or_better(moved: f64) -> Verdict {
-    if moved > 0.0 {
-        Verdict::Regressed
-    } else {
-        Verdict::Improved
     }
 }
 
@@ -280,8 +333,20 @@ fn incomparable(
 ) -> Option<String> {
     if base.counter != head.counter {
         return Some(format!(
-            "counted by {} before and by {} now",
-            base.counter, head.counter
+            "{} before and {} now",
+            base.counter.words(),
+            head.counter.words()
+        ));
+    }
+    if base.metric != head.metric {
+        let unit = |m: &Measurement| match m.metric.unit() {
+            "" => "no unit".to_string(),
+            unit => format!("`{unit}`"),
+        };
+        return Some(format!(
+            "in {} before and in {} now",
+            unit(base),
+            unit(head)
         ));
     }
     if base.is_whole_process() != head.is_whole_process() {
@@ -296,7 +361,7 @@ fn incomparable(
     }
     let differences = base_report
         .testbed
-        .differences(&head_report.testbed, head.counter);
+        .differences(&head_report.testbed, &head.counter);
     let (name, before, after) = differences.first()?;
     Some(format!(
         "another testbed: {name} was `{before}` and is `{after}`"
@@ -344,7 +409,7 @@ mod tests {
             head,
             &Config::default(),
             overrides,
-            &[Metric::Instructions],
+            &Judged::only([Metric::Instructions]),
             &|_| Vec::new(),
         )
         .into_iter()
@@ -409,7 +474,7 @@ mod tests {
             &head,
             &Config::default(),
             &tight,
-            &[Metric::Instructions],
+            &Judged::only([Metric::Instructions]),
             &|_| vec![],
         );
         assert!(all[0].why.contains("--limit"), "{}", all[0].why);
@@ -430,7 +495,7 @@ mod tests {
                 &head,
                 &Config::default(),
                 overrides,
-                &[Metric::Instructions],
+                &Judged::only([Metric::Instructions]),
                 &|_| vec![],
             )
         };
@@ -453,7 +518,7 @@ mod tests {
             &head,
             &Config::default(),
             &Overrides::default(),
-            &[],
+            &Judged::only([]),
             &|_| vec![],
         );
         assert_eq!(all[0].verdict, Verdict::Incomparable);
@@ -485,7 +550,7 @@ mod tests {
             &sides.1,
             &Config::default(),
             &Overrides::default(),
-            &[Metric::WallTime],
+            &Judged::only([Metric::WallTime]),
             &|_| history.to_vec(),
         )
     }

@@ -1,6 +1,7 @@
 //! What is said of one benchmark × metric.
 
-use crate::model::{Counter, FunctionDelta, Measurement, Metric, NoiseClass, Sha, Verdict};
+use crate::format::{arrow, moved};
+use crate::model::{Counter, FunctionDelta, Measurement, Metric, NoiseClass, Sha, Verdict, shown};
 use crate::profile::delta::{LineDelta, Ranked};
 use serde::{Deserialize, Serialize};
 
@@ -34,12 +35,10 @@ pub struct Row {
     /// The benchmark.
     pub benchmark: String,
     /// What was counted.
+    #[serde(flatten, with = "shown")]
     pub metric: Metric,
     /// How.
     pub counter: Counter,
-    /// The unit of the values; follows from the metric.
-    #[serde(skip_deserializing)]
-    pub unit: &'static str,
     /// Before.
     pub base: Option<Side>,
     /// After.
@@ -149,6 +148,36 @@ impl Row {
     pub(super) fn with_judged(mut self, judged: bool) -> Self {
         self.judged = judged;
         self
+    }
+
+    /// Both values; NaN where a side is missing.
+    #[must_use]
+    pub fn values(&self) -> (f64, f64) {
+        let value = |s: &Option<Side>| s.as_ref().map_or(f64::NAN, |s| s.value);
+        (value(&self.base), value(&self.head))
+    }
+
+    /// The sign in front of it where it moved: which way it went, if it is known to have.
+    #[must_use]
+    pub fn sign(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Regressed | Verdict::Improved => arrow(self.delta()),
+            Verdict::Suspect => "?",
+            _ => "↔",
+        }
+    }
+
+    /// How far it moved, for people; empty where a side is missing.
+    #[must_use]
+    pub fn moved(&self) -> String {
+        self.change
+            .map_or_else(String::new, |c| moved(c, self.values(), &self.metric))
+    }
+
+    /// By how much it got worse, in the metric's unit; negative where it got better.
+    #[must_use]
+    pub fn harm(&self) -> f64 {
+        self.delta() * self.metric.better().sign()
     }
 
     /// The change in the metric's unit; 0 where a side is missing.

@@ -5,9 +5,12 @@
 //! when metric, counter and testbed fingerprint are equal.
 
 mod commit;
+mod counter;
 mod hash;
 mod hunk;
+mod legible;
 mod metric;
+mod noise_class;
 mod profile;
 mod report;
 mod series;
@@ -15,9 +18,12 @@ mod testbed;
 mod verdict;
 
 pub use commit::{Commit, Sha};
+pub use counter::Counter;
 pub use hash::digest;
 pub use hunk::Hunk;
-pub use metric::{Counter, Metric, NoiseClass, class_from_name};
+pub use legible::is_hostile;
+pub use metric::{Better, Metric, shown, stored};
+pub use noise_class::{NoiseClass, class_from_name};
 pub use profile::{FunctionDelta, Location, ProfileKind, ProfileRef};
 pub use report::{Failure, Line, Measurement, Report, WHOLE_PROCESS};
 pub use series::SeriesKey;

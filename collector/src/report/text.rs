@@ -7,7 +7,7 @@ use crate::format::{name, percent, plural, quoted, sentence, share, signed};
 use crate::judge::Row;
 use crate::judge::{Judgement, Outcome};
 use crate::model::{Counter, Metric, NoiseClass, Verdict};
-use crate::report::{from_here, sides};
+use crate::report::{direction, from_here, sides};
 
 const WIDTH: usize = 80;
 /// Rows that are listed with their functions; the others are only named.
@@ -62,10 +62,7 @@ fn headline(j: &Judgement) -> String {
     let total = j.counted();
     match j.outcome {
         Outcome::Regressed => {
-            let worst = regressed
-                .first()
-                .and_then(|r| r.change)
-                .map_or_else(String::new, percent);
+            let worst = regressed.first().map_or_else(String::new, |r| r.moved());
             format!(
                 "REGRESSED: {} of {}, worst {worst}",
                 regressed.len(),
@@ -182,12 +179,13 @@ fn moved(j: &Judgement, verdict: Verdict, here: &Path, out: &mut Vec<String>) {
 }
 
 fn detail(row: &Row, out: &mut Vec<String>) {
-    let change = row.change.map_or_else(String::new, percent);
-    let verdict = row.verdict.sign();
     out.push(format!(
-        "{verdict} {}  {change}  {}",
+        "{} {}  {}  {}{}",
+        row.sign(),
         name(&row.benchmark, 40),
-        sides(row)
+        row.moved(),
+        sides(row),
+        direction(row)
     ));
     let shifted = match row.verdict {
         Verdict::Shifted => "shifted between functions; ",
@@ -307,7 +305,7 @@ fn blind(j: &Judgement, out: &mut Vec<String>) {
         out.push(format!(
             "cannot tell: {}  {}  {}: {least}",
             name(&row.benchmark, 40),
-            row.change.map_or_else(String::new, percent),
+            row.moved(),
             sides(row)
         ));
         out.push(format!("    {}", better(row)));

@@ -8,11 +8,12 @@ use crate::store::log::entry::{Entry, Stacks};
 use crate::store::log::older::{Batches, Decided, Line};
 
 /// Each migration raises the schema's number by one.
-pub(super) const STEPS: [&str; 4] = [
+pub(super) const STEPS: [&str; 5] = [
     include_str!("schema.sql"),
     include_str!("dashboard.sql"),
     include_str!("groups.sql"),
     include_str!("log.sql"),
+    include_str!("metrics.sql"),
 ];
 
 /// Runs the steps from schema `from` on.
@@ -82,7 +83,7 @@ fn changes(tx: &Transaction<'_>) -> rusqlite::Result<Vec<Decided>> {
         )?
         .query_map([], |r| {
             let (metric, counter): (String, String) = (r.get(2)?, r.get(3)?);
-            let known = Metric::from_name(&metric).zip(Counter::from_name(&counter));
+            let known = Metric::well_known(&metric).zip(Counter::well_known(&counter));
             let Some((metric, counter)) = known else {
                 return Ok((r.get(0)?, None));
             };

@@ -317,8 +317,8 @@ fn what_could_not_have_been_measured_is_refused_by_its_field() {
         ("measurements[0].low", |r| {
             r["measurements"][0]["low"] = 5e6.into()
         }),
-        ("measurements[0].metric", |r| {
-            r["measurements"][0]["metric"] = "speed".into()
+        ("measurements[0]: metric", |r| {
+            r["measurements"][0]["metric"] = "a\u{1b}[31m".into()
         }),
         ("measurements[0]", |r| {
             r["measurements"][0]

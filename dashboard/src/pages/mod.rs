@@ -47,7 +47,7 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
             page,
         } => {
             let asked = health::Asked {
-                metric: *metric,
+                metric: metric.as_deref(),
                 text,
                 order: *order,
                 page: *page,
@@ -67,7 +67,7 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
             page,
         } => {
             let rows = compare::Rows {
-                metric: *metric,
+                metric: metric.as_deref(),
                 show: *show,
                 text,
                 page: *page,
@@ -92,11 +92,12 @@ pub(crate) async fn redirect(app: &Arc<App>, view: &View) -> Result<Option<Strin
     let What::Find { benchmark, metric } = &view.what else {
         return Ok(None);
     };
-    let (benchmark, metric) = (benchmark.clone(), *metric);
+    let (benchmark, metric) = (benchmark.clone(), metric.clone());
     app.read(move |store, _| {
         let all = store.series_of(&benchmark)?;
         let judged = |s: &&SeriesState| s.row.key.metric.is_judged();
-        let wanted = |s: &&SeriesState| metric.is_none_or(|m| s.row.key.metric == m);
+        let wanted =
+            |s: &&SeriesState| metric.as_ref().is_none_or(|m| s.row.key.metric.name() == m);
         let found = all
             .iter()
             .filter(wanted)

@@ -29,13 +29,13 @@ impl Settings {
     }
 }
 
-/// Which way a value went. Every metric costs, so up is worse.
+/// Which way a value went; whether that is worse is up to its metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// Dearer.
+    /// It rose.
     Up,
-    /// Cheaper.
+    /// It fell.
     Down,
 }
 

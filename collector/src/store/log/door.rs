@@ -118,13 +118,13 @@ fn measurements(r: &Report) -> Result<(), String> {
                 m.high
             ));
         }
-        if !seen.insert((&m.benchmark, m.metric, m.counter)) {
+        if !seen.insert((&m.benchmark, &m.metric, &m.counter)) {
             return Err(format!(
-                "{}: `{}` {} by {} stands there twice",
+                "{}: `{}` {} {} stands there twice",
                 at("benchmark"),
                 head(&m.benchmark),
                 m.metric,
-                m.counter
+                m.counter.words()
             ));
         }
         samples += m.samples.len();

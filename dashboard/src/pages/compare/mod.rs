@@ -62,7 +62,7 @@ pub(super) fn csv(c: &Comparison) -> Vec<Vec<String>> {
     for r in &c.judgement.results {
         out.push(vec![
             csv_field(&r.benchmark),
-            r.metric.name().into(),
+            csv_field(r.metric.name()),
             r.counter.name().into(),
             number(r.base.as_ref().map(|s| s.value)),
             number(r.head.as_ref().map(|s| s.value)),

@@ -45,7 +45,7 @@ fn row(h: &Health, r: &Row) -> Markup {
                 a href={ "/series/" (key.id()) } title=(text::whole(&key.benchmark)) { (name) }
             }
             td { (spark(&r.recent, None, &words)) }
-            td .num { (text::value(s.row.latest_value, key.metric)) }
+            td .num { (text::value(s.row.latest_value, &key.metric)) }
             td .num { @if s.noise == 0.0 { span .muted { "none" } } @else { (share(s.noise)) } }
             (next(r))
             td .num { (share(r.lasting)) }
@@ -68,7 +68,7 @@ fn next(r: &Row) -> Markup {
         share(limit.fraction)
     } else {
         // From a value of 0 no fraction leads anywhere.
-        text::value(limit.units, r.series.row.key.metric)
+        text::value(limit.units, &r.series.row.key.metric)
     };
     html! { td .num title=(limit.why) { (words) } }
 }
