@@ -18,6 +18,7 @@ pub mod unread;
 
 use crate::suite::place::run_environment;
 use crate::suite::place::workspace;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,7 +98,7 @@ pub fn build(config: &Config, build: &mut Build<'_>) -> Result<Suite> {
             Err(failure) => suite.failures.push(failure),
         }
     }
-    disambiguate(&mut suite);
+    leave_out_repeated(&mut suite);
     Ok(suite)
 }
 
@@ -141,7 +142,8 @@ fn add_criterion(
             list_again(config, build, &mut built, i)?;
         }
     }
-    for exe in &built.executables {
+    let names = told_apart(&built.executables);
+    for (exe, names) in built.executables.iter().zip(names) {
         if let Some(why) = &exe.unlisted {
             suite.failures.push(Failure {
                 benchmark: Some(exe.title()),
@@ -149,13 +151,31 @@ fn add_criterion(
                 message: why.clone(),
             });
         }
-        let wanted: Vec<&String> = exe.benchmarks.iter().filter(|b| config.wants(b)).collect();
+        let named = exe.benchmarks.iter().zip(names);
+        let wanted: Vec<(&String, String)> = named.filter(|(_, n)| config.wants(n)).collect();
         if !wanted.is_empty() {
             add_executable(suite, config, build, &built, exe, &wanted)?;
         }
     }
     forgive_unwanted(suite, config);
     Ok(())
+}
+
+/// The names of each executable's benchmarks. Where two targets have one of the same name, the
+/// later one says beside it which target it is of.
+fn told_apart(executables: &[BenchExecutable]) -> Vec<Vec<String>> {
+    let mut seen = BTreeSet::new();
+    let mut name = |exe: &BenchExecutable, benchmark: &String| {
+        if seen.insert(benchmark.clone()) {
+            return benchmark.clone();
+        }
+        format!("{benchmark} ({})", exe.title())
+    };
+    let names = executables.iter().map(|exe| {
+        let all = exe.benchmarks.iter().map(|b| name(exe, b));
+        all.collect()
+    });
+    names.collect()
 }
 
 /// Where single benchmarks are asked for and found, it does not matter that another target
@@ -189,22 +209,22 @@ fn add_executable(
     build: &Build<'_>,
     built: &Executables,
     exe: &BenchExecutable,
-    wanted: &[&String],
+    wanted: &[(&String, String)],
 ) -> Result<()> {
     let facts = symbols::read(&exe.file)?;
     let program = build.scratch.install(&exe.file, &beside_it(built))?;
     suite.sizes.push((
-        wanted.iter().map(|b| (*b).clone()).collect(),
+        wanted.iter().map(|(_, name)| name.clone()).collect(),
         facts.loaded_size,
     ));
     let boundaries = Arc::new(facts.boundaries);
     let seen = built.seen_at(exe, build.place);
-    for name in wanted {
+    for (benchmark, name) in wanted {
         let job = Job {
-            name: (*name).clone(),
+            name: name.clone(),
             program: program.clone(),
             kind: Kind::Criterion {
-                filter: exe.filters.get(*name).cloned(),
+                filter: exe.filters.get(*benchmark).cloned(),
                 boundaries: boundaries.clone(),
                 exact: facts.exact,
                 is_static: facts.is_static,
@@ -231,17 +251,20 @@ fn beside_it(built: &Executables) -> Vec<PathBuf> {
     found.map(|p| kept.join(p)).collect()
 }
 
-/// Two targets may hold benchmarks of the same name; the later one is told apart by its target.
-fn disambiguate(suite: &mut Suite) {
-    let mut seen = std::collections::BTreeSet::new();
+/// A command may be named as a benchmark of a target is: nothing tells them apart, so that the
+/// later one is left out, with a word.
+fn leave_out_repeated(suite: &mut Suite) {
+    let mut seen = BTreeSet::new();
     let mut kept = Vec::new();
     for (job, symbols) in std::mem::take(&mut suite.jobs) {
         if seen.insert(job.name.clone()) {
             kept.push((job, symbols));
         } else {
             suite.notes.push(format!(
-                "two benchmarks are named `{}`: only the first is measured",
-                job.name
+                "two benchmarks are named `{}`: only the first is measured; another name in \
+                 {} has both measured",
+                job.name,
+                Config::FILE
             ));
         }
     }
@@ -251,6 +274,19 @@ fn disambiguate(suite: &mut Suite) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn benchmarks_of_one_name_are_told_apart_by_their_target() {
+        let target = |target: &str, benchmarks: &[&str]| BenchExecutable {
+            package: "p".into(),
+            target: target.into(),
+            benchmarks: benchmarks.iter().map(|b| (*b).to_string()).collect(),
+            ..BenchExecutable::default()
+        };
+        let names = told_apart(&[target("a", &["parse", "lex"]), target("b", &["parse"])]);
+        let want = [vec!["parse", "lex"], vec!["parse (bench b of p)"]];
+        assert_eq!(names, want);
+    }
 
     #[test]
     fn a_command_asked_for_by_name_needs_no_criterion() {
