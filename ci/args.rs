@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 #[command(
     after_help = "Exit codes: 0 judged, no regression · 1 a regression · 2 wrong command line \
 or uptick.toml · 3 no verdict · 4 building or running failed · 5 the store or a server failed\n\
-More: uptick help exit-codes | configuration | noise | ci"
+More: uptick help exit-codes | configuration | metrics | noise | ci"
 )]
 pub(crate) struct Args {
     /// The repository [default: the current directory's]
@@ -126,7 +126,7 @@ pub(crate) struct Completions {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Help {
-    /// exit-codes, configuration, noise, ci, or a command
+    /// exit-codes, configuration, metrics, noise, ci, or a command
     pub(crate) topic: Option<String>,
 }
 

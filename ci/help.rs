@@ -6,9 +6,10 @@ use collector::error::{EXIT_OK, Error};
 use crate::args::{Args, Completions, Help};
 use crate::print;
 
-const TOPICS: [(&str, &str); 4] = [
+const TOPICS: [(&str, &str); 5] = [
     ("exit-codes", include_str!("topics/exit-codes.txt")),
     ("configuration", include_str!("topics/configuration.txt")),
+    ("metrics", include_str!("topics/metrics.txt")),
     ("noise", include_str!("topics/noise.txt")),
     ("ci", include_str!("topics/ci.txt")),
 ];

@@ -42,7 +42,7 @@ fn without_a_command_it_says_what_is_here_and_what_is_next() {
 #[test]
 fn topics_commands_and_completions_are_there() {
     let repo = Repo::new();
-    for topic in ["exit-codes", "configuration", "noise", "ci"] {
+    for topic in ["exit-codes", "configuration", "metrics", "noise", "ci"] {
         let said = repo.uptick(&["help", topic]).exits(0).stdout;
         assert!(said.lines().count() > 8, "{topic}: {said}");
         assert!(

@@ -99,6 +99,7 @@ pub fn digits(x: f64) -> String {
         a if a >= 100.0 => 1,
         a if a >= 10.0 => 2,
         a if a >= 1.0 => 3,
+        a if a < 1e-6 => return format!("{x:.3e}"),
         // The first digit that is not 0, and three more.
         a => (3.0 - a.log10().floor()).clamp(4.0, 12.0) as usize,
     };
@@ -122,14 +123,24 @@ fn bytes(x: f64) -> String {
     }
 }
 
-/// How far a value moved: as a fraction of where it began, or where that was 0, which nothing is a
-/// fraction of, by how much.
+/// How far a value moved: as a fraction of where it began, or by how much where that says nothing:
+/// of 0 nothing is a fraction, and of a debt nobody can say what ten times it is.
 #[must_use]
 pub fn moved(change: f64, (before, after): (f64, f64), metric: &Metric) -> String {
-    if change.is_infinite() {
+    if change.is_infinite() || before <= 0.0 || after < 0.0 {
         difference(after - before, metric)
     } else {
         percent(change)
+    }
+}
+
+/// A limit: as a fraction of what it is a limit of, or in units where [`moved`] says units.
+#[must_use]
+pub fn limit(fraction: f64, units: f64, base: f64, metric: &Metric) -> String {
+    if fraction.is_infinite() || base <= 0.0 {
+        value(units, metric)
+    } else {
+        share(fraction)
     }
 }
 
@@ -239,6 +250,49 @@ mod tests {
         assert_eq!(share(0.005), "0.50 %");
         assert_eq!(value(1_200_000.0, &Metric::WallTime), "1.200 ms");
         assert_eq!(value(2_097_152.0, &Metric::PeakRss), "2.00 MiB");
+        assert_eq!(value(-1_200_000.0, &Metric::WallTime), "-1.200 ms");
+        assert_eq!(value(-2048.0, &Metric::PeakRss), "-2.0 KiB");
+    }
+
+    #[test]
+    fn a_metric_of_ones_own_is_said_in_its_unit() {
+        let own = |unit| Metric::stored("x", unit, crate::model::Better::Higher);
+        for (x, unit, words) in [
+            (1000.0, "1/s", "1,000 1/s"),
+            (0.0, "1/s", "0 1/s"),
+            (-3.25, "dB", "-3.250 dB"),
+            (0.012_345, "", "0.01235"),
+            (1e-9, "V", "1.000e-9 V"),
+            (123_456.7, "count", "123,457"),
+            (1500.0, "ns", "1.500 µs"),
+            (2048.0, "bytes", "2.0 KiB"),
+        ] {
+            assert_eq!(value(x, &own(unit)), words);
+        }
+    }
+
+    #[test]
+    fn what_is_no_fraction_is_said_in_units() {
+        let m = Metric::stored("errors", "count", crate::model::Better::Lower);
+        for (before, after, words) in [
+            (0.0, 3.0, "+3"),
+            (3.0, 0.0, "-100.00 %"),
+            (0.0, 0.0, "+0"),
+            (-2.0, 1.0, "+3"),
+            (-2.0, -3.0, "-1"),
+            (2.0, -1.0, "-3"),
+            (2.0, 3.0, "+50.00 %"),
+        ] {
+            let change = crate::stats::change(before, after);
+            assert_eq!(
+                moved(change, (before, after), &m),
+                words,
+                "{before} {after}"
+            );
+        }
+        assert_eq!(limit(0.05, 0.1, 2.0, &m), "5.00 %");
+        assert_eq!(limit(f64::INFINITY, 2.0, 0.0, &m), "2");
+        assert_eq!(limit(0.05, 0.1, -2.0, &m), "0.1000");
     }
 
     #[test]

@@ -212,6 +212,15 @@ pub(crate) fn csv_field(text: &str) -> String {
     }
 }
 
+/// A number in a CSV file; empty where there is none, as for a change from 0.
+pub(crate) fn csv_number(x: f64) -> String {
+    if x.is_finite() {
+        x.to_string()
+    } else {
+        String::new()
+    }
+}
+
 /// A text in a Markdown table; the collector owns what has to be escaped there.
 pub(crate) fn md(text: &str) -> String {
     collector::report::cell(&cut(text, 120))

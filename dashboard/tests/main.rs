@@ -5,5 +5,6 @@ mod answers;
 mod browser;
 mod door;
 mod http;
+mod metrics;
 mod statements;
 mod support;

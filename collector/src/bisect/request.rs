@@ -241,3 +241,26 @@ pub fn ends(repo: &Repo, good: &str, bad: &str) -> Result<(Sha, Sha)> {
         "GOOD ({good}) is no ancestor of BAD ({bad}); {hint}"
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_searched_for_goes_the_way_that_is_worse() {
+        let cost = Metric::Instructions;
+        let yields = Metric::stored("throughput", "1/s", Better::Higher);
+        for (metric, fixed, direction) in [
+            (&cost, false, Direction::Up),
+            (&cost, true, Direction::Down),
+            (&yields, false, Direction::Down),
+            (&yields, true, Direction::Up),
+        ] {
+            let request = Request {
+                fixed,
+                ..Request::default()
+            };
+            assert_eq!(request.direction(metric), direction, "{metric} {fixed}");
+        }
+    }
+}

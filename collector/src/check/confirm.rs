@@ -109,12 +109,34 @@ pub(super) fn apply(row: &mut Row, c: &gate::Confirmation) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Counter, Metric};
+    use crate::model::{Better, Counter, Metric};
 
     #[test]
     fn enough_runs_are_taken_to_prove_a_change() {
         let policy = gate::Policy::for_series(&Metric::WallTime, &Counter::Clock);
         assert_eq!(runs_needed(&policy, 0), 7);
         assert_eq!(runs_needed(&policy, 50), policy.rerun);
+    }
+
+    #[test]
+    fn what_fresh_runs_say_is_worse_by_the_direction_of_the_metric() {
+        use Verdict::{Improved, Regressed};
+        for (better, decision, verdict) in [
+            (Better::Lower, Decision::Higher, Regressed),
+            (Better::Lower, Decision::Lower, Improved),
+            (Better::Higher, Decision::Higher, Improved),
+            (Better::Higher, Decision::Lower, Regressed),
+        ] {
+            let mut row = Row::of_metric(Metric::stored("x", "1/s", better));
+            let said = gate::Confirmation {
+                decision,
+                p: 0.0,
+                effect: 0.1,
+                low: 0.1,
+                high: 0.1,
+            };
+            apply(&mut row, &said);
+            assert_eq!((row.verdict, row.confirmed), (verdict, true));
+        }
     }
 }

@@ -5,20 +5,25 @@
 //! [`crate::check`] has confirmed it.
 
 mod detectable;
+#[cfg(test)]
+mod directions;
 mod document;
+mod judged;
 mod judgement;
+mod pairs;
 mod row;
 
 pub use detectable::next_limit;
 pub use document::{Checked, Document, MAX_BYTES, read};
+pub use judged::{Judged, judged_metrics};
 pub use judgement::{BaseRef, Beside, CommitRef, Judgement, Outcome, doubts, judgement, outcome};
 pub use row::{Creep, Likely, Row, Side};
 
-use std::collections::BTreeMap;
+use pairs::pairs;
 
 use crate::config::Config;
 use crate::detect::gate::{self, Limit, Policy, Screen};
-use crate::format::percent;
+use crate::format::moved;
 use crate::model::{Counter, Failure, Measurement, Metric, Report, Verdict};
 use crate::stats;
 
@@ -35,57 +40,20 @@ pub struct Overrides {
     pub only: Vec<String>,
 }
 
-/// The metrics that decide the outcome.
-#[derive(Clone, Debug)]
-pub struct Judged {
-    names: Vec<String>,
-    /// Those of one's own as well, which nobody reports for nothing.
-    own: bool,
-}
-
-impl Judged {
-    /// These and no others.
-    #[must_use]
-    pub fn only<const N: usize>(metrics: [Metric; N]) -> Self {
-        let names = metrics.iter().map(|m| m.name().to_owned()).collect();
-        Self { names, own: false }
-    }
-
-    /// Whether a metric is one of them.
-    #[must_use]
-    pub fn contains(&self, metric: &Metric) -> bool {
-        self.own && metric.is_own() || self.names.iter().any(|n| n == metric.name())
-    }
-}
-
-/// The metrics that decide the outcome: those that the configuration names, else the counter's
-/// main one and every metric of one's own.
+/// The policy and the limit's own words for one series; `limit` is the command line's.
 #[must_use]
-pub fn judged_metrics(config: &Config, counter: &Counter) -> Judged {
-    if !config.suite.metrics.is_empty() {
-        return Judged {
-            names: config.suite.metrics.clone(),
-            own: false,
-        };
+pub fn policy(
+    config: &Config,
+    limit: Option<f64>,
+    (benchmark, metric, counter): (&str, &Metric, &Counter),
+) -> (Policy, Option<String>) {
+    let mut policy = Policy::for_series(metric, counter);
+    if let Some(floor) = config.floor_of(metric) {
+        policy.absolute_floor = floor;
     }
-    let main = if *counter == Counter::Clock {
-        Metric::WallTime
-    } else {
-        Metric::Instructions
-    };
-    Judged {
-        names: vec![main.name().to_owned()],
-        own: true,
-    }
-}
-
-/// The policy and the limit's own words for one benchmark × metric.
-#[must_use]
-pub fn policy(config: &Config, overrides: &Overrides, m: &Measurement) -> (Policy, Option<String>) {
-    let mut policy = Policy::for_series(&m.metric, &m.counter);
-    let set = match overrides.limit {
+    let set = match limit {
         Some(x) => Some((x, "set with --limit".to_string())),
-        None => config.limit_for(&m.benchmark, &m.metric),
+        None => config.limit_for(benchmark, metric),
     };
     let words = set.map(|(fraction, words)| {
         policy.relative_floor = fraction;
@@ -135,51 +103,6 @@ pub fn rows(
         .collect()
 }
 
-/// A measurement before and after; one side may lack.
-type Pair<'a> = (Option<&'a Measurement>, Option<&'a Measurement>);
-
-/// The measurements of two reports side by side, by benchmark, metric and counter. What is counted
-/// in another way on either side stands side by side too, so that somebody says so.
-fn pairs<'a>(
-    befores: impl Iterator<Item = &'a Measurement>,
-    afters: impl Iterator<Item = &'a Measurement>,
-) -> Vec<Pair<'a>> {
-    type Sides<'a> = BTreeMap<(&'a Metric, &'a Counter), Pair<'a>>;
-    let mut all: BTreeMap<Name<'_>, Sides<'_>> = BTreeMap::new();
-    for m in befores {
-        let sides = all.entry(named(m)).or_default();
-        sides.entry((&m.metric, &m.counter)).or_default().0 = Some(m);
-    }
-    for m in afters {
-        let sides = all.entry(named(m)).or_default();
-        sides.entry((&m.metric, &m.counter)).or_default().1 = Some(m);
-    }
-    let mut out = Vec::new();
-    for sides in all.into_values() {
-        let (whole, parts): (Vec<Pair<'_>>, Vec<Pair<'_>>) = sides
-            .into_values()
-            .partition(|(b, h)| b.is_some() && h.is_some());
-        out.extend(whole);
-        let mut only_after: Vec<_> = parts.iter().filter_map(|(_, h)| *h).collect();
-        only_after.reverse();
-        let only_before = parts.iter().filter_map(|(b, _)| *b);
-        out.extend(only_before.map(|b| (Some(b), only_after.pop())));
-        out.extend(only_after.into_iter().rev().map(|h| (None, Some(h))));
-    }
-    out
-}
-
-/// Benchmark and metric, the latter by its name alone; well-known ones come first.
-type Name<'a> = (&'a str, bool, Option<&'a Metric>, &'a str);
-
-fn named(m: &Measurement) -> Name<'_> {
-    if m.metric.is_own() {
-        (&m.benchmark, true, None, m.metric.name())
-    } else {
-        (&m.benchmark, false, Some(&m.metric), "")
-    }
-}
-
 /// Why a benchmark gave no number in a report: one that failed there is not new here.
 fn failed_in(report: &Report, benchmark: &str) -> Option<String> {
     let of = |f: &&Failure| f.benchmark.as_deref() == Some(benchmark);
@@ -220,6 +143,15 @@ fn blank(m: &Measurement) -> Row {
     }
 }
 
+#[cfg(test)]
+impl Row {
+    /// A row of a metric, for tests.
+    pub(crate) fn of_metric(metric: Metric) -> Self {
+        let counter = Counter::stored("tool");
+        blank(&Measurement::once("b", metric, counter, 1.0))
+    }
+}
+
 fn one_sided(m: &Measurement, verdict: Verdict) -> Row {
     let side = Some(Side::of(m));
     let (base, head, why) = if verdict == Verdict::New {
@@ -257,14 +189,18 @@ fn compare(
             ..sides
         };
     }
-    let (policy, words) = policy(config, overrides, head);
+    let (policy, words) = policy(
+        config,
+        overrides.limit,
+        (&head.benchmark, &head.metric, &head.counter),
+    );
     // An exact count has no noise: what its history varied by were real changes.
     let exact = base.class.repeats() && head.class.repeats();
     let history = if exact { Vec::new() } else { history(base) };
     let spread = base.spread.max(head.spread);
     let mut limit = gate::limit(&policy, &history, base.value, spread);
     // A limit that somebody set is what they want to know.
-    let blind = limit.fraction >= BLIND && words.is_none();
+    let blind = limit.fraction.is_finite() && limit.fraction >= BLIND && words.is_none();
     if let Some(words) = words {
         limit.why = limit.why.replace("floor for this metric", &words);
     }
@@ -278,7 +214,7 @@ fn compare(
     };
     let mut why = limit.why.clone();
     if verdict == Verdict::Suspect {
-        why.push_str(&suspicion(base.value, head.value, expected, &limit));
+        why.push_str(&suspicion(base, head, expected, &limit));
     }
     for note in [&base.note, &head.note].into_iter().flatten().take(1) {
         why.push_str(&format!("; {note}"));
@@ -296,13 +232,14 @@ fn compare(
 }
 
 /// What made a varying value suspect, where the change from base to head alone does not show it.
-fn suspicion(base: f64, head: f64, expected: f64, limit: &Limit) -> String {
-    if (head - base).abs() > limit.units {
+fn suspicion(base: &Measurement, head: &Measurement, expected: f64, limit: &Limit) -> String {
+    if (head.value - base.value).abs() > limit.units {
         return String::new();
     }
+    let change = stats::change(expected, head.value);
     format!(
         "; base to head is within it, but {} from the level before",
-        percent(stats::change(expected, head))
+        moved(change, (expected, head.value), &head.metric)
     )
 }
 

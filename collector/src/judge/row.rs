@@ -1,6 +1,6 @@
 //! What is said of one benchmark × metric.
 
-use crate::format::{arrow, moved};
+use crate::format::{arrow, limit, moved};
 use crate::model::{Counter, FunctionDelta, Measurement, Metric, NoiseClass, Sha, Verdict, shown};
 use crate::profile::delta::{LineDelta, Ranked};
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,11 @@ impl Side {
             samples: m.samples.len(),
         }
     }
+}
+
+/// JSON writes what is no number as `null`.
+fn finite<'de, D: serde::Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
+    Option::<f64>::deserialize(d).map(Option::unwrap_or_default)
 }
 
 /// What is said of one benchmark × metric.
@@ -83,8 +88,8 @@ pub struct Row {
     /// The commit whose message accepts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_in: Option<Sha>,
-    /// The limit in the metric's unit.
-    #[serde(skip)]
+    /// The limit in the metric's unit: all that there is where the base is 0.
+    #[serde(default, deserialize_with = "finite")]
     pub limit_units: f64,
     /// Earlier values of the series, for the confirmation.
     #[serde(skip)]
@@ -172,6 +177,23 @@ impl Row {
     pub fn moved(&self) -> String {
         self.change
             .map_or_else(String::new, |c| moved(c, self.values(), &self.metric))
+    }
+
+    /// Puts back what JSON has no words for: fractions of 0.
+    pub(super) fn with_fractions(&mut self) {
+        let (base, head) = self.values();
+        if self.verdict != Verdict::Incomparable && base.is_finite() && head.is_finite() {
+            self.change.get_or_insert(crate::stats::change(base, head));
+            self.limit.get_or_insert(f64::INFINITY);
+        }
+    }
+
+    /// How far it may move, for people; empty where there is no limit.
+    #[must_use]
+    pub fn allowed(&self) -> String {
+        self.limit.map_or_else(String::new, |l| {
+            limit(l, self.limit_units, self.values().0, &self.metric)
+        })
     }
 
     /// By how much it got worse, in the metric's unit; negative where it got better.

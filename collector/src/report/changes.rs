@@ -76,7 +76,7 @@ fn step(s: &SeriesSteps, c: &Step) -> Vec<String> {
     let change = &c.change;
     let mark = arrow(change.change);
     let size = |x: f64| moved(x, (change.before, change.after), &s.metric);
-    let interval = if change.low == change.high || !change.change.is_finite() {
+    let interval = if change.low == change.high || change.before <= 0.0 || change.after < 0.0 {
         String::new()
     } else {
         format!(" ({} … {})", percent(change.low), percent(change.high))

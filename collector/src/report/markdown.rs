@@ -146,7 +146,7 @@ fn table_row(row: &Row) -> String {
         cell(&row.moved()),
         cell(&sides(row)),
         direction(row),
-        row.limit.map_or_else(String::new, share),
+        cell(&row.allowed()),
         row.verdict.name()
     )
 }

@@ -179,5 +179,9 @@ pub(super) fn sure(c: &Change) -> String {
     if c.low == c.high {
         return "exact".into();
     }
+    if c.before <= 0.0 || c.after < 0.0 {
+        // What is no fraction has no interval of fractions.
+        return format!("sure to {:.2} %", 100.0 * c.confidence);
+    }
     format!("95 %: {} to {}", percent(c.low), percent(c.high))
 }

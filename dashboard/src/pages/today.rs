@@ -488,7 +488,7 @@ fn csv(t: &Today) -> Vec<Vec<String>> {
                     .map_or_else(String::new, |s| s.sha.0.clone()),
                 c.before.to_string(),
                 c.after.to_string(),
-                c.change.to_string(),
+                text::csv_number(c.change),
                 Triage::word(e.reported.event.state).into(),
                 csv_field(e.series.key.metric.unit()),
                 verdict_of(e).name().into(),

@@ -88,7 +88,11 @@ pub fn confirm(
         &shift,
         pool.len(),
         head.len(),
-        detectable / scale,
+        if scale > 0.0 {
+            detectable / scale
+        } else {
+            f64::INFINITY
+        },
     );
     let relative = |x: f64| if x == 0.0 { 0.0 } else { x / scale };
     Confirmation {

@@ -233,6 +233,29 @@ fn twenty_small_steps_exceed_the_budget() {
             .exceeded
     );
     assert_eq!(cumulative(&p, Better::Lower, 1.0, 1.0, f64::NAN), None);
+    let higher = |head: f64| cumulative(&p, Better::Higher, 1e6, head, 0.02).unwrap();
+    assert!(higher(0.979e6).exceeded && !higher(0.981e6).exceeded && !higher(2e6).exceeded);
+}
+
+#[test]
+fn values_of_any_sign_are_limited_in_units() {
+    let own = Metric::stored("balance", "EUR", Better::Higher);
+    let p = Policy::for_series(&own, &Counter::stored("ledger"));
+    let from_zero = limit(&p, &[], 0.0, 0.0);
+    assert_eq!((from_zero.units, from_zero.fraction), (0.0, f64::INFINITY));
+    assert!(from_zero.why.contains("the base is 0"), "{}", from_zero.why);
+    assert_eq!(screen(0.0, 0.0, &from_zero), Screen::Within);
+    assert_eq!(screen(0.0, -1.0, &from_zero), Screen::SuspectDown);
+    let debt = limit(&p, &[], -200.0, 0.0);
+    assert_eq!(debt.units, 10.0);
+    assert!(debt.why.starts_with("10 EUR"), "{}", debt.why);
+    // Around 0 the spread counts in units, however small the base happens to be.
+    let mut g = SplitMix64::new(1);
+    let swings = noise(&mut g, 40, 0.0, 5.0);
+    for base in [0.0, 0.01, -0.01] {
+        let l = limit(&p, &swings, base, 0.0);
+        assert!((5.0..15.0).contains(&l.units), "{base}: {l:?}");
+    }
 }
 
 proptest! {

@@ -4,7 +4,7 @@
 use super::marker::{LegOutcome, LegState};
 use super::{LegSection, Style};
 use crate::error::EXIT_NO_VERDICT;
-use crate::format::{benchmarks, quoted, share, signed, telling};
+use crate::format::{benchmarks, quoted, signed, telling};
 use crate::judge::{Checked, Judgement, Outcome, Row};
 use crate::model::{Verdict, digest};
 use crate::report::escape::{code, code_cell, html, plain, shell};
@@ -223,7 +223,7 @@ fn row(r: &Row) -> String {
         whole(&plain(&r.moved(), NUMBERS)),
         plain(&sides(r), NUMBERS),
         direction(r),
-        whole(&r.limit.map_or_else(String::new, share)),
+        whole(&plain(&r.allowed(), NUMBERS)),
         r.verdict.name()
     )
 }

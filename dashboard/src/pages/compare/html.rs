@@ -7,7 +7,7 @@ use crate::pages::compare::load::Comparison;
 use crate::pages::layout;
 use crate::query::{Show, encode};
 use crate::text::{self, plural};
-use collector::format::{quoted, share};
+use collector::format::quoted;
 use collector::judge::{self, Judgement, Row};
 use collector::model::{Metric, Verdict};
 use collector::report::undo;
@@ -380,7 +380,7 @@ fn row_html(store: &Store, c: &Comparison, r: &Row) -> Result<Markup, Fail> {
             }
             td .num { (change(r)) }
             td .num.muted title=(text::cut(&r.why, 300)) {
-                (r.limit.map_or_else(|| "–".into(), share))
+                (if r.limit.is_some() { r.allowed() } else { "–".into() })
             }
             td .num { (side(&r.base)) }
             td .num { (side(&r.head)) }

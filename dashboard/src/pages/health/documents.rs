@@ -53,7 +53,7 @@ pub(super) fn csv(h: &Health) -> Vec<Vec<String>> {
             s.row.points.to_string(),
             s.row.latest_value.to_string(),
             s.noise.to_string(),
-            r.next().map_or_else(String::new, |l| l.to_string()),
+            r.next().map_or_else(String::new, text::csv_number),
             r.alerts.0.to_string(),
             r.alerts.1.to_string(),
             r.lasting.to_string(),
@@ -80,7 +80,7 @@ pub(super) fn markdown(h: &Health) -> String {
             md(key.metric.name()),
             md(&text::value(s.row.latest_value, &key.metric)),
             share(s.noise),
-            r.next().map_or_else(|| "–".into(), share),
+            md(&r.allowed()),
             share(r.lasting),
         ));
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use collector::config::Config;
 use collector::detect::gate::{Limit, Policy};
 use collector::detect::steps::smallest_step;
-use collector::format::share;
+use collector::format::{self, share};
 use collector::history::Floor;
 use collector::judge;
 use collector::model::{Failure, Measurement, Metric, Report, Sha};
@@ -226,6 +226,15 @@ impl Row {
     /// What the gate would stop the next commit for (fraction).
     pub(super) fn next(&self) -> Option<f64> {
         self.limit.as_ref().map(|l| l.fraction)
+    }
+
+    /// The same for people; a dash when the newest report is not known.
+    pub(super) fn allowed(&self) -> String {
+        let row = &self.series.row;
+        self.limit.as_ref().map_or_else(
+            || "–".into(),
+            |l| format::limit(l.fraction, l.units, row.latest_value, &row.key.metric),
+        )
     }
 
     fn policy(&self) -> Policy {

@@ -64,13 +64,7 @@ fn next(r: &Row) -> Markup {
     let Some(limit) = &r.limit else {
         return html! { td .num title="its newest report was not read" { span .muted { "–" } } };
     };
-    let words = if limit.fraction.is_finite() {
-        share(limit.fraction)
-    } else {
-        // From a value of 0 no fraction leads anywhere.
-        text::value(limit.units, &r.series.row.key.metric)
-    };
-    html! { td .num title=(limit.why) { (words) } }
+    html! { td .num title=(limit.why) { (r.allowed()) } }
 }
 
 fn state(h: &Health, r: &Row) -> Markup {
