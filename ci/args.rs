@@ -99,6 +99,9 @@ pub(crate) struct Measuring {
     /// Metrics to measure and judge instead of instructions (may be repeated)
     #[arg(long, value_name = "METRIC")]
     pub(crate) metric: Vec<String>,
+    /// Tell this variant of the benchmarks apart, such as gc=on (may be repeated)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) tag: Vec<String>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -88,3 +88,44 @@ fn a_metric_of_ones_own_is_imported_and_its_fall_is_a_regression() {
     let again = repo.uptick(&["changes", "--json"]).exits(0).json();
     assert_eq!(again, d);
 }
+
+/// Two variants of one benchmark on one commit are two series; the program knows which it is.
+#[test]
+fn tags_tell_variants_of_a_benchmark_apart() {
+    let repo = Repo::with_command();
+    repo.write(
+        "work.c",
+        "#include <stdlib.h>\nint main(void) {\n  const char *gc = getenv(\"UPTICK_TAG_GC\");\n  \
+         volatile long n = gc && gc[1] == 'n' ? 400000 : 100000;\n  while (n) n--;\n  return 0;\n}\n",
+    );
+    repo.commit("with a collector");
+    let measured = |tag: &str| -> f64 {
+        let d = repo
+            .uptick(&["run", "--json", "--tag", tag])
+            .exits(0)
+            .json();
+        let all = d["commits"][0]["measurements"].as_array().unwrap();
+        let m = all.iter().find(|m| m["metric"] == "instructions").unwrap();
+        assert_eq!(m["benchmark"], format!("work{{{tag}}}"), "{m}");
+        assert_eq!(format!("gc={}", m["tags"]["gc"].as_str().unwrap()), tag);
+        m["value"].as_f64().unwrap()
+    };
+    let (on, off) = (measured("gc=on"), measured("gc=off"));
+    assert!(on > 2.0 * off, "{on} {off}");
+    let d = repo.uptick(&["log", "--json"]).exits(0).json();
+    let all = d["series"].as_array().unwrap();
+    let names: Vec<&str> = all
+        .iter()
+        .map(|s| s["benchmark"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["work{gc=off}", "work{gc=on}"]);
+    // Its name alone says which variant to measure.
+    let only = ["check", "--only", "work{gc=on}", "--json", "--base", "HEAD"];
+    let d = repo.uptick(&only).exits(0).json();
+    assert_eq!(d["results"][0]["benchmark"], "work{gc=on}");
+    for bad in ["gc", "=on", "gc=a b"] {
+        repo.uptick(&["run", "--tag", bad])
+            .exits(2)
+            .says(&["--tag"]);
+    }
+}

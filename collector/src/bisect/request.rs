@@ -8,7 +8,7 @@ use crate::bisect::probe::Asked;
 use crate::config::{ClockMode, Command, Config, words};
 use crate::error::{Error, Result};
 use crate::git::Repo;
-use crate::model::{Better, Counter, Metric, Sha};
+use crate::model::{Better, Counter, Metric, Sha, Tags};
 use crate::run::{Outside, Reuse};
 use crate::search::Direction;
 
@@ -95,12 +95,17 @@ impl Request {
         if let Some(counter) = &self.counter {
             config.suite.counter.clone_from(counter);
         }
+        // A variant is searched as it was measured.
+        let (benchmark, tags) = Tags::split(&self.benchmark);
+        if !tags.is_empty() {
+            config.tag(tags);
+        }
         if let Some(run) = &self.run {
             config.suite.criterion = false;
             config.suite.include.clear();
             config.suite.exclude.clear();
             config.commands = vec![Command {
-                name: self.benchmark.clone(),
+                name: benchmark.to_owned(),
                 build: self.build.clone(),
                 run: run.clone(),
                 stdin: None,
@@ -108,7 +113,7 @@ impl Request {
                 clock: ClockMode::Real,
             }];
         }
-        let command = config.commands.iter().any(|c| c.name == self.benchmark);
+        let command = config.commands.iter().any(|c| c.name == benchmark);
         let metrics = &mut config.suite.metrics;
         if let Some(metric) = &self.metric
             && !comes_along(metric, command)

@@ -14,7 +14,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::model::{Counter, Metric};
+use crate::model::{Counter, Metric, Tags};
 
 /// The key beside the metrics in `[limits]`.
 const RELEASE_BUDGET: &str = "release-budget";
@@ -70,6 +70,9 @@ pub struct Suite {
     /// Benchmarks that the command line asks for (globs); empty: all that are included.
     #[serde(skip)]
     pub only: Vec<String>,
+    /// What tells this variant of every benchmark apart; from the command line.
+    #[serde(skip)]
+    pub tags: Tags,
     /// What is judged; other metrics that cost nothing are stored and shown.
     pub metrics: Vec<String>,
     /// `auto`, `perf_event`, `callgrind` or `clock`.
@@ -102,6 +105,7 @@ impl Default for Suite {
             include: Vec::new(),
             exclude: Vec::new(),
             only: Vec::new(),
+            tags: Tags::default(),
             metrics: Vec::new(),
             counter: "auto".into(),
             strings: Strings::Portable,
@@ -351,10 +355,27 @@ impl Config {
         self.limits.get(RELEASE_BUDGET).map(|f| f.0)
     }
 
-    /// Whether a benchmark is asked for.
+    /// Tells this variant of every benchmark apart. What runs sees each tag as a variable:
+    /// `gc=on` as `UPTICK_TAG_GC`, which is `on`.
+    pub fn tag(&mut self, tags: Tags) {
+        let letter = |c: char| match c.to_ascii_uppercase() {
+            c if c.is_ascii_alphanumeric() => c,
+            _ => '_',
+        };
+        for (key, value) in tags.iter() {
+            let name = format!("UPTICK_TAG_{}", key.chars().map(letter).collect::<String>());
+            self.suite.env.insert(name, value.to_owned());
+        }
+        self.suite.tags = tags;
+    }
+
+    /// Whether a benchmark is asked for, by its own name or by that with its tags.
     #[must_use]
     pub fn wants(&self, benchmark: &str) -> bool {
-        let any = |globs: &[String]| globs.iter().any(|p| glob(p, benchmark));
+        let (bare, _) = Tags::split(benchmark);
+        let full = self.suite.tags.name(bare);
+        let names = [benchmark, bare, &full];
+        let any = |globs: &[String]| globs.iter().any(|p| names.iter().any(|n| glob(p, n)));
         let passes = |globs: &[String]| globs.is_empty() || any(globs);
         passes(&self.suite.include) && passes(&self.suite.only) && !any(&self.suite.exclude)
     }

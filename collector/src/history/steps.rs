@@ -10,7 +10,7 @@ use crate::detect::steps::finder::STUCK;
 use crate::detect::{Change, Class, Finder, Findings};
 use crate::history::{Floor, MainLine, TestbedChange, Track, causes};
 use crate::judge::CommitRef;
-use crate::model::{Counter, Metric, SeriesKey, Verdict, shown};
+use crate::model::{Counter, Metric, SeriesKey, Verdict, shown, tagged};
 use crate::store::Reported;
 use crate::store::log::entry::identity;
 
@@ -43,6 +43,7 @@ pub struct SeriesSteps {
     /// Benchmark, metric, counter and testbed in one, so that it names one series only.
     pub name: String,
     /// The benchmark.
+    #[serde(flatten, with = "tagged")]
     pub benchmark: String,
     /// What is counted.
     #[serde(flatten, with = "shown")]

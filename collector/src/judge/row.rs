@@ -1,7 +1,9 @@
 //! What is said of one benchmark × metric.
 
 use crate::format::{arrow, limit, moved};
-use crate::model::{Counter, FunctionDelta, Measurement, Metric, NoiseClass, Sha, Verdict, shown};
+use crate::model::{
+    Counter, FunctionDelta, Measurement, Metric, NoiseClass, Sha, Verdict, shown, tagged,
+};
 use crate::profile::delta::{LineDelta, Ranked};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,7 @@ fn finite<'de, D: serde::Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// The benchmark.
+    #[serde(flatten, with = "tagged")]
     pub benchmark: String,
     /// What was counted.
     #[serde(flatten, with = "shown")]

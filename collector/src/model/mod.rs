@@ -14,6 +14,7 @@ mod noise_class;
 mod profile;
 mod report;
 mod series;
+mod tags;
 mod testbed;
 mod verdict;
 
@@ -27,5 +28,6 @@ pub use noise_class::{NoiseClass, class_from_name};
 pub use profile::{FunctionDelta, Location, ProfileKind, ProfileRef};
 pub use report::{Failure, Line, Measurement, Report, WHOLE_PROCESS};
 pub use series::SeriesKey;
+pub use tags::{Tags, tagged};
 pub use testbed::Testbed;
 pub use verdict::Verdict;

@@ -6,6 +6,7 @@ use crate::model::counter::Counter;
 use crate::model::metric::{Metric, stored};
 use crate::model::noise_class::NoiseClass;
 use crate::model::profile::ProfileRef;
+use crate::model::tags::tagged;
 use crate::model::testbed::Testbed;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,10 @@ use serde::{Deserialize, Serialize};
 /// One benchmark × metric on one commit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
-    /// The benchmark's name, as criterion or `uptick.toml` gives it.
+    /// The benchmark's name, as criterion or `uptick.toml` gives it, with its [`Tags`].
+    ///
+    /// [`Tags`]: crate::model::Tags
+    #[serde(flatten, with = "tagged")]
     pub benchmark: String,
     /// What was counted. One of one's own says its unit and which way is better beside its name.
     #[serde(flatten, with = "stored")]

@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
 use crate::measure::env::Scratch;
 use crate::measure::stage::{Stage, Standing};
 use crate::measure::{Job, Kind, symbols};
-use crate::model::Failure;
+use crate::model::{Failure, Tags};
 
 pub use cache::Cache;
 pub use cargo::{BenchTarget, Discovery, discover, steering};
@@ -99,6 +99,7 @@ pub fn build(config: &Config, build: &mut Build<'_>) -> Result<Suite> {
         }
     }
     leave_out_repeated(&mut suite);
+    tag(&mut suite, &config.suite.tags);
     Ok(suite)
 }
 
@@ -126,7 +127,12 @@ pub fn seed_lock(config: &Config, place: &Place, seed: &Path) -> Result<()> {
 /// Whether criterion's benchmarks must be built: not where only commands are asked for by their
 /// names, whose old commits may well build when the benchmarks of that time do not.
 fn wants_criterion(config: &Config) -> bool {
-    let is_command = |name: &String| config.commands.iter().any(|c| c.name == *name);
+    let is_command = |name: &String| {
+        let named = |c: &crate::config::Command| {
+            c.name == *name || config.suite.tags.name(&c.name) == *name
+        };
+        config.commands.iter().any(named)
+    };
     let only = &config.suite.only;
     config.suite.criterion && (only.is_empty() || !only.iter().all(is_command))
 }
@@ -249,6 +255,23 @@ fn beside_it(built: &Executables) -> Vec<PathBuf> {
     let is_program = |p: &&PathBuf| p.components().count() <= 3 && kept.join(p).is_file();
     let found = built.beside.iter().filter(is_program);
     found.map(|p| kept.join(p)).collect()
+}
+
+/// Gives every benchmark the name of the variant that is measured.
+fn tag(suite: &mut Suite, tags: &Tags) {
+    for (job, _) in &mut suite.jobs {
+        job.name = tags.name(&job.name);
+    }
+    for name in suite.sizes.iter_mut().flat_map(|(names, _)| names) {
+        *name = tags.name(name);
+    }
+    for name in suite
+        .failures
+        .iter_mut()
+        .filter_map(|f| f.benchmark.as_mut())
+    {
+        *name = tags.name(name);
+    }
 }
 
 /// A command may be named as a benchmark of a target is: nothing tells them apart, so that the

@@ -142,6 +142,7 @@ fn latest(store: &Store, base: MeasuredCommit, head: MeasuredCommit) -> Result<(
         (
             h.failed || b.failed,
             h.testbed_key != b.testbed_key,
+            h.suite_key != b.suite_key,
             std::cmp::Reverse(h.started),
             std::cmp::Reverse(b.started),
         )
