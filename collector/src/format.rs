@@ -41,11 +41,7 @@ pub fn percent(change: f64) -> String {
     if p.is_nan() {
         "?".into()
     } else if p.is_infinite() {
-        if p > 0.0 {
-            "from 0".into()
-        } else {
-            "to 0".into()
-        }
+        "from 0".into()
     } else if p >= 900.0 {
         format!("×{:.1}", 1.0 + change)
     } else if p == 0.0 || p.abs() >= 0.1 {
@@ -247,6 +243,7 @@ mod tests {
         assert_eq!(percent(0.000_012), "+0.0012 %");
         assert_eq!(percent(9.5), "×10.5");
         assert_eq!(percent(f64::INFINITY), "from 0");
+        assert_eq!(percent(f64::NEG_INFINITY), "from 0");
         assert_eq!(share(0.005), "0.50 %");
         assert_eq!(value(1_200_000.0, &Metric::WallTime), "1.200 ms");
         assert_eq!(value(2_097_152.0, &Metric::PeakRss), "2.00 MiB");

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::format::{name, percent, plural, quoted, sentence, share, signed};
+use crate::format::{name, plural, quoted, sentence, share, signed};
 use crate::judge::Row;
 use crate::judge::{Judgement, Outcome};
 use crate::model::{Counter, Metric, NoiseClass, Verdict};
@@ -119,9 +119,9 @@ fn largest(j: &Judgement) -> String {
     let size = |r: &&Row| r.change.map_or(0.0, f64::abs);
     let rows = j.results.iter().filter(moved);
     let largest = rows.max_by(|a, b| size(a).total_cmp(&size(b)));
-    match largest.and_then(|r| Some((r.change?, &r.benchmark))) {
-        Some((0.0, _)) => "no count moved".into(),
-        Some((change, benchmark)) => format!("largest {} {}", percent(change), name(benchmark, 30)),
+    match largest {
+        Some(r) if r.change == Some(0.0) => "no count moved".into(),
+        Some(r) => format!("largest {} {}", r.moved(), name(&r.benchmark, 30)),
         None => "nothing compared".into(),
     }
 }
