@@ -152,7 +152,7 @@ fn judge(policy: &Policy, kind: Kind, history: usize, step: f64, rng: &mut Rng) 
         heads.extend(kind.values(rng, policy.rerun, shift));
         Ok::<(), Infallible>(())
     });
-    let called = |c: &Confirmation| matches!(c.decision, Decision::Regressed | Decision::Improved);
+    let called = |c: &Confirmation| matches!(c.decision, Decision::Higher | Decision::Lower);
     tally.called = usize::from(said.is_ok_and(|c| called(&c)));
     tally
 }
@@ -173,7 +173,7 @@ fn main() {
     let policy = Policy {
         relative_floor: 0.0,
         absolute_floor: 0.0,
-        ..Policy::for_series(Metric::WallTime, Counter::Clock)
+        ..Policy::for_series(&Metric::WallTime, &Counter::Clock)
     };
     println!("seed {seed}");
     println!(

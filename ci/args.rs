@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 #[command(
     after_help = "Exit codes: 0 judged, no regression · 1 a regression · 2 wrong command line \
 or uptick.toml · 3 no verdict · 4 building or running failed · 5 the store or a server failed\n\
-More: uptick help exit-codes | configuration | noise | ci | alerts | server"
+More: uptick help exit-codes | configuration | metrics | noise | ci | alerts | server"
 )]
 pub(crate) struct Args {
     /// The repository [default: the current directory's]
@@ -127,6 +127,9 @@ pub(crate) struct Measuring {
     /// Metrics to measure and judge instead of instructions (may be repeated)
     #[arg(long, value_name = "METRIC")]
     pub(crate) metric: Vec<String>,
+    /// Tell this variant of the benchmarks apart, such as gc=on (may be repeated)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) tag: Vec<String>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -161,7 +164,7 @@ pub(crate) struct Man {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Help {
-    /// exit-codes, configuration, noise, ci, alerts, server, or a command
+    /// exit-codes, configuration, metrics, noise, ci, alerts, server, or a command
     pub(crate) topic: Option<String>,
 }
 

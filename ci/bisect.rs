@@ -127,10 +127,13 @@ fn benchmark(bench: Option<&str>, run: Option<&str>) -> anyhow::Result<String> {
 }
 
 fn metric(text: &str) -> anyhow::Result<Metric> {
-    Metric::from_name(text).ok_or_else(|| {
-        let known: Vec<&str> = Metric::ALL.iter().map(|m| m.name()).collect();
+    Metric::well_known(text).ok_or_else(|| {
+        let known: Vec<&str> = Metric::WELL_KNOWN.iter().map(Metric::name).collect();
         let known = known.join(", ");
-        Error::Usage(format!("--metric: `{text}` is none; there are {known}")).into()
+        Error::Usage(format!(
+            "--metric: `{text}` is none that is measured here; there are {known}"
+        ))
+        .into()
     })
 }
 

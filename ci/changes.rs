@@ -9,7 +9,7 @@ use collector::detect::csv::{self, CsvError, Series};
 use collector::detect::steps::finder::STUCK;
 use collector::detect::{Change, Class, Kind};
 use collector::error::{EXIT_OK, Error};
-use collector::format::{instant, name, percent, plural};
+use collector::format::{arrow, instant, name, percent, plural};
 use collector::history::steps::Steps;
 use collector::report;
 
@@ -115,7 +115,7 @@ fn heading(s: &SeriesChanges) -> String {
 
 /// `  ▲ +4.10 % (+3.20 … +5.00 %)  at 1312 (1310–1313)  sure to 99.99 %`
 fn line(c: &Change, dated: bool) -> String {
-    let mark = if c.change > 0.0 { "▲" } else { "▼" };
+    let mark = arrow(c.change);
     let interval = if c.low == c.high {
         String::new()
     } else {

@@ -8,6 +8,7 @@ use collector::error::Error;
 use collector::git::Repo;
 use collector::history::{self, Whose};
 use collector::judge::Overrides;
+use collector::model::Tags;
 use collector::run::{Home, Runner};
 use collector::store::Store;
 use collector::suite::settle_workspace;
@@ -44,10 +45,26 @@ pub(crate) fn config(repo: &Repo, start: &Path, measuring: &Measuring) -> anyhow
     if !measuring.metric.is_empty() {
         config.suite.metrics = measuring.metric.clone();
     }
+    let tags = tags(measuring)?;
+    if !tags.is_empty() {
+        config.tag(tags);
+    }
     config
         .validate()
         .map_err(|e| Error::Usage(format!("command line: {e}")))?;
     Ok(config)
+}
+
+/// The tags that are given, or those of the first benchmark that is asked for with some.
+fn tags(measuring: &Measuring) -> anyhow::Result<Tags> {
+    if measuring.tag.is_empty() {
+        let of_name = measuring.only.iter().map(|n| Tags::split(n).1);
+        return Ok(of_name
+            .into_iter()
+            .find(|t| !t.is_empty())
+            .unwrap_or_default());
+    }
+    Tags::parse(&measuring.tag).map_err(|e| Error::Usage(format!("--tag: {e}")).into())
 }
 
 /// Finds the Cargo workspace with the benchmarks where `uptick.toml` does not name one.

@@ -12,7 +12,7 @@ use crate::print;
 pub(crate) fn run(_args: &Args, a: &Doctor) -> anyhow::Result<u8> {
     let findings = host::findings();
     let counter = choose_counter("auto")?;
-    let test = (counter != Counter::Clock).then(|| host::self_test(counter));
+    let test = (counter != Counter::Clock).then(|| host::self_test(&counter));
     let failed = test
         .as_ref()
         .is_some_and(|t| !t.as_ref().is_ok_and(|t| t.passed));
@@ -35,7 +35,7 @@ pub(crate) fn run(_args: &Args, a: &Doctor) -> anyhow::Result<u8> {
         for f in &findings {
             print::out(&line(f))?;
         }
-        print::out(&verdict(counter, test.as_ref()))?;
+        print::out(&verdict(&counter, test.as_ref()))?;
     }
     Ok(if failed { EXIT_FAILED } else { EXIT_OK })
 }
@@ -53,7 +53,7 @@ fn line(f: &Finding) -> String {
     format!("{sign} {}: {}{mend}\n", f.what, f.detail)
 }
 
-fn verdict(counter: Counter, test: Option<&collector::error::Result<host::SelfTest>>) -> String {
+fn verdict(counter: &Counter, test: Option<&collector::error::Result<host::SelfTest>>) -> String {
     let counts = match counter {
         Counter::PerfEvent => "instructions by the hardware counter",
         Counter::Callgrind => "instructions by callgrind, exactly",

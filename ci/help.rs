@@ -7,9 +7,10 @@ use crate::args::{Args, Completions, Help};
 use crate::print;
 
 /// What stands behind `uptick help TOPIC`, by topic.
-pub(crate) const TOPICS: [(&str, &str); 6] = [
+pub(crate) const TOPICS: [(&str, &str); 7] = [
     ("exit-codes", include_str!("topics/exit-codes.txt")),
     ("configuration", include_str!("topics/configuration.txt")),
+    ("metrics", include_str!("topics/metrics.txt")),
     ("noise", include_str!("topics/noise.txt")),
     ("ci", include_str!("topics/ci.txt")),
     ("alerts", include_str!("topics/alerts.txt")),

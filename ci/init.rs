@@ -130,6 +130,10 @@ const TEMPLATE: &str = r#"# uptick counts what a program costs, on every commit.
 # limit = "2%"
 # reason = "reads the disk"
 
+# [[metric]]                 # one that another tool reports; named here, it can have limits
+# name = "throughput"
+# floor = 10.0               # a change of less than so many of its units never counts
+
 # [[command]]                # benchmarks in any language
 # name = "cli/parse"
 # build = "make"             # run by a shell, once a commit

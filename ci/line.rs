@@ -56,7 +56,7 @@ pub(crate) fn tracks(
     store: &Store,
     s: &Selection,
 ) -> anyhow::Result<(MainLine, Vec<Track>)> {
-    let metrics = metrics(&s.metric)?;
+    let metrics = metrics(store, &s.metric)?;
     let wanted = |k: &SeriesKey| {
         metrics.contains(&k.metric)
             && (s.bench.is_empty() || s.bench.iter().any(|b| glob(b, &k.benchmark)))
@@ -90,19 +90,47 @@ pub(crate) fn line(args: &Args, rev: Option<&str>) -> anyhow::Result<MainLine> {
     Ok(MainLine::of(&repo, branch.as_deref(), rev)?)
 }
 
-fn metrics(names: &[String]) -> anyhow::Result<Vec<Metric>> {
+/// Which metrics are asked for.
+enum Metrics {
+    All,
+    Judged,
+    Named(Vec<String>),
+}
+
+impl Metrics {
+    fn contains(&self, metric: &Metric) -> bool {
+        match self {
+            Self::All => true,
+            Self::Judged => metric.is_judged(),
+            Self::Named(names) => names.iter().any(|n| n == metric.name()),
+        }
+    }
+}
+
+fn metrics(store: &Store, names: &[String]) -> anyhow::Result<Metrics> {
     if names.iter().any(|n| n == "all") {
-        return Ok(Metric::ALL.to_vec());
+        return Ok(Metrics::All);
     }
     if names.is_empty() {
-        return Ok(Metric::ALL.into_iter().filter(|m| m.is_judged()).collect());
+        return Ok(Metrics::Judged);
     }
-    let one = |n: &String| {
-        let known: Vec<&str> = Metric::ALL.iter().map(|m| m.name()).collect();
-        let unknown = || format!("--metric: `{n}` is none of {}, all", known.join(", "));
-        Metric::from_name(n).ok_or_else(|| Error::Usage(unknown()).into())
-    };
-    names.iter().map(one).collect()
+    let names = names.iter().map(|n| known_metric(store, n));
+    Ok(Metrics::Named(names.collect::<anyhow::Result<_>>()?))
+}
+
+/// The name of a metric that is well known, or in the store.
+pub(crate) fn known_metric(store: &Store, name: &str) -> anyhow::Result<String> {
+    let mut known: Vec<String> = Metric::WELL_KNOWN.map(|m| m.name().to_owned()).into();
+    for (metric, _) in store.metrics()? {
+        if metric.is_own() {
+            known.push(metric.name().to_owned());
+        }
+    }
+    if known.iter().any(|k| k == name) {
+        return Ok(name.to_owned());
+    }
+    let known = known.join(", ");
+    Err(Error::Usage(format!("--metric: `{name}` is none of {known}")).into())
 }
 
 fn nothing(s: &Selection) -> Error {

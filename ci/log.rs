@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 
 use collector::config::glob;
-use collector::detect::{Change, Direction, Finder};
+use collector::detect::{Change, Finder};
 use collector::error::{EXIT_OK, Error};
-use collector::format::{name, percent, sentence, value};
+use collector::format::{arrow, moved, name, sentence, value};
 use collector::git::Repo;
 use collector::history::{self, Floor};
-use collector::model::Metric;
 use collector::model::SeriesKey;
 use collector::store::{Point, SeriesRow, Store};
 use serde_json::json;
@@ -17,23 +16,16 @@ use crate::args::{Args, Log};
 use crate::{context, line, print};
 
 pub(crate) fn run(args: &Args, a: &Log) -> anyhow::Result<u8> {
-    let metric = Metric::from_name(&a.metric).ok_or_else(|| {
-        let known: Vec<&str> = Metric::ALL.iter().map(|m| m.name()).collect();
-        Error::Usage(format!(
-            "--metric: `{}` is none of {}",
-            a.metric,
-            known.join(", ")
-        ))
-    })?;
     let store = context::existing_store(args)?;
+    let metric = line::known_metric(&store, &a.metric)?;
     let series: Vec<SeriesRow> = store
         .series()?
         .into_iter()
-        .filter(|s| s.key.metric == metric)
+        .filter(|s| s.key.metric.name() == metric)
         .filter(|s| a.bench.as_ref().is_none_or(|b| glob(b, &s.key.benchmark)))
         .collect();
     if series.is_empty() {
-        return Err(nothing(a, metric).into());
+        return Err(nothing(a, &metric).into());
     }
     let repo = Repo::open(&args.dir).ok();
     let marks = if a.bench.is_some() || a.json {
@@ -89,7 +81,7 @@ fn marks(
     Ok(all)
 }
 
-fn nothing(a: &Log, metric: Metric) -> Error {
+fn nothing(a: &Log, metric: &str) -> Error {
     Error::NoVerdict(match &a.bench {
         Some(b) => format!("no series of {metric} matches `{b}`; `uptick log` lists them all"),
         None => format!("the store holds no {metric} yet; `uptick run` measures a commit"),
@@ -114,6 +106,8 @@ fn document(s: &SeriesRow, points: &[Point], marks: &Marks) -> serde_json::Value
     json!({
         "benchmark": s.key.benchmark,
         "metric": s.key.metric,
+        "unit": s.key.metric.unit(),
+        "better": s.key.metric.better(),
         "counter": s.key.counter,
         "testbed": s.key.fingerprint,
         "class": s.class,
@@ -131,7 +125,7 @@ fn summary(s: &SeriesRow, commits: usize) -> String {
     format!(
         "{:<40}  {:>28}  {:>4} {:<7}  {}\n",
         name(&s.key.benchmark, 40),
-        value(s.latest_value, s.key.metric),
+        value(s.latest_value, &s.key.metric),
         commits,
         if commits == 1 { "commit" } else { "commits" },
         s.class.name()
@@ -140,30 +134,30 @@ fn summary(s: &SeriesRow, commits: usize) -> String {
 
 fn history(s: &SeriesRow, points: &[Point], marks: &Marks, repo: Option<&Repo>) -> String {
     let mut out = format!(
-        "{} · {} by {} · {} · testbed {}\n",
+        "{} · {} {} · {} · testbed {}\n",
         name(&s.key.benchmark, 40),
         s.key.metric,
-        s.key.counter,
+        s.key.counter.by(),
         s.class.name(),
         s.key.fingerprint
     );
+    let size_of = |change, sides| moved(change, sides, &s.key.metric);
     let mut before: Option<f64> = None;
     let mut lines = Vec::new();
     for p in points {
-        let moved = before.map_or(0.0, |b| collector::stats::change(b, p.value));
-        let (mark, change) = match marks.get(&p.position) {
-            Some(c) if c.direction() == Direction::Up => ("▲", percent(c.change)),
-            Some(c) => ("▼", percent(c.change)),
-            None if moved == 0.0 => (" ", String::new()),
-            None => (" ", percent(moved)),
+        let change = before.map_or(0.0, |b| collector::stats::change(b, p.value));
+        let (mark, size) = match marks.get(&p.position) {
+            Some(c) => (arrow(c.change), size_of(c.change, (c.before, c.after))),
+            None if change == 0.0 => (" ", String::new()),
+            None => (" ", size_of(change, (before.unwrap_or(p.value), p.value))),
         };
         let subject = repo
             .and_then(|r| r.commit(&p.sha).ok())
             .map_or_else(String::new, |c| c.subject);
         lines.push(format!(
-            "{mark} {}  {:>24}  {change:>11}  {}\n",
+            "{mark} {}  {:>24}  {size:>11}  {}\n",
             p.sha.short(),
-            value(p.value, s.key.metric),
+            value(p.value, &s.key.metric),
             sentence(&subject, 28)
         ));
         before = Some(p.value);

@@ -160,14 +160,14 @@ fn whole(report: &Report) -> String {
         let cold = report
             .find(
                 &m.benchmark,
-                collector::model::Metric::InstructionsCold,
-                m.counter,
+                &collector::model::Metric::InstructionsCold,
+                &m.counter,
             )
             .map_or_else(String::new, |c| format!("  cold {}", thousands(c.value)));
         out.push_str(&format!(
             "  {:<width$}  {}{cold}  {}\n",
             name(&m.benchmark, 40),
-            value(m.value, m.metric),
+            value(m.value, &m.metric),
             m.class.name(),
             width = width.min(40)
         ));

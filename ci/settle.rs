@@ -77,7 +77,11 @@ fn say(
             "{} {} {}: {before} → {after}\n",
             step.id,
             format::name(benchmark, 40),
-            format::percent(step.change.change)
+            format::moved(
+                step.change.change,
+                (step.change.before, step.change.after),
+                &found.track.key.metric
+            )
         ))?;
     }
     Ok(EXIT_OK)

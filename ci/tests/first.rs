@@ -42,7 +42,16 @@ fn without_a_command_it_says_what_is_here_and_what_is_next() {
 #[test]
 fn topics_commands_and_completions_are_there() {
     let repo = Repo::new();
-    for topic in ["exit-codes", "configuration", "noise", "ci", "server"] {
+    let topics = [
+        "exit-codes",
+        "configuration",
+        "metrics",
+        "noise",
+        "ci",
+        "alerts",
+        "server",
+    ];
+    for topic in topics {
         let said = repo.uptick(&["help", topic]).exits(0).stdout;
         assert!(said.lines().count() > 8, "{topic}: {said}");
         assert!(

@@ -15,6 +15,7 @@ mod first;
 mod forge;
 mod history;
 mod imports;
+mod metrics;
 mod readme;
 mod release;
 mod serve;

@@ -41,17 +41,23 @@ pub fn percent(change: f64) -> String {
     if p.is_nan() {
         "?".into()
     } else if p.is_infinite() {
-        if p > 0.0 {
-            "from 0".into()
-        } else {
-            "to 0".into()
-        }
+        "from 0".into()
     } else if p >= 900.0 {
         format!("×{:.1}", 1.0 + change)
     } else if p == 0.0 || p.abs() >= 0.1 {
         format!("{p:+.2} %")
     } else {
         format!("{p:+.4} %")
+    }
+}
+
+/// Which way a value went, whatever that is worth.
+#[must_use]
+pub fn arrow(moved: f64) -> &'static str {
+    match moved {
+        m if m > 0.0 => "▲",
+        m if m < 0.0 => "▼",
+        _ => "·",
     }
 }
 
@@ -63,32 +69,82 @@ pub fn share(fraction: f64) -> String {
 
 /// A value with its unit: `8,805,721 instructions`, `1.20 ms`, `35.2 MiB`.
 #[must_use]
-pub fn value(x: f64, metric: Metric) -> String {
-    match metric {
-        Metric::WallTime | Metric::CpuTime => duration(x),
-        Metric::PeakRss | Metric::BinarySize => bytes(x),
-        Metric::PageFaults => format!("{} faults", thousands(x)),
-        Metric::Instructions | Metric::InstructionsCold => {
-            format!("{} instructions", thousands(x))
-        }
+pub fn value(x: f64, metric: &Metric) -> String {
+    match metric.unit() {
+        "ns" => duration(x),
+        "bytes" => bytes(x),
+        unit if metric.is_own() => own(x, unit),
+        unit => format!("{} {unit}", thousands(x)),
     }
 }
 
+/// A value in a unit that nothing is known of: four digits that count, or the whole number.
+fn own(x: f64, unit: &str) -> String {
+    let number = digits(x);
+    match unit {
+        "" | "count" => number,
+        unit => format!("{number} {unit}"),
+    }
+}
+
+/// A number with at least four digits that count.
+#[must_use]
+pub fn digits(x: f64) -> String {
+    let after = match x.abs() {
+        a if a == a.trunc() || a >= 1000.0 => return thousands(x),
+        a if a >= 100.0 => 1,
+        a if a >= 10.0 => 2,
+        a if a >= 1.0 => 3,
+        a if a < 1e-6 => return format!("{x:.3e}"),
+        // The first digit that is not 0, and three more.
+        a => (3.0 - a.log10().floor()).clamp(4.0, 12.0) as usize,
+    };
+    format!("{x:.after$}")
+}
+
 fn duration(ns: f64) -> String {
-    match ns {
-        x if x >= 1e9 => format!("{:.3} s", x / 1e9),
-        x if x >= 1e6 => format!("{:.3} ms", x / 1e6),
-        x if x >= 1e3 => format!("{:.3} µs", x / 1e3),
-        x => format!("{x:.2} ns"),
+    match ns.abs() {
+        a if a >= 1e9 => format!("{:.3} s", ns / 1e9),
+        a if a >= 1e6 => format!("{:.3} ms", ns / 1e6),
+        a if a >= 1e3 => format!("{:.3} µs", ns / 1e3),
+        _ => format!("{ns:.2} ns"),
     }
 }
 
 fn bytes(x: f64) -> String {
-    match x {
-        x if x >= 1_048_576.0 => format!("{:.2} MiB", x / 1_048_576.0),
-        x if x >= 1024.0 => format!("{:.1} KiB", x / 1024.0),
-        x => format!("{x:.0} B"),
+    match x.abs() {
+        a if a >= 1_048_576.0 => format!("{:.2} MiB", x / 1_048_576.0),
+        a if a >= 1024.0 => format!("{:.1} KiB", x / 1024.0),
+        _ => format!("{x:.0} B"),
     }
+}
+
+/// How far a value moved: as a fraction of where it began, or by how much where that says nothing:
+/// of 0 nothing is a fraction, and of a debt nobody can say what ten times it is.
+#[must_use]
+pub fn moved(change: f64, (before, after): (f64, f64), metric: &Metric) -> String {
+    if change.is_infinite() || before <= 0.0 || after < 0.0 {
+        difference(after - before, metric)
+    } else {
+        percent(change)
+    }
+}
+
+/// A limit: as a fraction of what it is a limit of, or in units where [`moved`] says units.
+#[must_use]
+pub fn limit(fraction: f64, units: f64, base: f64, metric: &Metric) -> String {
+    if fraction.is_infinite() || base <= 0.0 {
+        value(units, metric)
+    } else {
+        share(fraction)
+    }
+}
+
+/// A signed difference of two values: `+12 faults`, `-1.200 ms`.
+#[must_use]
+pub fn difference(x: f64, metric: &Metric) -> String {
+    let sign = if x < 0.0 { "" } else { "+" };
+    format!("{sign}{}", value(x, metric))
 }
 
 /// A name as it may stand in a terminal: without control and direction characters, cut to a
@@ -233,9 +289,53 @@ mod tests {
         assert_eq!(percent(0.000_012), "+0.0012 %");
         assert_eq!(percent(9.5), "×10.5");
         assert_eq!(percent(f64::INFINITY), "from 0");
+        assert_eq!(percent(f64::NEG_INFINITY), "from 0");
         assert_eq!(share(0.005), "0.50 %");
-        assert_eq!(value(1_200_000.0, Metric::WallTime), "1.200 ms");
-        assert_eq!(value(2_097_152.0, Metric::PeakRss), "2.00 MiB");
+        assert_eq!(value(1_200_000.0, &Metric::WallTime), "1.200 ms");
+        assert_eq!(value(2_097_152.0, &Metric::PeakRss), "2.00 MiB");
+        assert_eq!(value(-1_200_000.0, &Metric::WallTime), "-1.200 ms");
+        assert_eq!(value(-2048.0, &Metric::PeakRss), "-2.0 KiB");
+    }
+
+    #[test]
+    fn a_metric_of_ones_own_is_said_in_its_unit() {
+        let own = |unit| Metric::stored("x", unit, crate::model::Better::Higher);
+        for (x, unit, words) in [
+            (1000.0, "1/s", "1,000 1/s"),
+            (0.0, "1/s", "0 1/s"),
+            (-3.25, "dB", "-3.250 dB"),
+            (0.012_345, "", "0.01235"),
+            (1e-9, "V", "1.000e-9 V"),
+            (123_456.7, "count", "123,457"),
+            (1500.0, "ns", "1.500 µs"),
+            (2048.0, "bytes", "2.0 KiB"),
+        ] {
+            assert_eq!(value(x, &own(unit)), words);
+        }
+    }
+
+    #[test]
+    fn what_is_no_fraction_is_said_in_units() {
+        let m = Metric::stored("errors", "count", crate::model::Better::Lower);
+        for (before, after, words) in [
+            (0.0, 3.0, "+3"),
+            (3.0, 0.0, "-100.00 %"),
+            (0.0, 0.0, "+0"),
+            (-2.0, 1.0, "+3"),
+            (-2.0, -3.0, "-1"),
+            (2.0, -1.0, "-3"),
+            (2.0, 3.0, "+50.00 %"),
+        ] {
+            let change = crate::stats::change(before, after);
+            assert_eq!(
+                moved(change, (before, after), &m),
+                words,
+                "{before} {after}"
+            );
+        }
+        assert_eq!(limit(0.05, 0.1, 2.0, &m), "5.00 %");
+        assert_eq!(limit(f64::INFINITY, 2.0, 0.0, &m), "2");
+        assert_eq!(limit(0.05, 0.1, -2.0, &m), "0.1000");
     }
 
     #[test]

@@ -105,14 +105,14 @@ pub(crate) enum What {
         before: u64,
     },
     Health {
-        metric: Option<Metric>,
+        metric: Option<String>,
         text: String,
         order: Order,
         page: usize,
     },
     Find {
         benchmark: String,
-        metric: Option<Metric>,
+        metric: Option<String>,
     },
     Search {
         text: String,
@@ -131,7 +131,7 @@ pub(crate) enum What {
     Compare {
         base: String,
         head: String,
-        metric: Option<Metric>,
+        metric: Option<String>,
         show: Show,
         text: String,
         page: usize,
@@ -220,15 +220,15 @@ impl Params {
         }
     }
 
-    fn metric(&self) -> Result<Option<Metric>, Fail> {
+    /// A metric by its name, which may be one of somebody's own.
+    fn metric(&self) -> Result<Option<String>, Fail> {
         let Some(name) = self.get("metric") else {
             return Ok(None);
         };
-        let known: Vec<&str> = Metric::ALL.iter().map(|m| m.name()).collect();
-        let metric = Metric::from_name(name);
-        metric
-            .map(Some)
-            .ok_or_else(|| bad("metric", &format!("one of {}", known.join(", "))))
+        match Metric::of(name, None, None) {
+            Ok(metric) => Ok(Some(metric.name().to_owned())),
+            Err(_) => Err(bad("metric", "the name of a metric")),
+        }
     }
 
     fn one_of<T: Copy + Default>(&self, name: &str, all: &[(T, &'static str)]) -> Result<T, Fail> {
@@ -467,7 +467,7 @@ mod tests {
             ("/series/0123456789abcdef", "from=-1"),
             ("/health", "page=0"),
             ("/health", "page=99999999999999999999"),
-            ("/health", "metric=furlongs"),
+            ("/health", "metric=fur%0alongs"),
             ("/:key", ""),
         ] {
             assert!(view(path, query).is_err(), "{path}?{query}");

@@ -1,7 +1,7 @@
 //! How things are written on pages: names, numbers, times, changes. A name is data: it is cleaned
 //! of control and direction characters here, and escaped by the templates.
 
-use collector::format::{percent, thousands};
+use collector::format::{arrow, thousands};
 use collector::model::Metric;
 use collector::profile::names;
 use collector::store::Generation;
@@ -92,7 +92,7 @@ pub(crate) fn time(t: i64) -> Markup {
 }
 
 /// A value in few characters: `1,204.1 M`, `35.2 MiB`, `1.200 ms`.
-pub(crate) fn value(x: f64, metric: Metric) -> String {
+pub(crate) fn value(x: f64, metric: &Metric) -> String {
     match metric {
         Metric::Instructions | Metric::InstructionsCold | Metric::PageFaults => count(x),
         _ => collector::format::value(x, metric),
@@ -111,55 +111,53 @@ pub(crate) fn count(x: f64) -> String {
     }
 }
 
-/// Which way a change went, beyond what is worth a sign.
+/// Whether a change is for the worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sense {
-    Slower,
-    Faster,
+    Worse,
+    Better,
     Same,
 }
 
 impl Sense {
-    pub(crate) fn of(change: f64) -> Self {
-        if change > 0.0 {
-            Self::Slower
-        } else if change < 0.0 {
-            Self::Faster
-        } else {
-            Self::Same
+    pub(crate) fn of(moved: f64, metric: &Metric) -> Self {
+        match moved {
+            0.0 => Self::Same,
+            _ if metric.is_worse(moved) => Self::Worse,
+            _ => Self::Better,
         }
     }
 
     pub(crate) const fn class(self) -> &'static str {
         match self {
-            Self::Slower => "up",
-            Self::Faster => "down",
+            Self::Worse => "worse",
+            Self::Better => "better",
             Self::Same => "same",
-        }
-    }
-
-    pub(crate) const fn glyph(self) -> &'static str {
-        match self {
-            Self::Slower => "▲",
-            Self::Faster => "▼",
-            Self::Same => "·",
         }
     }
 }
 
-/// A change: sign, number and colour; the sense also for those who see neither.
-pub(crate) fn delta(change: f64, metric: Metric) -> Markup {
-    let sense = Sense::of(change);
-    let word = match (sense, metric) {
-        (Sense::Slower, Metric::PeakRss | Metric::BinarySize) => "larger",
-        (Sense::Faster, Metric::PeakRss | Metric::BinarySize) => "smaller",
-        (Sense::Slower, _) => "costs more",
-        (Sense::Faster, _) => "costs less",
+/// What a change means, for those who see no colour.
+fn meaning(sense: Sense, metric: &Metric) -> &'static str {
+    match (sense, metric) {
         (Sense::Same, _) => "same",
-    };
+        (Sense::Worse, Metric::PeakRss | Metric::BinarySize) => "larger",
+        (Sense::Better, Metric::PeakRss | Metric::BinarySize) => "smaller",
+        (Sense::Worse, Metric::Own(_)) => "worse",
+        (Sense::Better, Metric::Own(_)) => "better",
+        (Sense::Worse, _) => "costs more",
+        (Sense::Better, _) => "costs less",
+    }
+}
+
+/// A change: sign, number and colour; the sense also for those who see neither.
+pub(crate) fn delta(change: f64, sides: (f64, f64), metric: &Metric) -> Markup {
+    let sense = Sense::of(change, metric);
+    let number = minus(&collector::format::moved(change, sides, metric));
     html! {
         span class={ "delta " (sense.class()) } {
-            span aria-hidden="true" { (sense.glyph()) } " " (minus(&percent(change))) span .hidden { " " (word) }
+            span aria-hidden="true" { (arrow(change)) } " " (number)
+            span .hidden { " " (meaning(sense, metric)) }
         }
     }
 }
@@ -175,16 +173,18 @@ pub(crate) fn minus(number: &str) -> String {
 }
 
 /// A delta without a judgement: it is within its limit.
-pub(crate) fn quiet(change: f64) -> Markup {
-    html! { span .delta.same { (minus(&percent(change))) } }
+pub(crate) fn quiet(change: f64, sides: (f64, f64), metric: &Metric) -> Markup {
+    let number = minus(&collector::format::moved(change, sides, metric));
+    html! { span .delta.same { (number) } }
 }
 
 /// From one value to the next, without a judgement; an equal one says so.
-pub(crate) fn moved(before: f64, after: f64) -> Markup {
+pub(crate) fn moved(before: f64, after: f64, metric: &Metric) -> Markup {
     if before == after {
         return html! { span .delta.same { "same" } };
     }
-    quiet(collector::stats::change(before, after))
+    let change = collector::stats::change(before, after);
+    quiet(change, (before, after), metric)
 }
 
 pub(crate) fn plural(n: usize, what: &str) -> String {
@@ -212,14 +212,28 @@ pub(crate) fn csv_field(text: &str) -> String {
     }
 }
 
+/// A number in a CSV file; empty where there is none, as for a change from 0.
+pub(crate) fn csv_number(x: f64) -> String {
+    if x.is_finite() {
+        x.to_string()
+    } else {
+        String::new()
+    }
+}
+
 /// A text in a Markdown table; the collector owns what has to be escaped there.
 pub(crate) fn md(text: &str) -> String {
     collector::report::cell(&cut(text, 120))
 }
 
 /// A metric in words: `wall time`.
-pub(crate) fn metric(metric: Metric) -> String {
-    metric.name().replace('_', " ")
+pub(crate) fn metric(metric: &Metric) -> String {
+    spaced(metric.name())
+}
+
+/// The name of a metric in words.
+pub(crate) fn spaced(name: &str) -> String {
+    name.replace('_', " ")
 }
 
 /// Text inside XML that maud does not write.

@@ -156,14 +156,14 @@ async fn json(c: &Client, url: &str) -> Value {
 /// Benchmark, verdict, limit and change of each judged row, as the command line's functions say
 /// them of two stored reports.
 fn judged(store: &Store, base: &Report, head: &Report) -> (Outcome, Vec<(String, Verdict)>) {
-    let metrics = judge::judged_metrics(&Default::default(), head.measurements[0].counter);
+    let metrics = judge::judged_metrics(&Default::default(), &head.measurements[0].counter);
     let line: Vec<Sha> = (0..=base.commit.position).map(|i| sha(i, 'a')).collect();
     let history = |m: &Measurement| -> Vec<f64> {
         let key = collector::model::SeriesKey {
             benchmark: m.benchmark.clone(),
-            metric: m.metric,
-            counter: m.counter,
-            fingerprint: base.testbed.fingerprint(m.counter),
+            metric: m.metric.clone(),
+            counter: m.counter.clone(),
+            fingerprint: base.testbed.fingerprint(&m.counter),
         };
         let points = store.points_anywhere(&key, base.commit.position).unwrap();
         let on = points.iter().filter(|p| line.contains(&p.sha));
@@ -181,7 +181,7 @@ fn judged(store: &Store, base: &Report, head: &Report) -> (Outcome, Vec<(String,
         .iter()
         .map(|r| (r.benchmark.clone(), r.verdict))
         .collect();
-    let counter = head.measurements[0].counter;
+    let counter = head.measurements[0].counter.clone();
     let judgement = judge::judgement(base, head, counter, rows, Default::default());
     (judgement.outcome, said)
 }

@@ -7,6 +7,7 @@ mod channels;
 mod door;
 mod find;
 mod http;
+mod metrics;
 mod openapi;
 mod receive;
 mod server;

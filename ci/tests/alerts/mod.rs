@@ -219,7 +219,7 @@ fn assert_names(body: &Value, report: &Report, moved: usize) {
     assert_eq!(data["total"], moved, "{body:#}");
     let change = &data["changes"][0];
     assert!(change["benchmark"].as_str().unwrap().starts_with("parse/"));
-    assert_eq!(change["percent"], "+25.00 %");
+    assert_eq!(change["moved"], "+25.00 %");
     assert_eq!(data["commits"][0]["sha"], report.commit.sha.0);
     let link = data["link"].as_str().unwrap();
     let short = report.commit.sha.short();

@@ -1,8 +1,9 @@
 //! From what the searches said to the document that people and programs read.
 
+use crate::bisect::request::Request;
 use crate::bisect::{Hunt, Trail};
 use crate::error::Error;
-use crate::model::{Commit, Sha};
+use crate::model::{Commit, Metric, Sha};
 use crate::search::finding::{Finding, Found, FoundStep, Named, Searched, Unmeasured};
 use crate::search::{Answer, Outcome, Skipped, Step};
 
@@ -25,9 +26,8 @@ impl Hunt<'_> {
             suspects: names(&o.suspects),
             confidence: o.confidence,
             verified: None,
-            metric: self.asked.metric,
-            counter: self.like.as_ref().map(|l| l.counter),
-            unit: self.asked.metric.unit(),
+            metric: self.asked.metric.clone(),
+            counter: self.like.as_ref().map(|l| l.counter.clone()),
             benchmark: self.asked.benchmark.clone(),
             before: o.before.value,
             after: o.after.value,
@@ -58,7 +58,7 @@ impl Hunt<'_> {
             undo: culprit
                 .filter(|_| !self.journal.request.fixed)
                 .map(|(c, p)| undo(c, p)),
-            reason: reason(main, self.journal.request.fixed),
+            reason: reason(main, &self.journal.request, &self.asked.metric),
             notes: Vec::new(),
             again: self.journal.request.again(),
             log: self.journal.path().display().to_string(),
@@ -93,9 +93,9 @@ fn outcome(main: &Outcome, last: &Outcome) -> Found {
     }
 }
 
-fn reason(main: &Trail, fixed: bool) -> String {
-    let o = &main.outcome;
-    let other_way = (o.bad.value - o.good.value) * if fixed { -1.0 } else { 1.0 } < 0.0;
+fn reason(main: &Trail, request: &Request, metric: &Metric) -> String {
+    let (o, fixed) = (&main.outcome, request.fixed);
+    let other_way = (o.bad.value - o.good.value) * request.direction(metric).sign() < 0.0;
     match o.answer {
         Answer::NotReproduced if !o.skipped.is_empty() => {
             "the nearest commits that give numbers do not differ; what lies beyond them does not \
@@ -103,10 +103,10 @@ fn reason(main: &Trail, fixed: bool) -> String {
                 .into()
         }
         Answer::NotReproduced if other_way && fixed => {
-            "it became costlier; without --fixed the commit that did it is found".into()
+            "it became worse; without --fixed the commit that did it is found".into()
         }
         Answer::NotReproduced if other_way => {
-            "it costs less now; --fixed finds the commit that did it".into()
+            "it became better; --fixed finds the commit that did it".into()
         }
         Answer::NotReproduced => "the two ends do not differ by the smallest change of interest; \
                                   --limit sets a smaller one"

@@ -8,7 +8,7 @@ use crate::bisect::probe;
 use crate::bisect::{Hunt, Trail};
 use crate::error::{Error, Result};
 use crate::explain::{self, Pair};
-use crate::judge::{self, Overrides};
+use crate::judge::{self, Judged, Overrides};
 use crate::model::{Commit, Metric, Sha};
 use crate::profile::delta::{self, Explanation};
 use crate::run::{BuiltCommit, Reuse};
@@ -164,7 +164,7 @@ impl Hunt<'_> {
             &after,
             &config,
             &Overrides::default(),
-            &[Metric::Instructions],
+            &Judged::only([Metric::Instructions]),
             &|_| Vec::new(),
         );
         rows.retain(|r| r.benchmark == self.asked.benchmark && r.metric == Metric::Instructions);

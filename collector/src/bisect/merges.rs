@@ -173,7 +173,7 @@ impl Hunt<'_> {
             return trail;
         }
         // Largest first, and in the direction that was asked for.
-        let sign = self.journal.request.direction().sign();
+        let sign = self.journal.request.direction(&self.asked.metric).sign();
         let goes = |s: &&Step| s.change * sign > 0.0 && is_own(s);
         match trail.outcome.steps.iter().find(goes).cloned() {
             Some(step) => blame(&mut trail.outcome, &step),

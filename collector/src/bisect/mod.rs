@@ -67,7 +67,7 @@ pub fn run(
     jobs: usize,
     progress: &dyn Progress,
 ) -> Result<Finding> {
-    let asked = journal.request.asked(runner.session().counter);
+    let asked = journal.request.asked(&runner.session().counter);
     let exact = matches!(asked.metric, Metric::Instructions | Metric::BinarySize)
         && runner.session().counter == Counter::Callgrind;
     let mut others = Vec::new();
@@ -222,7 +222,7 @@ impl Hunt<'_> {
         };
         let defaults = Options::default();
         let options = Options {
-            direction: self.journal.request.direction(),
+            direction: self.journal.request.direction(&self.asked.metric),
             min_effect: self.journal.request.limit.unwrap_or(defaults.min_effect),
             noise,
             ..defaults

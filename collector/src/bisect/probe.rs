@@ -236,7 +236,7 @@ pub(super) fn sample(
     let Some((job, _)) = bench.job(&like.benchmark) else {
         return Err(format!("no benchmark `{}`", like.benchmark));
     };
-    measure::sample(runner.session(), job, like.metric, like.class, index).map_err(|e| e.message)
+    measure::sample(runner.session(), job, &like.metric, like.class, index).map_err(|e| e.message)
 }
 
 fn of(like: &Measurement, samples: Vec<f64>) -> Measurement {

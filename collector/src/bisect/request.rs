@@ -8,7 +8,7 @@ use crate::bisect::probe::Asked;
 use crate::config::{ClockMode, Command, Config, words};
 use crate::error::{Error, Result};
 use crate::git::Repo;
-use crate::model::{Counter, Metric, Sha};
+use crate::model::{Better, Counter, Metric, Sha, Tags};
 use crate::run::{Outside, Reuse};
 use crate::search::Direction;
 
@@ -32,7 +32,7 @@ pub struct Request {
     pub run: Option<String>,
     /// Every commit, side branches too, instead of first parents.
     pub all: bool,
-    /// Look for the commit that made it cost less.
+    /// Look for the commit that made it better.
     pub fixed: bool,
     /// The smallest change of interest, as a fraction.
     pub limit: Option<f64>,
@@ -65,7 +65,10 @@ impl Request {
         }
         let limit = self.limit.map(|l| format!("{}%", 100.0 * l));
         for (name, value) in [
-            ("--metric", self.metric.map(|m| m.name().to_string())),
+            (
+                "--metric",
+                self.metric.as_ref().map(|m| m.name().to_string()),
+            ),
             ("--build", self.build.clone()),
             ("--run", self.run.clone()),
             ("--counter", self.counter.clone()),
@@ -92,12 +95,17 @@ impl Request {
         if let Some(counter) = &self.counter {
             config.suite.counter.clone_from(counter);
         }
+        // A variant is searched as it was measured.
+        let (benchmark, tags) = Tags::split(&self.benchmark);
+        if !tags.is_empty() {
+            config.tag(tags);
+        }
         if let Some(run) = &self.run {
             config.suite.criterion = false;
             config.suite.include.clear();
             config.suite.exclude.clear();
             config.commands = vec![Command {
-                name: self.benchmark.clone(),
+                name: benchmark.to_owned(),
                 build: self.build.clone(),
                 run: run.clone(),
                 stdin: None,
@@ -105,9 +113,9 @@ impl Request {
                 clock: ClockMode::Real,
             }];
         }
-        let command = config.commands.iter().any(|c| c.name == self.benchmark);
+        let command = config.commands.iter().any(|c| c.name == benchmark);
         let metrics = &mut config.suite.metrics;
-        if let Some(metric) = self.metric
+        if let Some(metric) = &self.metric
             && !comes_along(metric, command)
             && !metrics.iter().any(|m| m == metric.name())
         {
@@ -166,23 +174,24 @@ impl Request {
         carried || ends.iter().any(|e| repo.has_file(&Sha((*e).clone()), path))
     }
 
-    pub(super) fn direction(&self) -> Direction {
-        if self.fixed {
-            Direction::Down
-        } else {
-            Direction::Up
+    /// Which way values go where what is searched for happened: the way that is worse for the
+    /// metric, or with `--fixed` the other one.
+    pub(super) fn direction(&self, metric: &Metric) -> Direction {
+        match (metric.better(), self.fixed) {
+            (Better::Lower, false) | (Better::Higher, true) => Direction::Up,
+            (Better::Lower, true) | (Better::Higher, false) => Direction::Down,
         }
     }
 
-    pub(super) fn asked(&self, counter: Counter) -> Asked {
-        let own = if counter == Counter::Clock {
+    pub(super) fn asked(&self, counter: &Counter) -> Asked {
+        let own = if *counter == Counter::Clock {
             Metric::WallTime
         } else {
             Metric::Instructions
         };
         Asked {
             benchmark: self.benchmark.clone(),
-            metric: self.metric.unwrap_or(own),
+            metric: self.metric.clone().unwrap_or(own),
             reuse: match (self.fresh, self.retry) {
                 (true, _) => Reuse::Nothing,
                 (false, true) => Reuse::Numbers,
@@ -193,11 +202,11 @@ impl Request {
 }
 
 /// Whether a metric is measured without being asked for, so that stored reports have it.
-fn comes_along(metric: Metric, command: bool) -> bool {
+fn comes_along(metric: &Metric, command: bool) -> bool {
     match metric {
         Metric::Instructions | Metric::InstructionsCold | Metric::BinarySize => true,
         Metric::CpuTime | Metric::PeakRss | Metric::PageFaults => command,
-        Metric::WallTime => false,
+        Metric::WallTime | Metric::Own(_) => false,
     }
 }
 
@@ -219,7 +228,7 @@ pub fn ends(repo: &Repo, good: &str, bad: &str) -> Result<(Sha, Sha)> {
     if repo.is_ancestor(&b, &g) {
         return Err(Error::Usage(format!(
             "the ends are swapped: {bad} is the older one. `uptick bisect {bad} {good}` finds the \
-             commit that made it costlier; with --fixed, the one that made it cost less"
+             commit that made it worse; with --fixed, the one that made it better"
         )));
     }
     let base = repo.merge_base(&g, &b)?;
@@ -236,4 +245,27 @@ pub fn ends(repo: &Repo, good: &str, bad: &str) -> Result<(Sha, Sha)> {
     Err(Error::Usage(format!(
         "GOOD ({good}) is no ancestor of BAD ({bad}); {hint}"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_searched_for_goes_the_way_that_is_worse() {
+        let cost = Metric::Instructions;
+        let yields = Metric::stored("throughput", "1/s", Better::Higher);
+        for (metric, fixed, direction) in [
+            (&cost, false, Direction::Up),
+            (&cost, true, Direction::Down),
+            (&yields, false, Direction::Down),
+            (&yields, true, Direction::Up),
+        ] {
+            let request = Request {
+                fixed,
+                ..Request::default()
+            };
+            assert_eq!(request.direction(metric), direction, "{metric} {fixed}");
+        }
+    }
 }

@@ -4,8 +4,9 @@ use crate::bisect::journal::Section;
 use crate::bisect::line::Line;
 use crate::bisect::{Hunt, Trail};
 use crate::error::Result;
-use crate::format::{percent, sentence, share};
+use crate::format::{moved, sentence, share};
 use crate::search::{Direction, Observation, Search};
+use crate::stats::change;
 
 /// A commit stands as the culprit if it carries this share of the range's change: as much as
 /// the steps together must explain before a search is content.
@@ -84,7 +85,11 @@ impl Hunt<'_> {
                 "{} {what}: {}, {} of the range's change ({}). Further steps are looked for in at \
                  most {most} builds{}; --quick ends here",
                 commit.sha.short(),
-                percent((s.after - s.before) / s.before.abs()),
+                moved(
+                    change(s.before, s.after),
+                    (s.before, s.after),
+                    &self.asked.metric
+                ),
                 share((s.after - s.before) / whole),
                 sentence(&commit.subject, 50),
                 self.left(most),

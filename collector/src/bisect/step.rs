@@ -36,7 +36,7 @@ pub fn judge_head(
     head: &Sha,
     progress: &dyn Progress,
 ) -> Result<StepAnswer> {
-    let asked = request.asked(runner.session().counter);
+    let asked = request.asked(&runner.session().counter);
     let mut reference = Vec::new();
     let mut values = |sha: &Sha, least: usize| {
         let runs = samples(runner, store, &asked, sha, least, progress)?;
@@ -54,7 +54,7 @@ pub fn judge_head(
     let good = end("GOOD", values(&Sha(request.good.clone()), END_RUNS)?)?;
     let bad = end("BAD", values(&Sha(request.bad.clone()), END_RUNS)?)?;
     let limit = request.limit.unwrap_or(Options::default().min_effect);
-    let sign = request.direction().sign();
+    let sign = request.direction(&asked.metric).sign();
     let judge = StepJudge::new(&good, &bad, limit, sign).ok_or_else(|| {
         Error::NoVerdict(format!(
             "the ends do not differ clearly: {} and {}; no commit between them can be judged",

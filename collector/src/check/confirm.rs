@@ -24,7 +24,7 @@ pub(super) fn confirm_row(
         units: row.limit_units,
         why: row.why.clone(),
     };
-    let policy = gate::Policy::for_series(row.metric, row.counter);
+    let policy = gate::Policy::for_series(&row.metric, &row.counter);
     let exact = row.class == NoiseClass::Exact;
     let runs = runs_needed(&policy, row.history.len());
     gate::confirm_in_rounds(&policy, &limit, &row.history, |round, bs, hs| {
@@ -65,7 +65,7 @@ fn sample(
     row: &Row,
     index: usize,
 ) -> std::result::Result<f64, String> {
-    measure::sample(session, job, row.metric, row.class, index).map_err(|e| e.message)
+    measure::sample(session, job, &row.metric, row.class, index).map_err(|e| e.message)
 }
 
 /// Writes a confirmation into its row.
@@ -77,8 +77,8 @@ pub(super) fn apply(row: &mut Row, c: &gate::Confirmation) {
         row.change = Some(c.effect);
     }
     match c.decision {
-        Decision::Regressed => row.verdict = Verdict::Regressed,
-        Decision::Improved => row.verdict = Verdict::Improved,
+        Decision::Higher => row.verdict = Verdict::of_move(&row.metric, 1.0),
+        Decision::Lower => row.verdict = Verdict::of_move(&row.metric, -1.0),
         Decision::Pass => {
             row.verdict = Verdict::Unchanged;
             row.why
@@ -109,12 +109,34 @@ pub(super) fn apply(row: &mut Row, c: &gate::Confirmation) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Counter, Metric};
+    use crate::model::{Better, Counter, Metric};
 
     #[test]
     fn enough_runs_are_taken_to_prove_a_change() {
-        let policy = gate::Policy::for_series(Metric::WallTime, Counter::Clock);
+        let policy = gate::Policy::for_series(&Metric::WallTime, &Counter::Clock);
         assert_eq!(runs_needed(&policy, 0), 7);
         assert_eq!(runs_needed(&policy, 50), policy.rerun);
+    }
+
+    #[test]
+    fn what_fresh_runs_say_is_worse_by_the_direction_of_the_metric() {
+        use Verdict::{Improved, Regressed};
+        for (better, decision, verdict) in [
+            (Better::Lower, Decision::Higher, Regressed),
+            (Better::Lower, Decision::Lower, Improved),
+            (Better::Higher, Decision::Higher, Improved),
+            (Better::Higher, Decision::Lower, Regressed),
+        ] {
+            let mut row = Row::of_metric(Metric::stored("x", "1/s", better));
+            let said = gate::Confirmation {
+                decision,
+                p: 0.0,
+                effect: 0.1,
+                low: 0.1,
+                high: 0.1,
+            };
+            apply(&mut row, &said);
+            assert_eq!((row.verdict, row.confirmed), (verdict, true));
+        }
     }
 }

@@ -201,7 +201,7 @@ impl<'a> Run<'a> {
         options: &'a Options,
         progress: &'a dyn Progress,
     ) -> Result<Self> {
-        let judged = judge::judged_metrics(runner.config(), runner.session().counter);
+        let judged = judge::judged_metrics(runner.config(), &runner.session().counter);
         let line = runner.repo().ancestors(&base.commit.sha, HISTORY)?;
         let history = |m: &Measurement| history(store, &base, m, &line);
         let rows = judge::rows(
@@ -252,6 +252,12 @@ impl<'a> Run<'a> {
         let suspects: Vec<usize> = (0..self.rows.len())
             .filter(|&i| self.rows[i].judged && moved(&self.rows[i]))
             .collect();
+        let (reported, suspects): (Vec<usize>, Vec<usize>) = suspects
+            .into_iter()
+            .partition(|&i| self.rows[i].metric.is_own());
+        for i in reported {
+            self.could_not_confirm(i, "nothing here counts it");
+        }
         if suspects.is_empty() {
             return Ok(());
         }
@@ -285,8 +291,8 @@ impl<'a> Run<'a> {
     /// A suspect that cannot be run again is neither a change nor none.
     fn could_not_confirm(&mut self, i: usize, why: &str) {
         let row = &mut self.rows[i];
-        if row.metric == Metric::BinarySize {
-            // A file has one size: there is nothing to run.
+        if row.metric == Metric::BinarySize || row.metric.is_own() {
+            // A file has one size, and what another tool reported it alone can count again.
             row.why = format!("could not be measured again: {why}");
             return;
         }
@@ -301,8 +307,8 @@ impl<'a> Run<'a> {
     /// Several suspects at once are judged together: at most a share q of them may be wrong.
     fn keep_what_survives_fdr(&mut self, ps: &[(usize, f64)]) {
         let q = gate::Policy::for_series(
-            crate::model::Metric::Instructions,
-            self.runner.session().counter,
+            &crate::model::Metric::Instructions,
+            &self.runner.session().counter,
         )
         .fdr_q;
         let values: Vec<f64> = ps.iter().map(|(_, p)| *p).collect();
@@ -388,7 +394,7 @@ impl<'a> Run<'a> {
             .runner
             .repo()
             .distance(&self.base.commit.sha, &self.head.commit.sha);
-        let counter = self.runner.session().counter;
+        let counter = self.runner.session().counter.clone();
         let mut notes = self.notes;
         notes.extend(optimised_away(&self.rows));
         let beside = Beside {
@@ -432,9 +438,9 @@ fn optimised_away(rows: &[Row]) -> Option<String> {
 fn history(store: &Store, base: &Report, m: &Measurement, line: &[Sha]) -> Vec<f64> {
     let key = SeriesKey {
         benchmark: m.benchmark.clone(),
-        metric: m.metric,
-        counter: m.counter,
-        fingerprint: base.testbed.fingerprint(m.counter),
+        metric: m.metric.clone(),
+        counter: m.counter.clone(),
+        fingerprint: base.testbed.fingerprint(&m.counter),
     };
     // A history that cannot be read is no history: the floors remain.
     let points = store

@@ -4,7 +4,7 @@
 use crate::check::baseline::Baseline;
 use crate::check::{Options, run};
 use crate::error::Result;
-use crate::format::{percent, sentence};
+use crate::format::sentence;
 use crate::judge::Judgement;
 use crate::model::Sha;
 use crate::run::{Progress, Reuse, Runner, is_failed};
@@ -69,7 +69,7 @@ pub fn push(
 /// The largest regression of a judgement.
 fn size(j: &Judgement) -> f64 {
     let first = j.unaccepted().first().and_then(|r| r.change);
-    first.unwrap_or_default()
+    first.map_or(0.0, f64::abs)
 }
 
 /// The judgement to show; what else regressed is noted in it.
@@ -83,7 +83,10 @@ fn worst(whole: Judgement, mut regressed: Vec<Judgement>) -> Judgement {
         worst.notes.push(format!(
             "{} of the same push regressed too: {} ({})",
             other.head.sha.short(),
-            percent(size(&other)),
+            other
+                .unaccepted()
+                .first()
+                .map_or_else(String::new, |r| r.moved()),
             sentence(&other.head.subject, 50)
         ));
     }

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::git::{Acceptance, Repo};
 use crate::judge::{Creep, Row};
 use crate::model::SeriesKey;
-use crate::model::{NoiseClass, Report, Sha, Verdict};
+use crate::model::{Better, NoiseClass, Report, Sha, Verdict};
 use crate::store::Store;
 
 /// What the judgement of one head against one base rests on.
@@ -119,9 +119,9 @@ impl Release<'_> {
     ) -> Result<Option<Reference>> {
         let key = SeriesKey {
             benchmark: row.benchmark.clone(),
-            metric: row.metric,
-            counter: row.counter,
-            fingerprint: self.head.testbed.fingerprint(row.counter),
+            metric: row.metric.clone(),
+            counter: row.counter.clone(),
+            fingerprint: self.head.testbed.fingerprint(&row.counter),
         };
         let matching = |a: &&Acceptance| crate::config::glob(&a.benchmark, &row.benchmark);
         for a in accepted.iter().filter(matching) {
@@ -181,17 +181,21 @@ impl Release<'_> {
 /// The creep of a row where it exceeds its budget.
 fn creep(row: &Row, reference: &Reference, set: Option<f64>) -> Option<Creep> {
     let head = row.head.as_ref()?;
-    let policy = Policy::for_series(row.metric, row.counter);
+    let policy = Policy::for_series(&row.metric, &row.counter);
     let mut budget = set.unwrap_or(policy.release_budget);
-    let (value, _, highest) = reference.value;
+    let (value, lowest, highest) = reference.value;
     if row.class != NoiseClass::Exact {
         // One noisy commit against another proves nothing unless even their samples part.
         budget = budget.max(row.limit.unwrap_or(0.0));
-        if head.low <= highest {
+        let parted = match row.metric.better() {
+            Better::Lower => head.low > highest,
+            Better::Higher => head.high < lowest,
+        };
+        if !parted {
             return None;
         }
     }
-    let judged = gate::cumulative(&policy, value, head.value, budget)?;
+    let judged = gate::cumulative(&policy, row.metric.better(), value, head.value, budget)?;
     judged.exceeded.then(|| Creep {
         since: reference.name.clone(),
         sha: reference.sha.clone(),
@@ -201,18 +205,22 @@ fn creep(row: &Row, reference: &Reference, set: Option<f64>) -> Option<Creep> {
     })
 }
 
-/// Calls a row regressed when the head itself is costlier; else gives the creep back, for that
+/// Calls a row regressed when the head itself is worse; else gives the creep back, for that
 /// was there before.
-fn blame(row: &mut Row, creep: Creep) -> Option<(String, f64)> {
-    let least = Policy::for_series(row.metric, row.counter).absolute_floor;
-    if row.delta() <= least {
-        return Some((row.benchmark.clone(), creep.change));
+fn blame(row: &mut Row, creep: Creep) -> Option<Standing> {
+    let least = Policy::for_series(&row.metric, &row.counter).absolute_floor;
+    if row.harm() <= least {
+        return Some(Standing {
+            words: creep_of(row, &creep),
+            benchmark: row.benchmark.clone(),
+            harm: creep.change * row.metric.better().sign(),
+        });
     }
     row.verdict = Verdict::Regressed;
     row.confirmed = row.class == NoiseClass::Exact;
     row.why = format!(
         "{} since {} in all, budget {}: no single commit passed its limit",
-        crate::format::percent(creep.change),
+        creep_of(row, &creep),
         creep.since,
         crate::format::share(creep.budget)
     );
@@ -220,10 +228,24 @@ fn blame(row: &mut Row, creep: Creep) -> Option<(String, f64)> {
     None
 }
 
+/// A creep that was there before.
+struct Standing {
+    benchmark: String,
+    /// Positive where it is for the worse (fraction).
+    harm: f64,
+    words: String,
+}
+
+/// How far a benchmark crept, for people.
+fn creep_of(row: &Row, creep: &Creep) -> String {
+    let head = row.values().1;
+    crate::format::moved(creep.change, (creep.value, head), &row.metric)
+}
+
 /// What had crept before this head, in one note.
-fn standing(tag: &str, old: &[(String, f64)]) -> Option<String> {
-    let worst = old.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let (change, name) = (crate::format::percent(worst.1), &worst.0);
+fn standing(tag: &str, old: &[Standing]) -> Option<String> {
+    let worst = old.iter().max_by(|a, b| a.harm.total_cmp(&b.harm))?;
+    let (change, name) = (&worst.words, &worst.benchmark);
     Some(match old.len() {
         1 => format!("`{name}` had crept by {change} since {tag}, over its budget, before this"),
         n => format!(

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::files::read_text;
-use crate::model::{Counter, Metric};
+use crate::model::{Counter, Metric, Tags};
 
 /// The longest `uptick.toml`: 1 MiB.
 const MAX_FILE: u64 = 1 << 20;
@@ -34,6 +34,9 @@ pub struct Config {
     /// Limits of single benchmarks, the last matching one wins.
     #[serde(rename = "limit")]
     pub benchmark_limits: Vec<BenchmarkLimit>,
+    /// Metrics of one's own, which other tools report.
+    #[serde(rename = "metric")]
+    pub metrics: Vec<OwnMetric>,
     /// Benchmarks that are commands.
     #[serde(rename = "command")]
     pub commands: Vec<Command>,
@@ -70,6 +73,9 @@ pub struct Suite {
     /// Benchmarks that the command line asks for (globs); empty: all that are included.
     #[serde(skip)]
     pub only: Vec<String>,
+    /// What tells this variant of every benchmark apart; from the command line.
+    #[serde(skip)]
+    pub tags: Tags,
     /// What is judged; other metrics that cost nothing are stored and shown.
     pub metrics: Vec<String>,
     /// `auto`, `perf_event`, `callgrind` or `clock`.
@@ -102,6 +108,7 @@ impl Default for Suite {
             include: Vec::new(),
             exclude: Vec::new(),
             only: Vec::new(),
+            tags: Tags::default(),
             metrics: Vec::new(),
             counter: "auto".into(),
             strings: Strings::Portable,
@@ -187,6 +194,17 @@ pub struct BenchmarkLimit {
     pub reason: Option<String>,
 }
 
+/// A metric of one's own: once it is named here, it can have limits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct OwnMetric {
+    /// Its name, as reports have it.
+    pub name: String,
+    /// A change below this many of its units never counts: all that limits a value that was 0.
+    #[serde(default)]
+    pub floor: Option<f64>,
+}
+
 /// Where a baseline comes from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -230,19 +248,22 @@ impl Config {
     /// # Errors
     /// What is wrong, for people.
     pub fn validate(&self) -> std::result::Result<(), String> {
+        for own in &self.metrics {
+            own.check()?;
+        }
         for name in &self.suite.metrics {
-            known_metric(name, "suite.metrics")?;
+            self.known_metric(name, "suite.metrics")?;
         }
         for name in self.limits.keys().filter(|n| *n != RELEASE_BUDGET) {
-            known_metric(name, "limits")?;
+            self.known_metric(name, "limits")?;
         }
         for limit in &self.benchmark_limits {
             if let Some(name) = &limit.metric {
-                known_metric(name, "limit.metric")?;
+                self.known_metric(name, "limit.metric")?;
             }
         }
         let counter = self.suite.counter.as_str();
-        let chosen = Counter::from_name(counter);
+        let chosen = Counter::well_known(counter);
         if counter != "auto"
             && !matches!(
                 chosen,
@@ -289,9 +310,30 @@ impl Config {
         Ok(())
     }
 
+    fn known_metric(&self, name: &str, place: &str) -> std::result::Result<(), String> {
+        let well_known = Metric::WELL_KNOWN.iter().map(Metric::name);
+        let own = self.metrics.iter().map(|m| m.name.as_str());
+        let known: Vec<&str> = well_known.chain(own).collect();
+        if known.contains(&name) {
+            return Ok(());
+        }
+        Err(format!(
+            "{place}: `{name}` is no metric; there are {}; one of your own needs a [[metric]] with \
+             its name",
+            known.join(", ")
+        ))
+    }
+
+    /// The least difference that counts of a metric of one's own, where the file sets one.
+    #[must_use]
+    pub fn floor_of(&self, metric: &Metric) -> Option<f64> {
+        let own = self.metrics.iter().find(|m| m.name == metric.name())?;
+        own.floor
+    }
+
     /// The limit that the file sets for a benchmark's metric, with its reason.
     #[must_use]
-    pub fn limit_for(&self, benchmark: &str, metric: Metric) -> Option<(f64, String)> {
+    pub fn limit_for(&self, benchmark: &str, metric: &Metric) -> Option<(f64, String)> {
         let single = self.benchmark_limits.iter().rev().find(|l| {
             l.metric.as_deref().is_none_or(|m| m == metric.name()) && glob(&l.benchmark, benchmark)
         });
@@ -316,24 +358,50 @@ impl Config {
         self.limits.get(RELEASE_BUDGET).map(|f| f.0)
     }
 
-    /// Whether a benchmark is asked for.
+    /// Tells this variant of every benchmark apart. What runs sees each tag as a variable:
+    /// `gc=on` as `UPTICK_TAG_GC`, which is `on`.
+    pub fn tag(&mut self, tags: Tags) {
+        let letter = |c: char| match c.to_ascii_uppercase() {
+            c if c.is_ascii_alphanumeric() => c,
+            _ => '_',
+        };
+        for (key, value) in tags.iter() {
+            let name = format!("UPTICK_TAG_{}", key.chars().map(letter).collect::<String>());
+            self.suite.env.insert(name, value.to_owned());
+        }
+        self.suite.tags = tags;
+    }
+
+    /// Whether a benchmark is asked for, by its own name or by that with its tags.
     #[must_use]
     pub fn wants(&self, benchmark: &str) -> bool {
-        let any = |globs: &[String]| globs.iter().any(|p| glob(p, benchmark));
+        let (bare, _) = Tags::split(benchmark);
+        let full = self.suite.tags.name(bare);
+        let names = [benchmark, bare, &full];
+        let any = |globs: &[String]| globs.iter().any(|p| names.iter().any(|n| glob(p, n)));
         let passes = |globs: &[String]| globs.is_empty() || any(globs);
         passes(&self.suite.include) && passes(&self.suite.only) && !any(&self.suite.exclude)
     }
 }
 
-fn known_metric(name: &str, place: &str) -> std::result::Result<(), String> {
-    if Metric::from_name(name).is_some() {
-        return Ok(());
+impl OwnMetric {
+    fn check(&self) -> std::result::Result<(), String> {
+        let name = &self.name;
+        if Metric::of(name, None, None)
+            .map_err(|e| format!("metric: {e}"))?
+            .is_own()
+        {
+            return match self.floor {
+                Some(x) if !x.is_finite() || x < 0.0 => Err(format!(
+                    "metric `{name}`: floor: {x} is no number of units; 0 or more is"
+                )),
+                _ => Ok(()),
+            };
+        }
+        Err(format!(
+            "metric: `{name}` is well known; [limits] has its limit"
+        ))
     }
-    let known: Vec<&str> = Metric::ALL.iter().map(|m| m.name()).collect();
-    Err(format!(
-        "{place}: `{name}` is no metric; there are {}",
-        known.join(", ")
-    ))
 }
 
 #[cfg(test)]
@@ -358,11 +426,36 @@ mod tests {
         )
         .unwrap();
         assert_eq!(
-            c.limit_for("io/read", Metric::Instructions).unwrap().0,
+            c.limit_for("io/read", &Metric::Instructions).unwrap().0,
             0.05
         );
-        assert_eq!(c.limit_for("parse", Metric::Instructions).unwrap().0, 0.01);
-        assert!(c.limit_for("parse", Metric::WallTime).is_none());
+        assert_eq!(c.limit_for("parse", &Metric::Instructions).unwrap().0, 0.01);
+        assert!(c.limit_for("parse", &Metric::WallTime).is_none());
+    }
+
+    #[test]
+    fn a_metric_of_ones_own_has_limits_once_it_is_named() {
+        let limits = "[limits]\nthroughput = \"2%\"\n";
+        let e = Config::parse(limits).unwrap_err();
+        assert!(
+            e.contains("`throughput`") && e.contains("[[metric]]"),
+            "{e}"
+        );
+        let text = format!("{limits}[[metric]]\nname = \"throughput\"\nfloor = 10\n");
+        let c = Config::parse(&text).unwrap();
+        let own = Metric::stored("throughput", "1/s", crate::model::Better::Higher);
+        assert_eq!(c.limit_for("b", &own).unwrap().0, 0.02);
+        assert_eq!(c.floor_of(&own), Some(10.0));
+        assert_eq!(c.floor_of(&Metric::WallTime), None);
+        for (bad, why) in [
+            ("name = \"wall_time\"", "well known"),
+            ("name = \"\"", "empty"),
+            ("name = \"x\"\nfloor = -1.0", "0 or more"),
+            ("name = \"x\"\nfloor = nan", "0 or more"),
+        ] {
+            let e = Config::parse(&format!("[[metric]]\n{bad}\n")).unwrap_err();
+            assert!(e.contains(why), "{bad}: {e}");
+        }
     }
 
     #[test]

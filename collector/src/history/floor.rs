@@ -16,7 +16,7 @@ impl Floor {
     /// How a series is searched.
     #[must_use]
     pub fn settings(self, key: &SeriesKey, noise: NoiseClass) -> Settings {
-        let own = match (key.metric, key.counter) {
+        let own = match (&key.metric, &key.counter) {
             (Metric::Instructions, Counter::Callgrind | Counter::PerfEvent) => COUNTS,
             _ => OTHERS,
         };

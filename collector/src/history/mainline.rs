@@ -13,7 +13,7 @@ use crate::detect::Point;
 use crate::error::Result;
 use crate::git::{Acceptance, Repo};
 use crate::model::SeriesKey;
-use crate::model::{Commit, Metric, NoiseClass, Sha};
+use crate::model::{Commit, Counter, Metric, NoiseClass, Sha};
 use crate::stats;
 use crate::store::{SeriesRow, Store};
 
@@ -214,13 +214,18 @@ fn track(store: &Store, line: &MainLine, row: SeriesRow) -> Result<Track> {
 
 /// Names the testbed changes between series that differ in their testbed alone.
 fn testbed_changes(store: &Store, all: &mut [Track]) -> Result<()> {
-    let mut families: BTreeMap<(String, Metric, &'static str), Vec<usize>> = BTreeMap::new();
+    let mut families: BTreeMap<(String, Metric, Counter), Vec<usize>> = BTreeMap::new();
     for (i, t) in all.iter().enumerate() {
-        let family = (t.key.benchmark.clone(), t.key.metric, t.key.counter.name());
+        let key = &t.key;
+        let family = (
+            key.benchmark.clone(),
+            key.metric.clone(),
+            key.counter.clone(),
+        );
         families.entry(family).or_default().push(i);
     }
     // Many series share few testbeds: each pair is read once.
-    let mut known: HashMap<(String, String, &'static str), Vec<Fact>> = HashMap::new();
+    let mut known: HashMap<(String, String, Counter), Vec<Fact>> = HashMap::new();
     for members in families.values().filter(|m| m.len() > 1) {
         for &new in members {
             let Some(old) = predecessor(all, members, new) else {
@@ -230,7 +235,7 @@ fn testbed_changes(store: &Store, all: &mut [Track]) -> Result<()> {
             let pair = (
                 a.key.fingerprint.clone(),
                 b.key.fingerprint.clone(),
-                a.key.counter.name(),
+                a.key.counter.clone(),
             );
             let facts = match known.get(&pair) {
                 Some(facts) => facts.clone(),
@@ -284,7 +289,7 @@ fn differences(store: &Store, old: &SeriesKey, new: &SeriesKey) -> Result<Vec<Fa
     let (Some(a), Some(b)) = (store.testbed_of(old)?, store.testbed_of(new)?) else {
         return Ok(Vec::new());
     };
-    let facts = a.differences(&b, new.counter).into_iter();
+    let facts = a.differences(&b, &new.counter).into_iter();
     Ok(facts
         .map(|(name, before, after)| Fact {
             name,
@@ -297,7 +302,6 @@ fn differences(store: &Store, old: &SeriesKey, new: &SeriesKey) -> Result<Vec<Fa
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Counter;
 
     fn track(fingerprint: &str, positions: std::ops::Range<i64>) -> Track {
         Track {

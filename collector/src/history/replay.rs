@@ -6,11 +6,10 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::detect::Class;
 use crate::detect::alerts::proposal::{self, Raised};
-use crate::detect::gate::Policy;
 use crate::detect::steps::classify;
 use crate::history::{Floor, MainLine, Track};
-use crate::judge::CommitRef;
-use crate::model::{Counter, Metric};
+use crate::judge::{self, CommitRef};
+use crate::model::{Counter, Metric, shown};
 
 /// Varying series whose false alarms are estimated. Each takes about a second a 1000 commits,
 /// and the mean of 40 is good to a third where the rate is about 1 per 1000.
@@ -25,15 +24,6 @@ pub struct Proposed<'a> {
     pub limit: Option<f64>,
     /// The finder's floor.
     pub floor: Floor,
-}
-
-impl Proposed<'_> {
-    fn policy(&self, benchmark: &str, metric: Metric, counter: Counter) -> Policy {
-        let mut policy = Policy::for_series(metric, counter);
-        let set = self.config.limit_for(benchmark, metric).map(|(x, _)| x);
-        policy.relative_floor = self.limit.or(set).unwrap_or(policy.relative_floor);
-        policy
-    }
 }
 
 /// `uptick.replay/1` over a store: the fields of the CSV's document and more.
@@ -61,6 +51,7 @@ pub struct SeriesReplay {
     /// The benchmark.
     pub benchmark: String,
     /// What is counted.
+    #[serde(flatten, with = "shown")]
     pub metric: Metric,
     /// How.
     pub counter: Counter,
@@ -140,15 +131,16 @@ impl Replayed {
 
 fn replay(t: &Track, line: &MainLine, proposed: &Proposed<'_>) -> SeriesReplay {
     let key = &t.key;
-    let policy = proposed.policy(&key.benchmark, key.metric, key.counter);
+    let series = (key.benchmark.as_str(), &key.metric, &key.counter);
+    let (policy, _) = judge::policy(proposed.config, proposed.limit, series);
     let settings = proposed.floor.settings(key, t.noise);
     let p = proposal::propose(&t.points, &policy, settings);
     let values: Vec<f64> = t.points.iter().map(|p| p.value).collect();
     SeriesReplay {
         name: t.name(),
         benchmark: key.benchmark.clone(),
-        metric: key.metric,
-        counter: key.counter,
+        metric: key.metric.clone(),
+        counter: key.counter.clone(),
         testbed: key.fingerprint.clone(),
         points: t.points.len(),
         class: classify::classify(&values, settings.counted),

@@ -10,7 +10,7 @@ use crate::detect::steps::finder::STUCK;
 use crate::detect::{Change, Class, Finder, Findings};
 use crate::history::{Floor, MainLine, TestbedChange, Track, causes};
 use crate::judge::CommitRef;
-use crate::model::{Counter, Metric, SeriesKey};
+use crate::model::{Counter, Metric, SeriesKey, Verdict, shown, tagged};
 use crate::store::Reported;
 use crate::store::log::entry::identity;
 
@@ -43,13 +43,13 @@ pub struct SeriesSteps {
     /// Benchmark, metric, counter and testbed in one, so that it names one series only.
     pub name: String,
     /// The benchmark.
+    #[serde(flatten, with = "tagged")]
     pub benchmark: String,
     /// What is counted.
+    #[serde(flatten, with = "shown")]
     pub metric: Metric,
     /// How.
     pub counter: Counter,
-    /// The unit of the values.
-    pub unit: &'static str,
     /// The testbed's fingerprint for that counter.
     pub testbed: String,
     /// Commits of the line that were measured.
@@ -87,6 +87,8 @@ pub struct Step {
     /// The change.
     #[serde(flatten)]
     pub change: Change,
+    /// `regressed` or `improved`, by which way of the metric is better.
+    pub verdict: Verdict,
     /// The likeliest commit.
     pub commit: Option<CommitRef>,
     /// The set that holds the cause with 95 %, oldest first; only its ends where it is large.
@@ -236,9 +238,8 @@ fn entry(f: &Found, line: &MainLine) -> SeriesSteps {
     SeriesSteps {
         name: f.track.name(),
         benchmark: key.benchmark.clone(),
-        metric: key.metric,
-        counter: key.counter,
-        unit: key.metric.unit(),
+        metric: key.metric.clone(),
+        counter: key.counter.clone(),
         testbed: key.fingerprint.clone(),
         points: f.track.points.len(),
         class: f.findings.class,
@@ -280,6 +281,7 @@ fn step(f: &Found, c: &Change, until: i64, line: &MainLine) -> Step {
         id: reported
             .filter(|t| !t.id.is_empty())
             .map_or_else(|| identity(&f.track.key, c), |t| t.id.clone()),
+        verdict: Verdict::of_move(&f.track.key.metric, c.change),
         commit: line.commit(c.index).map(CommitRef::of),
         commits: references(line, c.first, c.last),
         in_set: c.last - c.first + 1,

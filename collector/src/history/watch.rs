@@ -116,7 +116,7 @@ fn has_stood(c: &Change, findings: &Findings, points: &[Point], settings: Settin
 fn own_changes(key: &SeriesKey, testbeds: &[TestbedRow]) -> Vec<i64> {
     let own = |t: &&TestbedRow| {
         let facts = t.facts.clone();
-        Testbed { facts }.fingerprint(key.counter) == key.fingerprint
+        Testbed { facts }.fingerprint(&key.counter) == key.fingerprint
     };
     let first = |t: &TestbedRow| t.first_position.cast_signed();
     testbeds.iter().filter(own).skip(1).map(first).collect()

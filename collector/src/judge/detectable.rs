@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::detect::gate::{self, Limit};
-use crate::judge::{Overrides, policy};
+use crate::judge::policy;
 use crate::model::Measurement;
 
 /// The limit of the next commit's measurement against `newest`, by the rules that
@@ -10,7 +10,11 @@ use crate::model::Measurement;
 /// and the next measurement is taken to spread as the newest does.
 #[must_use]
 pub fn next_limit(config: &Config, newest: &Measurement, history: &[f64]) -> Limit {
-    let (policy, words) = policy(config, &Overrides::default(), newest);
+    let (policy, words) = policy(
+        config,
+        None,
+        (&newest.benchmark, &newest.metric, &newest.counter),
+    );
     // An exact count has no noise: what its history varied by were real changes.
     let history = if newest.class.repeats() { &[] } else { history };
     let mut limit = gate::limit(&policy, history, newest.value, newest.spread);

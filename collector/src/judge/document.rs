@@ -5,7 +5,7 @@
 //! it claims as a whole is worked out again from its rows.
 
 use crate::error::{EXIT_FAILED, Error, Result};
-use crate::judge::{Judgement, outcome};
+use crate::judge::{Judgement, Row, outcome};
 use crate::model::Sha;
 use serde_json::Value;
 
@@ -83,9 +83,7 @@ pub fn read(bytes: &[u8]) -> Result<Document> {
         return refuse("its commits are none");
     }
     judgement.schema = SCHEMA;
-    for row in &mut judgement.results {
-        row.unit = row.metric.unit();
-    }
+    judgement.results.iter_mut().for_each(Row::with_fractions);
     judgement.outcome = outcome(&judgement);
     let checked = Checked::Judged(Box::new(judgement));
     Ok(Document { checked, leg })

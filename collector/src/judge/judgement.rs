@@ -163,14 +163,14 @@ pub struct Beside {
 /// that it is said of.
 #[must_use]
 pub fn doubts(base: &Report, head: &Report, rows: &[Row]) -> Vec<String> {
-    let judged: BTreeSet<(&str, Metric)> = rows
+    let judged: BTreeSet<(&str, &Metric)> = rows
         .iter()
         .filter(|r| r.judged)
-        .map(|r| (r.benchmark.as_str(), r.metric))
+        .map(|r| (r.benchmark.as_str(), &r.metric))
         .collect();
     let mut by_note: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for m in head.measurements.iter().chain(&base.measurements) {
-        if let (Some(note), true) = (&m.note, judged.contains(&(&*m.benchmark, m.metric))) {
+        if let (Some(note), true) = (&m.note, judged.contains(&(&*m.benchmark, &m.metric))) {
             by_note.entry(note).or_default().insert(&m.benchmark);
         }
     }

@@ -5,20 +5,25 @@
 //! [`crate::check`] has confirmed it.
 
 mod detectable;
+#[cfg(test)]
+mod directions;
 mod document;
+mod judged;
 mod judgement;
+mod pairs;
 mod row;
 
 pub use detectable::next_limit;
 pub use document::{Checked, Document, MAX_BYTES, read};
+pub use judged::{Judged, judged_metrics};
 pub use judgement::{BaseRef, Beside, CommitRef, Judgement, Outcome, doubts, judgement, outcome};
 pub use row::{Creep, Likely, Row, Side};
 
-use std::collections::BTreeMap;
+use pairs::pairs;
 
 use crate::config::Config;
 use crate::detect::gate::{self, Limit, Policy, Screen};
-use crate::format::percent;
+use crate::format::moved;
 use crate::model::{Counter, Failure, Measurement, Metric, Report, Verdict};
 use crate::stats;
 
@@ -35,32 +40,20 @@ pub struct Overrides {
     pub only: Vec<String>,
 }
 
-/// The metrics that decide the outcome.
+/// The policy and the limit's own words for one series; `limit` is the command line's.
 #[must_use]
-pub fn judged_metrics(config: &Config, counter: Counter) -> Vec<Metric> {
-    let named: Vec<Metric> = config
-        .suite
-        .metrics
-        .iter()
-        .filter_map(|m| Metric::from_name(m))
-        .collect();
-    if !named.is_empty() {
-        return named;
+pub fn policy(
+    config: &Config,
+    limit: Option<f64>,
+    (benchmark, metric, counter): (&str, &Metric, &Counter),
+) -> (Policy, Option<String>) {
+    let mut policy = Policy::for_series(metric, counter);
+    if let Some(floor) = config.floor_of(metric) {
+        policy.absolute_floor = floor;
     }
-    vec![if counter == Counter::Clock {
-        Metric::WallTime
-    } else {
-        Metric::Instructions
-    }]
-}
-
-/// The policy and the limit's own words for one benchmark × metric.
-#[must_use]
-pub fn policy(config: &Config, overrides: &Overrides, m: &Measurement) -> (Policy, Option<String>) {
-    let mut policy = Policy::for_series(m.metric, m.counter);
-    let set = match overrides.limit {
+    let set = match limit {
         Some(x) => Some((x, "set with --limit".to_string())),
-        None => config.limit_for(&m.benchmark, m.metric),
+        None => config.limit_for(benchmark, metric),
     };
     let words = set.map(|(fraction, words)| {
         policy.relative_floor = fraction;
@@ -69,8 +62,6 @@ pub fn policy(config: &Config, overrides: &Overrides, m: &Measurement) -> (Polic
     (policy, words)
 }
 
-type Name = (String, Metric);
-
 /// Compares two reports. `history` gives a series' earlier values on the baseline's line.
 #[must_use]
 pub fn rows(
@@ -78,7 +69,7 @@ pub fn rows(
     head: &Report,
     config: &Config,
     overrides: &Overrides,
-    judged: &[Metric],
+    judged: &Judged,
     history: &dyn Fn(&Measurement) -> Vec<f64>,
 ) -> Vec<Row> {
     let wanted = |m: &&Measurement| {
@@ -88,18 +79,12 @@ pub fn rows(
                 .iter()
                 .any(|p| crate::config::glob(p, &m.benchmark))
     };
-    let mut names: BTreeMap<Name, (Option<&Measurement>, Option<&Measurement>)> = BTreeMap::new();
-    for m in base.measurements.iter().filter(wanted) {
-        names.entry((m.benchmark.clone(), m.metric)).or_default().0 = Some(m);
-    }
-    for m in head.measurements.iter().filter(wanted) {
-        names.entry((m.benchmark.clone(), m.metric)).or_default().1 = Some(m);
-    }
     let failed_in_head = |name: &str| failed_in(head, name).is_some();
-    names
+    let befores = base.measurements.iter().filter(wanted);
+    pairs(befores, head.measurements.iter().filter(wanted))
         .into_iter()
-        .filter(|((name, _), (_, h))| h.is_some() || !failed_in_head(name))
-        .filter_map(|((_, metric), sides)| {
+        .filter(|sides| !matches!(sides, (Some(b), None) if failed_in_head(&b.benchmark)))
+        .filter_map(|sides| {
             let row = match sides {
                 (Some(b), Some(h)) => compare(base, head, b, h, config, overrides, history),
                 (Some(b), None) => one_sided(b, Verdict::Vanished),
@@ -112,7 +97,8 @@ pub fn rows(
                 },
                 (None, None) => return None,
             };
-            Some(row.with_judged(judged.contains(&metric)))
+            let judged = judged.contains(&row.metric);
+            Some(row.with_judged(judged))
         })
         .collect()
 }
@@ -132,9 +118,8 @@ fn failed_in(report: &Report, benchmark: &str) -> Option<String> {
 fn blank(m: &Measurement) -> Row {
     Row {
         benchmark: m.benchmark.clone(),
-        metric: m.metric,
-        counter: m.counter,
-        unit: m.metric.unit(),
+        metric: m.metric.clone(),
+        counter: m.counter.clone(),
         base: None,
         head: None,
         change: None,
@@ -155,6 +140,15 @@ fn blank(m: &Measurement) -> Row {
         accepted_in: None,
         limit_units: 0.0,
         history: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+impl Row {
+    /// A row of a metric, for tests.
+    pub(crate) fn of_metric(metric: Metric) -> Self {
+        let counter = Counter::stored("tool");
+        blank(&Measurement::once("b", metric, counter, 1.0))
     }
 }
 
@@ -195,28 +189,32 @@ fn compare(
             ..sides
         };
     }
-    let (policy, words) = policy(config, overrides, head);
+    let (policy, words) = policy(
+        config,
+        overrides.limit,
+        (&head.benchmark, &head.metric, &head.counter),
+    );
     // An exact count has no noise: what its history varied by were real changes.
     let exact = base.class.repeats() && head.class.repeats();
     let history = if exact { Vec::new() } else { history(base) };
     let spread = base.spread.max(head.spread);
     let mut limit = gate::limit(&policy, &history, base.value, spread);
     // A limit that somebody set is what they want to know.
-    let blind = limit.fraction >= BLIND && words.is_none();
+    let blind = limit.fraction.is_finite() && limit.fraction >= BLIND && words.is_none();
     if let Some(words) = words {
         limit.why = limit.why.replace("floor for this metric", &words);
     }
     let expected = gate::expected(&history, base.value, &limit);
     let verdict = match gate::screen(expected, head.value, &limit) {
         Screen::Within => Verdict::Unchanged,
-        Screen::SuspectUp if exact => Verdict::Regressed,
-        Screen::SuspectDown if exact => Verdict::Improved,
+        Screen::SuspectUp if exact => Verdict::of_move(&head.metric, 1.0),
+        Screen::SuspectDown if exact => Verdict::of_move(&head.metric, -1.0),
         Screen::SuspectUp | Screen::SuspectDown => Verdict::Suspect,
         Screen::Unusable => Verdict::Incomparable,
     };
     let mut why = limit.why.clone();
     if verdict == Verdict::Suspect {
-        why.push_str(&suspicion(base.value, head.value, expected, &limit));
+        why.push_str(&suspicion(base, head, expected, &limit));
     }
     for note in [&base.note, &head.note].into_iter().flatten().take(1) {
         why.push_str(&format!("; {note}"));
@@ -234,13 +232,14 @@ fn compare(
 }
 
 /// What made a varying value suspect, where the change from base to head alone does not show it.
-fn suspicion(base: f64, head: f64, expected: f64, limit: &Limit) -> String {
-    if (head - base).abs() > limit.units {
+fn suspicion(base: &Measurement, head: &Measurement, expected: f64, limit: &Limit) -> String {
+    if (head.value - base.value).abs() > limit.units {
         return String::new();
     }
+    let change = stats::change(expected, head.value);
     format!(
         "; base to head is within it, but {} from the level before",
-        percent(stats::change(expected, head))
+        moved(change, (expected, head.value), &head.metric)
     )
 }
 
@@ -255,19 +254,10 @@ pub fn confirm_by_changes(rows: &mut [Row], lasting: &dyn Fn(&Row) -> Option<f64
             continue;
         }
         if lasting(row).is_some_and(|change| (change > 0.0) == (moved > 0.0)) {
-            row.verdict = worse_or_better(moved);
+            row.verdict = Verdict::of_move(&row.metric, moved);
             row.confirmed = true;
             row.why.push_str("; the series has a lasting change here");
         }
-    }
-}
-
-/// The verdict of a change that holds.
-const fn worse_or_better(moved: f64) -> Verdict {
-    if moved > 0.0 {
-        Verdict::Regressed
-    } else {
-        Verdict::Improved
     }
 }
 
@@ -280,8 +270,20 @@ fn incomparable(
 ) -> Option<String> {
     if base.counter != head.counter {
         return Some(format!(
-            "counted by {} before and by {} now",
-            base.counter, head.counter
+            "{} before and {} now",
+            base.counter.words(),
+            head.counter.words()
+        ));
+    }
+    if base.metric != head.metric {
+        let unit = |m: &Measurement| match m.metric.unit() {
+            "" => "no unit".to_string(),
+            unit => format!("`{unit}`"),
+        };
+        return Some(format!(
+            "in {} before and in {} now",
+            unit(base),
+            unit(head)
         ));
     }
     if base.is_whole_process() != head.is_whole_process() {
@@ -296,7 +298,7 @@ fn incomparable(
     }
     let differences = base_report
         .testbed
-        .differences(&head_report.testbed, head.counter);
+        .differences(&head_report.testbed, &head.counter);
     let (name, before, after) = differences.first()?;
     Some(format!(
         "another testbed: {name} was `{before}` and is `{after}`"
@@ -344,7 +346,7 @@ mod tests {
             head,
             &Config::default(),
             overrides,
-            &[Metric::Instructions],
+            &Judged::only([Metric::Instructions]),
             &|_| Vec::new(),
         )
         .into_iter()
@@ -403,7 +405,7 @@ mod tests {
             &head,
             &Config::default(),
             &tight,
-            &[Metric::Instructions],
+            &Judged::only([Metric::Instructions]),
             &|_| vec![],
         );
         assert!(all[0].why.contains("--limit"), "{}", all[0].why);
@@ -424,7 +426,7 @@ mod tests {
                 &head,
                 &Config::default(),
                 overrides,
-                &[Metric::Instructions],
+                &Judged::only([Metric::Instructions]),
                 &|_| vec![],
             )
         };
@@ -447,7 +449,7 @@ mod tests {
             &head,
             &Config::default(),
             &Overrides::default(),
-            &[],
+            &Judged::only([]),
             &|_| vec![],
         );
         assert_eq!(all[0].verdict, Verdict::Incomparable);
@@ -479,7 +481,7 @@ mod tests {
             &sides.1,
             &Config::default(),
             &Overrides::default(),
-            &[Metric::WallTime],
+            &Judged::only([Metric::WallTime]),
             &|_| history.to_vec(),
         )
     }

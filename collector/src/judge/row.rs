@@ -1,6 +1,9 @@
 //! What is said of one benchmark × metric.
 
-use crate::model::{Counter, FunctionDelta, Measurement, Metric, NoiseClass, Sha, Verdict};
+use crate::format::{arrow, limit, moved};
+use crate::model::{
+    Counter, FunctionDelta, Measurement, Metric, NoiseClass, Sha, Verdict, shown, tagged,
+};
 use crate::profile::delta::{LineDelta, Ranked};
 use serde::{Deserialize, Serialize};
 
@@ -28,18 +31,22 @@ impl Side {
     }
 }
 
+/// JSON writes what is no number as `null`.
+fn finite<'de, D: serde::Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
+    Option::<f64>::deserialize(d).map(Option::unwrap_or_default)
+}
+
 /// What is said of one benchmark × metric.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// The benchmark.
+    #[serde(flatten, with = "tagged")]
     pub benchmark: String,
     /// What was counted.
+    #[serde(flatten, with = "shown")]
     pub metric: Metric,
     /// How.
     pub counter: Counter,
-    /// The unit of the values; follows from the metric.
-    #[serde(skip_deserializing)]
-    pub unit: &'static str,
     /// Before.
     pub base: Option<Side>,
     /// After.
@@ -84,8 +91,8 @@ pub struct Row {
     /// The commit whose message accepts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_in: Option<Sha>,
-    /// The limit in the metric's unit.
-    #[serde(skip)]
+    /// The limit in the metric's unit: all that there is where the base is 0.
+    #[serde(default, deserialize_with = "finite")]
     pub limit_units: f64,
     /// Earlier values of the series, for the confirmation.
     #[serde(skip)]
@@ -149,6 +156,53 @@ impl Row {
     pub(super) fn with_judged(mut self, judged: bool) -> Self {
         self.judged = judged;
         self
+    }
+
+    /// Both values; NaN where a side is missing.
+    #[must_use]
+    pub fn values(&self) -> (f64, f64) {
+        let value = |s: &Option<Side>| s.as_ref().map_or(f64::NAN, |s| s.value);
+        (value(&self.base), value(&self.head))
+    }
+
+    /// The sign in front of it where it moved: which way it went, if it is known to have.
+    #[must_use]
+    pub fn sign(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Regressed | Verdict::Improved => arrow(self.delta()),
+            Verdict::Suspect => "?",
+            _ => "↔",
+        }
+    }
+
+    /// How far it moved, for people; empty where a side is missing.
+    #[must_use]
+    pub fn moved(&self) -> String {
+        self.change
+            .map_or_else(String::new, |c| moved(c, self.values(), &self.metric))
+    }
+
+    /// Puts back what JSON has no words for: fractions of 0.
+    pub(super) fn with_fractions(&mut self) {
+        let (base, head) = self.values();
+        if self.verdict != Verdict::Incomparable && base.is_finite() && head.is_finite() {
+            self.change.get_or_insert(crate::stats::change(base, head));
+            self.limit.get_or_insert(f64::INFINITY);
+        }
+    }
+
+    /// How far it may move, for people; empty where there is no limit.
+    #[must_use]
+    pub fn allowed(&self) -> String {
+        self.limit.map_or_else(String::new, |l| {
+            limit(l, self.limit_units, self.values().0, &self.metric)
+        })
+    }
+
+    /// By how much it got worse, in the metric's unit; negative where it got better.
+    #[must_use]
+    pub fn harm(&self) -> f64 {
+        self.delta() * self.metric.better().sign()
     }
 
     /// The change in the metric's unit; 0 where a side is missing.

@@ -277,11 +277,11 @@ pub struct SelfTest {
 ///
 /// # Errors
 /// When the program cannot be run under it.
-pub fn self_test(counter: Counter) -> Result<SelfTest> {
+pub fn self_test(counter: &Counter) -> Result<SelfTest> {
     let scratch = env::Scratch::new()?;
     let session = super::Session {
         scratch,
-        counter,
+        counter: counter.clone(),
         strings: Strings::Portable,
         metrics: Vec::new(),
     };
@@ -317,14 +317,14 @@ pub fn self_test(counter: Counter) -> Result<SelfTest> {
         |e: super::RunError| crate::error::Error::Failed(format!("self-test: {}", e.message));
     let counts = [count().map_err(failed)?, count().map_err(failed)?].map(|c| c as u64);
     // The hardware counter also sees a few instructions of each interrupt's return.
-    let tolerance = if counter == Counter::PerfEvent {
+    let tolerance = if *counter == Counter::PerfEvent {
         counts[0] / 100
     } else {
         0
     };
     let passed = counts[0] > 0 && counts[0].abs_diff(counts[1]) <= tolerance;
     Ok(SelfTest {
-        counter,
+        counter: counter.clone(),
         counts,
         passed,
     })

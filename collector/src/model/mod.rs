@@ -6,24 +6,32 @@
 
 mod channel;
 mod commit;
+mod counter;
 mod failure;
 mod hash;
 mod hunk;
+mod legible;
 mod metric;
+mod noise_class;
 mod profile;
 mod report;
 mod series;
+mod tags;
 mod testbed;
 mod verdict;
 
 pub use channel::{Channel, Secret, Sink};
 pub use commit::{Commit, Sha};
+pub use counter::Counter;
 pub use failure::{Failure, Fault, Phase};
 pub use hash::digest;
 pub use hunk::Hunk;
-pub use metric::{Counter, Metric, NoiseClass, class_from_name};
+pub use legible::is_hostile;
+pub use metric::{Better, Metric, shown, stored};
+pub use noise_class::{NoiseClass, class_from_name};
 pub use profile::{FunctionDelta, Location, ProfileKind, ProfileRef};
 pub use report::{Line, Measurement, Report, WHOLE_PROCESS};
 pub use series::SeriesKey;
+pub use tags::{Tags, tagged};
 pub use testbed::Testbed;
 pub use verdict::Verdict;

@@ -2,11 +2,12 @@
 
 use crate::model::commit::Commit;
 use crate::model::commit::Sha;
+use crate::model::counter::Counter;
 use crate::model::failure::Failure;
-use crate::model::metric::Counter;
-use crate::model::metric::Metric;
-use crate::model::metric::NoiseClass;
+use crate::model::metric::{Metric, stored};
+use crate::model::noise_class::NoiseClass;
 use crate::model::profile::ProfileRef;
+use crate::model::tags::tagged;
 use crate::model::testbed::Testbed;
 
 use serde::{Deserialize, Serialize};
@@ -14,9 +15,13 @@ use serde::{Deserialize, Serialize};
 /// One benchmark × metric on one commit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
-    /// The benchmark's name, as criterion or `uptick.toml` gives it.
+    /// The benchmark's name, as criterion or `uptick.toml` gives it, with its [`Tags`].
+    ///
+    /// [`Tags`]: crate::model::Tags
+    #[serde(flatten, with = "tagged")]
     pub benchmark: String,
-    /// What was counted.
+    /// What was counted. One of one's own says its unit and which way is better beside its name.
+    #[serde(flatten, with = "stored")]
     pub metric: Metric,
     /// How it was counted.
     pub counter: Counter,
@@ -161,9 +166,14 @@ impl Report {
 
     /// The measurement of that benchmark, metric and counter.
     #[must_use]
-    pub fn find(&self, benchmark: &str, metric: Metric, counter: Counter) -> Option<&Measurement> {
+    pub fn find(
+        &self,
+        benchmark: &str,
+        metric: &Metric,
+        counter: &Counter,
+    ) -> Option<&Measurement> {
         self.measurements
             .iter()
-            .find(|m| m.benchmark == benchmark && m.metric == metric && m.counter == counter)
+            .find(|m| m.benchmark == benchmark && m.metric == *metric && m.counter == *counter)
     }
 }

@@ -1,6 +1,6 @@
 //! What names a series.
 
-use crate::model::{Counter, Metric, digest};
+use crate::model::{Counter, Metric, digest, stored};
 
 /// What names a series.
 #[derive(
@@ -10,6 +10,7 @@ pub struct SeriesKey {
     /// The benchmark.
     pub benchmark: String,
     /// What is counted.
+    #[serde(flatten, with = "stored")]
     pub metric: Metric,
     /// How it is counted.
     pub counter: Counter,
@@ -22,10 +23,14 @@ impl SeriesKey {
     #[must_use]
     pub fn id(&self) -> String {
         let (metric, counter) = (self.metric.name(), self.counter.name());
-        let name = format!(
+        let mut name = format!(
             "{}\0{metric}\0{counter}\0{}",
             self.benchmark, self.fingerprint
         );
+        // A metric of one's own is named by its unit, too.
+        if self.metric.is_own() {
+            name.push_str(&format!("\0{}", self.metric.unit()));
+        }
         let mut id = digest(name.as_bytes());
         id.truncate(16);
         id

@@ -1,7 +1,7 @@
 //! The machine and environment that numbers depend on.
 
+use crate::model::counter::Counter;
 use crate::model::digest;
-use crate::model::metric::Counter;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -19,10 +19,10 @@ pub struct Testbed {
 }
 
 impl Testbed {
-    /// The facts that a counter's values depend on.
-    #[must_use]
-    pub const fn facts_of(counter: Counter) -> &'static [&'static str] {
-        match counter {
+    /// The facts that a counter's values depend on; of a tool that reports numbers all, because
+    /// nobody else knows what they depend on.
+    fn facts_of<'a>(&'a self, counter: &Counter) -> Vec<&'a str> {
+        let own: &[&str] = match counter {
             // valgrind shows every program the same synthetic CPU of the host's vector class.
             Counter::Callgrind => &[
                 "arch",
@@ -41,15 +41,17 @@ impl Testbed {
                 "arch", "cpu", "cores", "kernel", "libc", "rustc", "profile", "protocol",
             ],
             Counter::File => &["arch", "rustc", "profile"],
-        }
+            Counter::Reported(_) => return self.facts.keys().map(String::as_str).collect(),
+        };
+        own.to_vec()
     }
 
     /// Sixteen hexadecimal digits that stand for those facts: equal fingerprints are comparable.
     #[must_use]
-    pub fn fingerprint(&self, counter: Counter) -> String {
+    pub fn fingerprint(&self, counter: &Counter) -> String {
         let mut text = String::new();
-        for name in Self::facts_of(counter) {
-            let value = self.facts.get(*name).map_or("", String::as_str);
+        for name in self.facts_of(counter) {
+            let value = self.facts.get(name).map_or("", String::as_str);
             text.push_str(&format!("{name}={value}\n"));
         }
         let mut digest = digest(text.as_bytes());
@@ -59,13 +61,17 @@ impl Testbed {
 
     /// The facts that differ and matter to a counter, as `(name, here, there)`.
     #[must_use]
-    pub fn differences(&self, other: &Self, counter: Counter) -> Vec<(String, String, String)> {
+    pub fn differences(&self, other: &Self, counter: &Counter) -> Vec<(String, String, String)> {
         let get = |t: &Self, n: &str| t.facts.get(n).cloned().unwrap_or_default();
-        Self::facts_of(counter)
-            .iter()
-            .map(|n| ((*n).to_string(), get(self, n), get(other, n)))
-            .filter(|(_, a, b)| a != b)
-            .collect()
+        let mut names = self.facts_of(counter);
+        if matches!(counter, Counter::Reported(_)) {
+            let only_there = other.facts.keys().filter(|k| !self.facts.contains_key(*k));
+            names.extend(only_there.map(String::as_str));
+        }
+        let all = names
+            .into_iter()
+            .map(|n| (n.to_string(), get(self, n), get(other, n)));
+        all.filter(|(_, a, b)| a != b).collect()
     }
 }
 
@@ -76,7 +82,7 @@ impl Testbed {
         let counters: std::collections::BTreeSet<Counter> = counters.collect();
         let parts: Vec<String> = counters
             .iter()
-            .map(|c| format!("{c}:{}", self.fingerprint(*c)))
+            .map(|c| format!("{c}:{}", self.fingerprint(c)))
             .collect();
         parts.join(" ")
     }

@@ -1,5 +1,6 @@
 //! What is said of one measurement against its baseline.
 
+use crate::model::metric::Metric;
 use serde::{Deserialize, Serialize};
 
 /// What is said of one measurement against its baseline.
@@ -27,6 +28,16 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// What is said of a move that holds.
+    #[must_use]
+    pub fn of_move(metric: &Metric, moved: f64) -> Self {
+        if metric.is_worse(moved) {
+            Self::Regressed
+        } else {
+            Self::Improved
+        }
+    }
+
     /// What moved, in the order in which it is shown.
     pub const MOVED: [Self; 4] = [
         Self::Regressed,
@@ -34,17 +45,6 @@ impl Verdict {
         Self::Suspect,
         Self::Shifted,
     ];
-
-    /// The sign in front of a row that moved.
-    #[must_use]
-    pub const fn sign(self) -> &'static str {
-        match self {
-            Self::Regressed => "▲",
-            Self::Improved => "▼",
-            Self::Suspect => "?",
-            _ => "↔",
-        }
-    }
 
     /// The word used in JSON and shown to people.
     #[must_use]

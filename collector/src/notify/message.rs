@@ -1,8 +1,7 @@
 //! What a message says, read from the store as it stands when it is first sent.
 
-use crate::detect::Direction;
 use crate::error::Result;
-use crate::format::value;
+use crate::format::{self, value};
 use crate::history::causes;
 use crate::notify::origin::Origin;
 use crate::report::alert::{Happened, LISTED, Message, Moved, Suspect};
@@ -48,7 +47,12 @@ pub(super) fn compose(store: &Store, lease: &Lease, origin: &Origin) -> Result<O
 
 /// For the worse first, the largest of them first.
 fn size(e: &Event) -> f64 {
-    e.reported.event.change.change
+    let c = &e.reported.event.change;
+    if e.series.key.metric.is_worse(c.after - c.before) {
+        c.change.abs()
+    } else {
+        -c.change.abs()
+    }
 }
 
 fn everything(store: &Store, events: &[Event]) -> bool {
@@ -78,9 +82,10 @@ fn moved(e: &Event) -> Moved {
         metric: key.metric.name().into(),
         counter: key.counter.name().into(),
         change: c.change,
-        regressed: c.direction() == Direction::Up,
-        before: value(c.before, key.metric),
-        after: value(c.after, key.metric),
+        size: format::moved(c.change, (c.before, c.after), &key.metric),
+        regressed: key.metric.is_worse(c.after - c.before),
+        before: value(c.before, &key.metric),
+        after: value(c.after, &key.metric),
     }
 }
 

@@ -4,6 +4,7 @@
 //! none of that may matter when two builds are compared. Names are attack input as well: control and bidirectional
 //! characters go, and length is bounded.
 
+use crate::model::is_hostile;
 use std::fmt::{self, Write};
 
 /// The longest name kept, in characters.
@@ -48,16 +49,6 @@ pub fn clean(text: &str, max: usize) -> String {
     out.push('…');
     out.extend(text.chars().filter(keep).skip(length - tail));
     out
-}
-
-/// Control characters, bidirectional marks, invisible spaces, and what XML 1.0 forbids.
-fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        || matches!(
-            c,
-            '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
-        )
 }
 
 fn cut(text: &str, max: usize) -> &str {

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use crate::format::{name, percent, plural, sentence, share, signed, telling, value};
+use crate::format::{moved, name, plural, sentence, share, signed, telling, value};
 use crate::profile::names;
 use crate::report::markdown::{cell, code};
 use crate::report::{from_here, place};
 use crate::search::finding::{Finding, Found, FoundStep, Named};
+use crate::stats::change;
 
 const WIDTH: usize = 80;
 const STEPS: usize = 6;
@@ -72,14 +73,14 @@ fn followed(first: &str, second: &str) -> Vec<String> {
 
 /// The benchmark, its change and both values.
 fn numbers(f: &Finding) -> Vec<String> {
-    let first = format!("{}  {}", name(&f.benchmark, 40), percent(f.change));
+    let first = format!("{}  {}", name(&f.benchmark, 40), size(f));
     followed(&first, &sides(f))
 }
 
 /// What part of the range's change the culprit made; more than all of it where others took some
 /// back.
 fn explained(f: &Finding) -> Option<String> {
-    let total = percent(change(f.good, f.bad));
+    let total = moved(change(f.good, f.bad), (f.good, f.bad), &f.metric);
     let s = f.share?;
     Some(if s > 1.005 {
         format!("more than the range's {total}: other commits took some of it back")
@@ -114,19 +115,16 @@ fn headline(f: &Finding) -> String {
 
 /// `before → after` in the metric's unit.
 fn sides(f: &Finding) -> String {
-    let (before, after) = (value(f.before, f.metric), value(f.after, f.metric));
+    let (before, after) = (value(f.before, &f.metric), value(f.after, &f.metric));
     match (before.rsplit_once(' '), after.rsplit_once(' ')) {
         (Some((n, u)), Some((_, v))) if u == v => format!("{n} → {after}"),
         _ => format!("{before} → {after}"),
     }
 }
 
-fn change(from: f64, to: f64) -> f64 {
-    if from == 0.0 {
-        f64::INFINITY
-    } else {
-        (to - from) / from.abs()
-    }
+/// How far the culprit moved it.
+fn size(f: &Finding) -> String {
+    moved(f.change, (f.before, f.after), &f.metric)
 }
 
 fn sureness(f: &Finding) -> String {
@@ -226,7 +224,7 @@ fn others(f: &Finding, out: &mut Vec<String>) {
         };
         out.push(cut(format!(
             "    also      {}  {} {}{set}",
-            percent(s.change),
+            moved(s.change, (s.before, s.after), &f.metric),
             s.sha.short(),
             sentence(&s.subject, 40)
         )));
@@ -285,9 +283,9 @@ pub fn markdown(f: &Finding) -> String {
     out.push(format!(
         "{} · {} · **{}** · {}",
         code(&f.benchmark),
-        f.metric,
-        percent(f.change),
-        sides(f)
+        cell(f.metric.name()),
+        cell(&size(f)),
+        cell(&sides(f))
     ));
     if let Some(c) = &f.culprit {
         out.push(format!("\nby {}, {}", cell(&c.author), c.day()));
@@ -341,7 +339,7 @@ fn lists(f: &Finding, out: &mut Vec<String>) {
     for s in rest(f) {
         out.push(format!(
             "\nalso {} {} {}",
-            percent(s.change),
+            moved(s.change, (s.before, s.after), &f.metric),
             code(s.sha.short()),
             cell(&s.subject)
         ));

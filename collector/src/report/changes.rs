@@ -1,9 +1,10 @@
 //! The changes of a store in a terminal: by commit, the newest first, 80 columns wide.
 
+use crate::detect::Class;
 use crate::detect::alerts::life::{Resolution, State};
-use crate::detect::{Class, Direction};
-use crate::format::{name, percent, plural, sentence, share, value};
+use crate::format::{arrow, moved, name, percent, plural, sentence, share, value};
 use crate::history::steps::{GroupRef, SeriesSteps, Step, Steps};
+use crate::model::Better;
 
 const WIDTH: usize = 80;
 /// Changes of one commit that are listed; the others are counted.
@@ -73,21 +74,20 @@ fn heading(g: &GroupRef) -> String {
 
 fn step(s: &SeriesSteps, c: &Step) -> Vec<String> {
     let change = &c.change;
-    let mark = match change.direction() {
-        Direction::Up => "▲",
-        Direction::Down => "▼",
-    };
-    let interval = if change.low == change.high {
+    let mark = arrow(change.change);
+    let size = |x: f64| moved(x, (change.before, change.after), &s.metric);
+    let interval = if change.low == change.high || change.before <= 0.0 || change.after < 0.0 {
         String::new()
     } else {
         format!(" ({} … {})", percent(change.low), percent(change.high))
     };
     let mut lines = vec![format!(
-        "  {mark} {}  {}{interval}",
+        "  {mark} {}  {}{interval}{}",
         name(&s.benchmark, 40),
-        percent(change.change)
+        size(change.change),
+        worth(s, c)
     )];
-    lines.push(format!("      {} by {}", levels(s, c), s.counter));
+    lines.push(format!("      {} {}", levels(s, c), s.counter.by()));
     lines.push(format!(
         "      held in {} of {} since; {}",
         c.since.held,
@@ -108,11 +108,19 @@ fn step(s: &SeriesSteps, c: &Step) -> Vec<String> {
     lines
 }
 
+/// What a change means where its arrow does not say it: for a metric of which more is better.
+fn worth(s: &SeriesSteps, c: &Step) -> String {
+    match s.metric.better() {
+        Better::Lower => String::new(),
+        Better::Higher => format!("  {}: higher is better", c.verdict.name()),
+    }
+}
+
 /// `before → after unit`.
 fn levels(s: &SeriesSteps, c: &Step) -> String {
     two(
-        value(c.change.before, s.metric),
-        &value(c.change.after, s.metric),
+        value(c.change.before, &s.metric),
+        &value(c.change.after, &s.metric),
     )
 }
 
@@ -189,8 +197,8 @@ fn environment(s: &SeriesSteps, out: &mut Vec<String>) {
         ));
     }
     let levels = two(
-        value(e.testbed_change.before, s.metric),
-        &value(e.testbed_change.after, s.metric),
+        value(e.testbed_change.before, &s.metric),
+        &value(e.testbed_change.after, &s.metric),
     );
     out.push(format!("  {levels}: no commit is blamed"));
 }

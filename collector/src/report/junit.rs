@@ -53,7 +53,7 @@ fn case(row: &Row) -> String {
     };
     format!(
         "<testcase classname=\"uptick.{}\" name=\"{}\">{inside}</testcase>\n",
-        row.metric,
+        xml(row.metric.name()),
         xml(&row.benchmark)
     )
 }

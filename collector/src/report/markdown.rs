@@ -4,13 +4,13 @@
 //! link or an annotation of its own.
 
 use crate::format::telling;
-use crate::format::{benchmarks, flag, name, percent, share, signed};
+use crate::format::{benchmarks, flag, name, share, signed};
 use crate::judge::Row;
 use crate::judge::{Judgement, Outcome};
 use crate::model::Verdict;
 use crate::profile::names::clean;
-use crate::report::sides;
 use crate::report::text::class_note;
+use crate::report::{direction, sides};
 
 const ROWS: usize = 30;
 /// A step's summary of more than 1 MiB is dropped whole by GitHub.
@@ -67,12 +67,12 @@ pub fn markdown(j: &Judgement) -> String {
     line(head);
     line(String::new());
     line(format!(
-        "head {} {} · base {} ({}) · counted by {}",
+        "head {} {} · base {} ({}) · {}",
         code(j.head.sha.short()),
         cell(&j.head.subject),
         code(j.base.sha.short()),
         cell(&j.base.how),
-        j.counter
+        cell(&j.counter.words())
     ));
     let moved: Vec<&Row> = Verdict::MOVED.iter().flat_map(|v| j.with(*v)).collect();
     if !moved.is_empty() {
@@ -105,7 +105,7 @@ pub fn markdown(j: &Judgement) -> String {
         line(format!(
             "\ncannot tell {}: {}{}",
             code(&row.benchmark),
-            row.change.map_or_else(String::new, percent),
+            cell(&row.moved()),
             least.map_or_else(String::new, |l| format!(
                 ", changes from {} would show",
                 share(l)
@@ -135,18 +135,19 @@ pub fn markdown(j: &Judgement) -> String {
 }
 
 fn table_row(row: &Row) -> String {
-    let sign = row.verdict.sign();
+    let sign = row.sign();
     let accepted = row
         .accepted
         .as_ref()
         .map_or_else(String::new, |r| format!(", accepted: {}", cell(r)));
     let class = class_note(row.class).map_or_else(String::new, |c| format!(" ({c})"));
     format!(
-        "| {} | {} | {}{class} | {} | {sign} {}{accepted} |",
+        "| {} | {} | {}{}{class} | {} | {sign} {}{accepted} |",
         code(&row.benchmark),
-        row.change.map_or_else(String::new, percent),
-        sides(row),
-        row.limit.map_or_else(String::new, share),
+        cell(&row.moved()),
+        cell(&sides(row)),
+        direction(row),
+        cell(&row.allowed()),
         row.verdict.name()
     )
 }
@@ -197,16 +198,12 @@ pub fn annotations(j: &Judgement) -> Vec<String> {
             let place = super::whereabouts(row).map_or_else(String::new, |(file, line)| {
                 format!(" file={},line={line}", property(&file))
             });
-            let title = format!(
-                "{} {}",
-                row.benchmark,
-                row.change.map_or_else(String::new, percent)
-            );
+            let title = format!("{} {}", row.benchmark, row.moved());
             let comma = if place.is_empty() { " " } else { "," };
             format!(
                 "::error{place}{comma}title={}::{}",
                 property(&title),
-                data(&sides(row))
+                data(&format!("{}{}", sides(row), direction(row)))
             )
         })
         .collect()

@@ -22,12 +22,12 @@ pub use replayed::replayed;
 pub use sarif::sarif;
 pub use text::text;
 
-use crate::format::{percent, sentence, value};
+use crate::format::{sentence, value};
 use std::path::Path;
 
 use crate::judge::Judgement;
 use crate::judge::Row;
-use crate::model::{FunctionDelta, Verdict};
+use crate::model::{Better, FunctionDelta, Verdict};
 use crate::profile::names::{clean, short};
 
 /// A file as one would type it in the directory `here`: without that directory where it lies
@@ -50,10 +50,15 @@ fn place(f: &FunctionDelta) -> String {
 
 /// What is said of a regression in one line, as files for other tools carry it.
 pub(crate) fn message(row: &Row) -> String {
-    let change = row.change.map_or_else(String::new, percent);
     let inside = row.functions.iter().max_by_key(|f| f.delta);
     let inside = inside.map_or_else(String::new, |f| format!(", in {}", short(&f.name)));
-    let text = format!("{} {change}: {}{inside}", row.benchmark, sides(row));
+    let text = format!(
+        "{} {}: {}{}{inside}",
+        row.benchmark,
+        row.moved(),
+        sides(row),
+        direction(row)
+    );
     sentence(&text, 400)
 }
 
@@ -66,7 +71,7 @@ pub(crate) fn annotated(row: &Row) -> (String, u32) {
 
 /// What makes a regression the same one in two runs: no commit is part of it.
 pub(crate) fn fingerprint(j: &Judgement, row: &Row) -> String {
-    let testbed = j.testbed.fingerprint(row.counter);
+    let testbed = j.testbed.fingerprint(&row.counter);
     format!("{}\0{}\0{testbed}", row.benchmark, row.metric)
 }
 
@@ -103,19 +108,27 @@ fn whereabouts(row: &Row) -> Option<(String, u32)> {
     })
 }
 
+/// How to read a fall or a rise of a metric of which more is better.
+fn direction(row: &Row) -> &'static str {
+    match row.metric.better() {
+        Better::Lower => "",
+        Better::Higher => " (higher is better)",
+    }
+}
+
 /// `before → after unit`.
 fn sides(row: &Row) -> String {
     match (&row.base, &row.head) {
         (Some(b), Some(h)) => {
-            let before = value(b.value, row.metric);
-            let after = value(h.value, row.metric);
+            let before = value(b.value, &row.metric);
+            let after = value(h.value, &row.metric);
             match (before.rsplit_once(' '), after.rsplit_once(' ')) {
                 (Some((n, u)), Some((_, v))) if u == v => format!("{n} → {after}"),
                 _ => format!("{before} → {after}"),
             }
         }
-        (Some(b), None) => format!("{} → –", value(b.value, row.metric)),
-        (None, Some(h)) => format!("– → {}", value(h.value, row.metric)),
+        (Some(b), None) => format!("{} → –", value(b.value, &row.metric)),
+        (None, Some(h)) => format!("– → {}", value(h.value, &row.metric)),
         (None, None) => String::new(),
     }
 }

@@ -54,8 +54,8 @@ fn family(
         out.push_str(&format!(
             "{name}{{benchmark=\"{}\",metric=\"{}\",counter=\"{}\"}} {value}\n",
             label(&row.benchmark),
-            row.metric,
-            row.counter
+            label(row.metric.name()),
+            label(row.counter.name())
         ));
     }
 }

@@ -1,8 +1,7 @@
 //! A policy tried on history, in a terminal.
 
-use crate::detect::Direction;
 use crate::detect::alerts::proposal::By;
-use crate::format::{name, percent, plural, sentence, share};
+use crate::format::{arrow, name, percent, plural, sentence, share};
 use crate::history::replay::{CommitFlag, Replayed, SeriesReplay, Total};
 
 /// Flags of one series that are listed.
@@ -21,10 +20,10 @@ pub fn replayed(d: &Replayed) -> String {
 
 fn series(s: &SeriesReplay, out: &mut Vec<String>) {
     out.push(format!(
-        "{} · {} by {} · limit {}",
+        "{} · {} {} · limit {}",
         name(&s.benchmark, 32),
         s.metric,
-        s.counter,
+        s.counter.by(),
         share(s.limit)
     ));
     out.extend(s.flags.iter().take(LISTED).map(flag));
@@ -36,10 +35,7 @@ fn series(s: &SeriesReplay, out: &mut Vec<String>) {
 /// `  ▲ +2.00 %  1a2b3c4d5 subject            finder, 3 later`
 fn flag(f: &CommitFlag) -> String {
     let r = &f.raised;
-    let mark = match r.flag.direction {
-        Direction::Up => "▲",
-        Direction::Down => "▼",
-    };
+    let mark = arrow(r.flag.change);
     let commit = f.commit.as_ref().map_or_else(
         || format!("position {}", r.flag.index),
         |c| format!("{} {}", c.sha.short(), sentence(&c.subject, 22)),

@@ -4,14 +4,19 @@ use crate::judge::{Judgement, Row};
 use crate::model::{Metric, digest};
 use crate::report::{annotated, fingerprint, message};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
 /// The log of one run of one tool.
 #[must_use]
 pub fn sarif(j: &Judgement) -> String {
-    let rules: Vec<Value> = Metric::ALL.iter().map(|m| rule(*m)).collect();
-    let results: Vec<Value> = j.unaccepted().iter().map(|r| result(j, r)).collect();
+    let regressed = j.unaccepted();
+    let own = regressed.iter().map(|r| &r.metric).filter(|m| m.is_own());
+    let mut metrics: BTreeSet<&Metric> = own.collect();
+    metrics.extend(&Metric::WELL_KNOWN);
+    let rules: Vec<Value> = metrics.into_iter().map(rule).collect();
+    let results: Vec<Value> = regressed.iter().map(|r| result(j, r)).collect();
     let document = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -28,7 +33,7 @@ pub fn sarif(j: &Judgement) -> String {
     format!("{document:#}\n")
 }
 
-fn rule(metric: Metric) -> Value {
+fn rule(metric: &Metric) -> Value {
     json!({
         "id": metric.name(),
         "shortDescription": { "text": format!("A benchmark's {} regressed", metric.name()) },

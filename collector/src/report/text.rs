@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use crate::format::{flag, name, percent, plural, sentence, share, signed};
+use crate::format::{flag, name, plural, sentence, share, signed};
 use crate::judge::Row;
 use crate::judge::{Judgement, Outcome};
 use crate::model::{Counter, Metric, NoiseClass, Verdict};
-use crate::report::{from_here, sides};
+use crate::report::{direction, from_here, sides};
 
 const WIDTH: usize = 80;
 /// Rows that are listed with their functions; the others are only named.
@@ -62,10 +62,7 @@ fn headline(j: &Judgement) -> String {
     let total = j.counted();
     match j.outcome {
         Outcome::Regressed => {
-            let worst = regressed
-                .first()
-                .and_then(|r| r.change)
-                .map_or_else(String::new, percent);
+            let worst = regressed.first().map_or_else(String::new, |r| r.moved());
             format!(
                 "REGRESSED: {} of {}, worst {worst}",
                 regressed.len(),
@@ -122,9 +119,9 @@ fn largest(j: &Judgement) -> String {
     let size = |r: &&Row| r.change.map_or(0.0, f64::abs);
     let rows = j.results.iter().filter(moved);
     let largest = rows.max_by(|a, b| size(a).total_cmp(&size(b)));
-    match largest.and_then(|r| Some((r.change?, &r.benchmark))) {
-        Some((0.0, _)) => "no count moved".into(),
-        Some((change, benchmark)) => format!("largest {} {}", percent(change), name(benchmark, 30)),
+    match largest {
+        Some(r) if r.change == Some(0.0) => "no count moved".into(),
+        Some(r) => format!("largest {} {}", r.moved(), name(&r.benchmark, 30)),
         None => "nothing compared".into(),
     }
 }
@@ -182,12 +179,13 @@ fn moved(j: &Judgement, verdict: Verdict, here: &Path, out: &mut Vec<String>) {
 }
 
 fn detail(row: &Row, out: &mut Vec<String>) {
-    let change = row.change.map_or_else(String::new, percent);
-    let verdict = row.verdict.sign();
     out.push(format!(
-        "{verdict} {}  {change}  {}",
+        "{} {}  {}  {}{}",
+        row.sign(),
         name(&row.benchmark, 40),
-        sides(row)
+        row.moved(),
+        sides(row),
+        direction(row)
     ));
     let shifted = match row.verdict {
         Verdict::Shifted => "shifted between functions; ",
@@ -309,7 +307,7 @@ fn blind(j: &Judgement, out: &mut Vec<String>) {
         out.push(format!(
             "cannot tell: {}  {}  {}: {least}",
             name(&row.benchmark, 40),
-            row.change.map_or_else(String::new, percent),
+            row.moved(),
             sides(row)
         ));
         out.push(format!("    {}", better(row)));

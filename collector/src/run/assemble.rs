@@ -41,8 +41,8 @@ impl Runner {
         for note in &bench.suite.notes {
             progress.note(note);
         }
-        let fingerprint = testbed.fingerprint(self.session.counter);
-        let classes = store.classes(self.session.counter, &fingerprint)?;
+        let fingerprint = testbed.fingerprint(&self.session.counter);
+        let classes = store.classes(&self.session.counter, &fingerprint)?;
         progress.stage(&format!("measuring {}", sha.short()));
         let measured = self.measure_all(&bench, &classes, progress);
         let mut report = Report {
@@ -178,7 +178,7 @@ fn fill(
         failure.message = tail(&failure.message, MAX_MESSAGE).to_string();
     }
     report.measurements.sort_by(|a, b| {
-        (&a.benchmark, a.metric, a.counter).cmp(&(&b.benchmark, b.metric, b.counter))
+        (&a.benchmark, &a.metric, &a.counter).cmp(&(&b.benchmark, &b.metric, &b.counter))
     });
     Ok(profiles)
 }

@@ -54,7 +54,7 @@ impl Runner {
                 Metric::WallTime | Metric::CpuTime | Metric::PeakRss | Metric::PageFaults
             )
         };
-        let mut counters = vec![self.session.counter, Counter::File];
+        let mut counters = vec![self.session.counter.clone(), Counter::File];
         if !self.config.commands.is_empty() || self.session.metrics.iter().any(sampled) {
             counters.push(Counter::Rusage);
         }

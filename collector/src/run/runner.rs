@@ -59,7 +59,7 @@ impl Runner {
             .suite
             .metrics
             .iter()
-            .filter_map(|m| Metric::from_name(m))
+            .filter_map(|m| Metric::well_known(m))
             .collect();
         let strings = config.suite.strings;
         let session = Session {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::error::{EXIT_NO_VERDICT, EXIT_OK, EXIT_REGRESSED};
 use crate::judge::Likely;
-use crate::model::{Commit, Counter, FunctionDelta, Metric, Sha};
+use crate::model::{Commit, Counter, FunctionDelta, Metric, Sha, shown};
 
 /// The kind of answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -116,11 +116,10 @@ pub struct Finding {
     /// Whether culprit and parent, built side by side and measured again, differed again.
     pub verified: Option<bool>,
     /// What was measured.
+    #[serde(flatten, with = "shown")]
     pub metric: Metric,
     /// How; absent where nothing was.
     pub counter: Option<Counter>,
-    /// The unit of all values.
-    pub unit: &'static str,
     /// Of what.
     pub benchmark: String,
     /// The value before the culprit; before the range where there is none.
@@ -214,8 +213,8 @@ impl Finding {
             "measured again beside each other, the suspect and the commit before it have {} and \
              {}, which is not the step that the values of this search show{stored}; --fresh \
              measures every commit anew",
-            crate::format::value(before, self.metric),
-            crate::format::value(after, self.metric),
+            crate::format::value(before, &self.metric),
+            crate::format::value(after, &self.metric),
         );
     }
 }

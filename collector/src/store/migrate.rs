@@ -8,13 +8,14 @@ use crate::store::log::entry::{Entry, Stacks};
 use crate::store::log::older::{Batches, Decided, Line};
 
 /// Each migration raises the schema's number by one.
-pub(super) const STEPS: [&str; 6] = [
+pub(super) const STEPS: [&str; 7] = [
     include_str!("schema.sql"),
     include_str!("dashboard.sql"),
     include_str!("groups.sql"),
     include_str!("log.sql"),
     include_str!("handing.sql"),
     include_str!("outbox/outbox.sql"),
+    include_str!("metrics.sql"),
 ];
 
 /// Runs the steps from schema `from` on.
@@ -84,7 +85,7 @@ fn changes(tx: &Transaction<'_>) -> rusqlite::Result<Vec<Decided>> {
         )?
         .query_map([], |r| {
             let (metric, counter): (String, String) = (r.get(2)?, r.get(3)?);
-            let known = Metric::from_name(&metric).zip(Counter::from_name(&counter));
+            let known = Metric::well_known(&metric).zip(Counter::well_known(&counter));
             let Some((metric, counter)) = known else {
                 return Ok((r.get(0)?, None));
             };

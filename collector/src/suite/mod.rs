@@ -18,6 +18,7 @@ pub mod unread;
 
 use crate::suite::place::run_environment;
 use crate::suite::place::workspace;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,7 @@ use crate::error::{Error, Result};
 use crate::measure::env::Scratch;
 use crate::measure::stage::{Stage, Standing};
 use crate::measure::{Job, Kind, symbols};
-use crate::model::{Failure, Phase};
+use crate::model::{Failure, Phase, Tags};
 
 pub use cache::Cache;
 pub use cargo::{BenchTarget, Discovery, discover, steering};
@@ -98,7 +99,8 @@ pub fn build(config: &Config, build: &mut Build<'_>) -> Result<Suite> {
             Err(failure) => suite.failures.push(failure),
         }
     }
-    disambiguate(&mut suite);
+    leave_out_repeated(&mut suite);
+    tag(&mut suite, &config.suite.tags);
     Ok(suite)
 }
 
@@ -127,7 +129,12 @@ pub fn seed_lock(config: &Config, place: &Place, seed: &Path) -> Result<()> {
 /// Whether criterion's benchmarks must be built: not where only commands are asked for by their
 /// names, whose old commits may well build when the benchmarks of that time do not.
 fn wants_criterion(config: &Config) -> bool {
-    let is_command = |name: &String| config.commands.iter().any(|c| c.name == *name);
+    let is_command = |name: &String| {
+        let named = |c: &crate::config::Command| {
+            c.name == *name || config.suite.tags.name(&c.name) == *name
+        };
+        config.commands.iter().any(named)
+    };
     let only = &config.suite.only;
     config.suite.criterion && (only.is_empty() || !only.iter().all(is_command))
 }
@@ -143,18 +150,37 @@ fn add_criterion(
             list_again(config, build, &mut built, i)?;
         }
     }
-    for exe in &built.executables {
+    let names = told_apart(&built.executables);
+    for (exe, names) in built.executables.iter().zip(names) {
         if let Some(why) = &exe.unlisted {
             let failure = Failure::new(Some(exe.title()), Phase::List, why.clone());
             suite.failures.push(failure);
         }
-        let wanted: Vec<&String> = exe.benchmarks.iter().filter(|b| config.wants(b)).collect();
+        let named = exe.benchmarks.iter().zip(names);
+        let wanted: Vec<(&String, String)> = named.filter(|(_, n)| config.wants(n)).collect();
         if !wanted.is_empty() {
             add_executable(suite, config, build, &built, exe, &wanted)?;
         }
     }
     forgive_unwanted(suite, config);
     Ok(())
+}
+
+/// The names of each executable's benchmarks. Where two targets have one of the same name, the
+/// later one says beside it which target it is of.
+fn told_apart(executables: &[BenchExecutable]) -> Vec<Vec<String>> {
+    let mut seen = BTreeSet::new();
+    let mut name = |exe: &BenchExecutable, benchmark: &String| {
+        if seen.insert(benchmark.clone()) {
+            return benchmark.clone();
+        }
+        format!("{benchmark} ({})", exe.title())
+    };
+    let names = executables.iter().map(|exe| {
+        let all = exe.benchmarks.iter().map(|b| name(exe, b));
+        all.collect()
+    });
+    names.collect()
 }
 
 /// Where single benchmarks are asked for and found, it does not matter that another target
@@ -188,22 +214,22 @@ fn add_executable(
     build: &Build<'_>,
     built: &Executables,
     exe: &BenchExecutable,
-    wanted: &[&String],
+    wanted: &[(&String, String)],
 ) -> Result<()> {
     let facts = symbols::read(&exe.file)?;
     let program = build.scratch.install(&exe.file, &beside_it(built))?;
     suite.sizes.push((
-        wanted.iter().map(|b| (*b).clone()).collect(),
+        wanted.iter().map(|(_, name)| name.clone()).collect(),
         facts.loaded_size,
     ));
     let boundaries = Arc::new(facts.boundaries);
     let seen = built.seen_at(exe, build.place);
-    for name in wanted {
+    for (benchmark, name) in wanted {
         let job = Job {
-            name: (*name).clone(),
+            name: name.clone(),
             program: program.clone(),
             kind: Kind::Criterion {
-                filter: exe.filters.get(*name).cloned(),
+                filter: exe.filters.get(*benchmark).cloned(),
                 boundaries: boundaries.clone(),
                 exact: facts.exact,
                 is_static: facts.is_static,
@@ -230,17 +256,37 @@ fn beside_it(built: &Executables) -> Vec<PathBuf> {
     found.map(|p| kept.join(p)).collect()
 }
 
-/// Two targets may hold benchmarks of the same name; the later one is told apart by its target.
-fn disambiguate(suite: &mut Suite) {
-    let mut seen = std::collections::BTreeSet::new();
+/// Gives every benchmark the name of the variant that is measured.
+fn tag(suite: &mut Suite, tags: &Tags) {
+    for (job, _) in &mut suite.jobs {
+        job.name = tags.name(&job.name);
+    }
+    for name in suite.sizes.iter_mut().flat_map(|(names, _)| names) {
+        *name = tags.name(name);
+    }
+    for name in suite
+        .failures
+        .iter_mut()
+        .filter_map(|f| f.benchmark.as_mut())
+    {
+        *name = tags.name(name);
+    }
+}
+
+/// A command may be named as a benchmark of a target is: nothing tells them apart, so that the
+/// later one is left out, with a word.
+fn leave_out_repeated(suite: &mut Suite) {
+    let mut seen = BTreeSet::new();
     let mut kept = Vec::new();
     for (job, symbols) in std::mem::take(&mut suite.jobs) {
         if seen.insert(job.name.clone()) {
             kept.push((job, symbols));
         } else {
             suite.notes.push(format!(
-                "two benchmarks are named `{}`: only the first is measured",
-                job.name
+                "two benchmarks are named `{}`: only the first is measured; another name in \
+                 {} has both measured",
+                job.name,
+                Config::FILE
             ));
         }
     }
@@ -250,6 +296,19 @@ fn disambiguate(suite: &mut Suite) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn benchmarks_of_one_name_are_told_apart_by_their_target() {
+        let target = |target: &str, benchmarks: &[&str]| BenchExecutable {
+            package: "p".into(),
+            target: target.into(),
+            benchmarks: benchmarks.iter().map(|b| (*b).to_string()).collect(),
+            ..BenchExecutable::default()
+        };
+        let names = told_apart(&[target("a", &["parse", "lex"]), target("b", &["parse"])]);
+        let want = [vec!["parse", "lex"], vec!["parse (bench b of p)"]];
+        assert_eq!(names, want);
+    }
 
     #[test]
     fn a_command_asked_for_by_name_needs_no_criterion() {

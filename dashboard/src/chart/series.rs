@@ -47,10 +47,11 @@ pub(crate) struct Mark {
 /// The sorts of marks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Marker {
-    /// A change, with the level before and after, and its number.
+    /// A change, with the level before and after, whether that is worse, and its number.
     Change {
         before: f64,
         after: f64,
+        sense: Sense,
         number: usize,
     },
     /// The machine or its software changed.
@@ -191,13 +192,9 @@ impl Drawing<'_> {
                 Marker::Change {
                     before,
                     after,
+                    sense,
                     number,
-                } => step(
-                    at,
-                    (py(before), py(after)),
-                    Sense::of(after - before),
-                    number,
-                ),
+                } => step(at, (py(before), py(after)), sense, number),
             };
             out.push_str(&format!(
                 "<a href=\"{}\" class=\"mark\"><title>{}</title>{inner}</a>",
@@ -297,6 +294,7 @@ mod tests {
             what: Marker::Change {
                 before: 1e6,
                 after: 1.1e6,
+                sense: Sense::Worse,
                 number: 1,
             },
             href: "/compare/a..b?x=1&y=2".into(),

@@ -1,6 +1,7 @@
 //! A badge for a README: the newest value, and whether a change of it is open.
 
-use collector::detect::Direction;
+use collector::detect::Change;
+use collector::format::moved;
 use collector::store::Store;
 
 use crate::cache::{Page, Policy};
@@ -15,12 +16,12 @@ pub(super) fn page(store: &Store, id: &str) -> Result<Page, Fail> {
         .into_iter()
         .rev()
         .find(|t| t.event.is_open());
+    let metric = &s.row.key.metric;
+    let size = |c: &Change| moved(c.change, (c.before, c.after), metric);
     let (word, colour) = match open.map(|t| t.event.change) {
-        Some(c) if c.direction() == Direction::Up => {
-            (collector::format::percent(c.change), "#b34700")
-        }
-        Some(c) => (collector::format::percent(c.change), "#0a66a8"),
-        None => (value(s.row.latest_value, s.row.key.metric), "#14532d"),
+        Some(c) if metric.is_worse(c.change) => (size(&c), "#b34700"),
+        Some(c) => (size(&c), "#0a66a8"),
+        None => (value(s.row.latest_value, metric), "#14532d"),
     };
     let left = cut(&s.row.key.benchmark, 40);
     let width = |t: &str| t.chars().count() as u32 * 7 + 14;

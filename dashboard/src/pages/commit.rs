@@ -12,6 +12,7 @@ use crate::error::Fail;
 use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form, the_commit};
 use crate::pages::compare::{self, Comparison};
 use crate::pages::excluded;
+use crate::pages::groups;
 use crate::pages::layout::{self, Nav};
 use crate::query::{Format, compare_url};
 use crate::text::{self, plural};
@@ -202,7 +203,7 @@ fn lasting(events: &[Event]) -> Markup {
                     @for e in events.iter().take(ROWS) {
                         @let key = &e.series.key;
                         li {
-                            (text::delta(e.reported.event.change.change, key.metric)) " "
+                            (groups::change(e)) " "
                             a href={ "/series/" (key.id()) } { (text::name(&key.benchmark)) }
                         }
                     }
@@ -255,7 +256,7 @@ fn row(c: &Comparison, r: &Row) -> Markup {
     let (base, head) = (c.base.sha.short(), c.head.sha.short());
     let side = |s: &Option<Side>| {
         s.as_ref()
-            .map_or_else(String::new, |s| text::value(s.value, r.metric))
+            .map_or_else(String::new, |s| text::value(s.value, &r.metric))
     };
     html! {
         tr {
@@ -265,8 +266,10 @@ fn row(c: &Comparison, r: &Row) -> Markup {
                 }
             }
             td .num { @match r.change {
-                Some(x) if r.verdict == Verdict::Suspect => { (text::quiet(x)) }
-                Some(x) => { (text::delta(x, r.metric)) }
+                Some(x) if r.verdict == Verdict::Suspect => {
+                    (text::quiet(x, r.values(), &r.metric))
+                }
+                Some(x) => { (text::delta(x, r.values(), &r.metric)) }
                 None => "",
             } }
             td .num { (side(&r.base)) }

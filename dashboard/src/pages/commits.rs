@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use collector::store::{MeasuredCommit, Store};
+use collector::store::{Event, MeasuredCommit, Store};
 use maud::{Markup, html};
 use serde_json::json;
 
@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::cache::Page;
 use crate::error::Fail;
 use crate::pages::answer::{csv_page, json_page, no_such_form};
+use crate::pages::groups::{self, harm};
 use crate::pages::layout::{self, Nav};
 use crate::query::{Format, compare_url};
 use crate::text::{self, csv_field, plural};
@@ -46,16 +47,14 @@ pub(super) fn page(
 }
 
 /// The changes reported at each position.
-fn reported(store: &Store, all: &[MeasuredCommit]) -> Result<HashMap<u64, Vec<f64>>, Fail> {
+fn reported(store: &Store, all: &[MeasuredCommit]) -> Result<HashMap<u64, Vec<Event>>, Fail> {
     let (Some(newest), Some(oldest)) = (all.first(), all.last()) else {
         return Ok(HashMap::new());
     };
-    let mut out: HashMap<u64, Vec<f64>> = HashMap::new();
+    let mut out: HashMap<u64, Vec<Event>> = HashMap::new();
     for e in store.events_within(oldest.position, newest.position, 2_000)? {
-        let c = &e.reported.event.change;
-        out.entry(c.index.max(0).cast_unsigned())
-            .or_default()
-            .push(c.change);
+        let at = e.reported.event.change.index.max(0).cast_unsigned();
+        out.entry(at).or_default().push(e);
     }
     Ok(out)
 }
@@ -156,7 +155,11 @@ fn columns() -> Markup {
     }
 }
 
-fn row(c: &MeasuredCommit, before: Option<&MeasuredCommit>, changes: Option<&Vec<f64>>) -> Markup {
+fn row(
+    c: &MeasuredCommit,
+    before: Option<&MeasuredCommit>,
+    changes: Option<&Vec<Event>>,
+) -> Markup {
     html! {
         tr {
             td { (layout::commit_line(c)) }
@@ -203,13 +206,13 @@ fn url(suffix: &str, from: u64, before: u64) -> String {
     format!("/commits{suffix}{mark}{}", parts.join("&"))
 }
 
-fn extremes(changes: &[f64]) -> Markup {
-    let most = changes.iter().copied().fold(0.0, f64::max);
-    let least = changes.iter().copied().fold(0.0, f64::min);
-    let metric = collector::model::Metric::Instructions;
+/// The largest change for the worse, and the largest for the better.
+fn extremes(changes: &[Event]) -> Markup {
+    let by_harm = |a: &&Event, b: &&Event| harm(a).total_cmp(&harm(b));
+    let worst = changes.iter().max_by(by_harm).filter(|e| harm(e) > 0.0);
+    let best = changes.iter().min_by(by_harm).filter(|e| harm(e) < 0.0);
     html! {
-        @if most > 0.0 { (text::delta(most, metric)) " " }
-        @if least < 0.0 { (text::delta(least, metric)) " " }
+        @for e in [worst, best].into_iter().flatten() { (groups::change(e)) " " }
         @if changes.len() > 1 { span .muted { "in " (changes.len()) " series" } }
     }
 }

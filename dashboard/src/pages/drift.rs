@@ -25,7 +25,7 @@ impl Drift {
         let points = usize::try_from(series.row.points).unwrap_or(usize::MAX);
         let steps = points.min(WINDOW).saturating_sub(1);
         let total = series.drift * steps as f64;
-        if total.abs() <= Policy::for_series(key.metric, key.counter).relative_floor {
+        if total.abs() <= Policy::for_series(&key.metric, &key.counter).relative_floor {
             return Ok(None);
         }
         let first = store.recent(series.row.id, u64::MAX, WINDOW)?;

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::cache::{Page, Policy};
 use crate::error::Fail;
 use crate::pages::answer::ATOM;
-use crate::pages::groups::Group;
+use crate::pages::groups::{self, Group};
 use crate::text::{cut, iso, plural, xml};
 
 /// Entries that are given.
@@ -29,7 +29,7 @@ pub(super) fn page(app: &App, groups: &[Group]) -> Result<Page, Fail> {
 
 fn entry(g: &Group) -> String {
     let first = &g.events[0];
-    let change = collector::format::percent(g.worst().change);
+    let change = groups::moved(g.worst());
     let commit = g.suspects.last();
     let subject = commit.map_or("", |c| c.subject.as_str());
     let title = format!(
@@ -41,13 +41,7 @@ fn entry(g: &Group) -> String {
         .events
         .iter()
         .take(20)
-        .map(|e| {
-            format!(
-                "{} {}",
-                cut(&e.series.key.benchmark, 120),
-                collector::format::percent(e.reported.event.change.change)
-            )
-        })
+        .map(|e| format!("{} {}", cut(&e.series.key.benchmark, 120), groups::moved(e)))
         .collect();
     let link = g
         .compare()

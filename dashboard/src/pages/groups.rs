@@ -3,12 +3,14 @@
 use crate::error::Fail;
 use crate::pages::bisect;
 use crate::query::compare_url;
+use crate::text;
 use collector::detect::alerts::life::State;
-use collector::detect::{Change, Direction, Kind};
+use collector::detect::{Change, Kind};
 use collector::format::percent;
 use collector::history::causes;
 use collector::model::SeriesKey;
 use collector::store::{Event, MeasuredCommit, Store};
+use maud::Markup;
 use std::collections::BTreeMap;
 
 /// Changes with one cause.
@@ -28,26 +30,19 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn worst(&self) -> &Change {
-        &self.events[0].reported.event.change
+    pub(super) fn worst(&self) -> &Event {
+        &self.events[0]
     }
 
     pub(super) fn is_regression(&self) -> bool {
-        self.events
-            .iter()
-            .any(|e| e.reported.event.change.direction() == Direction::Up)
+        self.events.iter().any(|e| harm(e) > 0.0)
     }
 
-    /// The changes in one direction, the largest first: how many, and by how much at most.
-    pub(super) fn towards(&self, direction: Direction) -> Option<(usize, f64)> {
-        let sizes = self
-            .events
-            .iter()
-            .map(|e| &e.reported.event.change)
-            .filter(|c| c.direction() == direction)
-            .map(|c| c.change);
-        let n = sizes.clone().count();
-        let largest = sizes.max_by(|a, b| a.abs().total_cmp(&b.abs()))?;
+    /// The changes for the worse, or those for the better: how many, and the largest.
+    pub(super) fn sided(&self, worse: bool) -> Option<(usize, &Event)> {
+        let of_it = self.events.iter().filter(|e| (harm(e) > 0.0) == worse);
+        let n = of_it.clone().count();
+        let largest = of_it.max_by(|a, b| harm(a).abs().total_cmp(&harm(b).abs()))?;
         Some((n, largest))
     }
 
@@ -94,6 +89,23 @@ impl Group {
     }
 }
 
+/// The relative change of an event, positive where it is for the worse.
+pub(super) fn harm(e: &Event) -> f64 {
+    e.reported.event.change.change * e.series.key.metric.better().sign()
+}
+
+/// How far an event moved its series, for people.
+pub(super) fn moved(e: &Event) -> String {
+    let c = &e.reported.event.change;
+    collector::format::moved(c.change, (c.before, c.after), &e.series.key.metric)
+}
+
+/// The same with its colour.
+pub(super) fn change(e: &Event) -> Markup {
+    let c = &e.reported.event.change;
+    text::delta(c.change, (c.before, c.after), &e.series.key.metric)
+}
+
 /// Open events by cause: regressions first, the newest commits first. What somebody merged or
 /// split stands as they left it; the rest is grouped by commit set.
 pub(super) fn groups(store: &Store, events: Vec<Event>) -> Result<Vec<Group>, Fail> {
@@ -125,10 +137,9 @@ fn grouped(
     mut events: Vec<Event>,
     (first, last): (i64, i64),
 ) -> Result<Group, Fail> {
-    let size = |e: &Event| e.reported.event.change.change;
-    // What costs most first; where nothing got costlier, what gained most.
-    let any_up = events.iter().any(|e| size(e) > 0.0);
-    let rank = |e: &Event| if any_up { size(e) } else { -size(e) };
+    // What got worst first; where nothing got worse, what gained most.
+    let any_worse = events.iter().any(|e| harm(e) > 0.0);
+    let rank = |e: &Event| if any_worse { harm(e) } else { -harm(e) };
     events.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
     let (first, last) = (first.max(0).cast_unsigned(), last.max(0).cast_unsigned());
     Ok(Group {
@@ -167,6 +178,10 @@ fn by_commit_set(store: &Store, events: Vec<Event>) -> Result<Vec<Group>, Fail> 
 pub(super) fn sure(c: &Change) -> String {
     if c.low == c.high {
         return "exact".into();
+    }
+    if c.before <= 0.0 || c.after < 0.0 {
+        // What is no fraction has no interval of fractions.
+        return format!("sure to {:.2} %", 100.0 * c.confidence);
     }
     format!("95 %: {} to {}", percent(c.low), percent(c.high))
 }

@@ -29,7 +29,6 @@ pub(crate) mod triage;
 use crate::pages::answer::unknown_benchmark;
 use std::sync::Arc;
 
-use collector::model::Metric;
 use collector::store::{SeriesState, Store};
 
 use crate::app::App;
@@ -51,7 +50,7 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
             page,
         } => {
             let asked = health::Asked {
-                metric: *metric,
+                metric: metric.as_deref(),
                 text,
                 order: *order,
                 page: *page,
@@ -73,7 +72,7 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
             page,
         } => {
             let rows = compare::Rows {
-                metric: *metric,
+                metric: metric.as_deref(),
                 show: *show,
                 text,
                 page: *page,
@@ -100,7 +99,7 @@ pub(crate) async fn redirect(app: &Arc<App>, view: &View) -> Result<Option<Strin
     match what {
         What::Find { benchmark, metric } => {
             app.read(
-                move |store, _| match series_of(store, &benchmark, metric)? {
+                move |store, _| match series_of(store, &benchmark, metric.as_deref())? {
                     Some(url) => Ok(Some(url)),
                     None if is_html && !benchmark.trim().is_empty() => {
                         Ok(Some(format!("/search?q={}", query::encode(&benchmark))))
@@ -123,14 +122,10 @@ pub(crate) async fn redirect(app: &Arc<App>, view: &View) -> Result<Option<Strin
 }
 
 /// The series of a benchmark: the judged one first.
-fn series_of(
-    store: &Store,
-    benchmark: &str,
-    metric: Option<Metric>,
-) -> Result<Option<String>, Fail> {
+fn series_of(store: &Store, benchmark: &str, metric: Option<&str>) -> Result<Option<String>, Fail> {
     let all = store.series_of(benchmark)?;
     let judged = |s: &&SeriesState| s.row.key.metric.is_judged();
-    let wanted = |s: &&SeriesState| metric.is_none_or(|m| s.row.key.metric == m);
+    let wanted = |s: &&SeriesState| metric.is_none_or(|m| s.row.key.metric.name() == m);
     let found = all
         .iter()
         .filter(wanted)

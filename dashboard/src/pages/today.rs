@@ -1,11 +1,8 @@
 //! Today: what changed and waits for somebody, by cause rather than by series.
 
-use crate::pages::groups::Group;
-use crate::pages::groups::groups;
-use crate::pages::groups::sure;
+use crate::pages::groups::{self, Group, groups, harm, sure};
 
-use collector::detect::Direction;
-use collector::format::percent;
+use collector::model::Verdict;
 use collector::store::{Event, EventCounts, MeasuredCommit, Store, Triage};
 use maud::{Markup, html};
 use serde_json::json;
@@ -90,12 +87,10 @@ fn verdict(t: &Today) -> (Markup, &'static str) {
             "quiet",
         ),
         (Some(g), _) => {
-            let worst = bad
-                .iter()
-                .map(|g| g.worst().change)
-                .fold(g.worst().change, f64::max);
+            let worst = bad.iter().map(|g| g.worst());
+            let worst = worst.fold(g.worst(), |a, b| if harm(b) > harm(a) { b } else { a });
             (
-                html! { span aria-hidden="true" { "▲" } " " (plural(new, "new regression")) ", worst " (text::tight(&percent(worst))) },
+                html! { span aria-hidden="true" { "▲" } " " (plural(new, "new regression")) ", worst " (text::tight(&groups::moved(worst))) },
                 "bad",
             )
         }
@@ -293,14 +288,13 @@ fn heading(g: &Group) -> Markup {
 
 /// What moved, losses and gains each with their number.
 fn moved(g: &Group) -> Markup {
-    let worst = &g.events[0].series.key;
-    let sides = [Direction::Up, Direction::Down].map(|d| g.towards(d));
+    let sides = [true, false].map(|worse| g.sided(worse));
     let both = sides.iter().all(Option::is_some);
     html! {
         @for (i, (n, largest)) in sides.iter().flatten().enumerate() {
             @if i > 0 { ", " }
-            (text::delta(*largest, worst.metric)) " "
-            @if both || *n > 1 { "in " (plural(*n, "series")) } @else { (text::name(&worst.benchmark)) }
+            (groups::change(largest)) " "
+            @if both || *n > 1 { "in " (plural(*n, "series")) } @else { (text::name(&largest.series.key.benchmark)) }
         }
     }
 }
@@ -373,9 +367,9 @@ fn other(e: &Event) -> Markup {
         li {
             input type="checkbox" form="bulk" name="event" value=(e.reported.id)
                 aria-label={ "Select " (text::name(&key.benchmark)) };
-            (text::delta(e.reported.event.change.change, key.metric)) " "
+            (groups::change(e)) " "
             a href={ "/series/" (key.id()) } { (text::name(&key.benchmark)) } " "
-            span .muted { (text::metric(key.metric)) }
+            span .muted { (text::metric(&key.metric)) }
         }
     }
 }
@@ -404,7 +398,7 @@ fn cause(app: &App, g: &Group) -> Markup {
 
 fn member(store: &Store, e: &Event, can_split: bool) -> Result<Markup, Fail> {
     let c = &e.reported.event.change;
-    let (key, metric) = (&e.series.key, e.series.key.metric);
+    let (key, metric) = (&e.series.key, &e.series.key.metric);
     let recent = store.recent(e.series.id, u64::MAX, SPARK)?;
     let values: Vec<f64> = recent.iter().map(|v| v.value).collect();
     let mark = recent
@@ -430,7 +424,7 @@ fn member(store: &Store, e: &Event, can_split: bool) -> Result<Markup, Fail> {
                 }
                 " " span .muted { (text::metric(metric)) }
             }
-            td .num { (text::delta(c.change, metric)) }
+            td .num { (groups::change(e)) }
             td .num.muted { (text::value(c.before, metric)) " → " (text::value(c.after, metric)) }
             td { (spark(&values, mark, &words)) }
             td .muted { (sure(c)) }
@@ -438,15 +432,28 @@ fn member(store: &Store, e: &Event, can_split: bool) -> Result<Markup, Fail> {
     })
 }
 
+/// Whether a change is for the worse.
+fn verdict_of(e: &Event) -> Verdict {
+    Verdict::of_move(&e.series.key.metric, e.reported.event.change.change)
+}
+
 fn document(t: &Today) -> serde_json::Value {
-    let groups: Vec<_> = t.groups.iter().map(|g| json!({
-        "first": g.first, "last": g.last, "environment": g.is_environment(),
-        "base": g.base, "suspects": g.suspects, "not_measured": g.unmeasured(),
-        "changes": g.events.iter().map(|e| json!({
-            "benchmark": e.series.key.benchmark, "metric": e.series.key.metric, "counter": e.series.key.counter,
-            "testbed": e.series.key.fingerprint, "series": e.series.key.id(), "event": e.reported,
-        })).collect::<Vec<_>>(),
-    })).collect();
+    let groups: Vec<_> = t
+        .groups
+        .iter()
+        .map(|g| {
+            json!({
+                "first": g.first, "last": g.last, "environment": g.is_environment(),
+                "base": g.base, "suspects": g.suspects, "not_measured": g.unmeasured(),
+                "changes": g.events.iter().map(|e| json!({
+                    "benchmark": e.series.key.benchmark, "metric": e.series.key.metric,
+                    "unit": e.series.key.metric.unit(), "better": e.series.key.metric.better(),
+                    "counter": e.series.key.counter, "testbed": e.series.key.fingerprint,
+                    "series": e.series.key.id(), "verdict": verdict_of(e), "event": e.reported,
+                })).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
     json!({ "schema": "uptick.open_changes/1", "counts": t.counts, "groups": groups })
 }
 
@@ -463,6 +470,8 @@ fn csv(t: &Today) -> Vec<Vec<String>> {
             "after",
             "change",
             "state",
+            "unit",
+            "verdict",
         ]
         .map(String::from)
         .to_vec(),
@@ -473,7 +482,7 @@ fn csv(t: &Today) -> Vec<Vec<String>> {
             out.push(vec![
                 e.reported.id.to_string(),
                 csv_field(&e.series.key.benchmark),
-                e.series.key.metric.name().into(),
+                csv_field(e.series.key.metric.name()),
                 c.first.to_string(),
                 c.last.to_string(),
                 g.suspects
@@ -481,8 +490,10 @@ fn csv(t: &Today) -> Vec<Vec<String>> {
                     .map_or_else(String::new, |s| s.sha.0.clone()),
                 c.before.to_string(),
                 c.after.to_string(),
-                c.change.to_string(),
+                text::csv_number(c.change),
                 Triage::word(e.reported.event.state).into(),
+                csv_field(e.series.key.metric.unit()),
+                verdict_of(e).name().into(),
             ]);
         }
     }
@@ -501,16 +512,16 @@ fn markdown(t: &Today) -> String {
         let subject = g.suspects.last().map_or_else(String::new, |s| {
             format!("`{}` {}", s.sha.short(), md(&s.subject))
         });
-        out.push_str(&format!("\n## {} · {subject}\n\n| benchmark | metric | change | before | after | state |\n|---|---|--:|--:|--:|---|\n", percent(g.worst().change)));
+        out.push_str(&format!("\n## {} · {subject}\n\n| benchmark | metric | change | before | after | state |\n|---|---|--:|--:|--:|---|\n", md(&groups::moved(g.worst()))));
         for e in &g.events {
-            let (c, m) = (&e.reported.event.change, e.series.key.metric);
+            let (c, m) = (&e.reported.event.change, &e.series.key.metric);
             out.push_str(&format!(
                 "| {} | {} | {} | {} | {} | {} |\n",
                 md(&e.series.key.benchmark),
-                m,
-                percent(c.change),
-                text::value(c.before, m),
-                text::value(c.after, m),
+                md(m.name()),
+                md(&groups::moved(e)),
+                md(&text::value(c.before, m)),
+                md(&text::value(c.after, m)),
                 log::word(Triage::word(e.reported.event.state))
             ));
         }

@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_gate_speaks_at_once_and_the_finder_does_not_repeat_it() {
-        let policy = Policy::for_series(Metric::Instructions, Counter::Callgrind);
+        let policy = Policy::for_series(&Metric::Instructions, &Counter::Callgrind);
         let points = series(|i| if i < 30 { 1e6 } else { 1.02e6 });
         let p = propose(&points, &policy, Settings::default().counted(true));
         assert_eq!(p.flags.len(), 1, "{p:?}");
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn what_varies_is_only_ever_suspect_at_the_gate() {
-        let policy = Policy::for_series(Metric::WallTime, Counter::Clock);
+        let policy = Policy::for_series(&Metric::WallTime, &Counter::Clock);
         let mut g = SplitMix64::new(5);
         let noise: Vec<f64> = (0..60).map(|_| g.next_f64()).collect();
         let points = series(|i| 100.0 + noise[i as usize] + if i < 30 { 0.0 } else { 20.0 });

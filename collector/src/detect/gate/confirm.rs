@@ -18,9 +18,9 @@ pub enum Decision {
     /// No change beyond the limit.
     Pass,
     /// Higher by more than the limit.
-    Regressed,
+    Higher,
     /// Lower by more than the limit.
-    Improved,
+    Lower,
     /// It looks like a change, but the evidence is short of what the policy asks.
     Suspect,
     /// Too noisy, or too few runs, for a change of the limit's size.
@@ -88,7 +88,11 @@ pub fn confirm(
         &shift,
         pool.len(),
         head.len(),
-        detectable / scale,
+        if scale > 0.0 {
+            detectable / scale
+        } else {
+            f64::INFINITY
+        },
     );
     let relative = |x: f64| if x == 0.0 { 0.0 } else { x / scale };
     Confirmation {
@@ -132,8 +136,8 @@ fn confirm_exact(limit: &Limit, base: &[f64], head: &[f64]) -> Option<Confirmati
         return None;
     }
     let decision = match screen(base[0], head[0], limit) {
-        Screen::SuspectUp => Decision::Regressed,
-        Screen::SuspectDown => Decision::Improved,
+        Screen::SuspectUp => Decision::Higher,
+        Screen::SuspectDown => Decision::Lower,
         Screen::Within | Screen::Unusable => Decision::Pass,
     };
     let effect = change(base[0], head[0]);
@@ -188,8 +192,8 @@ fn decide(
         return Decision::CannotTell { detectable };
     }
     match (p <= policy.alpha, beyond) {
-        (true, true) if shift.estimate > 0.0 => Decision::Regressed,
-        (true, true) => Decision::Improved,
+        (true, true) if shift.estimate > 0.0 => Decision::Higher,
+        (true, true) => Decision::Lower,
         (true, false) => Decision::Pass,
         // Nearly there: another round of runs, or the next commits, will tell.
         (false, true) if p <= SUSPECT_P => Decision::Suspect,

@@ -17,6 +17,21 @@ pub(crate) fn relative_sigma(history: &[f64]) -> f64 {
     Finder::default().find(&points(history)).noise
 }
 
+/// Robust spread of the present level in units, whatever its sign; 0 when unknown.
+#[must_use]
+pub(crate) fn sigma(history: &[f64]) -> f64 {
+    let present = present(history);
+    if present.len() < LEAST {
+        return 0.0;
+    }
+    stats::clipped_sigma(&residuals(&present)).unwrap_or(0.0)
+}
+
+fn residuals(values: &[f64]) -> Vec<f64> {
+    let middle = stats::median(values).unwrap_or(0.0);
+    values.iter().map(|v| v - middle).collect()
+}
+
 /// The points since the last change of level, at most 200.
 #[must_use]
 pub(crate) fn present(history: &[f64]) -> Vec<f64> {

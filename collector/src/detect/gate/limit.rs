@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 /// How far a value may move, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limit {
-    /// As a fraction of the base; infinite when the base is 0.
+    /// As a fraction of the base's size; infinite when the base is 0.
     pub fraction: f64,
     /// The same in the metric's unit.
     pub units: f64,
@@ -33,8 +33,11 @@ pub fn limit(policy: &Policy, history: &[f64], base: f64, spread: f64) -> Limit 
         0.0
     };
     let absolute = format!("floor of {} {}", policy.absolute_floor, policy.unit);
-    if !size.is_finite() || size == 0.0 {
-        return degenerate(policy, size, &absolute);
+    if !size.is_finite() {
+        return unusable();
+    }
+    if base <= 0.0 || history.iter().any(|x| *x <= 0.0) {
+        return signed(policy, history, size);
     }
     let k = policy.k_spread;
     let rules = [
@@ -65,24 +68,54 @@ pub fn limit(policy: &Policy, history: &[f64], base: f64, spread: f64) -> Limit 
     }
 }
 
-/// The limit against a base of 0, where only the absolute floor counts, or against no number.
-fn degenerate(policy: &Policy, size: f64, absolute: &str) -> Limit {
-    let (units, why) = if size == 0.0 {
-        (
-            policy.absolute_floor,
-            format!("the base is 0: only the {absolute}"),
-        )
-    } else {
-        (
-            f64::INFINITY,
-            "the base is not a number: nothing can be judged".to_owned(),
-        )
-    };
+/// The limit against no number.
+fn unusable() -> Limit {
     Limit {
         fraction: f64::INFINITY,
-        units,
-        why,
+        units: f64::INFINITY,
+        why: "the base is not a number: nothing can be judged".to_owned(),
     }
+}
+
+/// The limit of values that may be 0 or negative, whose spread is no fraction of anything.
+fn signed(policy: &Policy, history: &[f64], size: f64) -> Limit {
+    let (k, unit) = (policy.k_spread, policy.unit.as_str());
+    let sigma = level::sigma(history);
+    let rules = [
+        (policy.absolute_floor, "floor for this metric".to_owned()),
+        (
+            policy.relative_floor * size,
+            format!("{} of the base", percent(policy.relative_floor)),
+        ),
+        (
+            k * sigma,
+            format!(
+                "{k} × the {} that this series varies by",
+                in_units(sigma, unit)
+            ),
+        ),
+    ];
+    // The first of the largest.
+    let (units, why) = rules
+        .iter()
+        .fold(&rules[0], |a, b| if b.0 > a.0 { b } else { a });
+    let begin = if size == 0.0 { "the base is 0; " } else { "" };
+    Limit {
+        fraction: if size == 0.0 {
+            f64::INFINITY
+        } else {
+            units / size
+        },
+        units: *units,
+        why: format!("{begin}{}: {why}", in_units(*units, unit)),
+    }
+}
+
+/// A number with its unit, four digits at most.
+fn in_units(x: f64, unit: &str) -> String {
+    format!("{} {unit}", crate::format::digits(x))
+        .trim_end()
+        .to_owned()
 }
 
 /// A fraction as people read it: `0.50 %`, `12 %`.

@@ -29,6 +29,7 @@ pub use policy::Policy;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Better;
 use crate::stats::change;
 
 /// What one sample says.
@@ -68,16 +69,22 @@ pub struct Cumulative {
     pub change: f64,
     /// The change that is allowed (fraction).
     pub budget: f64,
-    /// Whether it is costlier by more than that.
+    /// Whether it is worse by more than that.
     pub exceeded: bool,
 }
 
 /// Judges the creep since a release, which no single commit shows: 20 × 0.2 % is 4.1 %.
 ///
-/// Only costlier counts. `None` when one of the values is no number or the budget
+/// Only what is worse counts. `None` when one of the values is no number or the budget
 /// is not a number ≥ 0. From a release value of 0 any cost above `absolute_floor` exceeds it.
 #[must_use]
-pub fn cumulative(policy: &Policy, release: f64, head: f64, budget: f64) -> Option<Cumulative> {
+pub fn cumulative(
+    policy: &Policy,
+    better: Better,
+    release: f64,
+    head: f64,
+    budget: f64,
+) -> Option<Cumulative> {
     if !release.is_finite() || !head.is_finite() || budget.is_nan() || budget < 0.0 {
         return None;
     }
@@ -85,6 +92,6 @@ pub fn cumulative(policy: &Policy, release: f64, head: f64, budget: f64) -> Opti
     Some(Cumulative {
         change: change(release, head),
         budget,
-        exceeded: head - release > allowed,
+        exceeded: (head - release) * better.sign() > allowed,
     })
 }

@@ -45,10 +45,18 @@ const FDR_Q: f64 = 0.02;
 /// history; 4 would reach 6.5e-4 only.
 const RERUN: usize = 5;
 
+/// The least difference that counts in a unit, whatever is counted in it.
+fn least(unit: &str) -> f64 {
+    match unit {
+        "ns" => 0.25,
+        _ => 0.0,
+    }
+}
+
 impl Policy {
     /// The defaults for a kind of series.
     #[must_use]
-    pub fn for_series(metric: Metric, counter: Counter) -> Self {
+    pub fn for_series(metric: &Metric, counter: &Counter) -> Self {
         let (relative_floor, absolute_floor, release_budget) = match (metric, counter) {
             // A sampled instruction count is as good as its sampling, about that of time.
             (Metric::Instructions | Metric::InstructionsCold, Counter::Clock | Counter::Rusage) => {
@@ -68,6 +76,8 @@ impl Policy {
             (Metric::PageFaults, _) => (0.03, 32.0, 0.10),
             // Sections are aligned to pages: one page either way is no news.
             (Metric::BinarySize, _) => (0.01, 4_096.0, 0.05),
+            // Of a metric of one's own nobody knows how it varies: what shared runners do to time.
+            (Metric::Own(_), _) => (0.05, least(metric.unit()), 0.10),
         };
         Self {
             relative_floor,

@@ -3,15 +3,15 @@
 use proptest::prelude::*;
 
 use crate::detect::gate::*;
-use crate::model::{Counter, Metric};
+use crate::model::{Better, Counter, Metric};
 use crate::stats::SplitMix64;
 
 fn counts() -> Policy {
-    Policy::for_series(Metric::Instructions, Counter::Callgrind)
+    Policy::for_series(&Metric::Instructions, &Counter::Callgrind)
 }
 
 fn time() -> Policy {
-    Policy::for_series(Metric::WallTime, Counter::Clock)
+    Policy::for_series(&Metric::WallTime, &Counter::Clock)
 }
 
 /// Nearly normal noise: the sum of twelve uniforms.
@@ -94,7 +94,7 @@ fn odd_values_have_an_answer() {
         assert_eq!(screen(100.0, bad, &l), Screen::Unusable);
         assert_eq!(screen(bad, 100.0, &l), Screen::Unusable);
         assert_eq!(limit(&counts(), &[], bad, 0.0).units, f64::INFINITY);
-        assert_eq!(cumulative(&counts(), bad, 1.0, 0.1), None);
+        assert_eq!(cumulative(&counts(), Better::Lower, bad, 1.0, 0.1), None);
     }
     let l = limit(&counts(), &[], -1e6, 0.0);
     assert_eq!(screen(-1e6, -1.1e6, &l), Screen::SuspectDown);
@@ -108,11 +108,11 @@ fn exact_repeats_decide_without_a_test() {
     let p = counts();
     let l = limit(&p, &[1e6; 9], 1e6, 0.0);
     let up = confirm(&p, &l, &[1e6; 9], &[1e6; 2], &[1.01e6; 2]);
-    assert_eq!((up.decision, up.p), (Decision::Regressed, 0.0));
+    assert_eq!((up.decision, up.p), (Decision::Higher, 0.0));
     assert!((up.effect - 0.01).abs() < 1e-12);
     assert_eq!(
         confirm(&p, &l, &[], &[1e6; 2], &[0.9e6; 2]).decision,
-        Decision::Improved
+        Decision::Lower
     );
     assert_eq!(
         confirm(&p, &l, &[], &[1e6; 2], &[1e6 + 1.0; 2]).decision,
@@ -141,7 +141,7 @@ fn fresh_runs_decide_noisy_series() {
         &noise(&mut g, 5, 100.0, 2.0),
         &noise(&mut g, 5, 112.0, 2.0),
     );
-    assert_eq!(costlier.decision, Decision::Regressed);
+    assert_eq!(costlier.decision, Decision::Higher);
     assert!(
         costlier.low < 0.12 && 0.12 < costlier.high && costlier.p <= 1e-3,
         "{costlier:?}"
@@ -215,12 +215,47 @@ fn twenty_small_steps_exceed_the_budget() {
         assert_eq!(screen(v, v * 1.002, &l), Screen::Within);
         v *= 1.002;
     }
-    let c = cumulative(&p, 1e6, v, p.release_budget).unwrap();
+    let c = cumulative(&p, Better::Lower, 1e6, v, p.release_budget).unwrap();
     assert!(c.exceeded && (c.change - 0.0408).abs() < 1e-3, "{c:?}");
-    assert!(!cumulative(&p, 1e6, 1.019e6, 0.02).unwrap().exceeded);
-    assert!(!cumulative(&p, 1e6, 0.5e6, 0.02).unwrap().exceeded);
-    assert!(cumulative(&p, 0.0, 11.0, 0.02).unwrap().exceeded);
-    assert_eq!(cumulative(&p, 1.0, 1.0, f64::NAN), None);
+    assert!(
+        !cumulative(&p, Better::Lower, 1e6, 1.019e6, 0.02)
+            .unwrap()
+            .exceeded
+    );
+    assert!(
+        !cumulative(&p, Better::Lower, 1e6, 0.5e6, 0.02)
+            .unwrap()
+            .exceeded
+    );
+    assert!(
+        cumulative(&p, Better::Lower, 0.0, 11.0, 0.02)
+            .unwrap()
+            .exceeded
+    );
+    assert_eq!(cumulative(&p, Better::Lower, 1.0, 1.0, f64::NAN), None);
+    let higher = |head: f64| cumulative(&p, Better::Higher, 1e6, head, 0.02).unwrap();
+    assert!(higher(0.979e6).exceeded && !higher(0.981e6).exceeded && !higher(2e6).exceeded);
+}
+
+#[test]
+fn values_of_any_sign_are_limited_in_units() {
+    let own = Metric::stored("balance", "EUR", Better::Higher);
+    let p = Policy::for_series(&own, &Counter::stored("ledger"));
+    let from_zero = limit(&p, &[], 0.0, 0.0);
+    assert_eq!((from_zero.units, from_zero.fraction), (0.0, f64::INFINITY));
+    assert!(from_zero.why.contains("the base is 0"), "{}", from_zero.why);
+    assert_eq!(screen(0.0, 0.0, &from_zero), Screen::Within);
+    assert_eq!(screen(0.0, -1.0, &from_zero), Screen::SuspectDown);
+    let debt = limit(&p, &[], -200.0, 0.0);
+    assert_eq!(debt.units, 10.0);
+    assert!(debt.why.starts_with("10 EUR"), "{}", debt.why);
+    // Around 0 the spread counts in units, however small the base happens to be.
+    let mut g = SplitMix64::new(1);
+    let swings = noise(&mut g, 40, 0.0, 5.0);
+    for base in [0.0, 0.01, -0.01] {
+        let l = limit(&p, &swings, base, 0.0);
+        assert!((5.0..15.0).contains(&l.units), "{base}: {l:?}");
+    }
 }
 
 proptest! {
@@ -278,7 +313,7 @@ fn a_second_round_decides_what_an_outlier_left_open() {
         h.extend_from_slice(&head[runs]);
         Ok::<(), ()>(())
     });
-    assert_eq!(both.unwrap().decision, Decision::Regressed, "{both:?}");
+    assert_eq!(both.unwrap().decision, Decision::Higher, "{both:?}");
     assert_eq!(rounds, 2);
     let failed = confirm_in_rounds(&p, &l, &h, |_, _, _| Err("no program"));
     assert_eq!(failed, Err("no program"));

@@ -29,13 +29,13 @@ impl Settings {
     }
 }
 
-/// Which way a value went. Every metric costs, so up is worse.
+/// Which way a value went; whether that is worse is up to its metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// Dearer.
+    /// It rose.
     Up,
-    /// Cheaper.
+    /// It fell.
     Down,
 }
 
@@ -51,6 +51,7 @@ pub enum Kind {
 
 /// A step in a series that lasted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct Change {
     /// The likeliest first commit of the new level (a measured one).
     pub index: i64,
@@ -62,7 +63,7 @@ pub struct Change {
     pub before: f64,
     /// Median level after.
     pub after: f64,
-    /// Relative change (0.05 = +5 %); infinite from a level of 0.
+    /// Relative change (0.05 = +5 %); infinite from a level of 0, which JSON writes as `null`.
     pub change: f64,
     /// Lower end of its 95 % interval.
     pub low: f64,
@@ -72,6 +73,39 @@ pub struct Change {
     pub confidence: f64,
     /// What it is blamed on.
     pub kind: Kind,
+}
+
+/// A change as JSON has it, which knows no infinity: a change from 0 is `null` there.
+#[derive(Deserialize)]
+struct Written {
+    index: i64,
+    first: i64,
+    last: i64,
+    before: f64,
+    after: f64,
+    change: Option<f64>,
+    low: Option<f64>,
+    high: Option<f64>,
+    confidence: f64,
+    kind: Kind,
+}
+
+impl From<Written> for Change {
+    fn from(w: Written) -> Self {
+        let from_levels = stats::change(w.before, w.after);
+        Self {
+            index: w.index,
+            first: w.first,
+            last: w.last,
+            before: w.before,
+            after: w.after,
+            change: w.change.unwrap_or(from_levels),
+            low: w.low.unwrap_or(from_levels),
+            high: w.high.unwrap_or(from_levels),
+            confidence: w.confidence,
+            kind: w.kind,
+        }
+    }
 }
 
 impl Change {

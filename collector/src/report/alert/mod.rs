@@ -48,8 +48,10 @@ pub struct Moved {
     pub metric: String,
     /// How it was counted.
     pub counter: String,
-    /// The relative change: 0.04 is 4 %.
+    /// The relative change: 0.04 is 4 %; infinite from 0.
     pub change: f64,
+    /// How far it moved, for people: as a fraction, or in units where that says nothing.
+    pub size: String,
     /// Whether it is for the worse.
     pub regressed: bool,
     /// The level before, with its unit.

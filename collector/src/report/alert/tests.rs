@@ -10,6 +10,7 @@ fn moved(benchmark: &str, change: f64) -> Moved {
         metric: "instructions".into(),
         counter: "callgrind".into(),
         change,
+        size: crate::format::percent(change),
         regressed: change > 0.0,
         before: "1,204,123 instructions".into(),
         after: "1,353,434 instructions".into(),

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::format::percent;
 use crate::profile::names::clean;
 use crate::report::alert::{Message, Moved, Suspect, dress, said};
 
@@ -55,7 +54,7 @@ fn change(c: &Moved) -> Value {
         "metric": clean(&c.metric, NAME),
         "counter": clean(&c.counter, NAME),
         "change": c.change,
-        "percent": percent(c.change),
+        "moved": c.size,
         "regressed": c.regressed,
         "before": clean(&c.before, NAME),
         "after": clean(&c.after, NAME),

@@ -1,6 +1,6 @@
 //! The words of a message, the same for every sink.
 
-use crate::format::{name, percent, plural, sentence};
+use crate::format::{name, plural, sentence};
 use crate::report::alert::{Happened, Message, Moved, Suspect};
 
 /// Characters of a benchmark's name.
@@ -78,8 +78,8 @@ fn title(m: &Message) -> Vec<Piece> {
     };
     out.push(ours(match m.happened {
         Happened::Recovered => format!("{others} went back by itself"),
-        _ if worst.regressed => format!(" regressed, {}{others}", percent(worst.change)),
-        _ => format!(" improved, {}{others}", percent(worst.change)),
+        _ if worst.regressed => format!(" regressed, {}{others}", worst.size),
+        _ => format!(" improved, {}{others}", worst.size),
     }));
     out
 }
@@ -148,7 +148,7 @@ fn detail(c: &Moved) -> Vec<Piece> {
     };
     vec![
         Piece::Name(name(&c.benchmark, NAME)),
-        ours(format!(" {}: ", percent(c.change))),
+        ours(format!(" {}: ", c.size)),
         // Units and metrics may be those of another tool.
         Piece::Theirs(sentence(&levels, LEVELS)),
         ours(" ("),

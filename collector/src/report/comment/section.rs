@@ -4,12 +4,14 @@
 use super::marker::{LegOutcome, LegState};
 use super::{LegSection, Style};
 use crate::error::EXIT_NO_VERDICT;
-use crate::format::{benchmarks, flag, percent, share, signed, telling};
+use crate::format::{benchmarks, flag, signed, telling};
 use crate::judge::{Checked, Judgement, Outcome, Row};
 use crate::model::{Verdict, digest};
 use crate::report::escape::{code, code_cell, html, plain, shell};
-use crate::report::{place, sides};
+use crate::report::{direction, place, sides};
 
+/// Characters of two values with their units.
+const NUMBERS: usize = 200;
 /// Rows of the table.
 const ROWS: usize = 30;
 /// Regressions that are shown with their functions.
@@ -109,7 +111,7 @@ fn judged(j: &Judgement, leg: &Leg) -> LegState {
         regressed: regressed.len(),
         improved: j.with(Verdict::Improved).len(),
         judged: counted.count(),
-        worst: regressed.first().map(|r| (cut(&r.benchmark), change(r))),
+        worst: regressed.first().map(|r| (cut(&r.benchmark), r.moved())),
         ..blank(leg, architecture(j), standing)
     }
 }
@@ -132,10 +134,6 @@ fn architecture(j: &Judgement) -> &str {
         .facts
         .get("arch")
         .map_or("this machine", String::as_str)
-}
-
-fn change(row: &Row) -> String {
-    row.change.map_or_else(String::new, percent)
 }
 
 fn of_judgement(j: &Judgement, leg: &Leg, style: Style) -> Vec<String> {
@@ -166,10 +164,11 @@ fn of_failure(message: &str, leg: &Leg) -> Vec<String> {
 /// The benchmark that moved most: numbers, function, line.
 fn where_it_is(row: &Row) -> String {
     let mut line = format!(
-        "**{} {}**: {}",
+        "**{} {}**: {}{}",
         code(&row.benchmark),
-        change(row),
-        sides(row)
+        plain(&row.moved(), NUMBERS),
+        plain(&sides(row), NUMBERS),
+        direction(row)
     );
     if let Some(f) = row.functions.iter().max_by_key(|f| f.delta) {
         line.push_str(&format!(", in {}", code(&f.name)));
@@ -214,16 +213,17 @@ fn table(j: &Judgement) -> String {
 }
 
 fn row(r: &Row) -> String {
-    let sign = r.verdict.sign();
+    let sign = r.sign();
     let accepted = r.accepted.as_ref().map_or_else(String::new, |reason| {
         format!(", accepted: {}", code_cell(reason))
     });
     format!(
-        "| {} | {} | {} | {} | {sign} {}{accepted} |",
+        "| {} | {} | {}{} | {} | {sign} {}{accepted} |",
         code_cell(&r.benchmark),
-        whole(&change(r)),
-        sides(r),
-        whole(&r.limit.map_or_else(String::new, share)),
+        whole(&plain(&r.moved(), NUMBERS)),
+        plain(&sides(r), NUMBERS),
+        direction(r),
+        whole(&plain(&r.allowed(), NUMBERS)),
         r.verdict.name()
     )
 }
@@ -333,7 +333,7 @@ fn foot(j: &Judgement, leg: &Leg) -> String {
         code(head),
         code(base),
         plain(&j.base.how, 120),
-        j.counter,
+        plain(j.counter.name(), 100),
         plain(architecture(j), 40)
     )
 }

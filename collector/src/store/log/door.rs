@@ -145,11 +145,14 @@ fn measurements(r: &Report) -> Result<(), String> {
         name(&at("benchmark"), &m.benchmark)?;
         name(&at("note"), m.note.as_deref().unwrap_or(""))?;
         let numbers = [("value", m.value), ("low", m.low), ("high", m.high)];
-        for (field, x) in numbers.into_iter().chain([("spread", m.spread)]) {
-            number(&at(field), x)?;
+        // What is counted here cannot be negative; what others measure may be.
+        let least = if m.metric.is_own() { -LARGEST } else { 0.0 };
+        for (field, x) in numbers {
+            number(&at(field), x, least)?;
         }
+        number(&at("spread"), m.spread, 0.0)?;
         for x in &m.samples {
-            number(&at("samples"), *x)?;
+            number(&at("samples"), *x, least)?;
         }
         if m.low > m.high {
             return Err(format!(
@@ -159,13 +162,13 @@ fn measurements(r: &Report) -> Result<(), String> {
                 m.high
             ));
         }
-        if !seen.insert((&m.benchmark, m.metric, m.counter)) {
+        if !seen.insert((&m.benchmark, &m.metric, &m.counter)) {
             return Err(format!(
-                "{}: `{}` {} by {} stands there twice",
+                "{}: `{}` {} {} stands there twice",
                 at("benchmark"),
                 head(&m.benchmark),
                 m.metric,
-                m.counter
+                m.counter.words()
             ));
         }
         samples += m.samples.len();
@@ -214,9 +217,12 @@ fn name(field: &str, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn number(field: &str, x: f64) -> Result<(), String> {
-    if !x.is_finite() || !(0.0..=LARGEST).contains(&x) {
-        return Err(format!("{field}: {x} is not between 0 and {LARGEST:e}"));
+fn number(field: &str, x: f64, least: f64) -> Result<(), String> {
+    if !x.is_finite() || !(least..=LARGEST).contains(&x) {
+        let minus = if least < 0.0 { "-1e18" } else { "0" };
+        return Err(format!(
+            "{field}: {x} is not between {minus} and {LARGEST:e}"
+        ));
     }
     Ok(())
 }

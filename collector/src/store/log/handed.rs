@@ -96,9 +96,9 @@ impl Handed {
             self.series.extend(r.measurements.iter().map(|m| {
                 let key = SeriesKey {
                     benchmark: m.benchmark.clone(),
-                    metric: m.metric,
-                    counter: m.counter,
-                    fingerprint: r.testbed.fingerprint(m.counter),
+                    metric: m.metric.clone(),
+                    counter: m.counter.clone(),
+                    fingerprint: r.testbed.fingerprint(&m.counter),
                 };
                 key.id()
             }));

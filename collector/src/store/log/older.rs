@@ -75,8 +75,8 @@ impl Decided {
         };
         let series = SeriesKey {
             benchmark: self.benchmark.clone(),
-            metric: self.metric,
-            counter: self.counter,
+            metric: self.metric.clone(),
+            counter: self.counter.clone(),
             fingerprint: self.fingerprint.clone(),
         };
         Alert {

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use crate::detect::{Direction, Kind};
+use crate::detect::Kind;
 use crate::model::{Channel, digest};
 use crate::store::log::entry::Alert;
 use crate::store::outbox::News;
@@ -22,7 +22,7 @@ fn hears(channel: &Channel, alert: &Alert) -> bool {
         && alert.series.metric.is_judged()
         && c.kind == Kind::Step
         && c.index > channel.since
-        && (channel.improvements || c.direction() == Direction::Up)
+        && (channel.improvements || alert.series.metric.is_worse(c.after - c.before))
 }
 
 /// Puts a change that was just reported into a message to each channel that hears of it: into the

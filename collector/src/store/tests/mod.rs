@@ -12,15 +12,15 @@ use rusqlite::types::Value;
 
 use crate::detect::alerts::life::{Resolution, State};
 use crate::history::watch;
-use crate::model::{Commit, Counter, Line, Measurement, Metric, Report, Sha, Testbed};
+use crate::model::{Better, Commit, Counter, Line, Measurement, Metric, Report, Sha, Testbed};
 use crate::store::log::append::Sealed;
 use crate::store::log::entry::{Entry, Stretch};
 use crate::store::{Handed, Store, Triage};
 
 /// Tables of the view with the columns that name the same thing in every store: no row numbers.
 const VIEW: [&str; 7] = [
-    "SELECT benchmark, metric, counter, fingerprint, class, points, latest_position, latest_value, \
-     key, latest_sha, latest_time, kind, noise, drift FROM series ORDER BY 1, 2, 3, 4",
+    "SELECT benchmark, metric, unit, better, counter, fingerprint, class, points, latest_position, latest_value, \
+     key, latest_sha, latest_time, kind, noise, drift FROM series ORDER BY 1, 2, 3, 5, 6",
     "SELECT s.key, p.position, p.report, p.value FROM point p JOIN series s ON s.id = p.series \
      ORDER BY 1, 2, 3",
     "SELECT s.key, p.position, p.report, p.value FROM branch_point p \
@@ -92,6 +92,17 @@ fn report(position: u64, line: char, values: &[(&str, f64)]) -> Report {
         failures: vec![],
         profiles: vec![],
     }
+}
+
+/// A metric of one's own, 0 or negative, of whose direction people are not sure.
+fn own(name: &str, at: u64, value: f64) -> Measurement {
+    let better = if at.is_multiple_of(3) {
+        Better::Lower
+    } else {
+        Better::Higher
+    };
+    let metric = Metric::stored("profit", "EUR", better);
+    Measurement::once(name, metric, Counter::stored("ledger"), value)
 }
 
 struct Fixture {
@@ -316,8 +327,8 @@ fn what_could_not_have_been_measured_is_refused_by_its_field() {
         ("measurements[0].low", |r| {
             r["measurements"][0]["low"] = 5e6.into()
         }),
-        ("measurements[0].metric", |r| {
-            r["measurements"][0]["metric"] = "speed".into()
+        ("measurements[0]: metric", |r| {
+            r["measurements"][0]["metric"] = "a\u{1b}[31m".into()
         }),
         ("measurements[0]", |r| {
             r["measurements"][0]
@@ -493,6 +504,65 @@ fn bringing_a_store_up_to_date_may_end_at_any_statement() {
 }
 
 #[test]
+fn a_store_of_schema_4_keeps_its_series_its_points_and_its_changes() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    for at in 0..40 {
+        let value = if at < 20 { 1e6 } else { 2e6 };
+        store.put(&report(at, 'a', &[("a", value)]), &[]).unwrap();
+    }
+    watch::search(&mut store, usize::MAX).unwrap();
+    drop(store);
+    let before = rows(&f.path);
+    assert_eq!(before[5].len(), 1, "one change");
+    Connection::open(&f.path)
+        .unwrap()
+        .execute_batch(
+            "CREATE TABLE old AS SELECT id, benchmark, metric, counter, fingerprint, class, points, \
+             latest_position, latest_value, key, latest_sha, latest_time, kind, noise, drift, \
+             searched FROM series; DROP TABLE series; ALTER TABLE old RENAME TO series; \
+             PRAGMA user_version = 4",
+        )
+        .unwrap();
+    let mut store = f.store();
+    assert_eq!(difference(&before, &rows(&f.path)), Vec::<String>::new());
+    let mut more = report(40, 'a', &[("a", 2e6)]);
+    more.measurements.push(own("a", 40, -1.0));
+    store.put(&more, &[]).unwrap();
+    let names: Vec<(String, u64)> = store
+        .series()
+        .unwrap()
+        .into_iter()
+        .map(|s| (s.key.metric.name().to_string(), s.points))
+        .collect();
+    assert_eq!(names, [("instructions".into(), 41), ("profit".into(), 1)]);
+}
+
+/// A change from 0 has no fraction, which JSON cannot say: it is reported, kept and read again.
+#[test]
+fn a_change_from_nothing_lives_through_a_rebuild() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    for at in 0..40 {
+        let mut r = report(at, 'a', &[]);
+        r.measurements = vec![own("a", 1, if at < 20 { 0.0 } else { -3.0 })];
+        store.put(&r, &[]).unwrap();
+    }
+    watch::search(&mut store, usize::MAX).unwrap();
+    let live = rows(&f.path);
+    store.rebuild().unwrap();
+    watch::search(&mut store, usize::MAX).unwrap();
+    assert_eq!(difference(&live, &rows(&f.path)), Vec::<String>::new());
+    let event = store.open_events(9).unwrap().remove(0);
+    let change = &event.reported.event.change;
+    assert_eq!((change.before, change.after), (0.0, -3.0));
+    assert_eq!(change.change, f64::NEG_INFINITY);
+    assert_eq!(event.reported.reported.as_ref(), Some(change));
+    assert_eq!(event.series.key.metric.better(), Better::Higher);
+    assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
 fn an_older_export_is_read_with_all_that_was_decided_and_twice_is_once() {
     let text = zstd::decode_all(EXPORT_3).unwrap();
     let f = Fixture::new();
@@ -552,7 +622,8 @@ fn perform(store: &mut Store, acts: &[Act], path: &Path) {
             Act::Put { at, branch, apply } => {
                 let (line, lift) = if *branch { ('f', 5e5) } else { ('a', 0.0) };
                 let step = if *at < 15 { 1e6 } else { 1.5e6 };
-                let r = report(*at, line, &[("a", step + lift), ("b", 2e6 + lift)]);
+                let mut r = report(*at, line, &[("a", step + lift), ("b", 2e6 + lift)]);
+                r.measurements.push(own("a", *at, step - 1e6 - lift));
                 store.put_durably(&r, &[]).unwrap();
                 if *apply {
                     store.catch_up().unwrap();

@@ -67,6 +67,8 @@ pub struct ReportRow {
     pub started: i64,
     /// Which counters on which testbeds.
     pub testbed_key: String,
+    /// What was asked for: benchmarks, metrics, options, tags.
+    pub suite_key: String,
     /// Whether the commit as a whole gave no number.
     pub failed: bool,
 }
@@ -208,7 +210,7 @@ impl Store {
     /// [`crate::error::Error::Store`].
     pub fn reports(&self, sha: Option<&Sha>, limit: usize) -> Result<Vec<ReportRow>> {
         self.ask(|db| {
-            let columns = "hash, sha, position, started, testbed_key, failed";
+            let columns = "hash, sha, position, started, testbed_key, failed, suite_key";
             let row = |r: &Row<'_>| {
                 Ok(ReportRow {
                     hash: r.get(0)?,
@@ -217,6 +219,7 @@ impl Store {
                     started: r.get(3)?,
                     testbed_key: r.get(4)?,
                     failed: r.get(5)?,
+                    suite_key: r.get(6)?,
                 })
             };
             match sha {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::detect::alerts::life;
 use crate::detect::{Change, Kind};
 use crate::error::Result;
-use crate::store::view::series::{SeriesRow, series_row};
+use crate::store::view::series::{COLUMNS, SERIES, SeriesRow, series_row};
 use crate::store::{Store, Triage};
 
 /// A change that was reported, or is about to be.
@@ -70,8 +70,6 @@ pub struct EventCounts {
 const EVENT: &str = "e.id, e.told_at, e.position, e.first, e.last, e.before, e.after, e.change, \
     e.low, e.high, e.confidence, e.kind, e.state, e.recovered, e.seen, e.note, e.link, e.cause, \
     e.reported";
-const SERIES: &str = "s.id, s.benchmark, s.metric, s.counter, s.fingerprint, s.class, s.points, \
-    s.latest_position, s.latest_value";
 const OPEN: &str = "e.seen = 1 AND e.recovered IS NULL AND e.state IN ('new', 'acknowledged')";
 
 fn reported(r: &Row<'_>, at: usize) -> rusqlite::Result<Reported> {
@@ -181,7 +179,7 @@ impl Store {
             .query_map(args, |r| {
                 Ok(Event {
                     series: series_row(r, 0)?,
-                    reported: reported(r, 9)?,
+                    reported: reported(r, COLUMNS)?,
                 })
             })?
             .collect()

@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use crate::error::Result;
 use crate::model::{SeriesKey, Sha, Testbed};
 use crate::store::Store;
+use crate::store::view::series::own_unit;
 
 /// A query over the points of one series, on the main line and beside it.
 fn over_both(columns: &str, condition: &str, order: &str) -> String {
@@ -13,7 +14,7 @@ fn over_both(columns: &str, condition: &str, order: &str) -> String {
         format!(
             "SELECT {columns} FROM series s JOIN {table} p ON p.series = s.id \
              JOIN report r ON r.id = p.report WHERE s.benchmark = ?1 AND s.metric = ?2 \
-             AND s.counter = ?3 AND s.fingerprint = ?4 {condition}"
+             AND s.unit = ?3 AND s.counter = ?4 AND s.fingerprint = ?5 {condition}"
         )
     };
     let (main, beside) = (of("point"), of("branch_point"));
@@ -29,11 +30,12 @@ impl Store {
         let newest = over_both("p.position, p.report", "", "1 DESC, 2 DESC");
         let sql =
             format!("SELECT l.hash, l.document FROM ({newest}) n JOIN log l ON l.seq = n.report");
-        let (metric, counter) = (key.metric.name(), key.counter.name());
+        let (metric, unit) = (key.metric.name(), own_unit(&key.metric));
+        let counter = key.counter.name();
         let row: Option<(String, Vec<u8>)> = self.ask(|db| {
             db.prepare_cached(&sql)?
                 .query_row(
-                    params![key.benchmark, metric, counter, key.fingerprint],
+                    params![key.benchmark, metric, unit, counter, key.fingerprint],
                     |r| Ok((r.get(0)?, r.get(1)?)),
                 )
                 .optional()
@@ -49,12 +51,13 @@ impl Store {
     pub fn value_of(&self, key: &SeriesKey, sha: &Sha) -> Result<Option<(f64, f64, f64)>> {
         let sql = over_both(
             "p.value, p.low, p.high, p.report",
-            "AND r.sha = ?5",
+            "AND r.sha = ?6",
             "4 DESC",
         );
-        let (metric, counter) = (key.metric.name(), key.counter.name());
+        let (metric, unit) = (key.metric.name(), own_unit(&key.metric));
+        let counter = key.counter.name();
         self.ask(|db| {
-            let name = params![key.benchmark, metric, counter, key.fingerprint, sha.0];
+            let name = params![key.benchmark, metric, unit, counter, key.fingerprint, sha.0];
             db.prepare_cached(&sql)?
                 .query_row(name, |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
                 .optional()

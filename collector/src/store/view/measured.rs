@@ -5,10 +5,11 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use crate::model::{Line, Measurement, Report, SeriesKey, digest};
+use crate::model::{Line, Measurement, Metric, Report, SeriesKey, digest};
 use crate::store::log::codec::unpack;
 use crate::store::log::entry::{Exclusion, Stacks, Stretch};
 use crate::store::view::excluded;
+use crate::store::view::series::own_unit;
 
 /// Where a commit stands.
 struct Place {
@@ -67,7 +68,7 @@ fn numbers(report: &Report) -> Vec<&Measurement> {
     let mut seen = std::collections::HashSet::new();
     let finite = report.measurements.iter().filter(|m| m.value.is_finite());
     finite
-        .filter(|m| seen.insert((&m.benchmark, m.metric, m.counter)))
+        .filter(|m| seen.insert((&m.benchmark, &m.metric, &m.counter)))
         .collect()
 }
 
@@ -152,29 +153,41 @@ fn points(
     let mut fingerprints = std::collections::HashMap::new();
     for m in numbers {
         let fingerprint = fingerprints
-            .entry(m.counter)
-            .or_insert_with(|| report.testbed.fingerprint(m.counter));
+            .entry(&m.counter)
+            .or_insert_with(|| report.testbed.fingerprint(&m.counter));
         let key = SeriesKey {
             benchmark: m.benchmark.clone(),
-            metric: m.metric,
-            counter: m.counter,
+            metric: m.metric.clone(),
+            counter: m.counter.clone(),
             fingerprint: fingerprint.clone(),
         };
         let (metric, counter, class) = (m.metric.name(), m.counter.name(), m.class.name());
+        let (unit, better) = (own_unit(&m.metric), own_direction(&m.metric));
         let (sha, id) = (&report.commit.sha.0, key.id());
         let named = params![
             m.benchmark,
             metric,
+            unit,
+            better,
             counter,
             &*fingerprint,
             class,
+            id,
             place.position,
             m.value,
-            id,
             sha,
             report.started
         ];
-        let beside = params![m.benchmark, metric, counter, &*fingerprint, class, id];
+        let beside = params![
+            m.benchmark,
+            metric,
+            unit,
+            better,
+            counter,
+            &*fingerprint,
+            class,
+            id
+        ];
         let args = if place.main { named } else { beside };
         let row: i64 = series.query_row(args, |r| r.get(0))?;
         point.execute(params![row, place.position, seq, m.value, m.low, m.high])?;
@@ -182,12 +195,22 @@ fn points(
     Ok(())
 }
 
+/// Which way is better as a series' row keeps it: of a well-known metric nobody can say.
+fn own_direction(metric: &Metric) -> &'static str {
+    if metric.is_own() {
+        metric.better().name()
+    } else {
+        ""
+    }
+}
+
 /// A point more of a series on the main line.
-const ON_MAIN: &str = "INSERT INTO series (benchmark, metric, counter, fingerprint, class, points, \
-    latest_position, latest_value, key, latest_sha, latest_time) \
-    VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10) \
-    ON CONFLICT (benchmark, metric, counter, fingerprint) DO UPDATE SET \
+const ON_MAIN: &str = "INSERT INTO series (benchmark, metric, unit, better, counter, fingerprint, \
+    class, key, points, latest_position, latest_value, latest_sha, latest_time) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9, ?10, ?11, ?12) \
+    ON CONFLICT (benchmark, metric, unit, counter, fingerprint) DO UPDATE SET \
     points = points + 1, \
+    better = iif(excluded.latest_position >= latest_position, excluded.better, better), \
     class = iif(excluded.latest_position >= latest_position, excluded.class, class), \
     latest_value = iif(excluded.latest_position >= latest_position, excluded.latest_value, latest_value), \
     latest_sha = iif(excluded.latest_position >= latest_position, excluded.latest_sha, latest_sha), \
@@ -195,10 +218,10 @@ const ON_MAIN: &str = "INSERT INTO series (benchmark, metric, counter, fingerpri
     latest_position = max(excluded.latest_position, latest_position) \
     RETURNING id";
 /// A series that a branch alone has so far has no point and no place: no page lists it.
-const BESIDE: &str = "INSERT INTO series (benchmark, metric, counter, fingerprint, class, points, \
-    latest_position, latest_value, key, latest_sha, latest_time) \
-    VALUES (?1, ?2, ?3, ?4, ?5, 0, -1, 0, ?6, '', 0) \
-    ON CONFLICT (benchmark, metric, counter, fingerprint) DO UPDATE SET class = class \
+const BESIDE: &str = "INSERT INTO series (benchmark, metric, unit, better, counter, fingerprint, \
+    class, key, points, latest_position, latest_value, latest_sha, latest_time) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, -1, 0, '', 0) \
+    ON CONFLICT (benchmark, metric, unit, counter, fingerprint) DO UPDATE SET class = class \
     RETURNING id";
 
 fn commit(tx: &Transaction<'_>, r: &Report, place: &Place, points: i64) -> rusqlite::Result<()> {
@@ -370,15 +393,16 @@ fn forget(tx: &Transaction<'_>, seq: i64, report: &Report) -> rusqlite::Result<(
     for m in &report.measurements {
         let id: Option<i64> = tx
             .prepare_cached(
-                "SELECT id FROM series WHERE benchmark = ?1 AND metric = ?2 AND counter = ?3 \
-                 AND fingerprint = ?4",
+                "SELECT id FROM series WHERE benchmark = ?1 AND metric = ?2 AND unit = ?3 \
+                 AND counter = ?4 AND fingerprint = ?5",
             )?
             .query_row(
                 params![
                     m.benchmark,
                     m.metric.name(),
+                    own_unit(&m.metric),
                     m.counter.name(),
-                    report.testbed.fingerprint(m.counter)
+                    report.testbed.fingerprint(&m.counter)
                 ],
                 |r| r.get(0),
             )

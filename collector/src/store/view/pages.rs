@@ -6,8 +6,8 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::model::{Metric, Report, Sha};
-use crate::store::view::series::series_row;
+use crate::model::{Better, Metric, Report, Sha};
+use crate::store::view::series::{COLUMNS, SERIES, series_row};
 use crate::store::{SeriesRow, Store};
 
 /// Two counters: whoever knows them knows whether a page is still right.
@@ -39,8 +39,8 @@ pub struct SeriesState {
 /// Which series are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct SeriesFilter {
-    /// Of this metric only.
-    pub metric: Option<Metric>,
+    /// Of the metric of that name only.
+    pub metric: Option<String>,
     /// Whose benchmark's name contains this text.
     pub text: String,
     /// In this order.
@@ -87,17 +87,17 @@ pub struct Value {
     pub high: f64,
 }
 
-const STATE: &str = "id, benchmark, metric, counter, fingerprint, class, points, \
-    latest_position, latest_value, latest_sha, latest_time, kind, noise, drift";
+/// What [`state`] reads of a table `s` after [`SERIES`].
+const STATE: &str = "s.latest_sha, s.latest_time, s.kind, s.noise, s.drift";
 
 fn state(r: &Row<'_>) -> rusqlite::Result<SeriesState> {
     Ok(SeriesState {
         row: series_row(r, 0)?,
-        latest_sha: Sha(r.get(9)?),
-        latest_time: r.get(10)?,
-        kind: r.get(11)?,
-        noise: r.get(12)?,
-        drift: r.get(13)?,
+        latest_sha: Sha(r.get(COLUMNS)?),
+        latest_time: r.get(COLUMNS + 1)?,
+        kind: r.get(COLUMNS + 2)?,
+        noise: r.get(COLUMNS + 3)?,
+        drift: r.get(COLUMNS + 4)?,
     })
 }
 
@@ -131,20 +131,20 @@ impl Store {
             SeriesOrder::Age => "latest_time, benchmark",
             SeriesOrder::Cost => "latest_value DESC, benchmark",
         };
-        let metric = f.metric.map(Metric::name);
+        let metric = f.metric.as_deref();
         self.ask(|db| {
 // A testbed that another one took over from belongs to history.
             let matching = "points > 0 AND (?1 IS NULL OR metric = ?1) \
                 AND (?2 = '' OR instr(lower(benchmark), lower(?2)) > 0) \
-                AND NOT EXISTS (SELECT 1 FROM series o WHERE o.benchmark = series.benchmark \
-                AND o.metric = series.metric AND o.counter = series.counter \
-                AND o.latest_position > series.latest_position + 20)";
+                AND NOT EXISTS (SELECT 1 FROM series o WHERE o.benchmark = s.benchmark \
+                AND o.metric = s.metric AND o.unit = s.unit AND o.counter = s.counter \
+                AND o.latest_position > s.latest_position + 20)";
             let n: i64 = db
-                .prepare_cached(&format!("SELECT count(*) FROM series WHERE {matching}"))?
+                .prepare_cached(&format!("SELECT count(*) FROM series s WHERE {matching}"))?
                 .query_row(params![metric, f.text], |r| r.get(0))?;
             let rows = db
                 .prepare_cached(&format!(
-                    "SELECT {STATE} FROM series WHERE {matching} ORDER BY {order} LIMIT ?3 OFFSET ?4"
+                    "SELECT {SERIES}, {STATE} FROM series s WHERE {matching} ORDER BY {order} LIMIT ?3 OFFSET ?4"
                 ))?
                 .query_map(params![metric, f.text, f.take as i64, f.skip as i64], state)?
                 .collect::<rusqlite::Result<_>>()?;
@@ -152,22 +152,23 @@ impl Store {
         })
     }
 
-    /// How many series each metric has, by metric.
+    /// How many series each metric has, by name and unit.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn metrics(&self) -> Result<Vec<(Metric, u64)>> {
         self.ask(|db| {
-            let rows: Vec<(String, i64)> = db
-                .prepare_cached(
-                    "SELECT metric, count(*) FROM series WHERE points > 0 GROUP BY metric",
-                )?
-                .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
-                .collect::<rusqlite::Result<_>>()?;
-            Ok(rows
-                .into_iter()
-                .filter_map(|(m, n)| Some((Metric::from_name(&m)?, n.cast_unsigned())))
-                .collect())
+            db.prepare_cached(
+                "SELECT metric, unit, max(better), count(*) FROM series WHERE points > 0 \
+                 GROUP BY metric, unit",
+            )?
+            .query_map([], |r| {
+                let text = |i| r.get::<_, String>(i);
+                let better = Better::from_name(&text(2)?);
+                let metric = Metric::stored(&text(0)?, &text(1)?, better);
+                Ok((metric, r.get::<_, i64>(3)?.cast_unsigned()))
+            })?
+            .collect()
         })
     }
 
@@ -177,9 +178,11 @@ impl Store {
     /// [`crate::error::Error::Store`].
     pub fn series_by_id(&self, key: &str) -> Result<Option<SeriesState>> {
         self.ask(|db| {
-            db.prepare_cached(&format!("SELECT {STATE} FROM series WHERE key = ?1"))?
-                .query_row([key], state)
-                .optional()
+            db.prepare_cached(&format!(
+                "SELECT {SERIES}, {STATE} FROM series s WHERE key = ?1"
+            ))?
+            .query_row([key], state)
+            .optional()
         })
     }
 
@@ -190,8 +193,8 @@ impl Store {
     pub fn series_of(&self, benchmark: &str) -> Result<Vec<SeriesState>> {
         self.ask(|db| {
             db.prepare_cached(&format!(
-                "SELECT {STATE} FROM series WHERE benchmark = ?1 AND points > 0 \
-                 ORDER BY metric, latest_position DESC LIMIT 100"
+                "SELECT {SERIES}, {STATE} FROM series s WHERE benchmark = ?1 AND points > 0 \
+                 ORDER BY metric, unit, latest_position DESC LIMIT 100"
             ))?
             .query_map([benchmark], state)?
             .collect()
@@ -292,15 +295,13 @@ impl Store {
     /// [`crate::error::Error::Store`].
     pub fn unsearched(&self, limit: usize) -> Result<Vec<Unsearched>> {
         self.ask(|db| {
-            db.prepare_cached(
-                "SELECT id, benchmark, metric, counter, fingerprint, class, points, \
-                 latest_position, latest_value, searched FROM series \
-                 WHERE searched <> points LIMIT ?1",
-            )?
+            db.prepare_cached(&format!(
+                "SELECT {SERIES}, s.searched FROM series s WHERE searched <> points LIMIT ?1"
+            ))?
             .query_map([limit as i64], |r| {
                 Ok(Unsearched {
                     row: series_row(r, 0)?,
-                    searched: r.get::<_, i64>(9)?.max(0).cast_unsigned(),
+                    searched: r.get::<_, i64>(COLUMNS)?.max(0).cast_unsigned(),
                 })
             })?
             .collect()

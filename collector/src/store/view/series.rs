@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use rusqlite::{Row, params};
 
 use crate::error::Result;
-use crate::model::{Counter, Metric, NoiseClass, Sha, class_from_name};
+use crate::model::{Better, Counter, Metric, NoiseClass, Sha, class_from_name};
 use crate::store::Store;
 
 /// One point of a series.
@@ -46,8 +46,8 @@ fn points_of(table: &str) -> String {
     format!(
         "SELECT p.position, r.sha, p.value, p.low, p.high, p.report FROM series s \
          JOIN {table} p ON p.series = s.id JOIN report r ON r.id = p.report \
-         WHERE s.benchmark = ?1 AND s.metric = ?2 AND s.counter = ?3 AND s.fingerprint = ?4 \
-         AND p.position <= ?5"
+         WHERE s.benchmark = ?1 AND s.metric = ?2 AND s.unit = ?3 AND s.counter = ?4 \
+         AND s.fingerprint = ?5 AND p.position <= ?6"
     )
 }
 
@@ -90,9 +90,10 @@ impl Store {
 
     fn points_by(&self, sql: &str, key: &SeriesKey, up_to: u64) -> Result<Vec<Point>> {
         let up_to = i64::try_from(up_to).unwrap_or(i64::MAX);
-        let (metric, counter) = (key.metric.name(), key.counter.name());
+        let (metric, unit) = (key.metric.name(), own_unit(&key.metric));
+        let counter = key.counter.name();
         self.ask(|db| {
-            let name = params![key.benchmark, metric, counter, key.fingerprint, up_to];
+            let name = params![key.benchmark, metric, unit, counter, key.fingerprint, up_to];
             db.prepare_cached(sql)?
                 .query_map(name, |r| {
                     Ok(Point {
@@ -112,32 +113,14 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn series(&self) -> Result<Vec<SeriesRow>> {
-        let query = || -> rusqlite::Result<Vec<SeriesRow>> {
-            let mut s = self.db.prepare_cached(
-                "SELECT id, benchmark, metric, counter, fingerprint, class, points, \
-                 latest_position, latest_value FROM series \
-                 ORDER BY benchmark, metric, counter, fingerprint",
-            )?;
-            let rows = s.query_map([], |r| {
-                let (metric, counter, class): (String, String, String) =
-                    (r.get(2)?, r.get(3)?, r.get(5)?);
-                Ok(SeriesRow {
-                    id: r.get(0)?,
-                    key: SeriesKey {
-                        benchmark: r.get(1)?,
-                        metric: Metric::from_name(&metric).unwrap_or(Metric::Instructions),
-                        counter: Counter::from_name(&counter).unwrap_or(Counter::Clock),
-                        fingerprint: r.get(4)?,
-                    },
-                    class: class_from_name(&class),
-                    points: r.get::<_, i64>(6)?.cast_unsigned(),
-                    latest_position: r.get::<_, i64>(7)?.max(0).cast_unsigned(),
-                    latest_value: r.get(8)?,
-                })
-            })?;
-            rows.collect()
-        };
-        query().map_err(|e| self.error(&e))
+        self.ask(|db| {
+            db.prepare_cached(&format!(
+                "SELECT {SERIES} FROM series s \
+                 ORDER BY benchmark, metric, unit, counter, fingerprint"
+            ))?
+            .query_map([], |r| series_row(r, 0))?
+            .collect()
+        })
     }
 
     /// The noise class of each benchmark's instruction count on a testbed.
@@ -146,7 +129,7 @@ impl Store {
     /// [`crate::error::Error::Store`].
     pub fn classes(
         &self,
-        counter: Counter,
+        counter: &Counter,
         fingerprint: &str,
     ) -> Result<HashMap<String, NoiseClass>> {
         let query = || -> rusqlite::Result<HashMap<String, NoiseClass>> {
@@ -181,20 +164,30 @@ impl Store {
     }
 }
 
+/// What [`series_row`] reads of a table `s`.
+pub(super) const SERIES: &str = "s.id, s.benchmark, s.metric, s.unit, s.better, s.counter, \
+    s.fingerprint, s.class, s.points, s.latest_position, s.latest_value";
+/// How many columns that are.
+pub(super) const COLUMNS: usize = 11;
+
 pub(super) fn series_row(r: &Row<'_>, at: usize) -> rusqlite::Result<SeriesRow> {
-    let (metric, counter, class): (String, String, String) =
-        (r.get(at + 2)?, r.get(at + 3)?, r.get(at + 5)?);
+    let text = |i: usize| r.get::<_, String>(at + i);
     Ok(SeriesRow {
         id: r.get(at)?,
         key: SeriesKey {
-            benchmark: r.get(at + 1)?,
-            metric: Metric::from_name(&metric).unwrap_or(Metric::Instructions),
-            counter: Counter::from_name(&counter).unwrap_or(Counter::Clock),
-            fingerprint: r.get(at + 4)?,
+            benchmark: text(1)?,
+            metric: Metric::stored(&text(2)?, &text(3)?, Better::from_name(&text(4)?)),
+            counter: Counter::stored(&text(5)?),
+            fingerprint: text(6)?,
         },
-        class: class_from_name(&class),
-        points: r.get::<_, i64>(at + 6)?.cast_unsigned(),
-        latest_position: r.get::<_, i64>(at + 7)?.max(0).cast_unsigned(),
-        latest_value: r.get(at + 8)?,
+        class: class_from_name(&text(7)?),
+        points: r.get::<_, i64>(at + 8)?.cast_unsigned(),
+        latest_position: r.get::<_, i64>(at + 9)?.max(0).cast_unsigned(),
+        latest_value: r.get(at + 10)?,
     })
+}
+
+/// The unit as a series' row keeps it: a well-known metric has but one.
+pub(super) fn own_unit(metric: &Metric) -> &str {
+    if metric.is_own() { metric.unit() } else { "" }
 }

@@ -1,15 +1,15 @@
 //! The verdict on one comparison in one line: losses and gains, suspects apart, failures.
 
-use collector::format::percent;
 use collector::judge::{Judgement, Outcome, Row};
-use collector::model::{Metric, Verdict};
+use collector::model::Verdict;
 use maud::{Markup, html};
 
 use crate::text::{self, plural};
 
 /// The rows that a headline is about: the judged ones, or those of one metric.
-pub(super) fn of(j: &Judgement, metric: Option<Metric>, verdict: Verdict) -> Vec<&Row> {
-    let wanted = |r: &&Row| metric.map_or(r.judged, |m| r.metric == m) && r.verdict == verdict;
+pub(super) fn of<'a>(j: &'a Judgement, metric: Option<&str>, verdict: Verdict) -> Vec<&'a Row> {
+    let wanted =
+        |r: &&Row| metric.map_or(r.judged, |m| r.metric.name() == m) && r.verdict == verdict;
     let mut rows: Vec<&Row> = j.results.iter().filter(wanted).collect();
     rows.sort_by(|a, b| size(b).total_cmp(&size(a)));
     rows
@@ -20,9 +20,9 @@ pub(super) fn size(r: &Row) -> f64 {
 }
 
 /// The verdict in one line.
-pub(in crate::pages) fn verdict(j: &Judgement, metric: Option<Metric>) -> Markup {
+pub(in crate::pages) fn verdict(j: &Judgement, metric: Option<&str>) -> Markup {
     let worse = of(j, metric, Verdict::Regressed);
-    let in_head = |r: &&Row| metric.map_or(r.judged, |m| r.metric == m) && r.head.is_some();
+    let in_head = |r: &&Row| metric.map_or(r.judged, |m| r.metric.name() == m) && r.head.is_some();
     let total = j.results.iter().filter(in_head).count();
     let compared = plural(total, "benchmark");
     html! {
@@ -41,18 +41,18 @@ pub(in crate::pages) fn verdict(j: &Judgement, metric: Option<Metric>) -> Markup
 }
 
 fn largest(rows: &[&Row]) -> String {
-    let change = rows.first().and_then(|r| r.change);
-    change.map_or_else(String::new, |x| text::tight(&percent(x)))
+    let moved = rows.first().map(|r| r.moved());
+    moved.map_or_else(String::new, |m| text::tight(&m))
 }
 
-fn gains(j: &Judgement, metric: Option<Metric>) -> Markup {
+fn gains(j: &Judgement, metric: Option<&str>) -> Markup {
     let better = of(j, metric, Verdict::Improved);
     html! {
         @if !better.is_empty() { " · " (better.len()) " improved, best " (largest(&better)) }
     }
 }
 
-fn suspects(j: &Judgement, metric: Option<Metric>) -> Markup {
+fn suspects(j: &Judgement, metric: Option<&str>) -> Markup {
     let n = of(j, metric, Verdict::Suspect).len();
     html! { @if n > 0 { " · " (n) " suspect" } }
 }
@@ -69,7 +69,7 @@ pub(super) fn why_not(j: &Judgement) -> String {
 }
 
 /// How the verdict looks: red only for what regressed.
-pub(in crate::pages) fn class(j: &Judgement, metric: Option<Metric>) -> &'static str {
+pub(in crate::pages) fn class(j: &Judgement, metric: Option<&str>) -> &'static str {
     if !of(j, metric, Verdict::Regressed).is_empty() {
         return "bad";
     }

@@ -7,12 +7,13 @@ use crate::pages::compare::load::Comparison;
 use crate::pages::layout;
 use crate::query::{Show, encode};
 use crate::text::{self, plural};
-use collector::format::{flag, percent, share};
+use collector::format::flag;
 use collector::judge::{self, Judgement, Row};
 use collector::model::{Metric, Verdict};
 use collector::report::undo;
 use collector::store::Store;
 use maud::{Markup, html};
+use std::collections::BTreeSet;
 
 /// Rows on a page.
 const ROWS: usize = 100;
@@ -22,7 +23,7 @@ const SPARK: usize = 60;
 
 /// Which rows are wanted.
 pub(in crate::pages) struct Rows<'a> {
-    pub(in crate::pages) metric: Option<Metric>,
+    pub(in crate::pages) metric: Option<&'a str>,
     pub(in crate::pages) show: Show,
     pub(in crate::pages) text: &'a str,
     pub(in crate::pages) page: usize,
@@ -57,7 +58,7 @@ fn selected<'a>(c: &'a Comparison, rows: &Rows<'_>) -> Vec<&'a Row> {
         .judgement
         .results
         .iter()
-        .filter(|r| rows.metric.map_or(r.judged, |m| r.metric == m))
+        .filter(|r| rows.metric.map_or(r.judged, |m| r.metric.name() == m))
         .filter(|r| is_shown(r, rows.show))
         .filter(|r| wanted.is_empty() || r.benchmark.to_lowercase().contains(&wanted))
         .collect();
@@ -69,10 +70,10 @@ fn selected<'a>(c: &'a Comparison, rows: &Rows<'_>) -> Vec<&'a Row> {
     out
 }
 
-fn url(c: &Comparison, rows: &Rows<'_>, metric: Option<Metric>, show: Show, page: usize) -> String {
+fn url(c: &Comparison, rows: &Rows<'_>, metric: Option<&str>, show: Show, page: usize) -> String {
     let mut parts = Vec::new();
     if let Some(m) = metric {
-        parts.push(format!("metric={m}"));
+        parts.push(format!("metric={}", encode(m)));
     }
     if let Some((_, word)) = Show::ALL
         .iter()
@@ -137,7 +138,7 @@ fn forms(c: &Comparison) -> Vec<(&'static str, String)> {
 }
 
 fn filters(c: &Comparison, rows: &Rows<'_>) -> Markup {
-    let of_metric = |r: &&Row| rows.metric.map_or(r.judged, |m| r.metric == m);
+    let of_metric = |r: &&Row| rows.metric.map_or(r.judged, |m| r.metric.name() == m);
     let count = |s: Show| {
         let results = c.judgement.results.iter().filter(of_metric);
         results.filter(|r| is_shown(r, s)).count()
@@ -167,7 +168,7 @@ fn by_name(c: &Comparison, rows: &Rows<'_>) -> Markup {
     let word = Show::ALL.iter().find(|(s, _)| *s == rows.show);
     html! {
         form action=(c.stem) role="search" {
-            @if let Some(m) = rows.metric { input type="hidden" name="metric" value=(m.name()); }
+            @if let Some(m) = rows.metric { input type="hidden" name="metric" value=(m); }
             @if let Some((_, w)) = word { input type="hidden" name="show" value=(w); }
             label .hidden for="q" { "Filter by name" }
             input #q name="q" type="search" value=(rows.text) placeholder="filter by name"
@@ -245,10 +246,13 @@ fn sides(c: &Comparison) -> Markup {
 /// Whether both were measured in the same place.
 fn testbed(c: &Comparison) -> Markup {
     let head = &c.judgement.testbed;
-    let d = c.base_report.testbed.differences(head, c.judgement.counter);
+    let d = c
+        .base_report
+        .testbed
+        .differences(head, &c.judgement.counter);
     html! {
         @if d.is_empty() {
-            p .muted { "Same testbed, counted by " (c.judgement.counter.name()) "." }
+            p .muted { "Same testbed, " (c.judgement.counter.words()) "." }
         } @else {
             p .warn { "Another testbed: " @for (n, a, b) in &d {
                 span .fact {
@@ -279,8 +283,13 @@ fn commit_field(name: &str, value: &str) -> Markup {
 }
 
 fn metrics(c: &Comparison, rows: &Rows<'_>) -> Markup {
-    let present: std::collections::BTreeSet<Metric> =
-        c.judgement.results.iter().map(|r| r.metric).collect();
+    let metrics = c.judgement.results.iter().map(|r| &r.metric);
+    let mut present: Vec<&str> = metrics
+        .collect::<BTreeSet<_>>()
+        .iter()
+        .map(|m| m.name())
+        .collect();
+    present.dedup();
     let mut options = vec![(
         "judged",
         url(c, rows, None, rows.show, 1),
@@ -288,8 +297,8 @@ fn metrics(c: &Comparison, rows: &Rows<'_>) -> Markup {
     )];
     options.extend(present.iter().map(|m| {
         (
-            m.name(),
-            url(c, rows, Some(*m), rows.show, 1),
+            *m,
+            url(c, rows, Some(m), rows.show, 1),
             rows.metric == Some(*m),
         )
     }));
@@ -321,15 +330,16 @@ fn none(c: &Comparison, rows: &Rows<'_>) -> Markup {
         .results
         .iter()
         .filter(|r| {
-            r.verdict == Verdict::Unchanged && rows.metric.map_or(r.judged, |m| r.metric == m)
+            r.verdict == Verdict::Unchanged
+                && rows.metric.map_or(r.judged, |m| r.metric.name() == m)
         })
         .count();
     let largest = c
         .judgement
         .with(Verdict::Unchanged)
         .first()
-        .and_then(|r| r.change)
-        .map_or_else(String::new, |x| format!(", the largest by {}", percent(x)));
+        .filter(|r| r.change.is_some())
+        .map_or_else(String::new, |r| format!(", the largest by {}", r.moved()));
     match rows.show {
         Show::Missing => layout::empty(
             "Nothing is missing",
@@ -355,7 +365,7 @@ fn row_html(store: &Store, c: &Comparison, r: &Row) -> Result<Markup, Fail> {
     let (values, mark) = history(store, c, &id)?;
     let side = |s: &Option<judge::Side>| {
         s.as_ref()
-            .map_or_else(|| "–".into(), |s| text::value(s.value, r.metric))
+            .map_or_else(|| "–".into(), |s| text::value(s.value, &r.metric))
     };
     let words = format!("history of {} up to this commit", text::name(&r.benchmark));
     let (base, head) = (c.base.sha.short(), c.head.sha.short());
@@ -366,11 +376,11 @@ fn row_html(store: &Store, c: &Comparison, r: &Row) -> Result<Markup, Fail> {
                 a href={ "/series/" (id) } title=(text::whole(&r.benchmark)) {
                     (text::name(&r.benchmark))
                 }
-                @if !r.judged { " " span .muted { (text::metric(r.metric)) } }
+                @if !r.judged { " " span .muted { (text::metric(&r.metric)) } }
             }
             td .num { (change(r)) }
             td .num.muted title=(text::cut(&r.why, 300)) {
-                (r.limit.map_or_else(|| "–".into(), share))
+                (if r.limit.is_some() { r.allowed() } else { "–".into() })
             }
             td .num { (side(&r.base)) }
             td .num { (side(&r.head)) }
@@ -401,8 +411,8 @@ fn change(r: &Row) -> Markup {
     );
     html! {
         @match r.change {
-            Some(x) if sure => { (text::delta(x, r.metric)) }
-            Some(x) => { (text::quiet(x)) }
+            Some(x) if sure => { (text::delta(x, r.values(), &r.metric)) }
+            Some(x) => { (text::quiet(x, r.values(), &r.metric)) }
             None => "–",
         }
     }

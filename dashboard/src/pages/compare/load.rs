@@ -66,7 +66,7 @@ pub(in crate::pages) fn load(
     };
     let config = &app.options.config;
     let counter = main_counter(&head.report);
-    let judged = judge::judged_metrics(config, counter);
+    let judged = judge::judged_metrics(config, &counter);
     let as_of = if is_pinned {
         let numbers = (
             store.report_number(&base.hash)?,
@@ -142,6 +142,7 @@ fn latest(store: &Store, base: MeasuredCommit, head: MeasuredCommit) -> Result<(
         (
             h.failed || b.failed,
             h.testbed_key != b.testbed_key,
+            h.suite_key != b.suite_key,
             std::cmp::Reverse(h.started),
             std::cmp::Reverse(b.started),
         )
@@ -167,28 +168,28 @@ fn main_counter(report: &Report) -> Counter {
         .iter()
         .find(judged)
         .or_else(|| report.measurements.first());
-    found.map_or(Counter::Clock, |m| m.counter)
+    found.map_or(Counter::Clock, |m| m.counter.clone())
 }
 
 /// Earlier values of a series, newest last: only where they can matter, and only those that had
 /// arrived by the report of that number.
 fn history(store: &Store, base: &Report, head: &Report, m: &Measurement, as_of: i64) -> Vec<f64> {
     let after = head.measurements.binary_search_by(|h| {
-        (&h.benchmark, h.metric, h.counter).cmp(&(&m.benchmark, m.metric, m.counter))
+        (&h.benchmark, &h.metric, &h.counter).cmp(&(&m.benchmark, &m.metric, &m.counter))
     });
     let after = after
         .ok()
         .map(|i| &head.measurements[i])
-        .or_else(|| head.find(&m.benchmark, m.metric, m.counter));
+        .or_else(|| head.find(&m.benchmark, &m.metric, &m.counter));
     let moved = after.is_some_and(|h| stats::change(m.value, h.value).abs() > NEGLIGIBLE);
     if !moved {
         return Vec::new();
     }
     let key = SeriesKey {
         benchmark: m.benchmark.clone(),
-        metric: m.metric,
-        counter: m.counter,
-        fingerprint: base.testbed.fingerprint(m.counter),
+        metric: m.metric.clone(),
+        counter: m.counter.clone(),
+        fingerprint: base.testbed.fingerprint(&m.counter),
     };
     // A history that cannot be read is no history: the floors remain.
     let Ok(Some(series)) = store.series_by_id(&key.id()) else {
@@ -222,8 +223,8 @@ fn lasting(
 fn key(row: &Row, testbed: &Testbed) -> SeriesKey {
     SeriesKey {
         benchmark: row.benchmark.clone(),
-        metric: row.metric,
-        counter: row.counter,
-        fingerprint: testbed.fingerprint(row.counter),
+        metric: row.metric.clone(),
+        counter: row.counter.clone(),
+        fingerprint: testbed.fingerprint(&row.counter),
     }
 }

@@ -18,7 +18,7 @@ use crate::error::Fail;
 use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form};
 use crate::pages::layout::{self, Nav};
 use crate::query::Format;
-use crate::text::csv_field;
+use crate::text::{csv_field, csv_number};
 
 pub(super) fn page(
     store: &Store,
@@ -60,12 +60,12 @@ pub(super) fn csv(c: &Comparison) -> Vec<Vec<String>> {
         .map(String::from)
         .to_vec(),
     ];
-    let number = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
+    let number = |x: Option<f64>| x.map_or_else(String::new, csv_number);
     for r in &c.judgement.results {
         out.push(vec![
             csv_field(&r.benchmark),
-            r.metric.name().into(),
-            r.counter.name().into(),
+            csv_field(r.metric.name()),
+            csv_field(r.counter.name()),
             number(r.base.as_ref().map(|s| s.value)),
             number(r.head.as_ref().map(|s| s.value)),
             number(r.change),

@@ -1,6 +1,7 @@
 //! The page: how much, in how few functions, the table, the picture.
 
 use collector::format::{flag, quoted, share, signed, thousands};
+use collector::model::Metric;
 use collector::profile::{critical_path, names};
 use collector::store::MeasuredCommit;
 use maud::{Markup, PreEscaped, html};
@@ -58,7 +59,7 @@ fn moved(p: &Pair) -> Markup {
     };
     let difference = text::minus(&signed(after as f64 - before as f64));
     html! {
-        (text::delta(change, p.series.row.key.metric))
+        (text::delta(change, (before as f64, after as f64), &Metric::Instructions))
         " " span .light { (difference) " instructions" }
     }
 }

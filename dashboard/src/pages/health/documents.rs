@@ -17,6 +17,7 @@ fn row(r: &Row) -> Value {
     let (s, key) = (&r.series, &r.series.row.key);
     json!({
         "series": key.id(), "benchmark": key.benchmark, "metric": key.metric,
+        "unit": key.metric.unit(), "better": key.metric.better(),
         "counter": key.counter, "testbed": key.fingerprint, "class": s.row.class,
         "kind": s.kind, "points": s.row.points, "latest": s.row.latest_value,
         "latest_sha": s.latest_sha, "latest_time": s.latest_time, "noise": s.noise,
@@ -47,12 +48,12 @@ pub(super) fn csv(h: &Health) -> Vec<Vec<String>> {
         out.push(vec![
             key.id(),
             csv_field(&key.benchmark),
-            key.metric.name().into(),
-            key.counter.name().into(),
+            csv_field(key.metric.name()),
+            csv_field(key.counter.name()),
             s.row.points.to_string(),
             s.row.latest_value.to_string(),
             s.noise.to_string(),
-            r.next().map_or_else(String::new, |l| l.to_string()),
+            r.next().map_or_else(String::new, text::csv_number),
             r.alerts.0.to_string(),
             r.alerts.1.to_string(),
             r.lasting.to_string(),
@@ -76,10 +77,10 @@ pub(super) fn markdown(h: &Health) -> String {
         out.push_str(&format!(
             "| {} | {} | {} | {} | {} | {} | {state} |\n",
             md(&key.benchmark),
-            key.metric,
-            text::value(s.row.latest_value, key.metric),
+            md(key.metric.name()),
+            md(&text::value(s.row.latest_value, &key.metric)),
             share(s.noise),
-            r.next().map_or_else(|| "–".into(), share),
+            md(&r.allowed()),
             share(r.lasting),
         ));
     }

@@ -49,8 +49,8 @@ pub(super) fn page(
 
 fn url(h: &Health, asked: &Asked<'_>, order: Order, page: usize) -> String {
     let mut parts = Vec::new();
-    if let Some(m) = h.metric {
-        parts.push(format!("metric={m}"));
+    if let Some(m) = &h.metric {
+        parts.push(format!("metric={}", encode(m)));
     }
     if !asked.text.is_empty() {
         parts.push(format!("q={}", encode(asked.text)));
@@ -92,7 +92,7 @@ fn head(h: &Health) -> Markup {
         section .verdict.quiet {
             h1 {
                 (plural(h.total as usize, "series"))
-                @if let Some(m) = h.metric { " of " (text::metric(m)) }
+                @if let Some(m) = &h.metric { " of " (text::spaced(m)) }
             }
             p {
                 (plural(h.counts.0 as usize, "report")) ", " (plural(h.counts.1 as usize, "point")) ", "
@@ -150,11 +150,12 @@ fn filters(h: &Health, asked: &Asked<'_>) -> Markup {
         .metrics
         .iter()
         .map(|(m, _)| {
-            let mut of_metric = format!("/health?metric={m}");
+            let mut of_metric = format!("/health?metric={}", encode(m.name()));
             if !asked.text.is_empty() {
                 of_metric.push_str(&format!("&q={}", encode(asked.text)));
             }
-            (m.name(), of_metric, Some(*m) == h.metric)
+            let is_shown = h.metric.as_deref() == Some(m.name());
+            (m.name(), of_metric, is_shown)
         })
         .collect();
     html! {
@@ -162,7 +163,7 @@ fn filters(h: &Health, asked: &Asked<'_>) -> Markup {
             (layout::choice("metric", &metrics))
             (layout::choice("order", &orders))
             form action="/health" role="search" {
-                @if let Some(m) = h.metric { input type="hidden" name="metric" value=(m.name()); }
+                @if let Some(m) = &h.metric { input type="hidden" name="metric" value=(m); }
                 label .hidden for="q" { "Filter by name" }
                 input #q name="q" type="search" value=(asked.text) placeholder="filter by name" maxlength="512";
                 button .small type="submit" { "Filter" }

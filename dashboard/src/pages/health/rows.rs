@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use collector::config::Config;
 use collector::detect::gate::{Limit, Policy};
 use collector::detect::steps::smallest_step;
-use collector::format::share;
+use collector::format::{self, share};
 use collector::history::Floor;
 use collector::judge;
 use collector::model::{Failure, Measurement, Metric, Report, Sha};
@@ -25,6 +25,8 @@ const HISTORY: usize = 200;
 /// Commits whose reports are read for what their measurements spread by. In a suite that is
 /// measured as a whole all series end at one commit.
 const REPORTS: usize = 16;
+/// Metrics that are named to whoever asks for one that is not there.
+const NAMED: usize = 30;
 /// A series not measured for so many commits is stale.
 const STALE: u64 = 20;
 /// A series whose noise takes its limit to so many times the floor is called noisy.
@@ -32,7 +34,7 @@ const NOISY: f64 = 2.0;
 
 /// Which rows are wanted.
 pub(in crate::pages) struct Asked<'a> {
-    pub(in crate::pages) metric: Option<Metric>,
+    pub(in crate::pages) metric: Option<&'a str>,
     pub(in crate::pages) text: &'a str,
     pub(in crate::pages) order: Order,
     pub(in crate::pages) page: usize,
@@ -54,7 +56,7 @@ pub(super) struct Row {
 
 /// Everything on the page.
 pub(super) struct Health {
-    pub(super) metric: Option<Metric>,
+    pub(super) metric: Option<String>,
     pub(super) metrics: Vec<(Metric, u64)>,
     pub(super) rows: Vec<Row>,
     pub(super) total: u64,
@@ -72,8 +74,11 @@ pub(super) fn load(
     take: usize,
 ) -> Result<Health, Fail> {
     let metrics = store.metrics()?;
-    let metric = asked.metric.or_else(|| judged_first(&metrics));
-    let (found, total) = store.find_series(&filter(asked, metric, take))?;
+    let metric = match asked.metric {
+        Some(name) => Some(known(&metrics, name)?),
+        None => judged_first(&metrics),
+    };
+    let (found, total) = store.find_series(&filter(asked, metric.clone(), take))?;
     let mut reports = Reports::new(store);
     let rows = found
         .into_iter()
@@ -97,14 +102,27 @@ pub(super) fn load(
 }
 
 /// What is judged first; a store without it has something else to show.
-fn judged_first(metrics: &[(Metric, u64)]) -> Option<Metric> {
-    let known = |m: &Metric| metrics.iter().any(|(n, _)| n == m);
-    [Metric::Instructions, Metric::WallTime]
-        .into_iter()
-        .find(known)
+fn judged_first(metrics: &[(Metric, u64)]) -> Option<String> {
+    let judged = metrics.iter().map(|(m, _)| m).filter(|m| m.is_judged());
+    judged.min().map(|m| m.name().to_owned())
 }
 
-fn filter(asked: &Asked<'_>, metric: Option<Metric>, take: usize) -> SeriesFilter {
+/// The name of a metric that is well known, or in the store.
+fn known(metrics: &[(Metric, u64)], name: &str) -> Result<String, Fail> {
+    let mut names: Vec<&str> = Metric::WELL_KNOWN.iter().map(Metric::name).collect();
+    let own = metrics.iter().map(|(m, _)| m).filter(|m| m.is_own());
+    names.extend(own.map(Metric::name));
+    if names.contains(&name) {
+        return Ok(name.to_owned());
+    }
+    names.truncate(NAMED);
+    Err(Fail::Bad(format!(
+        "`metric` must be one of {}.",
+        names.join(", ")
+    )))
+}
+
+fn filter(asked: &Asked<'_>, metric: Option<String>, take: usize) -> SeriesFilter {
     let order = match asked.order {
         Order::Name => SeriesOrder::Name,
         Order::Noise => SeriesOrder::Noise,
@@ -186,10 +204,10 @@ impl<'a> Reports<'a> {
     fn newest(&mut self, series: &SeriesState) -> Result<Option<&Measurement>, Fail> {
         let key = &series.row.key;
         let reports = self.of(&series.latest_sha)?;
-        let same_testbed = |r: &&Report| r.testbed.fingerprint(key.counter) == key.fingerprint;
+        let same_testbed = |r: &&Report| r.testbed.fingerprint(&key.counter) == key.fingerprint;
         let measured = |r: &'_ Report| -> Option<usize> {
-            let wanted = (&key.benchmark, key.metric, key.counter);
-            let place = |m: &Measurement| (&m.benchmark, m.metric, m.counter).cmp(&wanted);
+            let wanted = (&key.benchmark, &key.metric, &key.counter);
+            let place = |m: &Measurement| (&m.benchmark, &m.metric, &m.counter).cmp(&wanted);
             r.measurements.binary_search_by(place).ok()
         };
         Ok(reports
@@ -210,9 +228,18 @@ impl Row {
         self.limit.as_ref().map(|l| l.fraction)
     }
 
+    /// The same for people; a dash when the newest report is not known.
+    pub(super) fn allowed(&self) -> String {
+        let row = &self.series.row;
+        self.limit.as_ref().map_or_else(
+            || "–".into(),
+            |l| format::limit(l.fraction, l.units, row.latest_value, &row.key.metric),
+        )
+    }
+
     fn policy(&self) -> Policy {
         let key = &self.series.row.key;
-        Policy::for_series(key.metric, key.counter)
+        Policy::for_series(&key.metric, &key.counter)
     }
 
     /// What is wrong with it, and what would help.

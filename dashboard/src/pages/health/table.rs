@@ -45,7 +45,7 @@ fn row(h: &Health, r: &Row) -> Markup {
                 a href={ "/series/" (key.id()) } title=(text::whole(&key.benchmark)) { (name) }
             }
             td { (spark(&r.recent, None, &words)) }
-            td .num { (text::value(s.row.latest_value, key.metric)) }
+            td .num { (text::value(s.row.latest_value, &key.metric)) }
             td .num { @if s.noise == 0.0 { span .muted { "none" } } @else { (share(s.noise)) } }
             (next(r))
             td .num { (share(r.lasting)) }
@@ -64,13 +64,7 @@ fn next(r: &Row) -> Markup {
     let Some(limit) = &r.limit else {
         return html! { td .num title="its newest report was not read" { span .muted { "–" } } };
     };
-    let words = if limit.fraction.is_finite() {
-        share(limit.fraction)
-    } else {
-        // From a value of 0 no fraction leads anywhere.
-        text::value(limit.units, r.series.row.key.metric)
-    };
-    html! { td .num title=(limit.why) { (words) } }
+    html! { td .num title=(limit.why) { (r.allowed()) } }
 }
 
 fn state(h: &Health, r: &Row) -> Markup {

@@ -34,6 +34,7 @@ pub(super) fn json(store: &Store, h: &History) -> Result<serde_json::Value, Fail
     Ok(json!({
         "schema": "uptick.series/1", "series": h.id, "benchmark": key.benchmark,
         "metric": key.metric, "counter": key.counter, "unit": key.metric.unit(),
+        "better": key.metric.better(),
         "testbed": key.fingerprint, "class": h.series.row.class, "kind": h.series.kind,
         "noise": h.series.noise, "drift": h.series.drift,
         "drift_total": h.drift.as_ref().map(|d| d.total), "points": points, "left_out": skip,
@@ -76,7 +77,7 @@ pub(super) fn markdown(store: &Store, h: &History) -> Result<String, Fail> {
     let mut out = format!(
         "# {} · {}\n\n{}\n\n| commit | value | subject |\n|---|--:|---|\n",
         md(&key.benchmark),
-        key.metric,
+        md(key.metric.name()),
         words::summary(h)
     );
     let commits = commits_of(store, h)?;
@@ -85,7 +86,7 @@ pub(super) fn markdown(store: &Store, h: &History) -> Result<String, Fail> {
         out.push_str(&format!(
             "| {} | {} | {} |\n",
             c.map_or("", |c| c.sha.short()),
-            text::value(v.value, key.metric),
+            md(&text::value(v.value, &key.metric)),
             md(c.map_or("", |c| &c.subject))
         ));
     }

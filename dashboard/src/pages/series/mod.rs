@@ -6,6 +6,7 @@ mod picture;
 mod sections;
 mod words;
 
+use collector::model::{Better, Metric};
 use collector::store::{Store, Value};
 use maud::{Markup, PreEscaped, html};
 
@@ -64,13 +65,21 @@ fn html(store: &Store, h: &History) -> Result<Markup, Fail> {
     })
 }
 
+/// Where it is not what a reader expects.
+fn direction(metric: &Metric) -> &'static str {
+    match metric.better() {
+        Better::Lower => "",
+        Better::Higher => ", higher is better",
+    }
+}
+
 fn head(h: &History) -> Markup {
     let key = &h.series.row.key;
     html! {
         section .head {
             h1 title=(text::whole(&key.benchmark)) { (text::cut(&key.benchmark, 160)) }
             p .muted {
-                (text::metric(key.metric)) " · counted by " (key.counter.name()) " · "
+                (text::metric(&key.metric)) (direction(&key.metric)) " · " (key.counter.words()) " · "
                 (plural(h.series.row.points as usize, "commit")) " · testbed " code { (key.fingerprint) }
             }
             (sections::siblings(h))

@@ -1,6 +1,6 @@
 //! The chart of a series, on its page and as a file of its own.
 
-use collector::format::percent;
+use collector::format::moved;
 use collector::store::{Store, Value};
 
 use super::history::{History, link};
@@ -28,7 +28,7 @@ pub(super) fn chart(store: &Store, h: &History) -> Result<String, Fail> {
         title: &title,
         words: &words::summary(h),
         label_x: &|x| h.day(x),
-        label_y: &|y| text::value(y, key.metric),
+        label_y: &|y| text::value(y, &key.metric),
     }))
 }
 
@@ -63,6 +63,7 @@ fn environment(h: &History) -> Vec<Mark> {
 }
 
 fn changes(store: &Store, h: &History) -> Result<Vec<Mark>, Fail> {
+    let metric = &h.series.row.key.metric;
     let mut out = Vec::new();
     for (number, t) in h.changes() {
         let c = &t.event.change;
@@ -72,12 +73,13 @@ fn changes(store: &Store, h: &History) -> Result<Vec<Mark>, Fail> {
             what: Marker::Change {
                 before: c.before,
                 after: c.after,
+                sense: text::Sense::of(c.after - c.before, metric),
                 number,
             },
             href: link(store, t)?.unwrap_or_else(|| format!("/series/{}", h.id)),
             words: format!(
                 "{number}: {} at commit {}, {day}",
-                percent(c.change),
+                moved(c.change, (c.before, c.after), metric),
                 c.index
             ),
         });
@@ -90,7 +92,7 @@ const STYLE: &str = "<style>:root{color-scheme:light dark}text{font:110px sans-s
     path{fill:none;stroke:#ddd;stroke-width:8}.axis{stroke:#999}.line{stroke:#0072b2;stroke-width:18}\
     .older{stroke:#aaa;stroke-width:14}.level{stroke:#555;stroke-width:10;stroke-dasharray:60 40}\
     .dot{stroke:#0072b2;stroke-width:45;stroke-linecap:round}.band{fill:#0072b2;opacity:.15;stroke:none}\
-    .step,.env{stroke-width:22}.up{stroke:#b34700;fill:#b34700}.down{stroke:#0072b2;fill:#0072b2}\
+    .step,.env{stroke-width:22}.worse{stroke:#b34700;fill:#b34700}.better{stroke:#0072b2;fill:#0072b2}\
     .env{stroke:#888;stroke-dasharray:40}.envmark{fill:#888}.number{fill:#fff}</style>\
     <style media=\"(prefers-color-scheme:dark)\">text{fill:#aaa}path{stroke:#333}.line,.dot{stroke:#56b4e9}\
     .level{stroke:#bbb}</style>";

@@ -144,13 +144,13 @@ fn changes_head() -> Markup {
 }
 
 fn change_row(h: &History, line: &Line<'_>) -> Markup {
-    let metric = h.series.row.key.metric;
+    let metric = &h.series.row.key.metric;
     let c = &line.change.event.change;
     html! {
         tr {
             td { (line.number) }
             td { @if let Some(s) = line.suspects.last() { (text::time(s.time)) } }
-            td .num { (text::delta(c.change, metric)) }
+            td .num { (text::delta(c.change, (c.before, c.after), metric)) }
             td .pair { (text::value(c.before, metric)) " → " (text::value(c.after, metric)) }
             td .suspects {
                 @if c.kind == Kind::Environment { span .tag.noisy { "testbed change" } " " }
@@ -228,7 +228,7 @@ pub(super) fn table(h: &History, newest: &[&Value], commits: &[MeasuredCommit]) 
 
 /// The line of the first of some values, the newest first.
 fn value_row(h: &History, values: &[&Value], commits: &[MeasuredCommit]) -> Markup {
-    let metric = h.series.row.key.metric;
+    let metric = &h.series.row.key.metric;
     let find = |v: &Value| commits.iter().find(|c| c.position == v.position);
     let (v, before) = (values[0], values.get(1));
     let commit = find(v);
@@ -238,7 +238,7 @@ fn value_row(h: &History, values: &[&Value], commits: &[MeasuredCommit]) -> Mark
             td { @match commit { Some(c) => { (layout::commit_line(c)) } None => { (v.position) } } }
             td { @if let Some(c) = commit { (text::time(c.time)) } }
             td .num { (text::value(v.value, metric)) }
-            td .num { @if let Some(b) = before { (text::moved(b.value, v.value)) } }
+            td .num { @if let Some(b) = before { (text::moved(b.value, v.value, metric)) } }
             td { @if let Some((b, c)) = pair { (pair_links(h, b, c)) } }
         }
     }

@@ -1,13 +1,13 @@
 //! What a person would say of a series.
 
-use collector::format::{percent, share};
+use collector::format::{self, share};
 
 use super::history::History;
 use crate::text::{self, plural};
 
 /// What is in view, in one sentence.
 pub(super) fn summary(h: &History) -> String {
-    let metric = h.series.row.key.metric;
+    let metric = &h.series.row.key.metric;
     let latest = h.values.last().map_or_else(
         || "nothing measured".into(),
         |v| text::value(v.value, metric),
@@ -44,7 +44,11 @@ fn drift(h: &History) -> Option<String> {
 fn steps(h: &History) -> String {
     let changes: Vec<String> = h
         .changes()
-        .map(|(_, t)| text::minus(&percent(t.event.change.change)))
+        .map(|(_, t)| {
+            let c = &t.event.change;
+            let moved = format::moved(c.change, (c.before, c.after), &h.series.row.key.metric);
+            text::minus(&moved)
+        })
         .collect();
     match (changes.len(), h.drift.is_some(), h.is_zoomed()) {
         (0, true, _) => "no step that lasted".into(),
