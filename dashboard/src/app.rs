@@ -25,6 +25,8 @@ const READERS: usize = 8;
 const WRITES: usize = 128;
 /// Large reports that are received at once, of 10 MiB at most each.
 const RECEIVING: usize = 8;
+/// Bodies that are unpacked and read at once, of 64 MiB at most each.
+const UNPACKING: usize = 2;
 /// Browsers that listen for news at once.
 pub(crate) const LISTENERS: usize = 256;
 
@@ -79,6 +81,7 @@ pub struct App {
     standing: Arc<Standing>,
     /// Reports that are being received; more would fill memory while they wait for the one writer.
     pub(crate) receiving: Arc<Semaphore>,
+    pub(crate) unpacking: Semaphore,
     pub(crate) listeners: Arc<Semaphore>,
     pub(crate) unsearched: tokio::sync::Notify,
     closing: AtomicBool,
@@ -135,6 +138,7 @@ impl App {
             counters: Counters::default(),
             standing,
             receiving: Arc::new(Semaphore::new(RECEIVING)),
+            unpacking: Semaphore::new(UNPACKING),
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             unsearched: tokio::sync::Notify::new(),
             closing: AtomicBool::new(false),

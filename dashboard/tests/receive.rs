@@ -16,7 +16,7 @@ async fn hand_in(c: &Client, body: &[u8], key: Option<&str>) -> Answer {
 }
 
 fn document(answer: &Answer) -> Value {
-    serde_json::from_str(&answer.text()).unwrap()
+    serde_json::from_str(answer.text()).unwrap()
 }
 
 /// A report with another value, so that it is another one.
