@@ -125,7 +125,8 @@ async fn take_in(
             return Ok(false);
         }
     }
-    Ok(true)
+    // One piece may have been too large already.
+    Ok(taken.len() <= most)
 }
 
 /// The name that a client gave to what it hands in; of each client its own.
