@@ -28,6 +28,8 @@ const WRITES: usize = 128;
 const RECEIVING: usize = 8;
 /// Test messages that are sent at once.
 const TRIALS: usize = 2;
+/// Bodies that are unpacked and read at once, of 64 MiB at most each.
+const UNPACKING: usize = 2;
 /// Browsers that listen for news at once.
 pub(crate) const LISTENERS: usize = 256;
 
@@ -103,6 +105,7 @@ pub struct App {
     standing: Arc<Standing>,
     /// Reports that are being received; more would fill memory while they wait for the one writer.
     pub(crate) receiving: Arc<Semaphore>,
+    pub(crate) unpacking: Semaphore,
     pub(crate) listeners: Arc<Semaphore>,
     /// Test messages that are being sent.
     pub(crate) trials: Semaphore,
@@ -168,6 +171,7 @@ impl App {
             counters: Counters::default(),
             standing,
             receiving: Arc::new(Semaphore::new(RECEIVING)),
+            unpacking: Semaphore::new(UNPACKING),
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             trials: Semaphore::new(TRIALS),
             unsearched: tokio::sync::Notify::new(),

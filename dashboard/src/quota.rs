@@ -43,6 +43,12 @@ impl Quota {
         today.1 = after;
         Ok(())
     }
+
+    /// Gives back what was taken for a report that was not stored after all.
+    pub(crate) fn give_back(&self, series: u64) {
+        let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
+        today.1 = today.1.saturating_sub(series);
+    }
 }
 
 #[cfg(test)]
@@ -59,6 +65,8 @@ mod tests {
         assert!(why.words().contains("2 of the 10"), "{}", why.words());
         assert!(quota.take(0, 6).is_ok() && quota.take(2, 7).is_ok());
         assert!(quota.take(1, 8).is_err());
+        quota.give_back(1);
+        assert!(quota.take(1, 8).is_ok());
         assert!(quota.take(10, DAY + 1).is_ok());
     }
 }

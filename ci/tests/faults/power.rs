@@ -6,7 +6,7 @@ use std::path::Path;
 
 use collector::stats::SplitMix64;
 
-use super::server::{Place, Server, has, holds, report, seen, times};
+use super::server::{Place, Server, has, holds, keeps, report, seen, times};
 
 /// Calls that change the store's files, make them durable, or acknowledge something.
 const CALLS: &str = "trace=pwrite64,ftruncate,fdatasync,fsync,write,writev,sendto";
@@ -196,7 +196,7 @@ fn d3_a_power_cut_loses_nothing_that_was_acknowledged() {
     ];
     let by: Vec<&str> = by.into_iter().chain([log.to_str().unwrap()]).collect();
     let server = Server::under(&by, &place.store(), &[]);
-    for n in 0..times(12, 60) {
+    for n in 0..times(12, 24) {
         // Large enough now and then that the log is copied into the store's file.
         let numbers = if n % 3 == 2 { 4_000 } else { 10 };
         assert_eq!(server.post(&report(n, numbers)).unwrap().status, 201);
@@ -229,7 +229,11 @@ fn d3_a_power_cut_loses_nothing_that_was_acknowledged() {
             })
             .collect();
         acknowledged += said.len();
-        holds(&after.store(), &said);
+        // Deriving everything once more takes longest, and is done of every tenth.
+        match i % 10 {
+            0 => holds(&after.store(), &said),
+            _ => keeps(&after.store(), &said),
+        }
     }
     assert!(acknowledged > cuts);
     seen(

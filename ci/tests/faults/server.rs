@@ -22,6 +22,7 @@ pub(super) fn times(few: usize, full: usize) -> usize {
 }
 
 /// Says what was seen, for the table of faults: `cargo test … -- --nocapture` shows it.
+#[expect(clippy::print_stdout, reason = "shown with --nocapture")]
 pub(super) fn seen(id: &str, what: &str) {
     println!("{id}: {what}");
 }
@@ -248,6 +249,22 @@ impl Place {
 
     pub(super) fn store(&self) -> PathBuf {
         self.dir.path().join("s.db")
+    }
+}
+
+/// Asserts that a store's file is whole and its log has every report that was acknowledged.
+#[track_caller]
+pub(super) fn keeps(store: &Path, acknowledged: &[String]) {
+    let db = rusqlite::Connection::open(store).unwrap();
+    let whole: String = db
+        .query_row("PRAGMA integrity_check", [], |r| r.get(0))
+        .unwrap();
+    assert_eq!(whole, "ok");
+    let get = "SELECT document FROM log WHERE hash = ?1 AND kind = 'report'";
+    for hash in acknowledged {
+        let document: Vec<u8> = db.query_row(get, [hash], |r| r.get(0)).unwrap();
+        let bytes = zstd::decode_all(document.as_slice()).unwrap();
+        assert_eq!(collector::model::digest(&bytes), *hash);
     }
 }
 

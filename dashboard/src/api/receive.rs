@@ -38,6 +38,7 @@ const SMALL: usize = 64 << 10;
 const TURN: Duration = Duration::from_secs(20);
 /// The header with a client's own name for what it hands in.
 const KEY: &str = "idempotency-key";
+const TAKEN: &str = "This Idempotency-Key came with another body before; take a new key.";
 /// Bytes of such a name.
 const MAX_KEY: usize = 256;
 
@@ -59,16 +60,22 @@ pub(crate) async fn hand_in(
         .unwrap_or("")
         .to_string();
     let (body, turn) = receive(&app, body).await?;
+    let unpacking = app.unpacking.acquire().await.map_err(|_| Fail::busy())?;
     let reading = tokio::task::spawn_blocking(move || read(&body, &encoding));
     let handed = Arc::new(reading.await.map_err(|_| Fail::panicked())??);
-    if let Some(done) = known(&app, handed.clone(), key.clone()).await? {
-        return Ok(answer(&done));
-    }
-    let (keeping, stamp) = (handed, key.clone());
-    let kept = app.keep(move |store| Ok(store.hold(&keeping, stamp.as_deref(), text::now())?));
-    let done = kept.await?.ok_or_else(|| {
-        Fail::Taken("This Idempotency-Key came with another body before; take a new key.".into())
-    })?;
+    drop(unpacking);
+    let begun = match known(&app, handed.clone(), key.clone()).await? {
+        Known::Stored(done) => return Ok(answer(&done)),
+        Known::Begins(series) => series,
+    };
+    let kept = app.keep(move |store| Ok(store.hold(&handed, key.as_deref(), text::now())?));
+    let done = match kept.await {
+        Ok(Some(done)) => done,
+        not => {
+            app.quota.give_back(begun);
+            return Err(not.err().unwrap_or_else(|| Fail::Taken(TAKEN.into())));
+        }
+    };
     drop(turn);
     Counters::add(&app.counters.reports);
     let deriving = app.derive(|store| Ok(store.derive()?));
@@ -118,7 +125,8 @@ async fn take_in(
             return Ok(false);
         }
     }
-    Ok(true)
+    // One piece may have been too large already.
+    Ok(taken.len() <= most)
 }
 
 /// The name that a client gave to what it hands in; of each client its own.
@@ -144,20 +152,24 @@ fn read(body: &[u8], encoding: &str) -> Result<Handed, Fail> {
     })
 }
 
-/// What is stored already, if all of it is; else whether there is room for it.
-async fn known(
-    app: &Arc<App>,
-    handed: Arc<Handed>,
-    key: Option<String>,
-) -> Result<Option<Imported>, Fail> {
+/// What is known of a report before the writer has it.
+enum Known {
+    /// All of it is stored.
+    Stored(Imported),
+    /// It is not, there is room for it, and it begins so many series.
+    Begins(u64),
+}
+
+async fn known(app: &Arc<App>, handed: Arc<Handed>, key: Option<String>) -> Result<Known, Fail> {
     app.read(move |store, app| {
         app.may_write()?;
-        let done = store.holds(&handed, key.as_deref())?;
-        if done.is_none() {
-            app.room()?;
-            app.quota.take(store.new_series(&handed)?, text::now())?;
+        if let Some(done) = store.holds(&handed, key.as_deref())? {
+            return Ok(Known::Stored(done));
         }
-        Ok(done)
+        app.room()?;
+        let series = store.new_series(&handed)?;
+        app.quota.take(series, text::now())?;
+        Ok(Known::Begins(series))
     })
     .await
 }

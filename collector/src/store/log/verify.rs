@@ -79,6 +79,9 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`] only when the store cannot be read at all.
     pub fn verify(&self) -> Result<Verification> {
+        // One state of everything, though others write meanwhile.
+        let reading = self.db.unchecked_transaction();
+        let _reading = reading.map_err(|e| self.error(&e))?;
         let mut v = Verification::default();
         let integrity: Vec<String> = self.ask(|db| {
             db.prepare("PRAGMA integrity_check")?

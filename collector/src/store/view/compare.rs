@@ -52,20 +52,16 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`] when the log cannot be read or applied.
     pub(in crate::store) fn differs_from_log(&self) -> Result<Vec<String>> {
-        // One state of everything, though others write.
-        let reading = self.db.unchecked_transaction();
-        let reading = reading.map_err(|e| self.error(&e))?;
-        let part = state(&reading, "part");
-        if self.ask(|_| part)? > 0 {
+        if self.ask(|db| state(db, "part"))? > 0 {
             return Ok(Vec::new());
         }
         let mut anew = Self::scratch()?;
-        let end = self.ask(|_| state(&reading, "applied"))?;
-        self.ask(|_| feed(&reading, &anew.db, end))?;
+        let end = self.ask(|db| state(db, "applied"))?;
+        self.ask(|db| feed(db, &anew.db, end))?;
         anew.derive()?;
         let mut out = Vec::new();
         for (what, sql) in TABLES {
-            if self.ask(|_| sum(&reading, sql))? != anew.ask(|db| sum(db, sql))? {
+            if self.ask(|db| sum(db, sql))? != anew.ask(|db| sum(db, sql))? {
                 out.push(format!(
                     "the {what} are not those of the log: `uptick rebuild` derives them anew"
                 ));
