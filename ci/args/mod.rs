@@ -1,0 +1,259 @@
+//! The command line.
+
+mod bisecting;
+mod history;
+mod judging;
+mod serving;
+mod store;
+
+pub(crate) use bisecting::{Bisect, BisectCommand, BisectLog, BisectStep, Subject};
+pub(crate) use history::{Changes, Decision, Flamegraph, Log, Replay, Selection, Settle};
+pub(crate) use judging::{
+    Check, Comment, Compare, Judging, List, Measuring, Run, Speaker, WhenWell,
+};
+pub(crate) use serving::{
+    Channel, ChannelAdd, ChannelCommand, ChannelName, Collect, CollectJob, LogLevel, Project,
+    ProjectCommand, ProjectSet, Serve, Token, TokenCommand,
+};
+pub(crate) use store::{Backup, Demo, Exclude, Export, Import};
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use collector::model::{Fault, Phase};
+use serde_json::{Value, json};
+
+/// Counts what a program costs, on every commit, and says which commit made it slower, in
+/// which function, and how sure it is.
+#[derive(Debug, Parser)]
+#[command(version = env!("UPTICK_VERSION"), max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    after_help = "Exit codes: 0 judged, no regression · 1 a regression · 2 wrong command line \
+or uptick.toml · 3 no verdict · 4 building or running failed · 5 the store or a server failed\n\
+More: uptick help exit-codes | configuration | metrics | noise | ci | alerts | server"
+)]
+pub(crate) struct Args {
+    /// The repository [default: the current directory's]
+    #[arg(
+        short = 'C',
+        value_name = "DIR",
+        global = true,
+        default_value = ".",
+        hide_default_value = true
+    )]
+    pub(crate) dir: PathBuf,
+    /// The store [default: .uptick/uptick.db in the repository]
+    #[arg(
+        long,
+        value_name = "PATH",
+        global = true,
+        env = "UPTICK_STORE",
+        hide_env = true
+    )]
+    pub(crate) store: Option<PathBuf>,
+    /// A server's directory: several projects, their queue and tokens
+    #[arg(
+        long,
+        value_name = "DIR",
+        global = true,
+        env = "UPTICK_DATA",
+        hide_env = true,
+        conflicts_with = "store"
+    )]
+    pub(crate) data: Option<PathBuf>,
+    /// Without one: what this repository has, and what to do next.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a commented uptick.toml from what the repository has
+    Init(Init),
+    /// What this machine can count, what makes it noisy, the command that mends it
+    Doctor(Doctor),
+    /// List the benchmarks of a commit
+    List(List),
+    /// Measure commits and store the reports; a range is a backfill, newest first
+    Run(Run),
+    /// The CI step: measure head (and base, if it is not stored), judge, explain, exit
+    Check(Check),
+    /// Say on the pull request what `check --json` wrote: for a second workflow that may write
+    Comment(Comment),
+    /// The same judgement of two commits without failing: "prove my optimisation"
+    Compare(Compare),
+    /// From "it got slower" to the commit, the function and the revert
+    Bisect(Bisect),
+    /// One word about HEAD for `git bisect run`: 0 good, 1 bad, 125 skip, 128 and more stop
+    BisectStep(BisectStep),
+    /// History in the terminal
+    Log(Log),
+    /// The steps of every series of the main line, or in a CSV
+    Changes(Changes),
+    /// What would have been said at each commit: try a limit on real history first
+    Replay(Replay),
+    /// The flame graph of a benchmark, or the difference of two commits
+    Flamegraph(Flamegraph),
+    /// The dashboard and the API
+    Serve(Serve),
+    /// Tokens for the dashboard and the API
+    Token(Token),
+    /// Channels that hear of regressions while `uptick serve` runs
+    Channel(Channel),
+    /// The projects of a server
+    Project(Project),
+    /// Measure what a server asks for: a collector
+    Collect(Collect),
+    /// What a collector runs for each job
+    #[command(hide = true)]
+    CollectJob(CollectJob),
+    /// Fill an empty store with an invented history, to look around in
+    Demo(Demo),
+    /// Write every report as JSON lines
+    Export(Export),
+    /// Read what `export` wrote; the same file twice changes nothing
+    Import(Import),
+    /// Let a report count no longer, or again; without one: list those that do not
+    Exclude(Exclude),
+    /// Copy the whole store into one new file, while others write
+    Backup(Backup),
+    /// Make the store from a backup, which is checked whole first; nothing is written over
+    Restore(Backup),
+    /// Derive everything from the reports again
+    Rebuild(Plain),
+    /// Read every report and profile and check its hash
+    Verify(Plain),
+    /// Completions for a shell, on standard output
+    Completions(Completions),
+    /// The manual: its page on standard output, or one page a command into a folder
+    Man(Man),
+    /// Explain a topic or a command
+    Help(Help),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Init {
+    /// Write over an uptick.toml that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Doctor {
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Man {
+    /// Write uptick.1, uptick-run.1, … here
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Help {
+    /// exit-codes, configuration, metrics, noise, ci, alerts, server, or a command
+    pub(crate) topic: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Plain {
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Args {
+    /// Whether standard output is for one JSON document only.
+    pub(crate) fn wants_json(&self) -> bool {
+        let Some(command) = &self.command else {
+            return false;
+        };
+        match command {
+            Command::Init(a) => a.json,
+            Command::Doctor(a) => a.json,
+            Command::List(a) => a.json,
+            Command::Run(a) => a.json,
+            Command::Check(a) => a.judging.json,
+            Command::Comment(a) => a.json,
+            Command::Compare(a) => a.judging.json,
+            Command::Bisect(a) => match &a.command {
+                Some(BisectCommand::Log(log)) => log.json,
+                None => a.json,
+            },
+            Command::BisectStep(_) => false,
+            Command::Log(a) => a.json,
+            Command::Changes(a) => a.json || a.settle.as_ref().is_some_and(|s| s.decision().json),
+            Command::Replay(a) => a.json,
+            Command::Flamegraph(a) => a.json,
+            Command::Import(a) => a.json,
+            Command::Exclude(a) => a.json,
+            Command::Backup(a) | Command::Restore(a) => a.json,
+            Command::Rebuild(a) | Command::Verify(a) => a.json,
+            Command::Serve(a) => a.json,
+            Command::Demo(a) => a.json,
+            Command::Channel(a) => a.command.json(),
+            Command::Token(a) => match a.command {
+                TokenCommand::Create { json, .. }
+                | TokenCommand::List { json }
+                | TokenCommand::Revoke { json, .. } => json,
+            },
+            Command::Project(a) => match &a.command {
+                ProjectCommand::Add { set, .. } | ProjectCommand::Set { set, .. } => set.json,
+                ProjectCommand::List { json } => *json,
+            },
+            Command::Export(_)
+            | Command::Completions(_)
+            | Command::Man(_)
+            | Command::Help(_)
+            | Command::Collect(_)
+            | Command::CollectJob(_) => false,
+        }
+    }
+
+    /// The document of a command that could not do its work.
+    pub(crate) fn error_document(
+        &self,
+        message: &str,
+        code: u8,
+        (stage, fault): (Option<Phase>, Option<Fault>),
+    ) -> Value {
+        let mut document = match &self.command {
+            Some(Command::Check(_) | Command::Compare(_)) => json!({
+                "schema": "uptick.check/1",
+                "outcome": "no_verdict",
+                "results": [],
+                "error": message,
+                "exit_code": code,
+            }),
+            Some(Command::Bisect(Bisect { command: None, .. })) => json!({
+                "schema": "uptick.bisect/1",
+                "outcome": "no_verdict",
+                "suspects": [],
+                "steps": [],
+                "error": message,
+                "exit_code": code,
+            }),
+            _ => json!({ "schema": "uptick.error/1", "error": message, "exit_code": code }),
+        };
+        if let Some(stage) = stage {
+            document["stage"] = json!(stage);
+        }
+        if let Some(fault) = fault {
+            document["fault"] = json!(fault);
+        }
+        document
+    }
+}

@@ -1,0 +1,277 @@
+//! Servers, projects, collectors, tokens and channels.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Subcommand};
+
+use crate::args::judging::List;
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Serve {
+    /// Where to listen; beyond loopback writing needs a token
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    pub(crate) listen: String,
+    /// Let anybody read who reaches the address
+    #[arg(long)]
+    pub(crate) public: bool,
+    /// Take no reports and no decisions
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Ask for a token even from this machine: for proxies that add no header of their own
+    #[arg(long)]
+    pub(crate) always_ask: bool,
+    /// Mebibytes of the disk that are kept free: below that no report is taken (status 507)
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    pub(crate) keep_free: u64,
+    /// Series that reports may begin in a day; more are refused (status 429)
+    #[arg(long, value_name = "N", default_value_t = 50_000)]
+    pub(crate) new_series: u64,
+    /// The address that people reach the pages by: links in messages begin with it
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// The name on the pages [default: the repository's]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// How much to say on standard error; `info` has a line for each request
+    #[arg(long, value_name = "LEVEL", env = "UPTICK_LOG", default_value = "warn")]
+    pub(crate) log: LogLevel,
+    /// Measure on this machine too, with a collector of its own: for a start
+    #[arg(long, requires = "data")]
+    pub(crate) collect: bool,
+    /// How long a collector's lease holds without a heartbeat
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, hide = true,
+        value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) lease: u64,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// From which level on events are logged.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum LogLevel {
+    /// Nothing.
+    Off,
+    /// What failed.
+    Error,
+    /// What may need somebody's attention, too.
+    Warn,
+    /// Each request, too.
+    Info,
+    /// Everything.
+    Debug,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Project {
+    #[command(subcommand)]
+    pub(crate) command: ProjectCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProjectCommand {
+    /// Add a repository; it is measured from its newest commit on
+    Add {
+        /// What it is called on the server
+        name: String,
+        /// Where it is fetched from: https://, ssh://, user@host:path, file:/// or an absolute path
+        #[arg(long)]
+        url: String,
+        #[command(flatten)]
+        set: ProjectSet,
+    },
+    /// Change one
+    Set {
+        /// What it is called on the server
+        name: String,
+        /// Where it is fetched from
+        #[arg(long)]
+        url: Option<String>,
+        #[command(flatten)]
+        set: ProjectSet,
+        /// Make a secret for its push webhook and show it, once
+        #[arg(long, conflicts_with = "secret_file")]
+        new_secret: bool,
+        /// Take the secret of its push webhook from a file; an empty one: take no pushes
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
+    },
+    /// List them
+    List {
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What a project is.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct ProjectSet {
+    /// Its main branch [default: what the repository says]
+    #[arg(long)]
+    pub(crate) branch: Option<String>,
+    /// Seconds between looks at it [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) poll: Option<u64>,
+    /// Which collectors measure each commit (may be repeated) [default: default]
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) label: Vec<String>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Collect {
+    /// The server's address
+    #[arg(long, value_name = "URL", env = "UPTICK_SERVER", hide_env = true)]
+    pub(crate) server: String,
+    /// What this collector is called [default: the machine's name]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Take jobs of this label (may be repeated) [default: default]
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) label: Vec<String>,
+    /// Where clones, builds and reports lie [default: ~/.local/state/uptick/collector]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Read the token from a file [default: UPTICK_TOKEN]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Do one job, or none where none waits, and end
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CollectJob {
+    /// The collector's directory
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Token {
+    #[command(subcommand)]
+    pub(crate) command: TokenCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token and show it, once
+    Create {
+        /// What it is for
+        name: String,
+        /// read, write, collect or admin
+        #[arg(long, default_value = "write")]
+        scope: String,
+        /// With --scope collect: take jobs of this label only (may be repeated) [default: of any]
+        #[arg(long, value_name = "LABEL")]
+        label: Vec<String>,
+        /// After how many days it ends [default: never]
+        #[arg(long)]
+        days: Option<u32>,
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
+    /// List them; never the tokens themselves
+    List {
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
+    /// End one
+    Revoke {
+        /// Its number, as listed
+        id: i64,
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Channel {
+    #[command(subcommand)]
+    pub(crate) command: ChannelCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ChannelCommand {
+    /// Add one; what is measured by now is history to it
+    Add(Box<ChannelAdd>),
+    /// List them, without their secrets
+    List {
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
+    /// End one
+    Remove(ChannelName),
+    /// Send one a test message, and say what the other side answers (exit code 5: not delivered)
+    Test(ChannelName),
+    /// Give a webhook another secret; messages are signed with the one before too
+    Rotate(ChannelName),
+}
+
+impl ChannelCommand {
+    fn json(&self) -> bool {
+        match self {
+            Self::Add(a) => a.json,
+            Self::List { json } => *json,
+            Self::Remove(a) | Self::Test(a) | Self::Rotate(a) => a.json,
+        }
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ChannelName {
+    /// Its name
+    pub(crate) name: String,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Addresses and secrets are read from a file or a variable: what stands in a command line is seen
+/// by everybody on the machine.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ChannelAdd {
+    /// What to call it: letters, digits, `-`, `_` and `.`
+    pub(crate) name: String,
+    /// webhook, slack, discord, teams, mattermost, matrix or email
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: String,
+    /// The file that holds its address (matrix: the homeserver's; email: smtps://HOST or
+    /// smtp://HOST); `-` reads standard input
+    #[arg(long, value_name = "FILE", required_unless_present = "url_from_env")]
+    pub(crate) url_file: Option<PathBuf>,
+    /// The variable that holds its address
+    #[arg(long, value_name = "VAR", conflicts_with = "url_file")]
+    pub(crate) url_from_env: Option<String>,
+    /// The file that holds its secret (matrix: the access token; email: the password) [default: of a webhook one is
+    /// made and shown, once]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// The variable that holds its secret
+    #[arg(long, value_name = "VAR", conflicts_with = "secret_file")]
+    pub(crate) secret_from_env: Option<String>,
+    /// The room, such as !abc:example.org (matrix)
+    #[arg(long, value_name = "ROOM")]
+    pub(crate) room: Option<String>,
+    /// Who it comes from, and logs in where there is a password (email)
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) from: Option<String>,
+    /// Who gets it (email; may be repeated)
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) to: Vec<String>,
+    /// The address lies in a private network, and this is its host and port: opens that place
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) allow: Option<String>,
+    /// It hears of improvements too
+    #[arg(long)]
+    pub(crate) improvements: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
