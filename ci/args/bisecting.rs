@@ -5,8 +5,6 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use crate::args::history::Log;
-
 /// What a bisection counts, and when it has moved.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct Subject {

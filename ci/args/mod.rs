@@ -7,7 +7,7 @@ mod serving;
 mod store;
 
 pub(crate) use bisecting::{Bisect, BisectCommand, BisectLog, BisectStep, Subject};
-pub(crate) use history::{Changes, Decision, Flamegraph, Log, Replay, Selection, Settle};
+pub(crate) use history::{Changes, Flamegraph, Log, Replay, Selection, Settle};
 pub(crate) use judging::{
     Check, Comment, Compare, Judging, List, Measuring, Run, Speaker, WhenWell,
 };
@@ -17,7 +17,6 @@ pub(crate) use serving::{
 };
 pub(crate) use store::{Backup, Demo, Exclude, Export, Import};
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use crate::args::judging::List;
-
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Serve {
     /// Where to listen; beyond loopback writing needs a token
@@ -215,7 +213,7 @@ pub(crate) enum ChannelCommand {
 }
 
 impl ChannelCommand {
-    fn json(&self) -> bool {
+    pub(super) fn json(&self) -> bool {
         match self {
             Self::Add(a) => a.json,
             Self::List { json } => *json,

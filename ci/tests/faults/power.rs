@@ -196,7 +196,7 @@ fn d3_a_power_cut_loses_nothing_that_was_acknowledged() {
     ];
     let by: Vec<&str> = by.into_iter().chain([log.to_str().unwrap()]).collect();
     let server = Server::under(&by, &place.store(), &[]);
-    for n in 0..times(12, 24) {
+    for n in 0..times(12, 16) {
         // Large enough now and then that the log is copied into the store's file.
         let numbers = if n % 3 == 2 { 4_000 } else { 10 };
         assert_eq!(server.post(&report(n, numbers)).unwrap().status, 201);
