@@ -7,6 +7,7 @@ use collector::collect::{self, Collector, Turn};
 use collector::error::{EXIT_FAILED, EXIT_OK, Error};
 use collector::jobs::wire::{Claim, LONGEST_WAIT};
 use collector::jobs::{check_label, check_name};
+use collector::measure::child::adopt_orphans;
 use collector::measure::host;
 use collector::remote::Server;
 
@@ -32,6 +33,7 @@ pub(crate) fn run(a: &Collect) -> anyhow::Result<u8> {
         command
     };
     let say = |text: &str| print::note(text);
+    adopt_orphans();
     let end = interrupt::flag();
     let collector = Collector::open(server, dir.clone(), claim, end, &say)?;
     if !a.once {

@@ -5,7 +5,7 @@ use collector::error::{EXIT_OK, Error};
 use collector::format::{instant, name, sentence};
 use collector::git::Repo;
 use collector::history::watch;
-use collector::store::{Excluded, Store};
+use collector::store::{Audience, Excluded, Store};
 use serde_json::json;
 
 use crate::args::{Args, Exclude};
@@ -33,7 +33,8 @@ pub(crate) fn run(args: &Args, a: &Exclude) -> anyhow::Result<u8> {
     let mut store = context::store(args)?;
     let report = find(args, &store, named)?;
     let done = store.exclude(&report, a.undo, (reason, &actor(args), now()))?;
-    watch::search(&mut store, usize::MAX)?;
+    // What this brings to light is news, as at any other look.
+    watch::search_for(&mut store, usize::MAX, Audience::Channels { now: now() })?;
     if a.json {
         print::json(&json!({
             "schema": "uptick.exclusion/1", "report": report, "excluded": !a.undo, "changed": done,

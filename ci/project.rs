@@ -33,8 +33,9 @@ pub(crate) fn run(args: &Args, a: &Project) -> anyhow::Result<u8> {
                 (false, Some(file)) => Some(read(file)?),
                 (false, None) => None,
             };
-            change(args, name, url.as_deref(), set, secret.as_deref())?;
-            if let Some(secret) = secret.filter(|_| *new_secret) {
+            let shown = secret.as_deref().filter(|_| *new_secret);
+            change(args, name, url.as_deref(), set, (secret.as_deref(), shown))?;
+            if let Some(secret) = secret.filter(|_| *new_secret && !set.json) {
                 print::out(&format!("{secret}\n"))?;
                 print::note(&format!(
                     "the secret of the push webhook at /hooks/{name}: shown this once"
@@ -63,7 +64,7 @@ fn add(args: &Args, name: &str, url: &str, set: &ProjectSet) -> anyhow::Result<u
     };
     check(&project)?;
     Store::open_service(&file)?.add_project(&project, token::now() * 1000)?;
-    say(&project, set.json, "is added")
+    say(&project, set.json, "is added", None)
 }
 
 fn change(
@@ -71,7 +72,7 @@ fn change(
     name: &str,
     url: Option<&str>,
     set: &ProjectSet,
-    secret: Option<&str>,
+    (secret, shown_secret): (Option<&str>, Option<&str>),
 ) -> anyhow::Result<u8> {
     let file = context::server_file(args)?;
     Store::open_existing(&file)?;
@@ -94,7 +95,7 @@ fn change(
     if secret.is_some() && !set.json {
         return Ok(EXIT_OK);
     }
-    say(&project, set.json, "is changed")
+    say(&project, set.json, "is changed", shown_secret)
 }
 
 fn check(project: &NewProject) -> anyhow::Result<()> {
@@ -130,12 +131,17 @@ fn read(file: &Path) -> anyhow::Result<String> {
     Ok(text.trim_end_matches(['\n', '\r']).to_string())
 }
 
-fn say(p: &NewProject, as_json: bool, what: &str) -> anyhow::Result<u8> {
+/// Says what a project is now; a secret that was made for it stands in the document alone.
+fn say(p: &NewProject, as_json: bool, what: &str, secret: Option<&str>) -> anyhow::Result<u8> {
     if as_json {
-        print::json(&json!({
+        let mut document = json!({
             "schema": "uptick.project/1", "name": p.name, "url": p.url, "branch": p.branch,
             "poll": p.poll, "labels": p.labels,
-        }))?;
+        });
+        if let Some(secret) = secret {
+            document["secret"] = secret.into();
+        }
+        print::json(&document)?;
     } else {
         print::note(&format!(
             "project `{}` {what}: {} of {}, measured by collectors of label {}",

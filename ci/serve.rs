@@ -18,6 +18,8 @@ use crate::{context, print, token};
 
 /// How long what is under way may take beyond the server's own patience.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long the collector beside a server may take to give its job back.
+const POLITELY: Duration = Duration::from_secs(8);
 /// How often the repository is looked at for new commits of the main line.
 const FOLLOW: Duration = Duration::from_secs(10);
 
@@ -175,12 +177,31 @@ async fn serve_server(
         .map_err(failure)?;
     address(a, local)?;
     let beside = collector.map(|c| c.start(&dir, local)).transpose()?;
+    let end = async move {
+        end.await;
+        // While the server still answers, so that its job is given back.
+        if let Some(child) = beside {
+            let _ = tokio::task::spawn_blocking(move || politely(child)).await;
+        }
+    };
     dashboard::serve_server(listener, server, end).await;
-    if let Some(mut child) = beside {
-        let _ = child.kill();
-        let _ = child.wait();
-    }
     Ok(())
+}
+
+/// Asks a child to end, and ends it if it does not.
+fn politely(mut child: std::process::Child) {
+    let asked = std::process::Command::new("kill")
+        .arg(child.id().to_string())
+        .status();
+    let began = std::time::Instant::now();
+    while asked.is_ok() && began.elapsed() < POLITELY {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 /// A collector that a server starts beside itself.

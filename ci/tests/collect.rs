@@ -50,9 +50,9 @@ fn said(command: &mut Command) -> String {
 }
 
 impl Server {
-    /// A server of one project, whose leases hold two seconds.
+    /// A server of one project, whose leases hold longer than a busy machine stalls.
     fn of(repo: &Repo) -> Self {
-        Self::holding(repo, "2")
+        Self::holding(repo, "20")
     }
 
     fn holding(repo: &Repo, seconds: &str) -> Self {
@@ -318,7 +318,8 @@ fn another_collector_finishes_what_a_killed_one_began() {
     std::fs::write(&flag, "").unwrap();
     held_up(&repo, &flag);
     let sha = repo.commit("held up");
-    let server = Server::of(&repo);
+    let server = Server::holding(&repo, "6");
+    server.until(&sha, "waiting");
     let mut killed = server.collector("killed", &[]).spawn().unwrap();
     let leased = server.until(&sha, "leased");
     assert_eq!(leased["collector"], "killed");
@@ -363,7 +364,7 @@ fn a_frozen_collector_hands_nothing_in_when_it_wakes() {
     std::fs::write(&flag, "").unwrap();
     held_up(&repo, &flag);
     let sha = repo.commit("held up");
-    let server = Server::of(&repo);
+    let server = Server::holding(&repo, "6");
     server.until(&sha, "waiting");
     let mut frozen = server.collector("frozen", &["--once"]).spawn().unwrap();
     server.until(&sha, "leased");
@@ -431,6 +432,7 @@ fn a_polite_end_gives_the_job_back() {
     held_up(&repo, &flag);
     let sha = repo.commit("held up");
     let server = Server::of(&repo);
+    server.until(&sha, "waiting");
     let mut collector = server.collector("one", &[]).spawn().unwrap();
     server.until(&sha, "leased");
     let id = collector.id().to_string();

@@ -50,7 +50,7 @@ fn every_command_of_the_readme_runs_as_it_stands() {
     let commands = lines_of("## Use it on your repository");
     let named: Vec<&str> = commands.iter().map(|c| c[0]).collect();
     let wanted = [
-        "doctor", "check", "run", "log", "changes", "bisect", "serve",
+        "doctor", "check", "run", "log", "changes", "bisect", "serve", "backup",
     ];
     assert_eq!(
         named, wanted,
@@ -69,6 +69,7 @@ fn every_command_of_the_readme_runs_as_it_stands() {
             "run" => assert_eq!(ran.stdout.lines().count(), 100, "{}", ran.stdout),
             "log" | "changes" => assert!(ran.stdout.contains("parse"), "{}", ran.stdout),
             "bisect" => assert!(ran.stdout.contains("commit 50"), "{}", ran.stdout),
+            "backup" => assert!(repo.path().join("store.db").is_file(), "{}", ran.stdout),
             other => panic!("nothing is asked of `{other}`"),
         }
     }

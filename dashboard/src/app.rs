@@ -105,7 +105,7 @@ pub struct App {
     standing: Arc<Standing>,
     /// Reports that are being received; more would fill memory while they wait for the one writer.
     pub(crate) receiving: Arc<Semaphore>,
-    pub(crate) unpacking: Semaphore,
+    pub(crate) unpacking: Arc<Semaphore>,
     pub(crate) listeners: Arc<Semaphore>,
     /// Test messages that are being sent.
     pub(crate) trials: Semaphore,
@@ -171,7 +171,7 @@ impl App {
             counters: Counters::default(),
             standing,
             receiving: Arc::new(Semaphore::new(RECEIVING)),
-            unpacking: Semaphore::new(UNPACKING),
+            unpacking: Arc::new(Semaphore::new(UNPACKING)),
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             trials: Semaphore::new(TRIALS),
             unsearched: tokio::sync::Notify::new(),

@@ -258,12 +258,12 @@ fn same_site(request: &Request<'_>) -> Result<(), Fail> {
     ))
 }
 
-/// The live token that was shown.
 /// Whose token the browser shows, if it is live.
 pub(crate) async fn signed_in(app: &Arc<App>, request: &Request<'_>) -> Option<Token> {
     look_up(app, request, request.cookie()?).await.ok()
 }
 
+/// The live token that was shown.
 async fn look_up(app: &Arc<App>, request: &Request<'_>, shown: &str) -> Result<Token, Fail> {
     let app = app.keeper();
     let guard = &app.guard;

@@ -20,6 +20,8 @@ use crate::text;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Series searched before readers and writers get their turn again.
 const STRIDE: usize = 64;
+/// How long a search that failed waits before it is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Looks in this many looks at what is rarely so: a write that failed, a log that nobody derived.
 const RARELY: u32 = 8;
@@ -73,8 +75,11 @@ async fn search(app: Arc<App>) {
         if let Err(e) = &done {
             tracing::warn!(why = e.words(), "the search for changes failed");
         }
-        if !matches!(done, Ok(STRIDE)) {
-            app.unsearched.notified().await;
+        match done {
+            Ok(STRIDE) => {}
+            Ok(_) => app.unsearched.notified().await,
+            // Whoever brought the points does not come again.
+            Err(_) => tokio::time::sleep(AGAIN).await,
         }
     }
 }

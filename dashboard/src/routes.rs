@@ -220,19 +220,6 @@ impl IntoResponse for Fail {
     }
 }
 
-pub(crate) fn wants_html(uri: &Uri, headers: &HeaderMap) -> bool {
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or("*/*");
-    let path = uri.path();
-    !path.starts_with("/api/")
-        && ![".json", ".csv", ".md", ".svg", ".atom"]
-            .iter()
-            .any(|s| path.ends_with(s))
-        && (accept.contains("text/html") || accept.contains("*/*"))
-}
-
 /// Any page: from the cache, or made now.
 async fn page(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Result<Response, Fail> {
     let view = query::view(uri.path(), uri.query().unwrap_or(""))?;

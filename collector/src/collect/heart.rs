@@ -87,16 +87,19 @@ impl Drop for Heart {
 }
 
 fn work(server: &Server, shared: &Shared, every: Duration, mut beat: Beat, stage: &PathBuf) {
+    // The first one goes out at once: the lease may have been waited for for long.
+    let mut pause = Duration::ZERO;
     loop {
         let state = shared.lock();
         let (state, _) = shared
             .wake
-            .wait_timeout_while(state, every, |s| !s.ended)
+            .wait_timeout_while(state, pause, |s| !s.ended)
             .unwrap_or_else(PoisonError::into_inner);
         if state.ended {
             return;
         }
         drop(state);
+        pause = every;
         let said = std::fs::read_to_string(stage).unwrap_or_default();
         beat.stage = said
             .chars()

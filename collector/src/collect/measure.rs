@@ -12,8 +12,8 @@ use crate::history;
 use crate::jobs::Fault;
 use crate::jobs::wire::Lease;
 use crate::model;
-use crate::model::Report;
-use crate::run::{Progress, Reuse, Runner, is_failed};
+use crate::model::{Failure, Report};
+use crate::run::{Progress, Reuse, Runner, Source, is_failed};
 use crate::store::Store;
 use crate::suite::settle_workspace;
 
@@ -39,6 +39,9 @@ pub enum Outcome {
 
 /// Files of the job under way.
 pub(super) struct Work(PathBuf);
+
+/// From this lease of a job on a benchmark that the machine failed is handed in as failed.
+const TRIES: i64 = 3;
 
 impl Work {
     pub(super) fn of(dir: &Path) -> Self {
@@ -76,10 +79,15 @@ pub fn measure(dir: &Path, progress: &dyn Progress) -> Result<Outcome> {
         inner: progress,
     };
     Ok(match report(dir, &lease, &progress) {
-        Ok((report, store)) if is_stored(&report) => {
-            pack(&store, &report, &work.parcel())?;
-            Outcome::Measured
-        }
+        Ok((report, store)) if is_stored(&report) => match by_the_machine(&report) {
+            // Another machine, or this one later, may measure what this one could not. At last
+            // what there is counts, so that the other benchmarks are not lost.
+            Some(f) if lease.epoch < TRIES => failed(f.stage.name(), Fault::Machine, &f.message),
+            _ => {
+                pack(&store, &report, &work.parcel())?;
+                Outcome::Measured
+            }
+        },
         // What could not be checked out is not stored: another machine may have what is missing.
         Ok((report, _)) => failed("fetch", Fault::Machine, &first_failure(&report)),
         Err((stage, e)) => failed(stage, Fault::of(&e), &e.to_string()),
@@ -101,6 +109,14 @@ fn is_stored(report: &Report) -> bool {
             .failures
             .iter()
             .any(|f| f.benchmark.is_none() && f.fault() == model::Fault::Commit)
+}
+
+/// The first benchmark that failed by no fault of the commit.
+fn by_the_machine(report: &Report) -> Option<&Failure> {
+    let failures = report.failures.iter();
+    failures
+        .filter(|f| f.benchmark.is_some())
+        .find(|f| f.fault() != model::Fault::Commit)
 }
 
 fn first_failure(report: &Report) -> String {
@@ -139,7 +155,11 @@ fn report(
             history::Whose::Repository,
         )?;
         let mut runner = Runner::open(repo, config)?;
-        let report = runner.report(&mut store, &lease.sha, Reuse::Numbers, progress)?;
+        let sha = &lease.sha;
+        let (mut report, from) = runner.report_from(&mut store, sha, Reuse::Numbers, progress)?;
+        if from == Source::Stored && by_the_machine(&report).is_some() {
+            report = runner.report(&mut store, sha, Reuse::Nothing, progress)?;
+        }
         Ok((report, store))
     };
     measured().map_err(|e| ("measure", e))

@@ -12,7 +12,7 @@ use super::measure::{Outcome, Work};
 use crate::error::{Error, Result, tail};
 use crate::jobs::wire::{Claim, Failed, Going, Lease};
 use crate::jobs::{Fault, backoff};
-use crate::measure::child::end_with_us;
+use crate::measure::child::{end_children, end_with_us};
 use crate::remote::{Answer, Server};
 
 /// How often the child and the lease are looked at.
@@ -162,6 +162,8 @@ impl<'c> Collector<'c> {
             if going != Going::Go || self.is_ending() {
                 let _ = child.kill();
                 let _ = child.wait();
+                // What it had started would run on, beside the next job.
+                end_children();
                 return Err(if going == Going::Go {
                     Turn::Ended
                 } else {

@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How much of each stream's end is kept for messages.
@@ -114,6 +115,55 @@ pub fn run(command: &mut Command, before: Before, limit: Duration) -> io::Result
 /// Makes a child that is run by other means than [`run`] end when uptick is killed.
 pub fn end_with_us(command: &mut Command) {
     prepare(command, Before::default());
+}
+
+/// Whether this process takes over the children of those that it started.
+static ADOPTS: AtomicBool = AtomicBool::new(false);
+/// How long [`end_children`] goes on; what stands in the kernel for longer is left to it.
+const LAST: Duration = Duration::from_secs(10);
+
+/// From now on a process whose parent has ended becomes this one's child, so that
+/// [`end_children`] finds it. For a process that starts nothing but what may be ended with it.
+#[expect(unsafe_code, reason = "prctl(2)")]
+pub fn adopt_orphans() {
+    // SAFETY: prctl takes plain integers here.
+    let done = unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
+    ADOPTS.store(done == 0, Ordering::SeqCst);
+}
+
+/// Ends every process that this one started, and theirs, where it [adopts](adopt_orphans) them.
+#[expect(unsafe_code, reason = "kill(2) and waitpid(2)")]
+pub fn end_children() {
+    let began = Instant::now();
+    while ADOPTS.load(Ordering::SeqCst) && began.elapsed() < LAST {
+        let children = children();
+        if children.is_empty() {
+            return;
+        }
+        for pid in children {
+            // SAFETY: plain integers; the process is a child that nobody else waits for.
+            unsafe {
+                libc::kill(pid, libc::SIGKILL);
+                libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The children of this process.
+fn children() -> Vec<libc::pid_t> {
+    let me = std::process::id().to_string();
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let named = all.filter_map(|e| e.file_name().to_str()?.parse::<libc::pid_t>().ok());
+    named
+        .filter(|pid| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            // The name of the program may hold anything; the parent is the second field after it.
+            let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+            after.split_ascii_whitespace().nth(1) == Some(me.as_str())
+        })
+        .collect()
 }
 
 #[expect(unsafe_code, reason = "pre_exec runs between fork and exec")]

@@ -56,7 +56,14 @@ impl Store {
         let half = beside(to)?;
         copy(&source.db, half.path())?;
         // The copy is brought up to date, never the backup.
-        let verified = Self::open(half.path())?.verify()?;
+        let restored = Self::open(half.path())?;
+        let verified = restored.verify()?;
+        // A store with channels has secrets: others may not read it.
+        let mode = match restored.channels()?.is_empty() {
+            true => 0o644,
+            false => 0o640,
+        };
+        drop(restored);
         if let Some(first) = verified.problems.first() {
             return Err(Error::Store(format!(
                 "{}: this backup is damaged, and was not restored: {first}{}",
@@ -64,9 +71,8 @@ impl Store {
                 more(verified.problems.len() - 1)
             )));
         }
-        let mode = std::fs::Permissions::from_mode(0o644);
         half.as_file()
-            .set_permissions(mode)
+            .set_permissions(std::fs::Permissions::from_mode(mode))
             .map_err(Error::io(to))?;
         settle(half, to)?;
         Ok(verified)

@@ -90,7 +90,7 @@ const fn class_word(class: Class) -> &'static str {
 
 /// Whether the change finder has looked at a series before.
 fn was_searched(tx: &Transaction<'_>, series: i64) -> rusqlite::Result<bool> {
-    tx.prepare_cached("SELECT searched > 0 FROM series WHERE id = ?1")?
+    tx.prepare_cached("SELECT searched <> 0 FROM series WHERE id = ?1")?
         .query_row([series], |r| r.get(0))
 }
 

@@ -30,7 +30,7 @@ use crate::text;
 
 /// How long an answer waits for what it acknowledges to be derived, so that whoever asks next sees
 /// it. It is durable either way.
-const SHOWN: Duration = Duration::from_secs(2);
+pub(crate) const SHOWN: Duration = Duration::from_secs(2);
 /// Bytes that every request may have in memory. Beyond that it takes one of few turns, so that who
 /// sends a byte now and then holds up nobody.
 const SMALL: usize = 64 << 10;
@@ -60,10 +60,7 @@ pub(crate) async fn hand_in(
         .unwrap_or("")
         .to_string();
     let (body, turn) = receive(&app, body).await?;
-    let unpacking = app.unpacking.acquire().await.map_err(|_| Fail::busy())?;
-    let reading = tokio::task::spawn_blocking(move || read(&body, &encoding));
-    let handed = Arc::new(reading.await.map_err(|_| Fail::panicked())??);
-    drop(unpacking);
+    let handed = Arc::new(unpacked(&app, move || read(&body, &encoding)).await?);
     let begun = match known(&app, handed.clone(), key.clone()).await? {
         Known::Stored(done) => return Ok(answer(&done)),
         Known::Begins(series) => series,
@@ -83,6 +80,21 @@ pub(crate) async fn hand_in(
     let _ = tokio::time::timeout(SHOWN, deriving).await;
     app.unsearched.notify_one();
     Ok(answer(&done))
+}
+
+/// Unpacks and reads a body beside the requests, a few at a time. Who goes away meanwhile keeps
+/// the turn until it is done.
+pub(crate) async fn unpacked<T: Send + 'static>(
+    app: &App,
+    read: impl FnOnce() -> Result<T, Fail> + Send + 'static,
+) -> Result<T, Fail> {
+    let turns = app.unpacking.clone();
+    let turn = turns.acquire_owned().await.map_err(|_| Fail::busy())?;
+    let reading = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        read()
+    });
+    reading.await.map_err(|_| Fail::panicked())?
 }
 
 /// A body with the turn that it took, if it is large.
@@ -199,7 +211,7 @@ pub(crate) fn unpack(body: &[u8], encoding: &str) -> Result<Vec<u8>, Fail> {
             out.extend_from_slice(body);
             Ok(0)
         }
-        "gzip" => flate2::read::GzDecoder::new(body)
+        "gzip" => flate2::read::MultiGzDecoder::new(body)
             .take(limit)
             .read_to_end(&mut out),
         "zstd" => zstd::stream::read::Decoder::new(body).and_then(|mut d| {

@@ -165,7 +165,7 @@ function chart(figure) {
   const compare = (a, b) => `${base}/compare/${a.sha.slice(0, 9)}..${b.sha.slice(0, 9)}`;
   function select(a, b) {
     box.setAttribute("x", x(a.position)); box.setAttribute("width", x(b.position) - x(a.position));
-    const links = [["Zoom in", zoomed(a, b)], ["Commits", `/commits?from=${a.position}&before=${b.position + 1}`], ["Compare its ends", compare(a, b)]];
+    const links = [["Zoom in", zoomed(a, b)], ["Commits", `${base}/commits?from=${a.position}&before=${b.position + 1}`], ["Compare its ends", compare(a, b)]];
     const change = a.value ? ` ${b.value >= a.value ? "+" : "−"}${Math.abs(100 * (b.value / a.value - 1)).toFixed(2)} %` : "";
     out.replaceChildren(`${b.position - a.position + 1} commits${change}: `, ...links.flatMap(([textContent, href]) => [make("a", { textContent, href }), " "]));
   }

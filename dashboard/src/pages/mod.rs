@@ -29,7 +29,7 @@ pub(crate) mod triage;
 use crate::pages::answer::unknown_benchmark;
 use std::sync::Arc;
 
-use collector::store::{SeriesState, Store};
+use collector::store::Store;
 
 use crate::app::App;
 use crate::cache::Page;
@@ -98,15 +98,15 @@ pub(crate) async fn redirect(app: &Arc<App>, view: &View) -> Result<Option<Strin
     let what = view.what.clone();
     match what {
         What::Find { benchmark, metric } => {
-            app.read(
-                move |store, _| match series_of(store, &benchmark, metric.as_deref())? {
+            app.read(move |store, _| {
+                match search::series_of(store, &benchmark, metric.as_deref())? {
                     Some(url) => Ok(Some(url)),
                     None if is_html && !benchmark.trim().is_empty() => {
                         Ok(Some(format!("/search?q={}", query::encode(&benchmark))))
                     }
                     None => Err(unknown_benchmark(&benchmark)),
-                },
-            )
+                }
+            })
             .await
         }
         What::Search { text } if is_html => {
@@ -119,17 +119,4 @@ pub(crate) async fn redirect(app: &Arc<App>, view: &View) -> Result<Option<Strin
         }
         _ => Ok(None),
     }
-}
-
-/// The series of a benchmark: the judged one first.
-fn series_of(store: &Store, benchmark: &str, metric: Option<&str>) -> Result<Option<String>, Fail> {
-    let all = store.series_of(benchmark)?;
-    let judged = |s: &&SeriesState| s.row.key.metric.is_judged();
-    let wanted = |s: &&SeriesState| metric.is_none_or(|m| s.row.key.metric.name() == m);
-    let found = all
-        .iter()
-        .filter(wanted)
-        .find(judged)
-        .or_else(|| all.iter().find(wanted));
-    Ok(found.map(|s| format!("/series/{}", s.row.key.id())))
 }

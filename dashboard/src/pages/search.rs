@@ -1,6 +1,6 @@
 //! Search: benchmarks and commits by any part of what names them.
 
-use collector::store::{Found, Store};
+use collector::store::{Found, SeriesState, Store};
 use maud::{Markup, html};
 use serde_json::json;
 
@@ -9,7 +9,6 @@ use crate::cache::Page;
 use crate::error::Fail;
 use crate::pages::answer::{json_page, no_such_form};
 use crate::pages::layout::{self, Nav};
-use crate::pages::series_of;
 use crate::query::{Format, encode};
 use crate::text;
 
@@ -48,6 +47,23 @@ pub(super) fn only_one(store: &Store, text: &str) -> Result<Option<String>, Fail
         (None, [], [commit]) => Ok(Some(format!("/commit/{}", commit.sha.short()))),
         _ => Ok(None),
     }
+}
+
+/// The address of the series of a benchmark: the judged one first.
+pub(super) fn series_of(
+    store: &Store,
+    benchmark: &str,
+    metric: Option<&str>,
+) -> Result<Option<String>, Fail> {
+    let all = store.series_of(benchmark)?;
+    let judged = |s: &&SeriesState| s.row.key.metric.is_judged();
+    let wanted = |s: &&SeriesState| metric.is_none_or(|m| s.row.key.metric.name() == m);
+    let found = all
+        .iter()
+        .filter(wanted)
+        .find(judged)
+        .or_else(|| all.iter().find(wanted));
+    Ok(found.map(|s| format!("/series/{}", s.row.key.id())))
 }
 
 fn html(text: &str, found: &Found) -> Markup {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde_json::json;
@@ -14,7 +14,6 @@ use crate::app::App;
 use crate::error::Fail;
 use crate::pages::{layout, search};
 use crate::query::{decode, encode};
-use crate::routes::wants_html;
 use crate::text;
 
 /// About this node: 200 while it can read its store, 503 with the reason while it cannot.
@@ -202,6 +201,20 @@ impl Asked {
         let here = self.address.path_and_query().map_or("/", |p| p.as_str());
         format!("/login?to={}", encode(here))
     }
+}
+
+/// Whether a page is wanted rather than a document.
+fn wants_html(uri: &Uri, headers: &HeaderMap) -> bool {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("*/*");
+    let path = uri.path();
+    !path.starts_with("/api/")
+        && ![".json", ".csv", ".md", ".svg", ".atom"]
+            .iter()
+            .any(|s| path.ends_with(s))
+        && (accept.contains("text/html") || accept.contains("*/*"))
 }
 
 /// What stands on the page of a failure.

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::api::receive::unpack;
+use crate::api::receive::{SHOWN, unpack, unpacked};
 use crate::app::App;
 use crate::auth::Shown;
 use crate::counters::Counters;
@@ -248,11 +248,16 @@ pub(super) async fn finish(
         .and_then(|v| v.to_str().ok())
         .unwrap_or("")
         .to_string();
+    let parcel = unpacked(&app, move || {
+        let lines = unpack(&body, &encoding)?;
+        let report = single_report(&lines).map_err(unreadable)?;
+        let handed = Handed::read(&lines).map_err(unreadable)?;
+        Ok((report, handed))
+    });
+    let (report, handed) = parcel.await?;
     let (holder, at) = (holder(shown), server.clone());
     let (closed, project) = app
         .write(move |store| {
-            let lines = unpack(&body, &encoding)?;
-            let report = single_report(&lines).map_err(unreadable)?;
             let held = Held {
                 job: under.job,
                 epoch: under.epoch,
@@ -261,13 +266,16 @@ pub(super) async fn finish(
             let mut project = None;
             let closed = store.finish(&held, clock(), |job| {
                 project = Some(job.project.clone());
-                append(&at, job, &report, &lines)
+                append(&at, job, &report, &handed)
             });
             Ok((closed.map_err(unreadable)?, project))
         })
         .await?;
     if let Some((app, _)) = project.and_then(|p| server.project(&p)) {
         Counters::add(&app.counters.reports);
+        // It is durable; what is not derived now is at a later look.
+        let deriving = app.derive(|store| Ok(store.derive()?));
+        let _ = tokio::time::timeout(SHOWN, deriving).await;
         app.unsearched.notify_one();
     }
     done(closed, StatusCode::CREATED)
@@ -286,7 +294,7 @@ fn append(
     server: &Server,
     job: &Job,
     report: &Report,
-    lines: &[u8],
+    handed: &Handed,
 ) -> collector::error::Result<Finished> {
     let commit = &report.commit;
     if commit.sha != job.sha || commit.position != job.position {
@@ -299,9 +307,7 @@ fn append(
         )));
     }
     let mut store = Store::open(&server.home(&job.project).join("uptick.db"))?;
-    let handed = Handed::read(lines)?;
-    let done = store.hold(&handed, None, crate::text::now())?;
-    store.derive()?;
+    let done = store.hold(handed, None, crate::text::now())?;
     // A commit of which nothing could be measured has failed, and its report says so for good.
     let nothing = report.measurements.is_empty();
     let first = report.failures.first().filter(|_| nothing);

@@ -51,7 +51,10 @@ pub(super) async fn refresh(server: &Arc<Server>) -> Result<(), Failure> {
             None if server.project(&project.name).is_some() => continue,
             None => known_config(server, &project).await,
         };
-        open(server, &project.name, config).await?;
+        // One whose store cannot be opened is no reason not to serve the others.
+        if let Err(e) = open(server, &project.name, config).await {
+            tracing::error!(project = project.name, why = %e, "a project cannot be served");
+        }
     }
     Ok(())
 }

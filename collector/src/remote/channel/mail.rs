@@ -123,15 +123,16 @@ fn server(channel: &Channel) -> Result<SmtpTransport, String> {
         false if channel.private => Tls::Opportunistic(tls),
         false => Tls::Required(tls),
     };
-    let domain = channel.sender.rsplit_once('@').map_or("localhost", |s| s.1);
+    // The sender may have a name before the address.
+    let sender = mailbox(&channel.sender).map_err(|e| e.to_string())?.email;
     let mut builder = SmtpTransport::builder_dangerous(ip.to_string())
         .port(port)
         .tls(tls)
-        .hello_name(ClientId::Domain(domain.into()))
+        .hello_name(ClientId::Domain(sender.domain().into()))
         .timeout(Some(WHOLE));
     if !channel.secret.is_empty() {
         let password = channel.secret.expose().to_string();
-        builder = builder.credentials(Credentials::new(channel.sender.clone(), password));
+        builder = builder.credentials(Credentials::new(sender.to_string(), password));
     }
     Ok(builder.build())
 }

@@ -119,7 +119,7 @@ impl Handed {
 
 /// Whether a body is lines of an export rather than one report.
 fn is_export(body: &[u8]) -> bool {
-    let text = body.trim_ascii_start();
+    let text = body.trim_ascii();
     let begins = |with: &str| text.starts_with(with.as_bytes());
     begins("{\"report\"") || begins("{\"schema\":\"uptick.export/") || {
         let first = text.split(|b| *b == b'\n').next().unwrap_or_default();

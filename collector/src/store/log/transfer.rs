@@ -241,13 +241,14 @@ impl Store {
 
     fn import_entry(&mut self, kind: Kind, bytes: &[u8], reading: &mut Reading) -> Result<()> {
         let entry = door::read(kind, bytes).map_err(Error::Usage)?;
+        let sealed = Sealed::of_bytes(kind, bytes)?;
         if let Entry::Report(r) = &entry
             && !matches!(r.line, Some(Measured::Branch { .. }))
+            && !self.has_entry(&sealed.hash)?
         {
             // Before it is stored: whoever looks at the store meanwhile is to know.
             self.is_history(r.commit.position)?;
         }
-        let sealed = Sealed::of_bytes(kind, bytes)?;
         let new = self.append(&sealed, &reading.blobs)?;
         reading.blobs.clear();
         if kind == Kind::Report {
@@ -256,6 +257,13 @@ impl Store {
             self.catch_up()?;
         }
         Ok(())
+    }
+
+    fn has_entry(&self, hash: &str) -> Result<bool> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT EXISTS (SELECT 1 FROM log WHERE hash = ?1)")?
+                .query_row([hash], |r| r.get(0))
+        })
     }
 
     fn import_older(&mut self, decided: &Decided, reading: &mut Reading) -> Result<()> {

@@ -39,8 +39,9 @@ impl Store {
     pub fn is_due(&self, now: i64) -> Result<bool> {
         self.ask(|db| {
             db.prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM outbox WHERE state = 'waiting' AND due <= ?1 \
-                 AND leased <= ?1)",
+                "SELECT EXISTS (SELECT 1 FROM outbox o JOIN channel c ON c.id = o.channel \
+                 WHERE o.state = 'waiting' AND o.due <= ?1 AND o.leased <= ?1 \
+                 AND c.disabled IS NULL)",
             )?
             .query_row([now], |r| r.get(0))
         })

@@ -19,7 +19,7 @@ CREATE TABLE channel (
 
 -- One message to one channel about one commit set.
 CREATE TABLE outbox (
-    seq     INTEGER PRIMARY KEY,
+    seq     INTEGER PRIMARY KEY AUTOINCREMENT, -- never given twice: a late result is of its own message
     id      TEXT    NOT NULL UNIQUE,   -- the same at each try
     channel INTEGER NOT NULL,
     news    TEXT    NOT NULL,          -- moved, recovered, test

@@ -122,6 +122,7 @@ pub(in crate::store) fn went_back(
     let over: Vec<(i64, String)> = tx
         .prepare_cached(
             "SELECT o.seq, o.id FROM outbox_change c JOIN outbox o ON o.seq = c.message \
+             JOIN channel h ON h.id = o.channel AND h.disabled IS NULL \
              WHERE c.change = ?1 AND o.news = 'moved' AND o.state = 'delivered' \
              AND NOT EXISTS (SELECT 1 FROM outbox_change m JOIN change k ON k.id = m.change \
              WHERE m.message = o.seq AND k.seen = 1 AND k.recovered IS NULL \

@@ -430,7 +430,7 @@ fn forget(tx: &Transaction<'_>, seq: i64, report: &Report) -> rusqlite::Result<(
 /// even when no point is left (-1: no search ever saw so many).
 fn recount(tx: &Transaction<'_>, series: i64) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "UPDATE series SET searched = -1, \
+        "UPDATE series SET searched = iif(searched = 0, 0, -1), \
          points = (SELECT count(*) FROM point WHERE series = ?1), latest_position = -1, \
          latest_value = 0, latest_sha = '', latest_time = 0 WHERE id = ?1",
     )?
