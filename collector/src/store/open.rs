@@ -2,9 +2,9 @@
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::error::{Error, Result};
 use crate::store::{Store, explain, migrate};
@@ -17,6 +17,23 @@ const APPLICATION: i64 = 1_970_304_617;
 const MARKED: i64 = 4;
 /// The newest schema.
 const NEWEST: i64 = migrate::STEPS.len() as i64;
+
+/// Does what SQLite refuses at once, without waiting, while another process does the same: of two
+/// that make a store in the same moment, both change its mode.
+fn in_turn(mut change: impl FnMut() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+    let began = Instant::now();
+    loop {
+        match change() {
+            Err(e)
+                if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && began.elapsed() < BUSY =>
+            {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            done => return done,
+        }
+    }
+}
 
 fn make_folder(path: &Path) -> Result<()> {
     let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) else {
@@ -140,7 +157,7 @@ impl Store {
     fn configure(&self) -> Result<()> {
         self.ask(|db| {
             db.busy_timeout(BUSY)?;
-            db.pragma_update(None, "journal_mode", "WAL")?;
+            in_turn(|| db.pragma_update(None, "journal_mode", "WAL"))?;
             db.pragma_update(None, "synchronous", "FULL")?;
             db.pragma_update(None, "foreign_keys", true)
         })

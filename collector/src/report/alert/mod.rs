@@ -1,7 +1,7 @@
 //! A message about a commit that moved something, as a person reads it on a phone: what, how
 //! much, which commit, whose, and where to read on.
 //!
-//! [`said`] puts it into words, once; a [`dress`] turns the words into what a sink takes.
+//! [`said`] puts it into words, once; a `dress` turns the words into what a sink takes.
 
 mod dress;
 mod webhook;
