@@ -379,7 +379,7 @@ fn other_files_are_left_as_they_are() {
     let foreign = make("foreign.db", "CREATE TABLE mine (x)");
     let marked = make(
         "marked.db",
-        "PRAGMA application_id = 7; PRAGMA user_version = 4",
+        "PRAGMA application_id = 7; PRAGMA user_version = 6",
     );
     let negative = make(
         "negative.db",
@@ -504,7 +504,7 @@ fn bringing_a_store_up_to_date_may_end_at_any_statement() {
 }
 
 #[test]
-fn a_store_of_schema_4_keeps_its_series_its_points_and_its_changes() {
+fn a_store_of_before_units_keeps_its_series_its_points_and_its_changes() {
     let f = Fixture::new();
     let mut store = f.store();
     for at in 0..40 {
@@ -521,7 +521,7 @@ fn a_store_of_schema_4_keeps_its_series_its_points_and_its_changes() {
             "CREATE TABLE old AS SELECT id, benchmark, metric, counter, fingerprint, class, points, \
              latest_position, latest_value, key, latest_sha, latest_time, kind, noise, drift, \
              searched FROM series; DROP TABLE series; ALTER TABLE old RENAME TO series; \
-             PRAGMA user_version = 4",
+             PRAGMA user_version = 6",
         )
         .unwrap();
     let mut store = f.store();
