@@ -242,7 +242,7 @@ async fn a_report_is_that_of_the_commit_that_was_asked_for() {
         (report(&"ab".repeat(20), 9), "position 9"),
         (format!("{good}\n{good}"), "more than one report"),
         ("{}".to_string(), "no report"),
-        ("no JSON".to_string(), "no line of"),
+        ("no JSON".to_string(), "neither a header"),
         (alert, "not taken here"),
     ] {
         let answer = ask(&c, "POST", &url, &token, body.as_bytes()).await;

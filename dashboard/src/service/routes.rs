@@ -165,6 +165,10 @@ mod tests {
             assert!(described, "{} {}", route.method, route.path);
         }
         let document = api::document(SERVER_ROUTES, &SUMMARIES).unwrap();
+        for (method, path, _) in SUMMARIES {
+            let answers = &document["paths"][path][method.to_lowercase()]["responses"];
+            assert!(answers.is_object(), "{method} {path} has no answers");
+        }
         assert_eq!(
             document["paths"].as_object().unwrap().len(),
             SUMMARIES.len() + 1
