@@ -29,9 +29,9 @@ fn page(app: &App, nav: Nav, title: &str, body: Markup) -> Response {
     (kind, layout::current(app, nav, title, body)).into_response()
 }
 
-/// A time of the queue.
+/// A time of the queue, to the minute.
 fn at(millis: i64) -> Markup {
-    text::time(millis / 1000)
+    text::moment(millis / 1000)
 }
 
 fn commit(project: &str, sha: &Sha, subject: &str) -> Markup {
@@ -175,7 +175,7 @@ fn jobs_of(state: JobState, n: u64, jobs: &[Job]) -> Markup {
                     thead { tr {
                         th scope="col" { "Commit" } th scope="col" { "Project" } th scope="col" { "For" }
                         th scope="col" { "Label" } th scope="col" { "Since" } th scope="col" { "What" }
-                        th scope="col" { span .hidden { "Decide" } }
+                        th scope="col" aria-label="Decide" {}
                     } }
                     tbody { @for j in jobs { (job_row(j)) } }
                 } }
@@ -209,7 +209,9 @@ fn since(j: &Job) -> i64 {
 
 fn what(j: &Job) -> Markup {
     html! {
-        @if j.state == JobState::Leased { "on " (text::cut(&j.collector, 64)) " " }
+        @if matches!(j.state, JobState::Leased | JobState::Done) {
+            "on " (text::cut(&j.collector, 64)) " "
+        }
         @if !j.stage.is_empty() { span .muted { (text::cut(&j.stage, 100)) } " " }
         @if j.attempts > 1 { span .muted { "attempt " (j.attempts) } " " }
         @if !j.why.is_empty() { (text::cut(&j.why, WHY)) }
