@@ -204,6 +204,54 @@ fn start(data: &Path, listen: &str, args: &[&str]) -> (Child, String) {
     (child, address.trim_end_matches('/').to_string())
 }
 
+/// A repository whose newest commit's build waits for as long as a file is there.
+struct HeldUp {
+    repo: Repo,
+    sha: String,
+    flag: PathBuf,
+    _place: tempfile::TempDir,
+}
+
+impl HeldUp {
+    fn new() -> Self {
+        let (repo, place) = (Repo::with_command(), tempfile::tempdir().unwrap());
+        let flag = place.path().join("wait");
+        std::fs::write(&flag, "").unwrap();
+        held_up(&repo, &flag);
+        let sha = repo.commit("held up");
+        Self {
+            repo,
+            sha,
+            flag,
+            _place: place,
+        }
+    }
+
+    fn let_go(&self) {
+        std::fs::remove_file(&self.flag).unwrap();
+    }
+
+    /// The job was given up and waits: another collector does it, once.
+    fn finished_by_another(&self, server: &Server) -> Value {
+        server.until(&self.sha, "waiting");
+        let other = server.collector("other", &["--once"]).status();
+        assert!(other.unwrap().success());
+        let job = server.until(&self.sha, "done");
+        assert_eq!(
+            (&job["collector"], &job["epoch"]),
+            (&"other".into(), &2.into())
+        );
+        assert_eq!(server.reports(&self.sha), 1);
+        job
+    }
+}
+
+fn signal(which: &str, child: &Child) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args([which, &id]).status();
+    assert!(sent.unwrap().success());
+}
+
 /// A benchmark whose build waits for as long as a file is there.
 fn held_up(repo: &Repo, flag: &Path) {
     let build = format!(
@@ -312,13 +360,9 @@ fn a_pushed_commit_is_measured_and_seen() {
 
 #[test]
 fn another_collector_finishes_what_a_killed_one_began() {
-    let repo = Repo::with_command();
-    let place = tempfile::tempdir().unwrap();
-    let flag = place.path().join("wait");
-    std::fs::write(&flag, "").unwrap();
-    held_up(&repo, &flag);
-    let sha = repo.commit("held up");
-    let server = Server::holding(&repo, "6");
+    let held = HeldUp::new();
+    let sha = held.sha.clone();
+    let server = Server::holding(&held.repo, "6");
     server.until(&sha, "waiting");
     let mut killed = server.collector("killed", &[]).spawn().unwrap();
     let leased = server.until(&sha, "leased");
@@ -330,21 +374,8 @@ fn another_collector_finishes_what_a_killed_one_began() {
     });
     killed.kill().unwrap();
     killed.wait().unwrap();
-    std::fs::remove_file(&flag).unwrap();
-    server.until(&sha, "waiting");
-    assert!(
-        server
-            .collector("other", &["--once"])
-            .status()
-            .unwrap()
-            .success()
-    );
-    let job = server.until(&sha, "done");
-    assert_eq!(
-        (&job["collector"], &job["epoch"]),
-        (&"other".into(), &2.into())
-    );
-    assert_eq!(server.reports(&sha), 1);
+    held.let_go();
+    let job = held.finished_by_another(&server);
 
     // What the killed one would hand in now comes under a lease that is over.
     let parcel = std::fs::read(server.dir.path().join("other/work/parcel")).unwrap();
@@ -358,38 +389,17 @@ fn another_collector_finishes_what_a_killed_one_began() {
 
 #[test]
 fn a_frozen_collector_hands_nothing_in_when_it_wakes() {
-    let repo = Repo::with_command();
-    let place = tempfile::tempdir().unwrap();
-    let flag = place.path().join("wait");
-    std::fs::write(&flag, "").unwrap();
-    held_up(&repo, &flag);
-    let sha = repo.commit("held up");
-    let server = Server::holding(&repo, "6");
+    let held = HeldUp::new();
+    let sha = held.sha.clone();
+    let server = Server::holding(&held.repo, "6");
     server.until(&sha, "waiting");
     let mut frozen = server.collector("frozen", &["--once"]).spawn().unwrap();
     server.until(&sha, "leased");
-    let signal = |which: &str| {
-        let id = frozen.id().to_string();
-        let sent = Command::new("kill").args([which, &id]).status();
-        assert!(sent.unwrap().success());
-    };
-    signal("-STOP");
+    signal("-STOP", &frozen);
     // Its child goes on meanwhile; what it measures is nobody's.
-    std::fs::remove_file(&flag).unwrap();
-    server.until(&sha, "waiting");
-    assert!(
-        server
-            .collector("other", &["--once"])
-            .status()
-            .unwrap()
-            .success()
-    );
-    let job = server.until(&sha, "done");
-    assert_eq!(
-        (&job["collector"], &job["epoch"]),
-        (&"other".into(), &2.into())
-    );
-    signal("-CONT");
+    held.let_go();
+    held.finished_by_another(&server);
+    signal("-CONT", &frozen);
     assert_eq!(frozen.wait().unwrap().code(), Some(4));
     assert_eq!(server.reports(&sha), 1);
     assert_eq!(server.until(&sha, "done")["collector"], "other");
@@ -397,13 +407,9 @@ fn a_frozen_collector_hands_nothing_in_when_it_wakes() {
 
 #[test]
 fn a_job_that_is_cancelled_is_let_go() {
-    let repo = Repo::with_command();
-    let place = tempfile::tempdir().unwrap();
-    let flag = place.path().join("wait");
-    std::fs::write(&flag, "").unwrap();
-    held_up(&repo, &flag);
-    let sha = repo.commit("held up");
-    let server = Server::of(&repo);
+    let held = HeldUp::new();
+    let sha = held.sha.clone();
+    let server = Server::of(&held.repo);
     server.until(&sha, "waiting");
     let mut collector = server.collector("one", &["--once"]).spawn().unwrap();
     let job = server.until(&sha, "leased");
@@ -425,19 +431,13 @@ fn a_job_that_is_cancelled_is_let_go() {
 
 #[test]
 fn a_polite_end_gives_the_job_back() {
-    let repo = Repo::with_command();
-    let place = tempfile::tempdir().unwrap();
-    let flag = place.path().join("wait");
-    std::fs::write(&flag, "").unwrap();
-    held_up(&repo, &flag);
-    let sha = repo.commit("held up");
-    let server = Server::of(&repo);
+    let held = HeldUp::new();
+    let sha = held.sha.clone();
+    let server = Server::of(&held.repo);
     server.until(&sha, "waiting");
     let mut collector = server.collector("one", &[]).spawn().unwrap();
     server.until(&sha, "leased");
-    let id = collector.id().to_string();
-    let sent = Command::new("kill").args(["-TERM", &id]).status();
-    assert!(sent.unwrap().success());
+    signal("-TERM", &collector);
     assert!(collector.wait().unwrap().success());
     let job = server.until(&sha, "waiting");
     assert_eq!((&job["attempts"], &job["epoch"]), (&0.into(), &1.into()));
@@ -445,18 +445,14 @@ fn a_polite_end_gives_the_job_back() {
 
 #[test]
 fn a_lease_survives_the_server_and_the_report_comes_in_once() {
-    let repo = Repo::with_command();
-    let place = tempfile::tempdir().unwrap();
-    let flag = place.path().join("wait");
-    std::fs::write(&flag, "").unwrap();
-    held_up(&repo, &flag);
-    let sha = repo.commit("held up");
+    let held = HeldUp::new();
+    let sha = held.sha.clone();
     // While the server is away nobody renews the lease, so that it has to hold long enough.
-    let mut server = Server::holding(&repo, "3600");
+    let mut server = Server::holding(&held.repo, "3600");
     server.until(&sha, "waiting");
     let mut collector = server.collector("one", &["--once"]).spawn().unwrap();
     server.until(&sha, "leased");
-    server.restart(&|| std::fs::remove_file(&flag).unwrap());
+    server.restart(&|| held.let_go());
     assert!(collector.wait().unwrap().success());
     let job = server.until(&sha, "done");
     assert_eq!((&job["epoch"], &job["attempts"]), (&1.into(), &1.into()));

@@ -66,13 +66,18 @@ impl Host {
     }
 
     async fn open(&self) -> Arc<Server> {
+        self.limited(0, 50_000).await
+    }
+
+    /// One that keeps so many bytes of the disk free, and takes so many new series a day.
+    async fn limited(&self, keep_free: u64, new_series: u64) -> Arc<Server> {
         let options = ServerOptions {
             dir: self.dir.path().to_path_buf(),
             name: "host".into(),
             public: false,
             ttl: std::time::Duration::from_secs(60),
-            keep_free: 0,
-            new_series: 50_000,
+            keep_free,
+            new_series,
             public_url: None,
         };
         let server = open_server(options, "127.0.0.1:8787".parse().unwrap()).await;
@@ -258,6 +263,38 @@ async fn a_report_is_that_of_the_commit_that_was_asked_for() {
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
     let again = ask(&c, "POST", &url, &token, good.as_bytes()).await;
     assert_eq!(again.status, StatusCode::CONFLICT, "{}", again.text());
+}
+
+/// A job's report is asked what every report is asked: whether there is room for it.
+#[tokio::test]
+async fn a_report_of_a_job_meets_the_limits_of_every_report() {
+    let host = Host::new();
+    let (_, token) = host.mint(Scope::Collect);
+    let c = host.client().await;
+    let lease = read(&ask(&c, "POST", "/api/v1/jobs/claim", &token, &claim("s")).await);
+    let url = format!(
+        "/api/v1/jobs/finish?job={}&epoch={}",
+        lease["job"], lease["epoch"]
+    );
+    let once = Measurement::once("b", Metric::Instructions, Counter::Callgrind, 5.0);
+    let report = json!({ "report": {
+        "schema": "uptick.report/1",
+        "commit": { "sha": "ab".repeat(20), "position": 7, "parents": [], "author": "A", "time": 0, "subject": "s" },
+        "testbed": { "facts": {} }, "build_key": "b", "suite_key": "s", "testbed_key": "t",
+        "started": 0, "seconds": 1.0, "measurements": [once],
+    } })
+    .to_string();
+    for (keep_free, new_series, status, words) in [
+        (u64::MAX, 50_000, StatusCode::INSUFFICIENT_STORAGE, "disk"),
+        // Refused for good: trying again later would not help it.
+        (0, 0, StatusCode::UNPROCESSABLE_ENTITY, "new series"),
+        (0, 1, StatusCode::CREATED, "uptick.closed/1"),
+    ] {
+        let c = Client::of(server_router(&host.limited(keep_free, new_series).await));
+        let answer = ask(&c, "POST", &url, &token, report.as_bytes()).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+        assert!(answer.text().contains(words), "{}", answer.text());
+    }
 }
 
 #[tokio::test]

@@ -1,35 +1,9 @@
 //! Which way is better decides what a move is called, and nothing else.
 
 use crate::config::Config;
+use crate::judge::tests::report;
 use crate::judge::{Judged, Overrides, Row, confirm_by_changes, rows};
-use crate::model::{
-    Better, Commit, Counter, Measurement, Metric, NoiseClass, Report, Sha, Testbed, Verdict,
-};
-
-fn report(measurements: Vec<Measurement>) -> Report {
-    Report {
-        schema: Report::SCHEMA.into(),
-        commit: Commit {
-            sha: Sha("a".repeat(40)),
-            position: 1,
-            parents: vec![],
-            author: String::new(),
-            time: 0,
-            subject: String::new(),
-        },
-        testbed: Testbed::default(),
-        build_key: String::new(),
-        suite_key: String::new(),
-        testbed_key: String::new(),
-        started: 0,
-        seconds: 0.0,
-        reused: None,
-        line: None,
-        measurements,
-        failures: vec![],
-        profiles: vec![],
-    }
-}
+use crate::model::{Better, Counter, Measurement, Metric, NoiseClass, Verdict};
 
 fn own(better: Better, class: NoiseClass, value: f64) -> Measurement {
     let metric = Metric::stored("x", "1/s", better);

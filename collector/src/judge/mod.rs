@@ -315,7 +315,7 @@ mod tests {
         Measurement::once(name, Metric::Instructions, Counter::Callgrind, value)
     }
 
-    fn report(measurements: Vec<Measurement>) -> Report {
+    pub(super) fn report(measurements: Vec<Measurement>) -> Report {
         Report {
             schema: Report::SCHEMA.into(),
             commit: Commit {

@@ -21,6 +21,22 @@ const BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
+/// What every connection keeps to, whoever it goes to.
+pub(super) fn limited(
+    certificates: Option<&Path>,
+    whole: Duration,
+) -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
+    let tls = ureq::tls::TlsConfig::builder().root_certs(roots(certificates));
+    ureq::Agent::config_builder()
+        .timeout_connect(Some(CONNECT))
+        .timeout_global(Some(whole))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(concat!("uptick/", env!("CARGO_PKG_VERSION")))
+        .tls_config(tls.build())
+}
+
 /// A client of one forge, with the headers that each request carries.
 #[derive(Debug)]
 pub struct Client {
@@ -33,17 +49,8 @@ impl Client {
     /// the system's, else the one built in.
     #[must_use]
     pub fn new(headers: Vec<HttpHeader>, certificates: Option<&Path>) -> Self {
-        let tls = ureq::tls::TlsConfig::builder().root_certs(roots(certificates));
-        let config = ureq::Agent::config_builder()
-            .timeout_connect(Some(CONNECT))
-            .timeout_global(Some(WHOLE))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("uptick/", env!("CARGO_PKG_VERSION")))
-            .tls_config(tls.build());
         Self {
-            agent: config.build().new_agent(),
+            agent: limited(certificates, WHOLE).build().new_agent(),
             headers,
         }
     }

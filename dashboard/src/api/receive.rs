@@ -30,7 +30,7 @@ use crate::text;
 
 /// How long an answer waits for what it acknowledges to be derived, so that whoever asks next sees
 /// it. It is durable either way.
-pub(crate) const SHOWN: Duration = Duration::from_secs(2);
+const SHOWN: Duration = Duration::from_secs(2);
 /// Bytes that every request may have in memory. Beyond that it takes one of few turns, so that who
 /// sends a byte now and then holds up nobody.
 const SMALL: usize = 64 << 10;
@@ -61,25 +61,30 @@ pub(crate) async fn hand_in(
         .to_string();
     let (body, turn) = receive(&app, body).await?;
     let handed = Arc::new(unpacked(&app, move || read(&body, &encoding)).await?);
-    let begun = match known(&app, handed.clone(), key.clone()).await? {
-        Known::Stored(done) => return Ok(answer(&done)),
-        Known::Begins(series) => series,
+    let share = match admitted(&app, handed.clone(), key.clone()).await? {
+        Admitted::Stored(done) => return Ok(answer(&done)),
+        Admitted::New(share) => share,
     };
-    let kept = app.keep(move |store| Ok(store.hold(&handed, key.as_deref(), text::now())?));
-    let done = match kept.await {
-        Ok(Some(done)) => done,
-        not => {
-            app.quota.give_back(begun);
-            return Err(not.err().unwrap_or_else(|| Fail::Taken(TAKEN.into())));
-        }
-    };
+    // The share goes with the work: who hangs up before it begins gives it back.
+    let kept = app.keep(move |store| {
+        let kept = store.hold(&handed, key.as_deref(), text::now())?;
+        let done = kept.ok_or_else(|| Fail::Taken(TAKEN.into()))?;
+        share.keep();
+        Ok(done)
+    });
+    let done = kept.await?;
     drop(turn);
+    show(&app).await;
+    Ok(answer(&done))
+}
+
+/// Derives what was just stored, so that whoever asks next sees it. What is not derived in time,
+/// or fails to be, is derived at a later look.
+pub(crate) async fn show(app: &Arc<App>) {
     Counters::add(&app.counters.reports);
     let deriving = app.derive(|store| Ok(store.derive()?));
-    // What is not derived in time, or fails to be, is derived at a later look.
     let _ = tokio::time::timeout(SHOWN, deriving).await;
     app.unsearched.notify_one();
-    Ok(answer(&done))
 }
 
 /// Unpacks and reads a body beside the requests, a few at a time. Who goes away meanwhile keeps
@@ -164,24 +169,54 @@ fn read(body: &[u8], encoding: &str) -> Result<Handed, Fail> {
     })
 }
 
-/// What is known of a report before the writer has it.
-enum Known {
-    /// All of it is stored.
-    Stored(Imported),
-    /// It is not, there is room for it, and it begins so many series.
-    Begins(u64),
+/// What was taken of a day's share of new series for a report. It goes back unless it is kept.
+pub(crate) struct Share {
+    app: Arc<App>,
+    series: u64,
 }
 
-async fn known(app: &Arc<App>, handed: Arc<Handed>, key: Option<String>) -> Result<Known, Fail> {
+impl Share {
+    /// The report is stored.
+    pub(crate) fn keep(mut self) {
+        self.series = 0;
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.app.quota.give_back(self.series);
+    }
+}
+
+/// What is known of a report before the writer has it.
+pub(crate) enum Admitted {
+    /// All of it is stored.
+    Stored(Imported),
+    /// It is not, and there is room for it.
+    New(Share),
+}
+
+/// Whether a store takes a report: it can be written, the disk has room, the day's share of new
+/// series is not used up.
+///
+/// # Errors
+/// The reason why not.
+pub(crate) async fn admitted(
+    app: &Arc<App>,
+    handed: Arc<Handed>,
+    key: Option<String>,
+) -> Result<Admitted, Fail> {
+    let sharing = app.clone();
     app.read(move |store, app| {
         app.may_write()?;
         if let Some(done) = store.holds(&handed, key.as_deref())? {
-            return Ok(Known::Stored(done));
+            return Ok(Admitted::Stored(done));
         }
         app.room()?;
         let series = store.new_series(&handed)?;
         app.quota.take(series, text::now())?;
-        Ok(Known::Begins(series))
+        let app = sharing;
+        Ok(Admitted::New(Share { app, series }))
     })
     .await
 }

@@ -17,10 +17,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::api::receive::{SHOWN, unpack, unpacked};
+use crate::api::receive::{Admitted, Share, admitted, show, unpack, unpacked};
 use crate::app::App;
 use crate::auth::Shown;
-use crate::counters::Counters;
 use crate::error::Fail;
 use crate::service::clock::clock;
 use crate::service::server::Server;
@@ -255,6 +254,8 @@ pub(super) async fn finish(
         Ok((report, handed))
     });
     let (report, handed) = parcel.await?;
+    let handed = Arc::new(handed);
+    let share = room(&app, &server, under.job, handed.clone()).await?;
     let (holder, at) = (holder(shown), server.clone());
     let (closed, project) = app
         .write(move |store| {
@@ -268,17 +269,38 @@ pub(super) async fn finish(
                 project = Some(job.project.clone());
                 append(&at, job, &report, &handed)
             });
-            Ok((closed.map_err(unreadable)?, project))
+            let closed = closed.map_err(unreadable)?;
+            if let (Closed::Yes, Some(share)) = (&closed, share) {
+                share.keep();
+            }
+            Ok((closed, project))
         })
         .await?;
     if let Some((app, _)) = project.and_then(|p| server.project(&p)) {
-        Counters::add(&app.counters.reports);
-        // It is durable; what is not derived now is at a later look.
-        let deriving = app.derive(|store| Ok(store.derive()?));
-        let _ = tokio::time::timeout(SHOWN, deriving).await;
-        app.unsearched.notify_one();
+        show(&app).await;
     }
     done(closed, StatusCode::CREATED)
+}
+
+/// Asks the job's project as any report asks it. A name that would begin series without end is
+/// the report's own fault: trying again later would not help it.
+async fn room(
+    app: &Arc<App>,
+    server: &Server,
+    job: i64,
+    handed: Arc<Handed>,
+) -> Result<Option<Share>, Fail> {
+    let known = app.read(move |store, _| Ok(store.job(job)?)).await?;
+    let project = known.and_then(|job| server.project(&job.project));
+    let Some((project, _)) = project else {
+        return Ok(None);
+    };
+    match admitted(&project, handed, None).await {
+        Ok(Admitted::New(share)) => Ok(Some(share)),
+        Ok(Admitted::Stored(_)) => Ok(None),
+        Err(Fail::Quota(words)) => Err(Fail::Unreadable(words)),
+        Err(fail) => Err(fail),
+    }
 }
 
 fn unreadable(e: Error) -> Fail {

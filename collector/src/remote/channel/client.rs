@@ -13,10 +13,9 @@ use crate::remote::channel::answer::{Answer, Outcome};
 use crate::remote::channel::mail;
 use crate::remote::channel::reach::{Forbidden, Guarded};
 use crate::remote::channel::request::{Outgoing, request};
-use crate::remote::http::{reason, roots};
+use crate::remote::http::{limited, reason};
 use crate::report::alert::Message;
 
-const CONNECT: Duration = Duration::from_secs(10);
 /// The standard asks for 15 to 30 seconds.
 const WHOLE: Duration = Duration::from_secs(20);
 /// Bytes of an answer that are looked at.
@@ -57,17 +56,7 @@ pub(super) fn send_by(
 }
 
 pub(super) fn agent(resolver: impl Resolver) -> ureq::Agent {
-    let tls = ureq::tls::TlsConfig::builder().root_certs(roots(None));
-    let config = ureq::Agent::config_builder()
-        .timeout_connect(Some(CONNECT))
-        .timeout_global(Some(WHOLE))
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .max_idle_connections(0)
-        .proxy(None)
-        .user_agent(concat!("uptick/", env!("CARGO_PKG_VERSION")))
-        .tls_config(tls.build());
+    let config = limited(None, WHOLE).max_idle_connections(0).proxy(None);
     ureq::Agent::with_parts(config.build(), DefaultConnector::default(), resolver)
 }
 

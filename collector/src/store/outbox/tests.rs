@@ -1,33 +1,13 @@
 //! The outbox over real stores: what makes a message, who sends it, and what never sends one.
 
-use std::path::PathBuf;
-
 use crate::detect::alerts::life::{Resolution, State};
 use crate::history::watch::{search, search_for};
-use crate::model::{
-    Channel, Commit, Counter, Measurement, Metric, Report, Secret, Sha, Sink, Testbed,
-};
+use crate::model::{Channel, Report, Secret, Sink};
 use crate::notify::{self, Origin, Parcel};
 use crate::remote::channel::{Answer, Outcome};
 use crate::report::alert::Happened;
+use crate::store::tests::{self, Fixture};
 use crate::store::{Audience, Delivery, Progress, Store, Triage};
-
-struct Fixture {
-    _dir: tempfile::TempDir,
-    path: PathBuf,
-}
-
-impl Fixture {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("s.db");
-        Self { _dir: dir, path }
-    }
-
-    fn store(&self) -> Store {
-        Store::open(&self.path).unwrap()
-    }
-}
 
 fn channel(name: &str) -> Channel {
     Channel {
@@ -49,32 +29,12 @@ fn channel(name: &str) -> Channel {
 }
 
 fn report(position: u64, series: usize, value: f64) -> Report {
-    let one = |i: usize| {
-        let name = format!("b{i}");
-        Measurement::once(&name, Metric::Instructions, Counter::Callgrind, value)
-    };
-    Report {
-        schema: Report::SCHEMA.into(),
-        commit: Commit {
-            sha: Sha(format!("{position:040x}")),
-            position,
-            parents: vec![],
-            author: format!("Author {position}"),
-            time: 1_700_000_000,
-            subject: format!("commit {position}"),
-        },
-        testbed: Testbed::default(),
-        build_key: format!("{position}"),
-        suite_key: "s".into(),
-        testbed_key: "t".into(),
-        started: 1_700_000_000,
-        seconds: 1.0,
-        reused: None,
-        line: None,
-        measurements: (0..series).map(one).collect(),
-        profiles: vec![],
-        failures: vec![],
-    }
+    let names: Vec<String> = (0..series).map(|i| format!("b{i}")).collect();
+    let values: Vec<(&str, f64)> = names.iter().map(|n| (n.as_str(), value)).collect();
+    let mut report = tests::report(position, 'a', &values);
+    report.commit.author = format!("Author {position}");
+    report.commit.subject = format!("commit {position}");
+    report
 }
 
 /// Stores a report and looks at it at `now`.
@@ -144,7 +104,7 @@ fn five_hundred_regressions_of_one_commit_are_one_message() {
     assert_eq!((m.total, m.moved.len(), m.commits), (500, 20, 1));
     assert_eq!(m.suspects[0].author, "Author 12");
     assert!(m.everything);
-    let link = "https://uptick.example/compare/000000000..000000000";
+    let link = "https://uptick.example/compare/00000baaa..00000caaa";
     assert_eq!(m.link, link);
     settle(&mut store, &parcel, Outcome::Taken, 201);
     // What is found of it later changes nothing for people.

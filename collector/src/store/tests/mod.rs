@@ -65,7 +65,8 @@ fn sha(position: u64, line: char) -> Sha {
     Sha(format!("{position:06x}{}", String::from(line).repeat(34)))
 }
 
-fn report(position: u64, line: char, values: &[(&str, f64)]) -> Report {
+/// A report of counts; `line` tells commits of one position apart.
+pub(in crate::store) fn report(position: u64, line: char, values: &[(&str, f64)]) -> Report {
     let measurements = values
         .iter()
         .map(|(name, v)| Measurement::once(name, Metric::Instructions, Counter::Callgrind, *v))
@@ -105,19 +106,20 @@ fn own(name: &str, at: u64, value: f64) -> Measurement {
     Measurement::once(name, metric, Counter::stored("ledger"), value)
 }
 
-struct Fixture {
+/// A store in a folder of its own.
+pub(in crate::store) struct Fixture {
     _dir: tempfile::TempDir,
-    path: PathBuf,
+    pub(in crate::store) path: PathBuf,
 }
 
 impl Fixture {
-    fn new() -> Self {
+    pub(in crate::store) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s.db");
         Self { _dir: dir, path }
     }
 
-    fn store(&self) -> Store {
+    pub(in crate::store) fn store(&self) -> Store {
         Store::open(&self.path).unwrap()
     }
 }
