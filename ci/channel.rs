@@ -2,7 +2,6 @@
 
 use std::io::Read as _;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use collector::error::{EXIT_OK, EXIT_STORE, Error};
 use collector::git::Repo;
@@ -31,11 +30,6 @@ pub(crate) fn run(args: &Args, a: &Channel) -> anyhow::Result<u8> {
         ChannelCommand::Test(a) => test(args, a),
         ChannelCommand::Rotate(a) => rotate(args, a),
     }
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
 }
 
 fn add(args: &Args, a: &ChannelAdd) -> anyhow::Result<u8> {
@@ -94,7 +88,7 @@ fn asked(a: &ChannelAdd) -> anyhow::Result<(Kept, bool)> {
         private: a.allow.is_some(),
         improvements: a.improvements,
         since: -1,
-        created: now(),
+        created: context::now(),
         disabled: None,
         why: String::new(),
     };
@@ -284,14 +278,14 @@ fn test(args: &Args, a: &ChannelName) -> anyhow::Result<u8> {
         project: project.unwrap_or_else(|| "uptick".into()),
         url: String::new(),
     };
-    let parcel = notify::trial(&mut store, &a.name, now(), &origin)?;
+    let parcel = notify::trial(&mut store, &a.name, context::now(), &origin)?;
     let answer = send(
         &parcel.lease.channel,
         &parcel.message,
         &parcel.lease.id,
-        now(),
+        context::now(),
     );
-    notify::settle(&mut store, &parcel.lease, &answer, now(), 0.0)?;
+    notify::settle(&mut store, &parcel.lease, &answer, context::now(), 0.0)?;
     let taken = answer.outcome == Outcome::Taken;
     let code = if taken { EXIT_OK } else { EXIT_STORE };
     if a.json {

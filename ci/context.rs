@@ -1,6 +1,7 @@
 //! What every command opens first: the repository, its configuration, the store.
 
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use collector::check::event::Event;
 use collector::config::{Config, Fraction};
@@ -150,4 +151,10 @@ pub(crate) fn overrides(judging: &Judging) -> anyhow::Result<Overrides> {
 /// The directory that files are named from; where it is gone, they are named whole.
 pub(crate) fn here() -> PathBuf {
     std::env::current_dir().unwrap_or_default()
+}
+
+/// Seconds since 1970-01-01 UTC.
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
 }

@@ -9,7 +9,7 @@ use collector::store::{Audience, Excluded, Store};
 use serde_json::json;
 
 use crate::args::{Args, Exclude};
-use crate::settle::{actor, now};
+use crate::settle::actor;
 use crate::{context, print};
 
 /// Bytes of a reason.
@@ -32,9 +32,15 @@ pub(crate) fn run(args: &Args, a: &Exclude) -> anyhow::Result<u8> {
     context::existing_store(args)?;
     let mut store = context::store(args)?;
     let report = find(args, &store, named)?;
-    let done = store.exclude(&report, a.undo, (reason, &actor(args), now()))?;
+    let done = store.exclude(&report, a.undo, (reason, &actor(args), context::now()))?;
     // What this brings to light is news, as at any other look.
-    watch::search_for(&mut store, usize::MAX, Audience::Channels { now: now() })?;
+    watch::search_for(
+        &mut store,
+        usize::MAX,
+        Audience::Channels {
+            now: context::now(),
+        },
+    )?;
     if a.json {
         print::json(&json!({
             "schema": "uptick.exclusion/1", "report": report, "excluded": !a.undo, "changed": done,

@@ -11,7 +11,7 @@ use collector::store::queue::{NewProject, Project as Kept};
 use serde_json::json;
 
 use crate::args::{Args, Project, ProjectCommand, ProjectSet};
-use crate::{context, print, token};
+use crate::{context, print};
 
 /// Seconds between looks.
 const POLL: u64 = 60;
@@ -63,7 +63,7 @@ fn add(args: &Args, name: &str, url: &str, set: &ProjectSet) -> anyhow::Result<u
         labels: labels(&set.label).unwrap_or_else(|| vec![LABEL.into()]),
     };
     check(&project)?;
-    Store::open_service(&file)?.add_project(&project, token::now() * 1000)?;
+    Store::open_service(&file)?.add_project(&project, context::now() * 1000)?;
     say(&project, set.json, "is added", None)
 }
 

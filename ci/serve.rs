@@ -14,7 +14,7 @@ use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::args::{Args, LogLevel, Serve};
-use crate::{context, print, token};
+use crate::{context, print};
 
 /// How long what is under way may take beyond the server's own patience.
 const GRACE: Duration = Duration::from_secs(1);
@@ -145,7 +145,7 @@ fn hold(dir: &Path) -> anyhow::Result<std::fs::File> {
 /// Nobody is an administrator for sitting at the machine that serves, so that the first start makes
 /// a token and shows it.
 fn first_token(store: &mut Store) -> anyhow::Result<()> {
-    let live = |t: &collector::store::Token| t.scope == Scope::Admin && t.is_live(token::now());
+    let live = |t: &collector::store::Token| t.scope == Scope::Admin && t.is_live(context::now());
     if store.tokens()?.iter().any(live) {
         return Ok(());
     }
@@ -154,7 +154,7 @@ fn first_token(store: &mut Store) -> anyhow::Result<()> {
         "first start",
         Scope::Admin,
         &minted.hash,
-        token::now(),
+        context::now(),
         None,
     )?;
     print::note(&format!(
@@ -214,7 +214,7 @@ impl Beside {
     const NAME: &str = "collector of this server";
 
     fn token(store: &mut Store) -> anyhow::Result<Self> {
-        let now = token::now();
+        let now = context::now();
         for old in store.tokens()?.iter().filter(|t| t.name == Self::NAME) {
             store.revoke_token(old.id, now)?;
         }

@@ -1,8 +1,6 @@
 //! `uptick changes accept|noise|fixed|infra|invalid|ack|undo ID`: what people decide about a
 //! change, kept in the store's log of decisions.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use collector::detect::alerts::life::{Resolution, State};
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
@@ -38,7 +36,7 @@ pub(crate) fn run(args: &Args, what: &Settle) -> anyhow::Result<u8> {
         Some(reported) => store.report_change(&found.track.key, &reported.event)?,
         None => return Err(no_event(&step).into()),
     };
-    let (actor, now) = (actor(args), now());
+    let (actor, now) = (actor(args), context::now());
     let before = known.map_or(State::New, |t| t.event.state);
     let after = match state(what) {
         Some(state) => {
@@ -132,9 +130,4 @@ const fn state(what: &Settle) -> Option<State> {
 pub(crate) fn actor(args: &Args) -> String {
     let named = Repo::open(&args.dir).ok().and_then(|r| r.user());
     named.unwrap_or_else(|| "somebody on this machine".into())
-}
-
-pub(crate) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
 }

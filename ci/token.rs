@@ -1,7 +1,5 @@
 //! `uptick token`: who else may read or write over HTTP.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use collector::error::{EXIT_OK, Error};
 use collector::format::name;
 use collector::jobs::check_label;
@@ -25,11 +23,6 @@ pub(crate) fn run(args: &Args, a: &Token) -> anyhow::Result<u8> {
     }
 }
 
-pub(crate) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
-}
-
 fn create(
     args: &Args,
     name: &str,
@@ -48,9 +41,9 @@ fn create(
         check_label(label).map_err(|e| Error::Usage(format!("--label: {e}")))?;
     }
     let minted = dashboard::mint().map_err(|e| Error::Failed(format!("no randomness: {e}")))?;
-    let expires = days.map(|d| now() + i64::from(d) * 86_400);
+    let expires = days.map(|d| context::now() + i64::from(d) * 86_400);
     let mut store = context::token_store(args)?;
-    let id = store.add_token(name, scope, &minted.hash, now(), expires)?;
+    let id = store.add_token(name, scope, &minted.hash, context::now(), expires)?;
     if !labels.is_empty() {
         store.bind_token(id, labels)?;
     }
@@ -90,7 +83,7 @@ fn list(args: &Args, as_json: bool) -> anyhow::Result<u8> {
 }
 
 fn standing(t: &Kept) -> &'static str {
-    match (t.revoked, t.is_live(now())) {
+    match (t.revoked, t.is_live(context::now())) {
         (Some(_), _) => "revoked",
         (None, false) => "expired",
         (None, true) if t.last_used.is_some() => "in use",
@@ -100,7 +93,7 @@ fn standing(t: &Kept) -> &'static str {
 
 fn revoke(args: &Args, id: i64, as_json: bool) -> anyhow::Result<u8> {
     context::existing_token_store(args)?;
-    let ended = context::token_store(args)?.revoke_token(id, now())?;
+    let ended = context::token_store(args)?.revoke_token(id, context::now())?;
     if !ended {
         return Err(Error::Usage(format!(
             "there is no live token {id}; `uptick token list` shows them"

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
+use collector::jobs::TTL;
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Serve {
@@ -37,7 +38,7 @@ pub(crate) struct Serve {
     #[arg(long, requires = "data")]
     pub(crate) collect: bool,
     /// How long a collector's lease holds without a heartbeat
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, hide = true,
+    #[arg(long, value_name = "SECONDS", default_value_t = TTL, hide = true,
         value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) lease: u64,
     /// One JSON document on standard output

@@ -245,6 +245,11 @@ impl App {
         self.standing.may_write()
     }
 
+    /// Notes how a write to its store went that another one did.
+    pub(crate) fn wrote<T>(&self, done: &Result<T, Fail>) {
+        self.standing.wrote(done);
+    }
+
     /// Whether the disk has room for a report.
     pub(crate) fn room(&self) -> Result<(), Fail> {
         self.standing.room()

@@ -67,9 +67,10 @@ impl Page {
         }
     }
 
-    /// The same with its addresses below `base`, where it is a page or a picture of ours.
+    /// The same with its addresses below `base`, where it is a page, a picture or a feed of ours.
     pub(crate) fn based(self, base: &str) -> Self {
-        let ours = self.kind.starts_with("text/html") || self.kind == "image/svg+xml";
+        let kinds = ["text/html", "image/svg+xml", "application/atom+xml"];
+        let ours = kinds.iter().any(|kind| self.kind.starts_with(kind));
         if base.is_empty() || !ours || self.policy == Policy::Sandbox {
             return self;
         }

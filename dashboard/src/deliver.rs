@@ -58,7 +58,7 @@ async fn take(app: &Arc<App>, most: usize) -> Result<Vec<Parcel>, Fail> {
 
 /// Where messages come from.
 pub(crate) fn origin(app: &App) -> Origin {
-    let own = || format!("http://{}", app.local);
+    let own = || format!("http://{}{}", app.local, app.base());
     Origin {
         project: app.options.name.clone(),
         url: app.options.public_url.clone().unwrap_or_else(own),

@@ -23,7 +23,7 @@ const STRIDE: usize = 64;
 /// How long a search that failed waits before it is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// Looks in this many looks at what is rarely so: a write that failed, a log that nobody derived.
+/// One look in so many also asks for what is rarely so: a write that failed, a log that nobody derived.
 const RARELY: u32 = 8;
 /// What goes on beside the requests of one store, until it is dropped.
 pub(crate) fn tasks(app: &Arc<App>) -> JoinSet<()> {

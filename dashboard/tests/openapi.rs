@@ -5,8 +5,13 @@ use serde_json::Value;
 
 use crate::support::Site;
 
-/// Where a value is not as a schema says, in words. The part of JSON Schema that the document uses.
-fn differences(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
+/// Where a value is not as a schema of the document says, in words. The part of JSON Schema that
+/// the document uses; a field that it does not describe is a difference too.
+fn differences(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
+    if let Some(place) = schema.get("$ref").and_then(Value::as_str) {
+        let schema = document.pointer(&place[1..]).unwrap();
+        return differences(document, schema, value, at, found);
+    }
     if let Some(expected) = schema.get("const")
         && expected != value
     {
@@ -40,14 +45,19 @@ fn differences(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>)
         for (name, inner) in object {
             let listed = schema.get("properties").and_then(|p| p.get(name));
             let others = schema.get("additionalProperties");
-            if let Some(schema) = listed.or(others) {
-                differences(schema, inner, &format!("{at}.{name}"), found);
+            let at = format!("{at}.{name}");
+            match listed.or(others) {
+                Some(schema) => differences(document, schema, inner, &at, found),
+                None if schema.get("properties").is_some() => {
+                    found.push(format!("{at} is not described"));
+                }
+                None => {}
             }
         }
     }
     if let (Some(items), Some(all)) = (schema.get("items"), value.as_array()) {
-        for (i, inner) in all.iter().enumerate() {
-            differences(items, inner, &format!("{at}[{i}]"), found);
+        for inner in all {
+            differences(document, items, inner, &format!("{at}[]"), found);
         }
     }
 }
@@ -66,14 +76,27 @@ fn is_a(value: &Value, name: &str) -> bool {
 }
 
 /// Holds an answer against what the document says of it.
-fn check(document: &Value, (method, path): (&str, &str), status: StatusCode, text: &str) {
+pub(crate) fn check(
+    document: &Value,
+    (method, path): (&str, &str),
+    status: StatusCode,
+    text: &str,
+) {
     let answers = &document["paths"][path][method]["responses"];
     let answer = answers.get(status.as_str()).unwrap_or(&answers["default"]);
     let place = answer["content"]["application/json"]["schema"]["$ref"].as_str();
     let schema = document.pointer(&place.unwrap()[1..]).unwrap();
     let value: Value = serde_json::from_str(text).unwrap();
     let mut found = Vec::new();
-    differences(schema, &value, &format!("{method} {path}"), &mut found);
+    differences(
+        document,
+        schema,
+        &value,
+        &format!("{method} {path}"),
+        &mut found,
+    );
+    found.sort();
+    found.dedup();
     assert_eq!(found, Vec::<String>::new());
 }
 

@@ -245,9 +245,9 @@ async fn a_report_is_that_of_the_commit_that_was_asked_for() {
     for (body, words) in [
         (report(&"cd".repeat(20), 7), "the job about"),
         (report(&"ab".repeat(20), 9), "position 9"),
-        (format!("{good}\n{good}"), "more than one report"),
-        ("{}".to_string(), "no report"),
-        ("no JSON".to_string(), "neither a header"),
+        (format!("{good}\n{good}"), "2 reports where one is taken"),
+        ("{}".to_string(), "missing field"),
+        ("no JSON".to_string(), "expected ident"),
         (alert, "not taken here"),
     ] {
         let answer = ask(&c, "POST", &url, &token, body.as_bytes()).await;
@@ -433,4 +433,56 @@ async fn a_change_is_narrowed_without_anybody_asking() {
         "{}",
         today.text()
     );
+}
+
+/// What a collector and a reader are answered is what the server's document says.
+#[tokio::test]
+async fn every_answer_of_a_server_is_as_its_document_says() {
+    let host = Host::new();
+    let (_, collect) = host.mint(Scope::Collect);
+    let (_, admin) = host.mint(Scope::Admin);
+    let c = host.client().await;
+    let document = read(&ask(&c, "GET", "/api/v1/openapi.json", &admin, b"").await);
+    let hold = |method: &str, path: &str, answer: &Answer| {
+        crate::openapi::check(&document, (method, path), answer.status, answer.text());
+    };
+    let claimed = ask(&c, "POST", "/api/v1/jobs/claim", &collect, &claim("s")).await;
+    hold("post", "/api/v1/jobs/claim", &claimed);
+    let lease = read(&claimed);
+    let none = ask(&c, "POST", "/api/v1/jobs/claim", &collect, &claim("s")).await;
+    let answers = &document["paths"]["/api/v1/jobs/claim"]["post"]["responses"];
+    assert!(
+        answers.get(none.status.as_str()).is_some(),
+        "{}",
+        none.status
+    );
+    for path in [
+        "/api/v1/projects",
+        "/api/v1/jobs",
+        "/api/v1/collectors",
+        "/api/v1/tokens",
+    ] {
+        hold("get", path, &ask(&c, "GET", path, &admin, b"").await);
+    }
+    let mut beat = json!({ "job": lease["job"], "epoch": lease["epoch"], "stage": "building" });
+    let beaten = ask(
+        &c,
+        "POST",
+        "/api/v1/jobs/beat",
+        &collect,
+        beat.to_string().as_bytes(),
+    )
+    .await;
+    hold("post", "/api/v1/jobs/beat", &beaten);
+    beat["fault"] = "machine".into();
+    beat["why"] = "no room".into();
+    let failed = ask(
+        &c,
+        "POST",
+        "/api/v1/jobs/fail",
+        &collect,
+        beat.to_string().as_bytes(),
+    )
+    .await;
+    hold("post", "/api/v1/jobs/fail", &failed);
 }

@@ -1,7 +1,7 @@
 //! A suspect is measured again on both sides, in turn, before anyone is told.
 
 use crate::detect::gate::{self, Decision, Limit};
-use crate::judge::Row;
+use crate::judge::{self, Row};
 use crate::measure;
 use crate::model::{NoiseClass, Verdict};
 use crate::run::{BuiltCommit, Runner};
@@ -24,7 +24,7 @@ pub(super) fn confirm_row(
         units: row.limit_units,
         why: row.why.clone(),
     };
-    let policy = gate::Policy::for_series(&row.metric, &row.counter);
+    let policy = judge::floors(runner.config(), &row.metric, &row.counter);
     let exact = row.class == NoiseClass::Exact;
     let runs = runs_needed(&policy, row.history.len());
     gate::confirm_in_rounds(&policy, &limit, &row.history, |round, bs, hs| {

@@ -2,10 +2,10 @@
 //! single commit shows, and the regressions that a commit's message accepts.
 
 use crate::config::Config;
-use crate::detect::gate::{self, Policy};
+use crate::detect::gate;
 use crate::error::Result;
 use crate::git::{Acceptance, Repo};
-use crate::judge::{Creep, Row};
+use crate::judge::{self, Creep, Row};
 use crate::model::SeriesKey;
 use crate::model::{Better, NoiseClass, Report, Sha, Verdict};
 use crate::store::Store;
@@ -64,9 +64,9 @@ impl Release<'_> {
             };
             stored = true;
             if row.verdict == Verdict::Unchanged
-                && let Some(creep) = creep(row, &reference, set)
+                && let Some(creep) = creep(self.config, row, &reference, set)
             {
-                old.extend(blame(row, creep));
+                old.extend(blame(self.config, row, creep));
             }
         }
         let any = rows.iter().any(|r| r.judged && r.head.is_some());
@@ -179,9 +179,9 @@ impl Release<'_> {
 }
 
 /// The creep of a row where it exceeds its budget.
-fn creep(row: &Row, reference: &Reference, set: Option<f64>) -> Option<Creep> {
+fn creep(config: &Config, row: &Row, reference: &Reference, set: Option<f64>) -> Option<Creep> {
     let head = row.head.as_ref()?;
-    let policy = Policy::for_series(&row.metric, &row.counter);
+    let policy = judge::floors(config, &row.metric, &row.counter);
     let mut budget = set.unwrap_or(policy.release_budget);
     let (value, lowest, highest) = reference.value;
     if row.class != NoiseClass::Exact {
@@ -207,8 +207,8 @@ fn creep(row: &Row, reference: &Reference, set: Option<f64>) -> Option<Creep> {
 
 /// Calls a row regressed when the head itself is worse; else gives the creep back, for that
 /// was there before.
-fn blame(row: &mut Row, creep: Creep) -> Option<Standing> {
-    let least = Policy::for_series(&row.metric, &row.counter).absolute_floor;
+fn blame(config: &Config, row: &mut Row, creep: Creep) -> Option<Standing> {
+    let least = judge::floors(config, &row.metric, &row.counter).absolute_floor;
     if row.harm() <= least {
         return Some(Standing {
             words: creep_of(row, &creep),

@@ -9,8 +9,8 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::git::Copy;
 use crate::history;
-use crate::jobs::Fault;
 use crate::jobs::wire::Lease;
+use crate::jobs::{ATTEMPTS, Fault};
 use crate::model;
 use crate::model::{Failure, Report};
 use crate::run::{Progress, Reuse, Runner, Source, is_failed};
@@ -30,7 +30,7 @@ pub enum Outcome {
     Failed {
         /// Whose fault it is.
         fault: Fault,
-        /// Where: `fetch`, `configuration`, `measure`.
+        /// Where: a step of a commit, or `fetch`, `configuration`, `measure`.
         stage: String,
         /// What happened.
         why: String,
@@ -39,9 +39,6 @@ pub enum Outcome {
 
 /// Files of the job under way.
 pub(super) struct Work(PathBuf);
-
-/// From this lease of a job on a benchmark that the machine failed is handed in as failed.
-const TRIES: i64 = 3;
 
 impl Work {
     pub(super) fn of(dir: &Path) -> Self {
@@ -82,7 +79,9 @@ pub fn measure(dir: &Path, progress: &dyn Progress) -> Result<Outcome> {
         Ok((report, store)) if is_stored(&report) => match by_the_machine(&report) {
             // Another machine, or this one later, may measure what this one could not. At last
             // what there is counts, so that the other benchmarks are not lost.
-            Some(f) if lease.epoch < TRIES => failed(f.stage.name(), Fault::Machine, &f.message),
+            Some(f) if lease.attempt < ATTEMPTS => {
+                failed(f.stage.name(), Fault::Machine, &f.message)
+            }
             _ => {
                 pack(&store, &report, &work.parcel())?;
                 Outcome::Measured

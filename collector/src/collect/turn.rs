@@ -153,26 +153,26 @@ impl<'c> Collector<'c> {
             Err(e) => return Ok(broken(format!("uptick cannot be started: {e}"))),
         };
         loop {
-            match child.try_wait() {
-                Ok(Some(_)) => break,
-                Ok(None) => {}
-                Err(e) => return Ok(broken(e.to_string())),
-            }
+            let ended = child.try_wait();
             let going = heart.going();
-            if going != Going::Go || self.is_ending() {
+            let ends = ended.is_err() || going != Going::Go || self.is_ending();
+            if matches!(ended, Ok(None)) && !ends {
+                std::thread::sleep(TICK);
+                continue;
+            }
+            if !matches!(ended, Ok(Some(_))) {
                 let _ = child.kill();
                 let _ = child.wait();
-                // What it had started would run on, beside the next job.
-                end_children();
-                return Err(if going == Going::Go {
-                    Turn::Ended
-                } else {
-                    Turn::Lost
-                });
             }
-            std::thread::sleep(TICK);
+            // What it had started would run on, beside the next job, and keep its output open.
+            end_children();
+            return match ended {
+                Ok(Some(_)) => Ok(outcome(child).unwrap_or_else(broken)),
+                Err(e) => Ok(broken(e.to_string())),
+                Ok(None) if going == Going::Go => Err(Turn::Ended),
+                Ok(None) => Err(Turn::Lost),
+            };
         }
-        Ok(outcome(child).unwrap_or_else(broken))
     }
 
     /// Says to the server what came of a job, and goes on trying while it is away.

@@ -200,7 +200,8 @@ pub struct BenchmarkLimit {
 pub struct OwnMetric {
     /// Its name, as reports have it.
     pub name: String,
-    /// A change below this many of its units never counts: all that limits a value that was 0.
+    /// A move below this many of its units is never a regression of `check` and `compare`: all that
+    /// limits a value that was 0. The finder, which looks at lasting steps, goes by its own.
     #[serde(default)]
     pub floor: Option<f64>,
 }

@@ -18,7 +18,7 @@ use crate::stats;
 use crate::store::{SeriesRow, Store};
 
 /// Points on each side of a change of testbed that its levels are taken from.
-const SEAM_POINTS: usize = 10;
+const LEVEL_POINTS: usize = 10;
 
 /// The first-parent line of one commit, with what its messages accept.
 #[derive(Clone, Debug, Default)]
@@ -273,8 +273,8 @@ fn testbed_change(old: &Track, new: &Track, facts: Vec<Fact>) -> TestbedChange {
         let values: Vec<f64> = p.iter().map(|p| p.value).collect();
         stats::median(&values).unwrap_or(0.0)
     };
-    let tail = old.points.len().saturating_sub(SEAM_POINTS);
-    let head = new.points.len().min(SEAM_POINTS);
+    let tail = old.points.len().saturating_sub(LEVEL_POINTS);
+    let head = new.points.len().min(LEVEL_POINTS);
     TestbedChange {
         at: new.points.first().map_or(0, |p| p.index),
         previous_last: old.points.last().map_or(0, |p| p.index),

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::model;
 
 /// How often a job is begun before it has failed for good.
-const ATTEMPTS: u32 = 3;
+pub const ATTEMPTS: u32 = 3;
 /// The first pause before a job is tried again, in milliseconds; it doubles.
 const PAUSE: i64 = 10_000;
 

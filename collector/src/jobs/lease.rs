@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-/// A lease that no heartbeat renews ends after this time.
-pub const TTL: Duration = Duration::from_secs(60);
-/// How often a collector says that it is at work.
-pub const BEAT: Duration = Duration::from_secs(15);
+/// A lease that no heartbeat renews ends after so many seconds, unless the server says otherwise.
+pub const TTL: u64 = 60;
 /// A label of which no collector has been heard for so long is said to be silent, in milliseconds.
 const SILENCE: i64 = 3_600_000;
 /// The longest pause between two tries to reach a server, in seconds.

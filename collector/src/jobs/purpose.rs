@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a commit is measured for.
+/// What a commit is measured for. A server offers [`Commit`](Self::Commit) and
+/// [`Narrow`](Self::Narrow); the others have their place in the order and wait for who offers them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {

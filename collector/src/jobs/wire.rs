@@ -55,6 +55,9 @@ pub struct Lease {
     pub position: u64,
     /// What it is measured for.
     pub purpose: Purpose,
+    /// Which attempt this is, from 1; those that nobody is to blame for do not count.
+    #[serde(default)]
+    pub attempt: u32,
 }
 
 impl Lease {
@@ -102,7 +105,8 @@ pub struct Failed {
     pub epoch: i64,
     /// Whose fault it is.
     pub fault: Fault,
-    /// Where it failed: `fetch`, `configuration`, `measure`.
+    /// Where it failed: a step of a commit (`checkout`, `build`, `run`, …), or `fetch`,
+    /// `configuration`, `measure`, `report`, `ended` of the collector itself.
     pub stage: String,
     /// What happened, in words.
     pub why: String,

@@ -40,6 +40,16 @@ pub struct Overrides {
     pub only: Vec<String>,
 }
 
+/// The policy of a metric and counter with the floors that `uptick.toml` sets, before any limit.
+#[must_use]
+pub fn floors(config: &Config, metric: &Metric, counter: &Counter) -> Policy {
+    let mut policy = Policy::for_series(metric, counter);
+    if let Some(floor) = config.floor_of(metric) {
+        policy.absolute_floor = floor;
+    }
+    policy
+}
+
 /// The policy and the limit's own words for one series; `limit` is the command line's.
 #[must_use]
 pub fn policy(
@@ -47,10 +57,7 @@ pub fn policy(
     limit: Option<f64>,
     (benchmark, metric, counter): (&str, &Metric, &Counter),
 ) -> (Policy, Option<String>) {
-    let mut policy = Policy::for_series(metric, counter);
-    if let Some(floor) = config.floor_of(metric) {
-        policy.absolute_floor = floor;
-    }
+    let mut policy = floors(config, metric, counter);
     let set = match limit {
         Some(x) => Some((x, "set with --limit".to_string())),
         None => config.limit_for(benchmark, metric),

@@ -297,7 +297,7 @@ fn a_stored_commit_that_no_longer_builds_is_not_asked_for_for_ever() {
 }
 
 #[test]
-fn few_builds_do_not_rule_out_jitter_and_many_do() {
+fn few_builds_do_not_rule_out_between_build_variance_and_many_do() {
     let noise = Fit::fit(&[&[0.0, 1.0, -1.0, 0.5, -0.5, 0.2, -0.2]], 1e-6);
     let holds = |builds: usize| {
         let measured: Vec<MeasuredBuild> = (0..2 * builds)

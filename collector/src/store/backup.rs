@@ -58,10 +58,9 @@ impl Store {
         // The copy is brought up to date, never the backup.
         let restored = Self::open(half.path())?;
         let verified = restored.verify()?;
-        // A store with channels has secrets: others may not read it.
-        let mode = match restored.channels()?.is_empty() {
-            true => 0o644,
-            false => 0o640,
+        let mode = match restored.has_secrets()? {
+            true => 0o640,
+            false => 0o644,
         };
         drop(restored);
         if let Some(first) = verified.problems.first() {
@@ -88,7 +87,7 @@ fn more(n: usize) -> String {
 
 /// A store's file, and what SQLite keeps beside it: left from another one, it would be taken for
 /// part of this.
-fn all_of(path: &Path) -> Vec<PathBuf> {
+pub(in crate::store) fn all_of(path: &Path) -> Vec<PathBuf> {
     let with = |suffix: &str| {
         let mut name = OsString::from(path);
         name.push(suffix);

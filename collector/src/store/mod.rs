@@ -22,12 +22,13 @@ mod open;
 mod outbox;
 pub mod queue;
 mod reporting;
+mod secrets;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 mod view;
 
-pub use log::{Handed, Imported, MAX_LINE, Scope, Token, Triage, Verification, single_report};
+pub use log::{Handed, Imported, MAX_LINE, Scope, Token, Triage, Verification};
 pub use outbox::{Counts, Delivery, Lease, News, Progress};
 pub use reporting::Audience;
 pub use view::{

@@ -1,6 +1,7 @@
 //! Reporting changes: what the finder says becomes alerts in the log, each once, and is kept beside
 //! them as it is now.
 
+use crate::store::view::events::OPEN;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::detect::alerts::life;
@@ -96,10 +97,9 @@ fn was_searched(tx: &Transaction<'_>, series: i64) -> rusqlite::Result<bool> {
 
 /// Whether a change is still one that somebody need care about.
 fn is_open(tx: &Transaction<'_>, id: &str) -> rusqlite::Result<bool> {
-    tx.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM change WHERE id = ?1 AND seen = 1 AND recovered IS NULL \
-         AND state IN ('new', 'acknowledged'))",
-    )?
+    tx.prepare_cached(&format!(
+        "SELECT EXISTS (SELECT 1 FROM change e WHERE e.id = ?1 AND {OPEN})"
+    ))?
     .query_row([id], |r| r.get(0))
 }
 

@@ -54,13 +54,7 @@ pub(crate) async fn hand_in(
         return Err(Fail::ReadOnly);
     }
     let key = key(&headers, &actor)?;
-    let encoding = headers
-        .get(header::CONTENT_ENCODING)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or("")
-        .to_string();
-    let (body, turn) = receive(&app, body).await?;
-    let handed = Arc::new(unpacked(&app, move || read(&body, &encoding)).await?);
+    let (handed, turn) = handed(&app, &headers, body).await?;
     let share = match admitted(&app, handed.clone(), key.clone()).await? {
         Admitted::Stored(done) => return Ok(answer(&done)),
         Admitted::New(share) => share,
@@ -87,19 +81,27 @@ pub(crate) async fn show(app: &Arc<App>) {
     app.unsearched.notify_one();
 }
 
-/// Unpacks and reads a body beside the requests, a few at a time. Who goes away meanwhile keeps
-/// the turn until it is done.
-pub(crate) async fn unpacked<T: Send + 'static>(
+/// What a body hands in, and the turn that it took, if it is large. It is unpacked and read beside
+/// the requests, a few at a time; who goes away meanwhile keeps that turn until it is done.
+pub(crate) async fn handed(
     app: &App,
-    read: impl FnOnce() -> Result<T, Fail> + Send + 'static,
-) -> Result<T, Fail> {
-    let turns = app.unpacking.clone();
-    let turn = turns.acquire_owned().await.map_err(|_| Fail::busy())?;
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Arc<Handed>, Option<OwnedSemaphorePermit>), Fail> {
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    let encoding = encoding
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("")
+        .to_string();
+    let (body, turn) = receive(app, body).await?;
+    let unpacking = app.unpacking.clone().acquire_owned();
+    let unpacking = unpacking.await.map_err(|_| Fail::busy())?;
     let reading = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
-        read()
+        let _unpacking = unpacking;
+        read(&body, &encoding)
     });
-    reading.await.map_err(|_| Fail::panicked())?
+    let handed = reading.await.map_err(|_| Fail::panicked())??;
+    Ok((Arc::new(handed), turn))
 }
 
 /// A body with the turn that it took, if it is large.
@@ -163,10 +165,15 @@ fn key(headers: &HeaderMap, actor: &Actor) -> Result<Option<String>, Fail> {
 fn read(body: &[u8], encoding: &str) -> Result<Handed, Fail> {
     let body = unpack(body, encoding)?;
     // What is wrong with a body is said with its field and its line.
-    Handed::read(&body).map_err(|e| match e {
+    Handed::read(&body).map_err(unreadable)
+}
+
+/// What somebody sent is wrong, or the store is.
+pub(crate) fn unreadable(e: Error) -> Fail {
+    match e {
         Error::Usage(what) => Fail::Unreadable(what),
         e => e.into(),
-    })
+    }
 }
 
 /// What was taken of a day's share of new series for a report. It goes back unless it is kept.
@@ -238,7 +245,7 @@ fn answer(done: &Imported) -> Response {
 }
 
 /// The plain body, never more than is taken however small it was packed.
-pub(crate) fn unpack(body: &[u8], encoding: &str) -> Result<Vec<u8>, Fail> {
+fn unpack(body: &[u8], encoding: &str) -> Result<Vec<u8>, Fail> {
     let limit = MAX_BODY as u64 + 1;
     let mut out = Vec::new();
     let read = match encoding {

@@ -29,7 +29,11 @@ impl Schemas {
         let listed = self.0["answers"][format!("{method} {path}")].as_object()?;
         let mut all = Map::new();
         for (status, name) in listed {
-            all.insert(status.clone(), answer("done", name));
+            let done = match name {
+                Value::Null => json!({ "description": "nothing" }),
+                name => answer("done", name),
+            };
+            all.insert(status.clone(), done);
         }
         all.insert("default".into(), answer("what went wrong", &json!("error")));
         Some(Value::Object(all))

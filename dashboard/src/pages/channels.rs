@@ -118,8 +118,8 @@ fn log(all: &[Delivery]) -> Markup {
             h2 { "Messages" }
             @if all.is_empty() { p .muted { "Nothing was sent yet." } }
             @else {
-                p .muted { "The newest " (NEWEST) ". One that is not taken is sent again, ten times in two and a \
-                    half days, under the same identity." }
+                p .muted { "The newest " (NEWEST) ". One that is not taken is sent again, nine more times in three \
+                    days, under the same identity." }
                 div .scroll { table .rows {
                     thead { tr {
                         th scope="col" { "Made" } th scope="col" { "Channel" } th scope="col" { "About" }

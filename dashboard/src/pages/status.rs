@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde_json::json;
 
-use crate::app::App;
+use crate::app::{App, Role};
+use crate::base;
 use crate::error::Fail;
 use crate::pages::{layout, search};
 use crate::query::{decode, encode};
@@ -196,10 +197,10 @@ impl Asked {
         text::cut_or_empty(&decode(&text.replace('+', " ")), 200)
     }
 
-    /// The way to sign in and back to where this was asked.
-    fn sign_in(&self) -> String {
+    /// The way to sign in and back to where this was asked, which others see below `base`.
+    fn sign_in(&self, base: &str) -> String {
         let here = self.address.path_and_query().map_or("/", |p| p.as_str());
-        format!("/login?to={}", encode(here))
+        format!("/login?to={}", encode(&base::placed(here, base)))
     }
 }
 
@@ -218,18 +219,25 @@ fn wants_html(uri: &Uri, headers: &HeaderMap) -> bool {
 }
 
 /// What stands on the page of a failure.
-fn failed(fail: &Fail, asked: &Asked) -> Markup {
+fn failed(app: &App, fail: &Fail, asked: &Asked) -> Markup {
     let status = fail.status();
+    let of_projects = matches!(app.role, Role::Server);
     html! {
         section .empty {
             p .code { (status.as_u16()) }
             h1 { (fail.title()) }
             p { (text::cut(&fail.words(), 1000)) }
-            @if status == StatusCode::NOT_FOUND { (search::field(&asked.sought())) }
+            @if status == StatusCode::NOT_FOUND && !of_projects {
+                (search::field(&asked.sought()))
+            }
             p {
-                a href="/" { "Today" } " · " a href="/health" { "Health" }
+                @if of_projects {
+                    a href="/projects" { "Projects" }
+                } @else {
+                    a href="/" { "Today" } " · " a href="/health" { "Health" }
+                }
                 @if status == StatusCode::UNAUTHORIZED {
-                    " · " a href=(asked.sign_in()) { "Sign in" }
+                    " · " a href=(asked.sign_in(app.base())) { "Sign in" }
                 }
             }
         }
@@ -240,7 +248,7 @@ fn failed(fail: &Fail, asked: &Asked) -> Markup {
 pub(crate) fn error(app: &App, fail: &Fail, asked: &Asked) -> Response {
     let status = fail.status();
     let mut response = if asked.html {
-        let body = failed(fail, asked);
+        let body = failed(app, fail, asked);
         let page = layout::passing(app, fail.title(), body);
         let html = [(
             header::CONTENT_TYPE,

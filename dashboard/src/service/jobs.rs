@@ -3,21 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Extension, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use collector::error::Error;
 use collector::jobs::wire::{Beat, Beaten, Claim, Failed, LONGEST_WAIT, Lease};
 use collector::jobs::{check_label, check_name};
-use collector::model::Report;
 use collector::store::queue::{Claimant, Closed, Finished, Held, Job, Project};
-use collector::store::{Handed, Store, single_report};
+use collector::store::{Handed, Store};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::api::receive::{Admitted, Share, admitted, show, unpack, unpacked};
+use crate::api::receive::{Admitted, Share, admitted, handed, show, unreadable};
 use crate::app::App;
 use crate::auth::Shown;
 use crate::error::Fail;
@@ -166,6 +165,7 @@ fn document(job: Job, project: Project, ttl: i64) -> Lease {
         sha: job.sha,
         position: job.position,
         purpose: job.purpose,
+        attempt: job.attempts,
     }
 }
 
@@ -240,21 +240,10 @@ pub(super) async fn finish(
     Extension(shown): Extension<Shown>,
     Query(under): Query<Under>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, Fail> {
-    let encoding = headers
-        .get(header::CONTENT_ENCODING)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or("")
-        .to_string();
-    let parcel = unpacked(&app, move || {
-        let lines = unpack(&body, &encoding)?;
-        let report = single_report(&lines).map_err(unreadable)?;
-        let handed = Handed::read(&lines).map_err(unreadable)?;
-        Ok((report, handed))
-    });
-    let (report, handed) = parcel.await?;
-    let handed = Arc::new(handed);
+    let (handed, _turn) = handed(&app, &headers, body).await?;
+    handed.single_report().map_err(unreadable)?;
     let share = room(&app, &server, under.job, handed.clone()).await?;
     let (holder, at) = (holder(shown), server.clone());
     let (closed, project) = app
@@ -264,22 +253,31 @@ pub(super) async fn finish(
                 epoch: under.epoch,
                 holder: &holder,
             };
-            let mut project = None;
+            let (mut project, mut unkept) = (None, None);
             let closed = store.finish(&held, clock(), |job| {
                 project = Some(job.project.clone());
-                append(&at, job, &report, &handed)
+                append(&at, job, &handed).map_err(|e| {
+                    let words = e.to_string();
+                    unkept = Some(unreadable(e));
+                    Error::Failed(words)
+                })
             });
-            let closed = closed.map_err(unreadable)?;
+            // What the project's store says is no word about the queue's.
+            if let Some(fail) = unkept {
+                return Ok((Err(fail), project));
+            }
+            let closed = closed?;
             if let (Closed::Yes, Some(share)) = (&closed, share) {
                 share.keep();
             }
-            Ok((closed, project))
+            Ok((Ok(closed), project))
         })
         .await?;
     if let Some((app, _)) = project.and_then(|p| server.project(&p)) {
+        app.wrote(&closed);
         show(&app).await;
     }
-    done(closed, StatusCode::CREATED)
+    done(closed?, StatusCode::CREATED)
 }
 
 /// Asks the job's project as any report asks it. A name that would begin series without end is
@@ -303,21 +301,10 @@ async fn room(
     }
 }
 
-fn unreadable(e: Error) -> Fail {
-    match e {
-        Error::Usage(what) => Fail::Unreadable(what),
-        e => e.into(),
-    }
-}
-
 /// Puts a report into the log of its project: that of the commit that was asked for, at the place
 /// that the server knows.
-fn append(
-    server: &Server,
-    job: &Job,
-    report: &Report,
-    handed: &Handed,
-) -> collector::error::Result<Finished> {
+fn append(server: &Server, job: &Job, handed: &Handed) -> collector::error::Result<Finished> {
+    let report = handed.single_report()?;
     let commit = &report.commit;
     if commit.sha != job.sha || commit.position != job.position {
         return Err(Error::Usage(format!(

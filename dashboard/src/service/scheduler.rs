@@ -103,7 +103,7 @@ async fn follow(server: &Arc<Server>, project: Project) -> Result<(), Fail> {
         .write(move |store| {
             if forced {
                 let line: HashSet<&Sha> = line.iter().collect();
-                store.withdraw(&project.name, &line, clock())?;
+                store.withdraw(&project.name, &line)?;
             }
             let offer = Offer {
                 project: &project.name,

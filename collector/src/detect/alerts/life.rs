@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! reported ─▶ new ─▶ acknowledged ─▶ resolved {fixed_by, accepted, noise, infra, invalid}   (people)
-//!          └──────────┴─▶ recovered: the level came back by itself                      (computed)
+//!              └──────────┴─▶ recovered: the level came back by itself                      (computed)
 //! ```
 //! An open event does not flicker: it stays until the evidence is gone
 //! altogether (p > 1e-2), though it took p ≤ 2e-4 to open it; without that,

@@ -3,7 +3,7 @@
 //! The value of b runs of a commit is the mutual information between the mean
 //! that they will show and the place of the step (Lindley 1956). Each
 //! hypothesis predicts a normal mean; the levels' own uncertainty is part of
-//! the prediction, so that the ends and old ones are worth another look
+//! the prediction, so that the ends and older builds are worth another look
 //! whenever they, not the place, are what is in doubt.
 
 use crate::search::noisy::blocks::{Hyper, MeasuredBuild, Normal};
@@ -71,7 +71,7 @@ impl View<'_> {
     /// The candidates, the most informative per cost first.
     pub(crate) fn choices(&self, jobs: usize) -> Vec<Choice> {
         let mut choices: Vec<Choice> = Vec::new();
-        for build in self.stops_in_doubt() {
+        for build in self.builds_in_doubt() {
             let forecast = self.again(build);
             choices.extend(self.best_batch(
                 self.measured[build].first,
@@ -182,7 +182,7 @@ impl View<'_> {
     }
 
     /// Measured builds beside an interval that is in play, and both ends.
-    fn stops_in_doubt(&self) -> Vec<usize> {
+    fn builds_in_doubt(&self) -> Vec<usize> {
         let last = self.measured.len() - 1;
         let near = |g: Option<&f64>| g.is_some_and(|p| *p >= SLIM);
         (0..=last)

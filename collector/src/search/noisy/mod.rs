@@ -29,7 +29,7 @@ const CERTAIN: f64 = 4.605_170_185_988_091;
 /// between-build variance's prior is about a fortieth, so that against the one that fits best it is
 /// next to nothing: what is not sure for that reason says so. More costs true steps of half a sigma
 /// several builds each.
-const JITTERY: f64 = 4.0;
+const DESPITE_BUILDS: f64 = 4.0;
 /// Where models in which the suspect stands out are likelier than this, between-build variance is
 /// looked into; below, it is taken for granted and a set is the answer.
 const SUSPICION: f64 = 0.05;
@@ -52,7 +52,7 @@ const FITTED: f64 = 0.875;
 const SURE: f64 = 0.95;
 /// And it is called no surer than this, unless it holds under each between-build variance that is
 /// not ruled out: without between-build variance 97 such answers in 100 are right, with
-/// between-build variance of a quarter of the step nine in ten, with half of it fewer than one in
+/// a between-build deviation of a quarter of the step nine in ten, with half of it fewer than one in
 /// two, but there most searches say that they cannot tell.
 const UNPROVEN: f64 = 0.9;
 /// Fewer runs at an end than this say too little of the noise to give up on.
@@ -97,7 +97,7 @@ pub(crate) fn decide(
             Decision::Measure(probes)
         }
         Part::Steps(steps) => Decision::Done(case.verdict(steps)),
-        Part::MeasuredBuild(answer, reason) => Decision::Done(Verdict::none(answer, reason)),
+        Part::End(answer, reason) => Decision::Done(Verdict::none(answer, reason)),
     }
 }
 
@@ -154,7 +154,7 @@ pub(crate) fn scale(residuals: &[f64]) -> f64 {
 enum Part {
     Act(Vec<(usize, usize)>),
     Steps(Vec<Step>),
-    MeasuredBuild(Answer, String),
+    End(Answer, String),
 }
 
 /// The evidence between the ends, in the form that the model wants.
@@ -252,7 +252,10 @@ impl<'a> Case<'a> {
             return both(Part::Steps(vec![step]), others);
         }
         let (classes, calm) = posterior.calm(interval, self.enough);
-        if whole && calm > SUSPICION && (chance < self.enough || posterior.log_step < JITTERY) {
+        if whole
+            && calm > SUSPICION
+            && (chance < self.enough || posterior.log_step < DESPITE_BUILDS)
+        {
             return self.doubt(a, b, interval, classes, &posterior, jobs);
         }
         if whole && chance >= self.enough {
@@ -296,7 +299,7 @@ impl<'a> Case<'a> {
                 "the ends differ by {delta:.6} ± {:.6} in the direction asked for",
                 1.96 * error
             );
-            return Part::MeasuredBuild(Answer::NotReproduced, reason);
+            return Part::End(Answer::NotReproduced, reason);
         }
         if !root && ((enough && delta.abs() + FUTILE * error < least) || spent) {
             return Part::Steps(Vec::new());
@@ -304,7 +307,7 @@ impl<'a> Case<'a> {
         let ends = self.poorer([good, bad]);
         if ends.is_empty() {
             let reason = "neither end can be run again, and their runs do not tell them apart";
-            return Part::MeasuredBuild(Answer::Undecided, reason.to_owned());
+            return Part::End(Answer::Undecided, reason.to_owned());
         }
         let batch = (ends[0].0 / 4).clamp(2, 32);
         Part::Act(ends.iter().take(jobs).map(|e| (e.1, batch)).collect())
@@ -347,7 +350,7 @@ impl<'a> Case<'a> {
         let chances = self.chances(a, &posterior.intervals);
         if posterior.none > 0.5 || !certain(posterior) {
             let reason = "builds of equal code differ as much as the two ends".to_owned();
-            return Part::MeasuredBuild(Answer::Undecided, reason);
+            return Part::End(Answer::Undecided, reason);
         }
         // What the store knows of builds of equal code needs no allowance for what it does not.
         let (mass, most) = match self.between.is_some() || !self.builds.is_empty() {
@@ -509,7 +512,7 @@ impl<'a> Case<'a> {
 
 /// Whether there is a step at all, wherever it lies.
 fn certain(posterior: &Posterior) -> bool {
-    posterior.log_differ >= CERTAIN && posterior.log_step >= JITTERY
+    posterior.log_differ >= CERTAIN && posterior.log_step >= DESPITE_BUILDS
 }
 
 /// The best probes of distinct points.
@@ -546,8 +549,6 @@ fn both(x: Part, y: Part) -> Part {
             Part::Steps(s)
         }
         (Part::Steps(s), _) | (_, Part::Steps(s)) if !s.is_empty() => Part::Steps(s),
-        (Part::MeasuredBuild(a, r), _) | (_, Part::MeasuredBuild(a, r)) => {
-            Part::MeasuredBuild(a, r)
-        }
+        (Part::End(a, r), _) | (_, Part::End(a, r)) => Part::End(a, r),
     }
 }

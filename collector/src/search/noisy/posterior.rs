@@ -18,7 +18,7 @@ const CALM: f64 = 0.86;
 /// The largest and the smallest between-build deviation that are tried, as multiples of the
 /// change at stake: beyond the one a step drowns, below the other between-build variance changes
 /// nothing.
-const JITTER: [f64; 2] = [2.0, 0.06];
+const BETWEEN_BUILDS: [f64; 2] = [2.0, 0.06];
 /// So many are tried at most; each is half of the one before, so the last is a 500th of the first.
 const GRID: usize = 10;
 /// The largest in terms of how the levels seen differ, which says more where the ends happen to
@@ -28,7 +28,7 @@ const SPREAD: f64 = 1.5;
 /// A between-build variance that makes what was seen so much less likely than another does is ruled
 /// out. Where builds differ by half the step, one search in 17 finds a pattern that is likelier
 /// without between-build variance, and a third of those answers are wrong; with this margin two of
-/// 900 searches amid between-build variance of half a step and more gave a wrong answer that is
+/// 900 searches amid a between-build deviation of half a step and more gave a wrong answer that is
 /// called sure.
 const RULED_OUT: f64 = 0.01;
 
@@ -151,7 +151,7 @@ pub(crate) struct Setting<'a> {
     pub(crate) between: Option<f64>,
     /// Deviations of stored builds of equal code from their level, with their variance in scale².
     pub(crate) builds: &'a [(f64, f64)],
-    /// The change at stake, which sets the ladder of jitters.
+    /// The change at stake, which sets the grid of between-build deviations.
     pub(crate) stake: f64,
     /// The smallest change of interest, in the metric's unit.
     pub(crate) least: f64,
@@ -162,11 +162,11 @@ pub(crate) struct Setting<'a> {
 impl Setting<'_> {
     /// Works out the posterior. Needs two measured builds.
     pub(crate) fn posterior(&self) -> Posterior {
-        let jitters: Vec<(f64, f64)> = match self.between {
+        let deviations: Vec<(f64, f64)> = match self.between {
             Some(tau) => vec![(tau, 1.0)],
             None => self.ladder(),
         };
-        let evidence: Vec<Evidence> = jitters
+        let evidence: Vec<Evidence> = deviations
             .iter()
             .map(|(tau, p)| self.evidence(*tau, p.ln() + self.told(*tau)))
             .collect();
@@ -178,7 +178,7 @@ impl Setting<'_> {
         let total = log_sum([step + yes, none + no].into_iter());
         let models: Vec<Model> = evidence
             .iter()
-            .zip(&jitters)
+            .zip(&deviations)
             .map(|(e, (_, prior))| self.model(e, *prior, yes - total, no - total))
             .collect();
         let all: f64 = models.iter().map(Model::likelihood).sum();
@@ -206,7 +206,7 @@ impl Setting<'_> {
     /// Between-build deviations that may be, with their prior: none, or one of a row in which
     /// each is twice the next.
     fn ladder(&self) -> Vec<(f64, f64)> {
-        let [most, least] = JITTER;
+        let [most, least] = BETWEEN_BUILDS;
         let least = least * self.stake;
         let mut row = vec![(most * self.stake).max(SPREAD * self.spread())];
         while row.len() < GRID && row[row.len() - 1] > 1.5 * least {

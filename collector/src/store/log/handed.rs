@@ -23,6 +23,8 @@ pub struct Handed {
     blobs: Vec<(String, Vec<u8>)>,
     /// The short names of the series that the reports are of.
     series: Vec<String>,
+    /// The first report.
+    first: Option<Box<Report>>,
 }
 
 impl Handed {
@@ -37,6 +39,7 @@ impl Handed {
             entries: Vec::new(),
             blobs: Vec::new(),
             series: Vec::new(),
+            first: None,
         };
         if is_export(body) {
             for (i, line) in body.split(|b| *b == b'\n').enumerate() {
@@ -63,6 +66,17 @@ impl Handed {
     pub fn hashes(&self) -> impl Iterator<Item = &str> {
         let reports = self.entries.iter().filter(|e| e.kind == Kind::Report);
         reports.map(|e| e.hash.as_str())
+    }
+
+    /// The report, where there is one only.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where there are several.
+    pub fn single_report(&self) -> Result<&Report> {
+        match (&self.first, self.hashes().count()) {
+            (Some(report), 1) => Ok(report),
+            (_, n) => Err(Error::Usage(format!("{n} reports where one is taken"))),
+        }
     }
 
     fn line(&mut self, text: &[u8]) -> Result<()> {
@@ -102,6 +116,7 @@ impl Handed {
                 };
                 key.id()
             }));
+            self.first.get_or_insert(r);
         }
         self.entries.push(Sealed::of_bytes(kind, bytes)?);
         Ok(())

@@ -16,6 +16,6 @@ pub(in crate::store) mod verify;
 
 pub use handed::Handed;
 pub use tokens::{Scope, Token};
-pub use transfer::{Imported, MAX_LINE, single_report};
+pub use transfer::{Imported, MAX_LINE};
 pub use triage::Triage;
 pub use verify::Verification;

@@ -281,28 +281,6 @@ impl Store {
     }
 }
 
-/// The only report in lines of an export.
-///
-/// # Errors
-/// [`Error::Usage`] where there is none, there are several, or a line is none of an export.
-pub fn single_report(lines: &[u8]) -> Result<Report> {
-    let mut found = None;
-    for text in lines
-        .split(|b| *b == b'\n')
-        .filter(|l| !l.trim_ascii().is_empty())
-    {
-        let line = Line::read(text)?;
-        let Some((Kind::Report, bytes)) = line.entry() else {
-            continue;
-        };
-        match door::read(Kind::Report, bytes).map_err(Error::Usage)? {
-            Entry::Report(report) if found.is_none() => found = Some(*report),
-            _ => return Err(Error::Usage("more than one report".into())),
-        }
-    }
-    found.ok_or_else(|| Error::Usage("no report".into()))
-}
-
 pub(super) fn unpack_blob(blob: &Blob<'_>) -> Result<(String, Vec<u8>)> {
     let bytes = BASE64
         .decode(blob.base64.as_bytes())

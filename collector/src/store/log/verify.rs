@@ -4,6 +4,7 @@
 use crate::error::Result;
 use crate::store::Store;
 use crate::store::log::entry::{Entry, Kind};
+use crate::store::log::tokens::Scope;
 
 /// What [`Store::verify`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -174,13 +175,15 @@ impl Store {
 
     /// A token's row is no entry and has no hash over it: what can be wrong in it is looked for.
     fn verify_tokens(&self, v: &mut Verification) -> Result<()> {
+        let scopes = serde_json::json!(Scope::ALL.map(Scope::name)).to_string();
         let n: i64 = self.ask(|db| {
             db.query_row(
                 "SELECT count(*) FROM token WHERE length(hash) <> 64 OR hash GLOB '*[^0-9a-f]*' \
-                 OR scope NOT IN ('read', 'write', 'admin') OR typeof(created) <> 'integer' \
+                 OR scope NOT IN (SELECT value FROM json_each(?1)) \
+                 OR typeof(created) <> 'integer' \
                  OR typeof(coalesce(expires, 0)) <> 'integer' \
                  OR typeof(coalesce(revoked, 0)) <> 'integer'",
-                [],
+                [scopes],
                 |r| r.get(0),
             )
         })?;

@@ -1,12 +1,11 @@
 //! Channels, as the command line makes them.
 
-use std::path::Path;
-
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::{Error, Result};
 use crate::model::{Channel, Secret, Sink};
 use crate::store::Store;
+use crate::store::secrets::close_to_others;
 
 const COLUMNS: &str = "id, name, sink, address, secret, former, room, sender, private, improvements, \
     since, created, disabled, why";
@@ -171,29 +170,4 @@ impl Store {
             Ok(())
         })
     }
-}
-
-/// The file holds secrets now.
-#[cfg(unix)]
-fn close_to_others(path: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let beside = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        std::path::PathBuf::from(name)
-    };
-    for file in [path.to_path_buf(), beside("-wal"), beside("-shm")] {
-        let Ok(about) = std::fs::metadata(&file) else {
-            continue;
-        };
-        let mode = about.permissions().mode();
-        let closed = std::fs::Permissions::from_mode(mode & !0o007);
-        std::fs::set_permissions(&file, closed).map_err(Error::io(&file))?;
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn close_to_others(_: &Path) -> Result<()> {
-    Ok(())
 }

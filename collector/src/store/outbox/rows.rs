@@ -1,5 +1,6 @@
 //! Making messages, inside the transaction that reports what they are about.
 
+use crate::store::view::events::OPEN;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::detect::Kind;
@@ -26,7 +27,7 @@ fn hears(channel: &Channel, alert: &Alert) -> bool {
 }
 
 /// Puts a change that was just reported into a message to each channel that hears of it: into the
-/// one about its commit, where there is one, so that a commit is told once whatever it moved.
+/// one about its commit, where there is one, so that a commit is reported once whatever it moved.
 pub(in crate::store) fn announce(
     tx: &Transaction<'_>,
     alert: &Alert,
@@ -120,14 +121,13 @@ pub(in crate::store) fn went_back(
     now: i64,
 ) -> rusqlite::Result<()> {
     let over: Vec<(i64, String)> = tx
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT o.seq, o.id FROM outbox_change c JOIN outbox o ON o.seq = c.message \
              JOIN channel h ON h.id = o.channel AND h.disabled IS NULL \
              WHERE c.change = ?1 AND o.news = 'moved' AND o.state = 'delivered' \
-             AND NOT EXISTS (SELECT 1 FROM outbox_change m JOIN change k ON k.id = m.change \
-             WHERE m.message = o.seq AND k.seen = 1 AND k.recovered IS NULL \
-             AND k.state IN ('new', 'acknowledged'))",
-        )?
+             AND NOT EXISTS (SELECT 1 FROM outbox_change m JOIN change e ON e.id = m.change \
+             WHERE m.message = o.seq AND {OPEN})"
+        ))?
         .query_map([change], |r| Ok((r.get(0)?, r.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     for (seq, id) in over {

@@ -232,8 +232,9 @@ fn others(tx: &Transaction<'_>, claim: &Claim) -> rusqlite::Result<Option<i64>> 
 
 fn taken(claim: &Claim, job: i64) -> Error {
     Error::Usage(format!(
-        "another collector called `{}` is at work on job {job}: give each a name of its own; after \
-         one that was killed, its lease ends within a minute",
+        "another collector called `{}` is at work on job {job}: give each a name of its own; one \
+         that was killed is forgotten when its lease ends, a minute after its last word unless the \
+         server was started with another `--lease`",
         claim.collector
     ))
 }

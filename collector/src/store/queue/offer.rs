@@ -41,7 +41,7 @@ impl Store {
             for commit in offer.commits {
                 let position = commit.position.cast_signed();
                 for label in offer.labels {
-                    if is_narrowing && is_under_way(tx, offer.project, &commit.sha, label)? {
+                    if is_narrowing && hasten(tx, offer.project, &commit.sha, label)? {
                         continue;
                     }
                     new += insert.execute(params![
@@ -82,27 +82,23 @@ impl Store {
         })
     }
 
-    /// Cancels what waits of a project's new commits that are not on its line any more. Gives how
-    /// many.
+    /// Takes back what waits of commits that are not on a project's line any more, so that they can
+    /// be offered again if the line comes back. Gives how many.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn withdraw(&mut self, project: &str, line: &HashSet<&Sha>, now: i64) -> Result<usize> {
+    pub fn withdraw(&mut self, project: &str, line: &HashSet<&Sha>) -> Result<usize> {
         self.change(|tx| {
             let waiting: Vec<(i64, Sha)> = tx
                 .prepare_cached(
-                    "SELECT id, sha FROM job \
-                     WHERE project = ?1 AND state = 'waiting' AND purpose = 'commit'",
+                    "SELECT id, sha FROM job WHERE project = ?1 AND state = 'waiting' \
+                     AND purpose IN ('commit', 'narrow')",
                 )?
                 .query_map([project], |r| Ok((r.get(0)?, Sha(r.get(1)?))))?
                 .collect::<rusqlite::Result<_>>()?;
             let mut gone = 0;
             for (id, _) in waiting.iter().filter(|(_, sha)| !line.contains(sha)) {
-                gone += tx.execute(
-                    "UPDATE job SET state = 'cancelled', ended = ?2, \
-                     why = 'the main line does not have this commit any more' WHERE id = ?1",
-                    params![id, now],
-                )?;
+                gone += tx.execute("DELETE FROM job WHERE id = ?1", [id])?;
             }
             Ok(gone)
         })
@@ -143,14 +139,9 @@ impl Store {
     }
 }
 
-/// Whether a commit is being measured or waits already; then it comes sooner, because an open change
-/// waits for it.
-fn is_under_way(
-    tx: &Transaction<'_>,
-    project: &str,
-    sha: &Sha,
-    label: &str,
-) -> rusqlite::Result<bool> {
+/// Has a commit that waits already come sooner, because an open change waits for it. Gives whether
+/// it waits or is being measured.
+fn hasten(tx: &Transaction<'_>, project: &str, sha: &Sha, label: &str) -> rusqlite::Result<bool> {
     let rank = Purpose::Narrow.rank();
     tx.execute(
         "UPDATE OR IGNORE job SET purpose = 'narrow', rank = ?4 \

@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::{json, names};
 use crate::error::{Error, Result};
 use crate::store::Store;
+use crate::store::secrets::close_to_others;
 
 /// A project as it is added.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +104,9 @@ impl Store {
     /// # Errors
     /// [`Error::Store`].
     pub fn set_project(&mut self, p: &NewProject, secret: Option<&str>) -> Result<bool> {
+        if secret.is_some_and(|s| !s.is_empty()) {
+            close_to_others(self.path())?;
+        }
         self.change(|tx| {
             let changed = tx.execute(
                 "UPDATE project SET url = ?2, branch = ?3, poll = ?4, labels = ?5, \

@@ -401,10 +401,14 @@ fn commits_that_left_the_line_wait_no_more() {
     let (zero, three) = (commit(0).sha, commit(3).sha);
     let line: HashSet<&Sha> = [&zero].into();
     assert_eq!(leased.sha, three);
-    assert_eq!(queue.store.withdraw("p", &line, 1).unwrap(), 2);
+    assert_eq!(queue.store.withdraw("p", &line).unwrap(), 2);
     assert_eq!(queue.store.jobs_in(State::Waiting).unwrap(), 1);
     // What is being measured is let finish.
     assert_eq!(queue.state(leased.id), State::Leased);
+    // The line comes back: they are offered again, and nobody has given them up.
+    queue.offer(0..4, "a", Purpose::Commit, 2);
+    assert_eq!(queue.store.jobs_in(State::Waiting).unwrap(), 3);
+    assert!(queue.store.given_up("p").unwrap().is_empty());
 }
 
 #[test]
@@ -425,7 +429,11 @@ fn projects_are_added_once_and_changed() {
             .is_err_and(|e| e.exit_code() == 2)
     );
     project.poll = 30;
+    assert!(!queue.store.has_secrets().unwrap());
     assert!(queue.store.set_project(&project, Some("secret")).unwrap());
+    assert!(queue.store.has_secrets().unwrap());
+    let mode = std::fs::metadata(queue.store.path()).unwrap().permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o007, 0);
     assert!(queue.store.set_project(&project, None).unwrap());
     queue.store.looked_at("lexis", 9, "").unwrap();
     queue.store.looked_at("lexis", 10, "no such host").unwrap();

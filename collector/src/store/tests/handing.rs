@@ -3,10 +3,10 @@
 
 use super::{Fixture, difference, history, report, rows, values_at};
 use crate::history::watch;
-use crate::model::digest;
+use crate::model::{Better, Counter, Measurement, Metric, NoiseClass, digest};
 use crate::store::log::append::Sealed;
 use crate::store::log::entry::{Entry, Exclusion, Kind};
-use crate::store::{Handed, Store};
+use crate::store::{Handed, Scope, Store};
 
 fn filled(f: &Fixture) -> Store {
     let mut store = f.store();
@@ -182,6 +182,7 @@ fn what_is_derived_is_held_against_the_log() {
             "UPDATE series SET latest_value = 0 WHERE benchmark = 'a'",
             "the series",
         ),
+        ("UPDATE series SET better = 'higher'", "the series"),
         (
             "UPDATE measured_commit SET subject = 'x' WHERE position = 1",
             "the commits",
@@ -241,4 +242,44 @@ fn a_backup_is_the_store_and_never_written_over() {
     std::fs::write(&copy, &bytes).unwrap();
     let why = Store::restore(&copy, &to).unwrap_err().to_string();
     assert!(why.contains("damaged") && !to.exists(), "{why}");
+}
+
+/// What only the excluded report said of a number's kind is gone with it.
+#[test]
+fn a_series_is_judged_as_the_newest_report_that_is_left_says() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    let own = |at: u64, better, class| {
+        let metric = Metric::stored("profit", "EUR", better);
+        let once = Measurement::once("b", metric, Counter::stored("ledger"), 5.0);
+        let mut r = super::report(at, 'a', &[]);
+        r.measurements = vec![Measurement { class, ..once }];
+        r
+    };
+    let right = own(1, Better::Higher, NoiseClass::Sampled);
+    let wrong = own(2, Better::Lower, NoiseClass::Exact);
+    store.put(&right, &[]).unwrap();
+    store.put(&wrong, &[]).unwrap();
+    let judged = |store: &Store| {
+        let row = store.series().unwrap().remove(0);
+        (row.key.metric.better(), row.class)
+    };
+    assert_eq!(judged(&store), (Better::Lower, NoiseClass::Exact));
+    let hash = store.reports(Some(&wrong.commit.sha), 1).unwrap()[0]
+        .hash
+        .clone();
+    store.exclude(&hash, false, ("mixed up", "me", 7)).unwrap();
+    assert_eq!(judged(&store), (Better::Higher, NoiseClass::Sampled));
+    assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
+fn a_token_of_any_scope_is_sound() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    for (i, scope) in Scope::ALL.into_iter().enumerate() {
+        let hash = format!("{i:064x}");
+        store.add_token("t", scope, &hash, 1, None).unwrap();
+    }
+    assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
 }

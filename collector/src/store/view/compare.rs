@@ -13,7 +13,7 @@ use crate::store::Store;
 const TABLES: [(&str, &str); 11] = [
     (
         "series",
-        "SELECT benchmark, metric, counter, fingerprint, class, points, latest_position, \
+        "SELECT benchmark, metric, unit, better, counter, fingerprint, class, points, latest_position, \
          latest_value, key, latest_sha, latest_time FROM series",
     ),
     (

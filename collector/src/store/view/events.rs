@@ -70,7 +70,9 @@ pub struct EventCounts {
 const EVENT: &str = "e.id, e.told_at, e.position, e.first, e.last, e.before, e.after, e.change, \
     e.low, e.high, e.confidence, e.kind, e.state, e.recovered, e.seen, e.note, e.link, e.cause, \
     e.reported";
-const OPEN: &str = "e.seen = 1 AND e.recovered IS NULL AND e.state IN ('new', 'acknowledged')";
+/// Whether a change `e` is still one that somebody need care about.
+pub(in crate::store) const OPEN: &str =
+    "e.seen = 1 AND e.recovered IS NULL AND e.state IN ('new', 'acknowledged')";
 
 fn reported(r: &Row<'_>, at: usize) -> rusqlite::Result<Reported> {
     let kind: String = r.get(at + 11)?;

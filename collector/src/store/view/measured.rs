@@ -3,9 +3,13 @@
 //! A commit is on the main line if the store's own line says so; where that does not reach, if
 //! its report says so; where nothing is known, unless another commit stands at its position.
 
+use std::collections::HashMap;
+
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use crate::model::{Line, Measurement, Metric, Report, SeriesKey, digest};
+use crate::model::{
+    Better, Counter, Line, Measurement, Metric, NoiseClass, Report, SeriesKey, digest,
+};
 use crate::store::log::codec::unpack;
 use crate::store::log::entry::{Exclusion, Stacks, Stretch};
 use crate::store::view::excluded;
@@ -150,7 +154,7 @@ fn points(
     let mut point = tx.prepare_cached(&format!(
         "INSERT OR IGNORE INTO {table} VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
     ))?;
-    let mut fingerprints = std::collections::HashMap::new();
+    let mut fingerprints = HashMap::new();
     for m in numbers {
         let fingerprint = fingerprints
             .entry(&m.counter)
@@ -390,6 +394,7 @@ fn take_out(tx: &Transaction<'_>, sha: &str) -> rusqlite::Result<Vec<Taken>> {
 /// Takes one report's points out, and brings its series up to date.
 fn forget(tx: &Transaction<'_>, seq: i64, report: &Report) -> rusqlite::Result<()> {
     let mut n = 0;
+    let mut natures = Natures::default();
     for m in &report.measurements {
         let id: Option<i64> = tx
             .prepare_cached(
@@ -417,6 +422,7 @@ fn forget(tx: &Transaction<'_>, seq: i64, report: &Report) -> rusqlite::Result<(
         n += here;
         if here > 0 {
             recount(tx, id)?;
+            natures.renew(tx, id, m)?;
         }
     }
     tx.prepare_cached("DELETE FROM report WHERE id = ?1")?
@@ -444,4 +450,57 @@ fn recount(tx: &Transaction<'_>, series: i64) -> rusqlite::Result<()> {
     )?
     .execute([series])?;
     Ok(())
+}
+
+/// What the newest reports that are left say of the kinds of their numbers. Most series of a
+/// report end at the same one before, which is read once.
+#[derive(Default)]
+struct Natures(HashMap<i64, OfReport>);
+
+/// Class and direction of each number of a report.
+type OfReport = HashMap<(String, Metric, Counter), (NoiseClass, Better)>;
+
+impl Natures {
+    /// Has a series judged as its newest point that is left says.
+    fn renew(
+        &mut self,
+        tx: &Transaction<'_>,
+        series: i64,
+        m: &Measurement,
+    ) -> rusqlite::Result<()> {
+        let newest: Option<(i64, Vec<u8>)> = tx
+            .prepare_cached(
+                "SELECT p.report, l.document FROM point p JOIN log l ON l.seq = p.report \
+                 WHERE p.series = ?1 ORDER BY p.position DESC, p.report DESC LIMIT 1",
+            )?
+            .query_row([series], |r| Ok((r.get(0)?, r.get(1)?)))
+            .optional()?;
+        let Some((seq, document)) = newest else {
+            return Ok(());
+        };
+        let known = self.0.entry(seq).or_insert_with(|| natures(&document));
+        let key = (m.benchmark.clone(), m.metric.clone(), m.counter.clone());
+        let Some((class, better)) = known.get(&key) else {
+            return Ok(());
+        };
+        let better = if m.metric.is_own() { better.name() } else { "" };
+        tx.prepare_cached("UPDATE series SET class = ?2, better = ?3 WHERE id = ?1")?
+            .execute(params![series, class.name(), better])?;
+        Ok(())
+    }
+}
+
+/// Class and direction of each number of a report; the first counts where one stands twice.
+fn natures(document: &[u8]) -> OfReport {
+    // What is damaged says nothing; `verify` names it.
+    let Ok(report) = read(document) else {
+        return OfReport::new();
+    };
+    let mut out = OfReport::new();
+    for m in report.measurements {
+        let nature = (m.class, m.metric.better());
+        out.entry((m.benchmark, m.metric, m.counter))
+            .or_insert(nature);
+    }
+    out
 }

@@ -5,7 +5,7 @@ pub(in crate::store) mod changes;
 mod commits;
 mod compare;
 pub(in crate::store) mod decided;
-mod events;
+pub(in crate::store) mod events;
 pub(in crate::store) mod excluded;
 mod find;
 mod line;
