@@ -341,7 +341,7 @@ fn a_pushed_commit_is_measured_and_seen() {
     repo.work(4_000);
     let instead = repo.commit("instead");
     server.until(&instead, "waiting");
-    server.until(&gone, "cancelled");
+    server.until(&gone, "withdrawn");
 
     // A branch that is deleted is said, and nothing else ends.
     repo.git(&["checkout", "-q", "--detach"]);

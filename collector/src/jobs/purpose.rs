@@ -77,18 +77,21 @@ pub enum State {
     Done,
     /// It failed for good: the commit's fault, or the machines' three times.
     Failed,
-    /// It is wanted no more.
+    /// Somebody wanted it no more.
     Cancelled,
+    /// The main line has its commit no more. An offer of the commit makes it wait again.
+    Withdrawn,
 }
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Waiting,
         Self::Leased,
         Self::Done,
         Self::Failed,
         Self::Cancelled,
+        Self::Withdrawn,
     ];
 
     /// The word in the store, in documents and on pages.
@@ -100,6 +103,7 @@ impl State {
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Withdrawn => "withdrawn",
         }
     }
 

@@ -125,6 +125,7 @@ impl Queue {
             JobState::Failed,
             JobState::Done,
             JobState::Cancelled,
+            JobState::Withdrawn,
         ];
         for state in shown {
             states.push((state, store.jobs_in(state)?, store.jobs(state, ROWS)?));
@@ -163,6 +164,7 @@ const fn word(state: JobState) -> &'static str {
         JobState::Done => "done",
         JobState::Failed => "failed",
         JobState::Cancelled => "cancelled",
+        JobState::Withdrawn => "withdrawn",
     }
 }
 
@@ -222,7 +224,7 @@ fn decide(j: &Job) -> Markup {
     let to = match j.state {
         JobState::Waiting | JobState::Leased => Some(("/queue/cancel", "Cancel")),
         JobState::Failed | JobState::Cancelled => Some(("/queue/retry", "Try again")),
-        JobState::Done => None,
+        JobState::Done | JobState::Withdrawn => None,
     };
     html! {
         @if let Some((action, word)) = to {

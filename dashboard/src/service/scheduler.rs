@@ -103,7 +103,7 @@ async fn follow(server: &Arc<Server>, project: Project) -> Result<(), Fail> {
         .write(move |store| {
             if forced {
                 let line: HashSet<&Sha> = line.iter().collect();
-                store.withdraw(&project.name, &line)?;
+                store.withdraw(&project.name, &line, clock())?;
             }
             let offer = Offer {
                 project: &project.name,

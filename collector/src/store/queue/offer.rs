@@ -31,9 +31,12 @@ impl Store {
     pub fn offer(&mut self, offer: &Offer<'_>, seen: Option<&Sha>, now: i64) -> Result<usize> {
         self.change(|tx| {
             let mut insert = tx.prepare_cached(
-                "INSERT OR IGNORE INTO job \
+                "INSERT INTO job \
                  (project, sha, position, subject, label, purpose, rank, offered) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+                 ON CONFLICT (project, sha, label, purpose) DO UPDATE SET state = 'waiting', \
+                 position = excluded.position, offered = excluded.offered, ended = NULL, why = '' \
+                 WHERE state = 'withdrawn'",
             )?;
             let (purpose, rank) = (offer.purpose.name(), offer.purpose.rank());
             let is_narrowing = offer.purpose == Purpose::Narrow;
@@ -82,12 +85,11 @@ impl Store {
         })
     }
 
-    /// Takes back what waits of commits that are not on a project's line any more, so that they can
-    /// be offered again if the line comes back. Gives how many.
+    /// Withdraws what waits of commits that are not on a project's line any more. Gives how many.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn withdraw(&mut self, project: &str, line: &HashSet<&Sha>) -> Result<usize> {
+    pub fn withdraw(&mut self, project: &str, line: &HashSet<&Sha>, now: i64) -> Result<usize> {
         self.change(|tx| {
             let waiting: Vec<(i64, Sha)> = tx
                 .prepare_cached(
@@ -98,7 +100,11 @@ impl Store {
                 .collect::<rusqlite::Result<_>>()?;
             let mut gone = 0;
             for (id, _) in waiting.iter().filter(|(_, sha)| !line.contains(sha)) {
-                gone += tx.execute("DELETE FROM job WHERE id = ?1", [id])?;
+                gone += tx.execute(
+                    "UPDATE job SET state = 'withdrawn', ended = ?2, \
+                     why = 'the main line does not have this commit any more' WHERE id = ?1",
+                    params![id, now],
+                )?;
             }
             Ok(gone)
         })

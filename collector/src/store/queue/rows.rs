@@ -101,7 +101,9 @@ impl Store {
         let order = match state {
             State::Waiting => "j.rank, j.id DESC",
             State::Leased => "j.started DESC, j.id",
-            State::Done | State::Failed | State::Cancelled => "j.ended DESC, j.id DESC",
+            State::Done | State::Failed | State::Cancelled | State::Withdrawn => {
+                "j.ended DESC, j.id DESC"
+            }
         };
         let sql = format!(
             "SELECT {COLUMNS} FROM job j LEFT JOIN lease l ON l.job = j.id \

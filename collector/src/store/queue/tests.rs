@@ -401,13 +401,14 @@ fn commits_that_left_the_line_wait_no_more() {
     let (zero, three) = (commit(0).sha, commit(3).sha);
     let line: HashSet<&Sha> = [&zero].into();
     assert_eq!(leased.sha, three);
-    assert_eq!(queue.store.withdraw("p", &line).unwrap(), 2);
+    assert_eq!(queue.store.withdraw("p", &line, 1).unwrap(), 2);
     assert_eq!(queue.store.jobs_in(State::Waiting).unwrap(), 1);
     // What is being measured is let finish.
     assert_eq!(queue.state(leased.id), State::Leased);
     // The line comes back: they are offered again, and nobody has given them up.
     queue.offer(0..4, "a", Purpose::Commit, 2);
     assert_eq!(queue.store.jobs_in(State::Waiting).unwrap(), 3);
+    assert_eq!(queue.store.jobs_in(State::Withdrawn).unwrap(), 0);
     assert!(queue.store.given_up("p").unwrap().is_empty());
 }
 
