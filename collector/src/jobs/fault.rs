@@ -7,8 +7,9 @@ use crate::model;
 
 /// How often a job is begun before it has failed for good.
 pub const ATTEMPTS: u32 = 3;
-/// The first pause before a job is tried again, in milliseconds; it doubles.
-const PAUSE: i64 = 10_000;
+/// The pauses before a job is tried again, in milliseconds: a network that is restarted or a disk
+/// that is cleaned takes minutes, and costs no commit its measurement.
+const PAUSES: [i64; (ATTEMPTS - 1) as usize] = [60_000, 300_000];
 
 /// Whose fault a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,10 +58,12 @@ pub fn after(fault: Fault, attempts: u32, now: i64) -> After {
             not_before: now,
             attempts: attempts.saturating_sub(1),
         },
-        Fault::Machine if attempts >= ATTEMPTS => After::Failed,
-        Fault::Machine => After::Again {
-            not_before: now + (PAUSE << attempts.saturating_sub(1).min(8)),
-            attempts,
+        Fault::Machine => match PAUSES.get(attempts.saturating_sub(1) as usize) {
+            Some(pause) => After::Again {
+                not_before: now + pause,
+                attempts,
+            },
+            _ => After::Failed,
         },
     }
 }
@@ -76,8 +79,8 @@ mod tests {
             not_before,
             attempts,
         };
-        assert_eq!(after(Fault::Machine, 1, 5), again(10_005, 1));
-        assert_eq!(after(Fault::Machine, 2, 5), again(20_005, 2));
+        assert_eq!(after(Fault::Machine, 1, 5), again(60_005, 1));
+        assert_eq!(after(Fault::Machine, 2, 5), again(300_005, 2));
         assert_eq!(after(Fault::Machine, 3, 5), After::Failed);
         assert_eq!(after(Fault::Nobody, 3, 5), again(5, 2));
     }

@@ -243,7 +243,7 @@ pub(super) async fn finish(
     body: Body,
 ) -> Result<Response, Fail> {
     let (handed, _turn) = handed(&app, &headers, body).await?;
-    handed.single_report().map_err(unreadable)?;
+    let came = finished(&handed).map_err(unreadable)?;
     let share = room(&app, &server, under.job, handed.clone()).await?;
     let (holder, at) = (holder(shown), server.clone());
     let (closed, project) = app
@@ -254,7 +254,7 @@ pub(super) async fn finish(
                 holder: &holder,
             };
             let (mut project, mut unkept) = (None, None);
-            let closed = store.finish(&held, clock(), |job| {
+            let closed = store.finish(&held, &came, clock(), |job| {
                 project = Some(job.project.clone());
                 append(&at, job, &handed).map_err(|e| {
                     let words = e.to_string();
@@ -303,7 +303,7 @@ async fn room(
 
 /// Puts a report into the log of its project: that of the commit that was asked for, at the place
 /// that the server knows.
-fn append(server: &Server, job: &Job, handed: &Handed) -> collector::error::Result<Finished> {
+fn append(server: &Server, job: &Job, handed: &Handed) -> collector::error::Result<()> {
     let report = handed.single_report()?;
     let commit = &report.commit;
     if commit.sha != job.sha || commit.position != job.position {
@@ -316,14 +316,18 @@ fn append(server: &Server, job: &Job, handed: &Handed) -> collector::error::Resu
         )));
     }
     let mut store = Store::open(&server.home(&job.project).join("uptick.db"))?;
-    let done = store.hold(handed, None, crate::text::now())?;
-    // A commit of which nothing could be measured has failed, and its report says so for good.
+    store.hold(handed, None, crate::text::now())?;
+    Ok(())
+}
+
+/// What came of a job by its report. A commit of which nothing could be measured has failed, and
+/// its report says so for good.
+fn finished(handed: &Handed) -> collector::error::Result<Finished> {
+    let report = handed.single_report()?;
     let nothing = report.measurements.is_empty();
     let first = report.failures.first().filter(|_| nothing);
     Ok(Finished {
-        report: done
-            .and_then(|d| d.hashes.last().cloned())
-            .unwrap_or_default(),
+        report: handed.hashes().last().unwrap_or_default().to_string(),
         failed: first.map(|f| {
             let why = collector::error::tail(&f.message, WHY);
             (f.stage.name().to_string(), why.to_string())

@@ -160,15 +160,17 @@ impl Store {
     /// nobody else can lease the job; where the lease is over it is not called.
     ///
     /// A crash between the two leaves the report in its log and the job leased: the same report
-    /// again is no second one, and closes it.
+    /// again is no second one, and closes it. Whoever did not hear the answer asks again: a job that
+    /// this lease closed with the same report is closed.
     ///
     /// # Errors
     /// What `append` says, and [`Error::Store`]; then the job is leased as before.
     pub fn finish(
         &mut self,
         held: &Held<'_>,
+        done: &Finished,
         now: i64,
-        append: impl FnOnce(&Job) -> Result<Finished>,
+        append: impl FnOnce(&Job) -> Result<()>,
     ) -> Result<Closed> {
         let path = self.path.clone();
         let wrong = |e: rusqlite::Error| explain(&path, &e);
@@ -177,10 +179,11 @@ impl Store {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(wrong)?;
         let Some(job) = leased(&tx, held).map_err(wrong)? else {
-            return Ok(Closed::Lost);
+            let closed = is_closed_with(&tx, held, &done.report).map_err(wrong)?;
+            return Ok(if closed { Closed::Yes } else { Closed::Lost });
         };
-        let done = append(&job)?;
-        close(&tx, held, &done, now).map_err(wrong)?;
+        append(&job)?;
+        close(&tx, held, done, now).map_err(wrong)?;
         tx.commit().map_err(wrong)?;
         Ok(Closed::Yes)
     }
@@ -317,6 +320,16 @@ fn leased(tx: &Transaction<'_>, held: &Held<'_>) -> rusqlite::Result<Option<Job>
     } else {
         Ok(None)
     }
+}
+
+/// Whether this lease closed its job, with that report.
+fn is_closed_with(tx: &Transaction<'_>, held: &Held<'_>, report: &str) -> rusqlite::Result<bool> {
+    tx.query_row(
+        "SELECT EXISTS (SELECT 1 FROM job WHERE id = ?1 AND epoch = ?2 AND report = ?3 \
+         AND state IN ('done', 'failed'))",
+        params![held.job, held.epoch, report],
+        |r| r.get(0),
+    )
 }
 
 fn close(tx: &Transaction<'_>, held: &Held<'_>, done: &Finished, now: i64) -> rusqlite::Result<()> {
