@@ -19,8 +19,6 @@ use crate::{context, print, serve};
 const NAME: usize = 40;
 /// Bytes of an address or a secret.
 const LONGEST: u64 = 4_096;
-/// Messages that may go wrong and are listed with their channel.
-const NEWEST: usize = 200;
 
 pub(crate) fn run(args: &Args, a: &Channel) -> anyhow::Result<u8> {
     match &a.command {
@@ -199,10 +197,8 @@ fn list(args: &Args, as_json: bool) -> anyhow::Result<u8> {
         return Ok(EXIT_OK);
     }
     let all = store.channels()?;
-    let deliveries = store.deliveries(NEWEST)?;
     for c in &all {
-        let last = deliveries.iter().find(|d| d.channel == c.name);
-        let state = match (&c.disabled, last) {
+        let state = match (&c.disabled, store.last_delivery(c.id)?) {
             (Some(_), _) => format!("disabled: {}", c.why),
             (None, None) => "nothing sent yet".into(),
             (None, Some(d)) => format!("last {}", d.words()),

@@ -17,6 +17,15 @@ use crate::model::Sha;
 
 /// How long one fetch may take.
 const FETCH: Duration = Duration::from_secs(900);
+/// A lock that is older was left by a git that was killed.
+const STALE: Duration = FETCH.saturating_mul(2);
+/// When a copy is packed, and that nothing is pruned then.
+const PACKING: [(&str, &str); 4] = [
+    ("gc.auto", "2000"),
+    ("gc.autoPackLimit", "40"),
+    ("gc.autoDetach", "false"),
+    ("gc.pruneExpire", "never"),
+];
 /// How long a remote may take to say what it has.
 const LIST: Duration = Duration::from_secs(60);
 /// What is kept of git's words.
@@ -84,15 +93,56 @@ impl Copy {
     pub fn fetch(&self, url: &str, branch: &str) -> Result<Sha> {
         check_address(url)?;
         check_branch(branch).map_err(Error::Usage)?;
+        self.remove_stale_locks();
+        let before = self.tip(branch);
         // Where submodules with relative addresses are looked for.
         ask(&self.dir, &["config", "remote.origin.url", url])?;
         let spec = format!("+refs/heads/{branch}:{}", place(branch));
         self.bring(url, &spec)?;
-        self.tip(branch).ok_or_else(|| {
+        let tip = self.tip(branch).ok_or_else(|| {
             Error::Failed(format!(
                 "{branch}: fetched, and yet there is no such branch"
             ))
-        })
+        })?;
+        if before.as_ref() != Some(&tip) {
+            self.pack();
+        }
+        Ok(tip)
+    }
+
+    /// Packs what many fetches left, once it is a lot, and drops nothing: commits that left the line
+    /// stay comparable. A copy that could not be packed works as before, and the next fetch packs it.
+    fn pack(&self) {
+        let mut command = git(&self.dir);
+        for (key, value) in PACKING {
+            command.args(["-c", &format!("{key}={value}")]);
+        }
+        command.args(["gc", "--auto", "--quiet"]);
+        let _ = within(command, FETCH, "gc");
+    }
+
+    /// Removes the locks of a git that was killed: no git of ours runs as long as they are old.
+    fn remove_stale_locks(&self) {
+        let inner = self.dir.join(".git");
+        let dir = if inner.is_dir() {
+            inner
+        } else {
+            self.dir.clone()
+        };
+        let mut places = vec![(dir.clone(), false), (dir.join("refs"), true)];
+        while let Some((place, is_deep)) = places.pop() {
+            for entry in std::fs::read_dir(&place).into_iter().flatten().flatten() {
+                let path = entry.path();
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() && is_deep => places.push((path, true)),
+                    Ok(kind) if kind.is_file() && is_stale(&path) => {
+                        // What stays is named by the git that meets it.
+                        let _ = std::fs::remove_file(&path);
+                    }
+                    _ => {}
+                }
+            }
+        }
     }
 
     /// Makes sure that a commit of a branch is here.
@@ -162,6 +212,12 @@ pub fn main_branch(url: &str) -> Result<String> {
         .ok_or_else(|| Error::Usage("the repository names no main branch; --branch does".into()))?;
     check_branch(&branch).map_err(Error::Usage)?;
     Ok(branch)
+}
+
+fn is_stale(path: &Path) -> bool {
+    let is_lock = path.extension().is_some_and(|e| e == "lock");
+    let changed = || path.metadata().and_then(|m| m.modified()).ok();
+    is_lock && changed().is_some_and(|t| t.elapsed().is_ok_and(|age| age > STALE))
 }
 
 fn is_name(sha: &str) -> bool {
@@ -249,6 +305,49 @@ mod tests {
                 .is_err_and(|e| e.to_string().contains("none"))
         );
         assert_eq!(main_branch(&remote.url()).unwrap(), "main");
+    }
+
+    #[test]
+    fn a_copy_is_packed_and_freed_of_old_locks_and_loses_nothing() {
+        let (remote, place) = (Remote::new(), tempfile::tempdir().unwrap());
+        let dir = place.path().join("m.git");
+        let mirror = Copy::mirror(&dir).unwrap();
+        let first = remote.commit("first");
+        mirror.fetch(&remote.url(), "main").unwrap();
+        let mut gone = Vec::new();
+        for i in 0..42 {
+            remote.git(&["reset", "--quiet", "--hard", &first.0]);
+            let file = remote.0.path().join("file");
+            std::fs::write(file, i.to_string()).unwrap();
+            remote.git(&["add", "file"]);
+            gone.push(remote.commit(&i.to_string()));
+            let mut bring = git(&dir);
+            bring.args(["-c", "fetch.unpackLimit=1", "fetch", "--quiet", "--"]);
+            bring.args([&remote.url(), "+refs/heads/main:refs/remotes/origin/main"]);
+            within(bring, FETCH, "fetch").unwrap();
+        }
+        let packs = || {
+            let all = std::fs::read_dir(dir.join("objects/pack")).unwrap();
+            all.filter(|e| e.as_ref().unwrap().path().extension().unwrap() == "pack")
+                .count()
+        };
+        assert!(packs() > 40);
+        let old = dir.join("refs/remotes/origin/main.lock");
+        let young = dir.join("packed-refs.lock");
+        for lock in [&old, &young] {
+            std::fs::write(lock, "").unwrap();
+        }
+        let hours_ago = std::time::SystemTime::now() - STALE * 2;
+        let file = std::fs::File::options().write(true).open(&old).unwrap();
+        file.set_modified(hours_ago).unwrap();
+        remote.commit("last");
+        mirror.fetch(&remote.url(), "main").unwrap();
+        assert!(!old.exists() && young.exists());
+        std::fs::remove_file(&young).unwrap();
+        remote.commit("another");
+        mirror.fetch(&remote.url(), "main").unwrap();
+        assert!(packs() < 5, "{}", packs());
+        assert!(gone.iter().all(|sha| mirror.has(sha)));
     }
 
     #[test]

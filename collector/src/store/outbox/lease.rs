@@ -5,7 +5,7 @@ use rusqlite::{Row, Transaction, params};
 use crate::error::Result;
 use crate::model::Channel;
 use crate::store::outbox::record::forget_old;
-use crate::store::outbox::rows::identity;
+use crate::store::outbox::rows::{identity, say_back};
 use crate::store::outbox::{News, channels};
 use crate::store::{Event, Store};
 
@@ -117,7 +117,8 @@ impl Store {
         self.events_of_message(lease.about.unwrap_or(lease.seq))
     }
 
-    /// Closes a message that was taken. Gives whether the lease still held.
+    /// Closes a message that was taken. What went back while it was under way is said next. Gives
+    /// whether the lease still held.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
@@ -163,6 +164,9 @@ impl Store {
                  WHERE seq = ?1 AND epoch = ?2 AND state = 'waiting'",
                 params![lease.seq, lease.epoch, state, answer, now],
             )?;
+            if changed > 0 {
+                say_back(tx, lease.seq, now)?;
+            }
             forget_old(tx)?;
             Ok(changed > 0)
         })

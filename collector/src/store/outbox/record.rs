@@ -1,6 +1,6 @@
 //! How sending went: what the page of channels and the counters show.
 
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
 
 use crate::error::Result;
@@ -9,6 +9,10 @@ use crate::store::outbox::News;
 
 /// Messages that are kept after they were closed.
 const KEPT: i64 = 2_000;
+
+const DELIVERY: &str = "SELECT o.id, c.name, o.news, o.state, o.tries, o.created, o.due, o.ended, \
+    o.answer, (SELECT count(*) FROM outbox_change m WHERE m.message = coalesce(o.about, o.seq)) \
+    FROM outbox o JOIN channel c ON c.id = o.channel";
 
 /// How far a message has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -86,14 +90,23 @@ impl Store {
     /// [`crate::error::Error::Store`].
     pub fn deliveries(&self, limit: usize) -> Result<Vec<Delivery>> {
         self.ask(|db| {
-            db.prepare_cached(
-                "SELECT o.id, c.name, o.news, o.state, o.tries, o.created, o.due, o.ended, \
-                 o.answer, (SELECT count(*) FROM outbox_change m \
-                 WHERE m.message = coalesce(o.about, o.seq)) \
-                 FROM outbox o JOIN channel c ON c.id = o.channel ORDER BY o.seq DESC LIMIT ?1",
-            )?
-            .query_map([limit as i64], delivery)?
-            .collect()
+            db.prepare_cached(&format!("{DELIVERY} ORDER BY o.seq DESC LIMIT ?1"))?
+                .query_map([limit as i64], delivery)?
+                .collect()
+        })
+    }
+
+    /// The newest message of a channel.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn last_delivery(&self, channel: i64) -> Result<Option<Delivery>> {
+        self.ask(|db| {
+            db.prepare_cached(&format!(
+                "{DELIVERY} WHERE o.channel = ?1 ORDER BY o.seq DESC LIMIT 1"
+            ))?
+            .query_row([channel], delivery)
+            .optional()
         })
     }
 

@@ -114,28 +114,32 @@ pub(super) fn identity(channel: &Channel, news: News, what: &str) -> String {
     format!("msg_{hash}")
 }
 
-/// Makes a message of each delivered one whose last open change just went back.
+/// Has whoever heard of a change that just went back hear that, once nothing of their message is
+/// open any more.
 pub(in crate::store) fn went_back(
     tx: &Transaction<'_>,
     change: &str,
     now: i64,
 ) -> rusqlite::Result<()> {
-    let over: Vec<(i64, String)> = tx
-        .prepare_cached(&format!(
-            "SELECT o.seq, o.id FROM outbox_change c JOIN outbox o ON o.seq = c.message \
-             JOIN channel h ON h.id = o.channel AND h.disabled IS NULL \
-             WHERE c.change = ?1 AND o.news = 'moved' AND o.state = 'delivered' \
-             AND NOT EXISTS (SELECT 1 FROM outbox_change m JOIN change e ON e.id = m.change \
-             WHERE m.message = o.seq AND {OPEN})"
-        ))?
-        .query_map([change], |r| Ok((r.get(0)?, r.get(1)?)))?
+    let about: Vec<i64> = tx
+        .prepare_cached("SELECT message FROM outbox_change WHERE change = ?1")?
+        .query_map([change], |r| r.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    for (seq, id) in over {
-        tx.prepare_cached(
-            "INSERT OR IGNORE INTO outbox (id, channel, news, first, last, about, created, due) \
-             SELECT ?2, channel, 'recovered', first, last, seq, ?3, ?3 FROM outbox WHERE seq = ?1",
-        )?
-        .execute(params![seq, format!("{id}_back"), now])?;
-    }
-    Ok(())
+    about.into_iter().try_for_each(|m| say_back(tx, m, now))
+}
+
+/// Makes a message of a delivered one whose changes are all over, where one of them went back: what
+/// people settled is no news to them.
+pub(super) fn say_back(tx: &Transaction<'_>, message: i64, now: i64) -> rusqlite::Result<()> {
+    let changes = "FROM outbox_change m JOIN change e ON e.id = m.change WHERE m.message = o.seq";
+    tx.prepare_cached(&format!(
+        "INSERT OR IGNORE INTO outbox (id, channel, news, first, last, about, created, due) \
+         SELECT o.id || '_back', o.channel, 'recovered', o.first, o.last, o.seq, ?2, ?2 \
+         FROM outbox o JOIN channel h ON h.id = o.channel AND h.disabled IS NULL \
+         WHERE o.seq = ?1 AND o.news = 'moved' AND o.state = 'delivered' \
+         AND NOT EXISTS (SELECT 1 {changes} AND {OPEN}) \
+         AND EXISTS (SELECT 1 {changes} AND e.state IN ('new', 'acknowledged'))"
+    ))?
+    .execute(params![message, now])
+    .map(|_| ())
 }

@@ -319,6 +319,21 @@ fn went_back(until: u64) {
 }
 
 #[test]
+fn what_goes_back_while_its_message_is_under_way_is_said_after_it() {
+    let f = Fixture::new();
+    let mut store = flat(&f, 2);
+    stretch(&mut store, NEXT..LATER, 2, 1.2e6, 100);
+    let parcel = take(&mut store, 200).remove(0);
+    stretch(&mut store, LATER..LATER + 7, 2, 1e6, 201);
+    assert!(store.open_events(10).unwrap().is_empty());
+    assert_eq!(only(&store).state, Progress::Waiting);
+    settle(&mut store, &parcel, Outcome::Taken, 202);
+    let back = take(&mut store, 300);
+    assert_eq!(back.len(), 1, "{back:#?}");
+    assert_eq!(back[0].message.happened, Happened::Recovered);
+}
+
+#[test]
 fn what_people_settled_before_it_was_sent_is_not_sent() {
     let f = Fixture::new();
     let mut store = flat(&f, 1);
