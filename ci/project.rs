@@ -117,13 +117,8 @@ fn labels(named: &[String]) -> Option<Vec<String>> {
 
 /// A secret that nobody guesses: 32 random bytes in hexadecimal.
 fn fresh() -> anyhow::Result<String> {
-    let minted = dashboard::mint().map_err(|e| Error::Failed(format!("no randomness: {e}")))?;
-    Ok(minted
-        .token
-        .trim_start_matches("upt_")
-        .chars()
-        .take(64)
-        .collect())
+    let bytes = dashboard::random().map_err(|e| Error::Failed(format!("no randomness: {e}")))?;
+    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {

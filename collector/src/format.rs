@@ -78,6 +78,15 @@ pub fn value(x: f64, metric: &Metric) -> String {
     }
 }
 
+/// From one value to another, the unit once where it is the same: `1,204 → 1,253 instructions`.
+#[must_use]
+pub fn from_to(before: &str, after: &str) -> String {
+    match (before.rsplit_once(' '), after.rsplit_once(' ')) {
+        (Some((n, unit)), Some((_, same))) if unit == same => format!("{n} → {after}"),
+        _ => format!("{before} → {after}"),
+    }
+}
+
 /// A value in a unit that nothing is known of: four digits that count, or the whole number.
 fn own(x: f64, unit: &str) -> String {
     let number = digits(x);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::format::{moved, name, plural, sentence, share, signed, telling, value};
+use crate::format::{from_to, moved, name, plural, sentence, share, signed, telling, value};
 use crate::profile::names;
 use crate::report::markdown::{cell, code};
 use crate::report::{from_here, place};
@@ -115,11 +115,7 @@ fn headline(f: &Finding) -> String {
 
 /// `before → after` in the metric's unit.
 fn sides(f: &Finding) -> String {
-    let (before, after) = (value(f.before, &f.metric), value(f.after, &f.metric));
-    match (before.rsplit_once(' '), after.rsplit_once(' ')) {
-        (Some((n, u)), Some((_, v))) if u == v => format!("{n} → {after}"),
-        _ => format!("{before} → {after}"),
-    }
+    from_to(&value(f.before, &f.metric), &value(f.after, &f.metric))
 }
 
 /// How far the culprit moved it.

@@ -2,7 +2,7 @@
 
 use crate::detect::Class;
 use crate::detect::alerts::life::{Resolution, State};
-use crate::format::{arrow, moved, name, percent, plural, sentence, share, value};
+use crate::format::{arrow, from_to, moved, name, percent, plural, sentence, share, value};
 use crate::history::steps::{GroupRef, SeriesSteps, Step, Steps};
 use crate::model::Better;
 
@@ -118,18 +118,10 @@ fn worth(s: &SeriesSteps, c: &Step) -> String {
 
 /// `before → after unit`.
 fn levels(s: &SeriesSteps, c: &Step) -> String {
-    two(
-        value(c.change.before, &s.metric),
+    from_to(
+        &value(c.change.before, &s.metric),
         &value(c.change.after, &s.metric),
     )
-}
-
-/// Two values with their unit; once where it is the same.
-fn two(before: String, after: &str) -> String {
-    match (before.rsplit_once(' '), after.rsplit_once(' ')) {
-        (Some((n, u)), Some((_, v))) if u == v => format!("{n} → {after}"),
-        _ => format!("{before} → {after}"),
-    }
 }
 
 /// The commits that it may be, where that is more than one.
@@ -196,8 +188,8 @@ fn environment(s: &SeriesSteps, out: &mut Vec<String>) {
             name(&f.after, 28)
         ));
     }
-    let levels = two(
-        value(e.testbed_change.before, &s.metric),
+    let levels = from_to(
+        &value(e.testbed_change.before, &s.metric),
         &value(e.testbed_change.after, &s.metric),
     );
     out.push(format!("  {levels}: no commit is blamed"));

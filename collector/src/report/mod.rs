@@ -22,11 +22,10 @@ pub use replayed::replayed;
 pub use sarif::sarif;
 pub use text::text;
 
-use crate::format::{sentence, value};
+use crate::format::{from_to, sentence, value};
 use std::path::Path;
 
-use crate::judge::Judgement;
-use crate::judge::Row;
+use crate::judge::{Judgement, Row, Side};
 use crate::model::{Better, FunctionDelta, Verdict};
 use crate::profile::names::{clean, short};
 
@@ -118,18 +117,11 @@ fn direction(row: &Row) -> &'static str {
 
 /// `before → after unit`.
 fn sides(row: &Row) -> String {
+    let shown =
+        |side: Option<&Side>| side.map_or_else(|| "–".into(), |s| value(s.value, &row.metric));
     match (&row.base, &row.head) {
-        (Some(b), Some(h)) => {
-            let before = value(b.value, &row.metric);
-            let after = value(h.value, &row.metric);
-            match (before.rsplit_once(' '), after.rsplit_once(' ')) {
-                (Some((n, u)), Some((_, v))) if u == v => format!("{n} → {after}"),
-                _ => format!("{before} → {after}"),
-            }
-        }
-        (Some(b), None) => format!("{} → –", value(b.value, &row.metric)),
-        (None, Some(h)) => format!("– → {}", value(h.value, &row.metric)),
         (None, None) => String::new(),
+        (base, head) => from_to(&shown(base.as_ref()), &shown(head.as_ref())),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The words of a message, the same for every sink.
 
-use crate::format::{name, plural, sentence};
+use crate::format::{from_to, name, plural, sentence};
 use crate::report::alert::{Happened, Message, Moved, Suspect};
 
 /// Characters of a benchmark's name.
@@ -137,10 +137,7 @@ fn authors(suspects: &[Suspect]) -> Vec<Piece> {
 }
 
 fn detail(c: &Moved) -> Vec<Piece> {
-    let levels = match (c.before.rsplit_once(' '), c.after.rsplit_once(' ')) {
-        (Some((n, u)), Some((_, v))) if u == v => format!("{n} → {}", c.after),
-        _ => format!("{} → {}", c.before, c.after),
-    };
+    let levels = from_to(&c.before, &c.after);
     // A unit that is the metric's name says it already.
     let what = match c.after.ends_with(&c.metric) {
         true => c.counter.clone(),
