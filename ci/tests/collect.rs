@@ -27,7 +27,7 @@ impl Drop for Server {
     }
 }
 
-fn uptick(args: &[&str]) -> Command {
+pub(crate) fn uptick(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_uptick"));
     command.args(args);
     for name in [
@@ -42,7 +42,7 @@ fn uptick(args: &[&str]) -> Command {
 }
 
 #[track_caller]
-fn said(command: &mut Command) -> String {
+pub(crate) fn said(command: &mut Command) -> String {
     let out = command.output().unwrap();
     let text = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(out.status.success(), "{text}");
@@ -133,25 +133,7 @@ impl Server {
         headers: &[&str],
         body: &[u8],
     ) -> (u16, String) {
-        let mut socket = TcpStream::connect(&self.address).unwrap();
-        let mut head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n",
-            body.len()
-        );
-        if !token.is_empty() {
-            head.push_str(&format!("authorization: Bearer {token}\r\n"));
-        }
-        headers
-            .iter()
-            .for_each(|h| head.push_str(&format!("{h}\r\n")));
-        socket.write_all(format!("{head}\r\n").as_bytes()).unwrap();
-        socket.write_all(body).unwrap();
-        let mut answer = Vec::new();
-        socket.read_to_end(&mut answer).unwrap();
-        let text = String::from_utf8_lossy(&answer).into_owned();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, body.to_string())
+        ask(&self.address, method, path, token, headers, body)
     }
 
     /// The first job of a commit.
@@ -179,9 +161,39 @@ impl Server {
     }
 }
 
+/// Asks a server once; gives the status and the body.
+pub(crate) fn ask(
+    address: &str,
+    method: &str,
+    path: &str,
+    token: &str,
+    headers: &[&str],
+    body: &[u8],
+) -> (u16, String) {
+    let mut socket = TcpStream::connect(address).unwrap();
+    let mut head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n",
+        body.len()
+    );
+    if !token.is_empty() {
+        head.push_str(&format!("authorization: Bearer {token}\r\n"));
+    }
+    headers
+        .iter()
+        .for_each(|h| head.push_str(&format!("{h}\r\n")));
+    socket.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+    socket.write_all(body).unwrap();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).unwrap();
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, body.to_string())
+}
+
 /// Waits until something is so; a minute only ends a test that would hang.
 #[track_caller]
-fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
         assert!(begin.elapsed() < Duration::from_secs(60), "never: {what}");
@@ -189,7 +201,7 @@ fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-fn start(data: &Path, listen: &str, args: &[&str]) -> (Child, String) {
+pub(crate) fn start(data: &Path, listen: &str, args: &[&str]) -> (Child, String) {
     let mut child = uptick(&["serve", "--listen", listen, "--data"])
         .arg(data)
         .args(args)

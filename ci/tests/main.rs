@@ -20,6 +20,7 @@ mod readme;
 mod release;
 mod serve;
 mod store;
+mod story;
 mod submodules;
 mod support;
 mod truth;

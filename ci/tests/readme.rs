@@ -14,8 +14,8 @@ fn commands_in_the_transcripts_run() {
     trycmd::TestCases::new().case("ci/tests/cli/*.trycmd").run();
 }
 
-/// The commands of the chapter on using it, without their comments.
-fn lines_of(chapter: &str) -> Vec<Vec<&'static str>> {
+/// The commands of a chapter, without their comments.
+pub(crate) fn lines_of(chapter: &str) -> Vec<Vec<&'static str>> {
     let text = README.split_once(chapter).unwrap().1;
     let block = text.split_once("```sh\n").unwrap().1;
     let block = block.split_once("\n```").unwrap().0;

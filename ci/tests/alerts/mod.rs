@@ -1,6 +1,6 @@
 //! Alerts from a report to whoever listens: the whole way, through the binary.
 
-mod receiver;
+pub(crate) mod receiver;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

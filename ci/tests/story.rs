@@ -1,0 +1,198 @@
+//! A team's day with the README's commands: two projects, two collectors of which one is killed, a
+//! regression among ten commits, and who hears of it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::alerts::receiver::Receiver;
+use crate::collect::{ask, said, start, uptick, wait};
+use crate::readme::lines_of;
+use crate::support::Repo;
+
+/// Which of the commits that are pushed is the slow one.
+const SLOW: usize = 5;
+
+/// What the README's example names stand for here.
+struct Day {
+    dir: tempfile::TempDir,
+    parser: Repo,
+    receiver: Receiver,
+    address: String,
+    children: Vec<Child>,
+}
+
+impl Drop for Day {
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Day {
+    fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            parser: Repo::with_command(),
+            receiver: Receiver::new(),
+            address: String::new(),
+            children: Vec::new(),
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("srv")
+    }
+
+    /// A command of the README, with the names that it has here.
+    fn command(&self, words: &[&str]) -> Command {
+        let parser = self.parser.path().to_str().unwrap();
+        let words = words.iter().map(|w| {
+            w.replace("https://git.example/parser.git", parser).replace(
+                "https://uptick.example",
+                &format!("http://{}", self.address),
+            )
+        });
+        let words: Vec<String> = words.collect();
+        let mut command = uptick(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        command.current_dir(self.dir.path());
+        command
+    }
+
+    fn serve(&mut self) {
+        let (child, address) = start(&self.data(), "127.0.0.1:0", &["--lease", "10", "--public"]);
+        self.children.push(child);
+        self.address = address;
+    }
+
+    /// A collector in a directory of its own.
+    fn collect(&mut self, words: &[&str], name: &str, token: &str) {
+        let words: Vec<&str> = words
+            .iter()
+            .map(|w| if *w == "bare-1" { name } else { w })
+            .collect();
+        let mut command = self.command(&words);
+        command.arg("--dir").arg(self.dir.path().join(name));
+        command.env("UPTICK_TOKEN", token);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        self.children.push(command.spawn().unwrap());
+    }
+
+    fn json(&self, path: &str) -> Value {
+        let (status, text) = ask(&self.address, "GET", path, "", &[], b"");
+        assert_eq!(status, 200, "{path}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn jobs(&self) -> Vec<Value> {
+        self.json("/api/v1/jobs")["jobs"]
+            .as_array()
+            .unwrap()
+            .clone()
+    }
+
+    /// How many jobs of a project are done.
+    fn done(&self, project: &str) -> usize {
+        let of = |j: &&Value| j["project"] == project && j["state"] == "done";
+        self.jobs().iter().filter(of).count()
+    }
+}
+
+/// Runs what the README says of a server; gives its channel's secret and its collector's token.
+fn set_up(day: &mut Day) -> (String, Vec<&'static str>, String) {
+    let commands = lines_of("## A server for a team");
+    let named: Vec<&str> = commands.iter().map(|c| c[0]).collect();
+    assert_eq!(
+        named,
+        ["serve", "project", "channel", "token", "collect"],
+        "the README has other commands than this test"
+    );
+    assert_eq!(commands[0], ["serve", "--data", "srv"]);
+    day.serve();
+    said(day.command(&commands[1]).args(["--poll", "1"]));
+    let mut channel = day.command(&commands[2]);
+    let hook = format!("http://{}/in", day.receiver.place);
+    let secret = said(
+        channel
+            .args(["--allow", &day.receiver.place])
+            .env("HOOK", hook),
+    );
+    let token = said(&mut day.command(&commands[3]));
+    (secret, commands[4].clone(), token)
+}
+
+/// Pushes ten commits, of which one doubles the work; gives that one.
+fn push_ten(repo: &Repo) -> String {
+    let mut slow = String::new();
+    for i in 0..10 {
+        let turns = if i < SLOW { 1_000 } else { 30_000 };
+        repo.work(turns);
+        repo.write("CHANGES", &i.to_string());
+        let sha = repo.commit(&format!("commit {i}"));
+        if i == SLOW {
+            slow = sha;
+        }
+    }
+    slow
+}
+
+fn add(day: &Day, name: &str, repo: &Path) {
+    let url = repo.to_str().unwrap();
+    let args = [
+        "project", "add", name, "--url", url, "--poll", "1", "--data", "srv",
+    ];
+    said(&mut day.command(&args));
+}
+
+#[test]
+fn a_regression_among_ten_commits_is_told_though_a_collector_is_killed() {
+    let mut day = Day::new();
+    let (secret, collect, token) = set_up(&mut day);
+    let lexer = Repo::with_command();
+    add(&day, "lexer", lexer.path());
+    day.collect(&collect, "bare-1", &token);
+    wait("the first commits", || {
+        day.done("parser") == 1 && day.done("lexer") == 1
+    });
+
+    let slow = push_ten(&day.parser);
+    lexer.write("CHANGES", "one");
+    lexer.commit("nothing slower");
+    wait("bare-1 at work again", || {
+        day.jobs()
+            .iter()
+            .any(|j| j["state"] == "leased" && j["collector"] == "bare-1")
+    });
+    let mut killed = day.children.pop().unwrap();
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let token = said(&mut day.command(&[
+        "token", "create", "bare-2", "--scope", "collect", "--data", "srv",
+    ]));
+    day.collect(&collect, "bare-2", &token);
+    wait("every commit", || {
+        day.done("parser") == 11 && day.done("lexer") == 2
+    });
+
+    let message = day.receiver.received(1).remove(0);
+    assert!(message.verifies(&secret), "{message:?}");
+    // Said as soon as it is seen, when its neighbours may still wait to be measured.
+    let data = &message.json()["data"];
+    let commits = data["commits"].as_array().unwrap();
+    assert!(commits.iter().any(|c| c["sha"] == slow), "{data:#}");
+    // The page knows the one commit by now.
+    let today = day.json("/p/parser/today.json");
+    let groups = today["groups"].as_array().unwrap();
+    assert_eq!(groups.len(), 1, "{today:#}");
+    let suspects = groups[0]["suspects"].as_array().unwrap();
+    let suspects: Vec<&str> = suspects.iter().filter_map(|c| c["sha"].as_str()).collect();
+    assert_eq!(suspects, [slow]);
+    // The other project has nothing to say, and the killed one's commit was measured once.
+    assert_eq!(day.json("/p/lexer/today.json")["groups"], json!([]));
+    let again = day.jobs().iter().filter(|j| j["epoch"] == 2).count();
+    assert_eq!(again, 1);
+    assert_eq!(day.receiver.received(1).len(), 1);
+}
