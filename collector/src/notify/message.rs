@@ -18,6 +18,7 @@ pub(super) fn compose(store: &Store, lease: &Lease, origin: &Origin) -> Result<O
             return Ok(Some(Message::test(&origin.project, &link, lease.created)));
         }
         News::Moved => Happened::Moved,
+        News::Narrowed => Happened::Narrowed,
         News::Recovered => Happened::Recovered,
     };
     let mut events = store.changes_of(lease)?;

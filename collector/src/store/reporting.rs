@@ -59,10 +59,13 @@ impl Store {
                 for t in known {
                     let id = reported(tx, &series.key, &t.id, &t.event, now)?;
                     let over = t.event.recovered.is_some() || !t.event.seen;
-                    let back = over && is_open(tx, &id)?;
+                    let is_one = t.event.change.first == t.event.change.last;
+                    let is_news = now.is_some() && (over || is_one) && is_open(tx, &id)?;
                     revise(tx, &id, &t.event)?;
-                    if let Some(now) = now.filter(|_| back) {
-                        rows::went_back(tx, &id, now)?;
+                    match now.filter(|_| is_news) {
+                        Some(now) if over => rows::went_back(tx, &id, now)?,
+                        Some(now) => rows::narrowed(tx, &id, now)?,
+                        None => {}
                     }
                 }
             }

@@ -134,12 +134,11 @@ fn log(all: &[Delivery]) -> Markup {
 }
 
 fn message(d: &Delivery) -> Markup {
+    let changes = text::plural(d.changes as usize, "change");
     let about = match d.news {
-        News::Moved => text::plural(d.changes as usize, "change"),
-        News::Recovered => format!(
-            "{} that went back",
-            text::plural(d.changes as usize, "change")
-        ),
+        News::Moved => changes,
+        News::Narrowed => format!("{changes}, narrowed to one commit"),
+        News::Recovered => format!("{changes} that went back"),
         News::Test => "a test".into(),
     };
     let (word, class) = match d.state {

@@ -99,7 +99,8 @@ fn mail(channel: &Channel, m: &Message, id: &str) -> Result<Mail> {
     for to in channel.room.split(',') {
         builder = builder.to(mailbox(to)?);
     }
-    if let Some(first) = id.strip_suffix("_back") {
+    // `msg_…_back` and `msg_…_one` speak of `msg_…`.
+    if let Some((first, _)) = id.rsplit_once('_').filter(|(first, _)| first.contains('_')) {
         builder = builder.in_reply_to(name(first)).references(name(first));
     }
     builder

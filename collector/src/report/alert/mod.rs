@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 pub enum Happened {
     /// A commit moved something.
     Moved,
+    /// What was said of several commits before is one commit's.
+    Narrowed,
     /// What was said before went back by itself.
     Recovered,
     /// Nothing: somebody tries the channel.
@@ -31,6 +33,7 @@ impl Happened {
     pub const fn event(self) -> &'static str {
         match self {
             Self::Moved => "alert.reported",
+            Self::Narrowed => "alert.narrowed",
             Self::Recovered => "alert.recovered",
             Self::Test => "channel.test",
         }

@@ -54,6 +54,14 @@ fn several() -> Message {
     }
 }
 
+fn narrowed() -> Message {
+    Message {
+        happened: Happened::Narrowed,
+        total: 2,
+        ..one()
+    }
+}
+
 fn recovered() -> Message {
     Message {
         happened: Happened::Recovered,
@@ -92,6 +100,7 @@ fn gallery() -> String {
     let all = [
         ("one", one()),
         ("several", several()),
+        ("narrowed", narrowed()),
         ("recovered", recovered()),
         ("hostile", hostile()),
         ("test", Message::test("lexis", "", 1_795_000_000)),

@@ -49,7 +49,7 @@ pub struct Said {
 #[must_use]
 pub fn said(m: &Message) -> Said {
     let details = match m.happened {
-        Happened::Moved => m.moved.iter().take(DETAILS).map(detail).collect(),
+        Happened::Moved | Happened::Narrowed => m.moved.iter().take(DETAILS).map(detail).collect(),
         Happened::Recovered | Happened::Test => Vec::new(),
     };
     Said {
@@ -81,6 +81,9 @@ fn title(m: &Message) -> Vec<Piece> {
         _ if worst.regressed => format!(" regressed, {}{others}", worst.size),
         _ => format!(" improved, {}{others}", worst.size),
     }));
+    if m.happened == Happened::Narrowed {
+        out.push(ours(": narrowed to one commit"));
+    }
     out
 }
 

@@ -5,7 +5,7 @@ use rusqlite::{Row, Transaction, params};
 use crate::error::Result;
 use crate::model::Channel;
 use crate::store::outbox::record::forget_old;
-use crate::store::outbox::rows::{identity, say_back};
+use crate::store::outbox::rows::{identity, say_back, say_narrowed, set_of};
 use crate::store::outbox::{News, channels};
 use crate::store::{Event, Store};
 
@@ -117,8 +117,8 @@ impl Store {
         self.events_of_message(lease.about.unwrap_or(lease.seq))
     }
 
-    /// Closes a message that was taken. What went back while it was under way is said next. Gives
-    /// whether the lease still held.
+    /// Closes a message that was taken. What went back or was narrowed while it was under way is
+    /// said next. Gives whether the lease still held.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
@@ -166,6 +166,7 @@ impl Store {
             )?;
             if changed > 0 {
                 say_back(tx, lease.seq, now)?;
+                say_narrowed(tx, lease.seq, now)?;
             }
             forget_old(tx)?;
             Ok(changed > 0)
@@ -180,6 +181,14 @@ fn lease(tx: &Transaction<'_>, seq: i64, until: i64) -> rusqlite::Result<Option<
     let Some(channel) = channels::by_id(tx, channel)? else {
         return Ok(None);
     };
+    // The commits as they are known now: more of them were measured while it waited.
+    if let Some((first, last)) = set_of(tx, seq)? {
+        tx.prepare_cached(
+            "UPDATE outbox SET first = ?2, last = ?3 \
+             WHERE seq = ?1 AND news = 'moved' AND message IS NULL",
+        )?
+        .execute(params![seq, first, last])?;
+    }
     let row = |r: &Row<'_>| {
         let news: String = r.get(3)?;
         let position = |i| r.get::<_, i64>(i).map(|p| p.max(0).cast_unsigned());

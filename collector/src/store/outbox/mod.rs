@@ -25,6 +25,8 @@ pub use record::{Counts, Delivery, Progress};
 pub enum News {
     /// A commit moved something.
     Moved,
+    /// What an earlier message said of several commits is one commit's.
+    Narrowed,
     /// What an earlier message said went back by itself.
     Recovered,
     /// Somebody tries the channel.
@@ -32,11 +34,12 @@ pub enum News {
 }
 
 impl News {
-    const ALL: [Self; 3] = [Self::Moved, Self::Recovered, Self::Test];
+    const ALL: [Self; 4] = [Self::Moved, Self::Narrowed, Self::Recovered, Self::Test];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Moved => "moved",
+            Self::Narrowed => "narrowed",
             Self::Recovered => "recovered",
             Self::Test => "test",
         }

@@ -22,10 +22,10 @@ CREATE TABLE outbox (
     seq     INTEGER PRIMARY KEY AUTOINCREMENT, -- never given twice: a late result is of its own message
     id      TEXT    NOT NULL UNIQUE,   -- the same at each try
     channel INTEGER NOT NULL,
-    news    TEXT    NOT NULL,          -- moved, recovered, test
+    news    TEXT    NOT NULL,          -- moved, narrowed, recovered, test
     first   INTEGER NOT NULL,          -- positions of the commit set
     last    INTEGER NOT NULL,
-    about   INTEGER,                   -- recovered: the message whose changes went back
+    about   INTEGER,                   -- narrowed, recovered: the message whose changes are meant
     created INTEGER NOT NULL,
     due     INTEGER NOT NULL,          -- the next try
     leased  INTEGER NOT NULL DEFAULT 0,-- until when somebody is sending it

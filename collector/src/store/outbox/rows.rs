@@ -114,6 +114,51 @@ pub(super) fn identity(channel: &Channel, news: News, what: &str) -> String {
     format!("msg_{hash}")
 }
 
+/// Has whoever heard of a change that is one commit's now hear whose it is.
+pub(in crate::store) fn narrowed(
+    tx: &Transaction<'_>,
+    change: &str,
+    now: i64,
+) -> rusqlite::Result<()> {
+    let about = messages_about(tx, change)?;
+    about.into_iter().try_for_each(|m| say_narrowed(tx, m, now))
+}
+
+/// Makes a message of a delivered one that named several commits, where one is left.
+pub(super) fn say_narrowed(tx: &Transaction<'_>, message: i64, now: i64) -> rusqlite::Result<()> {
+    if let Some((first, last)) = set_of(tx, message)?
+        && first == last
+    {
+        tx.prepare_cached(
+            "INSERT OR IGNORE INTO outbox (id, channel, news, first, last, about, created, due) \
+             SELECT o.id || '_one', o.channel, 'narrowed', ?2, ?2, o.seq, ?3, ?3 \
+             FROM outbox o JOIN channel h ON h.id = o.channel AND h.disabled IS NULL \
+             WHERE o.seq = ?1 AND o.news = 'moved' AND o.state = 'delivered' \
+             AND json_extract(o.message, '$.commits') > 1",
+        )?
+        .execute(params![message, first, now])?;
+    }
+    Ok(())
+}
+
+/// Positions of the commits that may have caused all open changes of a message; `None` where no
+/// commit can have caused all.
+pub(super) fn set_of(tx: &Transaction<'_>, message: i64) -> rusqlite::Result<Option<(i64, i64)>> {
+    let (first, last): (Option<i64>, Option<i64>) = tx
+        .prepare_cached(&format!(
+            "SELECT max(e.first), min(e.last) FROM outbox_change m \
+             JOIN change e ON e.id = m.change WHERE m.message = ?1 AND {OPEN}"
+        ))?
+        .query_row([message], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    Ok(first.zip(last).filter(|(first, last)| first <= last))
+}
+
+fn messages_about(tx: &Transaction<'_>, change: &str) -> rusqlite::Result<Vec<i64>> {
+    tx.prepare_cached("SELECT message FROM outbox_change WHERE change = ?1")?
+        .query_map([change], |r| r.get(0))?
+        .collect()
+}
+
 /// Has whoever heard of a change that just went back hear that, once nothing of their message is
 /// open any more.
 pub(in crate::store) fn went_back(
@@ -121,10 +166,7 @@ pub(in crate::store) fn went_back(
     change: &str,
     now: i64,
 ) -> rusqlite::Result<()> {
-    let about: Vec<i64> = tx
-        .prepare_cached("SELECT message FROM outbox_change WHERE change = ?1")?
-        .query_map([change], |r| r.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+    let about = messages_about(tx, change)?;
     about.into_iter().try_for_each(|m| say_back(tx, m, now))
 }
 

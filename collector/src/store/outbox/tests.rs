@@ -334,6 +334,45 @@ fn what_goes_back_while_its_message_is_under_way_is_said_after_it() {
 }
 
 #[test]
+fn who_heard_of_several_commits_hears_which_one_it_was() {
+    let f = Fixture::new();
+    let mut store = flat(&f, 2);
+    hand_in(&mut store, &report(NEXT + 4, 2, 1.2e6), 100);
+    let parcel = take(&mut store, 200).remove(0);
+    assert_eq!((parcel.message.commits, parcel.message.total), (5, 2));
+    settle(&mut store, &parcel, Outcome::Taken, 200);
+    // One of the commits between is measured: four may still be the cause, and nobody is told.
+    hand_in(&mut store, &report(NEXT, 2, 1e6), 300);
+    assert!(take(&mut store, 400).is_empty());
+    stretch(&mut store, NEXT + 1..NEXT + 4, 2, 1e6, 500);
+    let one = take(&mut store, 600);
+    assert_eq!(one.len(), 1, "{one:#?}");
+    let message = &one[0].message;
+    assert_eq!(message.happened, Happened::Narrowed);
+    assert_eq!((message.commits, message.total), (1, 2));
+    assert_eq!(
+        message.suspects[0].sha,
+        report(NEXT + 4, 1, 0.0).commit.sha.0
+    );
+    settle(&mut store, &one[0], Outcome::Taken, 600);
+    stretch(&mut store, NEXT + 5..LATER, 2, 1.2e6, 700);
+    assert!(take(&mut store, 800).is_empty());
+}
+
+#[test]
+fn what_is_measured_before_it_is_sent_narrows_what_is_said() {
+    let f = Fixture::new();
+    let mut store = flat(&f, 1);
+    hand_in(&mut store, &report(NEXT + 2, 1, 1.2e6), 100);
+    stretch(&mut store, NEXT..NEXT + 2, 1, 1e6, 101);
+    let parcel = take(&mut store, 200).remove(0);
+    assert_eq!(parcel.message.commits, 1);
+    settle(&mut store, &parcel, Outcome::Taken, 200);
+    stretch(&mut store, NEXT + 3..LATER, 1, 1.2e6, 300);
+    assert!(take(&mut store, 400).is_empty());
+}
+
+#[test]
 fn what_people_settled_before_it_was_sent_is_not_sent() {
     let f = Fixture::new();
     let mut store = flat(&f, 1);
