@@ -1,6 +1,10 @@
 //! From an address to what it asks for. Everything that comes from outside is bounded and
 //! checked here once; beyond it a [`View`] names exactly one page, and keys the cache.
 
+mod changes;
+
+pub(crate) use changes::{Changes, Way};
+
 use collector::model::{Metric, Sha};
 
 use crate::error::Fail;
@@ -99,6 +103,8 @@ impl Order {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum What {
     Today,
+    /// All changes ever.
+    Changes(Changes),
     Log,
     Commits {
         from: u64,
@@ -324,7 +330,9 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
     }
     let parts: Vec<&str> = plain.trim_start_matches('/').split('/').collect();
     let what = match parts.as_slice() {
-        [""] | ["today" | "changes"] => What::Today,
+        [""] | ["today"] => What::Today,
+        ["changes"] if api || format == Format::Atom => What::Today,
+        ["changes"] | ["changes", "all"] => What::Changes(Changes::of(&p)?),
         ["log"] => What::Log,
         ["commits"] => What::Commits {
             from: p.number("from", 0)?,

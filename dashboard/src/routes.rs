@@ -47,6 +47,7 @@ pub const ROUTES: &[Route] = &[
     show("/api/v1/series"),
     show("/api/v1/series/{id}"),
     show("/api/v1/changes"),
+    show("/api/v1/changes/all"),
     show("/api/v1/compare/{range}"),
     show("/api/v1/profiles/{id}/{range}"),
     show("/api/v1/commits"),

@@ -302,6 +302,7 @@ async fn pages_are_accessible_in_light_dark_and_on_a_telephone() {
         ("functions", format!("/functions/{series}/{base}..{head}")),
         ("commit", format!("/commit/{head}")),
         ("commits", "/commits".into()),
+        ("changes", "/changes".into()),
         ("log", "/log".into()),
         ("channels", "/channels".into()),
         ("help", "/help".into()),

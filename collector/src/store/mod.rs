@@ -32,8 +32,9 @@ pub use log::{Handed, Imported, MAX_LINE, Scope, Token, Triage, Verification};
 pub use outbox::{Counts, Delivery, Lease, News, Progress};
 pub use reporting::Audience;
 pub use view::{
-    Decision, Event, EventCounts, Excluded, Found, Generation, MeasuredCommit, Point, ReportRow,
-    Reported, SeriesFilter, SeriesOrder, SeriesRow, SeriesState, TestbedRow, Unsearched, Value,
+    ChangeFilter, Decision, Event, EventCounts, Excluded, Fate, Fates, Found, Generation,
+    MeasuredCommit, Point, ReportRow, Reported, SeriesFilter, SeriesOrder, SeriesRow, SeriesState,
+    TestbedRow, Unsearched, Value,
 };
 
 use std::path::{Path, PathBuf};

@@ -39,7 +39,7 @@ pub(crate) async fn tokens(State(app): State<Arc<App>>) -> Result<Response, Fail
 pub(crate) type Summary = (&'static str, &'static str, &'static str);
 
 /// What each route of the API is for; a test holds it against the routes.
-pub(crate) const SUMMARIES: [Summary; 13] = [
+pub(crate) const SUMMARIES: [Summary; 14] = [
     ("GET", "/api/v1/reports", "The newest reports"),
     (
         "GET",
@@ -60,6 +60,12 @@ pub(crate) const SUMMARIES: [Summary; 13] = [
         "GET",
         "/api/v1/changes",
         "Open changes, grouped by commit set",
+    ),
+    (
+        "GET",
+        "/api/v1/changes/all",
+        "Every change that was ever reported, the newest commit first; query: state, direction \
+         (regressed, improved), metric, q, page",
     ),
     (
         "GET",

@@ -8,7 +8,7 @@ use collector::detect::alerts::life::State;
 use collector::detect::{Change, Kind};
 use collector::format::percent;
 use collector::history::causes;
-use collector::model::SeriesKey;
+use collector::model::{SeriesKey, Verdict};
 use collector::store::{Event, MeasuredCommit, Store};
 use maud::Markup;
 use std::collections::BTreeMap;
@@ -92,6 +92,11 @@ impl Group {
 /// The relative change of an event, positive where it is for the worse.
 pub(super) fn harm(e: &Event) -> f64 {
     e.reported.event.change.change * e.series.key.metric.better().sign()
+}
+
+/// Whether a change is for the worse.
+pub(super) fn verdict(e: &Event) -> Verdict {
+    Verdict::of_move(&e.series.key.metric, e.reported.event.change.change)
 }
 
 /// How far an event moved its series, for people.

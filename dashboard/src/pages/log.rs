@@ -41,7 +41,8 @@ fn head() -> Markup {
     html! {
         section .head {
             h1 { "Decisions" }
-            p .muted { "The newest " (NEWEST) " lines, as they were made. The log is only ever added to." }
+            p .muted { "The newest " (NEWEST) " lines, as they were made. The log is only ever added to. "
+                a href="/changes" { "All changes" } " shows what has become of each." }
             (layout::forms(&[("JSON", "/log.json".into()), ("CSV", "/log.csv".into())]))
         }
     }

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod assets;
 mod badge;
 mod bisect;
+mod changes;
 pub(crate) mod channels;
 mod commit;
 mod commits;
@@ -41,6 +42,7 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
     let f = view.format;
     match &view.what {
         What::Today => today::page(store, app, f),
+        What::Changes(asked) => changes::page(store, app, asked, f),
         What::Log => log::page(store, app, f),
         What::Commits { from, before } => commits::page(store, app, (*from, *before), f),
         What::Health {

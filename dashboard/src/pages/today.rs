@@ -2,7 +2,6 @@
 
 use crate::pages::groups::{self, Group, groups, harm, sure};
 
-use collector::model::Verdict;
 use collector::store::{Event, EventCounts, MeasuredCommit, Store, Triage};
 use maud::{Markup, html};
 use serde_json::json;
@@ -13,7 +12,7 @@ use crate::chart::spark;
 use crate::error::Fail;
 use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form};
 use crate::pages::layout::{self, Nav};
-use crate::pages::{feed, log};
+use crate::pages::{changes, feed, log};
 use crate::query::Format;
 use crate::text::{self, csv_field, md, plural};
 
@@ -168,8 +167,13 @@ fn tally(t: &Today) -> Markup {
             li { b { (new) } " new" }
             li { b { (known) } " acknowledged" }
             li { b { (better) } " improved" }
-            li .muted { (plural(t.counts.recovered as usize, "single change")) " recovered" }
-            li .muted { (t.counts.resolved) " settled" }
+            li .muted {
+                a href="/changes?state=recovered" {
+                    (plural(t.counts.recovered as usize, "single change")) " recovered"
+                }
+            }
+            li .muted { a href="/changes?state=settled" { (t.counts.resolved) " settled" } }
+            li .muted { a href="/changes" { "all changes" } }
         }
     }
 }
@@ -432,11 +436,6 @@ fn member(store: &Store, e: &Event, can_split: bool) -> Result<Markup, Fail> {
     })
 }
 
-/// Whether a change is for the worse.
-fn verdict_of(e: &Event) -> Verdict {
-    Verdict::of_move(&e.series.key.metric, e.reported.event.change.change)
-}
-
 fn document(t: &Today) -> serde_json::Value {
     let groups: Vec<_> = t
         .groups
@@ -445,12 +444,7 @@ fn document(t: &Today) -> serde_json::Value {
             json!({
                 "first": g.first, "last": g.last, "environment": g.is_environment(),
                 "base": g.base, "suspects": g.suspects, "not_measured": g.unmeasured(),
-                "changes": g.events.iter().map(|e| json!({
-                    "benchmark": e.series.key.benchmark, "metric": e.series.key.metric,
-                    "unit": e.series.key.metric.unit(), "better": e.series.key.metric.better(),
-                    "counter": e.series.key.counter, "testbed": e.series.key.fingerprint,
-                    "series": e.series.key.id(), "verdict": verdict_of(e), "event": e.reported,
-                })).collect::<Vec<_>>(),
+                "changes": g.events.iter().map(changes::document).collect::<Vec<_>>(),
             })
         })
         .collect();
@@ -493,7 +487,7 @@ fn csv(t: &Today) -> Vec<Vec<String>> {
                 text::csv_number(c.change),
                 Triage::word(e.reported.event.state).into(),
                 csv_field(e.series.key.metric.unit()),
-                verdict_of(e).name().into(),
+                groups::verdict(e).name().into(),
             ]);
         }
     }

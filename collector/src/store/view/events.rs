@@ -67,14 +67,14 @@ pub struct EventCounts {
     pub recovered: u64,
 }
 
-const EVENT: &str = "e.id, e.told_at, e.position, e.first, e.last, e.before, e.after, e.change, \
+pub(super) const EVENT: &str = "e.id, e.told_at, e.position, e.first, e.last, e.before, e.after, e.change, \
     e.low, e.high, e.confidence, e.kind, e.state, e.recovered, e.seen, e.note, e.link, e.cause, \
     e.reported";
 /// Whether a change `e` is still one that somebody need care about.
 pub(in crate::store) const OPEN: &str =
     "e.seen = 1 AND e.recovered IS NULL AND e.state IN ('new', 'acknowledged')";
 
-fn reported(r: &Row<'_>, at: usize) -> rusqlite::Result<Reported> {
+pub(super) fn reported(r: &Row<'_>, at: usize) -> rusqlite::Result<Reported> {
     let kind: String = r.get(at + 11)?;
     let state: String = r.get(at + 12)?;
     Ok(Reported {

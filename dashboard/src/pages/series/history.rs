@@ -158,7 +158,7 @@ fn position(index: i64) -> u64 {
 
 /// The commits that a change lies between: the newest measured one before its set, and the last
 /// measured one in it.
-pub(super) fn around(
+pub(in crate::pages) fn around(
     store: &Store,
     change: &Reported,
 ) -> Result<Option<(MeasuredCommit, MeasuredCommit)>, Fail> {

@@ -6,6 +6,8 @@ mod picture;
 mod sections;
 mod words;
 
+pub(super) use history::around;
+
 use collector::model::{Better, Metric};
 use collector::store::{Store, Value};
 use maud::{Markup, PreEscaped, html};

@@ -1,0 +1,176 @@
+//! All changes as a table, with the filters that live in its address.
+
+use collector::detect::Kind;
+use collector::store::Fate;
+use maud::{Markup, html};
+
+use super::{List, ROWS, Row};
+use crate::pages::{groups, layout, log};
+use crate::query::{Changes, Way, compare_url};
+use crate::text::{self, plural};
+
+pub(super) fn html(list: &List, asked: &Changes) -> Markup {
+    let turn = |page| {
+        let asked = asked.clone();
+        Changes { page, ..asked }.url("")
+    };
+    html! {
+        (head(list, asked))
+        (filters(list, asked))
+        @if list.rows.is_empty() { (none(asked)) } @else {
+            (table(list))
+            (layout::pager(asked.page, ROWS, list.total, &turn))
+        }
+    }
+}
+
+fn head(list: &List, asked: &Changes) -> Markup {
+    html! {
+        section .head {
+            h1 {
+                @if asked.filters().is_empty() { "All changes ever: " (list.total) }
+                @else { (plural(list.total as usize, "change")) " of those asked for" }
+            }
+            p .muted {
+                "Every change that was reported, the newest commit first, with what has become of it. "
+                "What is open stands on " a href="/" { "Today" } " by cause; who decided what, in the "
+                a href="/log" { "log" } "."
+            }
+            (layout::forms(&[("JSON", asked.url(".json")), ("CSV", asked.url(".csv"))]))
+        }
+    }
+}
+
+/// What a filter leads to when only one of its parts is another one.
+fn with(asked: &Changes, change: impl FnOnce(&mut Changes)) -> String {
+    let mut other = asked.clone();
+    other.page = 1;
+    change(&mut other);
+    other.url("")
+}
+
+fn filters(list: &List, asked: &Changes) -> Markup {
+    let fates: Vec<(&str, String, bool)> = Changes::fates()
+        .iter()
+        .map(|(f, word)| {
+            let address = with(asked, |a| a.fates = *f);
+            (*word, address, *f == asked.fates)
+        })
+        .collect();
+    let ways: Vec<(&str, String, bool)> = Way::ALL
+        .iter()
+        .map(|(w, word)| (*word, with(asked, |a| a.way = *w), *w == asked.way))
+        .collect();
+    html! {
+        div .filters {
+            (layout::choice("state", &fates))
+            (layout::choice("direction", &ways))
+            (metrics(list, asked))
+            (by_name(asked))
+        }
+    }
+}
+
+fn metrics(list: &List, asked: &Changes) -> Markup {
+    let mut options = vec![(
+        "judged",
+        with(asked, |a| a.metric = None),
+        asked.metric.is_none(),
+    )];
+    options.extend(list.metrics.iter().map(|m| {
+        let address = with(asked, |a| a.metric = Some(m.clone()));
+        (m.as_str(), address, asked.metric.as_ref() == Some(m))
+    }));
+    html! { @if list.metrics.len() > 1 { (layout::choice("metric", &options)) } }
+}
+
+fn by_name(asked: &Changes) -> Markup {
+    html! {
+        form action="/changes" role="search" {
+            @for (name, value) in asked.filters() {
+                @if name != "q" { input type="hidden" name=(name) value=(value); }
+            }
+            label .hidden for="q" { "Filter by benchmark" }
+            input #q name="q" type="search" value=(asked.text) placeholder="filter by benchmark"
+                maxlength="512";
+            button .small type="submit" { "Filter" }
+        }
+    }
+}
+
+fn none(asked: &Changes) -> Markup {
+    if asked.filters().is_empty() && asked.page == 1 {
+        let why = html! {
+            "A change is reported once its new level has lasted some commits; it is listed here from \
+             then on, whatever becomes of it."
+        };
+        return layout::empty("No change was reported yet", why, &[]);
+    }
+    layout::empty(
+        "No change matches",
+        html! { a href="/changes" { "Show all changes" } },
+        &[],
+    )
+}
+
+fn table(list: &List) -> Markup {
+    html! {
+        div .scroll { table .rows.stack {
+            thead { tr {
+                th scope="col" { "State" }
+                th scope="col" .num { "Change" }
+                th scope="col" { "Benchmark" }
+                th scope="col" { "Before → after" }
+                th scope="col" { "Commit" }
+                th scope="col" { "When" }
+                th scope="col" { "Testbed" }
+                th scope="col" { span .hidden { "Links" } }
+            } }
+            tbody { @for r in &list.rows { (row(r)) } }
+        } }
+    }
+}
+
+fn row(r: &Row) -> Markup {
+    let (key, t) = (&r.event.series.key, &r.event.reported);
+    let c = &t.event.change;
+    let series = format!("/series/{}", key.id());
+    html! {
+        tr #{ "c" (t.id) } {
+            td { (fate(t.fate())) }
+            td .num { (groups::change(&r.event)) }
+            th scope="row" .name {
+                a href=(series) title=(text::whole(&key.benchmark)) { (text::name(&key.benchmark)) }
+                " " span .muted { (text::metric(&key.metric)) }
+                @if c.kind == Kind::Environment { " " span .tag.noisy { "testbed change" } }
+            }
+            td .pair { (text::value(c.before, &key.metric)) " → " (text::value(c.after, &key.metric)) }
+            td .suspects { (commit(r)) }
+            td { @if let Some((_, head)) = &r.around { (text::time(head.time)) } @else { "–" } }
+            td .muted { code { (text::cut(&key.fingerprint, 16)) } }
+            td { @if let Some((base, head)) = &r.around {
+                a href=(compare_url(&base.sha, &head.sha)) { "Compare" }
+            } }
+        }
+    }
+}
+
+fn commit(r: &Row) -> Markup {
+    let c = &r.event.reported.event.change;
+    let set = usize::try_from(c.last - c.first + 1).unwrap_or(1);
+    html! {
+        @match &r.around {
+            Some((_, head)) => {
+                @if set > 1 { "one of " (plural(set, "commit")) " up to " }
+                (layout::commit_line(head))
+            }
+            None => { "no measured commit is in the range" }
+        }
+    }
+}
+
+/// What has become of a change, as it stands on every page.
+fn fate(fate: Fate) -> Markup {
+    let word = fate.word();
+    html! { span .state.(word) { (log::word(word)) } }
+}
