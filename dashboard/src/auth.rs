@@ -19,6 +19,7 @@ use crate::counters::Counters;
 use crate::door::rates::Rate;
 use crate::error::Fail;
 use crate::guard::MISSES;
+use crate::reader::Reader;
 
 /// What a token begins with, so that scanners of leaked secrets know it.
 const PREFIX: &str = "upt_";
@@ -74,6 +75,24 @@ pub(crate) struct Actor(pub(crate) String);
 /// The number of the token that was shown, if one was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shown(pub(crate) Option<i64>);
+
+/// Whoever was let in.
+pub(crate) struct Admitted {
+    pub(crate) actor: Actor,
+    pub(crate) shown: Shown,
+    pub(crate) reader: Reader,
+}
+
+impl Admitted {
+    /// Who shows no token.
+    fn without(actor: &str, reader: Reader) -> Self {
+        Self {
+            actor: Actor(actor.into()),
+            shown: Shown(None),
+            reader,
+        }
+    }
+}
 
 /// The parts of a request that decide whether it is let in.
 pub(crate) struct Request<'a> {
@@ -144,15 +163,14 @@ pub(crate) async fn admit(
     app: &Arc<App>,
     request: &Request<'_>,
     needed: Option<Scope>,
-) -> Result<(Actor, Shown), Fail> {
+) -> Result<Admitted, Fail> {
     host(app, request)?;
     if !request.method.is_safe() {
         same_site(request)?;
     }
-    let nobody = Actor("somebody".into());
-    let nothing = Shown(None);
+    let nobody = || Admitted::without("somebody", Reader::Anybody);
     let Some(needed) = needed else {
-        return Ok((nobody, nothing));
+        return Ok(nobody());
     };
     let is_owner = app.is_loopback() && request.is_local() && !app.options.always_ask;
     if let Some(shown) = request.bearer() {
@@ -168,11 +186,12 @@ pub(crate) async fn admit(
         }
     }
     if is_owner {
-        return Ok((Actor("somebody at this machine".into()), nothing));
+        let owner = Admitted::without("somebody at this machine", Reader::Owner);
+        return Ok(owner);
     }
     if needed == Scope::Read && app.options.public {
         within(&app.guard.reading, request)?;
-        return Ok((nobody, nothing));
+        return Ok(nobody());
     }
     Counters::add(&app.counters.refused);
     Err(Fail::Denied(
@@ -187,9 +206,16 @@ pub(crate) async fn admit(
 }
 
 /// Whoever holds the token, if it allows what is needed.
-fn suffices(app: &App, token: Token, needed: Scope) -> Result<(Actor, Shown), Fail> {
+fn suffices(app: &App, token: Token, needed: Scope) -> Result<Admitted, Fail> {
     if token.scope.allows(needed) {
-        return Ok((Actor(token.name), Shown(Some(token.id))));
+        return Ok(Admitted {
+            actor: Actor(token.name.clone()),
+            shown: Shown(Some(token.id)),
+            reader: Reader::Holder {
+                name: token.name,
+                scope: token.scope,
+            },
+        });
     }
     Counters::add(&app.counters.refused);
     Err(Fail::Denied(

@@ -17,6 +17,7 @@ use collector::store::Generation;
 use crate::base;
 use crate::error::Fail;
 use crate::query::View;
+use crate::reader::{self, Reader};
 use crate::stamp;
 
 /// Bytes of pages that are kept.
@@ -64,6 +65,19 @@ impl Page {
             zstd: OnceLock::new(),
             gzip: OnceLock::new(),
             download: None,
+        }
+    }
+
+    /// The same with what it says of its reader.
+    pub(crate) fn read_by(self, reader: &Reader, read_only: bool) -> Self {
+        let is_html = self.kind.starts_with("text/html");
+        let filled = is_html.then(|| reader::fill(&self.body, reader, read_only));
+        match filled.flatten() {
+            Some(body) => Self {
+                download: self.download,
+                ..Self::new(self.kind, self.policy, body)
+            },
+            None => self,
         }
     }
 

@@ -26,6 +26,8 @@ pub(crate) enum Fail {
     ReadOnly,
     /// It is not the asker's any more, or somebody else's: what, and what to do.
     Conflict(String),
+    /// Somebody else decided in between: who, and what.
+    Overtaken(String),
     /// The store failed.
     Store(String),
     /// The disk failed under the store: nothing more is written until it is opened anew.
@@ -59,7 +61,9 @@ impl Fail {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Denied(status, _) => *status,
             Self::Busy | Self::Store(_) | Self::Disk(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ReadOnly | Self::Taken(_) | Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::ReadOnly | Self::Taken(_) | Self::Conflict(_) | Self::Overtaken(_) => {
+                StatusCode::CONFLICT
+            }
             Self::Ours => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -87,6 +91,7 @@ impl Fail {
             Self::Denied(..) => "Not allowed",
             Self::Busy => "Busy",
             Self::Conflict(_) => "Not yours (any more)",
+            Self::Overtaken(_) => "Somebody decided in between",
             Self::ReadOnly => "Nothing can be written here",
             Self::Store(_) => "The store cannot be read or written",
             Self::Disk(_) => "The disk has failed",
@@ -102,7 +107,11 @@ impl Fail {
         match self {
             Self::NotFound(s) | Self::Bad(s) | Self::Unreadable(s) => s.clone(),
             Self::TooLarge(s) | Self::Denied(_, s) | Self::Store(s) | Self::Disk(s) => s.clone(),
-            Self::Full(s) | Self::Taken(s) | Self::Quota(s) | Self::Conflict(s) => s.clone(),
+            Self::Full(s)
+            | Self::Taken(s)
+            | Self::Quota(s)
+            | Self::Conflict(s)
+            | Self::Overtaken(s) => s.clone(),
             Self::TooOften(wait) => format!(
                 "This address has asked too often; the next request is answered in {} s.",
                 seconds(*wait)

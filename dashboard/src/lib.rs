@@ -29,6 +29,7 @@ mod lookout;
 mod pages;
 mod query;
 mod quota;
+mod reader;
 mod route;
 mod routes;
 mod service;

@@ -3,11 +3,12 @@
 
 mod changes;
 
-pub(crate) use changes::{Changes, Way};
+pub(crate) use changes::{Changes, MINE, NOBODY, Way};
 
 use collector::model::{Metric, Sha};
 
 use crate::error::Fail;
+use crate::reader::Reader;
 
 /// Characters of a search text.
 const MAX_TEXT: usize = 512;
@@ -102,7 +103,9 @@ impl Order {
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum What {
-    Today,
+    Today {
+        owner: String,
+    },
     /// All changes ever.
     Changes(Changes),
     Log,
@@ -170,6 +173,24 @@ pub(crate) enum What {
 pub(crate) struct View {
     pub(crate) what: What,
     pub(crate) format: Format,
+    /// Whom it is for; `Anybody` where it is the same for all.
+    pub(crate) reader: Reader,
+}
+
+impl View {
+    /// The same for whoever asks: pages say who that is, and `mine` is somebody's.
+    pub(crate) fn read_by(self, reader: Reader) -> Self {
+        let is_mine = match &self.what {
+            What::Today { owner } => owner == MINE,
+            What::Changes(asked) => asked.owner == MINE,
+            _ => false,
+        };
+        if self.format == Format::Html || is_mine {
+            Self { reader, ..self }
+        } else {
+            self
+        }
+    }
 }
 
 /// The parameters of an address, decoded.
@@ -330,8 +351,8 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
     }
     let parts: Vec<&str> = plain.trim_start_matches('/').split('/').collect();
     let what = match parts.as_slice() {
-        [""] | ["today"] => What::Today,
-        ["changes"] if api || format == Format::Atom => What::Today,
+        [""] | ["today"] => today(&p),
+        ["changes"] if api || format == Format::Atom => today(&p),
         ["changes"] | ["changes", "all"] => What::Changes(Changes::of(&p)?),
         ["log"] => What::Log,
         ["commits"] => What::Commits {
@@ -401,7 +422,17 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
         ["help"] => What::Help,
         _ => return Err(Fail::NotFound("There is no page of that name.".into())),
     };
-    Ok(View { what, format })
+    Ok(View {
+        what,
+        format,
+        reader: Reader::default(),
+    })
+}
+
+fn today(p: &Params) -> What {
+    What::Today {
+        owner: p.shown("owner"),
+    }
 }
 
 /// A commit's name as somebody typed it, cleaned.
@@ -447,7 +478,8 @@ mod tests {
             v,
             View {
                 what: What::Series { id, from: 3, to: 9 },
-                format: Format::Csv
+                format: Format::Csv,
+                reader: Reader::Anybody,
             }
         );
         let v = view("/compare/abcd1..ABCD2.json", "show=all").unwrap();

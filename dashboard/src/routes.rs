@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Extension, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::cache::{Page, Policy};
 use crate::counters::Counters;
 use crate::error::Fail;
+use crate::reader::Reader;
 use crate::{api, auth, live, pages, query, trace};
 /// Bytes of an address.
 const MAX_URI: usize = 8 << 10;
@@ -189,15 +190,16 @@ async fn guarded(
         headers: request.headers(),
         peer,
     };
-    let (actor, shown) = match auth::admit(&app, &asked, route.scope).await {
+    let admitted = match auth::admit(&app, &asked, route.scope).await {
         Ok(admitted) => admitted,
         Err(fail) => return fail.into_response(),
     };
     if declared(request.headers()).is_some_and(|n| n > route.body as u64) {
         return too_large(route.body).into_response();
     }
-    request.extensions_mut().insert(actor);
-    request.extensions_mut().insert(shown);
+    request.extensions_mut().insert(admitted.actor);
+    request.extensions_mut().insert(admitted.shown);
+    request.extensions_mut().insert(admitted.reader);
     next.run(request).await
 }
 
@@ -222,8 +224,13 @@ impl IntoResponse for Fail {
 }
 
 /// Any page: from the cache, or made now.
-async fn page(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Result<Response, Fail> {
-    let view = query::view(uri.path(), uri.query().unwrap_or(""))?;
+async fn page(
+    State(app): State<Arc<App>>,
+    Extension(reader): Extension<Reader>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Fail> {
+    let view = query::view(uri.path(), uri.query().unwrap_or(""))?.read_by(reader);
     if let Some(to) = pages::redirect(&app, &view).await? {
         return Ok((StatusCode::FOUND, [(header::LOCATION, to)]).into_response());
     }
@@ -255,13 +262,16 @@ async fn page(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Resu
 
 async fn make(app: Arc<App>, view: query::View) -> Result<Arc<Page>, Fail> {
     let at = app.now_at();
-    let (maker, wanted) = (app.clone(), view.clone());
+    let (maker, wanted, reader) = (app.clone(), view.clone(), view.reader.clone());
     let build = async move {
         Counters::add(&maker.counters.builds);
         let made = maker
             .read(move |store, app| pages::render(store, app, &wanted))
             .await;
-        made.map(|page| page.based(maker.base()))
+        made.map(|page| {
+            page.read_by(&reader, maker.options.read_only)
+                .based(maker.base())
+        })
     };
     app.cache.make(view, at, build).await
 }

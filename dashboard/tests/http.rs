@@ -313,7 +313,8 @@ async fn decisions_show_at_once_and_can_be_undone() {
     let c = site.client().await;
     let event = site.open_event();
     let before = c.get("/today.json").await;
-    let form = format!("event={event}&state=fixed_by&note=mended&link=https://example.com/1");
+    let form =
+        format!("event={event}&state=fixed_by&fixed=abcd&note=mended&link=https://example.com/1");
     let posted = c.send(Method::POST, "/triage", &[], form.as_bytes()).await;
     assert_eq!(
         (posted.status, posted.header("location")),

@@ -14,3 +14,4 @@ mod receive;
 mod server;
 mod statements;
 mod support;
+mod triage;

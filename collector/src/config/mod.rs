@@ -4,6 +4,7 @@
 //! read from the checkout, also for older commits, so that a whole range is
 //! measured by one set of rules.
 
+mod owners;
 mod values;
 
 pub use values::{Fraction, Seconds, glob, words};
@@ -42,6 +43,8 @@ pub struct Config {
     pub commands: Vec<Command>,
     /// Where a baseline comes from.
     pub baseline: Baseline,
+    /// Whose benchmarks are, by their names: `"parse/**" = "ada"`.
+    pub owners: BTreeMap<String, String>,
 }
 
 /// What is measured, and how.
@@ -275,6 +278,7 @@ impl Config {
                 "suite.counter: `{counter}` is none of auto, perf_event, callgrind, clock"
             ));
         }
+        self.check_owners()?;
         self.check_commands()
     }
 

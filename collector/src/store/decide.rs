@@ -6,9 +6,9 @@ use crate::detect::alerts::life::State;
 use crate::error::Result;
 use crate::store::log::append;
 use crate::store::log::entry::{Command, Entry};
-use crate::store::log::triage::hash_of;
+use crate::store::log::triage::{Outcome, hash_of};
 use crate::store::view::apply::append_and_apply;
-use crate::store::view::decided::{is_undone, lines_of, standing};
+use crate::store::view::decided::{is_undone, last_batch, lines_of, standing};
 use crate::store::{Store, Triage};
 
 impl Store {
@@ -18,28 +18,47 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn decide(&mut self, what: &Triage, actor: &str, now: i64) -> Result<Option<i64>> {
+        match self.decide_as_seen(what, actor, now)? {
+            Outcome::Decided(at) => Ok(Some(at)),
+            Outcome::Nothing | Outcome::Overtaken(_) => Ok(None),
+        }
+    }
+
+    /// [`Store::decide`], unless somebody decided otherwise about one of the changes after
+    /// [`Triage::seen`].
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn decide_as_seen(&mut self, what: &Triage, actor: &str, now: i64) -> Result<Outcome> {
         self.with_view(|tx| {
             let mut changes = Vec::new();
             for id in &what.events {
                 if is_news(tx, what, id)? {
+                    if is_overtaken(tx, what, id)? {
+                        return Ok(Outcome::Overtaken(id.clone()));
+                    }
                     changes.push(id.clone());
                 }
             }
             if changes.is_empty() {
-                return Ok(None);
+                return Ok(Outcome::Nothing);
             }
             let command = Command {
                 changes,
                 state: what.state.map(|s| Triage::word(s).to_owned()),
                 note: what.note.clone(),
                 link: what.link.clone(),
+                assignee: what.assignee.clone(),
+                fixed: what.fixed.clone(),
+                due: what.due.clone(),
                 regroup: what.regroup,
                 undoes: None,
                 actor: actor.to_owned(),
                 time: now,
                 seen: append::head(tx)?,
             };
-            append_and_apply(tx, Entry::Decision(command))
+            let at = append_and_apply(tx, Entry::Decision(command))?;
+            Ok(at.map_or(Outcome::Nothing, Outcome::Decided))
         })
     }
 
@@ -53,12 +72,10 @@ impl Store {
                 return Ok(0);
             };
             let mut n = 0;
-            for (id, before, after) in lines_of(tx, batch)? {
-                let Some(now) = standing(tx, &id)? else {
-                    continue;
-                };
-                let is_as_left = now.state == after && before != after;
-                n += usize::from(is_as_left || now.cause == Some(batch));
+            for line in lines_of(tx, batch)? {
+                if let Some(now) = standing(tx, &line.change)? {
+                    n += usize::from(line.stands(&now, batch));
+                }
             }
             if n == 0 || is_undone(tx, batch)? {
                 return Ok(0);
@@ -117,8 +134,20 @@ fn is_news(tx: &Transaction<'_>, what: &Triage, id: &str) -> rusqlite::Result<bo
         return Ok(false);
     };
     let differs = |new: &str, old: &str| !new.is_empty() && new != old;
+    let said = |new: &Option<String>, old: &str| new.as_deref().is_some_and(|n| n != old);
     Ok(what.regroup
         || what.state.is_some_and(|s| Triage::word(s) != now.state)
         || differs(&what.note, &now.note)
-        || differs(&what.link, &now.link))
+        || differs(&what.link, &now.link)
+        || said(&what.assignee, &now.assignee)
+        || said(&what.fixed, &now.fixed)
+        || said(&what.due, &now.due))
+}
+
+/// Whether somebody decided about a change after its decider looked.
+fn is_overtaken(tx: &Transaction<'_>, what: &Triage, id: &str) -> rusqlite::Result<bool> {
+    match what.seen.get(id) {
+        Some(seen) => Ok(last_batch(tx, id)? > *seen),
+        None => Ok(false),
+    }
 }

@@ -8,7 +8,7 @@ use crate::store::log::entry::{Entry, Stacks};
 use crate::store::log::older::{Batches, Decided, Line};
 
 /// Each migration raises the schema's number by one.
-pub(super) const STEPS: [&str; 7] = [
+pub(super) const STEPS: [&str; 8] = [
     include_str!("schema.sql"),
     include_str!("dashboard.sql"),
     include_str!("groups.sql"),
@@ -16,6 +16,7 @@ pub(super) const STEPS: [&str; 7] = [
     include_str!("handing.sql"),
     include_str!("outbox/outbox.sql"),
     include_str!("metrics.sql"),
+    include_str!("people.sql"),
 ];
 
 /// Runs the steps from schema `from` on.

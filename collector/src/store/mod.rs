@@ -28,11 +28,11 @@ mod secrets;
 mod tests;
 mod view;
 
-pub use log::{Handed, Imported, MAX_LINE, Scope, Token, Triage, Verification};
+pub use log::{Handed, Imported, MAX_LINE, Outcome, Scope, Token, Triage, Verification};
 pub use outbox::{Counts, Delivery, Lease, News, Progress};
 pub use reporting::Audience;
 pub use view::{
-    ChangeFilter, Decision, Event, EventCounts, Excluded, Fate, Fates, Found, Generation,
+    Care, ChangeFilter, Decision, Event, EventCounts, Excluded, Fate, Fates, Found, Generation,
     MeasuredCommit, Point, ReportRow, Reported, SeriesFilter, SeriesOrder, SeriesRow, SeriesState,
     TestbedRow, Unsearched, Value,
 };

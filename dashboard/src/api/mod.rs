@@ -14,7 +14,6 @@ use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Fail;
 use crate::route::Route;
-use crate::text;
 
 /// Applies a decision; a form as on the pages.
 pub(crate) async fn triage(
@@ -24,7 +23,7 @@ pub(crate) async fn triage(
 ) -> Result<Response, Fail> {
     let what = crate::pages::triage::parse(&form)?;
     let batch = app
-        .write(move |store| Ok(store.decide(&what, &actor.0, text::now())?))
+        .write(move |store| crate::pages::triage::apply(store, what, &actor.0))
         .await?;
     Ok(axum::Json(json!({ "schema": "uptick.decided/1", "batch": batch })).into_response())
 }
@@ -102,7 +101,9 @@ pub(crate) const SUMMARIES: [Summary; 14] = [
     (
         "POST",
         "/api/v1/triage",
-        "Decide about changes; form: event (repeated), state, note, link",
+        "Decide about changes; form: event (repeated; `ID:N` says that N is the last decision about it \
+         that was seen), state, note, link, assignee (`nobody`: none), fixed (a commit), due (a day; \
+         `never`: none)",
     ),
 ];
 

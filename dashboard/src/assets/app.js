@@ -74,7 +74,9 @@ function listen() {
 
 // ---- lists: j, k, Enter, x
 let current = -1;
-const items = () => { const g = $$(".group"); return g.length ? g : $$(".rows tbody tr"); };
+const items = () => $$(".group, .rows tbody tr");
+// The group that is marked, if one is.
+const here = () => { const e = items()[current]; return e && e.matches(".group") ? e : null; };
 function mark(i, scroll = true) {
   const all = items();
   if (!all.length) return;
@@ -86,27 +88,45 @@ function mark(i, scroll = true) {
     e.scrollIntoView({ block: "nearest" });
   }
 }
-const STATES = { a: "acknowledged", f: "fixed_by", w: "accepted", n: "noise", i: "infra", v: "invalid", m: "merge", s: "split" };
+const STATES = { a: "acknowledged", f: "fixed_by", w: "accepted", n: "noise", i: "infra", v: "invalid", m: "merge", s: "split", t: "" };
 function decide(key) {
   // Only what can be seen to be selected is decided about.
-  const selected = $('[form="bulk"]:checked'), group = $$(".group")[current];
-  const to = selected ? $(`#bulk button[value="${STATES[key]}"]`) : group && $(`button[data-key="${key}"]`, group);
-  if (to) to.click();
+  const selected = $('[form="bulk"]:checked'), group = here();
+  const form = selected ? $("#bulk") : group && $('form[action*="/triage#"]', group);
+  const to = form && $(selected && key !== "t" ? `button[value="${STATES[key]}"]` : `button[data-key="${key}"]`, form);
+  if (form && key === "f") askCommit(form);
+  else if (to) to.click();
+  else if (!$('form[action*="/triage"]')) return;
+  else if (form) say("No token names you: assign it by the field.");
   else if ($(".group")) say("Nothing is selected: j goes to a group, x selects it, or tick a box.");
+}
+
+// Fixed by which commit? The form says so before it is sent.
+function askCommit(form) {
+  const box = $("details", form);
+  if (box) box.open = true;
+  $("[name=fixed]", form).focus();
+  say("Which commit fixed it? Type it and press Enter.");
 }
 
 // A decision leaves the reader where they are.
 addEventListener("submit", async (e) => {
   const form = e.target, to = new URL(form.action, location.href).pathname.slice(base.length);
   if (to !== "/triage" && to !== "/triage/undo") return;
+  const fixed = $("[name=fixed]", form);
+  // The page that asks for the commit is a page of its own.
+  if (fixed && fixed.id === "fixed") return;
   e.preventDefault();
   if (form.id === "bulk" && !$('[form="bulk"]:checked')) { say("Nothing is selected: tick the boxes of groups or series first."); return; }
+  if (e.submitter && e.submitter.value === "fixed_by" && !fixed.value) { askCommit(form); return; }
   const body = new URLSearchParams(new FormData(form, e.submitter));
   const answer = await fetch(form.action, { method: "POST", body, credentials: "same-origin" }).catch(() => null);
   if (!answer) { say("Not decided: the dashboard does not answer."); return; }
   if (!answer.ok) {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    say(`Not decided: ${($("#main h1 + p", page) || page.body).textContent.trim()}`);
+    const why = `Not decided: ${($("#main h1 + p", page) || page.body).textContent.trim()}`;
+    if (answer.status === 409) await go(location.href, { push: false, fresh: true });
+    say(why);
     return;
   }
   await go(location.href, { push: false, fresh: true });
@@ -311,10 +331,10 @@ addEventListener("keydown", (e) => {
   if (key === "g") before = "g";
   else if (key === "j") mark(current + 1);
   else if (key === "k") mark(current - 1);
-  else if (key === "Enter" && document.activeElement.matches(".group.current")) { const a = $("a.open, .members a", document.activeElement); if (a) go(a.href); }
-  else if (key === "x") { if (current < 0) mark(0); const box = $$(".group")[current]; if (box) $("input[type=checkbox]", box).click(); }
-  else if (STATES[key]) decide(key);
-  else if (key === "u") { const undo = $('form[action$="/triage/undo"] button'); if (undo) undo.click(); }
+  else if (key === "Enter" && document.activeElement.matches(".group.current")) { const a = $("a.open, .members a, h3 a, .cause a", document.activeElement); if (a) go(a.href); }
+  else if (key === "x") { if (current < 0) mark(0); const box = here() && $("input[type=checkbox]", here()); if (box) box.click(); }
+  else if (key in STATES) decide(key);
+  else if (key === "u") { const undo = $('form[action*="/triage/undo"] button', here() || document) || $('form[action*="/triage/undo"] button'); if (undo) undo.click(); }
   else if (key === "/") { const box = $(".flamesearch") || $("#q") || $("#find"); box.focus(); }
   else if (key === "?") go(`${base}/help`);
   else if (key === "0" || key === "Escape") { const box = $(".flamebox"); if (box && box.resetFlame) box.resetFlame(); else return; }

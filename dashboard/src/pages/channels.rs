@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawForm, State};
+use axum::extract::{Extension, RawForm, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use collector::model::Channel;
@@ -18,15 +18,20 @@ use crate::error::Fail;
 use crate::pages::answer::{HTML, JSON};
 use crate::pages::layout;
 use crate::query::decode;
+use crate::reader::Reader;
 use crate::text;
 
 /// Messages that are listed.
 const NEWEST: usize = 100;
 
-pub(crate) async fn page(State(app): State<Arc<App>>) -> Result<Response, Fail> {
+pub(crate) async fn page(
+    State(app): State<Arc<App>>,
+    Extension(reader): Extension<Reader>,
+) -> Result<Response, Fail> {
     let (channels, deliveries) = app
         .read(|store, _| Ok((store.channels()?, store.deliveries(NEWEST)?)))
         .await?;
+    let may = reader.may_do_everything(app.options.read_only);
     let body = html! {
         section .head {
             h1 { "Channels" }
@@ -34,10 +39,10 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> Result<Response, Fail> 
                 code { "uptick help alerts" } " says how." }
             (layout::forms(&[("JSON", "/channels.json".into())]))
         }
-        @if channels.is_empty() { (nobody()) } @else { (table(&channels)) (log(&deliveries)) }
+        @if channels.is_empty() { (nobody()) } @else { (table(&channels, may)) (log(&deliveries)) }
     };
     let html = [(header::CONTENT_TYPE, HTML)];
-    Ok((html, layout::passing(&app, "Channels", body)).into_response())
+    Ok((html, layout::passing(&app, Some(&reader), "Channels", body)).into_response())
 }
 
 pub(crate) async fn json(State(app): State<Arc<App>>) -> Result<Response, Fail> {
@@ -73,19 +78,20 @@ fn nobody() -> Markup {
     layout::empty("There is no channel yet", why, &[("add one", command)])
 }
 
-fn table(all: &[Channel]) -> Markup {
+fn table(all: &[Channel], may: bool) -> Markup {
     html! {
         div .scroll { table .rows {
             thead { tr {
                 th scope="col" { "Channel" } th scope="col" { "Kind" } th scope="col" { "Hears of" }
-                th scope="col" { "State" } th scope="col" { span .hidden { "Test" } }
+                th scope="col" { "State" }
+                @if may { th scope="col" { span .hidden { "Test" } } }
             } }
-            tbody { @for c in all { (row(c)) } }
+            tbody { @for c in all { (row(c, may)) } }
         } }
     }
 }
 
-fn row(c: &Channel) -> Markup {
+fn row(c: &Channel, may: bool) -> Markup {
     let hears = if c.improvements {
         "regressions and improvements"
     } else {
@@ -102,12 +108,12 @@ fn row(c: &Channel) -> Markup {
                     Some(at) => { span .state.new { "disabled" } " " (text::time(at)) " " (text::cut(&c.why, 120)) }
                 }
             }
-            td {
+            @if may { td {
                 form method="post" action="/channels/test" {
                     input type="hidden" name="name" value=(c.name);
                     button .small type="submit" { "Send a test message" }
                 }
-            }
+            } }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use collector::judge::{Row, Side};
 use collector::model::{Sha, Verdict};
-use collector::store::{Event, MeasuredCommit, Store};
+use collector::store::{MeasuredCommit, Store};
 use maud::{Markup, html};
 use serde_json::json;
 
@@ -11,16 +11,25 @@ use crate::cache::Page;
 use crate::error::Fail;
 use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form, the_commit};
 use crate::pages::compare::{self, Comparison};
+use crate::pages::decide;
 use crate::pages::excluded;
-use crate::pages::groups;
 use crate::pages::layout::{self, Nav};
 use crate::query::{Format, compare_url};
+use crate::reader::Reader;
 use crate::text::{self, plural};
 
+/// What stands above the changes that outlast the commit.
+const LASTING: &str = "Lasting changes that it may have caused";
 /// Rows of each sort.
 const ROWS: usize = 12;
 
-pub(super) fn page(store: &Store, app: &App, sha: &str, format: Format) -> Result<Page, Fail> {
+pub(super) fn page(
+    store: &Store,
+    app: &App,
+    reader: &Reader,
+    sha: &str,
+    format: Format,
+) -> Result<Page, Fail> {
     let head = the_commit(store, sha)?;
     let (before, how) = base_of(store, &head)?;
     let after = match head.main {
@@ -38,7 +47,12 @@ pub(super) fn page(store: &Store, app: &App, sha: &str, format: Format) -> Resul
                 app,
                 Nav::Commits,
                 &title,
-                html(store, &head, compared.as_ref(), after.as_ref())?,
+                html(
+                    store,
+                    app,
+                    reader,
+                    (&head, compared.as_ref(), after.as_ref()),
+                )?,
             ))
         }
         Format::Json => {
@@ -91,13 +105,16 @@ fn base_of(
 
 fn html(
     store: &Store,
-    head: &MeasuredCommit,
-    compared: Option<&Comparison>,
-    after: Option<&MeasuredCommit>,
+    app: &App,
+    reader: &Reader,
+    (head, compared, after): (
+        &MeasuredCommit,
+        Option<&Comparison>,
+        Option<&MeasuredCommit>,
+    ),
 ) -> Result<Markup, Fail> {
     let mut events = store.events_within(head.position, head.position, 200)?;
     events.retain(|_| head.main);
-    events.sort_by(|a, b| size(b).total_cmp(&size(a)));
     let class = compared.map_or("quiet", |c| compare::class(&c.judgement, None));
     Ok(html! {
         section .verdict.(class) {
@@ -107,7 +124,7 @@ fn html(
             (neighbours(head, compared, after))
         }
         @if let Some(c) = compared { (sorts(c)) }
-        (lasting(&events))
+        (decide::section(store, app, reader, (LASTING, events))?)
         @if head.failures > 0 {
             p .warn {
                 (plural(head.failures as usize, "benchmark")) " failed in its newest report; "
@@ -117,10 +134,6 @@ fn html(
         (excluded::section(&store.excluded(Some(&head.sha))?))
         (documents(head, compared.is_some()))
     })
-}
-
-fn size(e: &Event) -> f64 {
-    e.reported.event.change.change.abs()
 }
 
 fn crumb(head: &MeasuredCommit) -> Markup {
@@ -191,28 +204,6 @@ fn sorts(c: &Comparison) -> Markup {
         (names(c, Verdict::New, "New benchmarks"))
         (names(c, Verdict::Vanished, "Vanished benchmarks"))
         (names(c, Verdict::Incomparable, "Not comparable"))
-    }
-}
-
-fn lasting(events: &[Event]) -> Markup {
-    html! {
-        @if !events.is_empty() {
-            section {
-                h2 { "Lasting changes that it may have caused" }
-                ul .plain {
-                    @for e in events.iter().take(ROWS) {
-                        @let key = &e.series.key;
-                        li {
-                            (groups::change(e)) " "
-                            a href={ "/series/" (key.id()) } { (text::name(&key.benchmark)) }
-                        }
-                    }
-                    @if events.len() > ROWS {
-                        li .muted { "and " (events.len() - ROWS) " more" }
-                    }
-                }
-            }
-        }
     }
 }
 

@@ -58,12 +58,9 @@ impl Group {
             .all(|e| e.reported.event.change.kind == Kind::Environment)
     }
 
+    /// Its changes, as forms name them.
     pub(super) fn ids(&self) -> String {
-        let ids: Vec<String> = self
-            .events
-            .iter()
-            .map(|e| e.reported.id.to_string())
-            .collect();
+        let ids: Vec<String> = self.events.iter().map(named).collect();
         ids.join(",")
     }
 
@@ -87,6 +84,11 @@ impl Group {
             &self.events[0].series.key.benchmark,
         ))
     }
+}
+
+/// A change as forms name it: with the last decision that their reader saw.
+pub(super) fn named(e: &Event) -> String {
+    format!("{}:{}", e.reported.id, e.reported.decided)
 }
 
 /// The relative change of an event, positive where it is for the worse.

@@ -14,7 +14,12 @@ const KEYS: &[(&str, &str)] = &[
     ("Enter", "open it"),
     ("x", "select a group"),
     ("a", "acknowledge (the selected groups, or the current one)"),
-    ("f, w, n", "fixed, accepted (wanted), noise"),
+    ("f", "fixed: asks which commit fixed it"),
+    ("w, n", "accepted (wanted), noise"),
+    (
+        "t",
+        "take it on: it is yours from then on, for whoever signed in",
+    ),
     (
         "i, v",
         "infrastructure: the machine changed, not the code; invalid: the number is wrong",
@@ -74,6 +79,14 @@ const WORDS: &[(&str, &str)] = &[
         "how far a number may move before it counts; each row says where its limit comes from",
     ),
     ("recovered", "went back to its old level by itself"),
+    (
+        "withdrawn",
+        "was reported, and the commits measured since show no such step",
+    ),
+    (
+        "owner, assignee",
+        "whose a benchmark is, by [owners] in uptick.toml; who took a change on, which goes before it",
+    ),
 ];
 
 pub(super) fn page(app: &App, format: Format) -> Result<Page, Fail> {

@@ -6,6 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::app::{App, Role};
 use crate::base;
 use crate::cache::{Page, Policy};
+use crate::reader::{self, Reader};
 use crate::{stamp, text};
 
 use crate::pages::answer::HTML;
@@ -33,14 +34,21 @@ pub(crate) fn page(app: &App, nav: Nav, title: &str, body: Markup) -> Page {
     )
 }
 
-/// A document that is given at once and not kept.
-pub(crate) fn passing(app: &App, title: &str, body: Markup) -> Vec<u8> {
-    current(app, Nav::None, title, body)
+/// A document that is given at once and not kept, to a reader where it is known who that is.
+pub(crate) fn passing(app: &App, reader: Option<&Reader>, title: &str, body: Markup) -> Vec<u8> {
+    current(app, (reader, Nav::None), title, body)
 }
 
 /// A page that is made for each request, because what is on it is older the moment after.
-pub(crate) fn current(app: &App, nav: Nav, title: &str, body: Markup) -> Vec<u8> {
+pub(crate) fn current(
+    app: &App,
+    (reader, nav): (Option<&Reader>, Nav),
+    title: &str,
+    body: Markup,
+) -> Vec<u8> {
     let made = frame(app, nav, title, body).into_string().into_bytes();
+    let signed = reader.and_then(|r| reader::fill(&made, r, app.options.read_only));
+    let made = signed.unwrap_or(made);
     let made = stamp::fill(&made, app.now_at()).unwrap_or(made);
     base::rewrite(&made, app.base())
 }
@@ -103,6 +111,7 @@ fn top(app: &App, nav: Nav) -> Markup {
                 datalist #suggested {}
             }
         }
+        (PreEscaped(reader::GAP))
     }
 }
 

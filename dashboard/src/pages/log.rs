@@ -11,13 +11,19 @@ use crate::pages::answer::{csv_page, json_page, no_such_form};
 use crate::pages::excluded;
 use crate::pages::layout::{self, Nav};
 use crate::query::Format;
+use crate::reader::Reader;
 use crate::text::{self, csv_field};
 
 const NEWEST: usize = 300;
 /// Benchmarks that an entry names.
 const NAMES: usize = 8;
 
-pub(super) fn page(store: &Store, app: &App, format: Format) -> Result<Page, Fail> {
+pub(super) fn page(
+    store: &Store,
+    app: &App,
+    reader: &Reader,
+    format: Format,
+) -> Result<Page, Fail> {
     let all = store.decisions(NEWEST)?;
     let out = store.excluded(None)?;
     match format {
@@ -26,9 +32,10 @@ pub(super) fn page(store: &Store, app: &App, format: Format) -> Result<Page, Fai
         }
         Format::Csv => Ok(csv_page("decisions", csv(&all))),
         Format::Html => {
+            let may = reader.may_decide(app.options.read_only);
             let body = html! {
                 (head())
-                @if all.is_empty() { (nobody()) } @else { (list(&all)) }
+                @if all.is_empty() { (nobody()) } @else { (list(&all, may)) }
                 (excluded::section(&out))
             };
             Ok(layout::page(app, Nav::None, "Decisions", body))
@@ -53,8 +60,9 @@ fn nobody() -> Markup {
     layout::empty("Nobody has decided anything yet", why, &[])
 }
 
-/// Decisions, one entry a request, whatever number of series it was about.
-pub(super) fn list(all: &[Decision]) -> Markup {
+/// Decisions, one entry a request, whatever number of series it was about; with the way back for
+/// who may take it.
+pub(super) fn list(all: &[Decision], may: bool) -> Markup {
     let mut batches: Vec<Vec<&Decision>> = Vec::new();
     for d in all {
         match batches.iter_mut().find(|b| b[0].batch == d.batch) {
@@ -62,10 +70,10 @@ pub(super) fn list(all: &[Decision]) -> Markup {
             None => batches.push(vec![d]),
         }
     }
-    html! { ol .log { @for b in &batches { (entry(b)) } } }
+    html! { ol .log { @for b in &batches { (entry(b, may)) } } }
 }
 
-fn entry(batch: &[&Decision]) -> Markup {
+fn entry(batch: &[&Decision], may: bool) -> Markup {
     let d = batch[0];
     // The list may end within it.
     let n = usize::try_from(d.together).unwrap_or(usize::MAX);
@@ -79,7 +87,7 @@ fn entry(batch: &[&Decision]) -> Markup {
                 (note(d))
             }
             @if d.undone { span .muted { "undone" } }
-            @else if d.undoes.is_none() { (undo(d)) }
+            @else if may && d.undoes.is_none() { (undo(d)) }
         }
     }
 }
@@ -130,6 +138,14 @@ fn what(d: &Decision, n: usize, same: bool) -> Markup {
             (series) ": "
             @if same { (word(&d.before)) " → " }
             span .state.(d.after) { (word(&d.after)) }
+            @if let Some(fixed) = &d.fixed { " " code { (text::cut(fixed.get(..9).unwrap_or(fixed), 12)) } }
+        }
+        @else if let Some(name) = &d.assignee {
+            @if name.is_empty() { "took " (series) " off whoever had it" }
+            @else { "assigned " (series) " to " b { (text::cut(name, 40)) } }
+        }
+        @else if let Some(day) = &d.due {
+            @if day.is_empty() { "set no day for " (series) } @else { "set " (text::cut(day, 10)) " for " (series) }
         }
         @else if d.undoes.is_some() { (series) " back where the commit set puts it" }
         @else { "added a note to " (series) }
@@ -150,6 +166,9 @@ fn csv(all: &[Decision]) -> Vec<Vec<String>> {
         "note",
         "link",
         "undoes",
+        "assignee",
+        "fixed",
+        "due",
     ];
     let mut out = vec![head.map(String::from).to_vec()];
     for d in all {
@@ -166,6 +185,9 @@ fn csv(all: &[Decision]) -> Vec<Vec<String>> {
             csv_field(&d.note),
             csv_field(&d.link),
             d.undoes.map_or_else(String::new, |u| u.to_string()),
+            csv_field(d.assignee.as_deref().unwrap_or("")),
+            csv_field(d.fixed.as_deref().unwrap_or("")),
+            csv_field(d.due.as_deref().unwrap_or("")),
         ]);
     }
     out

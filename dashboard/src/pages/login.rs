@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Form;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use crate::auth;
 use crate::error::Fail;
 use crate::pages::answer::HTML;
 use crate::pages::layout;
+use crate::reader::Reader;
 use crate::text;
 use collector::store::{Scope, Token};
 
@@ -50,12 +51,21 @@ pub(crate) async fn form(
     };
     let who = auth::signed_in(&app, &request).await;
     let to = ours(&back.to);
-    page(&app, StatusCode::OK, &body(who.as_ref(), to, None))
+    page(
+        &app,
+        StatusCode::OK,
+        who.as_ref(),
+        &body(who.as_ref(), to, None),
+    )
 }
 
-fn page(app: &App, status: StatusCode, body: &Markup) -> Response {
+fn page(app: &App, status: StatusCode, who: Option<&Token>, body: &Markup) -> Response {
+    let reader = who.map(|token| Reader::Holder {
+        name: token.name.clone(),
+        scope: token.scope,
+    });
     let html = [(header::CONTENT_TYPE, HTML)];
-    let made = layout::passing(app, "Sign in", body.clone());
+    let made = layout::passing(app, reader.as_ref(), "Sign in", body.clone());
     (status, html, made).into_response()
 }
 
@@ -92,6 +102,17 @@ fn ours(to: &str) -> &str {
     }
 }
 
+/// The form once more, with why the token did not do.
+fn refused(app: &App, to: &str, fail: &Fail) -> Response {
+    let words = fail.words();
+    let mut response = page(app, fail.status(), None, &body(None, to, Some(&words)));
+    if let Some(seconds) = fail.retry_after() {
+        let seconds = HeaderValue::from(seconds);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
+}
+
 pub(crate) async fn sign_in(
     State(app): State<Arc<App>>,
     peer: Option<axum::Extension<axum::extract::ConnectInfo<std::net::SocketAddr>>>,
@@ -105,9 +126,10 @@ pub(crate) async fn sign_in(
         bearing.insert(header::HOST, host.clone());
     }
     let to = ours(&shown.to);
-    let refused = |words: &str| page(&app, StatusCode::UNAUTHORIZED, &body(None, to, Some(words)));
+    let refused = |fail: &Fail| refused(&app, to, fail);
     let Ok(value) = format!("Bearer {token}").parse() else {
-        return Ok(refused(NO_TOKEN));
+        let fail = Fail::Denied(StatusCode::UNAUTHORIZED, NO_TOKEN.into());
+        return Ok(refused(&fail));
     };
     bearing.insert(header::AUTHORIZATION, value);
     let request = auth::Request {
@@ -115,10 +137,12 @@ pub(crate) async fn sign_in(
         headers: &bearing,
         peer: peer.map(|p| p.0),
     };
-    auth::within(&app.guard.signing_in, &request)?;
+    if let Err(fail) = auth::within(&app.guard.signing_in, &request) {
+        return Ok(refused(&fail));
+    }
     match auth::admit(&app, &request, Some(Scope::Read)).await {
         Ok(_) => {}
-        Err(Fail::Denied(StatusCode::UNAUTHORIZED, words)) => return Ok(refused(&words)),
+        Err(fail @ (Fail::Denied(..) | Fail::TooOften(_))) => return Ok(refused(&fail)),
         Err(fail) => return Err(fail),
     }
     let secure = if headers

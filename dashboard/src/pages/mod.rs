@@ -4,11 +4,13 @@ pub(crate) mod answer;
 pub(crate) mod assets;
 mod badge;
 mod bisect;
+mod care;
 mod changes;
 pub(crate) mod channels;
 mod commit;
 mod commits;
 mod compare;
+mod decide;
 mod drift;
 mod excluded;
 mod feed;
@@ -39,11 +41,11 @@ use crate::query::{self, Format, View, What};
 
 /// Makes the page.
 pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail> {
-    let f = view.format;
+    let (f, reader) = (view.format, &view.reader);
     match &view.what {
-        What::Today => today::page(store, app, f),
-        What::Changes(asked) => changes::page(store, app, asked, f),
-        What::Log => log::page(store, app, f),
+        What::Today { owner } => today::page(store, app, (reader, owner), f),
+        What::Changes(asked) => changes::page(store, app, (reader, asked), f),
+        What::Log => log::page(store, app, reader, f),
         What::Commits { from, before } => commits::page(store, app, (*from, *before), f),
         What::Health {
             metric,
@@ -62,9 +64,9 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
         What::Find { benchmark, .. } => Err(unknown_benchmark(benchmark)),
         What::Search { text } => search::page(store, app, text, f),
         What::Choose { base, head } => compare::choose(store, app, (base, head), f),
-        What::Series { id, from, to } => series::page(store, app, (id, *from, *to), f),
+        What::Series { id, from, to } => series::page(store, app, reader, (id, *from, *to), f),
         What::Badge { id } => badge::page(store, id),
-        What::Commit { sha } => commit::page(store, app, sha, f),
+        What::Commit { sha } => commit::page(store, app, reader, sha, f),
         What::Compare {
             base,
             head,
@@ -79,7 +81,7 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
                 text,
                 page: *page,
             };
-            compare::page(store, app, (base, head), &rows, f)
+            compare::page(store, app, reader, (base, head), &rows, f)
         }
         What::Functions {
             id,

@@ -249,7 +249,7 @@ pub(crate) fn error(app: &App, fail: &Fail, asked: &Asked) -> Response {
     let status = fail.status();
     let mut response = if asked.html {
         let body = failed(app, fail, asked);
-        let page = layout::passing(app, fail.title(), body);
+        let page = layout::passing(app, None, fail.title(), body);
         let html = [(
             header::CONTENT_TYPE,
             HeaderValue::from_static(crate::pages::answer::HTML),

@@ -12,8 +12,9 @@ use crate::chart::spark;
 use crate::error::Fail;
 use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form};
 use crate::pages::layout::{self, Nav};
-use crate::pages::{changes, feed, log};
+use crate::pages::{care, changes, decide, feed, log};
 use crate::query::Format;
+use crate::reader::Reader;
 use crate::text::{self, csv_field, md, plural};
 
 /// Open events that are looked at; a suite that has more has one cause, and says so.
@@ -30,6 +31,10 @@ const SPARK: usize = 60;
 const DECISIONS: usize = 24;
 
 struct Today {
+    /// Whose changes are wanted: a name; empty for everybody's.
+    owner: String,
+    /// How many groups the reader cares for.
+    mine: usize,
     groups: Vec<Group>,
     counts: EventCounts,
     newest: Option<MeasuredCommit>,
@@ -37,10 +42,21 @@ struct Today {
     points: u64,
 }
 
-fn load(store: &Store) -> Result<Today, Fail> {
+fn load(store: &Store, app: &App, (reader, owner): (&Reader, &str)) -> Result<Today, Fail> {
     let (reports, points) = store.counts()?;
+    let mut groups = groups(store, store.open_events(EVENTS)?)?;
+    let config = &app.options.config;
+    let is_of = |g: &Group, name: &str| g.events.iter().any(|e| care::is_of(config, e, name));
+    let mine = match reader.name() {
+        Some(name) => groups.iter().filter(|g| is_of(g, name)).count(),
+        None => 0,
+    };
+    let owner = care::whose(reader, owner)?;
+    groups.retain(|g| owner.is_empty() || is_of(g, &owner));
     Ok(Today {
-        groups: groups(store, store.open_events(EVENTS)?)?,
+        owner,
+        mine,
+        groups,
         counts: store.event_counts()?,
         newest: store.commits(u64::MAX, 1)?.pop(),
         reports,
@@ -48,14 +64,19 @@ fn load(store: &Store) -> Result<Today, Fail> {
     })
 }
 
-pub(super) fn page(store: &Store, app: &App, format: Format) -> Result<Page, Fail> {
-    let today = load(store)?;
+pub(super) fn page(
+    store: &Store,
+    app: &App,
+    (reader, owner): (&Reader, &str),
+    format: Format,
+) -> Result<Page, Fail> {
+    let today = load(store, app, (reader, owner))?;
     match format {
         Format::Html => Ok(layout::page(
             app,
             Nav::Today,
             "Today",
-            html(store, app, &today)?,
+            html(store, app, reader, &today)?,
         )),
         Format::Json => json_page(&document(&today)),
         Format::Csv => Ok(csv_page("changes", csv(&today))),
@@ -96,24 +117,27 @@ fn verdict(t: &Today) -> (Markup, &'static str) {
     }
 }
 
-fn html(store: &Store, app: &App, t: &Today) -> Result<Markup, Fail> {
+fn html(store: &Store, app: &App, reader: &Reader, t: &Today) -> Result<Markup, Fail> {
     let (verdict, class) = verdict(t);
     let groups: Vec<Markup> = t
         .groups
         .iter()
         .take(GROUPS)
-        .map(|g| group_html(store, app, g))
+        .map(|g| group_html(store, app, reader, g))
         .collect::<Result<_, _>>()?;
     let log = store.decisions(DECISIONS)?;
+    let read_only = app.options.read_only;
+    let may = reader.may_decide(read_only);
     Ok(html! {
         section .verdict.(class) {
-            h1 { (verdict) }
+            h1 { (verdict) @if !t.owner.is_empty() { " of what is " (text::cut(&t.owner, 40)) "’s" } }
             p { (newest(app, t)) }
-            (tally(t))
+            (tally(t, reader))
+            @if !t.owner.is_empty() { p { a href="/" { "Show everybody’s" } } }
             (layout::forms(&forms()))
         }
         @if t.groups.is_empty() { (nothing(t)) } @else {
-            (bulk())
+            @if may { (bulk(reader)) } @else { p .muted { (reader.why_not(read_only)) } }
             @for g in groups { (g) }
             @if t.groups.len() > GROUPS {
                 p .muted {
@@ -127,7 +151,7 @@ fn html(store: &Store, app: &App, t: &Today) -> Result<Markup, Fail> {
             @if log.is_empty() {
                 p .muted { "None yet. Each is logged here, and can be undone." }
             } @else {
-                (log::list(&log))
+                (log::list(&log, may))
                 p { a href="/log" { "All decisions" } }
             }
         }
@@ -157,7 +181,7 @@ fn newest(app: &App, t: &Today) -> Markup {
 }
 
 /// How many groups wait, as they stand below, and how many single changes do not any more.
-fn tally(t: &Today) -> Markup {
+fn tally(t: &Today, reader: &Reader) -> Markup {
     let better = t.groups.iter().filter(|g| !g.is_regression()).count();
     let new = t.groups.iter().filter(|g| g.is_regression() && g.is_new());
     let new = new.count();
@@ -174,23 +198,23 @@ fn tally(t: &Today) -> Markup {
             }
             li .muted { a href="/changes?state=settled" { (t.counts.resolved) " settled" } }
             li .muted { a href="/changes" { "all changes" } }
+            @if reader.name().is_some() { li { a href="/?owner=mine" { b { (t.mine) } " mine" } } }
         }
     }
 }
 
 /// What is decided about everything that is selected.
-fn bulk() -> Markup {
+fn bulk(reader: &Reader) -> Markup {
     html! {
         form #bulk .bulk method="post" action="/triage"
             aria-label="Decide about the selected changes" {
             span .muted { "Selected:" }
-            (buttons(true))
+            (decide::buttons(false))
+            button .small type="submit" name="state" value="fixed_by" { "Fixed " kbd { "f" } }
             @for (value, word, key) in REGROUP {
                 button .small type="submit" name="group" value=(value) { (word) " " kbd { (key) } }
             }
-            input name="note" placeholder="note" aria-label="Note" maxlength="1000";
-            input name="link" type="url" placeholder="https:// issue" aria-label="Issue"
-                maxlength="500";
+            (decide::fields(reader))
         }
     }
 }
@@ -226,30 +250,13 @@ fn nothing(t: &Today) -> Markup {
     )
 }
 
-/// One key per state.
-const ACTIONS: [(&str, &str, &str); 6] = [
-    ("acknowledged", "Acknowledge", "a"),
-    ("fixed_by", "Fixed", "f"),
-    ("accepted", "Accept", "w"),
-    ("noise", "Noise", "n"),
-    ("infra", "Infra", "i"),
-    ("invalid", "Invalid", "v"),
-];
-
 /// What makes a group of its own out of what is selected.
 const REGROUP: [(&str, &str, &str); 2] = [("merge", "Merge", "m"), ("split", "Split off", "s")];
 
-fn buttons(all: bool) -> Markup {
-    html! {
-        @for (state, word, key) in ACTIONS {
-            button .small type="submit" name="state" value=(state) data-key=[(!all).then_some(key)] { (word) " " kbd { (key) } }
-        }
-    }
-}
-
-fn group_html(store: &Store, app: &App, g: &Group) -> Result<Markup, Fail> {
+fn group_html(store: &Store, app: &App, reader: &Reader, g: &Group) -> Result<Markup, Fail> {
     let worst = &g.events[0];
-    let can_split = g.events.len() > 1;
+    let may = reader.may_decide(app.options.read_only);
+    let can_split = may && g.events.len() > 1;
     let mut rows = Vec::new();
     for e in g.events.iter().take(MEMBERS) {
         rows.push(member(store, e, can_split)?);
@@ -257,31 +264,31 @@ fn group_html(store: &Store, app: &App, g: &Group) -> Result<Markup, Fail> {
     let more = &g.events[g.events.len().min(MEMBERS)..];
     let class = if g.is_regression() { "worse" } else { "better" };
     Ok(html! {
-        article .group.(class) tabindex="-1" aria-labelledby={ "g" (worst.reported.id) } {
-            (heading(g))
+        article .group.(class) #{ "g" (worst.reported.id) } tabindex="-1" aria-labelledby={ "t" (worst.reported.id) } {
+            (heading(app, g, may))
             (suspected(app, g))
             (members(&rows, can_split))
-            @if !more.is_empty() { (others(g, more)) }
+            @if !more.is_empty() { (others(g, more, may)) }
             (note(worst))
             div .actions {
-                form method="post" action="/triage" {
-                    input type="hidden" name="event" value=(g.ids());
-                    (buttons(false))
-                }
+                @if may { (decide::form(reader, g)) }
                 @if let Some(line) = g.bisect() && g.last > g.first { (layout::command(&line)) }
             }
         }
     })
 }
 
-fn heading(g: &Group) -> Markup {
+fn heading(app: &App, g: &Group, may: bool) -> Markup {
     let worst = &g.events[0];
     html! {
         header {
-            input type="checkbox" form="bulk" name="event" value=(g.ids())
-                aria-label="Select this group";
-            h2 #{ "g" (worst.reported.id) } { (moved(g)) }
+            @if may {
+                input type="checkbox" form="bulk" name="event" value=(g.ids())
+                    aria-label="Select this group";
+            }
+            h2 #{ "t" (worst.reported.id) } { (moved(g)) }
             (state_html(worst))
+            (decide::people(&app.options.config, g))
             @if g.by_hand {
                 span .tag title="merged or split off by somebody; Undo is below" { "by hand" }
             }
@@ -348,12 +355,12 @@ fn note(e: &Event) -> Markup {
 }
 
 /// Members that are not seen at once.
-fn others(g: &Group, more: &[Event]) -> Markup {
+fn others(g: &Group, more: &[Event], may: bool) -> Markup {
     html! {
         details .more {
             summary { "and " (plural(more.len(), "series")) " more" }
             ul .plain {
-                @for e in more.iter().take(OTHERS) { (other(e)) }
+                @for e in more.iter().take(OTHERS) { (other(e, may)) }
                 @if more.len() > OTHERS {
                     li .muted {
                         "and " (plural(more.len() - OTHERS, "series"))
@@ -365,12 +372,14 @@ fn others(g: &Group, more: &[Event]) -> Markup {
     }
 }
 
-fn other(e: &Event) -> Markup {
+fn other(e: &Event, may: bool) -> Markup {
     let key = &e.series.key;
     html! {
         li {
-            input type="checkbox" form="bulk" name="event" value=(e.reported.id)
-                aria-label={ "Select " (text::name(&key.benchmark)) };
+            @if may {
+                input type="checkbox" form="bulk" name="event" value=(groups::named(e))
+                    aria-label={ "Select " (text::name(&key.benchmark)) };
+            }
             (groups::change(e)) " "
             a href={ "/series/" (key.id()) } { (text::name(&key.benchmark)) } " "
             span .muted { (text::metric(&key.metric)) }
@@ -418,7 +427,7 @@ fn member(store: &Store, e: &Event, can_split: bool) -> Result<Markup, Fail> {
         tr {
             @if can_split {
                 td .pick {
-                    input type="checkbox" form="bulk" name="event" value=(e.reported.id)
+                    input type="checkbox" form="bulk" name="event" value=(groups::named(e))
                         aria-label={ "Select " (text::name(&key.benchmark)) };
                 }
             }

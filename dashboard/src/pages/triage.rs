@@ -5,15 +5,20 @@ use std::sync::Arc;
 use axum::extract::{Extension, RawForm, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use collector::store::Triage;
+use collector::detect::alerts::life::{Resolution, State as Stands};
+use collector::store::{Outcome, Store, Triage};
 
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Fail;
+use crate::pages::answer::HTML;
+use crate::pages::{decide, layout};
 use crate::query::decode;
+use crate::reader::Reader;
 use crate::route::MAX_FORM;
 use crate::text;
 
+const FIXED: Stands = Stands::Resolved(Resolution::FixedBy);
 /// Events that one request may decide about.
 const MAX_EVENTS: usize = 5_000;
 /// Characters of a note.
@@ -21,6 +26,13 @@ const MAX_NOTE: usize = 1_000;
 
 /// Characters of a change's identity.
 const MAX_ID: usize = 64;
+
+/// Characters of the name of whoever takes a change on.
+const MAX_NAME: usize = 100;
+/// The word that takes a change off whoever has it.
+const NOBODY: &str = "nobody";
+/// The word for no day.
+const NEVER: &str = "never";
 
 /// What a form says.
 pub(crate) fn parse(form: &[u8]) -> Result<Triage, Fail> {
@@ -34,14 +46,7 @@ pub(crate) fn parse(form: &[u8]) -> Result<Triage, Fail> {
         let (k, v) = pair.split_once('=').unwrap_or((pair, ""));
         let v = decode(&v.replace('+', " "));
         match k {
-            "event" => {
-                for n in v.split([',', ' ']).filter(|n| !n.is_empty()) {
-                    if n.len() > MAX_ID || !n.bytes().all(|b| b.is_ascii_hexdigit()) {
-                        return Err(Fail::Bad(format!("`{}` is no change.", text::cut(n, 40))));
-                    }
-                    out.events.push(n.to_owned());
-                }
-            }
+            "event" => events(&v, &mut out)?,
             "state" if !v.is_empty() => {
                 let words = "`state` is none of new, acknowledged, fixed_by, accepted, noise, infra, invalid.";
                 out.state = Some(Triage::state_of(&v).ok_or_else(|| Fail::Bad(words.into()))?);
@@ -54,43 +59,141 @@ pub(crate) fn parse(form: &[u8]) -> Result<Triage, Fail> {
                 merges |= v == "merge";
             }
             "note" => out.note = text::cut_or_empty(&v, MAX_NOTE),
-            "link" if !v.trim().is_empty() => {
-                let words = "An issue's address begins with https:// (or http://).";
-                out.link =
-                    super::log::safe_link(v.trim()).ok_or_else(|| Fail::Bad(words.into()))?;
-            }
-            _ => {}
+            _ => said(k, v.trim(), &mut out)?,
         }
     }
     // A group's box and that of its member name the same event.
     out.events.sort_unstable();
     out.events.dedup();
-    if out.events.is_empty() {
+    check(&out, merges)?;
+    Ok(out)
+}
+
+/// The changes of a form, each perhaps with the last decision that its reader saw.
+fn events(text: &str, out: &mut Triage) -> Result<(), Fail> {
+    for n in text.split([',', ' ']).filter(|n| !n.is_empty()) {
+        let (id, seen) = n.split_once(':').map_or((n, None), |(a, b)| (a, Some(b)));
+        let seen = seen.map(str::parse::<i64>);
+        let is_id = id.len() <= MAX_ID && id.bytes().all(|b| b.is_ascii_hexdigit());
+        if !is_id || id.is_empty() || seen.as_ref().is_some_and(Result::is_err) {
+            return Err(Fail::Bad(format!("`{}` is no change.", text::cut(n, 40))));
+        }
+        out.events.push(id.to_owned());
+        if let Some(Ok(seen)) = seen {
+            out.seen.insert(id.to_owned(), seen);
+        }
+    }
+    Ok(())
+}
+
+/// What a form says beside a state.
+fn said(field: &str, value: &str, out: &mut Triage) -> Result<(), Fail> {
+    match field {
+        _ if value.is_empty() => {}
+        "link" => {
+            let words = "An issue's address begins with https:// (or http://).";
+            out.link = super::log::safe_link(value).ok_or_else(|| Fail::Bad(words.into()))?;
+        }
+        "assignee" => {
+            let name = text::cut_or_empty(value, MAX_NAME);
+            let name = if name == NOBODY { String::new() } else { name };
+            out.assignee = Some(name);
+        }
+        "fixed" => {
+            let is_hex = value.bytes().all(|b| b.is_ascii_hexdigit());
+            if !is_hex || !(4..=64).contains(&value.len()) {
+                let words =
+                    "`fixed` must be a commit: 4 to 64 hexadecimal digits of its object name.";
+                return Err(Fail::Bad(words.into()));
+            }
+            out.fixed = Some(value.to_ascii_lowercase());
+        }
+        "due" if value == NEVER => out.due = Some(String::new()),
+        "due" => {
+            let day: Result<jiff::civil::Date, _> = value.parse();
+            let day = day.map_err(|_| Fail::Bad("`due` must be a day, as 2026-12-31.".into()))?;
+            out.due = Some(day.to_string());
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn check(what: &Triage, merges: bool) -> Result<(), Fail> {
+    if what.events.is_empty() {
         return Err(Fail::Bad("No change was selected.".into()));
     }
-    if merges && out.events.len() < 2 {
+    if merges && what.events.len() < 2 {
         return Err(Fail::Bad(
             "Merging takes two changes at least; select several groups.".into(),
         ));
     }
-    if out.events.len() > MAX_EVENTS {
+    if what.events.len() > MAX_EVENTS {
         return Err(Fail::TooLarge(
             "5,000 changes are decided at once at most.".into(),
         ));
     }
-    Ok(out)
+    Ok(())
+}
+
+/// Decides, unless somebody did so since the decider looked; gives its place in the log, where
+/// anything was to be decided.
+pub(crate) fn apply(store: &mut Store, mut what: Triage, actor: &str) -> Result<Option<i64>, Fail> {
+    if let Some(fixed) = &what.fixed {
+        // A commit that was measured is kept by its whole name.
+        let known = store.commit(fixed)?;
+        what.fixed = known.map(|c| c.sha.0).or(what.fixed);
+        what.state = what.state.or(Some(FIXED));
+    }
+    match store.decide_as_seen(&what, actor, text::now())? {
+        Outcome::Decided(at) => Ok(Some(at)),
+        Outcome::Nothing => Ok(None),
+        Outcome::Overtaken(id) => Err(overtaken(store, &id)?),
+    }
+}
+
+/// Who decided what meanwhile.
+fn overtaken(store: &Store, id: &str) -> Result<Fail, Fail> {
+    let last = store.decisions_about(&[id], 1)?;
+    let what = last.first().map_or_else(String::new, |d| {
+        let name = text::cut(&d.benchmark, 80);
+        let who = text::cut(&d.actor, 40);
+        if d.before == d.after {
+            format!("{who} said something else about {name}")
+        } else {
+            let (before, after) = (super::log::word(&d.before), super::log::word(&d.after));
+            format!("{who} set {name} from {before} to {after}")
+        }
+    });
+    Ok(Fail::Overtaken(format!(
+        "{what} after this page was made. Nothing was decided: look at it as it stands now, and decide again."
+    )))
 }
 
 pub(crate) async fn decide(
     State(app): State<Arc<App>>,
     Extension(actor): Extension<Actor>,
+    Extension(reader): Extension<Reader>,
     headers: HeaderMap,
     RawForm(form): RawForm,
 ) -> Result<Response, Fail> {
     let what = parse(&form)?;
-    app.write(move |store| Ok(store.decide(&what, &actor.0, text::now())?))
-        .await?;
+    if what.state == Some(FIXED) && what.fixed.is_none() {
+        let page = layout::passing(&app, Some(&reader), "Fixed by", decide::ask(&named(&what)));
+        return Ok(([(header::CONTENT_TYPE, HTML)], page).into_response());
+    }
+    app.write(move |store| apply(store, what, &actor.0)).await?;
     Ok(back(&headers))
+}
+
+/// The changes of a form, as it named them.
+fn named(what: &Triage) -> String {
+    let name = |id: &String| match what.seen.get(id) {
+        Some(seen) => format!("{id}:{seen}"),
+        None => id.clone(),
+    };
+    let names: Vec<String> = what.events.iter().map(name).collect();
+    names.join(",")
 }
 
 pub(crate) async fn undo(

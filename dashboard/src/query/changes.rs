@@ -21,6 +21,11 @@ const FATES: [(Fates, &str); 12] = [
     (Fates::Word("withdrawn"), "withdrawn"),
 ];
 
+/// Whose a change is, in addresses: the reader's own.
+pub(crate) const MINE: &str = "mine";
+/// Nobody's.
+pub(crate) const NOBODY: &str = "nobody";
+
 /// Which way a change goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Way {
@@ -54,6 +59,8 @@ pub(crate) struct Changes {
     pub(crate) way: Way,
     pub(crate) metric: Option<String>,
     pub(crate) text: String,
+    /// Who is to care for it: a name, [`MINE`] or [`NOBODY`]; empty: whoever.
+    pub(crate) owner: String,
     pub(crate) page: usize,
 }
 
@@ -64,6 +71,7 @@ impl Changes {
             way: p.one_of("direction", &Way::ALL)?,
             metric: p.metric()?,
             text: p.shown("q"),
+            owner: p.shown("owner"),
             page: p.page()?,
         })
     }
@@ -86,6 +94,7 @@ impl Changes {
             ("state", self.fate()),
             ("direction", way.map_or("both", |(_, word)| word)),
             ("metric", self.metric.as_deref().unwrap_or("")),
+            ("owner", self.owner.as_str()),
             ("q", self.text.as_str()),
         ];
         let is_asked = |(_, v): &(&str, &str)| !["", "all", "both"].contains(v);

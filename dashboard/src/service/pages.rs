@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use collector::jobs::State as JobState;
@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::error::Fail;
 use crate::pages::answer::HTML;
 use crate::pages::layout::{self, Nav};
+use crate::reader::Reader;
 use crate::service::clock::clock;
 use crate::text;
 
@@ -24,9 +25,9 @@ const ROWS: usize = 100;
 /// Characters of why something failed.
 const WHY: usize = 400;
 
-fn page(app: &App, nav: Nav, title: &str, body: Markup) -> Response {
+fn page(app: &App, at: (&Reader, Nav), title: &str, body: Markup) -> Response {
     let kind = [(header::CONTENT_TYPE, HTML)];
-    (kind, layout::current(app, nav, title, body)).into_response()
+    (kind, layout::current(app, (Some(at.0), at.1), title, body)).into_response()
 }
 
 /// A time of the queue, to the minute.
@@ -59,7 +60,10 @@ fn silent(waits: &[Wait]) -> Markup {
 }
 
 /// Projects.
-pub(super) async fn projects(State(app): State<Arc<App>>) -> Result<Response, Fail> {
+pub(super) async fn projects(
+    State(app): State<Arc<App>>,
+    Extension(reader): Extension<Reader>,
+) -> Result<Response, Fail> {
     let (all, waits) = app
         .read(|store, _| Ok((store.projects()?, store.waits(clock())?)))
         .await?;
@@ -80,7 +84,7 @@ pub(super) async fn projects(State(app): State<Arc<App>>) -> Result<Response, Fa
             } }
         }
     };
-    Ok(page(&app, Nav::Projects, "Projects", body))
+    Ok(page(&app, (&reader, Nav::Projects), "Projects", body))
 }
 
 fn no_project() -> Markup {
@@ -138,7 +142,10 @@ impl Queue {
 }
 
 /// The queue.
-pub(super) async fn queue(State(app): State<Arc<App>>) -> Result<Response, Fail> {
+pub(super) async fn queue(
+    State(app): State<Arc<App>>,
+    Extension(reader): Extension<Reader>,
+) -> Result<Response, Fail> {
     let queue = app.read(|store, _| Queue::read(store)).await?;
     let body = html! {
         section .verdict.quiet {
@@ -154,7 +161,7 @@ pub(super) async fn queue(State(app): State<Arc<App>>) -> Result<Response, Fail>
         (silent(&queue.waits))
         @for (state, n, jobs) in &queue.states { (jobs_of(*state, *n, jobs)) }
     };
-    Ok(page(&app, Nav::Queue, "Queue", body))
+    Ok(page(&app, (&reader, Nav::Queue), "Queue", body))
 }
 
 const fn word(state: JobState) -> &'static str {
@@ -251,7 +258,10 @@ pub(super) async fn queue_json(State(app): State<Arc<App>>) -> Result<Response, 
 }
 
 /// Collectors.
-pub(super) async fn collectors(State(app): State<Arc<App>>) -> Result<Response, Fail> {
+pub(super) async fn collectors(
+    State(app): State<Arc<App>>,
+    Extension(reader): Extension<Reader>,
+) -> Result<Response, Fail> {
     let (all, waits) = app
         .read(|store, _| Ok((store.collectors()?, store.waits(clock())?)))
         .await?;
@@ -273,7 +283,7 @@ pub(super) async fn collectors(State(app): State<Arc<App>>) -> Result<Response, 
             } }
         }
     };
-    Ok(page(&app, Nav::Collectors, "Collectors", body))
+    Ok(page(&app, (&reader, Nav::Collectors), "Collectors", body))
 }
 
 fn no_collector() -> Markup {

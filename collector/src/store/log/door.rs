@@ -184,6 +184,14 @@ fn command(c: &Command) -> Result<(), String> {
     for (field, text) in [("note", &c.note), ("link", &c.link), ("actor", &c.actor)] {
         name(field, text)?;
     }
+    let said = [
+        ("assignee", &c.assignee),
+        ("fixed", &c.fixed),
+        ("due", &c.due),
+    ];
+    for (field, text) in said {
+        name(field, text.as_deref().unwrap_or(""))?;
+    }
     if !(c.link.is_empty() || c.link.starts_with("https://") || c.link.starts_with("http://")) {
         return Err("link: neither https:// nor http://".into());
     }

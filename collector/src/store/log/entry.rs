@@ -120,6 +120,15 @@ pub struct Command {
     /// An issue; empty keeps the last one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub link: String,
+    /// Who takes them on; empty: nobody any more; absent: as before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<String>,
+    /// The commit that mended them; absent: as before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed: Option<String>,
+    /// By which day they are to be settled, `2026-11-28`; empty: by none; absent: as before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<String>,
     /// Whether the changes become a group of their own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub regroup: bool,

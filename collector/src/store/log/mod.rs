@@ -17,5 +17,5 @@ pub(in crate::store) mod verify;
 pub use handed::Handed;
 pub use tokens::{Scope, Token};
 pub use transfer::{Imported, MAX_LINE};
-pub use triage::Triage;
+pub use triage::{Outcome, Triage};
 pub use verify::Verification;

@@ -1,5 +1,7 @@
 //! What people decide about changes: commands into the log.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension, Transaction};
 
 use crate::detect::alerts::life::{Resolution, State};
@@ -15,9 +17,28 @@ pub struct Triage {
     pub note: String,
     /// An issue; empty keeps the last one.
     pub link: String,
+    /// Who takes the changes on; empty: nobody any more; `None` keeps it.
+    pub assignee: Option<String>,
+    /// The commit that mended them; `None` keeps it.
+    pub fixed: Option<String>,
+    /// By which day they are to be settled, `2026-11-28`; empty: by none; `None` keeps it.
+    pub due: Option<String>,
+    /// The last decision about a change that its decider saw, by the change; 0 for none.
+    pub seen: BTreeMap<String, i64>,
     /// Whether the changes become a group of their own, whichever groups they were in: merging is
     /// naming all changes of two groups, splitting is naming some of one.
     pub regroup: bool,
+}
+
+/// What became of a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It stands at this place in the log.
+    Decided(i64),
+    /// All is so already, or there is no such change.
+    Nothing,
+    /// Somebody decided about this change after its decider looked; nothing was decided.
+    Overtaken(String),
 }
 
 /// The one word that a state has in the store, in forms and in documents.

@@ -3,6 +3,7 @@
 mod arrival;
 mod handing;
 mod killed;
+mod people;
 
 use std::path::{Path, PathBuf};
 
@@ -29,8 +30,8 @@ const VIEW: [&str; 7] = [
      ORDER BY sha",
     "SELECT * FROM testbed ORDER BY key",
     "SELECT * FROM change ORDER BY id",
-    "SELECT batch, time, actor, event, before, after, note, link, undoes, regroups FROM decided \
-     ORDER BY id",
+    "SELECT batch, time, actor, event, before, after, note, link, undoes, regroups, \
+     assignee, fixed, due FROM decided ORDER BY id",
 ];
 
 fn rows(path: &Path) -> Vec<Vec<Vec<Value>>> {
@@ -523,6 +524,9 @@ fn a_store_of_before_units_keeps_its_series_its_points_and_its_changes() {
             "CREATE TABLE old AS SELECT id, benchmark, metric, counter, fingerprint, class, points, \
              latest_position, latest_value, key, latest_sha, latest_time, kind, noise, drift, \
              searched FROM series; DROP TABLE series; ALTER TABLE old RENAME TO series; \
+             ALTER TABLE change DROP COLUMN assignee; ALTER TABLE change DROP COLUMN fixed; \
+             ALTER TABLE change DROP COLUMN due; ALTER TABLE decided DROP COLUMN assignee; \
+             ALTER TABLE decided DROP COLUMN fixed; ALTER TABLE decided DROP COLUMN due; \
              PRAGMA user_version = 6",
         )
         .unwrap();
@@ -650,6 +654,7 @@ fn perform(store: &mut Store, acts: &[Act], path: &Path) {
                         .into_iter()
                         .collect(),
                     state: Some(state),
+                    assignee: noise.then(|| format!("p{which}")),
                     ..Triage::default()
                 };
                 store.decide(&what, "p", now).unwrap();

@@ -33,11 +33,13 @@ const TABLES: [(&str, &str); 11] = [
     ("places of profiles", "SELECT * FROM stacks"),
     (
         "changes",
-        "SELECT id, series, judged, told_at, state, note, link, reported, cause FROM change",
+        "SELECT id, series, judged, told_at, state, note, link, reported, cause, \
+         assignee, fixed, due FROM change",
     ),
     (
         "decisions",
-        "SELECT batch, time, actor, event, before, after, note, link, undoes, regroups FROM decided",
+        "SELECT batch, time, actor, event, before, after, note, link, undoes, regroups, \
+         assignee, fixed, due FROM decided",
     ),
     ("excluded reports", "SELECT * FROM exclusion"),
 ];

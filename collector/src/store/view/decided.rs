@@ -32,6 +32,12 @@ pub struct Decision {
     pub note: String,
     /// An issue.
     pub link: String,
+    /// Who was to take it on from then on; empty: nobody; `None`: as before.
+    pub assignee: Option<String>,
+    /// The commit that mended it, where the decision says so.
+    pub fixed: Option<String>,
+    /// By which day it was to be settled; empty: by none; `None`: as before.
+    pub due: Option<String>,
     /// The batch that this one took back.
     pub undoes: Option<i64>,
     /// Whether it was taken back.
@@ -47,7 +53,31 @@ pub(in crate::store) struct Standing {
     pub(in crate::store) state: String,
     pub(in crate::store) note: String,
     pub(in crate::store) link: String,
+    pub(in crate::store) assignee: String,
+    pub(in crate::store) fixed: String,
+    pub(in crate::store) due: String,
     pub(in crate::store) cause: Option<i64>,
+}
+
+/// What a decision did to one change.
+pub(in crate::store) struct Line {
+    pub(in crate::store) change: String,
+    pub(in crate::store) before: String,
+    pub(in crate::store) after: String,
+    /// Whether it said who takes the change on, what mended it or by when.
+    pub(in crate::store) says: bool,
+}
+
+impl Line {
+    /// Whether the change is still as the decision left it, by its state.
+    fn is_as_left(&self, now: &Standing) -> bool {
+        now.state == self.after && self.before != self.after
+    }
+
+    /// Whether anything of the decision, which is that of the batch, is there to be taken back.
+    pub(in crate::store) fn stands(&self, now: &Standing, batch: i64) -> bool {
+        self.is_as_left(now) || now.cause == Some(batch) || self.says
+    }
 }
 
 /// Where people stand with a change; `None` where there is no such change.
@@ -55,26 +85,45 @@ pub(in crate::store) fn standing(
     tx: &Transaction<'_>,
     change: &str,
 ) -> rusqlite::Result<Option<Standing>> {
-    tx.prepare_cached("SELECT state, note, link, cause FROM change WHERE id = ?1")?
-        .query_row([change], |r| {
-            Ok(Standing {
-                state: r.get(0)?,
-                note: r.get(1)?,
-                link: r.get(2)?,
-                cause: r.get(3)?,
-            })
+    tx.prepare_cached(
+        "SELECT state, note, link, cause, assignee, fixed, due FROM change WHERE id = ?1",
+    )?
+    .query_row([change], |r| {
+        Ok(Standing {
+            state: r.get(0)?,
+            note: r.get(1)?,
+            link: r.get(2)?,
+            cause: r.get(3)?,
+            assignee: r.get(4)?,
+            fixed: r.get(5)?,
+            due: r.get(6)?,
         })
-        .optional()
+    })
+    .optional()
 }
 
 /// The changes that a batch touched, with their states before and after.
-pub(in crate::store) fn lines_of(
-    tx: &Transaction<'_>,
-    batch: i64,
-) -> rusqlite::Result<Vec<(String, String, String)>> {
-    tx.prepare_cached("SELECT event, before, after FROM decided WHERE batch = ?1 ORDER BY id")?
-        .query_map([batch], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
-        .collect()
+pub(in crate::store) fn lines_of(tx: &Transaction<'_>, batch: i64) -> rusqlite::Result<Vec<Line>> {
+    tx.prepare_cached(
+        "SELECT event, before, after, \
+         assignee IS NOT NULL OR fixed IS NOT NULL OR due IS NOT NULL \
+         FROM decided WHERE batch = ?1 ORDER BY id",
+    )?
+    .query_map([batch], |r| {
+        Ok(Line {
+            change: r.get(0)?,
+            before: r.get(1)?,
+            after: r.get(2)?,
+            says: r.get(3)?,
+        })
+    })?
+    .collect()
+}
+
+/// The place of the newest decision about a change; 0 where there is none.
+pub(in crate::store) fn last_batch(tx: &Transaction<'_>, change: &str) -> rusqlite::Result<i64> {
+    tx.prepare_cached("SELECT coalesce(max(batch), 0) FROM decided WHERE event = ?1")?
+        .query_row([change], |r| r.get(0))
 }
 
 /// Whether a batch was taken back.
@@ -108,6 +157,7 @@ fn decide(tx: &Transaction<'_>, seq: i64, c: &Command) -> rusqlite::Result<()> {
                 .execute(params![id, after, note, link])?;
         }
         settle_cause(tx, id)?;
+        settle_said(tx, id)?;
     }
     Ok(())
 }
@@ -128,20 +178,24 @@ fn take_back(tx: &Transaction<'_>, seq: i64, c: &Command, hash: &str) -> rusqlit
     if is_undone(tx, batch)? {
         return Ok(());
     }
-    for (id, before, after) in lines_of(tx, batch)? {
-        let Some(now) = standing(tx, &id)? else {
+    for line in lines_of(tx, batch)? {
+        let id = &line.change;
+        let Some(now) = standing(tx, id)? else {
             continue;
         };
-        let is_as_left = now.state == after && before != after;
-        if !is_as_left && now.cause != Some(batch) {
+        if !line.stands(&now, batch) {
             continue;
         }
-        // A state that somebody set since stays as it is; only the group is left.
-        let state = if is_as_left { &before } else { &now.state };
-        log(tx, seq, c, (&id, &now.state, state), Some(batch))?;
+        // A state that somebody set since stays as it is; only the rest is taken back.
+        let state = match line.is_as_left(&now) {
+            true => &line.before,
+            false => &now.state,
+        };
+        log(tx, seq, c, (id, &now.state, state), Some(batch))?;
         tx.prepare_cached("UPDATE change SET state = ?2 WHERE id = ?1")?
             .execute(params![id, state])?;
-        settle_cause(tx, &id)?;
+        settle_cause(tx, id)?;
+        settle_said(tx, id)?;
     }
     Ok(())
 }
@@ -155,10 +209,11 @@ fn log(
 ) -> rusqlite::Result<()> {
     tx.prepare_cached(
         "INSERT INTO decided (batch, time, actor, event, before, after, note, link, undoes, \
-         regroups) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+         regroups, assignee, fixed, due) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
     )?
     .execute(params![
-        batch, c.time, c.actor, event, before, after, c.note, c.link, undoes, c.regroup
+        batch, c.time, c.actor, event, before, after, c.note, c.link, undoes, c.regroup,
+        c.assignee, c.fixed, c.due
     ])?;
     Ok(())
 }
@@ -174,22 +229,62 @@ fn settle_cause(tx: &Transaction<'_>, event: &str) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Who takes a change on, what mended it and by when: as the newest decision says that says so and
+/// was not taken back. What mended it counts as long as it is said to be mended.
+fn settle_said(tx: &Transaction<'_>, event: &str) -> rusqlite::Result<()> {
+    let newest = |column: &str| {
+        format!(
+            "coalesce((SELECT d.{column} FROM decided d WHERE d.event = ?1 \
+             AND d.{column} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM decided u \
+             WHERE u.event = ?1 AND u.undoes = d.batch) ORDER BY d.time DESC, d.id DESC LIMIT 1), '')"
+        )
+    };
+    tx.prepare_cached(&format!(
+        "UPDATE change SET assignee = {}, due = {}, \
+         fixed = CASE state WHEN 'fixed_by' THEN {} ELSE '' END WHERE id = ?1",
+        newest("assignee"),
+        newest("due"),
+        newest("fixed")
+    ))?
+    .execute([event])?;
+    Ok(())
+}
+
 impl Store {
     /// The newest decisions first.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn decisions(&self, limit: usize) -> Result<Vec<Decision>> {
+        self.decisions_where("1", params![limit as i64])
+    }
+
+    /// The newest decisions about some changes first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn decisions_about(&self, changes: &[&str], limit: usize) -> Result<Vec<Decision>> {
+        let ids = serde_json::json!(changes).to_string();
+        let condition = "d.event IN (SELECT value FROM json_each(?2))";
+        self.decisions_where(condition, params![limit as i64, ids])
+    }
+
+    fn decisions_where(
+        &self,
+        condition: &str,
+        args: &[&dyn rusqlite::ToSql],
+    ) -> Result<Vec<Decision>> {
         self.ask(|db| {
-            db.prepare_cached(
+            db.prepare_cached(&format!(
                 "SELECT d.id, d.batch, d.time, d.actor, d.event, coalesce(s.benchmark, ''), \
                  e.series, d.before, d.after, d.note, d.link, d.undoes, \
                  EXISTS (SELECT 1 FROM decided u WHERE u.undoes = d.batch), d.regroups, \
-                 (SELECT count(*) FROM decided o WHERE o.batch = d.batch) \
-                 FROM decided d JOIN change e ON e.id = d.event \
-                 LEFT JOIN series s ON s.key = e.series ORDER BY d.id DESC LIMIT ?1",
-            )?
-            .query_map([limit as i64], |r| {
+                 (SELECT count(*) FROM decided o WHERE o.batch = d.batch), \
+                 d.assignee, d.fixed, d.due FROM decided d JOIN change e ON e.id = d.event \
+                 LEFT JOIN series s ON s.key = e.series WHERE {condition} \
+                 ORDER BY d.id DESC LIMIT ?1"
+            ))?
+            .query_map(args, |r| {
                 Ok(Decision {
                     id: r.get(0)?,
                     batch: r.get(1)?,
@@ -206,6 +301,9 @@ impl Store {
                     undone: r.get(12)?,
                     regroups: r.get(13)?,
                     together: r.get::<_, i64>(14)?.cast_unsigned(),
+                    assignee: r.get(15)?,
+                    fixed: r.get(16)?,
+                    due: r.get(17)?,
                 })
             })?
             .collect()

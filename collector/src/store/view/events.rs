@@ -22,6 +22,14 @@ pub struct Reported {
     pub note: String,
     /// Where the work on it is tracked.
     pub link: String,
+    /// Who takes it on; empty: nobody.
+    pub assignee: String,
+    /// The commit that mended it, where somebody said so.
+    pub fixed: String,
+    /// By which day it is to be settled, `2026-11-28`; empty: by none.
+    pub due: String,
+    /// The place in the log of the last decision about it; 0: nobody decided.
+    pub decided: i64,
     /// The group that somebody put it into; `None`: it stands where its commit set puts it.
     pub cause: Option<i64>,
     /// The change as it was reported: what the finder says of it is found anew at each look, and
@@ -39,6 +47,10 @@ impl Reported {
             event,
             note: String::new(),
             link: String::new(),
+            assignee: String::new(),
+            fixed: String::new(),
+            due: String::new(),
+            decided: 0,
             cause: None,
             reported: None,
         }
@@ -69,7 +81,8 @@ pub struct EventCounts {
 
 pub(super) const EVENT: &str = "e.id, e.told_at, e.position, e.first, e.last, e.before, e.after, e.change, \
     e.low, e.high, e.confidence, e.kind, e.state, e.recovered, e.seen, e.note, e.link, e.cause, \
-    e.reported";
+    e.reported, e.assignee, e.fixed, e.due, \
+    (SELECT coalesce(max(d.batch), 0) FROM decided d WHERE d.event = e.id)";
 /// Whether a change `e` is still one that somebody need care about.
 pub(in crate::store) const OPEN: &str =
     "e.seen = 1 AND e.recovered IS NULL AND e.state IN ('new', 'acknowledged')";
@@ -104,6 +117,10 @@ pub(super) fn reported(r: &Row<'_>, at: usize) -> rusqlite::Result<Reported> {
         note: r.get(at + 15)?,
         link: r.get(at + 16)?,
         cause: r.get(at + 17)?,
+        assignee: r.get(at + 19)?,
+        fixed: r.get(at + 20)?,
+        due: r.get(at + 21)?,
+        decided: r.get(at + 22)?,
         reported: reported_in(at + 18, &r.get::<_, String>(at + 18)?)?,
     })
 }

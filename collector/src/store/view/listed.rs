@@ -80,6 +80,15 @@ impl Fates {
     }
 }
 
+/// Who is to care for changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Care {
+    /// Who took them on; empty: nobody did.
+    pub name: String,
+    /// Of changes that nobody took on, those of these benchmarks count too.
+    pub benchmarks: Vec<String>,
+}
+
 /// Which of all changes are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct ChangeFilter {
@@ -91,6 +100,8 @@ pub struct ChangeFilter {
     pub worse: Option<bool>,
     /// Whose benchmark's name contains this text.
     pub text: String,
+    /// Which somebody is to care for.
+    pub care: Option<Care>,
     /// So many are left out at the beginning …
     pub skip: usize,
     /// … and at most so many given.
@@ -103,7 +114,9 @@ impl ChangeFilter {
             "({}) AND (:metric IS NULL AND e.judged = 1 OR s.metric = :metric) \
              AND (:text = '' OR instr(lower(s.benchmark), lower(:text)) > 0) \
              AND (:worse IS NULL OR :worse = \
-             (CASE s.better WHEN 'higher' THEN -e.change ELSE e.change END > 0))",
+             (CASE s.better WHEN 'higher' THEN -e.change ELSE e.change END > 0)) \
+             AND (:name IS NULL OR :name <> '' AND e.assignee = :name OR e.assignee = '' \
+             AND s.benchmark IN (SELECT value FROM json_each(:benchmarks)))",
             self.fates.condition()
         )
     }
@@ -117,7 +130,12 @@ impl Store {
     pub fn changes(&self, f: &ChangeFilter) -> Result<(Vec<Event>, u64)> {
         let from = "FROM change e JOIN series s ON s.key = e.series WHERE";
         let wanted = f.condition();
-        let same: [(&str, &dyn ToSql); 3] = [
+        let name = f.care.as_ref().map(|c| &c.name);
+        let owned = f.care.as_ref().map_or(&[][..], |c| &c.benchmarks);
+        let owned = serde_json::json!(owned).to_string();
+        let same: [(&str, &dyn ToSql); 5] = [
+            (":name", &name),
+            (":benchmarks", &owned),
             (":metric", &f.metric),
             (":text", &f.text),
             (":worse", &f.worse),
@@ -141,6 +159,20 @@ impl Store {
                 })?
                 .collect::<rusqlite::Result<_>>()?;
             Ok((rows, n.cast_unsigned()))
+        })
+    }
+
+    /// The benchmarks of which changes were reported.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn changed_benchmarks(&self) -> Result<Vec<String>> {
+        self.ask(|db| {
+            db.prepare_cached(
+                "SELECT DISTINCT s.benchmark FROM change e JOIN series s ON s.key = e.series",
+            )?
+            .query_map([], |r| r.get(0))?
+            .collect()
         })
     }
 

@@ -19,6 +19,6 @@ pub use decided::Decision;
 pub use events::{Event, EventCounts, Reported};
 pub use excluded::Excluded;
 pub use find::Found;
-pub use listed::{ChangeFilter, Fate, Fates};
+pub use listed::{Care, ChangeFilter, Fate, Fates};
 pub use pages::{Generation, SeriesFilter, SeriesOrder, SeriesState, Unsearched, Value};
 pub use series::{Point, SeriesRow};

@@ -30,6 +30,7 @@ pub(super) fn json(list: &List, asked: &Changes) -> Value {
 fn row(r: &Row) -> Value {
     let mut out = change(&r.event);
     out["stands"] = json!(r.event.reported.fate().word());
+    out["carer"] = json!(r.carer);
     out["base"] = json!(r.around.as_ref().map(|(base, _)| base));
     out["commit"] = json!(r.around.as_ref().map(|(_, commit)| commit));
     out
@@ -54,6 +55,10 @@ pub(super) fn csv(list: &List) -> Vec<Vec<String>> {
         "time",
         "note",
         "link",
+        "carer",
+        "assignee",
+        "fixed",
+        "due",
     ];
     let mut out = vec![head.map(String::from).to_vec()];
     out.extend(list.rows.iter().map(line));
@@ -82,5 +87,9 @@ fn line(r: &Row) -> Vec<String> {
         commit.map_or_else(String::new, |m| text::iso(m.time)),
         csv_field(&t.note),
         csv_field(&t.link),
+        csv_field(r.carer.as_deref().unwrap_or("")),
+        csv_field(&t.assignee),
+        csv_field(&t.fixed),
+        csv_field(&t.due),
     ]
 }

@@ -6,17 +6,18 @@ use maud::{Markup, html};
 
 use super::{List, ROWS, Row};
 use crate::pages::{groups, layout, log};
-use crate::query::{Changes, Way, compare_url};
+use crate::query::{Changes, MINE, NOBODY, Way, compare_url};
+use crate::reader::Reader;
 use crate::text::{self, plural};
 
-pub(super) fn html(list: &List, asked: &Changes) -> Markup {
+pub(super) fn html(list: &List, reader: &Reader, asked: &Changes) -> Markup {
     let turn = |page| {
         let asked = asked.clone();
         Changes { page, ..asked }.url("")
     };
     html! {
         (head(list, asked))
-        (filters(list, asked))
+        (filters(list, reader, asked))
         @if list.rows.is_empty() { (none(asked)) } @else {
             (table(list))
             (layout::pager(asked.page, ROWS, list.total, &turn))
@@ -49,7 +50,7 @@ fn with(asked: &Changes, change: impl FnOnce(&mut Changes)) -> String {
     other.url("")
 }
 
-fn filters(list: &List, asked: &Changes) -> Markup {
+fn filters(list: &List, reader: &Reader, asked: &Changes) -> Markup {
     let fates: Vec<(&str, String, bool)> = Changes::fates()
         .iter()
         .map(|(f, word)| {
@@ -66,6 +67,7 @@ fn filters(list: &List, asked: &Changes) -> Markup {
             (layout::choice("state", &fates))
             (layout::choice("direction", &ways))
             (metrics(list, asked))
+            (owners(list, reader, asked))
             (by_name(asked))
         }
     }
@@ -82,6 +84,23 @@ fn metrics(list: &List, asked: &Changes) -> Markup {
         (m.as_str(), address, asked.metric.as_ref() == Some(m))
     }));
     html! { @if list.metrics.len() > 1 { (layout::choice("metric", &options)) } }
+}
+
+/// Whoever cares for a change of the page, and the reader.
+fn owners(list: &List, reader: &Reader, asked: &Changes) -> Markup {
+    let mut names: Vec<&str> = vec![NOBODY];
+    names.extend(reader.name().map(|_| MINE));
+    names.extend(list.rows.iter().filter_map(|r| r.carer.as_deref()));
+    names.extend(Some(asked.owner.as_str()).filter(|o| !o.is_empty()));
+    names.sort_unstable();
+    names.dedup();
+    let all = with(asked, |a| a.owner.clear());
+    let mut options = vec![("everybody's", all, asked.owner.is_empty())];
+    options.extend(names.into_iter().map(|name| {
+        let address = with(asked, |a| a.owner = name.to_owned());
+        (name, address, asked.owner == name)
+    }));
+    html! { @if options.len() > 2 { (layout::choice("whose", &options)) } }
 }
 
 fn by_name(asked: &Changes) -> Markup {
@@ -137,7 +156,10 @@ fn row(r: &Row) -> Markup {
     let series = format!("/series/{}", key.id());
     html! {
         tr #{ "c" (t.id) } {
-            td { (fate(t.fate())) }
+            td {
+                (fate(t.fate()))
+                @if let Some(name) = &r.carer { " " span .muted { (text::cut(name, 30)) } }
+            }
             td .num { (groups::change(&r.event)) }
             th scope="row" .name {
                 a href=(series) title=(text::whole(&key.benchmark)) { (text::name(&key.benchmark)) }

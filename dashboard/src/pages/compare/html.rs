@@ -1,11 +1,13 @@
 //! A comparison as a page.
 
+use crate::app::App;
 use crate::chart::spark;
 use crate::error::Fail;
 use crate::pages::compare::headline;
 use crate::pages::compare::load::Comparison;
-use crate::pages::layout;
+use crate::pages::{decide, layout};
 use crate::query::{Show, encode};
+use crate::reader::Reader;
 use crate::text::{self, plural};
 use collector::format::flag;
 use collector::judge::{self, Judgement, Row};
@@ -95,7 +97,12 @@ fn url(c: &Comparison, rows: &Rows<'_>, metric: Option<&str>, show: Show, page: 
     format!("{}{query}", c.stem)
 }
 
-pub(super) fn html(store: &Store, c: &Comparison, rows: &Rows<'_>) -> Result<Markup, Fail> {
+pub(super) fn html(
+    store: &Store,
+    app: &App,
+    reader: &Reader,
+    (c, rows): (&Comparison, &Rows<'_>),
+) -> Result<Markup, Fail> {
     let j = &c.judgement;
     let selected = selected(c, rows);
     let skip = (rows.page - 1) * ROWS;
@@ -120,6 +127,7 @@ pub(super) fn html(store: &Store, c: &Comparison, rows: &Rows<'_>) -> Result<Mar
             (layout::pager(rows.page, ROWS, selected.len() as u64, &turn))
         }
         (failures(j))
+        (decide::section(store, app, reader, ("Lasting changes here", c.lasting(store)?))?)
         (next(c))
     })
 }

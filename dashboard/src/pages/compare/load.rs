@@ -3,7 +3,7 @@
 use collector::judge::{self, Beside, Judgement, Overrides, Row};
 use collector::model::{Counter, Measurement, Metric, Report, SeriesKey, Testbed};
 use collector::stats;
-use collector::store::{MeasuredCommit, Store};
+use collector::store::{Event, MeasuredCommit, Store};
 
 use crate::app::App;
 use crate::error::Fail;
@@ -12,6 +12,9 @@ use crate::query::compare_url;
 
 /// Earlier values that a limit is taken from, as `uptick check` does.
 const HISTORY: usize = 200;
+
+/// Lasting changes between two commits that are looked at.
+const LASTING: usize = 500;
 
 /// Characters of a report's hash.
 const HASH: usize = 64;
@@ -35,6 +38,19 @@ impl Comparison {
     /// The series that a row belongs to.
     pub(in crate::pages) fn series(&self, row: &Row) -> SeriesKey {
         key(row, &self.judgement.testbed)
+    }
+
+    /// The lasting changes that lie between the two commits, whichever is the older one.
+    pub(super) fn lasting(&self, store: &Store) -> Result<Vec<Event>, Fail> {
+        let (a, b) = (self.base.position, self.head.position);
+        if !(self.base.main && self.head.main) || a == b {
+            return Ok(Vec::new());
+        }
+        let (first, last) = (a.min(b) + 1, a.max(b));
+        let mut events = store.events_within(first, last, LASTING)?;
+        let within = first.cast_signed()..=last.cast_signed();
+        events.retain(|e| within.contains(&e.reported.event.change.index));
+        Ok(events)
     }
 
     pub(super) fn is_pinned(&self) -> bool {

@@ -18,11 +18,13 @@ use crate::error::Fail;
 use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form};
 use crate::pages::layout::{self, Nav};
 use crate::query::Format;
+use crate::reader::Reader;
 use crate::text::{csv_field, csv_number};
 
 pub(super) fn page(
     store: &Store,
     app: &App,
+    reader: &Reader,
     (base, head): (&str, &str),
     rows: &Rows<'_>,
     format: Format,
@@ -35,7 +37,7 @@ pub(super) fn page(
                 app,
                 Nav::Compare,
                 &title,
-                html::html(store, &c, rows)?,
+                html::html(store, app, reader, (&c, rows))?,
             ))
         }
         Format::Json => json_page(&c.judgement),

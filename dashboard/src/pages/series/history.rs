@@ -1,7 +1,7 @@
 //! One series as far as its page shows it.
 
 use collector::stats;
-use collector::store::{MeasuredCommit, Reported, SeriesState, Store, TestbedRow, Value};
+use collector::store::{Event, MeasuredCommit, Reported, SeriesState, Store, TestbedRow, Value};
 
 use crate::error::Fail;
 use crate::pages::answer::the_series;
@@ -94,6 +94,15 @@ impl History {
         let (from, to) = self.range;
         let shown = move |t: &Reported| (from..=to).contains(&position(t.event.change.index));
         self.all_changes().filter(move |(_, t)| shown(t))
+    }
+
+    /// The changes that are shown, with their series.
+    pub(super) fn events(&self) -> Vec<Event> {
+        let event = |reported: &Reported| Event {
+            series: self.series.row.clone(),
+            reported: reported.clone(),
+        };
+        self.changes().map(|(_, t)| event(t)).collect()
     }
 
     /// The changes as the document has them: also what no longer stands.

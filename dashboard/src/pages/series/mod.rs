@@ -16,8 +16,10 @@ use crate::app::App;
 use crate::cache::{Page, Policy};
 use crate::error::Fail;
 use crate::pages::answer::{SVG, csv_page, json_page, markdown_page, no_such_form};
+use crate::pages::decide;
 use crate::pages::layout::{self, Nav};
 use crate::query::Format;
+use crate::reader::Reader;
 use crate::text::{self, plural};
 use history::History;
 
@@ -29,13 +31,19 @@ const FEW: usize = 12;
 pub(super) fn page(
     store: &Store,
     app: &App,
+    reader: &Reader,
     (id, from, to): (&str, u64, u64),
     format: Format,
 ) -> Result<Page, Fail> {
     let h = history::load(store, id, (from, to))?;
     let title = text::name(&h.series.row.key.benchmark);
     match format {
-        Format::Html => Ok(layout::page(app, Nav::Health, &title, html(store, &h)?)),
+        Format::Html => Ok(layout::page(
+            app,
+            Nav::Health,
+            &title,
+            html(store, app, reader, &h)?,
+        )),
         Format::Svg => {
             let svg = picture::standalone(&picture::chart(store, &h)?);
             Ok(Page::new(SVG, Policy::Picture, svg.into_bytes()))
@@ -47,7 +55,7 @@ pub(super) fn page(
     }
 }
 
-fn html(store: &Store, h: &History) -> Result<Markup, Fail> {
+fn html(store: &Store, app: &App, reader: &Reader, h: &History) -> Result<Markup, Fail> {
     let newest: Vec<&Value> = h.values.iter().rev().take(NEWEST).collect();
     let commits = match (newest.last(), newest.first()) {
         (Some(a), Some(b)) => store.commits_between(a.position, b.position)?,
@@ -58,6 +66,7 @@ fn html(store: &Store, h: &History) -> Result<Markup, Fail> {
         (head(h))
         (figure(store, h, &url)?)
         (sections::changes(store, h)?)
+        (decide::section(store, app, reader, ("Decide", h.events()))?)
         (sections::next_steps(store, h)?)
         details .data open[h.values.len() <= FEW] {
             summary { "The newest " (newest.len()) " commits as a table" }

@@ -1,0 +1,358 @@
+//! Deciding about changes wherever they are shown, who may, whose they are, and two at once.
+
+use axum::http::{HeaderName, Method, StatusCode, header};
+use collector::config::Config;
+use collector::store::Scope;
+use serde_json::Value;
+
+use crate::support::{Answer, Client, Site};
+
+/// Somebody with a token, as their browser shows it.
+struct Person {
+    cookie: String,
+}
+
+impl Person {
+    fn new(site: &Site, name: &str, scope: Scope) -> Self {
+        let minted = uptick_dashboard::mint().unwrap();
+        let mut store = site.store();
+        store.add_token(name, scope, &minted.hash, 0, None).unwrap();
+        Self {
+            cookie: format!("uptick_token={}", minted.token),
+        }
+    }
+
+    async fn get(&self, c: &Client, url: &str) -> Answer {
+        c.send(Method::GET, url, &[(header::COOKIE, &self.cookie)], b"")
+            .await
+    }
+
+    async fn post(&self, c: &Client, (url, form): (&str, &str), from: &str) -> Answer {
+        let referer = format!("http://localhost:8787{from}");
+        let headers: [(HeaderName, &str); 2] =
+            [(header::COOKIE, &self.cookie), (header::REFERER, &referer)];
+        c.send(Method::POST, url, &headers, form.as_bytes()).await
+    }
+}
+
+/// The pages that show the change of `parse/large` which a commit caused.
+fn pages(site: &Site) -> [String; 4] {
+    let (base, head) = site.around("Split Lexer");
+    [
+        "/".into(),
+        format!("/series/{}", site.series("parse/large")),
+        format!("/commit/{head}"),
+        format!("/compare/{base}..{head}"),
+    ]
+}
+
+/// What a form of a page says that it is about, the one that holds a change.
+fn form_about(page: &Answer, id: &str) -> String {
+    let values = page.text().split("name=\"event\" value=\"").skip(1);
+    let mut all = values.map(|v| v.split('"').next().unwrap().to_string());
+    all.find(|v| v.contains(id)).unwrap()
+}
+
+async fn change(c: &Client, id: &str) -> Value {
+    let list = c.get("/changes.json").await;
+    let list: Value = serde_json::from_str(list.text()).unwrap();
+    let all = list["changes"].as_array().unwrap().clone();
+    all.into_iter().find(|r| r["event"]["id"] == id).unwrap()
+}
+
+fn the_change(site: &Site) -> String {
+    let (_, head) = site.around("Split Lexer");
+    let store = site.store();
+    let at = store.commit(&head).unwrap().unwrap().position;
+    let events = store.events_within(at, at, 99).unwrap();
+    let found = events.into_iter().find(|e| {
+        e.series.key.benchmark == "parse/large" && e.series.key.metric.name() == "instructions"
+    });
+    found.unwrap().reported.id
+}
+
+#[tokio::test]
+async fn a_change_is_decided_about_on_every_page_that_shows_it() {
+    let site = Site::demo();
+    let c = site.always_asking().await;
+    let ada = Person::new(&site, "ada", Scope::Write);
+    let id = the_change(&site);
+    for page in pages(&site) {
+        let before = ada.get(&c, &page).await;
+        let event = form_about(&before, &id);
+        let form = format!("event={event}&state=acknowledged&note=on+{}", page.len());
+        let posted = ada.post(&c, ("/triage", &form), &page).await;
+        assert_eq!(posted.status, StatusCode::SEE_OTHER, "{page}");
+        // Back to where one was: the form's own address ends in the group's place on the page.
+        assert_eq!(posted.header("location"), page);
+        assert!(before.text().contains("action=\"/triage#g"), "{page}");
+        let after = ada.get(&c, &page).await;
+        assert!(after.text().contains("state acknowledged"), "{page}");
+        assert!(after.text().contains("<b>ada</b>"), "{page}");
+        assert_eq!(site.state_of(&id), "acknowledged");
+        let batch = after
+            .text()
+            .split("name=\"batch\" value=\"")
+            .nth(1)
+            .unwrap();
+        let undo = format!("batch={}", batch.split('"').next().unwrap());
+        ada.post(&c, ("/triage/undo", &undo), &page).await;
+        assert_eq!(site.state_of(&id), "new", "{page}");
+    }
+}
+
+#[tokio::test]
+async fn who_may_only_read_is_told_so_and_sees_no_controls() {
+    let site = Site::demo();
+    let c = site.always_asking().await;
+    let ada = Person::new(&site, "ada", Scope::Write);
+    let eve = Person::new(&site, "eve", Scope::Read);
+    let mut all = pages(&site).to_vec();
+    all.push("/log".into());
+    all.push("/channels".into());
+    // Something that could be taken back.
+    let form = format!("event={}&state=noise", the_change(&site));
+    ada.post(&c, ("/triage", &form), "/").await;
+    for page in &all {
+        // The other's page was made before and is kept.
+        let hers = ada.get(&c, page).await;
+        assert!(
+            hers.text().contains("signed in as <b>ada</b> (may write)"),
+            "{page}"
+        );
+        let page_of_eve = eve.get(&c, page).await;
+        let text = page_of_eve.text();
+        assert!(
+            text.contains("signed in as <b>eve</b> (read only)"),
+            "{page}"
+        );
+        assert!(text.contains("action=\"/logout\""), "{page}");
+        let controls = [
+            "action=\"/triage",
+            "type=\"checkbox\"",
+            "form=\"bulk\"",
+            "/channels/test",
+        ];
+        for control in controls {
+            assert!(!text.contains(control), "{page}: {control}");
+        }
+        if page != "/channels" {
+            assert!(hers.text().contains("action=\"/triage"), "{page}");
+        }
+        let again = ada.get(&c, page).await;
+        assert_eq!(again.text(), hers.text(), "{page}");
+    }
+    for page in &pages(&site) {
+        let text = eve.get(&c, page).await;
+        assert!(
+            text.text().contains("deciding takes a token of scope"),
+            "{page}"
+        );
+    }
+    let refused = eve.post(&c, ("/triage", &form), "/").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    // Whoever needs no token to read is told where to bring one.
+    let open = site.public().await.get("/").await;
+    assert!(open.text().contains("reading without a token"));
+    assert!(!open.text().contains("action=\"/triage"));
+    let shut = site.read_only().await.get("/").await;
+    assert!(shut.text().contains("for reading only") && !shut.text().contains("action=\"/triage"));
+    // At this machine nobody signed in, and may do everything.
+    let owner = site.client().await.get("/").await;
+    assert!(!owner.text().contains("signed in as") && owner.text().contains("action=\"/triage#"));
+}
+
+#[tokio::test]
+async fn a_wrong_token_gives_the_form_again_however_often_it_is_tried() {
+    let site = Site::demo();
+    let c = site.remote().await;
+    let mut statuses = Vec::new();
+    for _ in 0..7 {
+        let answer = c
+            .send(Method::POST, "/login", &[], b"token=upt_wrong&to=%2Flog")
+            .await;
+        assert!(
+            answer.text().contains("name=\"token\""),
+            "{}",
+            answer.text()
+        );
+        assert!(answer.text().contains("role=\"alert\""));
+        assert!(answer.text().contains("name=\"to\" value=\"/log\""));
+        statuses.push(answer.status);
+    }
+    assert_eq!(statuses[0], StatusCode::UNAUTHORIZED);
+    assert_eq!(statuses[6], StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn the_later_of_two_is_told_what_the_earlier_decided() {
+    let site = Site::demo();
+    let c = site.always_asking().await;
+    let ada = Person::new(&site, "ada", Scope::Write);
+    let ben = Person::new(&site, "ben", Scope::Write);
+    let id = the_change(&site);
+    let page = pages(&site)[2].clone();
+    let seen = form_about(&ben.get(&c, &page).await, &id);
+    let first = format!("event={seen}&state=accepted&note=wanted");
+    let posted = ada.post(&c, ("/triage", &first), &page).await;
+    assert_eq!(posted.status, StatusCode::SEE_OTHER);
+    let second = format!("event={seen}&state=noise");
+    for url in ["/triage", "/api/v1/triage"] {
+        let late = ben.post(&c, (url, &second), &page).await;
+        assert_eq!(late.status, StatusCode::CONFLICT, "{url}");
+        assert!(late.text().contains("ada set "), "{}", late.text());
+        assert!(late.text().contains("from new to accepted"));
+        assert_eq!(site.state_of(&id), "accepted");
+    }
+    // The same decision twice is no quarrel, and who has seen the first may decide otherwise.
+    let same = format!("event={seen}&state=accepted");
+    let posted = ben.post(&c, ("/triage", &same), &page).await;
+    assert_eq!(posted.status, StatusCode::SEE_OTHER);
+    let seen = form_about(&ben.get(&c, &page).await, &id);
+    let informed = format!("event={seen}&state=noise");
+    ben.post(&c, ("/triage", &informed), &page).await;
+    assert_eq!(site.state_of(&id), "noise");
+    // A program that names changes alone is not asked what it saw.
+    let bare = format!("event={id}&state=new");
+    let posted = ada.post(&c, ("/api/v1/triage", &bare), "/").await;
+    assert_eq!(posted.status, StatusCode::OK);
+    assert_eq!(site.state_of(&id), "new");
+}
+
+#[tokio::test]
+async fn fixed_asks_for_a_commit_and_keeps_it() {
+    let site = Site::demo();
+    let c = site.client().await;
+    let id = the_change(&site);
+    let seen = form_about(&c.get("/").await, &id);
+    let form = format!("event={seen}&state=fixed_by&fixed=");
+    let asked = c.send(Method::POST, "/triage", &[], form.as_bytes()).await;
+    assert_eq!(asked.status, StatusCode::OK);
+    assert!(asked.text().contains("Which commit fixed it?"));
+    assert!(asked.text().contains("Nothing is decided yet"));
+    let sorted = |ids: &str| {
+        let mut all: Vec<String> = ids.split(',').map(str::to_owned).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(sorted(&form_about(&asked, &id)), sorted(&seen));
+    assert_eq!(site.state_of(&id), "new");
+    for bad in ["abc", "main", "12345g"] {
+        let form = format!("event={id}&state=fixed_by&fixed={bad}");
+        let answer = c.send(Method::POST, "/triage", &[], form.as_bytes()).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{bad}");
+    }
+    // To name the commit is to say that it is fixed; one that was measured is kept whole.
+    let newest = site.store().commits(u64::MAX, 1).unwrap().remove(0).sha;
+    let form = format!("event={id}&fixed={}", newest.short());
+    c.send(Method::POST, "/triage", &[], form.as_bytes()).await;
+    assert_eq!(site.state_of(&id), "fixed_by");
+    assert_eq!(change(&c, &id).await["event"]["fixed"], newest.0);
+    let series = c.get(&pages(&site)[1]).await;
+    let link = format!(
+        "Fixed by <a class=\"sha\" href=\"/commit/{}\">",
+        newest.short()
+    );
+    assert!(series.text().contains(&link));
+    let form = format!("event={id}&fixed=DEADBEEF00");
+    c.send(Method::POST, "/triage", &[], form.as_bytes()).await;
+    assert_eq!(change(&c, &id).await["event"]["fixed"], "deadbeef00");
+    let series = c.get(&pages(&site)[1]).await;
+    assert!(series.text().contains("which was not measured"));
+    let csv = c.get("/changes.csv?state=fixed_by").await;
+    assert!(csv.text().contains("deadbeef00"));
+}
+
+#[tokio::test]
+async fn changes_have_owners_and_are_taken_on() {
+    let site = Site::demo();
+    let config = "[owners]\n\"parse/**\" = \"ada\"\n\"io/*\" = \"ben\"\n";
+    let config = Config::parse(config).unwrap();
+    let c = site
+        .served_with(|o| {
+            o.config = config;
+            o.always_ask = true;
+        })
+        .await;
+    let ada = Person::new(&site, "ada", Scope::Write);
+    let eve = Person::new(&site, "eve", Scope::Write);
+    let id = the_change(&site);
+    let list = async |who: &Person, query: &str| {
+        let answer = who.get(&c, &format!("/changes.json?{query}")).await;
+        let list: Value = serde_json::from_str(answer.text()).unwrap();
+        let rows = list["changes"].as_array().unwrap();
+        assert_eq!(rows.len() as u64, list["total"].as_u64().unwrap());
+        let of = |r: &Value| {
+            (
+                r["event"]["id"].as_str().unwrap().to_owned(),
+                r["carer"].clone(),
+            )
+        };
+        rows.iter().map(of).collect::<Vec<_>>()
+    };
+    let hers = list(&ada, "owner=mine").await;
+    assert!(hers.iter().any(|(i, _)| *i == id));
+    assert!(hers.iter().all(|(_, carer)| carer == "ada"));
+    assert_eq!(hers, list(&eve, "owner=ada").await);
+    assert!(list(&eve, "owner=mine").await.is_empty());
+    let all = list(&eve, "").await.len();
+    let sum =
+        hers.len() + list(&eve, "owner=ben").await.len() + list(&eve, "owner=nobody").await.len();
+    assert_eq!(sum, all, "everything is somebody's or nobody's");
+    for page in pages(&site) {
+        assert!(
+            ada.get(&c, &page).await.text().contains("owner ada"),
+            "{page}"
+        );
+    }
+    // Eve takes it on, by the button that has her name.
+    let page = &pages(&site)[1];
+    let shown = eve.get(&c, page).await;
+    assert!(shown.text().contains("name=\"assignee\" value=\"eve\""));
+    let form = format!(
+        "event={}&assignee=&note=&assignee=eve&due=2026-12-31",
+        form_about(&shown, &id)
+    );
+    eve.post(&c, ("/triage", &form), page).await;
+    assert_eq!(list(&eve, "owner=mine").await, [(id.clone(), "eve".into())]);
+    assert!(!list(&ada, "owner=mine").await.iter().any(|(i, _)| *i == id));
+    let shown = eve.get(&c, page).await;
+    assert!(shown.text().contains("@eve") && shown.text().contains("due 2026-12-31"));
+    let today = eve.get(&c, "/?owner=mine").await;
+    assert_eq!(today.text().matches("<article class=\"group").count(), 1);
+    assert!(today.text().contains("of what is eve’s"));
+    assert!(eve.get(&c, "/").await.text().contains("<b>1</b> mine"));
+    let log = eve.get(&c, "/log").await;
+    assert!(log.text().contains("assigned 1 series to <b>eve</b>"));
+    let form = format!("event={id}&assignee=nobody&due=never");
+    eve.post(&c, ("/triage", &form), page).await;
+    assert!(list(&ada, "owner=mine").await.iter().any(|(i, _)| *i == id));
+    for bad in ["due=soon", "due=2026-13-01"] {
+        let form = format!("event={id}&{bad}");
+        let answer = eve.post(&c, ("/triage", &form), page).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{bad}");
+    }
+    // Nobody's own list is asked for without a name.
+    let answer = site.client().await.get("/changes?owner=mine").await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(answer.text().contains("owner=NAME"));
+}
+
+/// To read changes nothing, whatever the address says.
+#[tokio::test]
+async fn reading_decides_nothing() {
+    let site = Site::demo();
+    let c = site.client().await;
+    let id = the_change(&site);
+    let before = c.get("/log.json").await;
+    for url in [
+        format!("/triage?event={id}&state=noise"),
+        format!("/changes?event={id}&state=noise&assignee=eve"),
+        format!("/?event={id}&assignee=eve"),
+        format!("/api/v1/triage?event={id}&state=noise"),
+    ] {
+        c.get(&url).await;
+    }
+    assert_eq!(c.get("/log.json").await.text(), before.text());
+    assert_eq!(site.state_of(&id), "new");
+}
