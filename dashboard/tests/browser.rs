@@ -135,6 +135,46 @@ async fn triage_needs_no_mouse() {
     b.finish().await;
 }
 
+/// Deciding where the change is read: on a commit's page, by keys; fixed asks for the commit, and
+/// whoever signed in takes a change on.
+#[tokio::test]
+async fn a_commit_is_triaged_on_its_own_page_by_keys() {
+    let site = Site::demo();
+    let (_, head) = site.around("Split Lexer");
+    let (_, token) = site.mint(collector::store::Scope::Write);
+    let running = site.serve().await;
+    let b = browser!(running);
+    let page = format!("/commit/{head}");
+    b.go("/login").await;
+    let enter = char::from(Key::Enter).to_string();
+    b.keys("#token", &format!("{token}{enter}")).await;
+    b.see(".who", "signed in as write").await;
+    b.go(&page).await;
+    b.see(".decide .group", "in 5 series").await;
+    b.keys("body", "f").await;
+    b.see("#live", "Nothing is selected").await;
+    // The rows of the table come first, then the group.
+    b.keys("body", "jjjjj").await;
+    b.until(
+        "the group is marked",
+        "return !!document.querySelector('.decide .group.current')",
+    )
+    .await;
+    b.keys_here("t").await;
+    b.see(".decide .person", "@write").await;
+    b.keys_here("f").await;
+    b.see("#live", "Which commit fixed it?").await;
+    b.keys_here(&format!("{head}{enter}")).await;
+    b.see(".decide .state.fixed_by", "fixed by").await;
+    b.see(".decide .note", "Fixed by").await;
+    b.at(&page).await;
+    b.keys("body", "u").await;
+    b.see(".decide .state.new", "new").await;
+    b.click_text(".who button", "Sign out", 0).await;
+    b.at("/login").await;
+    b.finish().await;
+}
+
 /// A stray letter decides nothing, an empty press says why, and suggestions come as one types.
 #[tokio::test]
 async fn a_stray_letter_decides_nothing_and_typing_suggests() {

@@ -202,6 +202,8 @@ async fn the_later_of_two_is_told_what_the_earlier_decided() {
         assert_eq!(late.status, StatusCode::CONFLICT, "{url}");
         assert!(late.text().contains("ada set "), "{}", late.text());
         assert!(late.text().contains("from new to accepted"));
+        let again = format!("<a href=\"{page}\">Back to where");
+        assert!(url.starts_with("/api") || late.text().contains(&again));
         assert_eq!(site.state_of(&id), "accepted");
     }
     // The same decision twice is no quarrel, and who has seen the first may decide otherwise.

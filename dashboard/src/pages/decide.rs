@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::error::Fail;
 use crate::pages::groups::{self, Group, groups};
 use crate::pages::{layout, log};
+use crate::query::encode;
 use crate::reader::Reader;
 use crate::text::{self, plural};
 
@@ -18,6 +19,8 @@ use crate::text::{self, plural};
 const GROUPS: usize = 20;
 /// Series of a group that are named.
 const NAMED: usize = 6;
+/// People and days of a group that are named.
+const PEOPLE: usize = 3;
 /// Lines of the log that are read for what was last decided.
 const LOOKED: usize = 64;
 
@@ -136,18 +139,26 @@ pub(super) fn states(g: &Group) -> Markup {
     }
 }
 
-/// Who cares for a group, and by when.
+/// Who cares for a group, and by when: each once.
 pub(super) fn people(config: &Config, g: &Group) -> Markup {
-    let e = g.worst();
-    let taken = !e.reported.assignee.is_empty();
-    let name = config.carer(&e.series.key.benchmark, &e.reported.assignee);
+    let mut carers: Vec<(bool, &str)> = Vec::new();
+    let mut days: Vec<&str> = Vec::new();
+    for e in &g.events {
+        let t = &e.reported;
+        let carer = config.carer(&e.series.key.benchmark, &t.assignee);
+        let carer = carer.map(|name| (!t.assignee.is_empty(), name));
+        carers.extend(carer.filter(|c| !carers.contains(c)));
+        let day = Some(t.due.as_str()).filter(|d| !d.is_empty() && !days.contains(d));
+        days.extend(day);
+    }
     html! {
-        @if let Some(name) = name {
-            a .person href={ "/changes?owner=" (crate::query::encode(name)) } {
-                @if taken { "@" } @else { "owner " } (text::cut(name, 40))
+        @for (taken, name) in carers.iter().take(PEOPLE) {
+            a .person href={ "/changes?owner=" (encode(name)) } {
+                @if *taken { "@" } @else { "owner " } (text::cut(name, 40))
             }
         }
-        @if !e.reported.due.is_empty() { span .tag { "due " (text::cut(&e.reported.due, 10)) } }
+        @if carers.len() > PEOPLE { span .muted { "and " (carers.len() - PEOPLE) " more" } }
+        @for day in days.iter().take(PEOPLE) { span .tag { "due " (text::cut(day, 10)) } }
     }
 }
 

@@ -120,6 +120,7 @@ fn foot(app: &App) -> Markup {
         p {
             "uptick " (env!("CARGO_PKG_VERSION")) " · all times UTC · "
             @if !matches!(app.role, Role::Server) {
+                a href="/changes" { "All changes" } " · "
                 a href="/log" { "Decisions" } " · "
                 a href="/channels" { "Channels" } " · "
                 a href="/changes.atom" { "Atom" } " · "

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde_json::json;
@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::app::{App, Role};
 use crate::base;
 use crate::error::Fail;
-use crate::pages::{layout, search};
+use crate::pages::{layout, search, triage};
 use crate::query::{decode, encode};
 use crate::text;
 
@@ -178,6 +178,8 @@ pub(crate) struct Asked {
     /// Whether a page is wanted.
     html: bool,
     address: Uri,
+    /// The page of ours that a form was sent from.
+    from: Option<String>,
 }
 
 impl Asked {
@@ -185,6 +187,10 @@ impl Asked {
         Self {
             html: wants_html(request.uri(), request.headers()),
             address: request.uri().clone(),
+            from: match request.method() {
+                &Method::POST => triage::came_from(request.headers()),
+                _ => None,
+            },
         }
     }
 
@@ -231,6 +237,9 @@ fn failed(app: &App, fail: &Fail, asked: &Asked) -> Markup {
                 (search::field(&asked.sought()))
             }
             p {
+                @if let Some(from) = &asked.from {
+                    a href=(from) { "Back to where this was sent from" } " · "
+                }
                 @if of_projects {
                     a href="/projects" { "Projects" }
                 } @else {

@@ -192,9 +192,9 @@ fn tally(t: &Today, reader: &Reader) -> Markup {
             li { b { (known) } " acknowledged" }
             li { b { (better) } " improved" }
             li .muted {
-                a href="/changes?state=recovered" {
-                    (plural(t.counts.recovered as usize, "single change")) " recovered"
-                }
+                @let recovered = plural(t.counts.recovered as usize, "single change");
+                @if t.counts.recovered == 0 { (recovered) " recovered" }
+                @else { a href="/changes?state=recovered" { (recovered) " recovered" } }
             }
             li .muted { a href="/changes?state=settled" { (t.counts.resolved) " settled" } }
             li .muted { a href="/changes" { "all changes" } }

@@ -214,6 +214,12 @@ pub(crate) async fn undo(
 
 /// To the page that the form was on, if it is one of ours.
 fn back(headers: &HeaderMap) -> Response {
+    let to = came_from(headers).unwrap_or_else(|| "/".into());
+    (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response()
+}
+
+/// The page of ours that a request came from.
+pub(crate) fn came_from(headers: &HeaderMap) -> Option<String> {
     let referer = headers
         .get(header::REFERER)
         .and_then(|v| v.to_str().ok())
@@ -225,8 +231,6 @@ fn back(headers: &HeaderMap) -> Response {
     let path = referer
         .split_once("://")
         .and_then(|(_, rest)| rest.strip_prefix(host));
-    let to = path
-        .filter(|p| p.starts_with('/') && !p.starts_with("//") && p.is_ascii())
-        .unwrap_or("/");
-    (StatusCode::SEE_OTHER, [(header::LOCATION, to.to_string())]).into_response()
+    path.filter(|p| p.starts_with('/') && !p.starts_with("//") && p.is_ascii())
+        .map(str::to_owned)
 }

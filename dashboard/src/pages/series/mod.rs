@@ -66,7 +66,7 @@ fn html(store: &Store, app: &App, reader: &Reader, h: &History) -> Result<Markup
         (head(h))
         (figure(store, h, &url)?)
         (sections::changes(store, h)?)
-        (decide::section(store, app, reader, ("Decide", h.events()))?)
+        (decide::section(store, app, reader, ("Decisions", h.events()))?)
         (sections::next_steps(store, h)?)
         details .data open[h.values.len() <= FEW] {
             summary { "The newest " (newest.len()) " commits as a table" }
