@@ -9,7 +9,7 @@ use collector::store::Triage;
 use collector::{format, report};
 use serde_json::json;
 
-use crate::args::{Args, Selection, Settle};
+use crate::args::{Args, Fixed, Selection, Settle};
 use crate::line::Searched;
 use crate::{context, line, print};
 
@@ -37,6 +37,7 @@ pub(crate) fn run(args: &Args, what: &Settle) -> anyhow::Result<u8> {
         None => return Err(no_event(&step).into()),
     };
     let (actor, now) = (actor(args), context::now());
+    let fixed = mended_by(args, what)?;
     let before = known.map_or(State::New, |t| t.event.state);
     let after = match state(what) {
         Some(state) => {
@@ -44,6 +45,7 @@ pub(crate) fn run(args: &Args, what: &Settle) -> anyhow::Result<u8> {
                 events: vec![event.clone()],
                 state: Some(state),
                 note: decision.note.clone(),
+                fixed: fixed.clone(),
                 ..Triage::default()
             };
             store.decide(&what, &actor, now)?;
@@ -124,6 +126,18 @@ const fn state(what: &Settle) -> Option<State> {
         Settle::Ack(_) => State::Acknowledged,
         Settle::Undo(_) => return None,
     })
+}
+
+/// The commit that mended a change, by its whole name.
+fn mended_by(args: &Args, what: &Settle) -> anyhow::Result<Option<String>> {
+    let Settle::Fixed(Fixed {
+        commit: Some(commit),
+        ..
+    }) = what
+    else {
+        return Ok(None);
+    };
+    Ok(Some(Repo::open(&args.dir)?.resolve(commit)?.0))
 }
 
 /// Who decides: the name that commits made here would carry.

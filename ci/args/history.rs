@@ -62,7 +62,7 @@ pub(crate) enum Settle {
     /// Nothing had changed; counts into the series' false alarms
     Noise(Decision),
     /// A later commit mended it
-    Fixed(Decision),
+    Fixed(Fixed),
     /// The machine had changed, not the code
     Infra(Decision),
     /// The measurement was wrong
@@ -79,13 +79,22 @@ impl Settle {
         match self {
             Self::Accept(d)
             | Self::Noise(d)
-            | Self::Fixed(d)
+            | Self::Fixed(Fixed { decision: d, .. })
             | Self::Infra(d)
             | Self::Invalid(d)
             | Self::Ack(d)
             | Self::Undo(d) => d,
         }
     }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Fixed {
+    #[command(flatten)]
+    pub(crate) decision: Decision,
+    /// The commit that mended it; pages show it beside the change
+    #[arg(long, value_name = "COMMIT")]
+    pub(crate) commit: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

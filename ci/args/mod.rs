@@ -7,7 +7,7 @@ mod serving;
 mod store;
 
 pub(crate) use bisecting::{Bisect, BisectCommand, BisectLog, BisectStep, Subject};
-pub(crate) use history::{Changes, Flamegraph, Log, Replay, Selection, Settle};
+pub(crate) use history::{Changes, Fixed, Flamegraph, Log, Replay, Selection, Settle};
 pub(crate) use judging::{
     Check, Comment, Compare, Judging, List, Measuring, Run, Speaker, WhenWell,
 };

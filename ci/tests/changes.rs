@@ -256,6 +256,26 @@ fn only(d: &Value) -> Value {
 }
 
 #[test]
+fn the_commit_that_mended_a_change_is_kept_and_shown() {
+    let h = History::new(30, step_at(20), plain);
+    let id = only(&h.changes())["id"].as_str().unwrap().to_string();
+    h.repo
+        .uptick(&["changes", "fixed", &id, "--commit", "nowhere"])
+        .exits(2);
+    let mended = h.repo.git(&["rev-parse", "HEAD~3"]).trim().to_string();
+    let settle = ["changes", "fixed", &id, "--commit", "HEAD~3"];
+    h.repo.uptick(&settle).exits(0);
+    let settled = only(&h.changes());
+    assert_eq!(settled["state"], json!({ "resolved": "fixed_by" }));
+    assert_eq!(settled["fixed"], mended);
+    let text = h.repo.uptick(&["changes", "--all"]).exits(0).stdout;
+    let words = format!("fixed by {}", &mended[..9]);
+    assert!(text.contains(&words), "{text}");
+    h.repo.uptick(&["changes", "undo", &id]).exits(0);
+    assert_eq!(only(&h.changes()).get("fixed"), None);
+}
+
+#[test]
 fn a_decision_lasts_survives_a_rebuild_and_travels() {
     let h = History::new(30, step_at(20), plain);
     let id = only(&h.changes())["id"].as_str().unwrap().to_string();

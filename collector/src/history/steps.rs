@@ -102,6 +102,12 @@ pub struct Step {
     /// Their last note, or the reason in the accepting commit's message.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub note: String,
+    /// Who takes it on.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub assignee: String,
+    /// The commit that mended it, where somebody said so.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub fixed: String,
     /// The commit whose message accepts it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted_in: Option<CommitRef>,
@@ -277,6 +283,7 @@ fn step(f: &Found, c: &Change, until: i64, line: &MainLine) -> Step {
         note.clone_from(&a.reason);
     }
     let settled = matches!(state, State::Resolved(_));
+    let said = |of: fn(&Reported) -> &String| reported.map(of).cloned().unwrap_or_default();
     Step {
         id: reported
             .filter(|t| !t.id.is_empty())
@@ -288,6 +295,8 @@ fn step(f: &Found, c: &Change, until: i64, line: &MainLine) -> Step {
         since: persistence(&f.track.points, c, until),
         state,
         note,
+        assignee: said(|t| &t.assignee),
+        fixed: said(|t| &t.fixed),
         accepted_in: acceptance
             .and_then(|a| line.set(c.first, c.last).iter().find(|x| x.sha == a.sha))
             .map(CommitRef::of),

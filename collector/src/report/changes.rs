@@ -97,7 +97,7 @@ fn step(s: &SeriesSteps, c: &Step) -> Vec<String> {
     if c.in_set > 1 {
         lines.push(set(c));
     }
-    lines.push(format!("      {} · id {}", life(c), c.id));
+    lines.push(format!("      {}{} · id {}", life(c), people(c), c.id));
     if !c.note.is_empty() {
         let who = c
             .accepted_in
@@ -141,6 +141,18 @@ fn noise(s: &SeriesSteps) -> String {
         Class::Exact => "exact: repeats its value".into(),
         Class::Walk => format!("walk: moves by {} a commit", share(s.noise)),
         Class::Noisy => format!("noisy: varies by {}", share(s.noise)),
+    }
+}
+
+/// Which commit mended a change, and who takes it on.
+fn people(c: &Step) -> String {
+    let fixed = match c.fixed.get(..9).unwrap_or(&c.fixed) {
+        "" => String::new(),
+        sha => format!(" by {sha}"),
+    };
+    match c.assignee.as_str() {
+        "" => fixed,
+        name_of => format!("{fixed} · @{}", name(name_of, 30)),
     }
 }
 

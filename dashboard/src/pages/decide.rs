@@ -24,9 +24,10 @@ const PEOPLE: usize = 3;
 /// Lines of the log that are read for what was last decided.
 const LOOKED: usize = 64;
 
-/// One key for each state but `fixed_by`, which asks for a commit.
-const ACTIONS: [(&str, &str, &str); 5] = [
+/// One key for each state; `fixed_by` asks for a commit.
+const ACTIONS: [(&str, &str, &str); 6] = [
     ("acknowledged", "Acknowledge", "a"),
+    ("fixed_by", "Fixed", "f"),
     ("accepted", "Accept", "w"),
     ("noise", "Noise", "n"),
     ("infra", "Infra", "i"),
@@ -218,19 +219,13 @@ fn decided(d: &Decision, may: bool, anchor: &str) -> Markup {
     }
 }
 
-/// The controls for one group. What is typed is saved by the first button, so that the enter key
-/// sets no state.
+/// The controls for one group.
 pub(super) fn form(reader: &Reader, g: &Group) -> Markup {
     let settled = |e: &Event| matches!(e.reported.event.state, State::Resolved(_));
     html! {
         form method="post" action={ "/triage" (anchor(g)) } {
             input type="hidden" name="event" value=(g.ids());
-            details .words {
-                summary { "Fixed by, assign, note " kbd { "f" } }
-                (fields(reader))
-                button .small type="submit" { "Save" }
-            }
-            (buttons(true))
+            (controls(reader, true))
             @if g.events.iter().any(settled) {
                 button .small type="submit" name="state" value=(Triage::word(State::New)) { "Reopen" }
             }
@@ -238,8 +233,21 @@ pub(super) fn form(reader: &Reader, g: &Group) -> Markup {
     }
 }
 
+/// What can be said, and a button for each state. What is typed is saved by the first button, so
+/// that the enter key sets no state that nobody chose. The buttons of one group answer to keys.
+pub(super) fn controls(reader: &Reader, keyed: bool) -> Markup {
+    html! {
+        details .words {
+            summary { "Commit, assignee, note" }
+            (fields(reader))
+            button .small type="submit" { "Save" }
+        }
+        (buttons(keyed))
+    }
+}
+
 /// What can be said beside a state.
-pub(super) fn fields(reader: &Reader) -> Markup {
+fn fields(reader: &Reader) -> Markup {
     html! {
         input name="fixed" placeholder="fixed by commit" aria-label="The commit that fixed it"
             maxlength="64" autocomplete="off" spellcheck="false";
@@ -257,8 +265,7 @@ pub(super) fn fields(reader: &Reader) -> Markup {
     }
 }
 
-/// A button for each state; those of one group answer to keys.
-pub(super) fn buttons(keyed: bool) -> Markup {
+fn buttons(keyed: bool) -> Markup {
     html! {
         @for (state, word, key) in ACTIONS {
             button .small type="submit" name="state" value=(state) data-key=[keyed.then_some(key)] {

@@ -209,12 +209,10 @@ fn bulk(reader: &Reader) -> Markup {
         form #bulk .bulk method="post" action="/triage"
             aria-label="Decide about the selected changes" {
             span .muted { "Selected:" }
-            (decide::buttons(false))
-            button .small type="submit" name="state" value="fixed_by" { "Fixed " kbd { "f" } }
+            (decide::controls(reader, false))
             @for (value, word, key) in REGROUP {
                 button .small type="submit" name="group" value=(value) { (word) " " kbd { (key) } }
             }
-            (decide::fields(reader))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use collector::store::Fates;
 
-use super::{Params, encode};
+use super::params::{Params, encode};
 use crate::error::Fail;
 
 /// The words of what has become of a change.

@@ -3,7 +3,7 @@
 use collector::store::Event;
 use serde_json::{Value, json};
 
-use super::{List, ROWS, Row};
+use super::load::{List, ROWS, Row};
 use crate::pages::groups::verdict;
 use crate::query::Changes;
 use crate::text::{self, csv_field};

@@ -4,7 +4,7 @@ use collector::detect::Kind;
 use collector::store::Fate;
 use maud::{Markup, html};
 
-use super::{List, ROWS, Row};
+use super::load::{List, ROWS, Row};
 use crate::pages::{groups, layout, log};
 use crate::query::{Changes, MINE, NOBODY, Way, compare_url};
 use crate::reader::Reader;
