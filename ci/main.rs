@@ -25,6 +25,7 @@ mod manual;
 mod print;
 mod progress;
 mod project;
+mod prune;
 mod replay;
 mod run;
 mod serve;
@@ -92,6 +93,7 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
         Command::Export(a) => transfer::export(args, a),
         Command::Import(a) => transfer::import(args, a),
         Command::Exclude(a) => exclude::run(args, a),
+        Command::Prune(a) => prune::run(args, a),
         Command::Backup(a) => transfer::backup(args, a),
         Command::Restore(a) => transfer::restore(args, a),
         Command::Rebuild(a) => transfer::rebuild(args, a),

@@ -25,6 +25,7 @@ const FOLLOW: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
     log_to_stderr(a.log);
+    a.keeping.keep().check()?;
     if let Some(dir) = &args.data {
         return server(dir, a);
     }
@@ -56,6 +57,7 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
         public: a.public,
         read_only: a.read_only,
         always_ask: a.always_ask,
+        keep: a.keeping.keep(),
         keep_free: a.keep_free.saturating_mul(1 << 20),
         new_series: a.new_series,
         public_url: a.public_url.as_deref().map(web_address).transpose()?,
@@ -124,6 +126,7 @@ fn server(dir: &Path, a: &Serve) -> anyhow::Result<u8> {
         name: a.name.clone().unwrap_or_else(|| "uptick".into()),
         public: a.public,
         ttl: Duration::from_secs(a.lease),
+        keep: a.keeping.keep(),
         keep_free: a.keep_free.saturating_mul(1 << 20),
         new_series: a.new_series,
         public_url: a.public_url.as_deref().map(web_address).transpose()?,

@@ -6,7 +6,7 @@ use std::io::{BufReader, BufWriter, Write};
 use collector::error::{EXIT_OK, EXIT_STORE, Error};
 use collector::format::plural;
 use collector::history::watch;
-use collector::store::Store;
+use collector::store::{Store, Verification};
 use serde_json::json;
 
 use crate::args::{Args, Backup, Export, Import, Plain};
@@ -114,12 +114,16 @@ pub(crate) fn verify(args: &Args, a: &Plain) -> anyhow::Result<u8> {
             "schema": "uptick.verify/1",
             "reports": v.reports,
             "profiles": v.blobs,
+            "pending": v.pending,
+            "pruned": v.pruned,
             "problems": v.problems,
         }))?;
     } else {
         print::out(&format!(
-            "{} reports and {} profiles read\n",
-            v.reports, v.blobs
+            "{} reports and {} profiles read{}\n",
+            v.reports,
+            v.blobs,
+            absent(&v)
         ))?;
         for p in &v.problems {
             print::error(p);
@@ -130,4 +134,13 @@ pub(crate) fn verify(args: &Args, a: &Plain) -> anyhow::Result<u8> {
     } else {
         EXIT_STORE
     })
+}
+
+/// Profiles that are named and not there, by why.
+fn absent(v: &Verification) -> String {
+    let of = |n: u64, why: &str| match n {
+        0 => String::new(),
+        n => format!("; {} {why}", plural(n, "profile")),
+    };
+    of(v.pending, "never came") + &of(v.pruned, "pruned")
 }

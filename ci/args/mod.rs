@@ -15,7 +15,7 @@ pub(crate) use serving::{
     Channel, ChannelAdd, ChannelCommand, ChannelName, Collect, CollectJob, LogLevel, Project,
     ProjectCommand, ProjectSet, Serve, Token, TokenCommand,
 };
-pub(crate) use store::{Backup, Demo, Exclude, Export, Import};
+pub(crate) use store::{Backup, Demo, Exclude, Export, Import, Keeping, Prune};
 
 use std::path::PathBuf;
 
@@ -115,6 +115,8 @@ pub(crate) enum Command {
     Import(Import),
     /// Let a report count no longer, or again; without one: list those that do not
     Exclude(Exclude),
+    /// Drop profiles and reports that are older than they are kept; pages say what went
+    Prune(Prune),
     /// Copy the whole store into one new file, while others write
     Backup(Backup),
     /// Make the store from a backup, which is checked whole first; nothing is written over
@@ -199,6 +201,7 @@ impl Args {
             Command::Flamegraph(a) => a.json,
             Command::Import(a) => a.json,
             Command::Exclude(a) => a.json,
+            Command::Prune(a) => a.json,
             Command::Backup(a) | Command::Restore(a) => a.json,
             Command::Rebuild(a) | Command::Verify(a) => a.json,
             Command::Serve(a) => a.json,

@@ -22,6 +22,8 @@ pub(crate) struct Serve {
     /// Mebibytes of the disk that are kept free: below that no report is taken (status 507)
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     pub(crate) keep_free: u64,
+    #[command(flatten)]
+    pub(crate) keeping: super::Keeping,
     /// Series that reports may begin in a day; more are refused (status 429)
     #[arg(long, value_name = "N", default_value_t = 50_000)]
     pub(crate) new_series: u64,

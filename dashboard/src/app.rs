@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use collector::config::Config;
-use collector::store::{Generation, Store};
+use collector::store::{Generation, Keep, Store};
 use tokio::sync::Semaphore;
 
 use crate::cache::Cache;
@@ -49,6 +49,8 @@ pub struct Options {
     /// Whether a token is asked for even from this machine: behind a proxy that adds no header,
     /// everybody seems to sit at it.
     pub always_ask: bool,
+    /// For how long profiles and reports are kept.
+    pub keep: Keep,
     /// Bytes of the disk below which no report is taken.
     pub keep_free: u64,
     /// Series that reports over HTTP may begin in a day.

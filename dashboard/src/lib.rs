@@ -30,6 +30,7 @@ mod pages;
 mod query;
 mod quota;
 mod reader;
+mod retention;
 mod route;
 mod routes;
 mod service;

@@ -32,6 +32,7 @@ pub(crate) fn tasks(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(search(app.clone()));
     if !app.options.read_only {
         tasks.spawn(crate::deliver::deliver(app.clone()));
+        tasks.spawn(crate::retention::keep(app.clone()));
     }
     tasks
 }

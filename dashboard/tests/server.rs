@@ -6,7 +6,7 @@ use axum::http::{Method, StatusCode, header};
 use collector::jobs::Purpose;
 use collector::model::{Commit, Counter, Measurement, Metric, Report, Sha, Testbed};
 use collector::store::queue::{NewProject, Offer};
-use collector::store::{Scope, Store};
+use collector::store::{Keep, Scope, Store};
 use serde_json::{Value, json};
 use uptick_dashboard::{SERVER_ROUTES, Server, ServerOptions, mint, open_server, server_router};
 
@@ -76,6 +76,7 @@ impl Host {
             name: "host".into(),
             public: false,
             ttl: std::time::Duration::from_secs(60),
+            keep: Keep::default(),
             keep_free,
             new_series,
             public_url: None,

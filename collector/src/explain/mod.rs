@@ -4,7 +4,7 @@ mod profile;
 mod wanted;
 
 pub use profile::{Pair, possible, take};
-pub use wanted::{costliest, table, wanted};
+pub use wanted::{costliest, pruned, table, wanted};
 
 use crate::error::Result;
 use crate::explain::profile::keep;

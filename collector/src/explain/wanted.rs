@@ -3,8 +3,8 @@
 use crate::error::{Error, Result};
 use crate::judge::Row;
 use crate::measure::FunctionTable;
-use crate::model::{Counter, Metric, ProfileKind, ProfileRef, Report, Verdict};
-use crate::store::Store;
+use crate::model::{Counter, Metric, ProfileKind, ProfileRef, Report, Sha, Verdict};
+use crate::store::{PrunedProfile, Store};
 
 /// The rows to explain, costliest change first: those that moved, and those whose total stayed
 /// while some function's cost moved by more than the limit.
@@ -55,6 +55,23 @@ pub fn costliest(rows: &[Row]) -> Option<usize> {
 fn functions_of<'r>(report: &'r Report, benchmark: &str) -> Option<&'r str> {
     let wanted = |p: &&ProfileRef| p.benchmark == benchmark && p.kind == ProfileKind::Functions;
     report.profiles.iter().find(wanted).map(|p| p.blob.as_str())
+}
+
+/// When what says where a benchmark's cost went on a commit was pruned; `None` where it is there or
+/// never was.
+///
+/// # Errors
+/// [`Error::Store`] when the store cannot be read.
+pub fn pruned(store: &Store, sha: &Sha, benchmark: &str) -> Result<Option<PrunedProfile>> {
+    let stacks = store.stacks_named(sha, benchmark)?;
+    let report = store.any_report_of(sha)?;
+    let table = report.as_ref().and_then(|r| functions_of(r, benchmark));
+    for blob in stacks.as_deref().into_iter().chain(table) {
+        if let Some(pruned) = store.pruned_profile(blob)? {
+            return Ok(Some(pruned));
+        }
+    }
+    Ok(None)
 }
 
 /// The self cost of each function of a benchmark, as counting left it; `None` where the report

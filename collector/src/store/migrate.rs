@@ -4,11 +4,13 @@ use rusqlite::{Transaction, params};
 
 use crate::model::{Counter, Metric, Sha};
 use crate::store::log::append::{Sealed, put};
-use crate::store::log::entry::{Entry, Stacks};
+use crate::store::log::codec::unpack;
+use crate::store::log::entry::{Entry, Kind, Stacks};
 use crate::store::log::older::{Batches, Decided, Line};
+use crate::store::view::pruned::named;
 
 /// Each migration raises the schema's number by one.
-pub(super) const STEPS: [&str; 8] = [
+pub(super) const STEPS: [&str; 9] = [
     include_str!("schema.sql"),
     include_str!("dashboard.sql"),
     include_str!("groups.sql"),
@@ -17,6 +19,7 @@ pub(super) const STEPS: [&str; 8] = [
     include_str!("outbox/outbox.sql"),
     include_str!("metrics.sql"),
     include_str!("people.sql"),
+    include_str!("retention.sql"),
 ];
 
 /// Runs the steps from schema `from` on.
@@ -26,7 +29,31 @@ pub(super) fn run(tx: &Transaction<'_>, from: usize) -> rusqlite::Result<()> {
         if i == 3 {
             adopt(tx)?;
         }
+        if i == 8 {
+            name_profiles(tx)?;
+        }
         tx.pragma_update(None, "user_version", (i + 1) as i64)?;
+    }
+    Ok(())
+}
+
+/// Lists the profiles that the entries name which are applied already.
+fn name_profiles(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    let mut entries = tx.prepare(
+        "SELECT seq, kind, document FROM log WHERE kind IN ('report', 'profile') \
+         AND seq <= (SELECT value FROM state WHERE name = 'applied') ORDER BY seq",
+    )?;
+    let mut rows = entries.query([])?;
+    while let Some(row) = rows.next()? {
+        let (seq, kind): (i64, String) = (row.get(0)?, row.get(1)?);
+        // What is damaged names nothing; `verify` names it.
+        let bytes = unpack(&row.get::<_, Vec<u8>>(2)?).unwrap_or_default();
+        let read = Kind::from_name(&kind).map(|k| Entry::parse(k, &bytes));
+        match read {
+            Some(Ok(Entry::Report(r))) => named(tx, seq, r.profiles.iter().map(|p| &p.blob))?,
+            Some(Ok(Entry::Profile(p))) => named(tx, seq, std::iter::once(&p.blob))?,
+            _ => {}
+        }
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ mod main_line;
 mod migrate;
 mod open;
 mod outbox;
+mod prune;
 pub mod queue;
 mod reporting;
 mod secrets;
@@ -30,11 +31,12 @@ mod view;
 
 pub use log::{Handed, Imported, MAX_LINE, Outcome, Scope, Token, Triage, Verification};
 pub use outbox::{Counts, Delivery, Lease, News, Progress};
+pub use prune::{Keep, Plan, Prunable};
 pub use reporting::Audience;
 pub use view::{
     Care, ChangeFilter, Decision, Event, EventCounts, Excluded, Fate, Fates, Found, Generation,
-    MeasuredCommit, Point, ReportRow, Reported, SeriesFilter, SeriesOrder, SeriesRow, SeriesState,
-    TestbedRow, Unsearched, Value,
+    MeasuredCommit, Point, PrunedProfile, ReportRow, Reported, SeriesFilter, SeriesOrder,
+    SeriesRow, SeriesState, TestbedRow, Unsearched, Value,
 };
 
 use std::path::{Path, PathBuf};

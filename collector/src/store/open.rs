@@ -157,6 +157,8 @@ impl Store {
     fn configure(&self) -> Result<()> {
         self.ask(|db| {
             db.busy_timeout(BUSY)?;
+            // Of an empty file; one that has content keeps what it has.
+            db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
             in_turn(|| db.pragma_update(None, "journal_mode", "WAL"))?;
             db.pragma_update(None, "synchronous", "FULL")?;
             db.pragma_update(None, "foreign_keys", true)

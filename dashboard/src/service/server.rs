@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
+use collector::store::Keep;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -24,6 +25,8 @@ pub struct ServerOptions {
     pub public: bool,
     /// How long a lease holds without a heartbeat.
     pub ttl: Duration,
+    /// For how long profiles and reports are kept, in each project.
+    pub keep: Keep,
     /// Bytes of the disk below which no report is taken.
     pub keep_free: u64,
     /// Series that reports may begin in a day, in each project.
@@ -101,6 +104,7 @@ impl Server {
             public: of.public,
             read_only: false,
             always_ask: true,
+            keep: of.keep,
             keep_free: of.keep_free,
             new_series: of.new_series,
             public_url: of.public_url.as_ref().map(|url| format!("{url}/p/{name}")),

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderName, Method, Request, StatusCode, header};
 use collector::model::{Commit, Sha};
-use collector::store::{Scope, Store, Triage};
+use collector::store::{Keep, Scope, Store, Triage};
 use tower::ServiceExt;
 use uptick_dashboard::demo::{self, Size};
 use uptick_dashboard::{Options, mint};
@@ -58,6 +58,7 @@ impl Site {
             public,
             read_only: false,
             always_ask: false,
+            keep: Keep::default(),
             keep_free: 0,
             new_series: 50_000,
             public_url: None,

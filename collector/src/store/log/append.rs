@@ -4,8 +4,10 @@ use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::error::{Error, Result};
 use crate::model::digest;
+use crate::store::log::arrival;
 use crate::store::log::codec::{pack, unpack};
 use crate::store::log::entry::{Entry, Kind};
+use crate::store::log::pruning::Stub;
 use crate::store::{Store, explain};
 
 /// An entry as it lies in the log: its bytes are kept as they came in.
@@ -19,7 +21,7 @@ impl Sealed {
     pub(in crate::store) fn of_bytes(kind: Kind, bytes: &[u8]) -> Result<Self> {
         Ok(Self {
             kind,
-            hash: digest(bytes),
+            hash: name_of(kind, bytes).map_err(Error::Store)?,
             packed: pack(bytes)?,
         })
     }
@@ -30,6 +32,15 @@ impl Sealed {
             .map_err(|e| Error::Store(format!("an entry cannot be written as JSON: {e}")))?;
         Self::of_bytes(entry.kind(), &bytes)
     }
+}
+
+/// What an entry goes by: the hash of its bytes. What is left of a report goes by the report's.
+fn name_of(kind: Kind, bytes: &[u8]) -> std::result::Result<String, String> {
+    if kind != Kind::Stub {
+        return Ok(digest(bytes));
+    }
+    let stub: Stub = serde_json::from_slice(bytes).map_err(|e| format!("a stub: {e}"))?;
+    Ok(stub.report)
 }
 
 /// What is done with each entry: kind, hash, bytes.
@@ -80,9 +91,10 @@ impl Store {
                 blob.execute(params![hash, bytes])?;
             }
             drop(blob);
-            let new = put(&tx, entry)?.is_some();
+            let seq = put(&tx, entry)?;
+            arrival::note(&tx, seq)?;
             tx.commit()?;
-            Ok(new)
+            Ok(seq.is_some())
         };
         insert().map_err(|e| explain(&path, &e))
     }
@@ -107,9 +119,17 @@ impl Store {
     }
 
     /// The bytes of an entry, checked against their hash.
-    pub(in crate::store) fn bytes_of(&self, hash: &str, document: &[u8]) -> Result<Vec<u8>> {
-        let bytes = unpack(document).map_err(|e| self.damaged(&format!("entry {hash}: {e}")))?;
-        if digest(&bytes) != hash {
+    pub(in crate::store) fn bytes_of(
+        &self,
+        kind: &str,
+        hash: &str,
+        document: &[u8],
+    ) -> Result<Vec<u8>> {
+        let damaged = |e: &dyn std::fmt::Display| self.damaged(&format!("entry {hash}: {e}"));
+        let bytes = unpack(document).map_err(|e| damaged(&e))?;
+        // What an unknown kind is named by nobody knows better than that.
+        let kind = Kind::from_name(kind).unwrap_or(Kind::Report);
+        if name_of(kind, &bytes).map_err(|e| damaged(&e))? != hash {
             return Err(self.damaged(&format!(
                 "entry {hash}: its content does not have that hash"
             )));
@@ -125,7 +145,7 @@ impl Store {
             ))
         };
         let kind = Kind::from_name(kind).ok_or_else(unknown)?;
-        let bytes = self.bytes_of(hash, document)?;
+        let bytes = self.bytes_of(kind.name(), hash, document)?;
         Entry::parse(kind, &bytes).map_err(|e| self.damaged(&format!("entry {hash}: {e}")))
     }
 
@@ -145,7 +165,7 @@ impl Store {
                 return Ok(());
             };
             after = seq;
-            visit(&kind, &hash, self.bytes_of(&hash, &document))?;
+            visit(&kind, &hash, self.bytes_of(&kind, &hash, &document))?;
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::model::Report;
 use crate::store::log::entry::{Command, Entry, Kind, Stretch};
+use crate::store::log::pruning::Pruning;
 use crate::store::log::triage::Triage;
 
 /// Measurements of one report.
@@ -69,6 +70,12 @@ fn check(entry: &Entry) -> Result<(), String> {
             name("reason", &e.reason)?;
             name("actor", &e.actor)
         }
+        Entry::Pruning(p) => pruning(p),
+        Entry::Stub(s) => {
+            hash("report", &s.report)?;
+            sha("commit.sha", &s.commit.sha.0)?;
+            place(s.commit.position)
+        }
     }
 }
 
@@ -102,10 +109,7 @@ fn report(r: &Report) -> Result<(), String> {
     for parent in &r.commit.parents {
         sha("commit.parents", &parent.0)?;
     }
-    if r.commit.position > POSITION {
-        let at = r.commit.position;
-        return Err(format!("commit.position: {at} is no place on a main line"));
-    }
+    place(r.commit.position)?;
     if !r.seconds.is_finite() || r.seconds < 0.0 {
         return Err(format!("seconds: {} is no duration", r.seconds));
     }
@@ -209,6 +213,31 @@ fn stretch(s: &Stretch) -> Result<(), String> {
         return Err(format!("from: {} is no place on a main line", s.from));
     }
     s.commits.iter().try_for_each(|c| sha("commits", &c.0))
+}
+
+fn place(position: u64) -> Result<(), String> {
+    if position > POSITION {
+        return Err(format!(
+            "commit.position: {position} is no place on a main line"
+        ));
+    }
+    Ok(())
+}
+
+fn pruning(p: &Pruning) -> Result<(), String> {
+    few("profiles", p.profiles.len(), OTHERS)?;
+    few("reports", p.reports.len(), OTHERS)?;
+    few("series", p.series.len(), MEASUREMENTS)?;
+    name("actor", &p.actor)?;
+    p.profiles.iter().try_for_each(|h| hash("profiles", h))?;
+    for r in &p.reports {
+        hash("reports.report", &r.report)?;
+        hash("reports.stub", &r.stub)?;
+    }
+    for s in &p.series {
+        name("series.benchmark", &s.series.benchmark)?;
+    }
+    Ok(())
 }
 
 fn few(field: &str, n: usize, most: usize) -> Result<(), String> {

@@ -1,12 +1,14 @@
 //! What stands in the log: typed entries, parsed once, in one order.
 //!
 //! An entry is named by the hash of the bytes that came in, so that fields which this version
-//! does not know survive, and the same entry twice is one.
+//! does not know survive, and the same entry twice is one. A stub alone goes by the hash of the
+//! report in whose place it stands.
 
 use serde::{Deserialize, Serialize};
 
 use crate::detect::{Change, Direction};
 use crate::model::{Report, SeriesKey, Sha, digest};
+use crate::store::log::pruning::{Pruning, Stub};
 
 /// Hexadecimal digits of a change's identity.
 const IDENTITY: usize = 12;
@@ -26,6 +28,10 @@ pub enum Entry {
     MainLine(Stretch),
     /// A report counts no longer, or again.
     Exclusion(Exclusion),
+    /// The time of profiles and reports was over.
+    Pruning(Box<Pruning>),
+    /// What is left of a report whose time was over, in its place.
+    Stub(Box<Stub>),
 }
 
 /// What an entry is about, as the log and exports name it.
@@ -43,17 +49,23 @@ pub enum Kind {
     MainLine,
     /// [`Entry::Exclusion`].
     Exclusion,
+    /// [`Entry::Pruning`].
+    Pruning,
+    /// [`Entry::Stub`].
+    Stub,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Report,
         Self::Profile,
         Self::Alert,
         Self::Decision,
         Self::MainLine,
         Self::Exclusion,
+        Self::Pruning,
+        Self::Stub,
     ];
 
     /// The word in the log and in exports.
@@ -66,6 +78,8 @@ impl Kind {
             Self::Decision => "decision",
             Self::MainLine => "main_line",
             Self::Exclusion => "exclusion",
+            Self::Pruning => "pruning",
+            Self::Stub => "stub",
         }
     }
 
@@ -186,6 +200,8 @@ impl Entry {
             Self::Decision(_) => Kind::Decision,
             Self::MainLine(_) => Kind::MainLine,
             Self::Exclusion(_) => Kind::Exclusion,
+            Self::Pruning(_) => Kind::Pruning,
+            Self::Stub(_) => Kind::Stub,
         }
     }
 
@@ -201,6 +217,8 @@ impl Entry {
             Kind::Decision => Self::Decision(read(bytes)?),
             Kind::MainLine => Self::MainLine(read(bytes)?),
             Kind::Exclusion => Self::Exclusion(read(bytes)?),
+            Kind::Pruning => Self::Pruning(read(bytes)?),
+            Kind::Stub => Self::Stub(read(bytes)?),
         })
     }
 
@@ -213,6 +231,8 @@ impl Entry {
             Self::Decision(e) => serde_json::to_vec(e),
             Self::MainLine(e) => serde_json::to_vec(e),
             Self::Exclusion(e) => serde_json::to_vec(e),
+            Self::Pruning(e) => serde_json::to_vec(e),
+            Self::Stub(e) => serde_json::to_vec(e),
         }
     }
 }

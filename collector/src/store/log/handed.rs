@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use crate::error::{Error, Result};
 use crate::model::{Report, SeriesKey, digest};
 use crate::store::log::append::{Sealed, put};
+use crate::store::log::arrival;
 use crate::store::log::codec::pack;
 use crate::store::log::door;
 use crate::store::log::entry::{Entry, Kind};
@@ -207,7 +208,9 @@ impl Store {
             drop(blob);
             let mut new = 0;
             for entry in &handed.entries {
-                let is_new = put(&tx, entry)?.is_some();
+                let seq = put(&tx, entry)?;
+                arrival::note(&tx, seq)?;
+                let is_new = seq.is_some();
                 new += u64::from(is_new && entry.kind == Kind::Report);
             }
             tx.commit()?;

@@ -42,7 +42,7 @@ impl Store {
     ) -> Result<Option<Report>> {
         let sql = format!(
             "SELECT r.hash, l.document FROM report r JOIN log l ON l.seq = r.id \
-             WHERE {condition} ORDER BY r.failed, r.id DESC LIMIT 1"
+             AND l.kind = 'report' WHERE {condition} ORDER BY r.failed, r.id DESC LIMIT 1"
         );
         let row = self
             .db
@@ -66,7 +66,8 @@ impl Store {
         let query = || -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
             let mut s = self.db.prepare_cached(
                 "SELECT r.hash, l.document FROM report r JOIN log l ON l.seq = r.id \
-                 WHERE r.sha = ?1 AND r.suite_key = ?2 AND r.testbed_key = ?3 ORDER BY r.id",
+                 AND l.kind = 'report' WHERE r.sha = ?1 AND r.suite_key = ?2 \
+                 AND r.testbed_key = ?3 ORDER BY r.id",
             )?;
             s.query_map(params![sha.0, suite, testbed], |r| {
                 Ok((r.get(0)?, r.get(1)?))
@@ -92,7 +93,7 @@ impl Store {
     }
 
     pub(in crate::store) fn unpack_report(&self, hash: &str, document: &[u8]) -> Result<Report> {
-        let json = self.bytes_of(hash, document)?;
+        let json = self.bytes_of(Kind::Report.name(), hash, document)?;
         serde_json::from_slice(&json).map_err(|e| self.damaged(&format!("report {hash}: {e}")))
     }
 

@@ -10,6 +10,8 @@
 //! {"decision":{…}}                   what somebody decided about changes
 //! {"main_line":{…}}                  commits of the main line
 //! {"exclusion":{…}}                  a report that counts no longer, or again
+//! {"pruning":{…}}                    profiles and reports that were dropped after a time
+//! {"stub":{…}}                       what is left of such a report, in its place
 //! {"decided":{…}}                    a change with its decisions, as older versions wrote it
 //! ```
 //!
@@ -55,6 +57,10 @@ pub(super) struct Line<'a> {
     main_line: Option<&'a RawValue>,
     #[serde(borrow)]
     exclusion: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pruning: Option<&'a RawValue>,
+    #[serde(borrow)]
+    stub: Option<&'a RawValue>,
     decided: Option<Box<Decided>>,
 }
 
@@ -76,6 +82,8 @@ impl<'a> Line<'a> {
             (Kind::Decision, self.decision),
             (Kind::MainLine, self.main_line),
             (Kind::Exclusion, self.exclusion),
+            (Kind::Pruning, self.pruning),
+            (Kind::Stub, self.stub),
         ];
         fields
             .into_iter()
@@ -248,6 +256,10 @@ impl Store {
         {
             // Before it is stored: whoever looks at the store meanwhile is to know.
             self.is_history(r.commit.position)?;
+        }
+        if let Entry::Pruning(p) = &entry {
+            reading.blobs.clear();
+            return self.import_pruning(&sealed, p);
         }
         let new = self.append(&sealed, &reading.blobs)?;
         reading.blobs.clear();

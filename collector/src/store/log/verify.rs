@@ -1,7 +1,10 @@
 //! Whether everything stored is what its hash says, and whether the view is that of the log: it is
 //! derived once more, elsewhere, and compared row by row.
 
+use std::collections::HashMap;
+
 use crate::error::Result;
+use crate::model::digest;
 use crate::store::Store;
 use crate::store::log::entry::{Entry, Kind};
 use crate::store::log::tokens::Scope;
@@ -15,8 +18,10 @@ pub struct Verification {
     pub blobs: u64,
     /// Other entries read and checked: alerts, decisions, the main line.
     pub entries: u64,
-    /// Profiles that an entry names and that are not there.
+    /// Profiles that an entry names and that never came.
     pub pending: u64,
+    /// Profiles that an entry names and whose time was over.
+    pub pruned: u64,
     /// What is wrong, in words; empty when all is well.
     pub problems: Vec<String>,
 }
@@ -74,6 +79,38 @@ const REFERENCES: [(&str, &str); 5] = [
     ),
 ];
 
+/// What is left of reports, and what was noted of it when they were pruned. A stub has no hash of
+/// its own in the log.
+#[derive(Default)]
+struct Stubs {
+    left: HashMap<String, String>,
+    noted: HashMap<String, String>,
+}
+
+impl Stubs {
+    fn note(&mut self, hash: &str, entry: &Entry, bytes: &[u8]) {
+        match entry {
+            Entry::Stub(_) => {
+                self.left.insert(hash.to_owned(), digest(bytes));
+            }
+            Entry::Pruning(p) => {
+                let all = p.reports.iter();
+                self.noted
+                    .extend(all.map(|r| (r.report.clone(), r.stub.clone())));
+            }
+            _ => {}
+        }
+    }
+
+    fn problems(&self) -> impl Iterator<Item = String> + '_ {
+        let other = self.left.iter();
+        let other = other.filter(|(hash, stub)| self.noted.get(*hash) != Some(*stub));
+        other.map(|(hash, _)| {
+            format!("entry {hash}: what is left of this report is not what was noted of it")
+        })
+    }
+}
+
 impl Store {
     /// Reads everything and checks every hash, reference and counter.
     ///
@@ -103,38 +140,46 @@ impl Store {
     }
 
     fn verify_log(&self, v: &mut Verification) -> Result<()> {
+        let mut stubs = Stubs::default();
         self.each_entry(&mut |kind, hash, bytes| {
             let is_report = kind == Kind::Report.name();
             v.reports += u64::from(is_report);
             v.entries += u64::from(!is_report);
             let read = bytes.map_err(|e| e.to_string()).and_then(|b| {
                 let kind = Kind::from_name(kind).ok_or_else(|| format!("unknown kind {kind}"))?;
-                Entry::parse(kind, &b)
+                let entry = Entry::parse(kind, &b)?;
+                stubs.note(hash, &entry, &b);
+                Ok(entry)
             });
             match read {
-                Ok(entry) => v.pending += self.missing(&entry)?,
+                Ok(entry) => self.missing(&entry, v)?,
                 Err(e) => v.problems.push(format!("entry {hash}: {e}")),
             }
             Ok(())
-        })
+        })?;
+        v.problems.extend(stubs.problems());
+        Ok(())
     }
 
-    /// How many profiles an entry names that are not there.
-    fn missing(&self, entry: &Entry) -> Result<u64> {
+    /// Counts the profiles that an entry names and that are not there.
+    fn missing(&self, entry: &Entry, v: &mut Verification) -> Result<()> {
         let named: Vec<&str> = match entry {
             Entry::Report(r) => r.profiles.iter().map(|p| p.blob.as_str()).collect(),
             Entry::Profile(p) => vec![p.blob.as_str()],
             _ => Vec::new(),
         };
-        let mut missing = 0;
         for hash in named {
             let is_there: bool = self.ask(|db| {
                 db.prepare_cached("SELECT EXISTS (SELECT 1 FROM blob WHERE hash = ?1)")?
                     .query_row([hash], |r| r.get(0))
             })?;
-            missing += u64::from(!is_there);
+            if !is_there {
+                let is_pruned = self.pruned_profile(hash)?.is_some();
+                v.pruned += u64::from(is_pruned);
+                v.pending += u64::from(!is_pruned);
+            }
         }
-        Ok(missing)
+        Ok(())
     }
 
     fn verify_blobs(&self, v: &mut Verification) -> Result<()> {

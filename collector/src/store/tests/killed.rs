@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::Connection;
 
-use super::{Fixture, append, difference, main_line, report, rows};
+use super::{Fixture, append, difference, main_line, pruning, report, rows};
 use crate::detect::alerts::life::{Resolution, State};
 use crate::history::watch;
 use crate::store::{Store, Triage};
@@ -80,9 +80,23 @@ fn die() {
 #[test]
 #[expect(clippy::print_stdout, reason = "the parent reads it")]
 fn child() {
-    let (Ok(path), Ok(call)) = (std::env::var(STORE), std::env::var(CALL)) else {
-        return;
-    };
+    if let Some(mut store) = doomed() {
+        work(&mut store, |hash| println!("{ACKNOWLEDGED}{hash}"));
+    }
+}
+
+/// The child that prunes; nothing where no parent asks for it.
+#[test]
+fn child_that_prunes() {
+    if let Some(mut store) = doomed() {
+        pruning::all_but(&mut store, true, 3);
+        store.shrink(false).unwrap();
+    }
+}
+
+/// The store of a child, which dies at the call that its parent named.
+fn doomed() -> Option<Store> {
+    let (path, call) = (std::env::var(STORE).ok()?, std::env::var(CALL).ok()?);
     let call: u64 = call.parse().unwrap();
     let mut store = Store::open(Path::new(&path)).unwrap();
     counted(&mut store, move |n| {
@@ -90,13 +104,14 @@ fn child() {
             die();
         }
     });
-    work(&mut store, |hash| println!("{ACKNOWLEDGED}{hash}"));
+    Some(store)
 }
 
-/// Runs the child; gives what was acknowledged before it died.
-fn killed_at(call: u64, path: &Path) -> Vec<String> {
+/// Runs a child; gives what was acknowledged before it died.
+fn killed_at(child: &str, call: u64, path: &Path) -> Vec<String> {
+    let test = format!("store::tests::killed::{child}");
     let out = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "store::tests::killed::child", "--nocapture"])
+        .args(["--exact", &test, "--nocapture"])
         .env(STORE, path)
         .env(CALL, call.to_string())
         .output()
@@ -140,7 +155,7 @@ fn who_dies_anywhere_loses_nothing_and_who_goes_on_repeats_nothing() {
         let f = Fixture::new();
         drop(f.store());
         let call = (2 * i + 1) * calls / (2 * POINTS);
-        let acknowledged = killed_at(call, &f.path);
+        let acknowledged = killed_at("child", call, &f.path);
         let (left, applied) = log(&f.path);
         assert!(expected.starts_with(&left), "call {call}");
         for hash in acknowledged {
@@ -167,4 +182,44 @@ fn go_on(path: &Path, expected: &[(String, String)], whole: &Path, call: u64) {
     assert_eq!(log(path).0, expected, "call {call}");
     let other = difference(&rows(whole), &rows(path));
     assert_eq!(other, Vec::<String>::new(), "call {call}");
+}
+
+/// Places at which a process dies that prunes.
+const PRUNING: u64 = 60;
+
+#[test]
+fn who_dies_while_pruning_leaves_a_store_that_the_next_one_prunes_to_its_end() {
+    let before = Fixture::new();
+    pruning::fill(&mut before.store());
+    let whole = Fixture::new();
+    std::fs::copy(&before.path, &whole.path).unwrap();
+    let mut store = whole.store();
+    let calls = counted(&mut store, |_| ());
+    pruning::all_but(&mut store, true, 3);
+    store.shrink(false).unwrap();
+    let calls = calls.load(Ordering::SeqCst);
+    assert!(calls > 2 * PRUNING, "{calls}");
+    let (mut half, all) = (0, pruned(&whole.path));
+    for i in 0..PRUNING {
+        let f = Fixture::new();
+        std::fs::copy(&before.path, &f.path).unwrap();
+        let call = (2 * i + 1) * calls / (2 * PRUNING);
+        killed_at("child_that_prunes", call, &f.path);
+        let mut store = Store::open(&f.path).unwrap();
+        // Whatever is not whole any more is in an entry that says so.
+        assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
+        half += usize::from((1..all).contains(&pruned(&f.path)));
+        pruning::all_but(&mut store, true, 3);
+        assert_eq!(pruned(&f.path), all, "call {call}");
+        pruning::holds(&mut store, &f.path);
+    }
+    assert!(half > 10, "{half} of {PRUNING} died half-way");
+}
+
+/// How many profiles and reports are pruned.
+fn pruned(path: &Path) -> usize {
+    let db = Connection::open(path).unwrap();
+    let sql = "SELECT (SELECT count(*) FROM pruned_profile) + (SELECT count(*) FROM pruned_report)";
+    let n: i64 = db.query_row(sql, [], |r| r.get(0)).unwrap();
+    usize::try_from(n).unwrap()
 }

@@ -4,6 +4,7 @@ mod arrival;
 mod handing;
 mod killed;
 mod people;
+mod pruning;
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,7 @@ use crate::store::log::entry::{Entry, Stretch};
 use crate::store::{Handed, Store, Triage};
 
 /// Tables of the view with the columns that name the same thing in every store: no row numbers.
-const VIEW: [&str; 7] = [
+const VIEW: [&str; 10] = [
     "SELECT benchmark, metric, unit, better, counter, fingerprint, class, points, latest_position, latest_value, \
      key, latest_sha, latest_time, kind, noise, drift FROM series ORDER BY 1, 2, 3, 5, 6",
     "SELECT s.key, p.position, p.report, p.value FROM point p JOIN series s ON s.id = p.series \
@@ -32,6 +33,9 @@ const VIEW: [&str; 7] = [
     "SELECT * FROM change ORDER BY id",
     "SELECT batch, time, actor, event, before, after, note, link, undoes, regroups, \
      assignee, fixed, due FROM decided ORDER BY id",
+    "SELECT blob FROM named_profile ORDER BY 1",
+    "SELECT * FROM pruned_profile ORDER BY 1",
+    "SELECT * FROM pruned_report ORDER BY 1",
 ];
 
 fn rows(path: &Path) -> Vec<Vec<Vec<Value>>> {
@@ -527,7 +531,8 @@ fn a_store_of_before_units_keeps_its_series_its_points_and_its_changes() {
              ALTER TABLE change DROP COLUMN assignee; ALTER TABLE change DROP COLUMN fixed; \
              ALTER TABLE change DROP COLUMN due; ALTER TABLE decided DROP COLUMN assignee; \
              ALTER TABLE decided DROP COLUMN fixed; ALTER TABLE decided DROP COLUMN due; \
-             PRAGMA user_version = 6",
+             DROP TABLE arrival; DROP TABLE named_profile; DROP TABLE pruned_profile; \
+             DROP TABLE pruned_report; PRAGMA user_version = 6",
         )
         .unwrap();
     let mut store = f.store();
@@ -605,6 +610,11 @@ enum Act {
         which: usize,
         back: bool,
     },
+    /// The time of reports is over, but for the newest commits of the main line.
+    Prune {
+        main: bool,
+        newest: i64,
+    },
     Reopen,
 }
 
@@ -617,6 +627,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0..4usize, any::<bool>()).prop_map(|(which, noise)| Act::Decide { which, noise }),
         1 => Just(Act::Undo),
         2 => (0..30usize, any::<bool>()).prop_map(|(which, back)| Act::Exclude { which, back }),
+        1 => (any::<bool>(), 1..20i64).prop_map(|(main, newest)| Act::Prune { main, newest }),
         1 => Just(Act::Reopen),
     ]
 }
@@ -682,6 +693,7 @@ fn perform(store: &mut Store, acts: &[Act], path: &Path) {
                     store.exclude(hash, *back, ("x", "p", now)).unwrap();
                 }
             }
+            Act::Prune { main, newest } => pruning::all_but(store, *main, *newest),
             Act::Reopen => *store = Store::open(path).unwrap(),
         }
     }

@@ -5,8 +5,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::error::{Error, Result};
 use crate::store::log::append::{self, Placed};
+use crate::store::log::arrival;
 use crate::store::log::entry::Entry;
-use crate::store::view::{changes, decided, measured};
+use crate::store::log::pruning::Pruning;
+use crate::store::view::{changes, decided, measured, pruned};
 use crate::store::{Store, explain};
 
 /// Entries that are applied in one transaction.
@@ -62,7 +64,8 @@ impl Store {
                 "DELETE FROM point; DELETE FROM branch_point; DELETE FROM series; \
                  DELETE FROM measured_commit; DELETE FROM testbed; DELETE FROM report; \
                  DELETE FROM stacks; DELETE FROM main_line; DELETE FROM change; \
-                 DELETE FROM decided; DELETE FROM exclusion; \
+                 DELETE FROM decided; DELETE FROM exclusion; DELETE FROM named_profile; \
+                 DELETE FROM pruned_profile; DELETE FROM pruned_report; \
                  UPDATE state SET value = 0 \
                  WHERE name IN ('applied', 'part', 'points', 'reports'); \
                  UPDATE state SET value = value + 1 \
@@ -114,10 +117,27 @@ pub(in crate::store) fn append_and_apply(
     let Some(seq) = append::put(tx, &sealed)? else {
         return Ok(None);
     };
+    arrival::note(tx, Some(seq))?;
     let hash = sealed.hash;
     let mut room = usize::MAX;
     apply(tx, &Placed { seq, hash, entry }, &mut room)?;
     Ok(Some(seq))
+}
+
+/// Applies a pruning that another store made, within the transaction of [`Store::with_view`] that
+/// appended it.
+pub(in crate::store) fn apply_new(
+    tx: &Transaction<'_>,
+    seq: i64,
+    sealed: &append::Sealed,
+    pruning: &Pruning,
+) -> rusqlite::Result<()> {
+    let (hash, entry) = (
+        sealed.hash.clone(),
+        Entry::Pruning(Box::new(pruning.clone())),
+    );
+    let mut room = usize::MAX;
+    apply(tx, &Placed { seq, hash, entry }, &mut room).map(|_| ())
 }
 
 /// Applies entries as far as one transaction goes; gives how many are done.
@@ -153,8 +173,17 @@ fn apply(tx: &Transaction<'_>, placed: &Placed, room: &mut usize) -> rusqlite::R
             if !measured::report(tx, (seq, hash), r, room)? {
                 return Ok(false);
             }
+            pruned::named(tx, seq, r.profiles.iter().map(|p| &p.blob))?;
         }
-        Entry::Profile(p) => measured::profile(tx, p)?,
+        Entry::Stub(s) => {
+            let (seq, hash) = (placed.seq, placed.hash.as_str());
+            measured::report(tx, (seq, hash), &s.as_report(), room)?;
+        }
+        Entry::Profile(p) => {
+            measured::profile(tx, p)?;
+            pruned::named(tx, placed.seq, std::iter::once(&p.blob))?;
+        }
+        Entry::Pruning(p) => pruned::pruning(tx, p)?,
         Entry::MainLine(s) => measured::main_line(tx, s)?,
         Entry::Alert(a) => changes::alert(tx, a)?,
         Entry::Decision(c) => decided::decision(tx, placed.seq, c)?,

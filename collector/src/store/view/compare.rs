@@ -10,7 +10,7 @@ use crate::store::Store;
 
 /// What is derived, by names that are the same in every store. Columns that the change finder
 /// writes depend on when it looked, and are left out.
-const TABLES: [(&str, &str); 11] = [
+const TABLES: [(&str, &str); 14] = [
     (
         "series",
         "SELECT benchmark, metric, unit, better, counter, fingerprint, class, points, latest_position, \
@@ -42,6 +42,10 @@ const TABLES: [(&str, &str); 11] = [
          assignee, fixed, due FROM decided",
     ),
     ("excluded reports", "SELECT * FROM exclusion"),
+    // By which entry a profile was named last is known from those that are left.
+    ("profiles that are named", "SELECT blob FROM named_profile"),
+    ("pruned profiles", "SELECT * FROM pruned_profile"),
+    ("pruned reports", "SELECT * FROM pruned_report"),
 ];
 
 /// How many rows there are, and the sum of their hashes, whatever their order.

@@ -11,9 +11,10 @@ use crate::model::{
     Better, Counter, Line, Measurement, Metric, NoiseClass, Report, SeriesKey, digest,
 };
 use crate::store::log::codec::unpack;
-use crate::store::log::entry::{Exclusion, Stacks, Stretch};
-use crate::store::view::excluded;
+use crate::store::log::entry::{Exclusion, Kind, Stacks, Stretch};
+use crate::store::log::pruning::Stub;
 use crate::store::view::series::own_unit;
+use crate::store::view::{excluded, pruned};
 
 /// Where a commit stands.
 struct Place {
@@ -29,7 +30,7 @@ pub(super) fn report(
     report: &Report,
     room: &mut usize,
 ) -> rusqlite::Result<bool> {
-    if excluded::is_out(tx, hash, &report.commit.sha)? {
+    if excluded::is_out(tx, hash, &report.commit.sha)? || pruned::is_gone(tx, seq)? {
         return Ok(true);
     }
     let place = place(tx, report)?;
@@ -200,7 +201,7 @@ fn points(
 }
 
 /// Which way is better as a series' row keeps it: of a well-known metric nobody can say.
-fn own_direction(metric: &Metric) -> &'static str {
+pub(super) fn own_direction(metric: &Metric) -> &'static str {
     if metric.is_own() {
         metric.better().name()
     } else {
@@ -320,6 +321,12 @@ pub(super) fn main_line(tx: &Transaction<'_>, s: &Stretch) -> rusqlite::Result<(
     file(tx, &reports)
 }
 
+/// Files the reports of a commit anew: those that were pruned meanwhile are left out.
+pub(super) fn file_anew(tx: &Transaction<'_>, sha: &str) -> rusqlite::Result<()> {
+    let reports = take_out(tx, sha)?;
+    file(tx, &reports)
+}
+
 /// Files reports that were taken out, whole.
 fn file(tx: &Transaction<'_>, reports: &[Taken]) -> rusqlite::Result<()> {
     for (seq, hash, r) in reports {
@@ -349,19 +356,24 @@ pub(super) fn exclusion(tx: &Transaction<'_>, e: &Exclusion) -> rusqlite::Result
 
 /// A report as it lies in the log before what is applied now; `None` also where it is damaged.
 fn in_log(tx: &Transaction<'_>, hash: &str) -> rusqlite::Result<Option<(i64, Report)>> {
-    let row: Option<(i64, Vec<u8>)> = tx
+    let row: Option<(i64, String, Vec<u8>)> = tx
         .prepare_cached(
-            "SELECT seq, document FROM log WHERE hash = ?1 AND kind = 'report' \
+            "SELECT seq, kind, document FROM log WHERE hash = ?1 AND kind IN ('report', 'stub') \
              AND seq <= (SELECT value FROM state WHERE name = 'applied')",
         )?
-        .query_row([hash], |r| Ok((r.get(0)?, r.get(1)?)))
+        .query_row([hash], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
         .optional()?;
-    let read = row.map(|(seq, document)| Some((seq, read(&document).ok()?)));
+    let read = row.map(|(seq, kind, document)| Some((seq, read(&kind, &document).ok()?)));
     Ok(read.flatten())
 }
 
-fn read(document: &[u8]) -> Result<Report, String> {
+/// A report, or what is left of one.
+fn read(kind: &str, document: &[u8]) -> Result<Report, String> {
     let bytes = unpack(document).map_err(|e| e.to_string())?;
+    if kind == Kind::Stub.name() {
+        let stub: Stub = serde_json::from_slice(&bytes).map_err(|e| e.to_string())?;
+        return Ok(stub.as_report());
+    }
     serde_json::from_slice(&bytes).map_err(|e| e.to_string())
 }
 
@@ -370,17 +382,17 @@ type Taken = (i64, String, Report);
 
 /// Takes everything that the reports of a commit gave out of the view; gives the reports.
 fn take_out(tx: &Transaction<'_>, sha: &str) -> rusqlite::Result<Vec<Taken>> {
-    let rows: Vec<(i64, String, Vec<u8>)> = tx
+    let rows: Vec<(i64, String, String, Vec<u8>)> = tx
         .prepare_cached(
-            "SELECT r.id, r.hash, l.document FROM report r JOIN log l ON l.seq = r.id \
+            "SELECT r.id, r.hash, l.kind, l.document FROM report r JOIN log l ON l.seq = r.id \
              WHERE r.sha = ?1 ORDER BY r.id",
         )?
-        .query_map([sha], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
+        .query_map([sha], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let mut out = Vec::new();
-    for (seq, hash, document) in rows {
+    for (seq, hash, kind, document) in rows {
         // What is damaged stays where it is; `verify` names it.
-        let Ok(report) = read(&document) else {
+        let Ok(report) = read(&kind, &document) else {
             continue;
         };
         forget(tx, seq, &report)?;
@@ -493,7 +505,7 @@ impl Natures {
 /// Class and direction of each number of a report; the first counts where one stands twice.
 fn natures(document: &[u8]) -> OfReport {
     // What is damaged says nothing; `verify` names it.
-    let Ok(report) = read(document) else {
+    let Ok(report) = read(Kind::Report.name(), document) else {
         return OfReport::new();
     };
     let mut out = OfReport::new();

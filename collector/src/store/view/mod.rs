@@ -10,8 +10,9 @@ pub(in crate::store) mod excluded;
 mod find;
 mod line;
 mod listed;
-mod measured;
+pub(in crate::store) mod measured;
 mod pages;
+pub(in crate::store) mod pruned;
 mod series;
 
 pub use commits::{MeasuredCommit, ReportRow, TestbedRow};
@@ -21,4 +22,5 @@ pub use excluded::Excluded;
 pub use find::Found;
 pub use listed::{Care, ChangeFilter, Fate, Fates};
 pub use pages::{Generation, SeriesFilter, SeriesOrder, SeriesState, Unsearched, Value};
+pub use pruned::PrunedProfile;
 pub use series::{Point, SeriesRow};

@@ -1,6 +1,6 @@
 //! The page: how much, in how few functions, the table, the picture.
 
-use collector::format::{flag, quoted, share, signed, thousands};
+use collector::format::{flag, instant, quoted, share, signed, thousands};
 use collector::model::Metric;
 use collector::profile::{critical_path, names};
 use collector::store::MeasuredCommit;
@@ -106,6 +106,7 @@ fn unknown(p: &Pair) -> Markup {
     let bench = quoted(&text::whole(&p.series.row.key.benchmark));
     let (base, head) = (p.base.sha.short(), p.head.sha.short());
     let why = html! {
+        (pruned(p))
         "Exact counts leave one by themselves; sampled time leaves none. It can be taken at any time:"
     };
     layout::empty(
@@ -125,6 +126,21 @@ fn unknown(p: &Pair) -> Markup {
             ),
         ],
     )
+}
+
+/// Which profiles were there once.
+fn pruned(p: &Pair) -> Markup {
+    html! {
+        @for (sha, gone) in &p.pruned {
+            "The profile of " (sha.short()) " was pruned on " (day(gone.time)) " (kept "
+            (text::plural(usize::try_from(gone.kept).unwrap_or(usize::MAX), "day")) "). "
+        }
+    }
+}
+
+/// The day of a time, in UTC.
+fn day(time: i64) -> String {
+    instant(time - time.rem_euclid(86_400))
 }
 
 fn picture(p: &Pair, focus: usize) -> Markup {
@@ -179,6 +195,7 @@ fn no_picture(p: &Pair) -> Markup {
         p.head.sha.short()
     );
     let why = html! {
+        (pruned(p))
         "These are the functions' own costs, which counting leaves by itself. Whole call stacks are "
         "taken when a benchmark moved, or on demand:"
     };

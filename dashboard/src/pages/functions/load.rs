@@ -4,7 +4,7 @@ use collector::measure::FunctionTable;
 use collector::model::{FunctionDelta, Sha};
 use collector::profile::Profile;
 use collector::profile::delta::{self, Explanation};
-use collector::store::{MeasuredCommit, SeriesState, Store};
+use collector::store::{MeasuredCommit, PrunedProfile, SeriesState, Store};
 
 use crate::error::Fail;
 use crate::pages::answer::{the_commit, the_series};
@@ -34,6 +34,8 @@ pub(super) struct Pair {
     pub(super) base: MeasuredCommit,
     pub(super) head: MeasuredCommit,
     pub(super) source: Source,
+    /// Commits whose profile was there once, and when it was pruned.
+    pub(super) pruned: Vec<(Sha, PrunedProfile)>,
 }
 
 pub(super) fn load(store: &Store, (id, base, head): (&str, &str, &str)) -> Result<Pair, Fail> {
@@ -54,7 +56,16 @@ pub(super) fn load(store: &Store, (id, base, head): (&str, &str, &str)) -> Resul
         }
         _ => tables(store, &base.sha, &head.sha, benchmark)?,
     };
+    let mut pruned = Vec::new();
+    if !matches!(source, Source::Stacks { .. }) {
+        for sha in [&base.sha, &head.sha] {
+            let gone = collector::explain::pruned(store, sha, benchmark)?;
+            pruned.extend(gone.map(|p| (sha.clone(), p)));
+        }
+        pruned.dedup();
+    }
     Ok(Pair {
+        pruned,
         series,
         base,
         head,

@@ -43,9 +43,15 @@ fn json(p: &Pair) -> serde_json::Value {
         Source::Stacks { head, .. } => Some(head.folded()),
         _ => None,
     };
+    let pruned: Vec<_> = p
+        .pruned
+        .iter()
+        .map(|(sha, p)| json!({ "commit": sha, "time": p.time, "kept_days": p.kept }))
+        .collect();
     json!({
         "schema": "uptick.functions/1", "benchmark": p.series.row.key.benchmark, "base": p.base,
         "head": p.head, "total": p.total(), "functions": p.functions(), "folded": folded,
+        "pruned": pruned,
     })
 }
 

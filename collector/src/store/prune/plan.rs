@@ -1,0 +1,230 @@
+//! What goes: whatever is older than it is kept, and not spared.
+
+use rusqlite::{Connection, params};
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::store::Store;
+use crate::store::log::arrival;
+use crate::store::prune::spared::{Bounds, Spared};
+use crate::store::prune::{Candidate, DAY, What};
+
+/// For how many days what is kept, from when the store got it; what is not named is kept for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// Profiles.
+    pub profiles: Option<u64>,
+    /// Reports of branches.
+    pub branches: Option<u64>,
+    /// Reports of the main line.
+    pub main: Option<u64>,
+}
+
+impl Keep {
+    /// Refuses times by which a report would go before its profiles.
+    ///
+    /// # Errors
+    /// [`Error::Usage`].
+    pub fn check(&self) -> Result<()> {
+        let reports = [self.branches, self.main].into_iter().flatten().min();
+        let profiles = self.profiles.unwrap_or(u64::MAX);
+        match reports {
+            Some(days) if profiles > days => Err(Error::Usage(format!(
+                "--keep-profiles: a profile is kept no longer than its report: add \
+                 `--keep-profiles {days}d`, or fewer days"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether everything is kept for ever.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What has a time, in the order in which it goes.
+    pub(super) fn each(&self) -> Vec<(What, u64)> {
+        let all = [
+            (What::Profiles, self.profiles),
+            (What::Reports { main: false }, self.branches),
+            (What::Reports { main: true }, self.main),
+        ];
+        let timed = all.into_iter().filter_map(|(what, t)| Some((what, t?)));
+        timed.collect()
+    }
+
+    /// The newest entry that is over its time; `None` where that is never over.
+    fn end(&self, db: &Connection, what: What, now: i64) -> rusqlite::Result<Option<i64>> {
+        let Some((_, days)) = self.each().into_iter().find(|(w, _)| *w == what) else {
+            return Ok(None);
+        };
+        let seconds = i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(DAY);
+        arrival::last_before(db, now.saturating_sub(seconds), now).map(Some)
+    }
+}
+
+/// How much goes, or went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Prunable {
+    /// Profiles.
+    pub profiles: u64,
+    /// Their packed bytes.
+    pub profile_bytes: u64,
+    /// Reports of branches.
+    pub branch_reports: u64,
+    /// Their packed bytes; what is derived from them goes beside.
+    pub branch_bytes: u64,
+    /// Reports of the main line.
+    pub main_reports: u64,
+    /// Their packed bytes; what is derived from them goes beside.
+    pub main_bytes: u64,
+}
+
+impl Prunable {
+    pub(super) fn of(what: What, candidates: &[Candidate]) -> Self {
+        let n = candidates.len() as u64;
+        let bytes = candidates.iter().map(|c| c.bytes).sum();
+        let mut out = Self::default();
+        let (count, size) = match what {
+            What::Profiles => (&mut out.profiles, &mut out.profile_bytes),
+            What::Reports { main: false } => (&mut out.branch_reports, &mut out.branch_bytes),
+            What::Reports { main: true } => (&mut out.main_reports, &mut out.main_bytes),
+        };
+        (*count, *size) = (n, bytes);
+        out
+    }
+
+    /// Adds what another step dropped.
+    pub fn add(&mut self, other: &Self) {
+        self.profiles += other.profiles;
+        self.profile_bytes += other.profile_bytes;
+        self.branch_reports += other.branch_reports;
+        self.branch_bytes += other.branch_bytes;
+        self.main_reports += other.main_reports;
+        self.main_bytes += other.main_bytes;
+    }
+
+    /// Whether it is nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What a pruning at one time lets go.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(super) keep: Keep,
+    now: i64,
+    spared: Spared,
+}
+
+impl Store {
+    /// What may go now, by what was derived up to now.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] as for [`Keep::check`]; [`Error::Store`].
+    pub fn plan_pruning(&self, keep: &Keep, now: i64) -> Result<Plan> {
+        self.plan_within(keep, now, Bounds::default())
+    }
+
+    /// [`Store::plan_pruning`] with bounds of one's own.
+    pub(in crate::store) fn plan_within(
+        &self,
+        keep: &Keep,
+        now: i64,
+        bounds: Bounds,
+    ) -> Result<Plan> {
+        keep.check()?;
+        let spared = self.ask(|db| {
+            let branches = keep.end(db, What::Reports { main: false }, now)?;
+            Spared::look(db, now, branches.unwrap_or(-1), bounds)
+        })?;
+        let keep = *keep;
+        Ok(Plan { keep, now, spared })
+    }
+
+    /// How much a plan lets go: nothing is changed.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn prunable(&self, plan: &Plan) -> Result<Prunable> {
+        let mut sum = Prunable::default();
+        for (what, _) in plan.keep.each() {
+            let candidates = self.ask(|db| plan.candidates(db, what))?;
+            sum.add(&Prunable::of(what, &candidates));
+        }
+        Ok(sum)
+    }
+}
+
+impl Plan {
+    /// What of one kind is over its time and not spared, the oldest first.
+    pub(super) fn candidates(
+        &self,
+        db: &Connection,
+        what: What,
+    ) -> rusqlite::Result<Vec<Candidate>> {
+        let Some(end) = self.keep.end(db, what, self.now)? else {
+            return Ok(Vec::new());
+        };
+        match what {
+            What::Profiles => self.profiles(db, end),
+            What::Reports { main } => {
+                let mut all = self.reports(db, main, end)?;
+                if main {
+                    all.extend(excluded(db, end)?);
+                }
+                Ok(all)
+            }
+        }
+    }
+
+    fn profiles(&self, db: &Connection, end: i64) -> rusqlite::Result<Vec<Candidate>> {
+        let mut query = db.prepare_cached(
+            "SELECT n.blob, length(b.bytes) FROM named_profile n JOIN blob b ON b.hash = n.blob \
+             WHERE n.last <= ?1 ORDER BY n.last, n.blob",
+        )?;
+        let all = query.query_map([end], |r| {
+            Ok(Candidate {
+                hash: r.get(0)?,
+                bytes: r.get::<_, i64>(1)?.cast_unsigned(),
+            })
+        })?;
+        all.filter(|c| !c.as_ref().is_ok_and(|c| self.spared.profile(&c.hash)))
+            .collect()
+    }
+
+    fn reports(&self, db: &Connection, main: bool, end: i64) -> rusqlite::Result<Vec<Candidate>> {
+        let mut query = db.prepare_cached(
+            "SELECT r.hash, length(l.document), r.position FROM report r \
+             JOIN measured_commit c ON c.sha = r.sha JOIN log l ON l.seq = r.id \
+             WHERE c.main = ?1 AND r.id <= ?2 ORDER BY r.id",
+        )?;
+        let all = query.query_map(params![main, end], |r| {
+            let bytes = r.get::<_, i64>(1)?.cast_unsigned();
+            let hash = r.get(0)?;
+            Ok((Candidate { hash, bytes }, r.get::<_, i64>(2)?))
+        })?;
+        let is_spared = |position: i64| main && self.spared.report(position);
+        all.filter(|row| !row.as_ref().is_ok_and(|(_, at)| is_spared(*at)))
+            .map(|row| row.map(|(c, _)| c))
+            .collect()
+    }
+}
+
+/// Reports that count no longer: nobody needs them, and they are kept as those of the main line.
+fn excluded(db: &Connection, end: i64) -> rusqlite::Result<Vec<Candidate>> {
+    let mut query = db.prepare_cached(
+        "SELECT l.hash, length(l.document) FROM exclusion e JOIN log l ON l.hash = e.report \
+         WHERE e.out = 1 AND l.kind = 'report' AND l.seq <= ?1 ORDER BY l.seq",
+    )?;
+    let all = query.query_map([end], |r| {
+        Ok(Candidate {
+            hash: r.get(0)?,
+            bytes: r.get::<_, i64>(1)?.cast_unsigned(),
+        })
+    })?;
+    all.collect()
+}
