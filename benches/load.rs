@@ -5,10 +5,12 @@
 //! ```text
 //! cargo bench --bench load -- --points 10000000 [--series 5000] [--connections 8] [--seconds 5] [--store FILE]
 //! ```
-//! Without `--points` (as plain `cargo bench` runs it) it takes a small store and a moment;
+//! With `--day` it replays a day of a team's traffic instead, see `day`. Without `--points` (as plain `cargo bench` runs it) it takes a small store and a moment;
 //! without `--bench` either (as `cargo test --benches` runs it) each page is asked for once, so
 //! that it is known to work. The server's page times do not depend on who fills the store, which
 //! is why it is filled as an import would: reports first, then everything derived at once.
+
+mod day;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -74,6 +76,10 @@ fn main() -> anyhow::Result<()> {
     if let Some(bytes) = std::env::args().skip_while(|a| a != "--bare").nth(1) {
         return bare(bytes.parse()?);
     }
+    let is_bench = std::env::args().any(|a| a == "--bench");
+    if std::env::args().any(|a| a == "--day") {
+        return day::replay(&day::Day::asked(is_bench)?);
+    }
     let a = arguments()?;
     let dir = tempfile::tempdir()?;
     let path = a
@@ -105,7 +111,8 @@ fn main() -> anyhow::Result<()> {
     row(&a, &server, "304", "/", Some(&etag))?;
     first_visit(&server)?;
     say(&format!("{} MB resident", server.resident()))?;
-    under_ingest(&a, &server, &store)
+    under_ingest(&a, &server, &store)?;
+    day::replay(&day::Day::asked(is_bench)?)
 }
 
 /// Fills the store unless it is filled already.

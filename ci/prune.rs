@@ -65,7 +65,7 @@ fn say(a: &Prune, p: &Prunable, freed: Option<u64>) -> anyhow::Result<()> {
     print::out(&format!("{begin} {}\n", words(p)))?;
     match freed {
         None => print::out("nothing was changed\n"),
-        Some(bytes) => print::out(&format!("the file is {} smaller\n", mib(bytes))),
+        Some(bytes) => print::out(&format!("the file is {} smaller\n", size(bytes))),
     }?;
     Ok(())
 }
@@ -74,14 +74,18 @@ fn words(p: &Prunable) -> String {
     format!(
         "{} ({}), {} of branches ({}), {} of the main line ({})",
         plural(p.profiles, "profile"),
-        mib(p.profile_bytes),
+        size(p.profile_bytes),
         plural(p.branch_reports, "report"),
-        mib(p.branch_bytes),
+        size(p.branch_bytes),
         plural(p.main_reports, "report"),
-        mib(p.main_bytes)
+        size(p.main_bytes)
     )
 }
 
-fn mib(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+fn size(bytes: u64) -> String {
+    let kib = bytes as f64 / 1024.0;
+    if kib < 1024.0 {
+        return format!("{kib:.1} KiB");
+    }
+    format!("{:.1} MiB", kib / 1024.0)
 }

@@ -16,6 +16,7 @@ mod forge;
 mod history;
 mod imports;
 mod metrics;
+mod prune;
 mod readme;
 mod release;
 mod serve;

@@ -9,7 +9,7 @@ fn serve(store: &Path) -> Child {
     serve_with(store, &[])
 }
 
-fn serve_with(store: &Path, arguments: &[&str]) -> Child {
+pub(crate) fn serve_with(store: &Path, arguments: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_uptick"))
         .arg("--store")
         .arg(store)
@@ -23,7 +23,7 @@ fn serve_with(store: &Path, arguments: &[&str]) -> Child {
 }
 
 /// The address that a server prints.
-fn address(child: &mut Child) -> String {
+pub(crate) fn address(child: &mut Child) -> String {
     let mut line = String::new();
     let said = child.stdout.take().unwrap();
     BufReader::new(said).read_line(&mut line).unwrap();
@@ -31,7 +31,7 @@ fn address(child: &mut Child) -> String {
     address.trim_end_matches('/').to_owned()
 }
 
-fn send(child: &Child, signal: &str) {
+pub(crate) fn send(child: &Child, signal: &str) {
     let sent = Command::new("kill")
         .args([format!("-{signal}"), child.id().to_string()])
         .status();
@@ -39,7 +39,7 @@ fn send(child: &Child, signal: &str) {
 }
 
 /// Waits for the end; a minute only ends a test that would hang.
-fn end(mut child: Child) -> Option<i32> {
+pub(crate) fn end(mut child: Child) -> Option<i32> {
     let begin = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {

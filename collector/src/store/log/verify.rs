@@ -1,7 +1,7 @@
 //! Whether everything stored is what its hash says, and whether the view is that of the log: it is
 //! derived once more, elsewhere, and compared row by row.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::error::Result;
 use crate::model::digest;
@@ -141,6 +141,7 @@ impl Store {
 
     fn verify_log(&self, v: &mut Verification) -> Result<()> {
         let mut stubs = Stubs::default();
+        let mut missing = HashSet::new();
         self.each_entry(&mut |kind, hash, bytes| {
             let is_report = kind == Kind::Report.name();
             v.reports += u64::from(is_report);
@@ -152,17 +153,22 @@ impl Store {
                 Ok(entry)
             });
             match read {
-                Ok(entry) => self.missing(&entry, v)?,
+                Ok(entry) => self.missing(&entry, &mut missing)?,
                 Err(e) => v.problems.push(format!("entry {hash}: {e}")),
             }
             Ok(())
         })?;
         v.problems.extend(stubs.problems());
+        for hash in &missing {
+            let is_pruned = self.pruned_profile(hash)?.is_some();
+            v.pruned += u64::from(is_pruned);
+            v.pending += u64::from(!is_pruned);
+        }
         Ok(())
     }
 
-    /// Counts the profiles that an entry names and that are not there.
-    fn missing(&self, entry: &Entry, v: &mut Verification) -> Result<()> {
+    /// Notes the profiles that an entry names and that are not there.
+    fn missing(&self, entry: &Entry, out: &mut HashSet<String>) -> Result<()> {
         let named: Vec<&str> = match entry {
             Entry::Report(r) => r.profiles.iter().map(|p| p.blob.as_str()).collect(),
             Entry::Profile(p) => vec![p.blob.as_str()],
@@ -174,9 +180,7 @@ impl Store {
                     .query_row([hash], |r| r.get(0))
             })?;
             if !is_there {
-                let is_pruned = self.pruned_profile(hash)?.is_some();
-                v.pruned += u64::from(is_pruned);
-                v.pending += u64::from(!is_pruned);
+                out.insert(hash.to_owned());
             }
         }
         Ok(())

@@ -6,6 +6,7 @@
 mod bytes;
 mod plan;
 mod spared;
+mod what;
 
 pub use plan::{Keep, Plan, Prunable};
 #[cfg(test)]
@@ -19,6 +20,7 @@ use crate::store::Store;
 use crate::store::log::append;
 use crate::store::log::entry::Entry;
 use crate::store::log::pruning::{Pruned, Pruning, Stub};
+use crate::store::prune::what::{Candidate, What};
 use crate::store::view::apply::append_and_apply;
 use crate::store::view::pruned::{empty, take_out};
 
@@ -27,25 +29,6 @@ const PROFILES: usize = 1_000;
 /// Packed bytes of the reports that go in one transaction, one report at least: whoever waits to
 /// append waits no longer than for so many.
 const BYTES: u64 = 32 << 10;
-/// Days to seconds.
-const DAY: i64 = 86_400;
-
-/// What one kind of thing is kept for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
-    Profiles,
-    /// Reports of the main line, or of branches.
-    Reports {
-        main: bool,
-    },
-}
-
-/// A profile or report whose time is over.
-struct Candidate {
-    hash: String,
-    bytes: u64,
-}
-
 impl Store {
     /// Drops some of what a plan lets go, in one transaction. Gives what it was: nothing when all of
     /// it is gone.

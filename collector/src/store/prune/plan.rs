@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::store::log::arrival;
 use crate::store::prune::spared::{Bounds, Spared};
-use crate::store::prune::{Candidate, DAY, What};
+use crate::store::prune::what::{Candidate, DAY, What};
 
 /// For how many days what is kept, from when the store got it; what is not named is kept for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use crate::model::Report;
 use crate::store::log::codec::unpack;
-use crate::store::prune::DAY;
+use crate::store::prune::what::DAY;
 use crate::store::view::events::OPEN;
 
 /// Days for which a change that was decided about counts as open.

@@ -56,6 +56,12 @@ pub(super) fn is_out(tx: &Transaction<'_>, hash: &str, sha: &Sha) -> rusqlite::R
     Ok(out.unwrap_or(false))
 }
 
+/// Whether the report at a place in the log was pruned.
+pub(super) fn is_gone(tx: &Transaction<'_>, seq: i64) -> rusqlite::Result<bool> {
+    tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM pruned_report WHERE seq = ?1)")?
+        .query_row([seq], |r| r.get(0))
+}
+
 impl Store {
     /// The reports that count no longer, the newest decision first; of one commit if it is named.
     ///

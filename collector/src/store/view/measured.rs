@@ -13,8 +13,8 @@ use crate::model::{
 use crate::store::log::codec::unpack;
 use crate::store::log::entry::{Exclusion, Kind, Stacks, Stretch};
 use crate::store::log::pruning::Stub;
+use crate::store::view::excluded;
 use crate::store::view::series::own_unit;
-use crate::store::view::{excluded, pruned};
 
 /// Where a commit stands.
 struct Place {
@@ -30,7 +30,7 @@ pub(super) fn report(
     report: &Report,
     room: &mut usize,
 ) -> rusqlite::Result<bool> {
-    if excluded::is_out(tx, hash, &report.commit.sha)? || pruned::is_gone(tx, seq)? {
+    if excluded::is_out(tx, hash, &report.commit.sha)? || excluded::is_gone(tx, seq)? {
         return Ok(true);
     }
     let place = place(tx, report)?;

@@ -76,12 +76,6 @@ pub(in crate::store) fn take_out(tx: &Transaction<'_>, all: &[Pruned]) -> rusqli
         .try_for_each(|sha| measured::file_anew(tx, sha))
 }
 
-/// Whether the report at a place in the log was pruned.
-pub(super) fn is_gone(tx: &Transaction<'_>, seq: i64) -> rusqlite::Result<bool> {
-    tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM pruned_report WHERE seq = ?1)")?
-        .query_row([seq], |r| r.get(0))
-}
-
 /// A series that no point of the main line is left of, as it was at its last one. It is looked at
 /// once more, and what was reported in it is seen no longer.
 fn emptied(tx: &Transaction<'_>, e: &Emptied) -> rusqlite::Result<()> {

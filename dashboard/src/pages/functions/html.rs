@@ -106,8 +106,10 @@ fn unknown(p: &Pair) -> Markup {
     let bench = quoted(&text::whole(&p.series.row.key.benchmark));
     let (base, head) = (p.base.sha.short(), p.head.sha.short());
     let why = html! {
-        (pruned(p))
-        "Exact counts leave one by themselves; sampled time leaves none. It can be taken at any time:"
+        @if p.pruned.is_empty() {
+            "Exact counts leave one by themselves; sampled time leaves none. It can be taken at any "
+            "time:"
+        } @else { (pruned(p)) "It can be taken again:" }
     };
     layout::empty(
         "No profile of this benchmark is stored for both commits",
@@ -132,8 +134,8 @@ fn unknown(p: &Pair) -> Markup {
 fn pruned(p: &Pair) -> Markup {
     html! {
         @for (sha, gone) in &p.pruned {
-            "The profile of " (sha.short()) " was pruned on " (day(gone.time)) " (kept "
-            (text::plural(usize::try_from(gone.kept).unwrap_or(usize::MAX), "day")) "). "
+            "The profile of " (sha.short()) " was pruned on " (day(gone.time)) " (kept " (gone.kept)
+            @if gone.kept == 1 { " day). " } @else { " days). " }
         }
     }
 }
