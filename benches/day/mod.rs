@@ -180,10 +180,11 @@ fn add(all: &mut Seen, seen: Seen) {
     all.again += seen.again;
 }
 
-/// A server that takes as many series as the day begins.
+/// A server that takes every series of the day as a new one: until a report is derived, those that
+/// come after it count its series once more.
 fn start(day: &Day, path: &Path) -> anyhow::Result<Server> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_uptick"));
-    let series = day.testbeds * day.values as u64;
+    let series = day.reports() * day.values as u64;
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--new-series"])
         .arg((series + 1).to_string())
