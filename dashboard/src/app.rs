@@ -16,6 +16,7 @@ use crate::cache::Cache;
 use crate::error::Fail;
 use crate::guard::Guard;
 use crate::lookout::Lookout;
+use crate::overview::Shelf;
 use crate::quota::Quota;
 use crate::standing::Standing;
 use crate::writer::{self, Writer};
@@ -102,6 +103,8 @@ pub struct App {
     writing: Arc<Semaphore>,
     pub(crate) quota: Quota,
     pub(crate) cache: Cache,
+    /// Every series, judged: what Health lists.
+    pub(crate) overview: Shelf,
     pub(crate) guard: Guard,
     pub(crate) counters: Counters,
     standing: Arc<Standing>,
@@ -169,6 +172,7 @@ impl App {
             deriver: start(deriver, writer::GIVES_WAY)?,
             writing: Arc::new(Semaphore::new(WRITES)),
             cache: Cache::new(),
+            overview: Shelf::default(),
             guard: Guard::new(),
             counters: Counters::default(),
             standing,

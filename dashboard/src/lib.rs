@@ -26,6 +26,7 @@ mod flame;
 mod guard;
 mod live;
 mod lookout;
+mod overview;
 mod pages;
 mod query;
 mod quota;

@@ -234,6 +234,7 @@ async fn page(
     if let Some(to) = pages::redirect(&app, &view).await? {
         return Ok((StatusCode::FOUND, [(header::LOCATION, to)]).into_response());
     }
+    let view = pages::with_machines(&app, view).await?;
     let at = app.look().await;
     if let Some(page) = app.cache.get(&view, at).await {
         Counters::add(&app.counters.hits);

@@ -98,10 +98,12 @@ async fn health_is_a_key_away() {
     let b = browser!(running);
     b.go("/").await;
     b.keys("body", "gh").await;
-    b.see("h1", "series of instructions").await;
-    b.click_text(".choice a", "noise", 0).await;
+    b.see("h1", "8 series need a look, 46 fine").await;
+    b.click_text(".suite thead a", "Noise σ", 0).await;
     b.see("tbody tr:first-child", "io/watch").await;
     b.see("tbody tr:first-child", "noisy").await;
+    b.click_text(".states a", "1 drifting", 0).await;
+    b.see(".suite tbody", "% a commit").await;
     b.finish().await;
 }
 

@@ -7,6 +7,7 @@ mod changes;
 mod channels;
 mod door;
 mod find;
+mod health;
 mod http;
 mod metrics;
 mod openapi;

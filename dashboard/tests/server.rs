@@ -337,6 +337,36 @@ async fn silence_is_said() {
     assert_eq!(waits["waits"][0]["silent"], true);
 }
 
+/// Health of a project says of each collector of the server whether it works, and since when it is
+/// silent; it follows the queue although nothing came into the project's store.
+#[tokio::test]
+async fn health_of_a_project_knows_the_collectors_of_its_server() {
+    let host = Host::new();
+    let (_, token) = host.mint(Scope::Collect);
+    let reader = host.mint(Scope::Read).1;
+    let c = host.client().await;
+    let health = async || read(&ask(&c, "GET", "/p/lexis/health.json", &reader, b"").await);
+    assert_eq!(health().await["collectors"], json!([]));
+    ask(&c, "POST", "/api/v1/jobs/claim", &token, &claim("s")).await;
+    let known = health().await["collectors"][0].clone();
+    assert_eq!(
+        (&known["name"], &known["busy"]),
+        (&json!("c"), &json!(true))
+    );
+    assert_eq!(known["silent"], json!(false));
+    // Two hours later, as its clock has it.
+    let db = rusqlite::Connection::open(Server::file(host.dir.path())).unwrap();
+    db.execute("UPDATE collector SET beat = beat - 7200000", [])
+        .unwrap();
+    assert_eq!(health().await["collectors"][0]["silent"], json!(true));
+    let page = ask(&c, "GET", "/p/lexis/health", &reader, b"").await;
+    assert!(
+        page.text().contains("1 collector silent"),
+        "{}",
+        page.text()
+    );
+}
+
 #[tokio::test]
 async fn bad_claims_are_refused_in_words() {
     let host = Host::new();

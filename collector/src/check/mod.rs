@@ -14,7 +14,7 @@ use crate::detect::gate;
 use crate::error::Result;
 use crate::explain;
 use crate::format::benchmarks;
-use crate::judge::{self, Beside, Judgement, Overrides, Row};
+use crate::judge::{self, Beside, HISTORY, Judgement, Overrides, Row};
 use crate::model::{Failure, Measurement, Metric, Phase, Report, SeriesKey, Sha, Verdict};
 use crate::parallel::parallel;
 use crate::run::{BuiltCommit, Progress, Reuse, Runner};
@@ -22,8 +22,6 @@ use crate::store::Store;
 use confirm::{apply, confirm_row};
 pub use push::push;
 
-/// How many earlier commits a series' spread is taken from.
-const HISTORY: usize = 200;
 /// How far back an unbuildable baseline is replaced by an older one: each try is a build that
 /// fails, and a branch that was broken for longer has no baseline.
 const BASE_ATTEMPTS: usize = 8;

@@ -2,6 +2,7 @@
 
 mod causes;
 mod floor;
+pub mod health;
 mod mainline;
 mod narrowing;
 mod refresh;

@@ -2,11 +2,13 @@
 //! it says becomes events in the store. Whoever adds reports, or serves them, calls [`search`].
 
 use crate::detect::alerts::{life, replay, ripe};
+use crate::detect::gate::Varies;
 use crate::detect::{Change, Finder, Findings, Point, Settings};
 use crate::error::Result;
 use crate::history::Floor;
+use crate::judge::HISTORY;
 use crate::model::{SeriesKey, Testbed};
-use crate::store::{Audience, Reported, SeriesRow, Store, TestbedRow, Unsearched};
+use crate::store::{Audience, Looked, Reported, SeriesRow, Store, TestbedRow, Unsearched};
 
 /// Points that a series is searched with the first time; later only the newest ones.
 const WHOLE: usize = 5_000;
@@ -46,11 +48,7 @@ pub fn search_for(store: &mut Store, limit: usize, audience: Audience) -> Result
     Ok(done)
 }
 
-fn look(
-    store: &Store,
-    series: Unsearched,
-    testbeds: &[TestbedRow],
-) -> Result<(SeriesRow, Findings, Vec<Reported>)> {
+fn look(store: &Store, series: Unsearched, testbeds: &[TestbedRow]) -> Result<Looked> {
     let n = if series.searched == 0 {
         WHOLE
     } else {
@@ -84,7 +82,23 @@ fn look(
         i64::MIN
     };
     let events = bring_up_to_date(reported, begin, &points, &findings, ripe);
-    Ok((series.row, findings, events))
+    Ok(Looked {
+        varies: varies(&series.row, &points),
+        series: series.row,
+        findings,
+        events,
+    })
+}
+
+/// How far a series varies by its newest values, as the gate will have it for the next commit. An
+/// exact count has no noise: what it varied by were real changes.
+fn varies(series: &SeriesRow, points: &[Point]) -> Varies {
+    if series.class.repeats() {
+        return Varies::Relative(0.0);
+    }
+    let newest = points.len().saturating_sub(HISTORY);
+    let values: Vec<f64> = points[newest..].iter().map(|p| p.value).collect();
+    Varies::of(&values)
 }
 
 /// Whether earlier looks saw a change too, as many in a row as it takes to be reported. Looks are

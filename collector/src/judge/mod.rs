@@ -13,7 +13,7 @@ mod judgement;
 mod pairs;
 mod row;
 
-pub use detectable::next_limit;
+pub use detectable::{Newest, next_limit};
 pub use document::{Checked, Document, MAX_BYTES, read};
 pub use judged::{Judged, judged_metrics};
 pub use judgement::{BaseRef, Beside, CommitRef, Judgement, Outcome, doubts, judgement, outcome};
@@ -30,6 +30,8 @@ use crate::stats;
 /// Where only changes from this one on would show, "unchanged" says nothing: half as much again
 /// is what anybody would want to know of.
 const BLIND: f64 = 0.5;
+/// How many earlier values a series' spread is taken from.
+pub const HISTORY: usize = 200;
 
 /// What was set on the command line.
 #[derive(Clone, Debug, Default)]

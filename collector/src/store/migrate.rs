@@ -7,10 +7,11 @@ use crate::store::log::append::{Sealed, put};
 use crate::store::log::codec::unpack;
 use crate::store::log::entry::{Entry, Kind, Stacks};
 use crate::store::log::older::{Batches, Decided, Line};
+use crate::store::view::measured;
 use crate::store::view::pruned::named;
 
 /// Each migration raises the schema's number by one.
-pub(super) const STEPS: [&str; 9] = [
+pub(super) const STEPS: [&str; 10] = [
     include_str!("schema.sql"),
     include_str!("dashboard.sql"),
     include_str!("groups.sql"),
@@ -20,6 +21,7 @@ pub(super) const STEPS: [&str; 9] = [
     include_str!("metrics.sql"),
     include_str!("people.sql"),
     include_str!("retention.sql"),
+    include_str!("health.sql"),
 ];
 
 /// Runs the steps from schema `from` on.
@@ -31,6 +33,9 @@ pub(super) fn run(tx: &Transaction<'_>, from: usize) -> rusqlite::Result<()> {
         }
         if i == 8 {
             name_profiles(tx)?;
+        }
+        if i == 9 {
+            measured::spreads(tx)?;
         }
         tx.pragma_update(None, "user_version", (i + 1) as i64)?;
     }

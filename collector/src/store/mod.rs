@@ -32,11 +32,11 @@ mod view;
 pub use log::{Handed, Imported, MAX_LINE, Outcome, Scope, Token, Triage, Verification};
 pub use outbox::{Counts, Delivery, Lease, News, Progress};
 pub use prune::{Keep, Plan, Prunable};
-pub use reporting::Audience;
+pub use reporting::{Audience, Looked};
 pub use view::{
     Care, ChangeFilter, Decision, Event, EventCounts, Excluded, Fate, Fates, Found, Generation,
-    MeasuredCommit, Point, PrunedProfile, ReportRow, Reported, SeriesFilter, SeriesOrder,
-    SeriesRow, SeriesState, TestbedRow, Unsearched, Value,
+    MeasuredCommit, Point, PrunedProfile, ReportRow, Reported, SeriesRow, SeriesState, TestbedRow,
+    Unsearched, Value,
 };
 
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@ use crate::store::view::events::OPEN;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::detect::alerts::life;
+use crate::detect::gate::Varies;
 use crate::detect::{Change, Class, Findings};
 use crate::error::Result;
 use crate::model::SeriesKey;
@@ -26,6 +27,19 @@ pub enum Audience {
     },
 }
 
+/// What a look at a series found.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// The series.
+    pub series: SeriesRow,
+    /// What the change finder says of it.
+    pub findings: Findings,
+    /// How far its values vary, as the gate has it.
+    pub varies: Varies,
+    /// What is worth reporting.
+    pub events: Vec<Reported>,
+}
+
 impl Store {
     /// Keeps what the change finder said of some series. A change that has no identity yet is
     /// reported: it gets one, in the log, unless another process reported it meanwhile. Channels
@@ -34,29 +48,33 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn keep_findings(
-        &mut self,
-        all: &[(SeriesRow, Findings, Vec<Reported>)],
-        audience: Audience,
-    ) -> Result<()> {
+    pub fn keep_findings(&mut self, all: &[Looked], audience: Audience) -> Result<()> {
         self.with_view(|tx| {
-            for (series, findings, known) in all {
+            for looked in all {
+                let (series, findings) = (&looked.series, &looked.findings);
+                let (varies, in_units) = match looked.varies {
+                    Varies::Relative(sigma) => (sigma, false),
+                    Varies::Units(sigma) => (sigma, true),
+                };
                 let now = match audience {
                     Audience::Channels { now } if was_searched(tx, series.id)? => Some(now),
                     _ => None,
                 };
                 tx.prepare_cached(
-                    "UPDATE series SET kind = ?2, noise = ?3, drift = ?4, searched = ?5 \
-                     WHERE id = ?1",
+                    "UPDATE series SET kind = ?2, noise = ?3, drift = ?4, searched = ?5, \
+                     varies = ?6, varies_in_units = ?7 WHERE id = ?1",
                 )?
                 .execute(params![
                     series.id,
                     class_word(findings.class),
                     findings.noise,
                     findings.drift,
-                    series.points.cast_signed()
+                    series.points.cast_signed(),
+                    // What is no number (of values at the end of what one holds) is unknown.
+                    varies.max(0.0),
+                    in_units
                 ])?;
-                for t in known {
+                for t in &looked.events {
                     let id = reported(tx, &series.key, &t.id, &t.event, now)?;
                     let over = t.event.recovered.is_some() || !t.event.seen;
                     let is_one = t.event.change.first == t.event.change.last;

@@ -8,4 +8,4 @@ mod span;
 mod spark;
 
 pub(crate) use series::{Drawing, Mark, Marker, Series, draw};
-pub(crate) use spark::spark;
+pub(crate) use spark::{spark, trend};

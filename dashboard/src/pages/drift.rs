@@ -1,7 +1,7 @@
 //! A drift, as pages say it: how much a commit, how much in all, since when.
 
 use collector::detect::alerts::replay::WINDOW;
-use collector::detect::gate::Policy;
+use collector::history::health;
 use collector::store::{SeriesState, Store};
 
 use crate::error::Fail;
@@ -21,13 +21,9 @@ pub(super) struct Drift {
 impl Drift {
     /// The drift of a series; `None` where it comes to less than its limit allows for.
     pub(super) fn of(store: &Store, series: &SeriesState) -> Result<Option<Self>, Fail> {
-        let key = &series.row.key;
-        let points = usize::try_from(series.row.points).unwrap_or(usize::MAX);
-        let steps = points.min(WINDOW).saturating_sub(1);
-        let total = series.drift * steps as f64;
-        if total.abs() <= Policy::for_series(&key.metric, &key.counter).relative_floor {
+        let Some(total) = health::drift(series) else {
             return Ok(None);
-        }
+        };
         let first = store.recent(series.row.id, u64::MAX, WINDOW)?;
         let commit = match first.first() {
             Some(v) => store.commits_from(v.position, 1)?.pop(),

@@ -29,6 +29,8 @@ pub(crate) mod status;
 mod today;
 pub(crate) mod triage;
 
+pub(crate) use crate::pages::health::with_machines;
+
 use crate::pages::answer::unknown_benchmark;
 use std::sync::Arc;
 
@@ -47,20 +49,7 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
         What::Changes(asked) => changes::page(store, app, (reader, asked), f),
         What::Log => log::page(store, app, reader, f),
         What::Commits { from, before } => commits::page(store, app, (*from, *before), f),
-        What::Health {
-            metric,
-            text,
-            order,
-            page,
-        } => {
-            let asked = health::Asked {
-                metric: metric.as_deref(),
-                text,
-                order: *order,
-                page: *page,
-            };
-            health::page(store, app, &asked, f)
-        }
+        What::Health(asked) => health::page(store, app, asked, f),
         What::Find { benchmark, .. } => Err(unknown_benchmark(benchmark)),
         What::Search { text } => search::page(store, app, text, f),
         What::Choose { base, head } => compare::choose(store, app, (base, head), f),

@@ -2,9 +2,11 @@
 //! checked here once; beyond it a [`View`] names exactly one page, and keys the cache.
 
 mod changes;
+mod health;
 mod params;
 
 pub(crate) use changes::{Changes, MINE, NOBODY, Way};
+pub(crate) use health::{Health, Machine, Order, State};
 pub(crate) use params::{decode, encode};
 
 use collector::model::Sha;
@@ -80,25 +82,6 @@ impl Show {
     }
 }
 
-/// The order of the index of benchmarks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) enum Order {
-    #[default]
-    Name,
-    Noise,
-    Age,
-    Cost,
-}
-
-impl Order {
-    pub(crate) const ALL: [(Self, &'static str); 4] = [
-        (Self::Name, "name"),
-        (Self::Noise, "noise"),
-        (Self::Age, "age"),
-        (Self::Cost, "cost"),
-    ];
-}
-
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum What {
@@ -112,12 +95,7 @@ pub(crate) enum What {
         from: u64,
         before: u64,
     },
-    Health {
-        metric: Option<String>,
-        text: String,
-        order: Order,
-        page: usize,
-    },
+    Health(Health),
     Find {
         benchmark: String,
         metric: Option<String>,
@@ -245,8 +223,8 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
             from: p.number("from", 0)?,
             before: p.number("before", u64::MAX)?,
         },
-        ["health"] => health(&p)?,
-        ["series"] if api => health(&p)?,
+        ["health"] => What::Health(Health::of(&p)?),
+        ["series"] if api => What::Health(Health::of(&p)?),
         ["series"] => What::Find {
             benchmark: p.text("benchmark"),
             metric: p.metric()?,
@@ -326,15 +304,6 @@ fn shown_name(text: &str) -> String {
     crate::text::cut_or_empty(text, MAX_NAME)
 }
 
-fn health(p: &Params) -> Result<What, Fail> {
-    Ok(What::Health {
-        metric: p.metric()?,
-        text: p.shown("q"),
-        order: p.one_of("order", &Order::ALL)?,
-        page: p.page()?,
-    })
-}
-
 fn compare(base: String, head: String, p: &Params) -> Result<What, Fail> {
     Ok(What::Compare {
         base,
@@ -393,6 +362,9 @@ mod tests {
             ("/series/0123456789abcdef", "from=-1"),
             ("/health", "page=0"),
             ("/health", "page=99999999999999999999"),
+            ("/health", "state=ill"),
+            ("/health", "group=colour"),
+            ("/health", "turned=maybe"),
             ("/health", "metric=fur%0alongs"),
             ("/:key", ""),
         ] {

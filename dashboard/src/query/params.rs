@@ -88,7 +88,7 @@ impl Params {
     }
 }
 
-fn bad(name: &str, wanted: &str) -> Fail {
+pub(super) fn bad(name: &str, wanted: &str) -> Fail {
     Fail::Bad(format!("`{name}` must be {wanted}."))
 }
 

@@ -272,13 +272,23 @@ impl Site {
 
     /// The commit after the newest one, everything `factor` times what it was; its short name.
     pub(crate) fn put_next(&self, factor: f64) -> String {
-        let mut report = self.report();
-        for m in &mut report.measurements {
-            for v in [&mut m.value, &mut m.low, &mut m.high] {
-                *v *= factor;
+        self.put_next_with(|report| {
+            for m in &mut report.measurements {
+                for v in [&mut m.value, &mut m.low, &mut m.high] {
+                    *v *= factor;
+                }
+                m.samples.iter_mut().for_each(|v| *v *= factor);
             }
-            m.samples.iter_mut().for_each(|v| *v *= factor);
-        }
+        })
+    }
+
+    /// The commit after the newest one, its report changed; its short name.
+    pub(crate) fn put_next_with(
+        &self,
+        change: impl FnOnce(&mut collector::model::Report),
+    ) -> String {
+        let mut report = self.report();
+        change(&mut report);
         self.store().put(&report, &[]).unwrap();
         report.commit.sha.short().into()
     }

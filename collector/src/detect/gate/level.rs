@@ -1,5 +1,7 @@
 //! What a history says about a series: its present level and its spread.
 
+use serde::{Deserialize, Serialize};
+
 use crate::detect::{Finder, Point, Settings};
 use crate::stats;
 
@@ -7,6 +9,28 @@ use crate::stats;
 const LEAST: usize = 3;
 /// Points of the present level that a new one is compared with; older ones drift away.
 const PRESENT: usize = 200;
+
+/// How far the earlier values of a series vary around its levels; 0 when unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Varies {
+    /// As a fraction of those levels.
+    Relative(f64),
+    /// In units: some values are 0 or negative, and no fraction of those means anything.
+    Units(f64),
+}
+
+impl Varies {
+    /// Of these values.
+    #[must_use]
+    pub fn of(history: &[f64]) -> Self {
+        if history.iter().any(|x| *x <= 0.0) {
+            Self::Units(sigma(history))
+        } else {
+            Self::Relative(relative_sigma(history))
+        }
+    }
+}
 
 /// Robust spread of a history around its levels, relative to their size; 0 when unknown.
 #[must_use]

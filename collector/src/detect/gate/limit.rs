@@ -1,6 +1,6 @@
 //! How far one benchmark may move, and which rule says so.
 
-use crate::detect::gate::level;
+use crate::detect::gate::level::{self, Varies};
 use crate::detect::gate::policy::Policy;
 use crate::stats;
 use serde::{Deserialize, Serialize};
@@ -25,8 +25,18 @@ pub struct Limit {
 /// relative spread that calibration saw for this benchmark (0 for exact).
 #[must_use]
 pub fn limit(policy: &Policy, history: &[f64], base: f64, spread: f64) -> Limit {
+    let varies = if base <= 0.0 {
+        Varies::Units(level::sigma(history))
+    } else {
+        Varies::of(history)
+    };
+    limit_of(policy, varies, base, spread)
+}
+
+/// [`limit`] where how far the history varies is known already.
+#[must_use]
+pub fn limit_of(policy: &Policy, varies: Varies, base: f64, spread: f64) -> Limit {
     let size = base.abs();
-    let noise = level::relative_sigma(history);
     let calibrated = if spread.is_finite() {
         spread.max(0.0)
     } else {
@@ -36,9 +46,11 @@ pub fn limit(policy: &Policy, history: &[f64], base: f64, spread: f64) -> Limit 
     if !size.is_finite() {
         return unusable();
     }
-    if base <= 0.0 || history.iter().any(|x| *x <= 0.0) {
-        return signed(policy, history, size);
-    }
+    let noise = match varies {
+        Varies::Relative(noise) if base > 0.0 => noise,
+        Varies::Relative(noise) => return signed(policy, noise * size, size),
+        Varies::Units(sigma) => return signed(policy, sigma, size),
+    };
     let k = policy.k_spread;
     let rules = [
         (
@@ -78,9 +90,8 @@ fn unusable() -> Limit {
 }
 
 /// The limit of values that may be 0 or negative, whose spread is no fraction of anything.
-fn signed(policy: &Policy, history: &[f64], size: f64) -> Limit {
+fn signed(policy: &Policy, sigma: f64, size: f64) -> Limit {
     let (k, unit) = (policy.k_spread, policy.unit.as_str());
-    let sigma = level::sigma(history);
     let rules = [
         (policy.absolute_floor, "floor for this metric".to_owned()),
         (

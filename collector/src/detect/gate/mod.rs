@@ -24,7 +24,8 @@ mod tests;
 
 pub use confirm::{Confirmation, Decision, confirm, confirm_in_rounds};
 pub use fdr::benjamini_hochberg;
-pub use limit::{Limit, expected, limit};
+pub use level::Varies;
+pub use limit::{Limit, expected, limit, limit_of};
 pub use policy::Policy;
 
 use serde::{Deserialize, Serialize};

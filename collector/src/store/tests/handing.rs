@@ -6,7 +6,7 @@ use crate::history::watch;
 use crate::model::{Better, Counter, Measurement, Metric, NoiseClass, digest};
 use crate::store::log::append::Sealed;
 use crate::store::log::entry::{Entry, Exclusion, Kind};
-use crate::store::{Handed, Scope, Store};
+use crate::store::{Handed, Scope, SeriesState, Store};
 
 fn filled(f: &Fixture) -> Store {
     let mut store = f.store();
@@ -255,27 +255,31 @@ fn a_backup_is_the_store_and_never_written_over() {
 fn a_series_is_judged_as_the_newest_report_that_is_left_says() {
     let f = Fixture::new();
     let mut store = f.store();
-    let own = |at: u64, better, class| {
+    let own = |at: u64, better, class, spread| {
         let metric = Metric::stored("profit", "EUR", better);
         let once = Measurement::once("b", metric, Counter::stored("ledger"), 5.0);
         let mut r = super::report(at, 'a', &[]);
-        r.measurements = vec![Measurement { class, ..once }];
+        r.measurements = vec![Measurement {
+            class,
+            spread,
+            ..once
+        }];
         r
     };
-    let right = own(1, Better::Higher, NoiseClass::Sampled);
-    let wrong = own(2, Better::Lower, NoiseClass::Exact);
+    let right = own(1, Better::Higher, NoiseClass::Sampled, 0.25);
+    let wrong = own(2, Better::Lower, NoiseClass::Exact, 0.5);
     store.put(&right, &[]).unwrap();
     store.put(&wrong, &[]).unwrap();
     let judged = |store: &Store| {
-        let row = store.series().unwrap().remove(0);
-        (row.key.metric.better(), row.class)
+        let SeriesState { row, spread, .. } = store.current_series().unwrap().remove(0);
+        (row.key.metric.better(), row.class, spread)
     };
-    assert_eq!(judged(&store), (Better::Lower, NoiseClass::Exact));
+    assert_eq!(judged(&store), (Better::Lower, NoiseClass::Exact, 0.5));
     let hash = store.reports(Some(&wrong.commit.sha), 1).unwrap()[0]
         .hash
         .clone();
     store.exclude(&hash, false, ("mixed up", "me", 7)).unwrap();
-    assert_eq!(judged(&store), (Better::Higher, NoiseClass::Sampled));
+    assert_eq!(judged(&store), (Better::Higher, NoiseClass::Sampled, 0.25));
     assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
 }
 

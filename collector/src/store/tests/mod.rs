@@ -13,8 +13,11 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use crate::detect::alerts::life::{Resolution, State};
+use crate::detect::gate::Varies;
 use crate::history::watch;
-use crate::model::{Better, Commit, Counter, Line, Measurement, Metric, Report, Sha, Testbed};
+use crate::model::{
+    Better, Commit, Counter, Line, Measurement, Metric, NoiseClass, Report, Sha, Testbed,
+};
 use crate::store::log::append::Sealed;
 use crate::store::log::entry::{Entry, Stretch};
 use crate::store::{Handed, Store, Triage};
@@ -22,7 +25,8 @@ use crate::store::{Handed, Store, Triage};
 /// Tables of the view with the columns that name the same thing in every store: no row numbers.
 const VIEW: [&str; 10] = [
     "SELECT benchmark, metric, unit, better, counter, fingerprint, class, points, latest_position, latest_value, \
-     key, latest_sha, latest_time, kind, noise, drift FROM series ORDER BY 1, 2, 3, 5, 6",
+     key, latest_sha, latest_time, kind, noise, drift, spread, varies, varies_in_units \
+     FROM series ORDER BY 1, 2, 3, 5, 6",
     "SELECT s.key, p.position, p.report, p.value FROM point p JOIN series s ON s.id = p.series \
      ORDER BY 1, 2, 3",
     "SELECT s.key, p.position, p.report, p.value FROM branch_point p \
@@ -200,16 +204,7 @@ fn a_report_that_says_its_line_is_believed_where_the_store_knows_none() {
     assert_eq!(values_at(&store, 5), Vec::<f64>::new());
     let commit = &store.branch_commits(10).unwrap()[0];
     assert_eq!((commit.branch.as_str(), commit.main), ("topic", false));
-    assert!(
-        store
-            .find_series(&crate::store::SeriesFilter {
-                take: 10,
-                ..Default::default()
-            })
-            .unwrap()
-            .0
-            .is_empty()
-    );
+    assert!(store.current_series().unwrap().is_empty());
 }
 
 #[test]
@@ -547,6 +542,43 @@ fn a_store_of_before_units_keeps_its_series_its_points_and_its_changes() {
         .map(|s| (s.key.metric.name().to_string(), s.points))
         .collect();
     assert_eq!(names, [("instructions".into(), 41), ("profit".into(), 1)]);
+}
+
+/// A store of before its series said how far they vary says it from its reports, and of the rest what
+/// the change finder knew.
+#[test]
+fn a_store_of_before_health_knows_how_far_its_series_vary() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    for at in 0..40 {
+        let mut r = report(
+            at,
+            'a',
+            &[("a", 1e6 + (at * 7919 % 101) as f64 * 300.0), ("b", 1e6)],
+        );
+        r.measurements[0].class = NoiseClass::Threaded;
+        r.measurements[0].spread = 0.07;
+        store.put(&r, &[]).unwrap();
+    }
+    watch::search(&mut store, usize::MAX).unwrap();
+    let known = store.current_series().unwrap();
+    assert_eq!((known[0].spread, known[1].spread), (0.07, 0.0));
+    assert!(matches!(known[0].varies, Varies::Relative(x) if x > 0.001));
+    assert_eq!(known[1].varies, Varies::Relative(0.0));
+    drop(store);
+    Connection::open(&f.path)
+        .unwrap()
+        .execute_batch(
+            "ALTER TABLE series DROP COLUMN spread; ALTER TABLE series DROP COLUMN varies; \
+             ALTER TABLE series DROP COLUMN varies_in_units; PRAGMA user_version = 7",
+        )
+        .unwrap();
+    let store = f.store();
+    for (before, now) in known.iter().zip(store.current_series().unwrap()) {
+        assert_eq!(now.spread, before.spread);
+        assert_eq!(now.varies, Varies::Relative(before.noise));
+    }
+    assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
 }
 
 /// A change from 0 has no fraction, which JSON cannot say: it is reported, kept and read again.

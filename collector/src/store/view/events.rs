@@ -1,5 +1,7 @@
 //! Changes as pages read them: with their series, and where people stand with them.
 
+use std::collections::HashMap;
+
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
 use serde::Serialize;
@@ -230,21 +232,21 @@ impl Store {
         })
     }
 
-    /// How many events each of these series has had, and how many of them were noise.
+    /// How many changes each series has had reported, and how many of them were noise, by the
+    /// series' short name; one that had none is left out.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn alarms(&self, series: &str) -> Result<(u64, u64)> {
+    pub fn alarms(&self) -> Result<HashMap<String, (u64, u64)>> {
         self.ask(|db| {
             db.prepare_cached(
-                "SELECT count(*), coalesce(sum(state = 'noise'), 0) FROM change WHERE series = ?1",
+                "SELECT series, count(*), sum(state = 'noise') FROM change GROUP BY series",
             )?
-            .query_row([series], |r| {
-                Ok((
-                    r.get::<_, i64>(0)?.cast_unsigned(),
-                    r.get::<_, i64>(1)?.cast_unsigned(),
-                ))
-            })
+            .query_map([], |r| {
+                let n = |i| r.get::<_, i64>(i).map(i64::cast_unsigned);
+                Ok((r.get(0)?, (n(1)?, n(2)?)))
+            })?
+            .collect()
         })
     }
 }

@@ -14,7 +14,7 @@ use crate::store::log::codec::unpack;
 use crate::store::log::entry::{Exclusion, Kind, Stacks, Stretch};
 use crate::store::log::pruning::Stub;
 use crate::store::view::excluded;
-use crate::store::view::series::own_unit;
+use crate::store::view::series::{SERIES, SeriesRow, own_unit, series_row};
 
 /// Where a commit stands.
 struct Place {
@@ -181,7 +181,8 @@ fn points(
             place.position,
             m.value,
             sha,
-            report.started
+            report.started,
+            calibrated(m.spread)
         ];
         let beside = params![
             m.benchmark,
@@ -200,6 +201,11 @@ fn points(
     Ok(())
 }
 
+/// A spread that calibration saw; what is no number says nothing.
+fn calibrated(spread: f64) -> f64 {
+    if spread.is_finite() { spread } else { 0.0 }
+}
+
 /// Which way is better as a series' row keeps it: of a well-known metric nobody can say.
 pub(super) fn own_direction(metric: &Metric) -> &'static str {
     if metric.is_own() {
@@ -211,12 +217,13 @@ pub(super) fn own_direction(metric: &Metric) -> &'static str {
 
 /// A point more of a series on the main line.
 const ON_MAIN: &str = "INSERT INTO series (benchmark, metric, unit, better, counter, fingerprint, \
-    class, key, points, latest_position, latest_value, latest_sha, latest_time) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9, ?10, ?11, ?12) \
+    class, key, points, latest_position, latest_value, latest_sha, latest_time, spread) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9, ?10, ?11, ?12, ?13) \
     ON CONFLICT (benchmark, metric, unit, counter, fingerprint) DO UPDATE SET \
     points = points + 1, \
     better = iif(excluded.latest_position >= latest_position, excluded.better, better), \
     class = iif(excluded.latest_position >= latest_position, excluded.class, class), \
+    spread = iif(excluded.latest_position >= latest_position, excluded.spread, spread), \
     latest_value = iif(excluded.latest_position >= latest_position, excluded.latest_value, latest_value), \
     latest_sha = iif(excluded.latest_position >= latest_position, excluded.latest_sha, latest_sha), \
     latest_time = max(excluded.latest_time, latest_time), \
@@ -469,8 +476,20 @@ fn recount(tx: &Transaction<'_>, series: i64) -> rusqlite::Result<()> {
 #[derive(Default)]
 struct Natures(HashMap<i64, OfReport>);
 
-/// Class and direction of each number of a report.
-type OfReport = HashMap<(String, Metric, Counter), (NoiseClass, Better)>;
+/// What a report says of a number beside its value.
+#[derive(Clone, Copy)]
+struct Nature {
+    class: NoiseClass,
+    better: Better,
+    spread: f64,
+}
+
+/// The nature of each number of a report.
+type OfReport = HashMap<(String, Metric, Counter), Nature>;
+
+/// The newest report of a series.
+const NEWEST: &str = "SELECT p.report, l.document FROM point p JOIN log l ON l.seq = p.report \
+    WHERE p.series = ?1 ORDER BY p.position DESC, p.report DESC LIMIT 1";
 
 impl Natures {
     /// Has a series judged as its newest point that is left says.
@@ -480,29 +499,40 @@ impl Natures {
         series: i64,
         m: &Measurement,
     ) -> rusqlite::Result<()> {
+        let key = (m.benchmark.clone(), m.metric.clone(), m.counter.clone());
+        let Some(nature) = self.newest(tx, series, &key)? else {
+            return Ok(());
+        };
+        let better = if m.metric.is_own() {
+            nature.better.name()
+        } else {
+            ""
+        };
+        tx.prepare_cached("UPDATE series SET class = ?2, better = ?3, spread = ?4 WHERE id = ?1")?
+            .execute(params![series, nature.class.name(), better, nature.spread])?;
+        Ok(())
+    }
+
+    /// What its newest report says of a series.
+    fn newest(
+        &mut self,
+        tx: &Transaction<'_>,
+        series: i64,
+        key: &(String, Metric, Counter),
+    ) -> rusqlite::Result<Option<Nature>> {
         let newest: Option<(i64, Vec<u8>)> = tx
-            .prepare_cached(
-                "SELECT p.report, l.document FROM point p JOIN log l ON l.seq = p.report \
-                 WHERE p.series = ?1 ORDER BY p.position DESC, p.report DESC LIMIT 1",
-            )?
+            .prepare_cached(NEWEST)?
             .query_row([series], |r| Ok((r.get(0)?, r.get(1)?)))
             .optional()?;
         let Some((seq, document)) = newest else {
-            return Ok(());
+            return Ok(None);
         };
         let known = self.0.entry(seq).or_insert_with(|| natures(&document));
-        let key = (m.benchmark.clone(), m.metric.clone(), m.counter.clone());
-        let Some((class, better)) = known.get(&key) else {
-            return Ok(());
-        };
-        let better = if m.metric.is_own() { better.name() } else { "" };
-        tx.prepare_cached("UPDATE series SET class = ?2, better = ?3 WHERE id = ?1")?
-            .execute(params![series, class.name(), better])?;
-        Ok(())
+        Ok(known.get(key).copied())
     }
 }
 
-/// Class and direction of each number of a report; the first counts where one stands twice.
+/// The nature of each number of a report; the first counts where one stands twice.
 fn natures(document: &[u8]) -> OfReport {
     // What is damaged says nothing; `verify` names it.
     let Ok(report) = read(Kind::Report.name(), document) else {
@@ -510,9 +540,30 @@ fn natures(document: &[u8]) -> OfReport {
     };
     let mut out = OfReport::new();
     for m in report.measurements {
-        let nature = (m.class, m.metric.better());
+        let nature = Nature {
+            class: m.class,
+            better: m.metric.better(),
+            spread: calibrated(m.spread),
+        };
         out.entry((m.benchmark, m.metric, m.counter))
             .or_insert(nature);
     }
     out
+}
+
+/// Fills in the spread of every series that an older uptick derived without it.
+pub(in crate::store) fn spreads(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    let all: Vec<SeriesRow> = tx
+        .prepare(&format!("SELECT {SERIES} FROM series s WHERE s.points > 0"))?
+        .query_map([], |r| series_row(r, 0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut natures = Natures::default();
+    for SeriesRow { id, key, .. } in all {
+        let of = (key.benchmark, key.metric, key.counter);
+        if let Some(nature) = natures.newest(tx, id, &of)? {
+            tx.prepare_cached("UPDATE series SET spread = ?2 WHERE id = ?1")?
+                .execute(params![id, nature.spread])?;
+        }
+    }
+    Ok(())
 }

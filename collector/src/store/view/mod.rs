@@ -21,6 +21,6 @@ pub use events::{Event, EventCounts, Reported};
 pub use excluded::Excluded;
 pub use find::Found;
 pub use listed::{Care, ChangeFilter, Fate, Fates};
-pub use pages::{Generation, SeriesFilter, SeriesOrder, SeriesState, Unsearched, Value};
+pub use pages::{Generation, SeriesState, Unsearched, Value};
 pub use pruned::PrunedProfile;
 pub use series::{Point, SeriesRow};

@@ -5,6 +5,7 @@ use crate::store::view::commits::signed;
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 
+use crate::detect::gate::Varies;
 use crate::error::Result;
 use crate::model::{Better, Metric, Report, Sha};
 use crate::store::view::series::{COLUMNS, SERIES, series_row};
@@ -34,35 +35,10 @@ pub struct SeriesState {
     pub noise: f64,
     /// Drift per point (fraction).
     pub drift: f64,
-}
-
-/// Which series are wanted.
-#[derive(Clone, Debug, Default)]
-pub struct SeriesFilter {
-    /// Of the metric of that name only.
-    pub metric: Option<String>,
-    /// Whose benchmark's name contains this text.
-    pub text: String,
-    /// In this order.
-    pub order: SeriesOrder,
-    /// So many are left out at the beginning …
-    pub skip: usize,
-    /// … and at most so many given.
-    pub take: usize,
-}
-
-/// In which order series are listed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SeriesOrder {
-    /// By benchmark.
-    #[default]
-    Name,
-    /// The noisiest first.
-    Noise,
-    /// The longest not measured first.
-    Age,
-    /// The costliest first.
-    Cost,
+    /// The relative spread that calibration saw at the newest position.
+    pub spread: f64,
+    /// How far its values vary, as the gate has it.
+    pub varies: Varies,
 }
 
 /// A series that the change finder has not seen all of.
@@ -87,8 +63,12 @@ pub struct Value {
     pub high: f64,
 }
 
+/// Another testbed's series has taken over from one that ends so many positions before it.
+const SUCCEEDED: u64 = 20;
+
 /// What [`state`] reads of a table `s` after [`SERIES`].
-const STATE: &str = "s.latest_sha, s.latest_time, s.kind, s.noise, s.drift";
+const STATE: &str = "s.latest_sha, s.latest_time, s.kind, s.noise, s.drift, s.spread, \
+    s.varies, s.varies_in_units";
 
 fn state(r: &Row<'_>) -> rusqlite::Result<SeriesState> {
     Ok(SeriesState {
@@ -98,6 +78,11 @@ fn state(r: &Row<'_>) -> rusqlite::Result<SeriesState> {
         kind: r.get(COLUMNS + 2)?,
         noise: r.get(COLUMNS + 3)?,
         drift: r.get(COLUMNS + 4)?,
+        spread: r.get(COLUMNS + 5)?,
+        varies: match (r.get(COLUMNS + 6)?, r.get(COLUMNS + 7)?) {
+            (sigma, true) => Varies::Units(sigma),
+            (sigma, false) => Varies::Relative(sigma),
+        },
     })
 }
 
@@ -120,35 +105,22 @@ impl Store {
         })
     }
 
-    /// Series that match, and how many there are in all.
+    /// Every series that is measured by now, by benchmark and metric. One whose testbed another took
+    /// over from belongs to history.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn find_series(&self, f: &SeriesFilter) -> Result<(Vec<SeriesState>, u64)> {
-        let order = match f.order {
-            SeriesOrder::Name => "benchmark, metric, latest_position DESC",
-            SeriesOrder::Noise => "noise DESC, benchmark",
-            SeriesOrder::Age => "latest_time, benchmark",
-            SeriesOrder::Cost => "latest_value DESC, benchmark",
-        };
-        let metric = f.metric.as_deref();
+    pub fn current_series(&self) -> Result<Vec<SeriesState>> {
         self.ask(|db| {
-// A testbed that another one took over from belongs to history.
-            let matching = "points > 0 AND (?1 IS NULL OR metric = ?1) \
-                AND (?2 = '' OR instr(lower(benchmark), lower(?2)) > 0) \
-                AND NOT EXISTS (SELECT 1 FROM series o WHERE o.benchmark = s.benchmark \
-                AND o.metric = s.metric AND o.unit = s.unit AND o.counter = s.counter \
-                AND o.latest_position > s.latest_position + 20)";
-            let n: i64 = db
-                .prepare_cached(&format!("SELECT count(*) FROM series s WHERE {matching}"))?
-                .query_row(params![metric, f.text], |r| r.get(0))?;
-            let rows = db
-                .prepare_cached(&format!(
-                    "SELECT {SERIES}, {STATE} FROM series s WHERE {matching} ORDER BY {order} LIMIT ?3 OFFSET ?4"
-                ))?
-                .query_map(params![metric, f.text, f.take as i64, f.skip as i64], state)?
-                .collect::<rusqlite::Result<_>>()?;
-            Ok((rows, n.cast_unsigned()))
+            db.prepare_cached(&format!(
+                "SELECT {SERIES}, {STATE} FROM series s WHERE points > 0 \
+                 AND NOT EXISTS (SELECT 1 FROM series o WHERE o.benchmark = s.benchmark \
+                 AND o.metric = s.metric AND o.unit = s.unit AND o.counter = s.counter \
+                 AND o.latest_position > s.latest_position + {SUCCEEDED}) \
+                 ORDER BY benchmark, metric, unit, counter, latest_position DESC, fingerprint"
+            ))?
+            .query_map([], state)?
+            .collect()
         })
     }
 
@@ -287,6 +259,18 @@ impl Store {
                 .optional()
         })?;
         hash.map_or(Ok(None), |h| self.blob(&h))
+    }
+
+    /// How many series have points that the change finder has not seen.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn unsearched_series(&self) -> Result<u64> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT count(*) FROM series WHERE searched <> points")?
+                .query_row([], |r| r.get::<_, i64>(0))
+                .map(i64::cast_unsigned)
+        })
     }
 
     /// Series with points that the change finder has not seen.

@@ -1,120 +1,149 @@
-//! What is known of each benchmark, and whether it needs a look.
+//! Which series are listed, in which order and groups, and what is known of each.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use collector::config::Config;
-use collector::detect::gate::{Limit, Policy};
-use collector::detect::steps::smallest_step;
 use collector::format::{self, share};
-use collector::history::Floor;
-use collector::judge;
-use collector::model::{Failure, Measurement, Metric, Report, Sha};
-use collector::store::{SeriesFilter, SeriesOrder, SeriesState, Store, TestbedRow};
+use collector::history::health::{BLIND, Sight, Trouble};
+use collector::model::Metric;
+use collector::store::Store;
 
 use crate::error::Fail;
+use crate::overview::{Entry, Overview, Shelf};
 use crate::pages::drift::Drift;
-use crate::query::Order;
-use crate::text::plural;
+use crate::query::{self, Order, State};
+use crate::text::{self, plural};
 
 /// Rows on a page.
 pub(super) const ROWS: usize = 100;
 /// Commits in a sparkline.
 pub(super) const SPARK: usize = 60;
-/// Earlier values that a limit is taken from, as `uptick check` does.
-const HISTORY: usize = 200;
-/// Commits whose reports are read for what their measurements spread by. In a suite that is
-/// measured as a whole all series end at one commit.
-const REPORTS: usize = 16;
 /// Metrics that are named to whoever asks for one that is not there.
 const NAMED: usize = 30;
-/// A series not measured for so many commits is stale.
-const STALE: u64 = 20;
-/// A series whose noise takes its limit to so many times the floor is called noisy.
-const NOISY: f64 = 2.0;
+/// What stands in no group of its own: a name without a prefix, or a prefix with one series.
+const OTHERS: &str = "";
 
-/// Which rows are wanted.
-pub(in crate::pages) struct Asked<'a> {
-    pub(in crate::pages) metric: Option<&'a str>,
-    pub(in crate::pages) text: &'a str,
-    pub(in crate::pages) order: Order,
-    pub(in crate::pages) page: usize,
+/// How many series there are, and how many of them need a look.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Count {
+    pub(super) all: usize,
+    pub(super) look: usize,
 }
 
-/// One benchmark as it is listed.
+impl Count {
+    fn add(&mut self, e: &Entry) {
+        self.all += 1;
+        self.look += usize::from(!e.troubles.is_empty());
+    }
+}
+
+/// A group of series whose names begin alike.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    /// The part of their names before the first `/`; empty for the others.
+    pub(super) prefix: String,
+    pub(super) count: Count,
+}
+
+/// One series as it is listed.
 pub(super) struct Row {
-    pub(super) series: SeriesState,
-    /// The last values, oldest first.
+    /// Its place in the overview.
+    pub(super) at: usize,
+    /// The last values, oldest first; none in documents.
     pub(super) recent: Vec<f64>,
-    /// What the gate would stop the next commit for; `None` when the newest report is not known.
-    pub(super) limit: Option<Limit>,
-    /// The smallest step that would be found once it has lasted (fraction).
-    pub(super) lasting: f64,
+    pub(super) sight: Sight,
     pub(super) drift: Option<Drift>,
-    /// Alerts so far, and how many of them were false.
-    pub(super) alerts: (u64, u64),
+    /// The group that begins with it on this page.
+    pub(super) head: Option<Group>,
 }
 
 /// Everything on the page.
 pub(super) struct Health {
-    pub(super) metric: Option<String>,
-    pub(super) metrics: Vec<(Metric, u64)>,
-    pub(super) rows: Vec<Row>,
+    pub(super) overview: Arc<Overview>,
+    /// How many series match text and metric, and how many of them are in each state.
+    pub(super) matching: Count,
+    pub(super) states: BTreeMap<Trouble, usize>,
+    /// How many of those are in the state that is asked for.
     pub(super) total: u64,
-    pub(super) testbeds: Vec<TestbedRow>,
-    pub(super) newest: u64,
-    pub(super) failures: Vec<Failure>,
-    /// Reports and points in the store.
-    pub(super) counts: (u64, u64),
+    pub(super) rows: Vec<Row>,
 }
 
 pub(super) fn load(
-    store: &Store,
-    config: &Config,
-    asked: &Asked<'_>,
-    take: usize,
+    (store, config): (&Store, &Config),
+    shelf: &Shelf,
+    asked: &query::Health,
+    (take, with_recent): (usize, bool),
 ) -> Result<Health, Fail> {
-    let metrics = store.metrics()?;
-    let metric = match asked.metric {
-        Some(name) => Some(known(&metrics, name)?),
-        None => judged_first(&metrics),
+    let overview = shelf.of(store, config)?;
+    if let Some(name) = &asked.metric {
+        known(&overview, name)?;
+    }
+    let (mut matching, mut states) = (Count::default(), BTreeMap::new());
+    let mut listed = Vec::new();
+    let text = asked.text.to_lowercase();
+    for (i, e) in overview.entries.iter().enumerate() {
+        if !matches(e, asked.metric.as_deref(), &text) {
+            continue;
+        }
+        matching.add(e);
+        for t in &e.troubles {
+            *states.entry(*t).or_default() += 1;
+        }
+        if is_in(e, asked.state) {
+            listed.push(i);
+        }
+    }
+    let entries = &overview.entries;
+    listed.sort_by(|a, b| in_order(asked, &entries[*a], &entries[*b]));
+    let mut heads = if asked.is_grouped() {
+        group(entries, &mut listed, asked.order)
+    } else {
+        HashMap::new()
     };
-    let (found, total) = store.find_series(&filter(asked, metric.clone(), take))?;
-    let mut reports = Reports::new(store);
-    let rows = found
-        .into_iter()
-        .map(|s| row(store, config, &mut reports, s))
-        .collect::<Result<_, Fail>>()?;
-    let newest = store.commits(u64::MAX, 1)?.pop();
-    let failures = match &newest {
-        Some(c) => reports.failures(&c.sha)?,
-        None => Vec::new(),
-    };
+    let total = listed.len() as u64;
+    let skip = (asked.page - 1) * ROWS;
+    // A page that begins within a group says so again.
+    let begun = heads.iter().filter(|(place, _)| **place <= skip);
+    if let Some((_, head)) = begun.max_by_key(|(place, _)| **place) {
+        let head = head.clone();
+        heads.insert(skip, head);
+    }
+    let mut rows = Vec::new();
+    for (place, at) in listed.iter().enumerate().skip(skip).take(take) {
+        let series = &entries[*at].series;
+        let recent = if with_recent {
+            let recent = store.recent(series.row.id, u64::MAX, SPARK)?;
+            recent.iter().map(|v| v.value).collect()
+        } else {
+            Vec::new()
+        };
+        rows.push(Row {
+            at: *at,
+            recent,
+            sight: Sight::of(config, series),
+            drift: Drift::of(store, series)?,
+            head: heads.remove(&place),
+        });
+    }
     Ok(Health {
-        metric,
-        metrics,
-        rows,
+        overview,
+        matching,
+        states,
         total,
-        testbeds: store.testbeds()?,
-        newest: newest.map_or(0, |c| c.position),
-        failures,
-        counts: store.counts()?,
+        rows,
     })
 }
 
-/// What is judged first; a store without it has something else to show.
-fn judged_first(metrics: &[(Metric, u64)]) -> Option<String> {
-    let judged = metrics.iter().map(|(m, _)| m).filter(|m| m.is_judged());
-    judged.min().map(|m| m.name().to_owned())
-}
-
-/// The name of a metric that is well known, or in the store.
-fn known(metrics: &[(Metric, u64)], name: &str) -> Result<String, Fail> {
-    let mut names: Vec<&str> = Metric::WELL_KNOWN.iter().map(Metric::name).collect();
-    let own = metrics.iter().map(|(m, _)| m).filter(|m| m.is_own());
-    names.extend(own.map(Metric::name));
-    if names.contains(&name) {
-        return Ok(name.to_owned());
+/// Refuses a metric that is neither well known nor in the store.
+fn known(overview: &Overview, name: &str) -> Result<(), Fail> {
+    if overview.has(name) {
+        return Ok(());
     }
+    let mut names: Vec<&str> = Metric::WELL_KNOWN.iter().map(Metric::name).collect();
+    let own = overview.metrics();
+    names.extend(own.keys().filter(|n| Metric::well_known(n).is_none()));
     names.truncate(NAMED);
     Err(Fail::Bad(format!(
         "`metric` must be one of {}.",
@@ -122,164 +151,195 @@ fn known(metrics: &[(Metric, u64)], name: &str) -> Result<String, Fail> {
     )))
 }
 
-fn filter(asked: &Asked<'_>, metric: Option<String>, take: usize) -> SeriesFilter {
-    let order = match asked.order {
-        Order::Name => SeriesOrder::Name,
-        Order::Noise => SeriesOrder::Noise,
-        Order::Age => SeriesOrder::Age,
-        Order::Cost => SeriesOrder::Cost,
-    };
-    SeriesFilter {
-        metric,
-        text: asked.text.into(),
-        order,
-        skip: (asked.page - 1) * ROWS,
-        take,
+fn matches(e: &Entry, metric: Option<&str>, text: &str) -> bool {
+    let key = &e.series.row.key;
+    metric.is_none_or(|m| key.metric.name() == m)
+        && (text.is_empty() || key.benchmark.to_lowercase().contains(text))
+}
+
+fn is_in(e: &Entry, state: State) -> bool {
+    match state {
+        State::All => true,
+        State::Look => !e.troubles.is_empty(),
+        State::Fine => e.troubles.is_empty(),
+        State::In(trouble) => e.troubles.contains(&trouble),
     }
 }
 
-fn row(
-    store: &Store,
-    config: &Config,
-    reports: &mut Reports<'_>,
-    series: SeriesState,
-) -> Result<Row, Fail> {
-    let history: Vec<f64> = store
-        .recent(series.row.id, u64::MAX, HISTORY)?
-        .iter()
-        .map(|v| v.value)
-        .collect();
-    let limit = reports
-        .newest(&series)?
-        .map(|m| judge::next_limit(config, m, &history));
-    let floor = Floor::default()
-        .settings(&series.row.key, series.row.class)
-        .relative_floor;
-    // What an exact count varied by were real changes, and no noise.
-    let noise = if series.row.class.repeats() {
+/// What of two series stands first.
+fn in_order(asked: &query::Health, a: &Entry, b: &Entry) -> Ordering {
+    let most = |f: fn(&Entry) -> f64| f(b).total_cmp(&f(a));
+    let order = match asked.order {
+        Order::State => urgency(a).cmp(&urgency(b)),
+        Order::Name => Ordering::Equal,
+        Order::Drift => most(|e| e.series.drift.abs()),
+        Order::Cost => most(|e| e.series.row.latest_value),
+        Order::Noise => most(noise_of),
+        Order::Limit => most(|e| e.limit),
+        Order::Lasting => most(|e| e.lasting),
+        Order::Alerts => b.alerts.cmp(&a.alerts),
+        Order::Age => a.series.latest_time.cmp(&b.series.latest_time),
+    };
+    // They come by benchmark and metric, and a stable sort keeps them so.
+    let order = match asked.order {
+        Order::Name => a.series.row.key.cmp(&b.series.row.key),
+        _ => order,
+    };
+    if asked.turned { order.reverse() } else { order }
+}
+
+/// How much a series varies around its levels; what an exact count varied by were real changes.
+pub(super) fn noise_of(e: &Entry) -> f64 {
+    if e.series.row.class.repeats() {
         0.0
     } else {
-        series.noise
+        e.series.noise
+    }
+}
+
+/// The most urgent trouble of a series; behind all of them for one that is fine.
+fn urgency(e: &Entry) -> usize {
+    let rank = |t: &Trouble| Trouble::ALL.iter().position(|o| o == t);
+    e.troubles
+        .first()
+        .and_then(rank)
+        .unwrap_or(Trouble::ALL.len())
+}
+
+fn prefix(name: &str) -> &str {
+    name.split_once('/').map_or(OTHERS, |(prefix, _)| prefix)
+}
+
+/// Moves series of one prefix together, and gives where each group begins. Without a column that
+/// orders them, groups that need a look stand first, then by name, the others behind them; else each
+/// stands where its first series would, and the others last.
+fn group(entries: &[Entry], listed: &mut [usize], order: Order) -> HashMap<usize, Group> {
+    let mut counts: HashMap<&str, (usize, Count)> = HashMap::new();
+    for (place, at) in listed.iter().enumerate() {
+        let e = &entries[*at];
+        let name = prefix(&e.series.row.key.benchmark);
+        counts
+            .entry(name)
+            .or_insert((place, Count::default()))
+            .1
+            .add(e);
+    }
+    let mut others = Count::default();
+    counts.retain(|name, (_, count)| {
+        let stays = count.all > 1 && *name != OTHERS;
+        if !stays {
+            others.all += count.all;
+            others.look += count.look;
+        }
+        stays
+    });
+    let rank = |at: &usize| {
+        let name = prefix(&entries[*at].series.row.key.benchmark);
+        match (counts.get(name), order) {
+            (None, Order::State) => (usize::from(others.look == 0), 1, OTHERS),
+            (None, _) => (1, 0, OTHERS),
+            (Some((_, count)), Order::State) => (usize::from(count.look == 0), 0, name),
+            (Some((first, _)), _) => (0, *first, name),
+        }
     };
-    Ok(Row {
-        recent: history[history.len().saturating_sub(SPARK)..].to_vec(),
-        limit,
-        lasting: smallest_step(noise, floor),
-        drift: Drift::of(store, &series)?,
-        alerts: store.alarms(&series.row.key.id())?,
-        series,
-    })
+    listed.sort_by_key(rank);
+    let mut heads = HashMap::new();
+    let mut last = None;
+    for (place, at) in listed.iter().enumerate() {
+        let (.., name) = rank(at);
+        if last.replace(name) != Some(name) {
+            let count = counts.get(name).map_or(others, |(_, count)| *count);
+            let prefix = name.to_string();
+            heads.insert(place, Group { prefix, count });
+        }
+    }
+    heads
 }
 
-/// Reports of the commits at which series end, each read once.
-struct Reports<'a> {
-    store: &'a Store,
-    read: HashMap<Sha, Vec<Report>>,
-}
+impl Health {
+    /// Whether series of several testbeds stand side by side, so that each has to say its own.
+    pub(super) fn several_beds(&self) -> bool {
+        let in_use = self.overview.testbeds.iter().filter(|t| t.series > 0);
+        in_use.count() > 1
+    }
 
-impl<'a> Reports<'a> {
-    fn new(store: &'a Store) -> Self {
-        Self {
-            store,
-            read: HashMap::new(),
+    pub(super) fn entry(&self, row: &Row) -> &Entry {
+        &self.overview.entries[row.at]
+    }
+
+    /// How many series there are, and how many of them need a look.
+    pub(super) fn suite(&self) -> Count {
+        Count {
+            all: self.overview.entries.len(),
+            look: self.overview.look(),
         }
     }
 
-    /// The reports of a commit, the newest first; none once enough commits were read.
-    fn of(&mut self, sha: &Sha) -> Result<&[Report], Fail> {
-        if !self.read.contains_key(sha) {
-            if self.read.len() >= REPORTS {
-                return Ok(&[]);
-            }
-            let mut all = Vec::new();
-            for listed in self.store.reports(Some(sha), 3)? {
-                all.extend(self.store.report(&listed.hash)?);
-            }
-            self.read.insert(sha.clone(), all);
+    /// How many of those that match are in a state.
+    pub(super) fn count(&self, state: State) -> usize {
+        match state {
+            State::All => self.matching.all,
+            State::Look => self.matching.look,
+            State::Fine => self.matching.all - self.matching.look,
+            State::In(trouble) => self.states.get(&trouble).copied().unwrap_or_default(),
         }
-        Ok(self.read.get(sha).map_or(&[], Vec::as_slice))
     }
 
-    /// The newest measurement of a series.
-    fn newest(&mut self, series: &SeriesState) -> Result<Option<&Measurement>, Fail> {
-        let key = &series.row.key;
-        let reports = self.of(&series.latest_sha)?;
-        let same_testbed = |r: &&Report| r.testbed.fingerprint(&key.counter) == key.fingerprint;
-        let measured = |r: &'_ Report| -> Option<usize> {
-            let wanted = (&key.benchmark, &key.metric, &key.counter);
-            let place = |m: &Measurement| (&m.benchmark, &m.metric, &m.counter).cmp(&wanted);
-            r.measurements.binary_search_by(place).ok()
-        };
-        Ok(reports
-            .iter()
-            .filter(same_testbed)
-            .find_map(|r| measured(r).map(|i| &r.measurements[i])))
-    }
-
-    fn failures(&mut self, sha: &Sha) -> Result<Vec<Failure>, Fail> {
-        let newest = self.of(sha)?.first();
-        Ok(newest.map(|r| r.failures.clone()).unwrap_or_default())
-    }
-}
-
-impl Row {
-    /// What the gate would stop the next commit for (fraction).
-    pub(super) fn next(&self) -> Option<f64> {
-        self.limit.as_ref().map(|l| l.fraction)
-    }
-
-    /// The same for people; a dash when the newest report is not known.
-    pub(super) fn allowed(&self) -> String {
-        let row = &self.series.row;
-        self.limit.as_ref().map_or_else(
-            || "–".into(),
-            |l| format::limit(l.fraction, l.units, row.latest_value, &row.key.metric),
+    /// The change that would stop the next commit, for people.
+    pub(super) fn allowed(&self, row: &Row) -> String {
+        let series = &self.entry(row).series.row;
+        let next = &row.sight.next;
+        format::limit(
+            next.fraction,
+            next.units,
+            series.latest_value,
+            &series.key.metric,
         )
     }
 
-    fn policy(&self) -> Policy {
-        let key = &self.series.row.key;
-        Policy::for_series(&key.metric, &key.counter)
+    /// Why a series needs a look, each with its figures.
+    pub(super) fn troubles(&self, row: &Row) -> Vec<(Trouble, String)> {
+        let e = self.entry(row);
+        let words = |t: &Trouble| match t {
+            Trouble::Failing => self.no_number(e),
+            Trouble::Stale => format!("not measured for {}", commits(self.behind(e))),
+            Trouble::Blind => format!("a lasting step of {} is not seen", share(BLIND)),
+            Trouble::Noisy => noise(row, e),
+            Trouble::Drifting => row.drift.as_ref().map_or_else(String::new, Drift::figures),
+        };
+        e.troubles.iter().map(|t| (*t, words(t))).collect()
     }
 
-    /// What is wrong with it, and what would help.
-    pub(super) fn troubles(&self, newest: u64) -> Vec<(&'static str, String)> {
-        let s = &self.series;
-        let behind = newest.saturating_sub(s.row.latest_position);
-        if behind > STALE {
-            let commits = plural(usize::try_from(behind).unwrap_or(usize::MAX), "commit");
-            return vec![("stale", format!("not measured for {commits}"))];
-        }
-        let mut all = Vec::new();
-        if let Some(words) = self.noise() {
-            all.push(("noisy", words));
-        }
-        if let Some(drift) = &self.drift {
-            all.push(("drifting", drift.figures()));
-        }
-        if all.is_empty() && s.kind == "young" && !s.row.class.repeats() {
-            all.push(("young", "too few commits to know it".into()));
-        }
-        all
+    fn behind(&self, e: &Entry) -> u64 {
+        let position = self.overview.position();
+        position.saturating_sub(e.series.row.latest_position)
     }
 
-    /// Where its limit comes from, when that is far above the floor.
-    fn noise(&self) -> Option<String> {
-        let policy = self.policy();
-        let limit = self
-            .next()
-            .filter(|l| l.is_finite() && *l > NOISY * policy.relative_floor)?;
-        let spread = limit / policy.k_spread;
-        let cause = if self.series.noise >= 0.99 * spread {
-            format!("varies by {}", share(self.series.noise))
-        } else {
-            format!("calibration saw {}", share(spread))
-        };
-        let help = if self.series.row.key.metric == Metric::WallTime {
-            "; count instructions instead"
-        } else {
-            ""
-        };
-        Some(cause + help)
+    fn no_number(&self, e: &Entry) -> String {
+        let behind = commits(self.behind(e));
+        match self.overview.since.get(&e.series.row.key.benchmark) {
+            Some(since) => format!("no number for {behind}, since {}", text::day(*since)),
+            None => format!("no number for {behind}"),
+        }
     }
+}
+
+fn commits(n: u64) -> String {
+    plural(usize::try_from(n).unwrap_or(usize::MAX), "commit")
+}
+
+/// Where its limit comes from.
+fn noise(row: &Row, e: &Entry) -> String {
+    let sight = &row.sight;
+    let cause = if sight.varies >= sight.calibrated {
+        format!("varies by {}", share(sight.varies))
+    } else {
+        format!("calibration saw {}", share(sight.calibrated))
+    };
+    let help = if e.series.row.key.metric == Metric::WallTime {
+        "; count instructions instead"
+    } else {
+        ""
+    };
+    cause + help
 }

@@ -1,79 +1,133 @@
-//! The index as a table.
+//! The series as a table. A long one has to stay light: an element a cell, no more.
 
 use collector::detect::steps::LASTING;
 use collector::format::share;
 use maud::{Markup, html};
 
-use super::rows::{Health, Row, SPARK};
-use crate::chart::spark;
+use super::address::address;
+use super::glossary;
+use super::rows::{Group, Health, Row, SPARK, noise_of};
+use crate::chart::trend;
+use crate::query::{self, Order};
 use crate::text;
 
-pub(super) fn html(h: &Health) -> Markup {
+/// How many columns the table has.
+const COLUMNS: usize = 9;
+
+pub(super) fn html(h: &Health, asked: &query::Health) -> Markup {
     html! {
-        div .scroll { table .rows {
-            thead { (head()) }
-            tbody { @for r in &h.rows { (row(h, r)) } }
+        div .scroll { table .rows.stack.suite {
+            thead { (head(asked)) }
+            tbody {
+                @for r in &h.rows {
+                    @if let Some(group) = &r.head { (group_head(group)) }
+                    (row(h, r, asked))
+                }
+            }
         } }
     }
 }
 
-fn head() -> Markup {
-    let next = "The limit of the next commit: history and calibration counted, as Compare has it";
-    let lasting = format!("The smallest step that is found once it has lasted {LASTING} commits");
+fn head(asked: &query::Health) -> Markup {
+    let next = "The smallest change that would stop the next commit: its limit, as Compare has it";
+    let lasting = format!(
+        "The smallest step that the change finder reports once it has lasted {LASTING} commits"
+    );
+    let alerts = "Changes that were reported so far, and how many of them were noise";
+    let trend = format!("Last {SPARK} commits");
     html! {
         tr {
-            th scope="col" { "Benchmark" }
-            th scope="col" { "Last " (SPARK) " commits" }
-            th scope="col" .num { "Latest" }
-            th scope="col" .num { "Noise σ" }
-            th scope="col" .num title=(next) { "Next commit: limit" }
-            th scope="col" .num title=(lasting) { "Lasting step from" }
-            th scope="col" .num { "Alerts" }
-            th scope="col" { "Last run" }
-            th scope="col" { "State" }
+            (column(asked, Order::Name, "Benchmark", "", false))
+            (column(asked, Order::Drift, &trend, "Orders by drift: the steepest slope first", false))
+            (column(asked, Order::Cost, "Latest", "", true))
+            (column(asked, Order::Noise, "Noise σ", "How much it varies around its levels", true))
+            (column(asked, Order::Limit, "Next commit: limit", next, true))
+            (column(asked, Order::Lasting, "Lasting step from", &lasting, true))
+            (column(asked, Order::Alerts, "Alerts", alerts, true))
+            (column(asked, Order::State, "State", "What needs a look first", false))
+            (column(asked, Order::Age, "Last run", "Empty: on the newest measured commit", false))
         }
     }
 }
 
-fn row(h: &Health, r: &Row) -> Markup {
-    let (s, key) = (&r.series, &r.series.row.key);
+/// A heading that orders the rows, and turns the order round where it is theirs already.
+fn column(asked: &query::Health, order: Order, word: &str, title: &str, num: bool) -> Markup {
+    let is_on = asked.order == order;
+    let turned = is_on && !asked.turned;
+    let grouped = asked.grouped.filter(|_| is_on);
+    let href = address(&query::Health {
+        order,
+        turned,
+        grouped,
+        page: 1,
+        ..asked.clone()
+    });
+    let sort = if order.ascends() == asked.turned {
+        "descending"
+    } else {
+        "ascending"
+    };
+    html! {
+        th scope="col" class=[num.then_some("num")] aria-sort=[is_on.then_some(sort)] {
+            a href=(href) title=[(!title.is_empty()).then_some(title)] { (word) }
+        }
+    }
+}
+
+fn group_head(g: &Group) -> Markup {
+    html! {
+        tr .prefix {
+            th scope="rowgroup" colspan=(COLUMNS) {
+                @if g.prefix.is_empty() { "others" } @else { (text::name(&g.prefix)) "/" }
+                " · " (g.count.all) " series, "
+                @if g.count.look == 0 { "fine" }
+                @else { (g.count.look) @if g.count.look == 1 { " needs a look" } @else { " need a look" } }
+            }
+        }
+    }
+}
+
+fn row(h: &Health, r: &Row, asked: &query::Health) -> Markup {
+    let e = h.entry(r);
+    let (s, key) = (&e.series, &e.series.row.key);
     let name = text::name(&key.benchmark);
     let words = format!("the last {} values of {name}", r.recent.len());
+    let noise = noise_of(e);
+    let calm = noise == 0.0;
     html! {
         tr {
             th scope="row" .name {
                 a href={ "/series/" (key.id()) } title=(text::whole(&key.benchmark)) { (name) }
+                @if asked.metric.is_none() { " " (text::metric(&key.metric)) }
+                @if h.several_beds() { " on " (key.fingerprint.get(..4).unwrap_or("")) }
             }
-            td { (spark(&r.recent, None, &words)) }
+            td { (trend(&r.recent, &words)) }
             td .num { (text::value(s.row.latest_value, &key.metric)) }
-            td .num { @if s.noise == 0.0 { span .muted { "none" } } @else { (share(s.noise)) } }
-            (next(r))
-            td .num { (share(r.lasting)) }
-            td .num {
-                (r.alerts.0)
-                @if r.alerts.1 > 0 { span .muted { " (" (r.alerts.1) " false)" } }
+            td .num.muted[calm] { @if calm { "none" } @else { (share(noise)) } }
+            td .num title=(r.sight.next.why) { (h.allowed(r)) }
+            td .num { (share(r.sight.lasting)) }
+            td .num { (e.alerts.0) @if e.alerts.1 > 0 { " (" (e.alerts.1) " false)" } }
+            (state(h, r))
+            @if s.row.latest_position < h.overview.position() {
+                td title=(text::iso(s.latest_time)) { (text::date(s.latest_time)) }
             }
-            td { (text::time(s.latest_time)) }
-            td { (state(h, r)) }
         }
     }
 }
 
-/// The limit of the next commit, with its reason.
-fn next(r: &Row) -> Markup {
-    let Some(limit) = &r.limit else {
-        return html! { td .num title="its newest report was not read" { span .muted { "–" } } };
-    };
-    html! { td .num title=(limit.why) { (r.allowed()) } }
-}
-
 fn state(h: &Health, r: &Row) -> Markup {
-    let troubles = r.troubles(h.newest);
+    let troubles = h.troubles(r);
+    let series = &h.entry(r).series;
+    if troubles.is_empty() {
+        let (word, title) = glossary::kind(series);
+        return html! { td .muted title=(title) { (word) } };
+    }
     html! {
-        @if troubles.is_empty() { span .muted { (r.series.row.class.name()) } }
-        @for (i, (word, why)) in troubles.iter().enumerate() {
-            @if i > 0 { br; }
-            span .tag.(word) { (word) } " " span .muted { (why) }
+        td .why {
+            @for (i, (trouble, why)) in troubles.iter().enumerate() {
+                @if i > 0 { br; }
+                span .tag.(trouble.name()) { (trouble.name()) } " " (why)
+            }
         }
     }
 }
