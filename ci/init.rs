@@ -144,4 +144,7 @@ const TEMPLATE: &str = r#"# uptick counts what a program costs, on every commit.
 
 [baseline]
 # branch = "main"            # when the remote's HEAD does not say
+
+[repository]
+# source = "https://github.com/team/project/blob/{commit}/{file}#L{line}" # functions link there
 "#;

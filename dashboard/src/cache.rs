@@ -48,8 +48,6 @@ pub(crate) enum Policy {
     Page,
     /// An SVG that is part of pages: no script at all.
     Picture,
-    /// inferno's SVG, which brings its own script: alone in a sandbox.
-    Sandbox,
 }
 
 impl Page {
@@ -85,7 +83,7 @@ impl Page {
     pub(crate) fn based(self, base: &str) -> Self {
         let kinds = ["text/html", "image/svg+xml", "application/atom+xml"];
         let ours = kinds.iter().any(|kind| self.kind.starts_with(kind));
-        if base.is_empty() || !ours || self.policy == Policy::Sandbox {
+        if base.is_empty() || !ours {
             return self;
         }
         let body = base::rewrite(&self.body, base);

@@ -25,6 +25,7 @@ mod error;
 mod flame;
 mod guard;
 mod live;
+mod look;
 mod lookout;
 mod overview;
 mod pages;

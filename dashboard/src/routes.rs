@@ -171,8 +171,6 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 const PICTURE_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'";
-const SANDBOX_POLICY: &str = "sandbox allow-scripts allow-modals; default-src 'none'; \
-    script-src 'unsafe-inline'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
 /// Lets in whoever may, and remembers who it is.
 async fn guarded(
@@ -311,7 +309,6 @@ fn answer(app: &App, page: &Page, headers: &HeaderMap) -> Response {
     let policy = match page.policy {
         Policy::Page => PAGE_POLICY,
         Policy::Picture => PICTURE_POLICY,
-        Policy::Sandbox => SANDBOX_POLICY,
     };
     h.insert(
         header::CONTENT_SECURITY_POLICY,

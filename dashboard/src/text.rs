@@ -72,6 +72,11 @@ pub(crate) fn day(time: i64) -> String {
     format_time(time, "%-d %b")
 }
 
+/// `12 Nov 14:02`.
+pub(crate) fn minute(time: i64) -> String {
+    format_time(time, "%-d %b %H:%M")
+}
+
 /// `2026-11-12T14:02:00Z`.
 pub(crate) fn iso(time: i64) -> String {
     format_time(time, "%Y-%m-%dT%H:%M:%SZ")
@@ -94,7 +99,7 @@ pub(crate) fn time(t: i64) -> Markup {
 /// A time to the minute, for what happens by the minute: `28 Nov 14:31`.
 pub(crate) fn moment(t: i64) -> Markup {
     let whole = format_time(t, "%Y-%m-%d %H:%M:%S UTC");
-    html! { time datetime=(iso(t)) title=(whole) { (format_time(t, "%-d %b %H:%M")) } }
+    html! { time datetime=(iso(t)) title=(whole) { (minute(t)) } }
 }
 
 /// A value in few characters: `1,204.1 M`, `35.2 MiB`, `1.200 ms`.

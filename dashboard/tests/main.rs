@@ -11,6 +11,7 @@ mod health;
 mod http;
 mod metrics;
 mod openapi;
+mod pictures;
 mod receive;
 mod server;
 mod statements;

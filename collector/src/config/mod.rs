@@ -5,8 +5,10 @@
 //! measured by one set of rules.
 
 mod owners;
+mod repository;
 mod values;
 
+pub use repository::Repository;
 pub use values::{Fraction, Seconds, glob, words};
 
 use std::collections::BTreeMap;
@@ -45,6 +47,8 @@ pub struct Config {
     pub baseline: Baseline,
     /// Whose benchmarks are, by their names: `"parse/**" = "ada"`.
     pub owners: BTreeMap<String, String>,
+    /// Where people read the repository.
+    pub repository: Repository,
 }
 
 /// What is measured, and how.
@@ -279,6 +283,7 @@ impl Config {
             ));
         }
         self.check_owners()?;
+        self.repository.check()?;
         self.check_commands()
     }
 

@@ -24,7 +24,7 @@ const typing = (e) => /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName) && e.ta
 
 // ---- another page in place of this one's content
 let going = 0;
-async function go(url, { push = true, fresh = false } = {}) {
+async function go(url, { push = true, fresh = false, only = "#main", state = {} } = {}) {
   const mine = ++going;
   let text;
   try {
@@ -35,19 +35,26 @@ async function go(url, { push = true, fresh = false } = {}) {
   } catch { if (!fresh) location.href = url; return; }
   if (mine !== going) return;
   const next = new DOMParser().parseFromString(text, "text/html");
-  const main = $("#main", next);
-  if (!main) { location.href = url; return; }
-  if (push) history.pushState({}, "", url);
+  const main = $(only, next), old = $(only);
+  if (!main || !old) { location.href = url; return; }
+  // What is typed letter by letter is one step back.
+  const again = state.typed && history.state && history.state.typed;
+  if (push) history[again ? "replaceState" : "pushState"](state, "", url);
+  path = location.pathname;
   const open = fresh ? $$("details").map((d) => d.open) : [];
   const at = current;
   document.title = next.title;
   document.body.dataset.at = next.body.dataset.at;
-  $("#main").replaceWith(document.importNode(main, true));
-  start();
+  const now = document.importNode(main, true);
+  old.replaceWith(now);
+  start(now);
   $$("details").forEach((d, i) => { if (open[i]) d.open = true; });
   if (fresh && at >= 0) mark(at, false);
 }
-addEventListener("popstate", () => go(location.href, { push: false }));
+let path = location.pathname;
+addEventListener("popstate", () => {
+  if (location.pathname === path && $(VIEW)) look(location.href, false); else go(location.href, { push: false });
+});
 
 // ---- news
 // Whoever is typing or selecting is not disturbed: news wait, and say so, until they are done.
@@ -163,9 +170,11 @@ function chart(figure) {
   const line = svg("path", { class: "pointer" });
   const box = svg("rect", { class: "selection", y: 0, height, width: 0 });
   picture.append(box, line);
-  const x = (p) => left + ((right - left) * (p - from)) / (to - from);
+  const x = (p) => left + ((right - left) * (p.x - from)) / (to - from);
+  // Along the line a date never goes back.
+  const place = (all) => { let latest = -1e9; for (const p of all) p.x = d.by === "date" ? latest = Math.max(latest, (p.time || 0) / 86400) : p.position; return all; };
   const load = () => points ||= fetch(`${base}/series/${figure.dataset.series}.json${location.search}`)
-    .then((r) => r.json()).then((j) => { unit = j.unit; return j.points; }).catch(() => []);
+    .then((r) => r.json()).then((j) => { unit = j.unit; return place(j.points); }).catch(() => []);
   let unit = "";
   const number = (v) => unit === "ns" ? (v >= 1e6 ? `${(v / 1e6).toFixed(3)} ms` : v >= 1e3 ? `${(v / 1e3).toFixed(3)} µs` : `${v.toFixed(2)} ns`)
     : `${Math.round(v).toLocaleString("en")} ${unit}`;
@@ -175,16 +184,20 @@ function chart(figure) {
     if (!all.length) return;
     at = Math.max(0, Math.min(all.length - 1, i));
     const p = all[at], b = all[at - 1];
-    line.setAttribute("d", `M${x(p.position)} 0v${height}`);
+    line.setAttribute("d", `M${x(p)} 0v${height}`);
     const change = b && b.value ? ((100 * (p.value - b.value)) / b.value) : null;
     const moved = change === null ? "" : ` · ${change >= 0 ? "+" : "−"}${Math.abs(change).toFixed(2)} % from the commit before`;
     out.textContent = `${(p.sha || "").slice(0, 9)} “${p.subject || ""}” ${p.author || ""}${day(p)} · ${number(p.value)}${moved}`;
     if (anchor !== null && anchor !== at) select(all[Math.min(anchor, at)], all[Math.max(anchor, at)]);
   }
-  const zoomed = (a, b) => `${location.pathname}?from=${a.position}&to=${b.position}`;
+  const zoomed = (a, b) => {
+    const q = new URLSearchParams(location.search);
+    q.set("from", a.position); q.set("to", b.position);
+    return `${location.pathname}?${q}`;
+  };
   const compare = (a, b) => `${base}/compare/${a.sha.slice(0, 9)}..${b.sha.slice(0, 9)}`;
   function select(a, b) {
-    box.setAttribute("x", x(a.position)); box.setAttribute("width", x(b.position) - x(a.position));
+    box.setAttribute("x", x(a)); box.setAttribute("width", x(b) - x(a));
     const links = [["Zoom in", zoomed(a, b)], ["Commits", `${base}/commits?from=${a.position}&before=${b.position + 1}`], ["Compare its ends", compare(a, b)]];
     const change = a.value ? ` ${b.value >= a.value ? "+" : "−"}${Math.abs(100 * (b.value / a.value - 1)).toFixed(2)} %` : "";
     out.replaceChildren(`${b.position - a.position + 1} commits${change}: `, ...links.flatMap(([textContent, href]) => [make("a", { textContent, href }), " "]));
@@ -195,7 +208,7 @@ function chart(figure) {
     const units = ((e.clientX - r.left) / r.width) * picture.viewBox.baseVal.width;
     const p = from + ((to - from) * (units - left)) / (right - left);
     const all = await load();
-    const off = (i) => Math.abs(all[i].position - p);
+    const off = (i) => Math.abs(all[i].x - p);
     return all.reduce((best, _, i) => (off(i) < off(best) ? i : best), 0);
   };
   const open = async () => {
@@ -204,19 +217,39 @@ function chart(figure) {
     if (a >= 0 && b > a) go((anchor === null ? compare : zoomed)(all[a], all[b]));
   };
   picture.setAttribute("tabindex", "0");
-  let drag = false;
-  picture.addEventListener("pointermove", async (e) => { const i = await nearest(e); if (!held) show(i); });
-  picture.addEventListener("pointerdown", async (e) => {
+  let drag = false, hold = 0, swiped = false;
+  // A finger scrolls and pinches as everywhere; one that is held still selects.
+  const touches = (e) => e.pointerType === "touch";
+  const begin = async (e) => { drop(); drag = true; anchor = at = await nearest(e); };
+  picture.addEventListener("pointerdown", (e) => {
+    picture.classList.add("pointed");
     if (e.target.closest("a")) return;
-    drop(); drag = true; anchor = at = await nearest(e);
+    swiped = false;
+    if (!touches(e)) begin(e);
+    else hold = setTimeout(() => { begin(e).then(() => show(at)); say("Drag to select a range."); }, 450);
   });
-  addEventListener("pointerup", () => {
+  picture.addEventListener("pointermove", async (e) => {
+    if (touches(e) && !drag) { swiped = true; clearTimeout(hold); return; }
+    const i = await nearest(e);
+    if (!held) show(i);
+  });
+  picture.addEventListener("touchmove", (e) => { if (drag) e.preventDefault(); }, { passive: false });
+  picture.addEventListener("contextmenu", (e) => { if (drag) e.preventDefault(); });
+  const end = async (e) => {
+    clearTimeout(hold);
+    if (touches(e) && !drag && !swiped && e.type === "pointerup" && !e.target.closest("a")) { drop(); show(await nearest(e)); }
     if (!drag) return;
     drag = false;
+    if (e.type === "pointercancel" || anchor === null) { drop(); return; }
+    // Where it was let go, not where the last move was answered.
+    await show(await nearest(e));
     // A range stays, with what can be done with it; a mere click leaves nothing.
     if (Math.abs(at - anchor) > 1) held = true; else drop();
-  });
-  out.textContent = "Point at a commit, or use ← →; drag, or hold Shift, for a range.";
+  };
+  for (const type of ["pointerup", "pointercancel"]) picture.addEventListener(type, end);
+  // A drag may end outside.
+  picture.addEventListener("pointerleave", (e) => { if (!touches(e)) end(e); });
+  out.textContent = matchMedia("(pointer:coarse)").matches ? "Tap a commit; hold, then drag, for a range." : "Point at a commit, or use ← →; drag, or hold Shift, for a range.";
   out.after(button("Save PNG", async () => {
     const name = $("h1").textContent;
     // On white paper whatever the scheme.
@@ -232,6 +265,7 @@ function chart(figure) {
   }));
   picture.addEventListener("focus", () => { if (at < 0) load().then((all) => show(all.length - 1)); });
   picture.addEventListener("keydown", (e) => {
+    picture.classList.remove("pointed");
     const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -1e9, End: 1e9 }[e.key];
     if (step) {
       if (e.shiftKey && anchor === null) anchor = at;
@@ -245,73 +279,77 @@ function chart(figure) {
   });
 }
 
-// ---- flame graphs: zoom in place, arrows, search
-function flame(box) {
-  const picture = $(".flamegraph", box);
+// ---- flame graphs: what is looked at stands in the address; arrows go from frame to frame
+const VIEW = ".flameview";
+async function look(href, push = true, state = {}) {
+  const box = $(".flamebox"), at = $("a[data-i]:focus", box);
+  box.classList.add("going");
+  await go(href, { push, only: VIEW, state });
+  box.classList.remove("going");
+  const form = $(".flametools", box), asked = new URLSearchParams(location.search);
+  $$("[type=hidden]", form).forEach((e) => e.remove());
+  for (const name of ["view", "of", "focus"]) if (asked.has(name)) form.append(make("input", { type: "hidden", name, value: asked.get(name) }));
+  if (document.activeElement !== form.q) form.q.value = asked.get("q") || "";
+  const again = at && ($(`a[data-i="${at.dataset.i}"]`, box) || $("a[data-i]", box));
+  if (again) again.focus({ preventScroll: true });
+}
+function flame(view) {
+  const picture = $(".flamegraph", view), out = $(".cursor", view);
   if (!picture) return;
-  const tools = $(".flametools", box), out = $(".cursor", box), input = $(".flamesearch", box), found = $(".flamefound", box);
-  tools.hidden = false;
   const frames = $$("a", picture).map((a) => {
     const r = $("rect", a), n = (k) => Number(r.getAttribute(k));
-    return { a, r, t: $("text", a), x: n("x"), w: n("width"), y: n("y"), name: $("title", a).textContent };
+    return { a, x: n("x"), w: n("width"), y: n("y"), words: $("title", a).textContent };
   });
-  const whole = frames.length && frames[0];
-  const full = picture.viewBox.baseVal.width;
-  const rows = (y) => frames.filter((f) => f.y === y).sort((a, b) => a.x - b.x);
-  function zoom(f) {
-    const scale = full / (f.w + 0.6);
-    for (const g of frames) {
-      const above = g.y < f.y && g.x <= f.x + 0.1 && g.x + g.w >= f.x + f.w - 0.1;
-      const inside = g.y >= f.y && g.x >= f.x - 0.1 && g.x + g.w <= f.x + f.w + 0.7;
-      g.a.style.display = above || inside ? "" : "none";
-      const [x, w] = above ? [0, full - 0.6] : [(g.x - f.x) * scale, Math.max(0.4, g.w * scale)];
-      g.r.setAttribute("x", x); g.r.setAttribute("width", w);
-      if (g.t) { g.t.setAttribute("x", x + 3); }
-    }
-    out.textContent = f.name;
-  }
-  const focusOn = (f) => { if (f) { f.a.focus(); out.textContent = f.name; } };
-  const reset = () => { zoom(whole); picture.classList.remove("searching"); input.value = ""; found.textContent = ""; frames.forEach((f) => f.a.classList.remove("match")); };
-  function search() {
-    const text = input.value.trim().toLowerCase();
-    picture.classList.toggle("searching", text !== "");
-    let sum = 0;
-    const hit = [];
-    for (const f of frames) {
-      const is = text !== "" && f.name.toLowerCase().split(":").slice(0, -1).join(":").includes(text);
-      f.a.classList.toggle("match", is);
-      // What lies inside another match is counted already.
-      if (is && !hit.some((h) => h.y < f.y && h.x <= f.x && h.x + h.w >= f.x + f.w)) { hit.push(f); sum += f.w; }
-    }
-    found.textContent = text === "" ? "" : `${((100 * sum) / whole.w).toFixed(1)} % of the width`;
-  }
-  frames.forEach((f, i) => {
-    f.a.tabIndex = i ? -1 : 0;
-    f.a.addEventListener("click", (e) => { e.preventDefault(); zoom(f); });
-    f.a.addEventListener("pointerenter", () => { out.textContent = f.name; });
-  });
+  const of = (a) => frames.find((f) => f.a === a);
+  const said = out.textContent;
+  frames.forEach((f, i) => { f.a.tabIndex = i ? -1 : 0; });
+  const tell = (e) => { const f = of(e.target.closest("a")); out.textContent = f ? f.words : said; };
+  picture.addEventListener("pointerover", tell);
+  picture.addEventListener("pointerleave", tell);
+  picture.addEventListener("focusin", tell);
+  const beside = (f, rows) => frames.filter((g) => g.y === f.y + 18 * rows && g.x < f.x + f.w && f.x < g.x + g.w).sort((a, b) => b.w - a.w)[0];
   picture.addEventListener("keydown", (e) => {
-    const f = frames.find((g) => g.a === document.activeElement);
+    const f = of(document.activeElement);
     if (!f) return;
-    const row = rows(f.y), i = row.indexOf(f);
-    const inside = (g, h) => g.x >= h.x - 0.1 && g.x + g.w <= h.x + h.w + 0.7;
-    const to = { ArrowLeft: () => row[i - 1], ArrowRight: () => row[i + 1], ArrowUp: () => rows(f.y - 18).find((g) => inside(f, g)),
-      ArrowDown: () => rows(f.y + 18).filter((g) => inside(g, f)).sort((a, b) => b.w - a.w)[0] }[e.key];
-    if (to) focusOn(to()); else if (e.key === "Enter" || e.key === " ") zoom(f); else return;
+    const row = frames.filter((g) => g.y === f.y).sort((a, b) => a.x - b.x), i = row.indexOf(f);
+    const to = { ArrowLeft: row[i - 1], ArrowRight: row[i + 1], ArrowUp: beside(f, -1), ArrowDown: beside(f, 1) }[e.key];
+    if (e.key === " ") look(f.a.href.baseVal);
+    else if (!e.key.startsWith("Arrow")) return;
+    else if (to) to.a.focus();
     e.preventDefault(); e.stopPropagation();
   });
-  input.addEventListener("input", search);
-  $(".flamereset", box).addEventListener("click", reset);
-  box.resetFlame = reset;
 }
+// Links to another look at the same profiles, and the search, change the picture alone.
+addEventListener("click", (e) => {
+  const box = $(".flamebox"), a = e.target.closest(".flameview a, a.toflame");
+  if (!box || !a || e.button || e.ctrlKey || e.metaKey || e.shiftKey) return;
+  const to = new URL(a.href.baseVal || a.href, location.href);
+  if (to.pathname !== location.pathname) return;
+  e.preventDefault();
+  look(to.href);
+  if (a.matches(".toflame")) box.scrollIntoView();
+});
+let typed;
+const search = (form) => look(`${form.action.split("#")[0]}?${new URLSearchParams(new FormData(form))}`, true, { typed: true });
+addEventListener("input", (e) => {
+  if (!e.target.matches(".flamesearch")) return;
+  clearTimeout(typed);
+  typed = setTimeout(search, 200, e.target.form);
+});
+addEventListener("submit", (e) => {
+  if (!e.target.matches(".flametools")) return;
+  e.preventDefault();
+  clearTimeout(typed);
+  search(e.target);
+});
 
 // ---- once a page
-function start() {
+function start(at = document) {
   current = -1;
-  if (navigator.clipboard) $$('.forms a[href$=".md"]').forEach((a) => a.after(" ", button("Copy Markdown", async () => { await navigator.clipboard.writeText(await (await fetch(a.href)).text()); say("Copied."); })));
-  $$("figure[data-series]").forEach(chart);
-  $$(".flamebox").forEach(flame);
-  $$(".copy").forEach((b) => {
+  if (navigator.clipboard) $$('.forms a[href$=".md"]', at).forEach((a) => a.after(" ", button("Copy Markdown", async () => { await navigator.clipboard.writeText(await (await fetch(a.href)).text()); say("Copied."); })));
+  $$("figure[data-series]", at).forEach(chart);
+  (at.matches && at.matches(VIEW) ? [at] : $$(VIEW, at)).forEach(flame);
+  $$(".copy", at).forEach((b) => {
     b.hidden = !navigator.clipboard;
     b.addEventListener("click", () => navigator.clipboard.writeText(b.dataset.copy).then(() => { b.textContent = "Copied"; say("Copied."); }));
   });
@@ -337,7 +375,7 @@ addEventListener("keydown", (e) => {
   else if (key === "u") { const undo = $('form[action*="/triage/undo"] button', here() || document) || $('form[action*="/triage/undo"] button'); if (undo) undo.click(); }
   else if (key === "/") { const box = $(".flamesearch") || $("#q") || $("#find"); box.focus(); }
   else if (key === "?") go(`${base}/help`);
-  else if (key === "0" || key === "Escape") { const box = $(".flamebox"); if (box && box.resetFlame) box.resetFlame(); else return; }
+  else if (key === "0" || key === "Escape") { const all = $(".flamereset"); if (all) look(all.href); else return; }
   else return;
   if (key !== "g" && key !== "Enter") e.preventDefault();
 });

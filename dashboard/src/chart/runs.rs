@@ -1,36 +1,62 @@
 //! Where a line is interrupted: between commits that were not measured nothing is known.
 
-/// A stretch of so many usual steps without a point is a gap. Suites that measure every third
-/// commit have none.
-const GAP: f64 = 5.0;
+use super::series::Series;
 
-/// The kept indices, cut at gaps. `xs` are all places, ascending; `least` is the narrowest gap that
-/// can be seen.
-pub(super) fn runs<'a>(xs: &[f64], kept: &'a [usize], least: f64) -> Vec<&'a [usize]> {
-    let gap = (GAP * usual(xs)).max(least);
-    // Between kept indices that are no neighbours the line was thinned.
-    let goes_on = |a: &usize, b: &usize| *b != *a + 1 || xs[*b] - xs[*a] < gap;
-    kept.chunk_by(goes_on).collect()
+/// A step of so many usual ones leaves commits out. Suites that measure every third commit have no
+/// gap at every point.
+const GAP: f64 = 2.0;
+
+/// The usual step between neighbours, in commits.
+fn usual(s: &Series) -> f64 {
+    let steps = s.places.windows(2).map(|w| (w[1] - w[0]) as f64);
+    collector::stats::median(&steps.collect::<Vec<_>>()).unwrap_or(1.0)
 }
 
-/// The usual distance between neighbours.
-fn usual(xs: &[f64]) -> f64 {
-    let steps: Vec<f64> = xs.windows(2).map(|w| w[1] - w[0]).collect();
-    collector::stats::median(&steps).unwrap_or(0.0)
+/// The kept indices, cut at gaps; `least` is the narrowest that can be seen.
+pub(super) fn runs<'a>(s: &Series, kept: &'a [usize], least: f64) -> Vec<&'a [usize]> {
+    let gap = GAP * usual(s);
+    let is_gap = |a: usize, b: usize| {
+        (s.places[b] - s.places[a]) as f64 >= gap && s.xs[b] - s.xs[a] >= least
+    };
+    // Between kept indices that are no neighbours the line was thinned.
+    kept.chunk_by(|a, b| *b != *a + 1 || !is_gap(*a, *b))
+        .collect()
+}
+
+/// The gaps at least so wide: where they begin and end, and how many commits they leave out.
+pub(super) fn gaps(s: &Series, least: f64) -> Vec<(f64, f64, u64)> {
+    let all: Vec<usize> = (0..s.xs.len()).collect();
+    let runs = runs(s, &all, least);
+    let between = runs.windows(2).filter_map(|w| {
+        let (a, b) = (*w[0].last()?, *w[1].first()?);
+        Some((s.xs[a], s.xs[b], s.places[b] - s.places[a] - 1))
+    });
+    between.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn at(places: &[u64]) -> Series {
+        Series {
+            xs: places.iter().map(|p| *p as f64).collect(),
+            places: places.to_vec(),
+            ..Series::default()
+        }
+    }
+
     #[test]
     fn a_line_ends_where_nothing_was_measured() {
-        let xs = [0.0, 1.0, 2.0, 12.0, 13.0, 14.0, 15.0];
+        let s = at(&[0, 1, 2, 4, 5, 15, 16]);
         let kept = [0, 1, 2, 3, 4, 5, 6];
-        assert_eq!(runs(&xs, &kept, 0.0), [&kept[..3], &kept[3..]]);
+        assert_eq!(runs(&s, &kept, 0.0), [&kept[..3], &kept[3..5], &kept[5..]]);
+        assert_eq!(gaps(&s, 0.0), [(2.0, 4.0, 1), (5.0, 15.0, 9)]);
+        assert_eq!(gaps(&s, 3.0), [(5.0, 15.0, 9)]);
         // Every third commit is no gap, and neither is one narrower than can be seen.
-        let thirds: Vec<f64> = (0..7).map(|i| f64::from(i * 3)).collect();
+        let thirds = at(&[0, 3, 6, 9, 13, 15, 18]);
         assert_eq!(runs(&thirds, &kept, 0.0).len(), 1);
-        assert_eq!(runs(&xs, &kept, 20.0).len(), 1);
+        assert_eq!(runs(&s, &kept, 20.0).len(), 1);
+        assert!(gaps(&at(&[]), 0.0).is_empty());
     }
 }

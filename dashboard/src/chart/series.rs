@@ -7,9 +7,9 @@ use plotters::prelude::*;
 
 use super::backend::{Canvas, FINE, Ink};
 use super::m4;
-use super::runs::runs;
+use super::runs::{gaps, runs};
 use super::span;
-use crate::text::{Sense, xml};
+use crate::text::{Sense, plural, xml};
 
 /// Pixels of the picture; the page scales it to its own width.
 const WIDTH: u32 = 1000;
@@ -22,12 +22,16 @@ const COLUMNS: usize = 460;
 /// Up to so many points each has a dot.
 const DOTS: usize = 240;
 /// So many heights of the line the samples' band may take on each side of it.
-const BAND: f64 = 1.5;
+const BAND: f64 = 3.5;
+/// Pixels from which on a gap is shaded.
+const SHADED: f64 = 12.0;
 
 /// One stretch of points on one testbed, ascending by position.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Series {
     pub(crate) xs: Vec<f64>,
+    /// Their positions on the main line, which say where commits were left out.
+    pub(crate) places: Vec<u64>,
     pub(crate) ys: Vec<f64>,
     /// Least and greatest sample of each point, where they differ.
     pub(crate) bands: Vec<(f64, f64)>,
@@ -63,8 +67,12 @@ pub(crate) struct Drawing<'a> {
     pub(crate) series: &'a Series,
     /// The same on other testbeds.
     pub(crate) older: &'a [Series],
-    /// Levels between changes, or the trend that a drift has: two ends each.
-    pub(crate) levels: &'a [[(f64, f64); 2]],
+    /// Levels between changes, or the trend that a drift has.
+    pub(crate) levels: &'a [Vec<(f64, f64)>],
+    /// Whether the vertical axis begins at 0.
+    pub(crate) from_zero: bool,
+    /// Whether the horizontal axis counts days, not commits.
+    pub(crate) by_date: bool,
     pub(crate) marks: &'a [Mark],
     /// What a screen reader says.
     pub(crate) title: &'a str,
@@ -89,13 +97,16 @@ pub(crate) fn draw(chart: &Drawing<'_>) -> String {
     let (x, y) = chart.ranges();
     // Memory cannot refuse: what plotters could not draw is left out of the picture.
     let _ = chart.plot(&mut body, x.clone(), y.clone());
+    chart.cuts(&mut body, &x, &y);
     chart.markers(&mut body, &x, &y);
+    let gaps = chart.gaps(&x);
     let (w, h) = (WIDTH * FINE as u32, HEIGHT * FINE as u32);
     let (left, right) = (LEFT * FINE as u32, w - 10 * FINE as u32);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" viewBox=\"0 0 {w} {h}\" role=\"group\" \
-         aria-labelledby=\"chart-title chart-words\" data-from=\"{}\" data-to=\"{}\" data-left=\"{left}\" \
-         data-right=\"{right}\"><title id=\"chart-title\">{}</title><desc id=\"chart-words\">{}</desc>{body}</svg>",
+         aria-labelledby=\"chart-title chart-words\" data-by=\"{}\" data-from=\"{}\" data-to=\"{}\" data-left=\"{left}\" \
+         data-right=\"{right}\"><title id=\"chart-title\">{}</title><desc id=\"chart-words\">{}</desc>{gaps}{body}</svg>",
+        if chart.by_date { "date" } else { "commit" },
         x.start,
         x.end,
         xml(chart.title),
@@ -118,6 +129,12 @@ impl Drawing<'_> {
         if ys.0 >= 0.0 {
             y.start = y.start.max(0.0);
         }
+        if self.from_zero {
+            y = y.start.min(0.0)..y.end.max(0.0);
+            if ys.0 >= 0.0 {
+                y.start = 0.0;
+            }
+        }
         (span::aired(xs, 0.01, 0.5), y)
     }
 
@@ -132,6 +149,62 @@ impl Drawing<'_> {
             ends.0.clamp(low - room, low),
             ends.1.clamp(high, high + room),
         )
+    }
+
+    /// Where nothing was measured, as areas with words.
+    fn gaps(&self, x: &Range<f64>) -> String {
+        let frame = Frame::of(x, &(0.0..1.0));
+        let least = (x.end - x.start) * SHADED / f64::from(WIDTH - 10 - LEFT);
+        let area = |(a, b, n): (f64, f64, u64)| {
+            let (from, to) = (frame.x(a), frame.x(b));
+            format!(
+                "<g class=\"gap\"><title>{} not measured</title>\
+                 <rect x=\"{from}\" y=\"{}\" width=\"{}\" height=\"{}\"/></g>",
+                plural(usize::try_from(n).unwrap_or(usize::MAX), "commit"),
+                frame.top,
+                to - from,
+                frame.bottom - frame.top
+            )
+        };
+        gaps(self.series, least).into_iter().map(area).collect()
+    }
+
+    /// Points at whose samples the picture ends.
+    fn cut(&self, y: &Range<f64>) -> Vec<(usize, bool, bool)> {
+        let bands = self.series.bands.iter().enumerate();
+        let cut = bands.map(|(i, (low, high))| (i, *low < y.start, *high > y.end));
+        cut.filter(|(_, below, above)| *below || *above).collect()
+    }
+
+    /// Arrows at the edge where samples lie beyond it.
+    fn cuts(&self, out: &mut String, x: &Range<f64>, y: &Range<f64>) {
+        let cut = self.cut(y);
+        if cut.is_empty() {
+            return;
+        }
+        let frame = Frame::of(x, y);
+        let mut columns: Vec<(i64, bool)> = Vec::new();
+        let mut path = String::new();
+        for (i, below, above) in &cut {
+            let at = frame.x(self.series.xs[*i]);
+            // One a column is enough.
+            let column = (at / 100.0) as i64;
+            for (is, up) in [(*below, false), (*above, true)] {
+                if is && !columns.contains(&(column, up)) {
+                    columns.push((column, up));
+                    let (edge, way) = if up {
+                        (frame.top, 1)
+                    } else {
+                        (frame.bottom, -1)
+                    };
+                    path.push_str(&format!("M{at} {edge}l35 {}h-70z", 60 * way));
+                }
+            }
+        }
+        out.push_str(&format!(
+            "<g class=\"cut\"><title>Samples of {} lie beyond the picture</title><path d=\"{path}\"/></g>",
+            plural(cut.len(), "commit")
+        ));
     }
 
     fn plot(&self, out: &mut String, x: Range<f64>, y: Range<f64>) -> Drawn {
@@ -180,21 +253,17 @@ impl Drawing<'_> {
 
     /// Marks are links with words of their own, which plotters knows nothing of.
     fn markers(&self, out: &mut String, x: &Range<f64>, y: &Range<f64>) {
-        let fine = f64::from(FINE);
-        let (left, right) = (f64::from(LEFT) * fine, f64::from(WIDTH - 10) * fine);
-        let (top, bottom) = (f64::from(TOP) * fine, f64::from(HEIGHT - BOTTOM) * fine);
-        let px = |v: f64| (left + (right - left) * (v - x.start) / (x.end - x.start)).round();
-        let py = |v: f64| (bottom - (bottom - top) * (v - y.start) / (y.end - y.start)).round();
+        let frame = Frame::of(x, y);
         for mark in self.marks.iter().filter(|m| x.contains(&m.at)) {
-            let at = px(mark.at - 0.5);
+            let at = frame.x(mark.at);
             let inner = match mark.what {
-                Marker::Environment => diamond(at, (top, bottom)),
+                Marker::Environment => diamond(at, (frame.top, frame.bottom)),
                 Marker::Change {
                     before,
                     after,
                     sense,
                     number,
-                } => step(at, (py(before), py(after)), sense, number),
+                } => step(at, (frame.y(before), frame.y(after)), sense, number),
             };
             out.push_str(&format!(
                 "<a href=\"{}\" class=\"mark\"><title>{}</title>{inner}</a>",
@@ -202,6 +271,38 @@ impl Drawing<'_> {
                 xml(&mark.words)
             ));
         }
+    }
+}
+
+/// From values to units of the picture.
+struct Frame<'a> {
+    seen: (&'a Range<f64>, &'a Range<f64>),
+    left: f64,
+    right: f64,
+    top: f64,
+    bottom: f64,
+}
+
+impl<'a> Frame<'a> {
+    fn of(x: &'a Range<f64>, y: &'a Range<f64>) -> Self {
+        let fine = f64::from(FINE);
+        Self {
+            seen: (x, y),
+            left: f64::from(LEFT) * fine,
+            right: f64::from(WIDTH - 10) * fine,
+            top: f64::from(TOP) * fine,
+            bottom: f64::from(HEIGHT - BOTTOM) * fine,
+        }
+    }
+
+    fn x(&self, v: f64) -> f64 {
+        let x = self.seen.0;
+        (self.left + (self.right - self.left) * (v - x.start) / (x.end - x.start)).round()
+    }
+
+    fn y(&self, v: f64) -> f64 {
+        let y = self.seen.1;
+        (self.bottom - (self.bottom - self.top) * (v - y.start) / (y.end - y.start)).round()
     }
 }
 
@@ -239,7 +340,7 @@ fn band(plot: &mut Plot<'_, '_>, s: &Series, seen: &Range<f64>) -> Drawn {
     }
     let kept = m4::thin(&s.xs, &s.ys, COLUMNS / 2, &[]);
     let at = |i: &usize, v: f64| (s.xs[*i], v.clamp(seen.start, seen.end));
-    for run in runs(&s.xs, &kept, column(s)) {
+    for run in runs(s, &kept, column(s)) {
         let upper = run.iter().map(|i| at(i, s.bands[*i].1));
         let lower = run.iter().rev().map(|i| at(i, s.bands[*i].0));
         let outline: Vec<(f64, f64)> = upper.chain(lower).collect();
@@ -256,7 +357,7 @@ fn line(plot: &mut Plot<'_, '_>, s: &Series, ink: Ink, marks: &[Mark]) -> Drawn 
         .collect();
     let kept = m4::thin(&s.xs, &s.ys, COLUMNS, &always);
     let point = |i: &usize| (s.xs[*i], span::bounded(s.ys[*i]));
-    let runs = runs(&s.xs, &kept, column(s));
+    let runs = runs(s, &kept, column(s));
     for run in &runs {
         plot.draw_series(LineSeries::new(run.iter().map(point), ink.colour()))?;
     }
@@ -283,6 +384,7 @@ mod tests {
     fn series(n: u32) -> Series {
         Series {
             xs: (0..n).map(f64::from).collect(),
+            places: (0..u64::from(n)).collect(),
             ys: (0..n).map(|i| 1e6 + f64::from(i % 5)).collect(),
             bands: vec![],
         }
@@ -307,7 +409,9 @@ mod tests {
         draw(&Drawing {
             series,
             older,
-            levels: &[[(0.0, 1e6), (10.0, 1e6)]],
+            levels: &[vec![(0.0, 1e6), (10.0, 1e6)]],
+            from_zero: false,
+            by_date: false,
             marks,
             title: words,
             words,
@@ -324,6 +428,7 @@ mod tests {
             for x in far {
                 let series = Series {
                     xs: vec![x, x + 1.0],
+                    places: vec![0, 1],
                     ys: vec![a, b],
                     bands: vec![(a, b), (f64::MIN, f64::MAX)],
                 };
@@ -340,6 +445,7 @@ mod tests {
         let series = Series {
             ys: xs.iter().map(|x| 100.0 + x % 3.0).collect(),
             bands: xs.iter().map(|_| (1.0, 1_000.0)).collect(),
+            places: xs.iter().map(|x| *x as u64).collect(),
             xs,
         };
         let svg = drawn(&series, &[], &[], "gap");

@@ -2,8 +2,9 @@
 
 use collector::store::Fates;
 
-use super::params::{Params, encode};
+use super::params::Params;
 use crate::error::Fail;
+use crate::look::address::encode;
 
 /// The words of what has become of a change.
 const FATES: [(Fates, &str); 12] = [

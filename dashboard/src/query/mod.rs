@@ -7,11 +7,12 @@ mod params;
 
 pub(crate) use changes::{Changes, MINE, NOBODY, Way};
 pub(crate) use health::{Health, Machine, Order, State};
-pub(crate) use params::{decode, encode};
 
 use collector::model::Sha;
 
 use crate::error::Fail;
+pub(crate) use crate::look::address::{decode, encode};
+use crate::look::{Across, Look, SeriesLook, Shape, Upward};
 use crate::reader::Reader;
 use params::Params;
 
@@ -105,8 +106,7 @@ pub(crate) enum What {
     },
     Series {
         id: String,
-        from: u64,
-        to: u64,
+        look: SeriesLook,
     },
     Badge {
         id: String,
@@ -131,12 +131,13 @@ pub(crate) enum What {
         id: String,
         base: String,
         head: String,
-        focus: usize,
+        look: Look,
     },
     Flame {
         id: String,
         base: String,
         head: String,
+        look: Look,
     },
     Reports,
     Report {
@@ -237,8 +238,12 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
             }
             What::Series {
                 id: series_id(id)?,
-                from,
-                to,
+                look: SeriesLook {
+                    from,
+                    to,
+                    x: p.one_of("x", &Across::ALL)?,
+                    y: p.one_of("y", &Upward::ALL)?,
+                },
             }
         }
         ["badge", id] => What::Badge { id: series_id(id)? },
@@ -259,12 +264,11 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
         }
         ["functions" | "profiles", id, both] => {
             let (base, head) = range(both)?;
-            let focus = usize::try_from(p.number("focus", 0)?).unwrap_or(0);
             What::Functions {
                 id: series_id(id)?,
                 base,
                 head,
-                focus,
+                look: look(&p)?,
             }
         }
         ["flame", id, both] => {
@@ -273,6 +277,7 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
                 id: series_id(id)?,
                 base,
                 head,
+                look: look(&p)?,
             }
         }
         ["reports"] => What::Reports,
@@ -297,6 +302,16 @@ fn today(p: &Params) -> What {
     What::Today {
         owner: p.shown("owner"),
     }
+}
+
+/// How a flame graph is looked at.
+fn look(p: &Params) -> Result<Look, Fail> {
+    Ok(Look {
+        shape: p.one_of("view", &Shape::ALL)?,
+        of: p.shown("of"),
+        focus: usize::try_from(p.number("focus", 0)?).unwrap_or(0),
+        search: p.shown("q"),
+    })
 }
 
 /// A commit's name as somebody typed it, cleaned.
@@ -327,12 +342,18 @@ mod tests {
 
     #[test]
     fn addresses_name_views() {
-        let v = view("/series/0123456789abcdef.csv", "from=3&to=9&junk=1").unwrap();
+        let v = view("/series/0123456789abcdef.csv", "from=3&to=9&junk=1&x=date").unwrap();
         let id = "0123456789abcdef".to_string();
         assert_eq!(
             v,
             View {
-                what: What::Series { id, from: 3, to: 9 },
+                what: What::Series {
+                    id,
+                    look: SeriesLook {
+                        x: Across::Date,
+                        ..SeriesLook::default().over(3, 9)
+                    }
+                },
                 format: Format::Csv,
                 reader: Reader::Anybody,
             }
@@ -360,24 +381,19 @@ mod tests {
             ("/compare/abcd", ""),
             ("/series/0123456789abcdef", "from=9&to=3"),
             ("/series/0123456789abcdef", "from=-1"),
+            ("/series/0123456789abcdef", "x=wall"),
+            ("/series/0123456789abcdef", "y=log"),
             ("/health", "page=0"),
             ("/health", "page=99999999999999999999"),
             ("/health", "state=ill"),
             ("/health", "group=colour"),
             ("/health", "turned=maybe"),
             ("/health", "metric=fur%0alongs"),
+            ("/functions/0123456789abcdef/abcd..abce", "view=sideways"),
+            ("/functions/0123456789abcdef/abcd..abce", "focus=x"),
             ("/:key", ""),
         ] {
             assert!(view(path, query).is_err(), "{path}?{query}");
         }
-    }
-
-    #[test]
-    fn decoding_undoes_encoding() {
-        for text in ["a b&c=d", "é\u{202e}", "100%", "%zz", "<script>"] {
-            assert_eq!(decode(&encode(text)), text);
-        }
-        assert_eq!(decode("%ff"), "\u{fffd}");
-        assert_eq!(decode("%é"), "%é");
     }
 }

@@ -3,6 +3,7 @@
 use collector::model::Metric;
 
 use crate::error::Fail;
+use crate::look::address::decode;
 
 /// Characters of a search text.
 const MAX_TEXT: usize = 512;
@@ -90,38 +91,4 @@ impl Params {
 
 pub(super) fn bad(name: &str, wanted: &str) -> Fail {
     Fail::Bad(format!("`{name}` must be {wanted}."))
-}
-
-/// Percent-decoding; what is no text becomes the replacement character.
-pub(crate) fn decode(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let bytes = text.as_bytes();
-    let mut i = 0;
-    while i < bytes.len() {
-        let hex = (bytes[i] == b'%').then(|| text.get(i + 1..i + 3)).flatten();
-        match hex.and_then(|h| u8::from_str_radix(h, 16).ok()) {
-            Some(b) => {
-                out.push(b);
-                i += 3;
-            }
-            None => {
-                out.push(bytes[i]);
-                i += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-/// Percent-encoding for a parameter's value.
-pub(crate) fn encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for b in text.bytes() {
-        if b.is_ascii_alphanumeric() || b"-_.~/:".contains(&b) {
-            out.push(char::from(b));
-        } else {
-            out.push_str(&format!("%{b:02X}"));
-        }
-    }
-    out
 }

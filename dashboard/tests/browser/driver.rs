@@ -262,7 +262,7 @@ impl Browser {
         self.cdp("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    async fn cdp(&self, command: &str, parameters: Value) -> Value {
+    pub(crate) async fn cdp(&self, command: &str, parameters: Value) -> Value {
         self.raw(
             "goog/cdp/execute",
             &json!({ "cmd": command, "params": parameters }),

@@ -132,6 +132,24 @@ impl Store {
         self.commits_where(condition, from, signed(to))
     }
 
+    /// When the measured commits at positions `from..=to` were written: positions, ascending, and
+    /// seconds since 1970-01-01 UTC.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn times_between(&self, from: u64, to: u64) -> Result<Vec<(u64, i64)>> {
+        self.ask(|db| {
+            db.prepare_cached(
+                "SELECT position, time FROM measured_commit \
+                 WHERE main = 1 AND position BETWEEN ?1 AND ?2 ORDER BY position, sha",
+            )?
+            .query_map(params![signed(from), signed(to)], |r| {
+                Ok((r.get::<_, i64>(0)?.cast_unsigned(), r.get(1)?))
+            })?
+            .collect()
+        })
+    }
+
     /// Measured commits beside the main line, the newest report first.
     ///
     /// # Errors

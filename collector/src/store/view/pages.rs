@@ -173,6 +173,18 @@ impl Store {
         })
     }
 
+    /// The first position that a series has a value at; `None` where it has none.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn first_position(&self, series: i64) -> Result<Option<u64>> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT min(position) FROM point WHERE series = ?1")?
+                .query_row([series], |r| r.get::<_, Option<i64>>(0))
+                .map(|p| p.map(i64::cast_unsigned))
+        })
+    }
+
     /// The newest `n` values up to a position, one a position, oldest first.
     ///
     /// # Errors

@@ -1,18 +1,19 @@
 //! The page: how much, in how few functions, the table, the picture.
 
-use collector::format::{flag, instant, quoted, share, signed, thousands};
+use collector::format::{flag, quoted, share, signed, thousands};
 use collector::model::Metric;
-use collector::profile::{critical_path, names};
+use collector::profile::names;
 use collector::store::MeasuredCommit;
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::load::{Pair, Source};
-use super::table;
-use crate::flame;
+use super::{picture, table};
+use crate::app::App;
+use crate::look::Look;
 use crate::pages::layout;
 use crate::text;
 
-pub(super) fn html(p: &Pair, focus: usize) -> Markup {
+pub(super) fn html(app: &App, p: &Pair, look: &Look) -> Markup {
     let stem = format!("/functions/{}", p.stem());
     let forms = ["JSON", "CSV", "Markdown"]
         .iter()
@@ -22,8 +23,8 @@ pub(super) fn html(p: &Pair, focus: usize) -> Markup {
     html! {
         (head(p))
         @if matches!(p.source, Source::None) { (unknown(p)) } @else {
-            (table::html(p))
-            (picture(p, focus))
+            (table::html(app, p, look))
+            (picture::html(p, look))
             (layout::forms(&forms))
         }
     }
@@ -109,7 +110,7 @@ fn unknown(p: &Pair) -> Markup {
         @if p.pruned.is_empty() {
             "Exact counts leave one by themselves; sampled time leaves none. It can be taken at any "
             "time:"
-        } @else { (pruned(p)) "It can be taken again:" }
+        } @else { (picture::pruned(p)) "It can be taken again:" }
     };
     layout::empty(
         "No profile of this benchmark is stored for both commits",
@@ -128,78 +129,4 @@ fn unknown(p: &Pair) -> Markup {
             ),
         ],
     )
-}
-
-/// Which profiles were there once.
-fn pruned(p: &Pair) -> Markup {
-    html! {
-        @for (sha, gone) in &p.pruned {
-            "The profile of " (sha.short()) " was pruned on " (day(gone.time)) " (kept " (gone.kept)
-            @if gone.kept == 1 { " day). " } @else { " days). " }
-        }
-    }
-}
-
-/// The day of a time, in UTC.
-fn day(time: i64) -> String {
-    instant(time - time.rem_euclid(86_400))
-}
-
-fn picture(p: &Pair, focus: usize) -> Markup {
-    let Source::Stacks { base, head, .. } = &p.source else {
-        return no_picture(p);
-    };
-    let stem = p.stem();
-    let tree = flame::Tree::of(base, head);
-    let drawn = tree.svg(focus, &format!("/functions/{stem}"));
-    html! {
-        section .flamebox {
-            h2 { "Flame graph" }
-            (legend())
-            p .muted { "Critical path: " (critical_path(head)) }
-            (tools())
-            figure .wide.flame {
-                (PreEscaped(drawn))
-                figcaption { output .cursor { "Click a frame to zoom; with keys: arrows, Enter, 0." } }
-            }
-            p {
-                a href={ "/flame/" (stem) ".svg" } { "Open as SVG of its own" }
-                @if focus != 0 { " · " a href={ "/functions/" (stem) } { "Whole graph" } }
-            }
-        }
-    }
-}
-
-fn legend() -> Markup {
-    html! {
-        p .muted {
-            "Width: the side that costs more. "
-            span .swatch.u3 {} " costs more " span .swatch.d3 {} " costs less "
-            span .swatch.added {} " added " span .swatch.removed {} " removed."
-        }
-    }
-}
-
-fn tools() -> Markup {
-    html! {
-        div .flametools hidden {
-            label { "search " input .flamesearch type="search" maxlength="100"; } output .flamefound {}
-            button .small.flamereset type="button" { "Reset " kbd { "0" } }
-        }
-    }
-}
-
-fn no_picture(p: &Pair) -> Markup {
-    let bench = flag("--only", &text::whole(&p.series.row.key.benchmark));
-    let line = format!(
-        "uptick compare {} {} {bench}",
-        p.base.sha.short(),
-        p.head.sha.short()
-    );
-    let why = html! {
-        (pruned(p))
-        "These are the functions' own costs, which counting leaves by itself. Whole call stacks are "
-        "taken when a benchmark moved, or on demand:"
-    };
-    layout::empty("No flame graph yet", why, &[("take them", &line)])
 }

@@ -7,6 +7,7 @@ use collector::profile::delta::{self, Explanation};
 use collector::store::{MeasuredCommit, PrunedProfile, SeriesState, Store};
 
 use crate::error::Fail;
+use crate::flame::Tree;
 use crate::pages::answer::{the_commit, the_series};
 
 /// The relative change that counts when the totals are told apart.
@@ -19,6 +20,8 @@ pub(super) enum Source {
         base: Box<Profile>,
         head: Box<Profile>,
         explanation: Explanation,
+        /// Both as one.
+        tree: Box<Tree>,
     },
     /// Self cost by function, which every exact count leaves.
     Tables {
@@ -49,6 +52,7 @@ pub(super) fn load(store: &Store, (id, base, head): (&str, &str, &str)) -> Resul
         (Some(b), Some(h)) => {
             let explanation = delta::explain(&b, &h, LIMIT, &[]);
             Source::Stacks {
+                tree: Box::new(Tree::of(&b, &h)),
                 base: Box::new(b),
                 head: Box::new(h),
                 explanation,
@@ -138,6 +142,15 @@ impl Pair {
             Source::Tables { functions, .. } => functions,
             Source::None => &[],
         }
+    }
+
+    /// Whether a file is one of the repository, as far as the profiles say.
+    pub(super) fn in_repository(&self, file: &str) -> bool {
+        let Source::Stacks { base, head, .. } = &self.source else {
+            return false;
+        };
+        let mut frames = head.frames.iter().chain(&base.frames);
+        frames.any(|f| f.in_repo && f.file == file)
     }
 
     pub(super) fn total(&self) -> (u64, u64) {

@@ -2,16 +2,19 @@
 
 mod documents;
 mod html;
+mod links;
 mod load;
+mod picture;
 mod table;
 
-use collector::profile::flame as svg;
 use collector::store::Store;
 use serde_json::json;
 
 use crate::app::App;
 use crate::cache::{Page, Policy};
 use crate::error::Fail;
+use crate::flame::Picture;
+use crate::look::Look;
 use crate::pages::answer::{SVG, csv_page, json_page, markdown_page, no_such_form};
 use crate::pages::layout::{self, Nav};
 use crate::query::Format;
@@ -22,14 +25,19 @@ pub(super) fn page(
     store: &Store,
     app: &App,
     names: (&str, &str, &str),
-    focus: usize,
+    look: &Look,
     format: Format,
 ) -> Result<Page, Fail> {
     let p = load::load(store, names)?;
     match format {
         Format::Html => {
             let title = format!("Functions of {}", text::name(&p.series.row.key.benchmark));
-            Ok(layout::page(app, Nav::None, &title, html::html(&p, focus)))
+            Ok(layout::page(
+                app,
+                Nav::None,
+                &title,
+                html::html(app, &p, look),
+            ))
         }
         Format::Json => json_page(&json(&p)),
         Format::Csv => Ok(csv_page("functions", documents::csv(&p))),
@@ -55,24 +63,31 @@ fn json(p: &Pair) -> serde_json::Value {
     })
 }
 
-/// inferno's flame graph (of the head where both commits are one), to keep or to open alone.
-pub(super) fn download(store: &Store, names: (&str, &str, &str)) -> Result<Page, Fail> {
+/// The picture of the page, to keep or to open alone.
+pub(super) fn download(
+    store: &Store,
+    names: (&str, &str, &str),
+    look: &Look,
+) -> Result<Page, Fail> {
     let p = load::load(store, names)?;
-    let Source::Stacks { base, head, .. } = &p.source else {
+    let Source::Stacks {
+        base, head, tree, ..
+    } = &p.source
+    else {
         return Err(Fail::NotFound(
             "No call stacks of both commits are stored; `uptick flamegraph` takes them.".into(),
         ));
     };
-    let name = text::cut(&p.series.row.key.benchmark, 120);
-    let drawn = if p.base.sha == p.head.sha {
-        svg::graph(head, &format!("{name} at {}", p.head.sha.short()))
-    } else {
-        svg::difference(
-            base,
-            head,
-            &format!("{name}: {} → {}", p.base.sha.short(), p.head.sha.short()),
-        )
-    };
-    let drawn = drawn.map_err(|e| Fail::NotFound(format!("No flame graph: {e}.")))?;
-    Ok(Page::new(SVG, Policy::Sandbox, drawn.into_bytes()))
+    let drawn = Picture::of((base, head), tree, look);
+    if drawn.is_empty() {
+        return Err(Fail::NotFound(picture::nowhere(look)));
+    }
+    let title = format!(
+        "{}: {} → {}",
+        text::cut(&p.series.row.key.benchmark, 120),
+        p.base.sha.short(),
+        p.head.sha.short()
+    );
+    let drawn = drawn.alone(&title, &drawn.words());
+    Ok(Page::new(SVG, Policy::Picture, drawn.into_bytes()))
 }

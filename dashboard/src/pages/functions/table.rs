@@ -2,29 +2,33 @@
 
 use collector::format::signed;
 use collector::model::FunctionDelta;
-use collector::profile::names;
 use maud::{Markup, html};
 
+use super::links::Links;
 use super::load::{Pair, Source};
+use crate::app::App;
+use crate::look::Look;
 use crate::text;
 
 /// Functions in the table.
 pub(super) const ROWS: usize = 40;
 
-pub(super) fn html(p: &Pair) -> Markup {
+pub(super) fn html(app: &App, p: &Pair, look: &Look) -> Markup {
     let functions = p.functions();
     let all: f64 = functions
         .iter()
         .map(|f| f.delta.unsigned_abs() as f64)
         .sum();
     let has_total = matches!(p.source, Source::Stacks { .. });
+    let links = Links::of(app, p, look);
+    let frames = links.frames();
     html! {
         section {
             h2 .hidden { "Functions by change" }
             div .scroll tabindex="0" role="region" aria-label="Functions by change" {
-                table .rows.functions {
+                table .rows.functions.stack {
                     thead { (head(has_total)) }
-                    tbody { @for f in functions.iter().take(ROWS) { (row(f, all, has_total)) } }
+                    tbody { @for f in functions.iter().take(ROWS) { (row(f, all, has_total, &|f| links.name(f, &frames))) } }
                 }
             }
             @if functions.len() > ROWS { p .muted { "and " (functions.len() - ROWS) " more in the CSV" } }
@@ -46,40 +50,26 @@ fn head(has_total: bool) -> Markup {
     }
 }
 
-fn row(f: &FunctionDelta, all: f64, has_total: bool) -> Markup {
+fn row(
+    f: &FunctionDelta,
+    all: f64,
+    has_total: bool,
+    name: &dyn Fn(&FunctionDelta) -> Markup,
+) -> Markup {
     let (class, word) = status(f);
     let delta = text::minus(&signed(f.delta as f64));
     let total = signed(f.head_inclusive as f64 - f.base_inclusive as f64);
     html! {
         tr {
             th scope="row" .name title=(text::whole(&f.name)) { (name(f)) }
-            td .num { (cost(f.base)) }
-            td .num { (cost(f.head)) }
-            td .num { span .delta.(direction(f)) { (delta) } }
-            @if has_total { td .num { (text::minus(&total)) } }
+            td .num data-label="before" { (cost(f.base)) }
+            td .num data-label="after" { (cost(f.head)) }
+            td .num.first { span .delta.(direction(f)) { (delta) } }
+            @if has_total { td .num data-label="with callees" { (text::minus(&total)) } }
             td { span .tag.(class) { (word) } }
             td { (bar(f, f.delta.unsigned_abs() as f64 / all.max(1.0))) }
         }
     }
-}
-
-fn name(f: &FunctionDelta) -> Markup {
-    html! {
-        code { (text::cut(&names::short(&f.name), 60)) }
-        @if let Some(place) = place(f) {
-            " " span .muted { (place) }
-        } @else if let Some(c) = &f.caller {
-            " " span .muted { "from " (text::cut(&c.file, 50)) ":" (c.line) }
-        }
-    }
-}
-
-fn place(f: &FunctionDelta) -> Option<String> {
-    let file = f.file.as_ref()?;
-    Some(match f.line {
-        Some(line) => format!("{}:{line}", text::cut(file, 60)),
-        None => text::cut(file, 60),
-    })
 }
 
 fn cost(x: u64) -> String {

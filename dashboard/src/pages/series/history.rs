@@ -3,7 +3,9 @@
 use collector::stats;
 use collector::store::{Event, MeasuredCommit, Reported, SeriesState, Store, TestbedRow, Value};
 
+use super::dates::{self, Dates};
 use crate::error::Fail;
+use crate::look::{Across, SeriesLook};
 use crate::pages::answer::the_series;
 use crate::pages::drift::Drift;
 use crate::query::compare_url;
@@ -11,11 +13,16 @@ use crate::text;
 
 /// Series of the same benchmark on earlier testbeds that are drawn too.
 const OLDER: usize = 3;
+/// Pieces of the line of a drift.
+const BENDS: usize = 24;
 
 pub(super) struct History {
     pub(super) series: SeriesState,
     pub(super) id: String,
-    range: (u64, u64),
+    pub(super) look: SeriesLook,
+    /// The first position of the whole series and of those on earlier testbeds.
+    pub(super) first: u64,
+    days: Dates,
     pub(super) values: Vec<Value>,
     pub(super) older: Vec<(SeriesState, Vec<Value>)>,
     /// Every change of the series that stands, the oldest first.
@@ -28,7 +35,8 @@ pub(super) struct History {
 }
 
 /// The series with what was measured at positions `from..=to`.
-pub(super) fn load(store: &Store, id: &str, (from, to): (u64, u64)) -> Result<History, Fail> {
+pub(super) fn load(store: &Store, id: &str, look: SeriesLook) -> Result<History, Fail> {
+    let (from, to) = (look.from, look.to);
     let series = the_series(store, id)?;
     let key = &series.row.key;
     let siblings = store.series_of(&key.benchmark)?;
@@ -48,18 +56,38 @@ pub(super) fn load(store: &Store, id: &str, (from, to): (u64, u64)) -> Result<Hi
         drift: Drift::of(store, &series)?,
         testbeds: store.testbeds()?,
         id: id.into(),
-        range: (from, to),
+        first: 0,
+        days: Dates::default(),
+        look,
         dates: Vec::new(),
         older,
         siblings,
         series,
     };
-    h.dates = dates(store, h.ends())?;
+    h.dates = some_dates(store, h.ends())?;
+    h.first = first(store, &h)?;
+    if look.x == Across::Date {
+        h.days = Dates::of(store, h.ends())?;
+    }
     Ok(h)
 }
 
+/// The first position of the series and of those that are drawn with it.
+fn first(store: &Store, h: &History) -> Result<u64, Fail> {
+    if !h.look.is_zoomed() {
+        return Ok(h.ends().0);
+    }
+    let all = std::iter::once(&h.series).chain(h.older.iter().map(|(s, _)| s));
+    let mut first = h.ends().0;
+    for s in all {
+        let start = store.first_position(s.row.id)?;
+        first = first.min(start.unwrap_or(first));
+    }
+    Ok(first)
+}
+
 /// Dates of at most some 40 commits of a range, ascending.
-fn dates(store: &Store, (from, to): (u64, u64)) -> Result<Vec<(u64, i64)>, Fail> {
+fn some_dates(store: &Store, (from, to): (u64, u64)) -> Result<Vec<(u64, i64)>, Fail> {
     const STOPS: u64 = 40;
     let mut out: Vec<(u64, i64)> = Vec::new();
     for i in 0..=STOPS {
@@ -75,9 +103,23 @@ fn dates(store: &Store, (from, to): (u64, u64)) -> Result<Vec<(u64, i64)>, Fail>
 }
 
 impl History {
-    /// Whether only a stretch of the series is shown.
-    pub(super) fn is_zoomed(&self) -> bool {
-        self.range != (0, u64::MAX)
+    /// Where a position lies on the horizontal axis.
+    pub(super) fn x(&self, position: f64) -> f64 {
+        match self.look.x {
+            Across::Commit => position,
+            Across::Date => self.days.at(position),
+        }
+    }
+
+    /// What is written there.
+    pub(super) fn label_x(&self, x: f64) -> String {
+        match self.look.x {
+            Across::Commit => self.day(x),
+            Across::Date => {
+                let (from, to) = self.ends();
+                dates::label(x, self.x(to as f64) - self.x(from as f64))
+            }
+        }
     }
 
     /// Every change that stands, with its number.
@@ -91,7 +133,7 @@ impl History {
 
     /// Those at the commits that are shown.
     pub(super) fn changes(&self) -> impl DoubleEndedIterator<Item = (usize, &Reported)> {
-        let (from, to) = self.range;
+        let (from, to) = (self.look.from, self.look.to);
         let shown = move |t: &Reported| (from..=to).contains(&position(t.event.change.index));
         self.all_changes().filter(move |(_, t)| shown(t))
     }
@@ -126,8 +168,8 @@ impl History {
         known.map_or_else(String::new, |(_, t)| text::day(*t))
     }
 
-    /// The levels between the changes, each as its two ends; tilted where the series drifts.
-    pub(super) fn levels(&self) -> Vec<[(f64, f64); 2]> {
+    /// The levels between the changes, each as a line of positions; tilted where the series drifts.
+    pub(super) fn levels(&self) -> Vec<Vec<(f64, f64)>> {
         if self.series.noise == 0.0 && self.drift.is_none() {
             // The line of an exact count is its level.
             return Vec::new();
@@ -147,16 +189,25 @@ impl History {
         out
     }
 
-    fn level(&self, piece: &[Value]) -> Option<[(f64, f64); 2]> {
-        let (first, last) = (piece.first()?, piece.last()?);
+    fn level(&self, piece: &[Value]) -> Option<Vec<(f64, f64)>> {
         let size = stats::median(&piece.iter().map(|v| v.value).collect::<Vec<_>>())?;
         let slope = self.drift.as_ref().map_or(0.0, |d| d.slope) * size;
         let middle = (piece.len() - 1) as f64 / 2.0;
         let off = |i: usize| slope * (i as f64 - middle);
         let flat: Vec<f64> = (0..piece.len()).map(|i| piece[i].value - off(i)).collect();
         let level = stats::median(&flat)?;
-        let end = |v: &Value, i| (v.position as f64, level + off(i));
-        Some([end(first, 0), end(last, piece.len() - 1)])
+        let last = piece.len() - 1;
+        // By date a slope per commit is no straight line.
+        let pieces = if slope == 0.0 {
+            1
+        } else {
+            BENDS.min(last.max(1))
+        };
+        let at = |n: usize| {
+            let i = last * n / pieces;
+            (piece[i].position as f64, level + off(i))
+        };
+        Some((0..=pieces).map(at).collect())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Series: when did it change, by how much, and who may have done it.
 
+mod controls;
+mod dates;
 mod documents;
 mod history;
 mod picture;
@@ -15,6 +17,7 @@ use maud::{Markup, PreEscaped, html};
 use crate::app::App;
 use crate::cache::{Page, Policy};
 use crate::error::Fail;
+use crate::look::SeriesLook;
 use crate::pages::answer::{SVG, csv_page, json_page, markdown_page, no_such_form};
 use crate::pages::decide;
 use crate::pages::layout::{self, Nav};
@@ -32,10 +35,10 @@ pub(super) fn page(
     store: &Store,
     app: &App,
     reader: &Reader,
-    (id, from, to): (&str, u64, u64),
+    (id, look): (&str, SeriesLook),
     format: Format,
 ) -> Result<Page, Fail> {
-    let h = history::load(store, id, (from, to))?;
+    let h = history::load(store, id, look)?;
     let title = text::name(&h.series.row.key.benchmark);
     match format {
         Format::Html => Ok(layout::page(
@@ -64,6 +67,7 @@ fn html(store: &Store, app: &App, reader: &Reader, h: &History) -> Result<Markup
     let url = format!("/series/{}", h.id);
     Ok(html! {
         (head(h))
+        (controls::html(h, &url))
         (figure(store, h, &url)?)
         (sections::changes(store, h)?)
         (decide::section(store, app, reader, ("Decisions", h.events()))?)
@@ -100,7 +104,7 @@ fn head(h: &History) -> Markup {
 
 fn figure(store: &Store, h: &History, url: &str) -> Result<Markup, Fail> {
     let chart = if h.values.is_empty() {
-        let all = html! { a href=(url) { "Show the whole history" } };
+        let all = html! { a href={ (url) (h.look.over(0, u64::MAX).query()) } { "Show the whole history" } };
         layout::empty("Nothing was measured in this range", all, &[])
     } else {
         PreEscaped(picture::chart(store, h)?)
@@ -110,7 +114,8 @@ fn figure(store: &Store, h: &History, url: &str) -> Result<Markup, Fail> {
             (chart)
             figcaption {
                 span { (words::summary(h)) } " "
-                @if h.is_zoomed() { (zoomed(h, url)) } @else { (sections::ranges(h, url)) }
+                @if let Some(words) = words::marks(h) { span .muted { (words) } " " }
+                @if h.look.is_zoomed() { (zoomed(h, url)) } @else { (sections::ranges(h, url)) }
                 (sections::environment(h))
                 output .cursor {}
             }
@@ -121,7 +126,7 @@ fn figure(store: &Store, h: &History, url: &str) -> Result<Markup, Fail> {
 /// The way out of a range, and to what lies in it.
 fn zoomed(h: &History, url: &str) -> Markup {
     html! {
-        a .reset href=(url) { "Show all" } " "
+        a .reset href={ (url) (h.look.over(0, u64::MAX).query()) } { "Show all" } " "
         @if let (Some(a), Some(b)) = (h.values.first(), h.values.last()) {
             a href={ "/commits?from=" (a.position) "&before=" (b.position + 1) } { "Commits in this range" }
         }
@@ -129,7 +134,8 @@ fn zoomed(h: &History, url: &str) -> Markup {
 }
 
 fn forms(h: &History, url: &str) -> Markup {
-    let suffix = |word, suffix: &str| (word, format!("{url}.{suffix}"));
+    let query = h.look.query();
+    let suffix = |word, suffix: &str| (word, format!("{url}.{suffix}{query}"));
     layout::forms(&[
         suffix("JSON", "json"),
         suffix("CSV", "csv"),

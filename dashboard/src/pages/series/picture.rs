@@ -7,6 +7,7 @@ use super::history::{History, link};
 use super::words;
 use crate::chart::{Drawing, Mark, Marker, Series, draw};
 use crate::error::Fail;
+use crate::look::{Across, Upward};
 use crate::pages::health;
 use crate::text;
 
@@ -18,23 +19,42 @@ pub(super) fn chart(store: &Store, h: &History) -> Result<String, Fail> {
     let key = &h.series.row.key;
     let mut marks = environment(h);
     marks.extend(changes(store, h)?);
-    let older: Vec<Series> = h.older.iter().map(|(_, v)| points(v)).collect();
-    let title = format!("{} by commit: {}", text::name(&key.benchmark), key.metric);
+    let older: Vec<Series> = h.older.iter().map(|(_, v)| points(h, v)).collect();
+    let title = format!(
+        "{} {}: {}",
+        text::name(&key.benchmark),
+        across(h),
+        key.metric
+    );
+    let mut levels = h.levels();
+    for (x, _) in levels.iter_mut().flatten() {
+        *x = h.x(*x);
+    }
     Ok(draw(&Drawing {
-        series: &points(&h.values),
+        series: &points(h, &h.values),
         older: &older,
-        levels: &h.levels(),
+        levels: &levels,
+        from_zero: h.look.y == Upward::Zero,
+        by_date: h.look.x == Across::Date,
         marks: &marks,
         title: &title,
         words: &words::summary(h),
-        label_x: &|x| h.day(x),
+        label_x: &|x| h.label_x(x),
         label_y: &|y| text::value(y, &key.metric),
     }))
 }
 
-fn points(values: &[Value]) -> Series {
+const fn across(h: &History) -> &'static str {
+    match h.look.x {
+        Across::Commit => "by commit",
+        Across::Date => "by date",
+    }
+}
+
+fn points(h: &History, values: &[Value]) -> Series {
     Series {
-        xs: values.iter().map(|v| v.position as f64).collect(),
+        xs: values.iter().map(|v| h.x(v.position as f64)).collect(),
+        places: values.iter().map(|v| v.position).collect(),
         ys: values.iter().map(|v| v.value).collect(),
         bands: values.iter().map(|v| (v.low, v.high)).collect(),
     }
@@ -53,7 +73,7 @@ fn environment(h: &History) -> Vec<Mark> {
             .map(|(n, a, b)| format!("{n} {} → {}", text::cut(&a, 40), text::cut(&b, 40)))
             .collect();
         out.push(Mark {
-            at: at as f64,
+            at: h.x(at as f64 - 0.5),
             what: Marker::Environment,
             href: "/health".into(),
             words: format!("Testbed changed: {}", what.join("; ")),
@@ -69,7 +89,8 @@ fn changes(store: &Store, h: &History) -> Result<Vec<Mark>, Fail> {
         let c = &t.event.change;
         let day = h.day(c.index as f64);
         out.push(Mark {
-            at: c.index as f64,
+            // Between the commit before and the first that has it.
+            at: h.x(c.index as f64 - 0.5),
             what: Marker::Change {
                 before: c.before,
                 after: c.after,
@@ -93,7 +114,7 @@ const STYLE: &str = "<style>:root{color-scheme:light dark}text{font:110px sans-s
     .older{stroke:#aaa;stroke-width:14}.level{stroke:#555;stroke-width:10;stroke-dasharray:60 40}\
     .dot{stroke:#0072b2;stroke-width:45;stroke-linecap:round}.band{fill:#0072b2;opacity:.15;stroke:none}\
     .step,.env{stroke-width:22}.worse{stroke:#b34700;fill:#b34700}.better{stroke:#0072b2;fill:#0072b2}\
-    .env{stroke:#888;stroke-dasharray:40}.envmark{fill:#888}.number{fill:#fff}</style>\
+    .gap rect{fill:#888;opacity:.12}.cut path{fill:#0072b2;stroke:none}.env{stroke:#888;stroke-dasharray:40}.envmark{fill:#888}.number{fill:#fff}</style>\
     <style media=\"(prefers-color-scheme:dark)\">text{fill:#aaa}path{stroke:#333}.line,.dot{stroke:#56b4e9}\
     .level{stroke:#bbb}</style>";
 

@@ -14,7 +14,7 @@ pub(super) fn summary(h: &History) -> String {
     );
     let commits = plural(h.values.len(), "commit");
     let drift = drift(h).map_or_else(String::new, |d| format!("{d}; "));
-    if !h.is_zoomed() {
+    if !h.look.is_zoomed() {
         return format!("{commits}; now {latest}; {drift}{}.", steps(h));
     }
     let ends = h.values.first().zip(h.values.last());
@@ -31,9 +31,23 @@ pub(super) fn summary(h: &History) -> String {
     )
 }
 
+/// What the picture's areas stand for.
+pub(super) fn marks(h: &History) -> Option<&'static str> {
+    let samples = h.values.iter().any(|v| v.low < v.high);
+    let level = !h.levels().is_empty();
+    Some(match (samples, level, h.drift.is_some()) {
+        (true, _, true) => "Band: least to greatest sample; dashed: the drift.",
+        (true, true, false) => "Band: least to greatest sample; dashed: the level.",
+        (true, false, false) => "Band: least to greatest sample.",
+        (false, _, true) => "Dashed: the drift.",
+        (false, true, false) => "Dashed: the level.",
+        (false, false, false) => return None,
+    })
+}
+
 fn drift(h: &History) -> Option<String> {
     let drift = h.drift.as_ref()?;
-    Some(if h.is_zoomed() {
+    Some(if h.look.is_zoomed() {
         drift.words_over(h.values.len())
     } else {
         drift.words()
@@ -50,7 +64,7 @@ fn steps(h: &History) -> String {
             text::minus(&moved)
         })
         .collect();
-    match (changes.len(), h.drift.is_some(), h.is_zoomed()) {
+    match (changes.len(), h.drift.is_some(), h.look.is_zoomed()) {
         (0, true, _) => "no step that lasted".into(),
         (0, false, true) => "no lasting change in this range".into(),
         (0, false, false) => "no lasting change".into(),
@@ -60,7 +74,7 @@ fn steps(h: &History) -> String {
 
 /// Why the table of changes is empty.
 pub(super) fn why_none(h: &History) -> String {
-    if h.is_zoomed() && h.all_changes().next().is_some() {
+    if h.look.is_zoomed() && h.all_changes().next().is_some() {
         return "None in this range.".into();
     }
     if let Some(drift) = &h.drift {

@@ -1,0 +1,78 @@
+//! Where the commits of a chart lie in time.
+
+use collector::store::Store;
+
+use crate::error::Fail;
+use crate::text;
+
+/// Seconds in a day.
+const DAY: f64 = 86_400.0;
+/// Days beyond which an axis says the year.
+const YEARS: f64 = 330.0;
+
+/// The days of positions. Along the line a date never goes back: a commit that says to be older
+/// than the one before it is taken to be as old.
+#[derive(Debug, Default)]
+pub(super) struct Dates(Vec<(f64, f64)>);
+
+impl Dates {
+    pub(super) fn of(store: &Store, (from, to): (u64, u64)) -> Result<Self, Fail> {
+        Ok(Self::along(store.times_between(from, to)?))
+    }
+
+    fn along(times: Vec<(u64, i64)>) -> Self {
+        let mut latest = f64::MIN;
+        let days = times.into_iter().map(|(position, time)| {
+            latest = latest.max(time as f64 / DAY);
+            (position as f64, latest)
+        });
+        Self(days.collect())
+    }
+
+    /// The day at a position; between two known ones, a day between theirs.
+    pub(super) fn at(&self, position: f64) -> f64 {
+        let i = self.0.partition_point(|(p, _)| *p < position);
+        match (i.checked_sub(1).map(|i| self.0[i]), self.0.get(i).copied()) {
+            (Some((p, day)), Some((q, next))) => {
+                day + (next - day) * (position - p) / (q - p).max(1.0)
+            }
+            (None, Some((_, day))) | (Some((_, day)), None) => day,
+            (None, None) => 0.0,
+        }
+    }
+}
+
+/// How a day is written on an axis that spans so many.
+pub(super) fn label(day: f64, span: f64) -> String {
+    let time = (day * DAY).round() as i64;
+    if span > YEARS {
+        text::date(time)
+    } else if day.fract() == 0.0 {
+        text::day(time)
+    } else {
+        text::minute(time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_never_go_back_along_the_line() {
+        let day = |n: i64| n * 86_400;
+        let dates = Dates::along(vec![(3, day(10)), (4, day(8)), (6, day(20))]);
+        let at = |p: f64| dates.at(p);
+        assert_eq!((at(3.0), at(4.0), at(6.0)), (10.0, 10.0, 20.0));
+        assert_eq!((at(5.0), at(5.5)), (15.0, 17.5));
+        assert_eq!((at(0.0), at(9.0)), (10.0, 20.0));
+        assert_eq!(Dates::default().at(3.0), 0.0);
+    }
+
+    #[test]
+    fn an_axis_says_what_its_span_needs() {
+        assert_eq!(label(0.0, 30.0), "1 Jan");
+        assert_eq!(label(0.5, 2.0), "1 Jan 12:00");
+        assert_eq!(label(366.0, 900.0), "2 Jan 1971");
+    }
+}
