@@ -229,6 +229,101 @@ fn flags_reach_the_compiler_and_are_part_of_the_key() {
 }
 
 #[test]
+fn cargo_s_files_outside_the_commits_are_obeyed_and_part_of_the_key() {
+    let scene = Scene::new("outside");
+    let package = MANIFEST.replace("criterion = ", "#");
+    scene.write("a/b/Cargo.toml", &package);
+    scene.write(
+        "a/b/src/lib.rs",
+        "#[cfg(not(special))]\ncompile_error!(\"built without --cfg special\");\n",
+    );
+    scene.write("a/b/benches/b.rs", "use demo as _;\nfn main() {}\n");
+    std::fs::remove_file(scene.0.path().join("Cargo.toml")).unwrap();
+    scene.commit("start");
+    let home = tempfile::tempdir().unwrap();
+    let list = |configuration: &str| {
+        std::fs::write(home.path().join("config.toml"), configuration).unwrap();
+        let ran = scene.0.uptick_with(&["list"], |c| {
+            c.env("CARGO_HOME", home.path());
+        });
+        ran.exits(3).stderr
+    };
+    let special = "rustflags = [\"--cfg\", \"special\"]";
+    let target = "[target.x86_64-unknown-linux-gnu]\nrunner = [\"nice\", \"-n\", \"1\"]\n";
+    for more in ["", "target = [\"x86_64-unknown-linux-gnu\"]\n", target] {
+        let said = list(&format!("[build]\n{special}\n{more}"));
+        assert!(said.contains("brings its own main"), "{more}: {said}");
+    }
+    assert!(list("").contains("does not build"));
+    // Between the top and the workspace too.
+    scene.write("a/.cargo/config.toml", &format!("[build]\n{special}\n"));
+    scene.commit("flags between");
+    assert!(list("").contains("brings its own main"));
+}
+
+#[test]
+fn benchmarks_are_listed_in_the_environment_that_they_run_in() {
+    let scene = Scene::new("asked");
+    let work = |name: &str| {
+        format!("c.bench_function(&{name}, |b| b.iter(|| demo::work(black_box(1000))));")
+    };
+    let all = [
+        "let at = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();".to_string(),
+        work("format!(\"at {at}\")"),
+        format!(
+            "if std::env::var(\"DEMO_SLOW\").is_ok() {{ {} }}",
+            work("\"slow\".to_string()")
+        ),
+    ];
+    scene.write("benches/b.rs", &bench(&all.concat()));
+    scene.commit("start");
+    // What the caller happens to have set is seen neither then nor when it runs.
+    let ran = scene.0.uptick_with(&["run", "--json"], |c| {
+        c.env("DEMO_SLOW", "1");
+    });
+    let d = ran.exits(0).json();
+    let names: Vec<&str> = d["commits"][0]["measurements"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|m| m["metric"] == "instructions")
+        .map(|m| m["benchmark"].as_str().unwrap())
+        .collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+    assert!(names[0].starts_with("at "), "{names:?}");
+    // What is declared is seen, though the executables are kept.
+    scene.write("uptick.toml", "[suite]\nenv = { DEMO_SLOW = \"1\" }\n");
+    let (names, _) = scene.list();
+    assert_eq!(names.last().unwrap(), "slow");
+    std::fs::remove_file(scene.0.path().join("uptick.toml")).unwrap();
+}
+
+#[test]
+fn a_target_that_lists_no_benchmarks_is_named() {
+    let scene = Scene::new("none");
+    scene.write(
+        "benches/b.rs",
+        &bench("if std::env::var(\"DEMO_SLOW\").is_ok() { c.bench_function(\"slow\", |b| b.iter(|| black_box(1))); }"),
+    );
+    scene.commit("start");
+    scene
+        .0
+        .uptick(&["list"])
+        .exits(3)
+        .says(&["bench b of demo lists no benchmarks", "`env` under [suite]"]);
+}
+
+#[test]
+fn a_list_of_any_length_is_read_whole() {
+    let scene = Scene::new("long");
+    scene.write("benches/b.rs", &bench("for i in 0..3000 { c.bench_function(&format!(\"a benchmark with a parameter, which is {i}\"), |b| b.iter(|| black_box(i))); } for i in 0..9000 { println!(\"the set-up of shard {i} is done\"); }"));
+    scene.commit("start");
+    let (names, _) = scene.list();
+    assert_eq!(names.len(), 3000);
+    assert!(names[0].ends_with("which is 0"), "{}", names[0]);
+}
+
+#[test]
 fn without_symbols_the_routine_is_counted_all_the_same() {
     let scene = Scene::new("stripped");
     scene.write(
@@ -304,9 +399,10 @@ fn targets_of_a_workspace_fail_and_are_found_one_by_one() {
 #[test]
 fn names_of_every_kind_are_counted() {
     let scene = Scene::new("names");
-    scene.write("benches/b.rs", &bench("for (n, id) in [(1000, \"select 1\\nfrom t\"), (2000, \" padded \"), (3000, \"tab\\there\")] { c.bench_function(id, |b| b.iter(|| demo::work(black_box(n)))); } c.bench_function(&\"x\".repeat(400), |b| b.iter(|| demo::work(black_box(4000)))); c.bench_function(\"twice\", |b| b.iter(|| demo::work(black_box(5000)))); c.bench_function(\"twice\", |b| b.iter(|| demo::work(black_box(6000))));"));
+    scene.write("benches/b.rs", &bench("for (n, id) in [(1000, \"select 1\\nfrom t\"), (2000, \" padded \"), (3000, \"tab\\there\")] { c.bench_function(id, |b| b.iter(|| demo::work(black_box(n)))); } c.bench_function(&\"x\".repeat(400), |b| b.iter(|| demo::work(black_box(4000)))); c.bench_function(\"twice\", |b| b.iter(|| demo::work(black_box(5000)))); c.bench_function(\"twice\", |b| b.iter(|| demo::work(black_box(6000)))); c.bench_function(\"-dash\", |b| b.iter(|| demo::work(black_box(7000)))); for (n, end) in [(8000, 'a'), (9000, 'b')] { c.bench_function(&format!(\"{}{end}\", \"y\".repeat(120)), |b| b.iter(|| demo::work(black_box(n)))); }"));
     scene.commit("start");
     let d = scene.run();
+    let alike = format!("{}...", "y".repeat(100));
     let long = format!("{}...", "x".repeat(100));
     let unit = counted(&d, "select 1\nfrom t").0 / 1000.0;
     for (turns, name) in [
@@ -314,6 +410,8 @@ fn names_of_every_kind_are_counted() {
         (3.0, "tab\there"),
         (4.0, &long),
         (5.0, "twice"),
+        (7.0, "-dash"),
+        (8.0, &alike),
     ] {
         let value = counted(&d, name).0;
         assert!(
@@ -321,11 +419,10 @@ fn names_of_every_kind_are_counted() {
             "{name}: {value}"
         );
     }
-    assert!(
-        counted(&d, "twice")
-            .2
-            .contains("several benchmarks have this name")
-    );
+    for name in ["twice", &alike] {
+        let note = counted(&d, name).2;
+        assert!(note.contains("several benchmarks have this name"), "{note}");
+    }
 }
 
 #[test]

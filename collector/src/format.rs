@@ -209,10 +209,13 @@ pub fn sentence(text: &str, width: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// What a failure says in one line: its first error, where a compiler or a shell names one,
-/// else how it begins. The stage at the beginning (`build: `) stays.
+/// What a failure says in one line: its first error, where a compiler or a shell names one, or why
+/// a program panicked, else how it begins. The stage at the beginning (`build: `) stays.
 #[must_use]
 pub fn telling(why: &str, width: usize) -> String {
+    if let Some(reason) = panic_of(why) {
+        return sentence(&format!("it ended in a panic: {reason}"), width);
+    }
     let is_error =
         |l: &&str| l.starts_with("error") || l.contains(": error") || l.contains("fatal:");
     let mut lines = why.lines().map(str::trim).filter(|l| !l.is_empty());
@@ -226,6 +229,13 @@ pub fn telling(why: &str, width: usize) -> String {
         Some(stage) => sentence(&format!("{stage}: {error}"), width),
         None => sentence(error, width),
     }
+}
+
+/// What a program said when it ended in a panic: it stands below the place.
+fn panic_of(why: &str) -> Option<&str> {
+    let mut lines = why.lines().map(str::trim);
+    lines.find(|l| l.starts_with("thread '") && l.contains(" panicked at "))?;
+    lines.find(|l| !l.is_empty())
 }
 
 /// A word for a shell, quoted where it must be.
@@ -406,6 +416,8 @@ mod tests {
         let gcc = "build: `make` ended with exit status: 2:\nx.c:3:1: error: unknown type";
         assert_eq!(telling(gcc, 80), "build: x.c:3:1: error: unknown type");
         assert_eq!(telling("run: it hangs\nmore", 80), "run: it hangs");
+        let panic = "ended with exit status: 101:\nerror: odd\nthread 'main' (7) panicked at b.rs:1:2:\nno file\nnote: …";
+        assert_eq!(telling(panic, 80), "it ended in a panic: no file");
         let whole = "the benchmarks do not build:\nerror: no `y`";
         assert_eq!(telling(whole, 80), "error: no `y`");
         assert_eq!(telling("", 80), "");

@@ -163,6 +163,14 @@ impl Request {
                  it{hint}"
             )
         } else {
+            let hint = match Outside::only_here(program) {
+                Some(at) => format!(
+                    " of measured commands ({}); yours has `--run {}`",
+                    Outside::search(config),
+                    crate::format::quoted(&at.to_string_lossy())
+                ),
+                None => hint,
+            };
             format!("--run: no program `{program}` on the search path{hint}")
         }))
     }

@@ -202,8 +202,8 @@ pub fn judgement(
     let mut doubts = beside.doubts;
     doubts.extend(old.into_iter().map(|f| {
         let name = f.benchmark.unwrap_or_default();
-        let first = f.message.lines().next().unwrap_or("");
-        format!("`{name}` gives no number, as in the baseline: {first}")
+        let said = crate::format::telling(&f.message, 200);
+        format!("`{name}` gives no number, as in the baseline: {said}")
     }));
     let mut judgement = Judgement {
         schema: "uptick.check/1",

@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_millis(10);
 pub struct Ended {
     /// Its exit status.
     pub status: ExitStatus,
-    /// The last 64 KiB of standard output.
+    /// The last 64 KiB of standard output, or of what was asked for.
     pub stdout: Vec<u8>,
     /// The last 64 KiB of standard error.
     pub stderr: Vec<u8>,
@@ -75,6 +75,19 @@ pub struct Before {
 /// # Errors
 /// When it cannot be started, or waiting for it fails.
 pub fn run(command: &mut Command, before: Before, limit: Duration) -> io::Result<Ended> {
+    run_keeping(command, before, limit, KEPT)
+}
+
+/// The same, with at least the last `kept` bytes of standard output.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_keeping(
+    command: &mut Command,
+    before: Before,
+    limit: Duration,
+    kept: usize,
+) -> io::Result<Ended> {
     if command.get_program().is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "no program"));
     }
@@ -86,8 +99,14 @@ pub fn run(command: &mut Command, before: Before, limit: Duration) -> io::Result
     let began = Instant::now();
     let mut child = command.spawn()?;
     let mut streams = [
-        Stream::new(child.stdout.take().map(|s| Box::new(s) as Box<dyn Source>)),
-        Stream::new(child.stderr.take().map(|s| Box::new(s) as Box<dyn Source>)),
+        Stream::new(
+            child.stdout.take().map(|s| Box::new(s) as Box<dyn Source>),
+            kept,
+        ),
+        Stream::new(
+            child.stderr.take().map(|s| Box::new(s) as Box<dyn Source>),
+            KEPT,
+        ),
     ];
     let pid = child.id();
     let waited = wait(pid, &mut streams, began, limit);
@@ -197,16 +216,19 @@ impl<T: Read + AsRawFd> Source for T {}
 struct Stream {
     source: Option<Box<dyn Source>>,
     kept: Vec<u8>,
+    /// How much of the end is kept at least.
+    least: usize,
 }
 
 impl Stream {
-    pub(super) fn new(source: Option<Box<dyn Source>>) -> Self {
+    pub(super) fn new(source: Option<Box<dyn Source>>, least: usize) -> Self {
         if let Some(s) = &source {
             set_nonblocking(s.as_raw_fd());
         }
         Self {
             source,
             kept: Vec::new(),
+            least,
         }
     }
 
@@ -229,8 +251,8 @@ impl Stream {
                 }
                 Ok(n) => {
                     self.kept.extend_from_slice(&buffer[..n]);
-                    if self.kept.len() > 2 * KEPT {
-                        self.kept.drain(..self.kept.len() - KEPT);
+                    if self.kept.len() > 2 * self.least {
+                        self.kept.drain(..self.kept.len() - self.least);
                     }
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}

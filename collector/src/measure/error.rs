@@ -70,7 +70,10 @@ impl RunError {
     }
 
     pub(super) fn never_ran() -> Self {
-        Self::new("the benchmark was started but never iterated (does its name still exist?)")
+        Self::new(
+            "the benchmark was started but never iterated: its name is gone, or is another in each \
+             run (made of a process's number, an address, a random path)",
+        )
     }
 
     pub(super) fn exit(status: ExitStatus, said: &str) -> Self {

@@ -165,7 +165,8 @@ impl Job {
     fn selection(&self, exact: bool, filter: Option<&Filter>) -> [String; 2] {
         match filter {
             Some(Filter::Pattern(p) | Filter::FirstOf(p)) => [p.clone(), "--noplot".into()],
-            _ if exact => ["--exact".into(), self.name.clone()],
+            // A name that begins as an option does would be taken for one.
+            _ if exact && !self.name.starts_with('-') => ["--exact".into(), self.name.clone()],
             // Before 0.5 the filter is a regular expression and nothing else.
             _ => [format!("^{}$", escape(&self.name)), "--noplot".into()],
         }

@@ -145,7 +145,9 @@ fn why_no_verdict(j: &Judgement) -> String {
         return "not everything could be measured as it should, and `--strict` asks for that"
             .into();
     }
-    if j.with(Verdict::New).is_empty() {
+    if !j.doubts.is_empty() && !j.results.iter().any(|r| r.judged) {
+        "nothing was measured: no benchmark gives a number, as in the baseline".into()
+    } else if j.with(Verdict::New).is_empty() {
         "nothing was measured: no benchmark was found (`uptick init` says what is looked for)"
             .into()
     } else {

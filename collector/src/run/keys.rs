@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::model::{Counter, Metric, Sha, Testbed, digest};
 use crate::run::runner::Runner;
-use crate::suite::key;
+use crate::suite::{key, steering};
 use std::path::PathBuf;
 
 impl Runner {
@@ -15,7 +15,8 @@ impl Runner {
     }
 
     pub(super) fn suite_key_of(&self, config: &Config) -> String {
-        let key = key::suite_key(config, self.session.counter.name());
+        let steering = steering(config, self.repo.root());
+        let key = key::suite_key(config, self.session.counter.name(), &steering);
         self.outside.mark(self.overlay.mark(key, 16), 16)
     }
 
@@ -65,7 +66,8 @@ impl Runner {
         let inputs = key::build_inputs(&self.config, &self.repo, sha)?;
         let seed = std::fs::read_to_string(self.lock_seed()).unwrap_or_default();
         let toolchain = self.toolchain(sha);
-        let key = key::build_key(&self.config, &inputs, &seed, &toolchain);
+        let steering = steering(&self.config, self.repo.root());
+        let key = key::build_key(&self.config, &inputs, &seed, &toolchain, steering);
         Ok(self.outside.mark(self.overlay.mark(key, 64), 64))
     }
 

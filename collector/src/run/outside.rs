@@ -2,7 +2,8 @@
 //!
 //! They are no part of any commit: edited between two runs, they make another benchmark of the
 //! same command line, whose values must not stand beside the old ones. So their content is part of
-//! every key. What a script itself names by a path, or lies beside it, goes with it.
+//! every key. What a script itself names by a path, or lies beside it, goes with it, and so do the
+//! texts in a directory that a command names: `make -C /opt/b`, `PYTHONPATH=/opt/b python3 -m b`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
@@ -13,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Command, Config, words};
 use crate::model::digest;
 
+/// Directories within a directory that a command names are followed this far.
+const LEVELS: usize = 3;
 /// Where a measured command finds its programs, unless its environment is set.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// Longer files are known by their size and time alone: nobody waits for their hash.
@@ -77,7 +80,19 @@ impl Outside {
     /// Whether a program of that name is found where measured commands look for it.
     #[must_use]
     pub fn finds(config: &Config, name: &str) -> bool {
-        on_path(name, &search_path(config)).is_some()
+        on_path(name, Self::search(config)).is_some()
+    }
+
+    /// Where measured commands are looked for.
+    #[must_use]
+    pub fn search(config: &Config) -> &str {
+        config.suite.env.get("PATH").map_or(USUAL_PATH, |p| p)
+    }
+
+    /// The program of that name that the user's own search path leads to.
+    #[must_use]
+    pub fn only_here(name: &str) -> Option<PathBuf> {
+        on_path(name, &std::env::var("PATH").unwrap_or_default())
     }
 
     fn add_command(&mut self, command: &Command, search: &str) {
@@ -97,7 +112,40 @@ impl Outside {
         }
         for word in run {
             for file in located(&word, search) {
-                self.add(&file, &made, DEPTH);
+                match file.is_dir() && !is_of_the_system(&file) {
+                    true => self.add_directory(&file, &made, LEVELS),
+                    false => self.add(&file, &made, DEPTH),
+                }
+            }
+        }
+    }
+
+    /// The texts in a directory. Nobody says that they are programs: one that changes while
+    /// something runs may be its output.
+    fn add_directory(&mut self, dir: &Path, made: &BTreeSet<PathBuf>, levels: usize) {
+        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|e| e.path()).collect();
+        paths.sort();
+        for path in paths {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let full = self.files.len() >= MOST;
+            if full || name.starts_with('.') || name == "__pycache__" || made.contains(&path) {
+                continue;
+            }
+            if path.is_dir() {
+                if levels > 1 {
+                    self.add_directory(&path, made, levels - 1);
+                }
+                continue;
+            }
+            let is_short = path
+                .metadata()
+                .is_ok_and(|m| m.len() <= LONGEST_SCRIPT as u64);
+            if let Some((digest, Some(_))) = is_short.then(|| content(&path)).flatten() {
+                let program = false;
+                self.files
+                    .entry(path)
+                    .or_insert(Content { digest, program });
             }
         }
     }
@@ -116,7 +164,7 @@ impl Outside {
         self.files
             .insert(path.to_path_buf(), Content { digest, program });
         // A system's own scripts name other programs of the system, which change together.
-        let own = !["/usr", "/bin", "/lib"].iter().any(|d| path.starts_with(d));
+        let own = !is_of_the_system(path);
         let script = text.filter(|_| program && own && depth > 0);
         for file in script.iter().flat_map(|t| mentioned(t, path)) {
             self.add(&file, made, depth - 1);
@@ -124,10 +172,21 @@ impl Outside {
     }
 }
 
+fn is_of_the_system(path: &Path) -> bool {
+    const SYSTEM: [&str; 9] = [
+        "/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/dev", "/proc", "/sys",
+    ];
+    // The top, and what everybody writes to, say nothing of a command.
+    let is_shared = ["/", "/tmp", "/var/tmp"]
+        .iter()
+        .any(|d| path == Path::new(d));
+    is_shared || SYSTEM.iter().any(|d| path.starts_with(d))
+}
+
 /// Where commands are looked for: a measured one in its own environment, a build in the user's.
 fn search_path(config: &Config) -> String {
-    let measured = config.suite.env.get("PATH").map_or(USUAL_PATH, |p| p);
-    format!("{measured}:{}", std::env::var("PATH").unwrap_or_default())
+    let users = std::env::var("PATH").unwrap_or_default();
+    format!("{}:{users}", Outside::search(config))
 }
 
 /// A word of a shell script.
@@ -307,6 +366,32 @@ mod tests {
         std::fs::write(at("b.sh"), "#!/bin/sh\nseq 3\n").unwrap();
         let now = Outside::of(&config);
         assert_eq!(was.edited(&now), Some(at("b.sh").as_path()));
+    }
+
+    #[test]
+    fn the_texts_of_a_directory_that_a_command_names_are_part_of_the_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir_all(at("pkg")).unwrap();
+        std::fs::write(at("pkg/b.py"), "one\n").unwrap();
+        let path = dir.path().display();
+        for run in [
+            format!("env PYTHONPATH={path} python3 -m b"),
+            format!("make -C {path} bench"),
+            format!("sh -c 'cd {path} && ./b'"),
+        ] {
+            let config = config(None, run);
+            let key = || Outside::of(&config).mark("k".into(), 16);
+            let first = key();
+            let was = Outside::of(&config);
+            // What a run leaves behind is no text, or hidden.
+            std::fs::write(at("pkg/b.pyc"), b"\xff\xfe").unwrap();
+            assert_eq!(first, key());
+            std::fs::write(at("pkg/b.py"), "two\n").unwrap();
+            assert_ne!(first, key());
+            assert_eq!(was.edited(&Outside::of(&config)), None);
+            std::fs::write(at("pkg/b.py"), "one\n").unwrap();
+        }
     }
 
     #[test]

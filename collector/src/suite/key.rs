@@ -57,9 +57,15 @@ impl Toolchain {
     }
 }
 
-/// The build key of a commit.
+/// The build key of a commit; `steering` is [what tells the compilers](super::steering).
 #[must_use]
-pub fn build_key(config: &Config, inputs: &[String], lock: &str, toolchain: &Toolchain) -> String {
+pub fn build_key(
+    config: &Config,
+    inputs: &[String],
+    lock: &str,
+    toolchain: &Toolchain,
+    steering: String,
+) -> String {
     let suite = &config.suite;
     let mut parts: BTreeMap<&str, String> = BTreeMap::new();
     parts.insert("inputs", inputs.join("\n"));
@@ -77,13 +83,13 @@ pub fn build_key(config: &Config, inputs: &[String], lock: &str, toolchain: &Too
         format!("{:?} {:?} {}", suite.packages, suite.benches, suite.dir),
     );
     parts.insert("commands", format!("{:?}", config.commands));
-    parts.insert("flags", cargo::steering(config));
+    parts.insert("flags", steering);
     digest(format!("{parts:?}").as_bytes())
 }
 
 /// What is asked of a build: benchmarks, metrics, counters, options of the run.
 #[must_use]
-pub fn suite_key(config: &Config, counter: &str) -> String {
+pub fn suite_key(config: &Config, counter: &str, steering: &str) -> String {
     let s = &config.suite;
     let mut text = format!(
         "{:?} {:?} {:?} {:?} {counter} {:?} {:?} {:?} {}",
@@ -93,7 +99,7 @@ pub fn suite_key(config: &Config, counter: &str) -> String {
     if s.dir != "." {
         text.push_str(&format!(" in {}", s.dir));
     }
-    text.push_str(&cargo::steering(config));
+    text.push_str(steering);
     digest(text.as_bytes())[..16].to_string()
 }
 
@@ -112,6 +118,7 @@ mod tests {
                 &Toolchain {
                     rustc: rustc.into(),
                 },
+                String::new(),
             )
         };
         let a = base(&["x".into()], "l", "r");
@@ -122,6 +129,13 @@ mod tests {
         let mut other = Config::default();
         other.suite.features.push("simd".into());
         let toolchain = Toolchain { rustc: "r".into() };
-        assert_ne!(a, build_key(&other, &["x".into()], "l", &toolchain));
+        assert_ne!(
+            a,
+            build_key(&other, &["x".into()], "l", &toolchain, String::new())
+        );
+        assert_ne!(
+            a,
+            build_key(&config, &["x".into()], "l", &toolchain, "flag -O\n".into())
+        );
     }
 }

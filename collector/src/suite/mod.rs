@@ -146,7 +146,7 @@ fn add_criterion(
     mut built: Executables,
 ) -> Result<()> {
     for i in 0..built.executables.len() {
-        if built.executables[i].unlisted.is_some() {
+        if may_list_others(config, &built.executables[i]) {
             list_again(config, build, &mut built, i)?;
         }
     }
@@ -155,6 +155,8 @@ fn add_criterion(
         if let Some(why) = &exe.unlisted {
             let failure = Failure::new(Some(exe.title()), Phase::List, why.clone());
             suite.failures.push(failure);
+        } else if exe.benchmarks.is_empty() {
+            suite.notes.push(lists_none(exe));
         }
         let named = exe.benchmarks.iter().zip(names);
         let wanted: Vec<(&String, String)> = named.filter(|(_, n)| config.wants(n)).collect();
@@ -191,20 +193,34 @@ fn forgive_unwanted(suite: &mut Suite, config: &Config) {
     }
     for failure in std::mem::take(&mut suite.failures) {
         let who = failure.benchmark.unwrap_or_default();
-        let why = failure.message.lines().next().unwrap_or_default();
+        let why = crate::format::telling(&failure.message, 200);
         suite
             .notes
             .push(format!("{who} lists no benchmarks: {why}"));
     }
 }
 
-/// What an executable lacked when it was built may be there now.
+fn lists_none(exe: &BenchExecutable) -> String {
+    format!(
+        "{} lists no benchmarks: it sees the variables that `env` under [suite] in {} declares, \
+         and no others",
+        exe.title(),
+        Config::FILE
+    )
+}
+
+/// Whether an executable that was asked before may answer otherwise now.
+fn may_list_others(config: &Config, exe: &BenchExecutable) -> bool {
+    exe.unlisted.is_some() || exe.listed_with.as_ref() != Some(&config.suite.env)
+}
+
+/// What an executable lacked when it was built may be there now, or declared.
 fn list_again(config: &Config, build: &Build<'_>, built: &mut Executables, i: usize) -> Result<()> {
     let exe = built.executables[i].clone();
     let standing = Standing::new(build.stage, built.view(&exe, build.place));
     let _turn = standing.enter().map_err(Error::io(&build.place.tree))?;
     let seen = built.seen_at(&exe, build.place);
-    cargo::list(config, &seen, &mut built.executables[i]);
+    cargo::list(config, &seen, build.scratch, &mut built.executables[i]);
     Ok(())
 }
 

@@ -35,6 +35,9 @@ pub struct BenchExecutable {
     /// Why it lists none, where it should.
     #[serde(default)]
     pub unlisted: Option<String>,
+    /// The declared variables that it saw when it was asked; `None`: an older version asked.
+    #[serde(default)]
+    pub listed_with: Option<BTreeMap<String, String>>,
     /// What cargo sets for its process; `{tree}` and `{target}` stand for the place.
     #[serde(default)]
     pub env: BTreeMap<String, String>,

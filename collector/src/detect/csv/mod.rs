@@ -13,7 +13,7 @@
 //!   `f64` is no measurement: the row is left out and counted;
 //! - gaps between indices are commits that were not measured;
 //! - a series of one point, or with nothing but left-out rows, is kept, with no changes to tell;
-//! - empty lines are skipped; a file without rows is an error, and so is anything else that is
+//! - empty lines are skipped; a file without a number is an error, and so is anything else that is
 //!   not a row: it is named by its line, and nothing is guessed.
 
 pub mod document;
@@ -135,6 +135,9 @@ pub fn read(reader: impl BufRead) -> Result<Vec<Series>, CsvError> {
     }
     if all.is_empty() {
         return Err(CsvError::Empty("there are no rows"));
+    }
+    if all.iter().all(|s| s.points.is_empty()) {
+        return Err(CsvError::Empty("no row holds an index and a value"));
     }
     all.iter_mut().for_each(|s| settle(&mut s.points));
     Ok(all)
@@ -371,6 +374,13 @@ fn seconds(text: &str) -> Option<i64> {
     }
     let slashes = text.replacen('/', "-", 2);
     let text = slashes.trim_end_matches(" UTC");
+    // As git prints it: `2026-01-02 10:00:00 +0100`.
+    if let Ok(instant) = text.replacen(" +", "+", 1).parse::<jiff::Timestamp>() {
+        return Some(instant.as_second());
+    }
+    if let Ok(instant) = text.replacen(" -", "-", 1).parse::<jiff::Timestamp>() {
+        return Some(instant.as_second());
+    }
     let time: DateTime = match text.parse::<DateTime>() {
         Ok(time) => time,
         Err(_) => text.parse::<Date>().ok()?.into(),
@@ -524,6 +534,9 @@ mod tests {
         let at: Vec<i64> = s[0].points.iter().map(|p| p.index).collect();
         assert_eq!(at, [1_767_312_000, 1_767_441_600, 1_767_508_200]);
         assert!(s[0].dated && !rows("a,7,1\n")[0].dated);
+        let git = rows("a,2026-01-02 01:00:00 +0100,1\na,2026-01-02 12:00:00 -0500,2\n");
+        let at: Vec<i64> = git[0].points.iter().map(|p| p.index).collect();
+        assert_eq!(at, [1_767_312_000, 1_767_373_200]);
         assert!(error("series,index,value\na,1.5,1\n").contains("neither a whole number"));
     }
 
@@ -533,6 +546,8 @@ mod tests {
         assert!(error("\n\n").starts_with("there is no header"));
         assert!(error("series,index,value\n").starts_with("there are no rows"));
         assert!(error("series,index,value\n\n\n").starts_with("there are no rows"));
+        let empty = error("series,index,value\na,0,\na,1,NA\nb,,3\n");
+        assert!(empty.starts_with("no row holds"), "{empty}");
     }
 
     #[test]

@@ -299,7 +299,12 @@ fn not_measured(j: &Judgement) -> String {
         lines.push(format!("- and {} more failed", j.failures.len() - FAILURES));
     }
     if lines.is_empty() && j.results.iter().all(|r| !r.judged) {
-        return "Nothing was measured: no benchmark was found.".into();
+        let why = if j.doubts.is_empty() {
+            "no benchmark was found"
+        } else {
+            "no benchmark gives a number, as in the baseline"
+        };
+        return format!("Nothing was measured: {why}.");
     }
     if lines.is_empty() {
         return String::new();

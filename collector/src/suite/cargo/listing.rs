@@ -7,6 +7,7 @@
 use crate::config::Config;
 use crate::error::tail;
 use crate::measure::child::{self, Before};
+use crate::measure::env::{Pins, Scratch, environment};
 use crate::measure::{Filter, escape};
 use crate::suite::{BenchExecutable, Place, run_environment};
 use std::collections::BTreeMap;
@@ -17,11 +18,18 @@ use std::time::Duration;
 const CUT: &str = "...";
 /// An id of more lines than this is taken for what the set-up printed.
 const LINES: usize = 20;
+/// More than this is no list: what would be cut off it could be any benchmark.
+const LONGEST: usize = 64 << 20;
 
 /// Asks a criterion executable for its benchmarks. One that cannot say is a failure of its own:
 /// the others go on.
-pub(in crate::suite) fn list(config: &Config, place: &Place, exe: &mut BenchExecutable) {
-    let ask = |filter: &[&str]| listed(config, place, exe, filter);
+pub(in crate::suite) fn list(
+    config: &Config,
+    place: &Place,
+    scratch: &Scratch,
+    exe: &mut BenchExecutable,
+) {
+    let ask = |filter: &[&str]| listed(config, place, scratch, exe, filter);
     match ask(&[]).map(|text| resolve(&parse(&text), &ask)) {
         Ok((names, filters)) => {
             exe.benchmarks = names;
@@ -33,11 +41,13 @@ pub(in crate::suite) fn list(config: &Config, place: &Place, exe: &mut BenchExec
             exe.unlisted = Some(why);
         }
     }
+    exe.listed_with = Some(config.suite.env.clone());
 }
 
 fn listed(
     config: &Config,
     place: &Place,
+    scratch: &Scratch,
     exe: &BenchExecutable,
     filter: &[&str],
 ) -> Result<String, String> {
@@ -46,9 +56,27 @@ fn listed(
         .args(filter)
         .current_dir(place.tree.join(&exe.package_dir))
         .stdin(Stdio::null());
-    c.envs(run_environment(config, place, exe));
+    // What it is asked in must be what it runs in: names may be made of either.
+    let slot = scratch.slot().map_err(|e| format!("--list: {e}"))?;
+    let pins = Pins {
+        jump: Some(u64::MAX),
+        ..Pins::plain()
+    };
+    let declared = run_environment(config, place, exe);
+    c.env_clear();
+    c.envs(environment(
+        scratch,
+        &slot,
+        &pins,
+        config.suite.strings,
+        &declared,
+    ));
     let limit = Duration::from_secs_f64(config.suite.timeout.0);
-    let ended = child::run(&mut c, Before::default(), limit).map_err(|e| format!("--list: {e}"))?;
+    let ended = child::run_keeping(&mut c, Before::default(), limit, LONGEST)
+        .map_err(|e| format!("--list: {e}"))?;
+    if ended.stdout.len() >= LONGEST {
+        return Err(format!("--list prints more than {} MiB", LONGEST >> 20));
+    }
     if ended.timed_out {
         return Err("--list does not end".into());
     }
@@ -102,7 +130,12 @@ fn resolve(titles: &[Title], ask: &dyn Fn(&[&str]) -> Result<String, String>) ->
     let mut filters: BTreeMap<String, Filter> = BTreeMap::new();
     for title in titles {
         if let Some(first) = used_before(&title.text, &names) {
-            filters.insert(first.clone(), Filter::First(first));
+            // Cut titles are alike where their beginnings are; the whole ids are not known.
+            let filter = match filters.remove(&first) {
+                Some(Filter::Pattern(p) | Filter::FirstOf(p)) => Filter::FirstOf(p),
+                _ => Filter::First(first.clone()),
+            };
+            filters.insert(first, filter);
             continue;
         }
         let name = whole_name(title, &count);
@@ -193,6 +226,11 @@ mod tests {
         assert_eq!(filters["twice"], Filter::First("twice".into()));
         let other = format!("{long}y");
         let (_, filters) = names(&text, &[&long, &other, "twice"]);
+        assert_eq!(filters[&cut], Filter::FirstOf(pattern.clone()));
+        // Criterion numbers a title that comes out of the cut like another.
+        let text = format!("{cut}: benchmark\n{cut} #2: benchmark\n");
+        let (found, filters) = names(&text, &[&long, &other]);
+        assert_eq!(found, std::slice::from_ref(&cut));
         assert_eq!(filters[&cut], Filter::FirstOf(pattern));
     }
 }

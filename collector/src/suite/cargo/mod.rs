@@ -3,10 +3,11 @@
 //! cargo runs with `/` as its directory and the worktree's manifest by path: it would
 //! otherwise also read the `.cargo/config.toml` of every directory above, and above the
 //! worktree lies the user's own checkout, at another commit. The worktree's own
-//! configuration is handed over by name.
+//! configuration, and what lies above the checkout, is handed over by name.
 
 mod beside;
 mod compile;
+mod configuration;
 mod discover;
 mod listing;
 mod record;
@@ -67,7 +68,7 @@ pub(super) fn build(config: &Config, place: &Place, scratch: &Scratch) -> Result
     }
     beside::gather(&mut built, &compiled)?;
     for exe in &mut built.executables {
-        list(config, place, exe);
+        list(config, place, scratch, exe);
     }
     built
         .executables

@@ -6,12 +6,12 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::measure::env::Scratch;
 use crate::suite::Place;
-use crate::suite::cargo::run::config_files;
+use crate::suite::cargo::configuration::{built_for, lists_runner, obeyed};
 use crate::suite::cargo::toolchain::{chosen_in, host};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// What surrounds an executable when cargo runs it.
@@ -31,8 +31,8 @@ pub(super) fn configure(c: &mut Command, scratch: &Scratch, config: &Config, pla
     let script = scratch.path("recorder");
     let mut targets = vec![host(chosen_in(config, &place.tree).as_deref()).unwrap_or_default()];
     targets.extend(std::env::var("CARGO_BUILD_TARGET"));
-    let files = config_files(config, place);
-    targets.extend(files.iter().filter_map(|f| built_for(f)));
+    let files = obeyed(config, place);
+    targets.extend(files.iter().flat_map(|f| built_for(f)));
     targets.retain(|t| !t.is_empty() && !t.ends_with(".json"));
     targets.sort();
     targets.dedup();
@@ -47,26 +47,6 @@ pub(super) fn configure(c: &mut Command, scratch: &Scratch, config: &Config, pla
         c.arg("--config")
             .arg(format!("target.{target}.runner={runner}"));
     }
-}
-
-/// Whether a configuration file gives a target's runner as a list of words.
-fn lists_runner(file: &Path, target: &str) -> bool {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let table = text.parse::<toml::Table>().unwrap_or_default();
-    let runner = table
-        .get("target")
-        .and_then(|t| t.get(target)?.get("runner"));
-    runner.is_some_and(toml::Value::is_array)
-}
-
-/// `build.target` of a configuration file.
-fn built_for(file: &Path) -> Option<String> {
-    let table = std::fs::read_to_string(file)
-        .ok()?
-        .parse::<toml::Table>()
-        .ok()?;
-    let target = table.get("build")?.get("target")?;
-    target.as_str().map(String::from)
 }
 
 /// The records of one call of cargo.

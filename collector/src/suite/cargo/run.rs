@@ -2,8 +2,9 @@
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::suite::Place;
+use crate::suite::cargo::configuration::{declared, handed_over, outside};
 use crate::suite::cargo::toolchain::chosen_in;
-use crate::suite::{Place, workspace};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -52,10 +53,11 @@ pub(crate) fn is_foreign(name: &str) -> bool {
         || crate::git::is_foreign_environment(std::ffi::OsStr::new(name))
 }
 
-/// What the environment and `uptick.toml` tell the compilers, as a text that is part of a build's
-/// key; empty where they tell nothing.
+/// What the environment, `uptick.toml` and cargo's files outside the commits tell the compilers, as
+/// a text that is part of a build's key; empty where they tell nothing. `root` is the user's
+/// checkout.
 #[must_use]
-pub fn steering(config: &Config) -> String {
+pub fn steering(config: &Config, root: &Path) -> String {
     const COMPILERS: [&str; 10] = [
         "RUSTFLAGS",
         "RUSTC",
@@ -96,23 +98,8 @@ pub fn steering(config: &Config) -> String {
         .collect();
     all.sort();
     all.extend(config.suite.rustflags.iter().map(|f| format!("flag {f}\n")));
+    all.push(outside(root));
     all.concat()
-}
-
-/// The configuration files that cargo reads inside the worktree, the outer one first.
-pub(super) fn config_files(config: &Config, place: &Place) -> Vec<PathBuf> {
-    let mut bases = vec![place.tree.clone()];
-    let inner = workspace(config, &place.tree);
-    if config.suite.dir != "." {
-        bases.push(inner);
-    }
-    let file = |base: &PathBuf| {
-        [".cargo/config", ".cargo/config.toml"]
-            .iter()
-            .map(|f| base.join(f))
-            .find(|f| f.is_file())
-    };
-    bases.iter().filter_map(file).collect()
 }
 
 /// cargo, ready for a subcommand on the worktree.
@@ -129,7 +116,7 @@ pub(crate) fn cargo(config: &Config, place: &Place) -> Command {
     if let Some(channel) = chosen_in(config, &place.tree) {
         c.env("RUSTUP_TOOLCHAIN", channel);
     }
-    for file in config_files(config, place) {
+    for file in handed_over(config, place) {
         for name in declared(&file) {
             // As on a machine that knows nothing of it.
             c.env_remove(name);
@@ -140,15 +127,6 @@ pub(crate) fn cargo(config: &Config, place: &Place) -> Command {
         c.env("CARGO_ENCODED_RUSTFLAGS", encoded_flags(config));
     }
     c
-}
-
-/// The variables that a configuration file's `[env]` declares.
-fn declared(file: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let table = text.parse::<toml::Table>().unwrap_or_default();
-    let env = table.get("env").and_then(toml::Value::as_table);
-    let names = env.into_iter().flatten().map(|(name, _)| name.clone());
-    names.filter(|n| n != "PATH" && n != "HOME").collect()
 }
 
 /// `rustflags` of `uptick.toml` after those of the environment.

@@ -57,11 +57,15 @@ pub(in crate::suite) fn pinned_by(config: &Config, repo: &Repo, sha: &Sha) -> Op
 
 /// The same for a commit that is checked out.
 pub(super) fn chosen_in(config: &Config, tree: &Path) -> Option<String> {
-    // Our worktrees lie in the user's checkout, which is what overrides are made for.
-    let ours = |p: &&Path| p.file_name().is_some_and(|n| n == ".uptick");
-    let root = tree.ancestors().find(ours).and_then(Path::parent);
     let read = |path: &str| std::fs::read_to_string(tree.join(path)).ok();
-    chosen(root.unwrap_or(tree), &config.suite.dir, &read)
+    // The checkout is what overrides are made for.
+    chosen(checkout(tree).unwrap_or(tree), &config.suite.dir, &read)
+}
+
+/// The user's checkout, in which our worktrees lie.
+pub(super) fn checkout(tree: &Path) -> Option<&Path> {
+    let ours = |p: &&Path| p.file_name().is_some_and(|n| n == ".uptick");
+    tree.ancestors().find(ours).and_then(Path::parent)
 }
 
 /// The directories that `rustup override` has chosen a toolchain for.
