@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use collector::config::Config;
@@ -9,7 +10,7 @@ use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
 use collector::history::{self, Whose};
 use collector::store::{Scope, Store};
-use dashboard::{Options, Server, ServerOptions};
+use dashboard::{App, Options, Server, ServerOptions};
 use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -22,6 +23,8 @@ const GRACE: Duration = Duration::from_secs(1);
 const POLITELY: Duration = Duration::from_secs(8);
 /// How often the repository is looked at for new commits of the main line.
 const FOLLOW: Duration = Duration::from_secs(10);
+/// Tags that are offered, the newest ones.
+const TAGS: usize = 500;
 
 pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
     log_to_stderr(a.log);
@@ -61,6 +64,7 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
         keep_free: a.keep_free.saturating_mul(1 << 20),
         new_series: a.new_series,
         public_url: a.public_url.as_deref().map(web_address).transpose()?,
+        embed_in: origins(&a.embed_in)?,
     };
     if repo.is_some() && !a.read_only {
         follow(
@@ -69,7 +73,7 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
             context::whose(args),
         );
     }
-    on_runtime(serve(a, options))
+    on_runtime(serve(a, options, repo.map(|_| args.dir.clone())))
 }
 
 fn on_runtime(serve: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<u8> {
@@ -130,6 +134,7 @@ fn server(dir: &Path, a: &Serve) -> anyhow::Result<u8> {
         keep_free: a.keep_free.saturating_mul(1 << 20),
         new_series: a.new_series,
         public_url: a.public_url.as_deref().map(web_address).transpose()?,
+        embed_in: origins(&a.embed_in)?,
     };
     on_runtime(serve_server(a, options, collector))
 }
@@ -275,6 +280,23 @@ fn web_address(url: &str) -> Result<String, Error> {
     )))
 }
 
+/// The sites that may frame a chart: scheme, host and port, as a content security policy names them.
+fn origins(all: &[String]) -> Result<Vec<String>, Error> {
+    let is_origin = |o: &String| {
+        let host = o
+            .strip_prefix("https://")
+            .or_else(|| o.strip_prefix("http://"));
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);
+        host.is_some_and(|h| !h.is_empty() && h.chars().all(plain))
+    };
+    match all.iter().find(|o| !is_origin(o)) {
+        None => Ok(all.to_vec()),
+        Some(o) => Err(Error::Usage(format!(
+            "--embed-in {o}: it is no site such as https://wiki.example.org, without a path"
+        ))),
+    }
+}
+
 /// Keeps the store's main line that of the repository while it is served.
 fn follow(store: PathBuf, dir: PathBuf, whose: Whose) {
     std::thread::spawn(move || {
@@ -295,13 +317,30 @@ fn say_line(store: &Path, dir: &Path, whose: Whose) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn serve(a: &Serve, options: Options) -> anyhow::Result<()> {
+/// Has comparisons offer the repository's tags while it is served.
+fn follow_tags(app: Weak<App>, dir: PathBuf) {
+    std::thread::spawn(move || {
+        while let Some(app) = app.upgrade() {
+            // A repository that cannot be read now keeps the tags that were read.
+            if let Ok(tags) = Repo::open(&dir).and_then(|r| r.tags(TAGS)) {
+                app.set_releases(tags);
+            }
+            drop(app);
+            std::thread::sleep(FOLLOW);
+        }
+    });
+}
+
+async fn serve(a: &Serve, options: Options, repo: Option<PathBuf>) -> anyhow::Result<()> {
     // Before the address is printed: who reads it may end this at once.
     let end = end_asked().map_err(|e| Error::Failed(format!("no signals: {e}")))?;
     let (listener, local) = listen(a).await?;
     let store = options.store.clone();
     // An address that is printed is one that answers.
     let app = dashboard::open(options, local).await.map_err(failure)?;
+    if let Some(dir) = repo {
+        follow_tags(Arc::downgrade(&app), dir);
+    }
     address(a, local)?;
     unlinked(local, a, &store);
     dashboard::serve_opened(listener, app, end).await;
@@ -383,6 +422,21 @@ fn end_asked() -> std::io::Result<impl Future<Output = ()> + Send> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_site_may_frame_a_chart() {
+        let one = |o: &str| origins(&[o.to_string()]).is_ok();
+        assert!(one("https://wiki.example.org") && one("http://127.0.0.1:8080"));
+        for bad in [
+            "*",
+            "https://",
+            "https://a.b/c",
+            "https://a; script-src *",
+            "wiki.example.org",
+        ] {
+            assert!(!one(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn a_project_is_called_after_its_repository_or_its_store() {

@@ -30,6 +30,9 @@ pub(crate) struct Serve {
     /// The address that people reach the pages by: links in messages begin with it
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
+    /// A site whose pages may show `/embed/SERIES` in a frame, such as `https://wiki.example.org`
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) embed_in: Vec<String>,
     /// The name on the pages [default: the repository's]
     #[arg(long)]
     pub(crate) name: Option<String>,

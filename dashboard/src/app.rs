@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use collector::config::Config;
+use collector::model::Sha;
 use collector::store::{Generation, Keep, Store};
 use tokio::sync::Semaphore;
 
@@ -19,6 +20,7 @@ use crate::lookout::Lookout;
 use crate::overview::Shelf;
 use crate::quota::Quota;
 use crate::standing::Standing;
+use crate::verdicts::Verdicts;
 use crate::writer::{self, Writer};
 
 /// Readers at once; more would only wait for the same cores and the same disk.
@@ -59,6 +61,8 @@ pub struct Options {
     /// The address that people reach the pages by, without a slash at its end: links in messages
     /// begin with it. `None`: where it listens.
     pub public_url: Option<String>,
+    /// Sites whose pages may show a chart in a frame; no other page of ours is ever framed.
+    pub embed_in: Vec<String>,
 }
 
 /// What an [`App`] is to others.
@@ -117,6 +121,10 @@ pub struct App {
     pub(crate) unsearched: tokio::sync::Notify,
     /// Positions of commits that were asked for to narrow an open change down.
     narrowing: Mutex<BTreeSet<u64>>,
+    /// Verdicts that lists show.
+    pub(crate) verdicts: Verdicts,
+    /// Tags of the repository with their commits, the newest first.
+    releases: Mutex<Arc<Vec<(String, Sha)>>>,
     closing: AtomicBool,
     pub(crate) started: Instant,
 }
@@ -182,6 +190,8 @@ impl App {
             trials: Semaphore::new(TRIALS),
             unsearched: tokio::sync::Notify::new(),
             narrowing: Mutex::default(),
+            verdicts: Verdicts::new(),
+            releases: Mutex::default(),
             closing: AtomicBool::new(false),
             started: Instant::now(),
             options,
@@ -297,6 +307,20 @@ impl App {
             *known = positions;
             self.cache.forget();
         }
+    }
+
+    /// Notes which tags the repository has, the newest first; comparisons offer them from now on.
+    pub fn set_releases(&self, tags: Vec<(String, Sha)>) {
+        let mut known = lock(&self.releases);
+        if **known != tags {
+            *known = Arc::new(tags);
+            self.cache.forget();
+        }
+    }
+
+    /// The tags of the repository, as far as it is known.
+    pub(crate) fn releases(&self) -> Arc<Vec<(String, Sha)>> {
+        lock(&self.releases).clone()
     }
 
     /// Whether a commit at these positions was asked for to narrow a change down.

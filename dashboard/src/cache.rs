@@ -46,6 +46,8 @@ pub(crate) struct Page {
 pub(crate) enum Policy {
     /// A page of ours.
     Page,
+    /// A page of ours that other sites may frame, where the setting names them.
+    Embed,
     /// An SVG that is part of pages: no script at all.
     Picture,
 }

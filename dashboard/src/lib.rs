@@ -24,6 +24,7 @@ mod door;
 mod error;
 mod flame;
 mod guard;
+mod headline;
 mod live;
 mod look;
 mod lookout;
@@ -40,6 +41,7 @@ mod stamp;
 mod standing;
 mod text;
 mod trace;
+mod verdicts;
 mod writer;
 
 pub use app::{App, Failure, Options};

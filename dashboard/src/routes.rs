@@ -43,6 +43,7 @@ pub const ROUTES: &[Route] = &[
     show("/functions/{id}/{range}"),
     show("/flame/{id}/{range}"),
     show("/badge/{id}"),
+    show("/embed/{id}"),
     show("/api/v1/reports"),
     show("/api/v1/reports/{hash}"),
     show("/api/v1/series"),
@@ -169,6 +170,9 @@ const FIXED: [(HeaderName, &str); 5] = [
 
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// What a framed page may do, before who may frame it.
+const EMBED_POLICY: &str =
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors ";
 const PICTURE_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'";
 
@@ -306,20 +310,30 @@ fn answer(app: &App, page: &Page, headers: &HeaderMap) -> Response {
         header::VARY,
         HeaderValue::from_static("accept-encoding, cookie"),
     );
-    let policy = match page.policy {
-        Policy::Page => PAGE_POLICY,
-        Policy::Picture => PICTURE_POLICY,
-    };
-    h.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(policy),
-    );
+    h.insert(header::CONTENT_SECURITY_POLICY, policy(app, page.policy));
     if let Some(name) = &page.download
         && let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
     {
         h.insert(header::CONTENT_DISPOSITION, value);
     }
     response
+}
+
+fn policy(app: &App, policy: Policy) -> HeaderValue {
+    let fixed = match policy {
+        Policy::Page => PAGE_POLICY,
+        Policy::Picture => PICTURE_POLICY,
+        Policy::Embed => {
+            let sites = match app.options.embed_in.as_slice() {
+                [] => "'none'".to_string(),
+                sites => sites.join(" "),
+            };
+            // What is no header would let nobody in either.
+            return HeaderValue::from_str(&format!("{EMBED_POLICY}{sites}"))
+                .unwrap_or(HeaderValue::from_static(PAGE_POLICY));
+        }
+    };
+    HeaderValue::from_static(fixed)
 }
 
 /// The document of the API, made from the routes.

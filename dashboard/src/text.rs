@@ -42,21 +42,6 @@ pub(crate) fn cut_or_empty(text: &str, width: usize) -> String {
     names::clean(text.trim(), width)
 }
 
-/// Output of a program: its lines stay lines, each cleaned; at most `most` bytes of it.
-pub(crate) fn lines(text: &str, most: usize) -> String {
-    let shown = text.lines().map(|l| names::clean(l, 400));
-    let mut out = String::new();
-    for line in shown {
-        if out.len() + line.len() > most {
-            out.push('…');
-            break;
-        }
-        out.push_str(&line);
-        out.push('\n');
-    }
-    out
-}
-
 /// A whole name, cleaned.
 pub(crate) fn whole(text: &str) -> String {
     names::clean(text, WHOLE)

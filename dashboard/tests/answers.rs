@@ -378,7 +378,8 @@ async fn a_branch_changes_no_page_of_the_main_line() {
     // Its own page compares it with where it left the main line.
     let own = c.get(&format!("/commit/{}", sha(44, 'f'))).await;
     assert!(
-        own.text().contains("beside the main line, on topic"),
+        own.text()
+            .contains("beside the main line, on <a href=\"/branch?name=topic\">topic</a>"),
         "{}",
         own.text()
     );

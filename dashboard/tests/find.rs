@@ -132,7 +132,7 @@ async fn two_commits_are_chosen_on_a_form() {
     );
     let unknown = c.get("/compare?base=main&head=no-such-branch").await;
     assert_eq!(unknown.status, StatusCode::OK);
-    let said = "No measured commit or branch is called `no-such-branch`";
+    let said = "No measured commit, branch or tag is called `no-such-branch`";
     assert!(unknown.text().contains(said), "{}", unknown.text());
     let machine = c.get("/compare.json?base=main&head=no-such-branch").await;
     assert_eq!(machine.status, StatusCode::NOT_FOUND);

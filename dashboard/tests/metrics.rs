@@ -196,7 +196,7 @@ async fn comparison(c: &Client, case: &Case) {
     let (outcome, verdict, words) = if case.regressed {
         ("regressed", "regressed", "Regression: 1 of 1 benchmark")
     } else {
-        ("ok", "improved", "No regression in 1 benchmark")
+        ("ok", "improved", "Improved: 1 of 1 benchmark")
     };
     assert_eq!(
         (&d["outcome"], &row["verdict"]),

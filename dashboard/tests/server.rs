@@ -80,6 +80,7 @@ impl Host {
             keep_free,
             new_series,
             public_url: None,
+            embed_in: Vec::new(),
         };
         let server = open_server(options, "127.0.0.1:8787".parse().unwrap()).await;
         server.unwrap()

@@ -368,6 +368,20 @@ mod tests {
     }
 
     #[test]
+    fn tags_are_listed_with_their_commits() {
+        let remote = Remote::new();
+        let first = remote.commit("first");
+        remote.git(&["tag", "v1"]);
+        let second = remote.commit("second");
+        remote.git(&["tag", "-a", "-m", "annotated", "v2"]);
+        let repo = Repo::open(remote.0.path()).unwrap();
+        let mut tags = repo.tags(10).unwrap();
+        tags.sort();
+        assert_eq!(tags, [("v1".to_string(), first), ("v2".into(), second)]);
+        assert_eq!(repo.tags(1).unwrap().len(), 1);
+    }
+
+    #[test]
     fn a_clone_stands_at_the_commit_that_is_asked_for() {
         let (remote, place) = (Remote::new(), tempfile::tempdir().unwrap());
         std::fs::write(remote.0.path().join("a"), "one").unwrap();

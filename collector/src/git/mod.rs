@@ -309,6 +309,31 @@ impl Repo {
         said.lines().map(String::from).collect()
     }
 
+    /// Every tag with its commit, the newest first; at most `most` of them.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] when git cannot list them.
+    pub fn tags(&self, most: usize) -> Result<Vec<(String, Sha)>> {
+        let count = format!("--count={most}");
+        let fields = "--format=%(refname:strip=2)%00%(objectname)%00%(*objectname)";
+        let args = [
+            "for-each-ref",
+            "--sort=-creatordate",
+            &count,
+            fields,
+            "refs/tags/",
+        ];
+        let said = ask(&self.root, &args)?;
+        let tag = |line: &str| {
+            let mut parts = line.split('\0');
+            let (name, object, peeled) = (parts.next()?, parts.next()?, parts.next()?);
+            // An annotated tag is an object of its own, and its commit is what it names.
+            let sha = if peeled.is_empty() { object } else { peeled };
+            Some((name.to_string(), Sha(sha.to_string())))
+        };
+        Ok(said.lines().filter_map(tag).collect())
+    }
+
     /// The default branch and its tip: the named one, a remote's HEAD, one of the usual names, or
     /// the only branch there is.
     #[must_use]

@@ -12,12 +12,14 @@ mod judged;
 mod judgement;
 mod pairs;
 mod row;
+mod tally;
 
 pub use detectable::{Newest, next_limit};
 pub use document::{Checked, Document, MAX_BYTES, read};
 pub use judged::{Judged, judged_metrics};
 pub use judgement::{BaseRef, Beside, CommitRef, Judgement, Outcome, doubts, judgement, outcome};
 pub use row::{Creep, Likely, Row, Side};
+pub use tally::{Tally, tallies};
 
 use pairs::pairs;
 

@@ -33,5 +33,5 @@ pub use profile::{FunctionDelta, Location, ProfileKind, ProfileRef};
 pub use report::{Line, Measurement, Report, WHOLE_PROCESS};
 pub use series::SeriesKey;
 pub use tags::{Tags, tagged};
-pub use testbed::Testbed;
+pub use testbed::{Fact, Testbed};
 pub use verdict::Verdict;

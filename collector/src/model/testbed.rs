@@ -3,7 +3,7 @@
 use crate::model::counter::Counter;
 use crate::model::digest;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The machine and environment that numbers depend on.
 ///
@@ -16,6 +16,27 @@ pub struct Testbed {
     /// Facts by name: `arch`, `cpu`, `guest_cpu`, `kernel`, `libc`, `rustc`, `valgrind`,
     /// `profile`, `strings`, `protocol`, …
     pub facts: BTreeMap<String, String>,
+}
+
+/// One fact of two testbeds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// `rustc`, `libc`, `kernel`, …
+    pub name: String,
+    /// Its value on the one; empty where that does not know it.
+    pub here: String,
+    /// Its value on the other.
+    pub there: String,
+    /// Whether the counter's values depend on it.
+    pub matters: bool,
+}
+
+impl Fact {
+    /// Whether both have the same value.
+    #[must_use]
+    pub fn is_same(&self) -> bool {
+        self.here == self.there
+    }
 }
 
 impl Testbed {
@@ -57,6 +78,22 @@ impl Testbed {
         let mut digest = digest(text.as_bytes());
         digest.truncate(16);
         digest
+    }
+
+    /// Every fact that either of two testbeds knows, side by side, by name.
+    #[must_use]
+    pub fn beside(&self, other: &Self, counter: &Counter) -> Vec<Fact> {
+        let relevant = self.facts_of(counter);
+        let names: BTreeSet<&String> = self.facts.keys().chain(other.facts.keys()).collect();
+        let get = |t: &Self, n: &String| t.facts.get(n).cloned().unwrap_or_default();
+        let fact = |n: &String| Fact {
+            name: n.clone(),
+            here: get(self, n),
+            there: get(other, n),
+            // Whatever another tool reports depends on facts that only one side knows, too.
+            matters: relevant.contains(&n.as_str()) || matches!(counter, Counter::Reported(_)),
+        };
+        names.into_iter().map(fact).collect()
     }
 
     /// The facts that differ and matter to a counter, as `(name, here, there)`.

@@ -3,6 +3,7 @@
 //! back, a compiler update, gaps, failures and names that mean harm. Stored as measured reports
 //! are, through [`Store::put`].
 
+mod branches;
 mod names;
 mod stacks;
 
@@ -177,6 +178,11 @@ pub fn fill(store: &mut Store, size: Size, progress: &mut dyn FnMut(u64, u64)) -
     }
     if size.plain {
         store.rebuild()?;
+    } else {
+        for report in branches::reports(size.commits, &|position| suite.report(position).0) {
+            store.put(&report, &[])?;
+            done.reports += 1;
+        }
     }
     loop {
         let n = collector::history::watch::search(store, 512)?;

@@ -1,7 +1,7 @@
 //! Commit: what did it do, compared with the commit measured before it?
 
 use collector::judge::{Row, Side};
-use collector::model::{Sha, Verdict};
+use collector::model::Verdict;
 use collector::store::{MeasuredCommit, Store};
 use maud::{Markup, html};
 use serde_json::json;
@@ -9,14 +9,15 @@ use serde_json::json;
 use crate::app::App;
 use crate::cache::Page;
 use crate::error::Fail;
+use crate::headline::Headline;
 use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form, the_commit};
 use crate::pages::compare::{self, Comparison};
 use crate::pages::decide;
 use crate::pages::excluded;
 use crate::pages::layout::{self, Nav};
-use crate::query::{Format, compare_url};
+use crate::query::{Format, branch_url, compare_url};
 use crate::reader::Reader;
-use crate::text::{self, plural};
+use crate::text;
 
 /// What stands above the changes that outlast the commit.
 const LASTING: &str = "Lasting changes that it may have caused";
@@ -31,7 +32,7 @@ pub(super) fn page(
     format: Format,
 ) -> Result<Page, Fail> {
     let head = the_commit(store, sha)?;
-    let (before, how) = base_of(store, &head)?;
+    let (before, how) = compare::usual_base(store, &head)?;
     let after = match head.main {
         true => store.commits_from(head.position + 1, 1)?.pop(),
         false => None,
@@ -78,31 +79,6 @@ pub(super) fn page(
     }
 }
 
-/// What a commit is compared with: on the main line the commit measured before it, beside it the
-/// newest one that was measured up to where it left the line.
-fn base_of(
-    store: &Store,
-    head: &MeasuredCommit,
-) -> Result<(Option<MeasuredCommit>, &'static str), Fail> {
-    if head.main {
-        let before = store.commits(head.position, 1)?.pop();
-        return Ok((before, "the commit measured before it"));
-    }
-    let base = Sha(head.merge_base.clone());
-    let left = store.main_position(&base)?.or_else(|| {
-        let known = store.commit(&base.0).ok().flatten();
-        known.filter(|_| !base.0.is_empty()).map(|c| c.position)
-    });
-    let before = store
-        .commits(left.map_or(head.position, |p| p + 1), 1)?
-        .pop();
-    let how = match left {
-        Some(_) => "the newest commit measured up to its merge-base",
-        None => "the newest commit measured before its place; its merge-base is not known",
-    };
-    Ok((before, how))
-}
-
 fn html(
     store: &Store,
     app: &App,
@@ -113,27 +89,39 @@ fn html(
         Option<&MeasuredCommit>,
     ),
 ) -> Result<Markup, Fail> {
-    let mut events = store.events_within(head.position, head.position, 200)?;
-    events.retain(|_| head.main);
-    let class = compared.map_or("quiet", |c| compare::class(&c.judgement, None));
+    let events = match head.main {
+        true => compare::lasting(store, head)?,
+        false => Vec::new(),
+    };
+    let headline = compared.map(|c| c.headline(None));
+    let failing = match compared {
+        Some(c) => compare::failing(store, c)?,
+        None => Vec::new(),
+    };
+    let reverts = (store.reverts(head)?, store.reverted_by(head)?);
+    let class = headline.as_ref().map_or("quiet", Headline::class);
     Ok(html! {
         section .verdict.(class) {
             (crumb(head))
             h1 { (text::cut(&head.subject, 160)) }
+            (reverted(&reverts))
             (lead(head, compared))
             (neighbours(head, compared, after))
         }
         @if let Some(c) = compared { (sorts(c)) }
+        @if let Some(c) = compared { (compare::failed(c, &failing)) }
         (decide::section(store, app, reader, (LASTING, events))?)
-        @if head.failures > 0 {
-            p .warn {
-                (plural(head.failures as usize, "benchmark")) " failed in its newest report; "
-                a href="/health" { "Health" } " shows those of the newest commit."
-            }
-        }
         (excluded::section(&store.excluded(Some(&head.sha))?))
         (documents(head, compared.is_some()))
     })
+}
+
+/// What a commit takes back, and what takes it back.
+fn reverted((back, by): &(Option<MeasuredCommit>, Option<MeasuredCommit>)) -> Markup {
+    html! {
+        @if let Some(c) = back { p { "Takes back " (layout::commit_line(c)) } }
+        @if let Some(c) = by { p { "Taken back by " (layout::commit_line(c)) } }
+    }
 }
 
 fn crumb(head: &MeasuredCommit) -> Markup {
@@ -150,7 +138,9 @@ fn crumb(head: &MeasuredCommit) -> Markup {
 fn beside(head: &MeasuredCommit) -> Markup {
     html! {
         "beside the main line"
-        @if !head.branch.is_empty() { ", on " (text::cut(&head.branch, 60)) }
+        @if !head.branch.is_empty() {
+            ", on " a href=(branch_url(&head.branch)) { (text::cut(&head.branch, 60)) }
+        }
     }
 }
 
@@ -159,7 +149,7 @@ fn lead(head: &MeasuredCommit, compared: Option<&Comparison>) -> Markup {
     html! {
         @match compared {
             Some(c) => {
-                p .lead { (compare::verdict(&c.judgement, None)) }
+                p .lead { (c.headline(None).html()) }
                 p .muted {
                     "Compared with " (layout::commit_line(&c.base))
                     @if head.main && c.judgement.base.distance > 1 {

@@ -1,18 +1,23 @@
-//! Commits: what was measured, newest first.
+//! Commits: what was measured, newest first, with the verdict on each.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use collector::model::Sha;
 use collector::store::{Event, MeasuredCommit, Store};
 use maud::{Markup, html};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::app::App;
 use crate::cache::Page;
 use crate::error::Fail;
+use crate::headline::Headline;
 use crate::pages::answer::{csv_page, json_page, no_such_form};
+use crate::pages::compare::{Pair, verdicts};
 use crate::pages::groups::{self, harm};
 use crate::pages::layout::{self, Nav};
-use crate::query::{Format, compare_url};
+use crate::query::{Format, branch_url, compare_url};
 use crate::text::{self, csv_field, plural};
 
 /// Commits beside the main line that are listed.
@@ -21,6 +26,54 @@ const BESIDE: usize = 50;
 const WHOLE: (u64, u64) = (0, u64::MAX);
 /// Rows on a page.
 const ROWS: usize = 50;
+
+/// A measured commit as it is listed.
+#[derive(Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    commit: &'a MeasuredCommit,
+    /// Against the commit measured before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'a Headline>,
+    /// The commit that it takes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reverts: Option<&'a Sha>,
+}
+
+/// Verdicts and reverts of listed commits.
+struct Said {
+    /// One for each commit; `None` for the first one of all, and beyond what a page judges.
+    verdicts: Vec<Option<Arc<Headline>>>,
+    /// What takes back what.
+    reverts: HashMap<Sha, Sha>,
+}
+
+impl Said {
+    /// About the commits of a page and the one before them.
+    fn of(store: &Store, app: &App, all: &[MeasuredCommit]) -> Result<Self, Fail> {
+        let pairs: Vec<Pair<'_>> = all.windows(2).map(|p| (&p[1], &p[0])).collect();
+        let mut reverts = HashMap::new();
+        for c in all {
+            if let Some(back) = store.reverts(c)? {
+                reverts.insert(c.sha.clone(), back.sha);
+            }
+        }
+        let mut verdicts = verdicts(store, app, &pairs)?;
+        verdicts.resize(all.len(), None);
+        Ok(Self { verdicts, reverts })
+    }
+
+    fn listed<'a>(&'a self, all: &'a [MeasuredCommit]) -> Vec<Listed<'a>> {
+        let shown = all.iter().zip(&self.verdicts).take(ROWS);
+        shown
+            .map(|(commit, verdict)| Listed {
+                commit,
+                verdict: verdict.as_deref(),
+                reverts: self.reverts.get(&commit.sha),
+            })
+            .collect()
+    }
+}
 
 /// Commits at positions from `from` on and before `before`.
 pub(super) fn page(
@@ -32,15 +85,16 @@ pub(super) fn page(
     let mut all = store.commits(before, ROWS + 1)?;
     all.retain(|c| c.position >= from);
     match format {
-        Format::Json => json_page(
-            &json!({ "schema": "uptick.commits/1", "commits": &all[..all.len().min(ROWS)] }),
-        ),
+        Format::Json => {
+            let said = Said::of(store, app, &all)?;
+            json_page(&json!({ "schema": "uptick.commits/1", "commits": said.listed(&all) }))
+        }
         Format::Csv => Ok(csv_page("commits", csv(&all))),
         Format::Html => Ok(layout::page(
             app,
             Nav::Commits,
             "Commits",
-            html(store, &all, (from, before))?,
+            html(store, app, &all, (from, before))?,
         )),
         other => Err(no_such_form(other)),
     }
@@ -59,18 +113,24 @@ fn reported(store: &Store, all: &[MeasuredCommit]) -> Result<HashMap<u64, Vec<Ev
     Ok(out)
 }
 
-fn html(store: &Store, all: &[MeasuredCommit], range: (u64, u64)) -> Result<Markup, Fail> {
+fn html(
+    store: &Store,
+    app: &App,
+    all: &[MeasuredCommit],
+    range: (u64, u64),
+) -> Result<Markup, Fail> {
     let reported = reported(store, all)?;
+    let said = Said::of(store, app, all)?;
     let shown = &all[..all.len().min(ROWS)];
     Ok(html! {
         (head(all, range))
         @if shown.is_empty() { (none(range)) } @else {
-            div .scroll { table .rows {
+            div .scroll { table .rows.stack.commits {
                 thead { (columns()) }
                 tbody {
                     @for (i, c) in shown.iter().enumerate() {
                         @let before = all.get(i + 1);
-                        (row(c, before, reported.get(&c.position)))
+                        (row(c, before, reported.get(&c.position), (&said, i)))
                         @if let Some(b) = before { (gap(c.position - b.position)) }
                     }
                 }
@@ -88,14 +148,16 @@ fn beside(all: &[MeasuredCommit]) -> Markup {
             section #branches {
                 h2 { "Beside the main line" }
                 p .muted {
-                    "Each is compared with the main line on its own page, and changes no chart and "
-                    "no alert of it."
+                    "Each is compared with where it left the main line on its own page and on that of "
+                    "its branch, and changes no chart and no alert of the main line."
                 }
                 ul .plain {
                     @for c in all {
                         li {
                             (layout::commit_line(c)) " "
-                            @if !c.branch.is_empty() { span .tag { (text::cut(&c.branch, 60)) } " " }
+                            @if !c.branch.is_empty() {
+                                a .tag href=(branch_url(&c.branch)) { (text::cut(&c.branch, 60)) } " "
+                            }
                             span .muted { (text::time(c.time)) }
                         }
                     }
@@ -148,8 +210,9 @@ fn columns() -> Markup {
         tr {
             th scope="col" { "Commit" }
             th scope="col" { "Date" }
-            th scope="col" .num { "Measurements" }
+            th scope="col" { "Against the one before" }
             th scope="col" { "Lasting changes" }
+            th scope="col" .num { "Measurements" }
             th scope="col" { span .hidden { "Links" } }
         }
     }
@@ -159,18 +222,31 @@ fn row(
     c: &MeasuredCommit,
     before: Option<&MeasuredCommit>,
     changes: Option<&Vec<Event>>,
+    (said, i): (&Said, usize),
 ) -> Markup {
     html! {
         tr {
-            td { (layout::commit_line(c)) }
+            td .what { (layout::commit_line(c)) (reverts(c, &said.reverts)) }
             td { (text::time(c.time)) }
-            td .num {
-                @if c.failures > 0 { span .tag.stale { (c.failures) " failed" } " " }
-                (c.measurements)
-            }
-            td { @if let Some(changes) = changes { (extremes(changes)) } }
+            td { @match &said.verdicts[i] {
+                Some(h) => { (h.brief()) }
+                None if before.is_none() => { span .muted { "the first" } }
+                None => { a href={ "/commit/" (c.sha.short()) } { "on its own page" } }
+            } }
+            td data-th="lasting" { @if let Some(changes) = changes { (extremes(changes)) } }
+            td .num data-th="numbers" { (c.measurements) }
             td { @if let Some(b) = before { a href=(compare_url(&b.sha, &c.sha)) { "Compare" } } }
         }
+    }
+}
+
+/// What a commit takes back, or what takes it back.
+fn reverts(c: &MeasuredCommit, all: &HashMap<Sha, Sha>) -> Markup {
+    let link = |sha: &Sha| html! { a .sha href={ "/commit/" (sha.short()) } { (sha.short()) } };
+    let by = all.iter().find(|(_, back)| **back == c.sha);
+    html! {
+        @if let Some(back) = all.get(&c.sha) { " " span .tag { "takes back " (link(back)) } }
+        @if let Some((by, _)) = by { " " span .tag { "taken back by " (link(by)) } }
     }
 }
 
@@ -179,7 +255,7 @@ fn gap(distance: u64) -> Markup {
     let missing = usize::try_from(distance.saturating_sub(1)).unwrap_or(usize::MAX);
     html! {
         @if missing > 0 {
-            tr .gap { td colspan="4" .muted { "⋮ " (plural(missing, "commit")) " not measured" } td {} }
+            tr .gap { td colspan="5" .muted { "⋮ " (plural(missing, "commit")) " not measured" } td {} }
         }
     }
 }

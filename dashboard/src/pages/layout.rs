@@ -129,8 +129,16 @@ fn foot(app: &App) -> Markup {
             @if !matches!(app.role, Role::Server) { " · " a href="/help" { "Help and keys" } }
             " · " a href="/login" { "Account" }
         }
+        p .paper { (text::cut(&app.options.name, 40)) " · " (address_of(app)) " · as of " (text::date(text::now())) }
         output #live aria-live="polite" {}
     }
+}
+
+/// Where people reach the pages: what paper says, which has no address line.
+fn address_of(app: &App) -> String {
+    let known = app.options.public_url.clone();
+    let public = known.unwrap_or_else(|| format!("http://{}", app.local));
+    format!("{public}{}", app.base())
 }
 
 fn logo() -> Markup {

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod assets;
 mod badge;
 mod bisect;
+mod branch;
 mod care;
 mod changes;
 pub(crate) mod channels;
@@ -12,6 +13,7 @@ mod commits;
 mod compare;
 mod decide;
 mod drift;
+mod embed;
 mod excluded;
 mod feed;
 mod functions;
@@ -54,19 +56,23 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
         What::Search { text } => search::page(store, app, text, f),
         What::Choose { base, head } => compare::choose(store, app, (base, head), f),
         What::Series { id, look } => series::page(store, app, reader, (id, *look), f),
+        What::Embed { id, from, to } => embed::page(store, app, (id, *from, *to), f),
         What::Badge { id } => badge::page(store, id),
+        What::Branch { name } => branch::page(store, app, name, f),
         What::Commit { sha } => commit::page(store, app, reader, sha, f),
         What::Compare {
             base,
             head,
             metric,
             show,
+            sort,
             text,
             page,
         } => {
             let rows = compare::Rows {
                 metric: metric.as_deref(),
                 show: *show,
+                sort: *sort,
                 text,
                 page: *page,
             };
@@ -112,7 +118,7 @@ pub(crate) async fn redirect(app: &Arc<App>, view: &View) -> Result<Option<Strin
                 .await
         }
         What::Choose { base, head } => {
-            app.read(move |store, _| compare::chosen(store, (&base, &head)))
+            app.read(move |store, app| compare::chosen(store, app, (&base, &head)))
                 .await
         }
         _ => Ok(None),

@@ -53,8 +53,8 @@ impl Format {
 pub(crate) enum Show {
     #[default]
     Changed,
-    Slower,
-    Faster,
+    Regressed,
+    Improved,
     Suspect,
     All,
     Missing,
@@ -63,23 +63,64 @@ pub(crate) enum Show {
 impl Show {
     pub(crate) const ALL: [(Self, &'static str); 6] = [
         (Self::Changed, "changed"),
-        (Self::Slower, "slower"),
-        (Self::Faster, "faster"),
+        (Self::Regressed, "regressed"),
+        (Self::Improved, "improved"),
         (Self::Suspect, "suspect"),
         (Self::All, "all"),
         (Self::Missing, "missing"),
     ];
 
-    /// What a page calls it.
-    pub(crate) const fn label(self) -> &'static str {
-        match self {
-            Self::Changed => "changed",
-            Self::Slower => "regressed",
-            Self::Faster => "improved",
-            Self::Suspect => "suspect",
-            Self::All => "all",
-            Self::Missing => "not compared",
+    /// The word in an address; older addresses have two others.
+    fn of(word: &str) -> &str {
+        match word {
+            "slower" => "regressed",
+            "faster" => "improved",
+            word => word,
         }
+    }
+
+    /// The word in an address.
+    pub(crate) fn word(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(s, _)| *s == self);
+        found.map_or("changed", |(_, word)| word)
+    }
+
+    /// What a page calls it.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Missing => "not compared",
+            _ => self.word(),
+        }
+    }
+}
+
+/// The order of the rows of a comparison.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Sort {
+    /// What regressed first, then what improved, the largest changes first.
+    #[default]
+    Verdict,
+    Name,
+    Change,
+    Limit,
+    Before,
+    After,
+}
+
+impl Sort {
+    pub(crate) const ALL: [(Self, &'static str); 6] = [
+        (Self::Verdict, "verdict"),
+        (Self::Name, "name"),
+        (Self::Change, "change"),
+        (Self::Limit, "limit"),
+        (Self::Before, "before"),
+        (Self::After, "after"),
+    ];
+
+    /// The word in an address.
+    pub(crate) fn word(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(s, _)| *s == self);
+        found.map_or("verdict", |(_, word)| word)
     }
 }
 
@@ -111,14 +152,25 @@ pub(crate) enum What {
     Badge {
         id: String,
     },
+    /// A chart alone, for a frame on another page.
+    Embed {
+        id: String,
+        from: u64,
+        to: u64,
+    },
     Commit {
         sha: String,
+    },
+    /// The commits of a branch beside the main line.
+    Branch {
+        name: String,
     },
     Compare {
         base: String,
         head: String,
         metric: Option<String>,
         show: Show,
+        sort: Sort,
         text: String,
         page: usize,
     },
@@ -232,22 +284,20 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
         },
         ["search"] => What::Search { text: p.shown("q") },
         ["series", id] => {
-            let (from, to) = (p.number("from", 0)?, p.number("to", u64::MAX)?);
-            if from > to {
-                return Err(Fail::Bad("`from` must not lie behind `to`.".into()));
-            }
-            What::Series {
-                id: series_id(id)?,
-                look: SeriesLook {
-                    from,
-                    to,
-                    x: p.one_of("x", &Across::ALL)?,
-                    y: p.one_of("y", &Upward::ALL)?,
-                },
-            }
+            let (id, (from, to)) = (series_id(id)?, p.positions()?);
+            let (x, y) = (p.one_of("x", &Across::ALL)?, p.one_of("y", &Upward::ALL)?);
+            let look = SeriesLook { from, to, x, y };
+            What::Series { id, look }
+        }
+        ["embed", id] => {
+            let (id, (from, to)) = (series_id(id)?, p.positions()?);
+            What::Embed { id, from, to }
         }
         ["badge", id] => What::Badge { id: series_id(id)? },
         ["commit" | "commits", sha] => What::Commit { sha: commit(sha)? },
+        ["branch"] => What::Branch {
+            name: p.text("name").chars().take(MAX_NAME).collect(),
+        },
         ["compare"] => {
             let (base, head) = (p.text("base"), p.text("head"));
             match (commit(base.trim()), commit(head.trim())) {
@@ -324,10 +374,16 @@ fn compare(base: String, head: String, p: &Params) -> Result<What, Fail> {
         base,
         head,
         metric: p.metric()?,
-        show: p.one_of("show", &Show::ALL)?,
+        show: p.one_word_of("show", &Show::ALL, Show::of)?,
+        sort: p.one_of("sort", &Sort::ALL)?,
         text: p.shown("q"),
         page: p.page()?,
     })
+}
+
+/// The address of a branch's page.
+pub(crate) fn branch_url(name: &str) -> String {
+    format!("/branch?name={}", encode(name))
 }
 
 /// The address of a comparison.

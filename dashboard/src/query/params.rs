@@ -55,6 +55,15 @@ impl Params {
         text.parse().map_err(|_| bad(name, "a whole number"))
     }
 
+    /// The range of positions that is wanted.
+    pub(super) fn positions(&self) -> Result<(u64, u64), Fail> {
+        let (from, to) = (self.number("from", 0)?, self.number("to", u64::MAX)?);
+        if from > to {
+            return Err(Fail::Bad("`from` must not lie behind `to`.".into()));
+        }
+        Ok((from, to))
+    }
+
     pub(super) fn page(&self) -> Result<usize, Fail> {
         let n = usize::try_from(self.number("page", 1)?).unwrap_or(usize::MAX);
         if n == 0 || n > MAX_PAGE {
@@ -80,7 +89,17 @@ impl Params {
         name: &str,
         all: &[(T, &'static str)],
     ) -> Result<T, Fail> {
-        let Some(text) = self.get(name) else {
+        self.one_word_of(name, all, |word| word)
+    }
+
+    /// The same, where an older word means another.
+    pub(super) fn one_word_of<T: Copy + Default>(
+        &self,
+        name: &str,
+        all: &[(T, &'static str)],
+        now: impl Fn(&str) -> &str,
+    ) -> Result<T, Fail> {
+        let Some(text) = self.get(name).map(now) else {
             return Ok(T::default());
         };
         let words: Vec<&str> = all.iter().map(|(_, w)| *w).collect();

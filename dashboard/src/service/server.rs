@@ -33,6 +33,8 @@ pub struct ServerOptions {
     pub new_series: u64,
     /// The address that people reach the server by, without a slash at its end.
     pub public_url: Option<String>,
+    /// See [`Options::embed_in`].
+    pub embed_in: Vec<String>,
 }
 
 impl ServerOptions {
@@ -108,6 +110,7 @@ impl Server {
             keep_free: of.keep_free,
             new_series: of.new_series,
             public_url: of.public_url.as_ref().map(|url| format!("{url}/p/{name}")),
+            embed_in: of.embed_in.clone(),
         }
     }
 

@@ -62,6 +62,7 @@ impl Site {
             keep_free: 0,
             new_series: 50_000,
             public_url: None,
+            embed_in: Vec::new(),
         }
     }
 
@@ -104,6 +105,19 @@ impl Site {
         let mut options = self.options(false);
         change(&mut options);
         self.with(options).await
+    }
+
+    /// On loopback, where the repository has these tags, the newest first.
+    pub(crate) async fn with_tags(&self, tags: &[(&str, &str)]) -> Client {
+        let app = uptick_dashboard::open(self.options(false), "127.0.0.1:8787".parse().unwrap())
+            .await
+            .unwrap();
+        let tags = tags.iter().map(|(name, sha)| {
+            let commit = self.store().commit(sha).unwrap();
+            ((*name).into(), commit.map_or(Sha((*sha).into()), |c| c.sha))
+        });
+        app.set_releases(tags.collect());
+        Client::of(uptick_dashboard::router(&app))
     }
 
     /// On loopback, for reading only.

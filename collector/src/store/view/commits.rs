@@ -166,6 +166,22 @@ impl Store {
         })
     }
 
+    /// Measured commits of a branch beside the main line, the newest first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn commits_of_branch(&self, branch: &str, limit: usize) -> Result<Vec<MeasuredCommit>> {
+        self.ask(|db| {
+            db.prepare_cached(&format!(
+                "SELECT {COMMIT} FROM measured_commit WHERE main = 0 AND branch = ?1 \
+                 ORDER BY position DESC, \
+                 (SELECT max(id) FROM report r WHERE r.sha = measured_commit.sha) DESC LIMIT ?2"
+            ))?
+            .query_map(params![branch, limit as i64], commit)?
+            .collect()
+        })
+    }
+
     fn commits_where(&self, rest: &str, a: u64, b: i64) -> Result<Vec<MeasuredCommit>> {
         self.ask(|db| {
             db.prepare_cached(&format!(

@@ -12,6 +12,7 @@ mod line;
 mod listed;
 pub(in crate::store) mod measured;
 mod pages;
+mod past;
 pub(in crate::store) mod pruned;
 mod series;
 
@@ -22,5 +23,6 @@ pub use excluded::Excluded;
 pub use find::Found;
 pub use listed::{Care, ChangeFilter, Fate, Fates};
 pub use pages::{Generation, SeriesState, Unsearched, Value};
+pub use past::Silence;
 pub use pruned::PrunedProfile;
 pub use series::{Point, SeriesRow};

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::cache::Page;
 use crate::error::Fail;
 use crate::pages::answer::no_such_form;
+use crate::pages::compare::releases::{self, named};
 use crate::pages::layout::{self, Nav};
 use crate::query::{Format, compare_url};
 use crate::text;
@@ -19,9 +20,10 @@ const NEIGHBOURS: usize = 12;
 /// The address of the comparison, once both sides name a measured commit.
 pub(in crate::pages) fn chosen(
     store: &Store,
+    app: &App,
     (base, head): (&str, &str),
 ) -> Result<Option<String>, Fail> {
-    let (base, head) = (store.commit_named(base)?, store.commit_named(head)?);
+    let (base, head) = (named(store, app, base)?, named(store, app, head)?);
     let both = base.zip(head);
     Ok(both.map(|(base, head)| compare_url(&base.sha, &head.sha)))
 }
@@ -36,7 +38,7 @@ pub(in crate::pages) fn choose(
     let unknown = [base, head]
         .into_iter()
         .filter(|name| !name.is_empty())
-        .filter_map(|name| match store.commit_named(name) {
+        .filter_map(|name| match named(store, app, name) {
             Ok(Some(_)) => None,
             Ok(None) => Some(Ok(name)),
             Err(e) => Some(Err(e)),
@@ -49,18 +51,24 @@ pub(in crate::pages) fn choose(
         });
     }
     let newest = store.commits(u64::MAX, OFFERED)?;
-    let body = html(&newest, (base, head), &unknown);
+    let releases = releases::measured(store, app)?;
+    let body = html(&newest, &releases, (base, head), &unknown);
     Ok(layout::page(app, Nav::Compare, "Compare", body))
 }
 
 fn no_commit(name: &str) -> String {
     format!(
-        "No measured commit or branch is called `{}`: `uptick run {0}` measures it.",
+        "No measured commit, branch or tag is called `{}`: `uptick run {0}` measures it.",
         text::cut(name, 80)
     )
 }
 
-fn html(newest: &[MeasuredCommit], (base, head): (&str, &str), unknown: &[&str]) -> Markup {
+fn html(
+    newest: &[MeasuredCommit],
+    releases: &[(String, MeasuredCommit)],
+    (base, head): (&str, &str),
+    unknown: &[&str],
+) -> Markup {
     let before = newest.get(1).or(newest.first());
     let otherwise = |typed: &str, c: Option<&MeasuredCommit>| match c {
         Some(c) if typed.is_empty() => c.sha.short().to_string(),
@@ -74,12 +82,36 @@ fn html(newest: &[MeasuredCommit], (base, head): (&str, &str), unknown: &[&str])
             (side("head", "After", &otherwise(head, newest.first())))
             button .primary type="submit" { "Compare" }
         }
-        p .muted { "A commit is named by the beginning of its hash, a branch by its name; then its newest \
-            measured commit is meant." }
+        p .muted { "A commit is named by the beginning of its hash or by a tag; a branch by its name, and then \
+            its newest measured commit is meant." }
+        (against_the_one_before(releases))
         (neighbours(newest))
         datalist #measured {
+            @for (name, _) in releases { option value=(text::cut(name, 60)) {} }
             @for c in newest {
                 option value=(c.sha.short()) { (text::cut(&c.subject, 60)) }
+            }
+        }
+    }
+}
+
+/// The newest releases, each compared with the one before.
+fn against_the_one_before(releases: &[(String, MeasuredCommit)]) -> Markup {
+    html! {
+        @if releases.len() > 1 {
+            section #releases {
+                h2 { "Release against release" }
+                ul .plain {
+                    @for pair in releases.windows(2).take(NEIGHBOURS) {
+                        @let ((before, base), (after, head)) = (&pair[1], &pair[0]);
+                        li {
+                            a href=(compare_url(&base.sha, &head.sha)) {
+                                (text::cut(before, 40)) " → " (text::cut(after, 40))
+                            }
+                            " " span .muted { (text::time(head.time)) }
+                        }
+                    }
+                }
             }
         }
     }

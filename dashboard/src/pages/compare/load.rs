@@ -3,18 +3,16 @@
 use collector::judge::{self, Beside, Judgement, Overrides, Row};
 use collector::model::{Counter, Measurement, Metric, Report, SeriesKey, Testbed};
 use collector::stats;
-use collector::store::{Event, MeasuredCommit, Store};
+use collector::store::{MeasuredCommit, Store};
 
 use crate::app::App;
 use crate::error::Fail;
+use crate::headline::Headline;
 use crate::pages::answer::the_commit;
 use crate::query::compare_url;
 
 /// Earlier values that a limit is taken from, as `uptick check` does.
 const HISTORY: usize = 200;
-
-/// Lasting changes between two commits that are looked at.
-const LASTING: usize = 500;
 
 /// Characters of a report's hash.
 const HASH: usize = 64;
@@ -28,6 +26,7 @@ pub(in crate::pages) struct Comparison {
     pub(in crate::pages) head: MeasuredCommit,
     pub(in crate::pages) judgement: Judgement,
     pub(in crate::pages) base_report: Report,
+    pub(in crate::pages) head_report: Report,
     /// Its address: by commit, or by report where the address named reports.
     pub(super) stem: String,
     /// The address that shows just this, whatever is measured later.
@@ -40,17 +39,9 @@ impl Comparison {
         key(row, &self.judgement.testbed)
     }
 
-    /// The lasting changes that lie between the two commits, whichever is the older one.
-    pub(super) fn lasting(&self, store: &Store) -> Result<Vec<Event>, Fail> {
-        let (a, b) = (self.base.position, self.head.position);
-        if !(self.base.main && self.head.main) || a == b {
-            return Ok(Vec::new());
-        }
-        let (first, last) = (a.min(b) + 1, a.max(b));
-        let mut events = store.events_within(first, last, LASTING)?;
-        let within = first.cast_signed()..=last.cast_signed();
-        events.retain(|e| within.contains(&e.reported.event.change.index));
-        Ok(events)
+    /// What is said of it in one line, for one metric or for what is judged.
+    pub(in crate::pages) fn headline(&self, metric: Option<&str>) -> Headline {
+        Headline::of(&self.judgement, self.head_report.failures.len(), metric)
     }
 
     pub(super) fn is_pinned(&self) -> bool {
@@ -129,6 +120,7 @@ pub(in crate::pages) fn load(
         head: head.commit,
         judgement,
         base_report: base.report,
+        head_report: head.report,
     })
 }
 

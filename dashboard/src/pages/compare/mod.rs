@@ -1,16 +1,31 @@
 //! Compare: what is different between two commits, judged as `uptick compare` judges.
 
+mod base;
 mod choose;
-mod headline;
+mod environment;
+mod failing;
+mod filters;
 mod html;
+mod lasting;
 mod load;
+mod many;
+mod releases;
+mod rows;
+mod usual;
+mod worst;
 
 pub(super) use choose::{choose, chosen};
-pub(super) use headline::{class, verdict};
-pub(super) use html::Rows;
+pub(super) use failing::{failing, section as failed};
+pub(super) use lasting::at as lasting;
 pub(super) use load::{Comparison, load};
+pub(super) use many::{Pair, verdicts};
+pub(super) use rows::Rows;
+pub(super) use usual::usual_base;
 
+use collector::judge::{self, Judgement, Tally};
 use collector::store::Store;
+use failing::Failing;
+use serde::Serialize;
 
 use crate::app::App;
 use crate::cache::Page;
@@ -20,6 +35,15 @@ use crate::pages::layout::{self, Nav};
 use crate::query::Format;
 use crate::reader::Reader;
 use crate::text::{csv_field, csv_number};
+
+/// What `uptick compare --json` says, and what the page says beside it.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    judgement: &'a Judgement,
+    summary: Vec<Tally>,
+    failing: Vec<Failing>,
+}
 
 pub(super) fn page(
     store: &Store,
@@ -40,7 +64,11 @@ pub(super) fn page(
                 html::html(store, app, reader, (&c, rows))?,
             ))
         }
-        Format::Json => json_page(&c.judgement),
+        Format::Json => json_page(&Document {
+            judgement: &c.judgement,
+            summary: judge::tallies(&c.judgement.results),
+            failing: failing::failing(store, &c)?,
+        }),
         Format::Csv => Ok(csv_page("compare", csv(&c))),
         Format::Markdown => Ok(markdown_page(collector::report::markdown(&c.judgement))),
         _ => Err(no_such_form(format)),

@@ -7,6 +7,7 @@ mod load;
 mod picture;
 mod table;
 
+use collector::model::FunctionDelta;
 use collector::store::Store;
 use serde_json::json;
 
@@ -44,6 +45,18 @@ pub(super) fn page(
         Format::Markdown => Ok(markdown_page(documents::markdown(&p))),
         _ => Err(no_such_form(format)),
     }
+}
+
+/// The functions that differ most, and what all of it cost before and after; nothing where no
+/// profile of both commits is stored.
+pub(super) fn most(
+    store: &Store,
+    names: (&str, &str, &str),
+    most: usize,
+) -> Result<(Vec<FunctionDelta>, (u64, u64)), Fail> {
+    let p = load::load(store, names)?;
+    let functions = p.functions().iter().take(most).cloned().collect();
+    Ok((functions, p.total()))
 }
 
 fn json(p: &Pair) -> serde_json::Value {

@@ -1,0 +1,147 @@
+//! What lies before a commit: since when a benchmark gives no number, what a revert takes back, and
+//! what a verdict rests on.
+
+use rusqlite::params;
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::model::Sha;
+use crate::store::Store;
+use crate::store::view::commits::{COMMIT, MeasuredCommit, commit, signed};
+
+/// Measured commits of the main line on which a benchmark gave no number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Silence {
+    /// The first of them.
+    pub since: Sha,
+    /// When it was written, in seconds since 1970-01-01 UTC.
+    pub time: i64,
+    /// How many there are, up to the commit that was asked about.
+    pub commits: u64,
+}
+
+impl Store {
+    /// Since which measured commit of the main line a benchmark has given no number, up to a
+    /// position. `None` where it gave one there, or never gave any before.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn silent_since(&self, benchmark: &str, up_to: u64) -> Result<Option<Silence>> {
+        let last: Option<i64> = self.ask(|db| {
+            db.prepare_cached(
+                "SELECT max(p.position) FROM series s JOIN point p ON p.series = s.id \
+                 WHERE s.benchmark = ?1 AND p.position <= ?2",
+            )?
+            .query_row(params![benchmark, signed(up_to)], |r| r.get(0))
+        })?;
+        let Some(last) = last else {
+            return Ok(None);
+        };
+        self.ask(|db| {
+            let mut after = db.prepare_cached(
+                "SELECT sha, time, count(*) OVER () FROM measured_commit \
+                 WHERE main = 1 AND position > ?1 AND position <= ?2 ORDER BY position, sha LIMIT 1",
+            )?;
+            let mut rows = after.query_map(params![last, signed(up_to)], |r| {
+                Ok(Silence {
+                    since: Sha(r.get(0)?),
+                    time: r.get(1)?,
+                    commits: r.get::<_, i64>(2)?.cast_unsigned(),
+                })
+            })?;
+            rows.next().transpose()
+        })
+    }
+
+    /// How many reports the main line has up to each of these positions.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn reports_up_to(&self, positions: &[u64]) -> Result<Vec<u64>> {
+        let last = positions.iter().max().copied().unwrap_or(0);
+        let all: Vec<(u64, u64)> = self.ask(|db| {
+            db.prepare_cached(
+                "SELECT position, reports FROM measured_commit \
+                 WHERE main = 1 AND position <= ?1 ORDER BY position",
+            )?
+            .query_map([signed(last)], |r| {
+                let n = |i| r.get::<_, i64>(i).map(i64::cast_unsigned);
+                Ok((n(0)?, n(1)?))
+            })?
+            .collect()
+        })?;
+        let mut sums = Vec::with_capacity(all.len());
+        let mut sum = 0;
+        for (_, reports) in &all {
+            sum += reports;
+            sums.push(sum);
+        }
+        let up_to = |at: &u64| {
+            let n = all.partition_point(|(position, _)| position <= at);
+            n.checked_sub(1).map_or(0, |i| sums[i])
+        };
+        Ok(positions.iter().map(up_to).collect())
+    }
+
+    /// A text that is another one when other lasting changes lie at positions `first..=last`, or
+    /// other reports are excluded.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn changes_mark(&self, first: u64, last: u64) -> Result<String> {
+        self.ask(|db| {
+            db.prepare_cached(
+                "SELECT count(*), total(seen * position), total(seen * change), \
+                 (SELECT total(time * (1 + out)) FROM exclusion) \
+                 FROM change WHERE position BETWEEN ?1 AND ?2",
+            )?
+            .query_row(params![signed(first), signed(last)], |r| {
+                let changes: i64 = r.get(0)?;
+                let (places, sizes): (f64, f64) = (r.get(1)?, r.get(2)?);
+                let excluded: f64 = r.get(3)?;
+                Ok(format!("{changes} {places} {sizes} {excluded}"))
+            })
+        })
+    }
+
+    /// The measured commit of the main line that a commit takes back, by its subject:
+    /// `Revert "…"`. The newest one of that subject before it.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn reverts(&self, c: &MeasuredCommit) -> Result<Option<MeasuredCommit>> {
+        let Some(subject) = reverted(&c.subject).filter(|_| c.main) else {
+            return Ok(None);
+        };
+        self.of_subject("position < ?2 ORDER BY position DESC", subject, c.position)
+    }
+
+    /// The measured commit of the main line that takes a commit back; the first one after it.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn reverted_by(&self, c: &MeasuredCommit) -> Result<Option<MeasuredCommit>> {
+        if !c.main {
+            return Ok(None);
+        }
+        let subject = format!("Revert \"{}\"", c.subject);
+        self.of_subject("position > ?2 ORDER BY position", &subject, c.position)
+    }
+
+    fn of_subject(&self, rest: &str, subject: &str, at: u64) -> Result<Option<MeasuredCommit>> {
+        self.ask(|db| {
+            let mut found = db.prepare_cached(&format!(
+                "SELECT {COMMIT} FROM measured_commit WHERE main = 1 AND subject = ?1 AND {rest} \
+                 LIMIT 1"
+            ))?;
+            let mut rows = found.query_map(params![subject, signed(at)], commit)?;
+            rows.next().transpose()
+        })
+    }
+}
+
+/// The subject that a subject says it takes back, as `git revert` writes it.
+fn reverted(subject: &str) -> Option<&str> {
+    let quoted = subject.strip_prefix("Revert \"")?.strip_suffix('"')?;
+    (!quoted.is_empty()).then_some(quoted)
+}

@@ -1,0 +1,32 @@
+//! The base of a commit that nobody named one for.
+
+use collector::model::Sha;
+use collector::store::{MeasuredCommit, Store};
+
+use crate::error::Fail;
+
+/// What a commit is compared with: on the main line the commit measured before it, beside it the
+/// newest one that was measured up to where it left the line.
+pub(in crate::pages) fn usual_base(
+    store: &Store,
+    head: &MeasuredCommit,
+) -> Result<(Option<MeasuredCommit>, &'static str), Fail> {
+    if head.main {
+        let before = store.commits(head.position, 1)?.pop();
+        return Ok((before, "the commit measured before it"));
+    }
+    let base = Sha(head.merge_base.clone());
+    let left = store.main_position(&base)?.or_else(|| {
+        let known = store.commit(&base.0).ok().flatten();
+        known.filter(|_| !base.0.is_empty()).map(|c| c.position)
+    });
+    let before = store
+        .commits(left.map_or(head.position, |p| p + 1), 1)?
+        .pop();
+    let how = match left {
+        Some(_) if before.as_ref().is_some_and(|b| b.sha == base) => "its merge-base",
+        Some(_) => "the newest commit measured up to its merge-base",
+        None => "the newest commit measured before its place; its merge-base is not known",
+    };
+    Ok((before, how))
+}
