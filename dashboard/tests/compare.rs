@@ -301,14 +301,14 @@ async fn functions_of_the_worst_and_lasting_changes_stand_on_the_page() {
     let page = c.get(&format!("/compare/{base}..{head}")).await;
     let worst = page.text().split("id=\"worst\"").nth(1).unwrap();
     assert!(worst.contains("escape::table"), "{worst}");
-    let lasting = page.text().split("id=\"lasting\"").nth(1).unwrap();
+    let lasting = page.text().split("id=\"decide\"").nth(1).unwrap();
     assert!(
         lasting.contains("emit/json") && lasting.contains("state new"),
         "{lasting}"
     );
     let (base, head) = site.around("Stop at the first match");
     let page = c.get(&format!("/compare/{base}..{head}")).await;
-    let lasting = page.text().split("id=\"lasting\"").nth(1).unwrap();
+    let lasting = page.text().split("id=\"decide\"").nth(1).unwrap();
     assert!(lasting.contains("state acknowledged"), "{lasting}");
     assert!(lasting.contains("credit in the release notes"), "{lasting}");
     site.damage_profiles();

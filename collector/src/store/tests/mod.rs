@@ -570,7 +570,7 @@ fn a_store_of_before_health_knows_how_far_its_series_vary() {
         .unwrap()
         .execute_batch(
             "ALTER TABLE series DROP COLUMN spread; ALTER TABLE series DROP COLUMN varies; \
-             ALTER TABLE series DROP COLUMN varies_in_units; PRAGMA user_version = 7",
+             ALTER TABLE series DROP COLUMN varies_in_units; PRAGMA user_version = 9",
         )
         .unwrap();
     let store = f.store();
