@@ -7,7 +7,7 @@ use plotters::prelude::*;
 
 use super::backend::{Canvas, FINE, Ink};
 use super::m4;
-use super::runs::{gaps, runs};
+use super::runs::{At, gaps, runs};
 use super::span;
 use crate::text::{Sense, plural, xml};
 
@@ -35,6 +35,15 @@ pub(crate) struct Series {
     pub(crate) ys: Vec<f64>,
     /// Least and greatest sample of each point, where they differ.
     pub(crate) bands: Vec<(f64, f64)>,
+}
+
+impl Series {
+    fn at(&self) -> At<'_> {
+        At {
+            xs: &self.xs,
+            places: &self.places,
+        }
+    }
 }
 
 /// What is marked on the axis of commits.
@@ -104,8 +113,10 @@ pub(crate) fn draw(chart: &Drawing<'_>) -> String {
     let (left, right) = (LEFT * FINE as u32, w - 10 * FINE as u32);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" viewBox=\"0 0 {w} {h}\" role=\"group\" \
-         aria-labelledby=\"chart-title chart-words\" data-by=\"{}\" data-from=\"{}\" data-to=\"{}\" data-left=\"{left}\" \
-         data-right=\"{right}\"><title id=\"chart-title\">{}</title><desc id=\"chart-words\">{}</desc>{gaps}{body}</svg>",
+         aria-labelledby=\"chart-title chart-words\" data-by=\"{}\" data-from=\"{}\" \
+         data-to=\"{}\" data-left=\"{left}\" data-right=\"{right}\">\
+         <title id=\"chart-title\">{}</title><desc id=\"chart-words\">{}</desc>\
+         {gaps}{body}</svg>",
         if chart.by_date { "date" } else { "commit" },
         x.start,
         x.end,
@@ -166,7 +177,10 @@ impl Drawing<'_> {
                 frame.bottom - frame.top
             )
         };
-        gaps(self.series, least).into_iter().map(area).collect()
+        gaps(self.series.at(), least)
+            .into_iter()
+            .map(area)
+            .collect()
     }
 
     /// Points at whose samples the picture ends.
@@ -340,7 +354,7 @@ fn band(plot: &mut Plot<'_, '_>, s: &Series, seen: &Range<f64>) -> Drawn {
     }
     let kept = m4::thin(&s.xs, &s.ys, COLUMNS / 2, &[]);
     let at = |i: &usize, v: f64| (s.xs[*i], v.clamp(seen.start, seen.end));
-    for run in runs(s, &kept, column(s)) {
+    for run in runs(s.at(), &kept, column(s)) {
         let upper = run.iter().map(|i| at(i, s.bands[*i].1));
         let lower = run.iter().rev().map(|i| at(i, s.bands[*i].0));
         let outline: Vec<(f64, f64)> = upper.chain(lower).collect();
@@ -357,7 +371,7 @@ fn line(plot: &mut Plot<'_, '_>, s: &Series, ink: Ink, marks: &[Mark]) -> Drawn 
         .collect();
     let kept = m4::thin(&s.xs, &s.ys, COLUMNS, &always);
     let point = |i: &usize| (s.xs[*i], span::bounded(s.ys[*i]));
-    let runs = runs(s, &kept, column(s));
+    let runs = runs(s.at(), &kept, column(s));
     for run in &runs {
         plot.draw_series(LineSeries::new(run.iter().map(point), ink.colour()))?;
     }

@@ -28,7 +28,11 @@ pub(super) fn html(app: &App, p: &Pair, look: &Look) -> Markup {
             div .scroll tabindex="0" role="region" aria-label="Functions by change" {
                 table .rows.functions.stack {
                     thead { (head(has_total)) }
-                    tbody { @for f in functions.iter().take(ROWS) { (row(f, all, has_total, &|f| links.name(f, &frames))) } }
+                    tbody {
+                        @for f in functions.iter().take(ROWS) {
+                            (row(f, all, has_total, &|f| links.name(f, &frames)))
+                        }
+                    }
                 }
             }
             @if functions.len() > ROWS { p .muted { "and " (functions.len() - ROWS) " more in the CSV" } }

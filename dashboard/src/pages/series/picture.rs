@@ -114,7 +114,8 @@ const STYLE: &str = "<style>:root{color-scheme:light dark}text{font:110px sans-s
     .older{stroke:#aaa;stroke-width:14}.level{stroke:#555;stroke-width:10;stroke-dasharray:60 40}\
     .dot{stroke:#0072b2;stroke-width:45;stroke-linecap:round}.band{fill:#0072b2;opacity:.15;stroke:none}\
     .step,.env{stroke-width:22}.worse{stroke:#b34700;fill:#b34700}.better{stroke:#0072b2;fill:#0072b2}\
-    .gap rect{fill:#888;opacity:.12}.cut path{fill:#0072b2;stroke:none}.env{stroke:#888;stroke-dasharray:40}.envmark{fill:#888}.number{fill:#fff}</style>\
+    .gap rect{fill:#888;opacity:.12}.cut path{fill:#0072b2;stroke:none}\
+    .env{stroke:#888;stroke-dasharray:40}.envmark{fill:#888}.number{fill:#fff}</style>\
     <style media=\"(prefers-color-scheme:dark)\">text{fill:#aaa}path{stroke:#333}.line,.dot{stroke:#56b4e9}\
     .level{stroke:#bbb}</style>";
 

@@ -92,7 +92,12 @@ pub(super) fn ranges(h: &History, url: &str) -> Markup {
     let n = h.values.len();
     html! {
         @for last in [50usize, 200, 1000] {
-            @if n > last { a href={ (url) (h.look.over(h.values[n - last].position, u64::MAX).query()) } { "last " (last) } " " }
+            @if n > last {
+                a href={ (url) (h.look.over(h.values[n - last].position, u64::MAX).query()) } {
+                    "last " (last)
+                }
+                " "
+            }
         }
     }
 }
