@@ -235,6 +235,10 @@ const HOSTILE: &str = r#"
 [init]
     templateDir = @HOOKS@
     defaultObjectFormat = sha256
+[feature]
+    manyFiles = true
+[core]
+    splitIndex = true
 [worktree]
     guessRemote = true
     useRelativePaths = true

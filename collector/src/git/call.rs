@@ -17,7 +17,7 @@ use std::process::{Command, Output, Stdio};
 use crate::error::{Error, Result, tail};
 
 /// What every call sets, whatever the configuration says.
-const PINS: [&str; 57] = [
+const PINS: [&str; 58] = [
     // Programs.
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -32,7 +32,8 @@ const PINS: [&str; 57] = [
     "gpg.x509.program=false",
     // What is written in the user's repository, and where.
     "worktree.useRelativePaths=false",
-    "core.sharedIndex=false",
+    "core.splitIndex=false",
+    "index.skipHash=false",
     "fetch.writeCommitGraph=false",
     // Submodules are brought by ourselves.
     "submodule.recurse=false",
