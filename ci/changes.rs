@@ -54,11 +54,34 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Series>> {
         let missing = |e| Error::Usage(format!("--csv {}: {e}", path.display()));
         csv::read(BufReader::new(File::open(path).map_err(missing)?))
     };
-    result.map_err(|e| match e {
-        CsvError::Io { source, .. } => Error::io(path)(source).into(),
+    let all = result.map_err(|e| match e {
+        CsvError::Io { source, .. } => Error::io(path)(source),
         // The file is part of what was asked.
-        bad => Error::Usage(format!("{}: {bad}", path.display())).into(),
-    })
+        bad => Error::Usage(format!("{}: {bad}", path.display())),
+    })?;
+    oddities(&all).iter().for_each(|n| print::note(n));
+    Ok(all)
+}
+
+/// What of a file does not count as it stands there: two files put end to end look like one whose
+/// commits were measured twice.
+fn oddities(all: &[Series]) -> Vec<String> {
+    let left_out: usize = all.iter().map(|s| s.left_out).sum();
+    let repeated: usize = all.iter().map(|s| s.repeated).sum();
+    let mut out = Vec::new();
+    if left_out > 0 {
+        out.push(format!(
+            "{} without an index or a value left out",
+            plural(left_out, "row")
+        ));
+    }
+    if repeated > 0 {
+        out.push(format!(
+            "{} with the index of another row of its series: the median of each index counts",
+            plural(repeated, "row")
+        ));
+    }
+    out
 }
 
 /// `series` are those of which the document speaks.

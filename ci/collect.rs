@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use collector::collect::{self, Collector, Turn};
 use collector::error::{EXIT_FAILED, EXIT_OK, Error};
@@ -35,7 +36,8 @@ pub(crate) fn run(a: &Collect) -> anyhow::Result<u8> {
     let say = |text: &str| print::note(text);
     adopt_orphans();
     let end = interrupt::flag();
-    let collector = Collector::open(server, dir.clone(), claim, end, &say)?;
+    let limit = Duration::from_secs(a.job_limit);
+    let collector = Collector::open(server, dir.clone(), claim, end, &say)?.with_limit(limit);
     if !a.once {
         collector.run(&child)?;
         return Ok(EXIT_OK);

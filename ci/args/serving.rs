@@ -142,6 +142,10 @@ pub(crate) struct Collect {
     /// Read the token from a file [default: UPTICK_TOKEN]
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// Seconds that a job may take; one that takes longer has failed
+    #[arg(long, value_name = "SECONDS", default_value = "21600",
+        value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    pub(crate) job_limit: u64,
     /// Do one job, or none where none waits, and end
     #[arg(long)]
     pub(crate) once: bool,

@@ -402,3 +402,29 @@ fn reports_in_any_order_give_the_same_changes() {
         rng.shuffle(&mut reports);
     }
 }
+
+#[test]
+fn rows_of_a_file_that_do_not_count_as_they_stand_are_counted() {
+    let repo = Repo::new();
+    let rows = |level: u64| {
+        (0..20)
+            .map(|i| format!("a,{i},{level}\n"))
+            .collect::<String>()
+    };
+    // Two files put end to end, each with its own count of commits.
+    let text = format!("series,index,value\n{}{}a,20,NA\n", rows(100), rows(150));
+    repo.write("both.csv", &text);
+    for command in ["changes", "replay"] {
+        repo.uptick(&[command, "--csv", "both.csv"])
+            .exits(0)
+            .says(&["20 rows with the index of another row", "1 row without"]);
+    }
+    let found = repo.uptick(&["changes", "--csv", "both.csv", "--json"]);
+    let found = found.exits(0).json();
+    let one = &found["series"][0];
+    assert_eq!(
+        (&one["repeated"], &one["left_out"]),
+        (&20.into(), &1.into())
+    );
+    assert_eq!(one["points"], 20);
+}

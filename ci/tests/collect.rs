@@ -442,6 +442,30 @@ fn a_job_that_is_cancelled_is_let_go() {
 }
 
 #[test]
+fn a_job_that_stands_still_ends_at_the_collectors_limit() {
+    let held = HeldUp::new();
+    let sha = held.sha.clone();
+    let server = Server::of(&held.repo);
+    server.until(&sha, "waiting");
+    let mut collector = server
+        .collector("one", &["--once", "--job-limit", "1"])
+        .spawn()
+        .unwrap();
+    assert_eq!(collector.wait().unwrap().code(), Some(4));
+    let job = server.until(&sha, "failed");
+    assert_eq!(
+        (&job["stage"], &job["attempts"]),
+        (&"timeout".into(), &1.into())
+    );
+    let why = job["why"].as_str().unwrap();
+    assert!(
+        why.contains("not done after 1 s") && why.contains("--job-limit"),
+        "{why}"
+    );
+    assert_eq!(server.reports(&sha), 0);
+}
+
+#[test]
 fn a_polite_end_gives_the_job_back() {
     let held = HeldUp::new();
     let sha = held.sha.clone();

@@ -17,6 +17,8 @@ use crate::remote::{Answer, Server};
 
 /// How often the child and the lease are looked at.
 const TICK: Duration = Duration::from_millis(50);
+/// How long a job may take: a build that stands still keeps no machine for ever.
+const LIMIT: Duration = Duration::from_secs(6 * 3600);
 /// Bytes of why a job failed.
 const WHY: usize = 4_096;
 
@@ -45,6 +47,7 @@ pub struct Collector<'c> {
     claim: Claim,
     end: &'c AtomicBool,
     say: &'c Said<'c>,
+    limit: Duration,
     _lock: File,
 }
 
@@ -76,8 +79,15 @@ impl<'c> Collector<'c> {
             claim,
             end,
             say,
+            limit: LIMIT,
             _lock: lock,
         })
+    }
+
+    /// The same, with another limit on how long a job may take.
+    #[must_use]
+    pub fn with_limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
     }
 
     /// Works until the end is asked for.
@@ -152,10 +162,12 @@ impl<'c> Collector<'c> {
             Ok(child) => child,
             Err(e) => return Ok(broken(format!("uptick cannot be started: {e}"))),
         };
+        let began = Instant::now();
         loop {
             let ended = child.try_wait();
             let going = heart.going();
-            let ends = ended.is_err() || going != Going::Go || self.is_ending();
+            let is_late = began.elapsed() >= self.limit;
+            let ends = ended.is_err() || going != Going::Go || self.is_ending() || is_late;
             if matches!(ended, Ok(None)) && !ends {
                 std::thread::sleep(TICK);
                 continue;
@@ -169,8 +181,9 @@ impl<'c> Collector<'c> {
             return match ended {
                 Ok(Some(_)) => Ok(outcome(child).unwrap_or_else(broken)),
                 Err(e) => Ok(broken(e.to_string())),
-                Ok(None) if going == Going::Go => Err(Turn::Ended),
-                Ok(None) => Err(Turn::Lost),
+                Ok(None) if going != Going::Go => Err(Turn::Lost),
+                Ok(None) if self.is_ending() => Err(Turn::Ended),
+                Ok(None) => Ok(too_late(self.limit)),
             };
         }
     }
@@ -264,6 +277,19 @@ impl<'c> Collector<'c> {
 
     fn is_ending(&self) -> bool {
         self.end.load(Ordering::SeqCst)
+    }
+}
+
+/// What stands still on one machine stands still on the next: it is the commit's own failure.
+fn too_late(limit: Duration) -> Outcome {
+    let seconds = limit.as_secs();
+    Outcome::Failed {
+        fault: Fault::Commit,
+        stage: "timeout".into(),
+        why: format!(
+            "the job was not done after {seconds} s, its collector's limit (`uptick collect \
+             --job-limit`)"
+        ),
     }
 }
 

@@ -27,6 +27,9 @@ pub struct SeriesChanges {
     /// Rows left out because their value was not finite.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: usize,
+    /// Rows that repeat an index: the median of an index counts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repeated: usize,
     /// What kind of series it is.
     pub class: Class,
     /// How much it varies around its levels (fraction).
@@ -95,6 +98,7 @@ fn entry(s: &Series, f: Findings) -> SeriesChanges {
         name: s.name.clone(),
         points: s.points.len(),
         left_out: s.left_out,
+        repeated: s.repeated,
         class: f.class,
         noise: f.noise,
         drift: f.drift,

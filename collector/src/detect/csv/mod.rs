@@ -33,6 +33,8 @@ pub struct Series {
     pub points: Vec<Point>,
     /// Rows left out because their value was not finite.
     pub left_out: usize,
+    /// Rows that repeat an index of the series: the median of an index counts.
+    pub repeated: usize,
     /// Its indices are seconds since 1970, from dates.
     pub dated: bool,
 }
@@ -139,7 +141,11 @@ pub fn read(reader: impl BufRead) -> Result<Vec<Series>, CsvError> {
     if all.iter().all(|s| s.points.is_empty()) {
         return Err(CsvError::Empty("no row holds an index and a value"));
     }
-    all.iter_mut().for_each(|s| settle(&mut s.points));
+    for s in &mut all {
+        let rows = s.points.len();
+        settle(&mut s.points);
+        s.repeated = rows - s.points.len();
+    }
     Ok(all)
 }
 
@@ -428,6 +434,7 @@ mod tests {
             ]
         );
         assert_eq!((s[1].name.as_str(), s[1].points.len()), ("b", 1));
+        assert_eq!((s[0].repeated, s[1].repeated), (2, 0));
     }
 
     #[test]
