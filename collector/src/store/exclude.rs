@@ -38,7 +38,7 @@ impl Store {
             append_and_apply(tx, Entry::Exclusion(exclusion))?;
             Ok(Some(true))
         })?;
-        done.ok_or_else(|| Error::Usage(format!("no report has the hash {report}")))
+        done.ok_or_else(|| Error::Usage(format!("no report has the hash {report} (any more)")))
     }
 }
 

@@ -9,11 +9,13 @@ mod pruning;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use crate::detect::alerts::life::{Resolution, State};
 use crate::detect::gate::Varies;
+use crate::error::Error;
 use crate::history::watch;
 use crate::model::{
     Better, Commit, Counter, Line, Measurement, Metric, NoiseClass, Report, Sha, Testbed,
@@ -722,7 +724,13 @@ fn perform(store: &mut Store, acts: &[Act], path: &Path) {
                         .collect();
                 }
                 if let Some(hash) = known.get(*which) {
-                    store.exclude(hash, *back, ("x", "p", now)).unwrap();
+                    // What was excluded may be pruned since: there is nothing to take back then.
+                    match store.exclude(hash, *back, ("x", "p", now)) {
+                        Err(Error::Usage(words)) if *back => {
+                            assert!(words.contains("(any more)"), "{words}");
+                        }
+                        done => assert!(done.is_ok(), "{done:?}"),
+                    }
                 }
             }
             Act::Prune { main, newest } => pruning::all_but(store, *main, *newest),
@@ -736,6 +744,8 @@ fn perform(store: &mut Store, acts: &[Act], path: &Path) {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 40,
+        // The same for everybody: a failure is that of the commit that is tested.
+        rng_seed: RngSeed::Fixed(20_261_128),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
