@@ -221,16 +221,21 @@ async fn a_token_takes_jobs_of_its_labels_alone() {
     assert_eq!(labels, ["arm"]);
 }
 
+/// Takes the job that waits; gives where its report is handed in.
+async fn claimed(c: &Client, token: &str) -> String {
+    let lease = read(&ask(c, "POST", "/api/v1/jobs/claim", token, &claim("s")).await);
+    format!(
+        "/api/v1/jobs/finish?job={}&epoch={}",
+        lease["job"], lease["epoch"]
+    )
+}
+
 #[tokio::test]
 async fn a_report_is_that_of_the_commit_that_was_asked_for() {
     let host = Host::new();
     let (_, token) = host.mint(Scope::Collect);
     let c = host.client().await;
-    let lease = read(&ask(&c, "POST", "/api/v1/jobs/claim", &token, &claim("s")).await);
-    let url = format!(
-        "/api/v1/jobs/finish?job={}&epoch={}",
-        lease["job"], lease["epoch"]
-    );
+    let url = claimed(&c, &token).await;
     let report = |sha: &str, position: u64| {
         json!({ "report": {
             "schema": "uptick.report/1",
@@ -277,11 +282,7 @@ async fn a_report_of_a_job_meets_the_limits_of_every_report() {
     let host = Host::new();
     let (_, token) = host.mint(Scope::Collect);
     let c = host.client().await;
-    let lease = read(&ask(&c, "POST", "/api/v1/jobs/claim", &token, &claim("s")).await);
-    let url = format!(
-        "/api/v1/jobs/finish?job={}&epoch={}",
-        lease["job"], lease["epoch"]
-    );
+    let url = claimed(&c, &token).await;
     let once = Measurement::once("b", Metric::Instructions, Counter::Callgrind, 5.0);
     let report = json!({ "report": {
         "schema": "uptick.report/1",

@@ -12,7 +12,7 @@ impl Store {
     /// is so already.
     ///
     /// # Errors
-    /// [`Error::Usage`] where no report has that hash; [`Error::Store`].
+    /// [`Error::Usage`] where no report has that hash, or it was pruned; [`Error::Store`].
     pub fn exclude(
         &mut self,
         report: &str,
@@ -20,11 +20,13 @@ impl Store {
         (reason, actor, now): (&str, &str, i64),
     ) -> Result<bool> {
         let done = self.with_view(|tx| {
-            if !is_report(tx, report)? {
-                return Ok(None);
+            match kind_of(tx, report)?.as_deref() {
+                Some("report") => {}
+                Some("stub") => return Ok(Err("was pruned: nothing of it is left to count")),
+                _ => return Ok(Err("is not here")),
             }
             if is_out(tx, report)? != back {
-                return Ok(Some(false));
+                return Ok(Ok(false));
             }
             let exclusion = Exclusion {
                 report: report.to_owned(),
@@ -36,18 +38,16 @@ impl Store {
                 seen: append::head(tx)?,
             };
             append_and_apply(tx, Entry::Exclusion(exclusion))?;
-            Ok(Some(true))
+            Ok(Ok(true))
         })?;
-        done.ok_or_else(|| Error::Usage(format!("no report has the hash {report} (any more)")))
+        done.map_err(|why| Error::Usage(format!("the report {report} {why}")))
     }
 }
 
-fn is_report(tx: &Transaction<'_>, hash: &str) -> rusqlite::Result<bool> {
-    tx.query_row(
-        "SELECT EXISTS (SELECT 1 FROM log WHERE hash = ?1 AND kind = 'report')",
-        [hash],
-        |r| r.get(0),
-    )
+/// What goes by that hash: a report, or the stub that is left of one.
+fn kind_of(tx: &Transaction<'_>, hash: &str) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT kind FROM log WHERE hash = ?1 AND kind IN ('report', 'stub')";
+    tx.query_row(sql, [hash], |r| r.get(0)).optional()
 }
 
 fn is_out(tx: &Transaction<'_>, hash: &str) -> rusqlite::Result<bool> {

@@ -1,6 +1,6 @@
 //! What goes: whatever is older than it is kept, and not spared.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -186,12 +186,7 @@ impl Plan {
             "SELECT n.blob, length(b.bytes) FROM named_profile n JOIN blob b ON b.hash = n.blob \
              WHERE n.last <= ?1 ORDER BY n.last, n.blob",
         )?;
-        let all = query.query_map([end], |r| {
-            Ok(Candidate {
-                hash: r.get(0)?,
-                bytes: r.get::<_, i64>(1)?.cast_unsigned(),
-            })
-        })?;
+        let all = query.query_map([end], candidate)?;
         all.filter(|c| !c.as_ref().is_ok_and(|c| self.spared.profile(&c.hash)))
             .collect()
     }
@@ -203,9 +198,7 @@ impl Plan {
              WHERE c.main = ?1 AND r.id <= ?2 ORDER BY r.id",
         )?;
         let all = query.query_map(params![main, end], |r| {
-            let bytes = r.get::<_, i64>(1)?.cast_unsigned();
-            let hash = r.get(0)?;
-            Ok((Candidate { hash, bytes }, r.get::<_, i64>(2)?))
+            Ok((candidate(r)?, r.get::<_, i64>(2)?))
         })?;
         let is_spared = |position: i64| main && self.spared.report(position);
         all.filter(|row| !row.as_ref().is_ok_and(|(_, at)| is_spared(*at)))
@@ -214,17 +207,19 @@ impl Plan {
     }
 }
 
+/// A row of hash and bytes.
+fn candidate(r: &Row<'_>) -> rusqlite::Result<Candidate> {
+    Ok(Candidate {
+        hash: r.get(0)?,
+        bytes: r.get::<_, i64>(1)?.cast_unsigned(),
+    })
+}
+
 /// Reports that count no longer: nobody needs them, and they are kept as those of the main line.
 fn excluded(db: &Connection, end: i64) -> rusqlite::Result<Vec<Candidate>> {
     let mut query = db.prepare_cached(
         "SELECT l.hash, length(l.document) FROM exclusion e JOIN log l ON l.hash = e.report \
          WHERE e.out = 1 AND l.kind = 'report' AND l.seq <= ?1 ORDER BY l.seq",
     )?;
-    let all = query.query_map([end], |r| {
-        Ok(Candidate {
-            hash: r.get(0)?,
-            bytes: r.get::<_, i64>(1)?.cast_unsigned(),
-        })
-    })?;
-    all.collect()
+    query.query_map([end], candidate)?.collect()
 }

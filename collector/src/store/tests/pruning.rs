@@ -5,10 +5,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::Connection;
 
-use super::{Fixture, append, difference, main_line, report, rows, sha};
+use super::{Fixture, append, difference, killed_at_each_statement, main_line, report, rows, sha};
 use crate::detect::alerts::life::{Resolution, State};
 use crate::history::watch;
 use crate::model::{Line, ProfileKind, ProfileRef, Report, digest};
+use crate::store::migrate::STEPS;
 use crate::store::prune::Bounds;
 use crate::store::{Handed, Keep, Prunable, Store, Triage};
 
@@ -207,10 +208,13 @@ fn reports_of_branches_go_and_their_commits_with_them() {
     assert_eq!(store.branch_commits(9).unwrap(), []);
     let hash = digest(&text);
     let none = store.exclude(&hash, false, ("x", "p", 1)).unwrap_err();
+    let said = none.to_string();
     assert!(
-        none.to_string().contains("no report has the hash"),
-        "{none}"
+        said.contains(&hash) && said.contains("was pruned"),
+        "{said}"
     );
+    let nowhere = store.exclude("beef", false, ("x", "p", 1)).unwrap_err();
+    assert!(nowhere.to_string().contains("is not here"), "{nowhere}");
     holds(&mut store, &f.path);
 }
 
@@ -401,21 +405,8 @@ fn a_store_of_before_retention_knows_its_profiles_and_may_be_pruned() {
 
 #[test]
 fn bringing_a_store_to_retention_may_end_at_any_statement() {
-    let steps = &crate::store::migrate::STEPS[7..];
-    let steps: Vec<&str> = steps.iter().flat_map(|s| s.split(";\n")).collect();
-    assert!(steps.len() > 4);
-    for n in 0..=steps.len() {
-        let f = Fixture::new();
-        older(&f);
-        let mut db = Connection::open(&f.path).unwrap();
-        let tx = db.transaction().unwrap();
-        for sql in &steps[..n] {
-            tx.execute_batch(sql).unwrap();
-        }
-        // Killed here: nothing is committed.
-        drop(tx);
-        drop(db);
+    killed_at_each_statement(&STEPS[7..], older, |f, n| {
         drop(f.store());
         assert_eq!(rows(&f.path)[7].len(), 43, "after {n} statements");
-    }
+    });
 }
