@@ -37,7 +37,7 @@ pub(crate) fn run(a: &Collect) -> anyhow::Result<u8> {
     adopt_orphans();
     let end = interrupt::flag();
     let limit = Duration::from_secs(a.job_limit);
-    let collector = Collector::open(server, dir.clone(), claim, end, &say)?.with_limit(limit);
+    let collector = Collector::open(server, dir.clone(), claim, end, &say, limit)?;
     if !a.once {
         collector.run(&child)?;
         return Ok(EXIT_OK);

@@ -28,7 +28,12 @@ const TAGS: usize = 500;
 
 pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
     log_to_stderr(a.log);
-    a.keeping.keep().check()?;
+    let keep = a.keeping.keep();
+    keep.check()?;
+    if a.read_only && !keep.is_all() {
+        let why = "--read-only drops nothing: leave the --keep options out, or serve without it";
+        return Err(Error::Usage(why.into()).into());
+    }
     if let Some(dir) = &args.data {
         return server(dir, a);
     }
@@ -60,7 +65,7 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
         public: a.public,
         read_only: a.read_only,
         always_ask: a.always_ask,
-        keep: a.keeping.keep(),
+        keep,
         keep_free: a.keep_free.saturating_mul(1 << 20),
         new_series: a.new_series,
         public_url: a.public_url.as_deref().map(web_address).transpose()?,

@@ -29,6 +29,8 @@ pub(crate) fn run(args: &Args, what: &Settle) -> anyhow::Result<u8> {
     // Without a floor: a change that was listed with --floor 0 can be settled too.
     let searched = line::found(args, &all, Some("0"))?;
     let (found, step) = change(&searched, &decision.id)?;
+    // What is refused is refused before anything is written.
+    let fixed = mended_by(args, what)?;
     let mut store = context::store(args)?;
     let known = found.event(&step.change);
     let event = match known {
@@ -37,7 +39,6 @@ pub(crate) fn run(args: &Args, what: &Settle) -> anyhow::Result<u8> {
         None => return Err(no_event(&step).into()),
     };
     let (actor, now) = (actor(args), context::now());
-    let fixed = mended_by(args, what)?;
     let before = known.map_or(State::New, |t| t.event.state);
     let after = match state(what) {
         Some(state) => {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
-use collector::jobs::TTL;
+use collector::jobs::{JOB_LIMIT, TTL};
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Serve {
@@ -143,7 +143,7 @@ pub(crate) struct Collect {
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
     /// Seconds that a job may take; one that takes longer has failed
-    #[arg(long, value_name = "SECONDS", default_value = "21600",
+    #[arg(long, value_name = "SECONDS", default_value_t = JOB_LIMIT,
         value_parser = clap::value_parser!(u64).range(1..=604_800))]
     pub(crate) job_limit: u64,
     /// Do one job, or none where none waits, and end

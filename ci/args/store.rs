@@ -54,8 +54,8 @@ pub(crate) struct Keeping {
     /// Reports of branches go after this time
     #[arg(long, value_name = "TIME", value_parser = days)]
     pub(crate) keep_branches: Option<u64>,
-    /// Reports of the main line go after this time; the newest hundred commits, and what open
-    /// changes need, stay
+    /// Reports of the main line go after this time; those of the newest hundred commits, and what
+    /// open changes need, stay
     #[arg(long = "keep", value_name = "TIME", value_parser = days)]
     pub(crate) keep_main: Option<u64>,
 }

@@ -262,6 +262,9 @@ fn the_commit_that_mended_a_change_is_kept_and_shown() {
     h.repo
         .uptick(&["changes", "fixed", &id, "--commit", "nowhere"])
         .exits(2);
+    // Nothing was written: not even that the change was seen.
+    let log = h.repo.uptick(&["export"]).exits(0).stdout;
+    assert!(!log.contains("\"alert\""), "{log}");
     let mended = h.repo.git(&["rev-parse", "HEAD~3"]).trim().to_string();
     let settle = ["changes", "fixed", &id, "--commit", "HEAD~3"];
     h.repo.uptick(&settle).exits(0);
@@ -364,6 +367,15 @@ fn a_change_that_went_back_is_one_event_with_two_edges() {
         .uptick(&["changes", "noise", id])
         .exits(2)
         .says(&["the way back"]);
+    // Who mended it is said beside that it went back.
+    let first = c[0]["id"].as_str().unwrap();
+    h.repo
+        .uptick(&["changes", "fixed", first, "--commit", "HEAD~3"])
+        .exits(0);
+    let mended = h.repo.git(&["rev-parse", "HEAD~3"]);
+    let text = h.repo.uptick(&["changes", "--all"]).exits(0).stdout;
+    let words = format!("went back at 18 · fixed by {}", &mended[..9]);
+    assert!(text.contains(&words), "{text}");
 }
 
 #[test]

@@ -81,6 +81,9 @@ fn what_would_go_is_said_first_and_nothing_goes_unasked() {
     repo.uptick(&["prune", "--keep", "3y"])
         .exits(2)
         .says(&["--keep-profiles 1095d"]);
+    repo.uptick(&["serve", "--read-only", "--keep-profiles", "90d"])
+        .exits(2)
+        .says(&["--read-only drops nothing"]);
     repo.uptick(&["prune", "--keep-profiles", "soon"])
         .exits(2)
         .says(&["90d, 26w or 3y"]);

@@ -17,8 +17,6 @@ use crate::remote::{Answer, Server};
 
 /// How often the child and the lease are looked at.
 const TICK: Duration = Duration::from_millis(50);
-/// How long a job may take: a build that stands still keeps no machine for ever.
-const LIMIT: Duration = Duration::from_secs(6 * 3600);
 /// Bytes of why a job failed.
 const WHY: usize = 4_096;
 
@@ -47,6 +45,7 @@ pub struct Collector<'c> {
     claim: Claim,
     end: &'c AtomicBool,
     say: &'c Said<'c>,
+    /// How long a job may take: a build that stands still keeps no machine for ever.
     limit: Duration,
     _lock: File,
 }
@@ -62,6 +61,7 @@ impl<'c> Collector<'c> {
         claim: Claim,
         end: &'c AtomicBool,
         say: &'c Said<'c>,
+        limit: Duration,
     ) -> Result<Self> {
         let work = Work::of(&dir);
         std::fs::create_dir_all(work.dir()).map_err(Error::io(work.dir()))?;
@@ -79,15 +79,9 @@ impl<'c> Collector<'c> {
             claim,
             end,
             say,
-            limit: LIMIT,
+            limit,
             _lock: lock,
         })
-    }
-
-    /// The same, with another limit on how long a job may take.
-    #[must_use]
-    pub fn with_limit(self, limit: Duration) -> Self {
-        Self { limit, ..self }
     }
 
     /// Works until the end is asked for.

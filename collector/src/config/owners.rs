@@ -31,7 +31,8 @@ impl Config {
                 && !name.chars().any(char::is_control);
             if !is_name {
                 return Err(format!(
-                    "owners: `{glob}` has no owner: a name of 1 to {LONGEST} bytes is one"
+                    "owners: `{glob}`: an owner is a name of 1 to {LONGEST} bytes without control \
+                     characters"
                 ));
             }
         }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// A lease that no heartbeat renews ends after so many seconds, unless the server says otherwise.
 pub const TTL: u64 = 60;
+/// A job may take so many seconds, unless its collector says otherwise.
+pub const JOB_LIMIT: u64 = 6 * 3600;
 /// A label of which no collector has been heard for so long is said to be silent, in milliseconds.
 const SILENCE: i64 = 3_600_000;
 /// The longest pause between two tries to reach a server, in seconds.

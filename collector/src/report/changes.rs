@@ -4,7 +4,7 @@ use crate::detect::Class;
 use crate::detect::alerts::life::{Resolution, State};
 use crate::format::{arrow, from_to, moved, name, percent, plural, sentence, share, value};
 use crate::history::steps::{GroupRef, SeriesSteps, Step, Steps};
-use crate::model::Better;
+use crate::model::{Better, Sha};
 
 const WIDTH: usize = 80;
 /// Changes of one commit that are listed; the others are counted.
@@ -146,9 +146,11 @@ fn noise(s: &SeriesSteps) -> String {
 
 /// Which commit mended a change, and who takes it on.
 fn people(c: &Step) -> String {
-    let fixed = match c.fixed.get(..9).unwrap_or(&c.fixed) {
-        "" => String::new(),
-        sha => format!(" by {sha}"),
+    let fixed = match (Sha(c.fixed.clone()).short(), went_back(c)) {
+        ("", _) => String::new(),
+        // Its state says "fixed" just before.
+        (sha, None) => format!(" by {sha}"),
+        (sha, Some(_)) => format!(" · fixed by {sha}"),
     };
     match c.assignee.as_str() {
         "" => fixed,
@@ -158,13 +160,13 @@ fn people(c: &Step) -> String {
 
 /// The state in words.
 fn life(c: &Step) -> String {
-    if let Some(at) = c.recovered {
-        return format!("went back at {at}");
-    }
-    if let Some(at) = c.recovers {
-        return format!("the way back of {at}");
-    }
-    state(c.state).into()
+    went_back(c).unwrap_or_else(|| state(c.state).into())
+}
+
+/// That a change went back by itself, or is the way back of one.
+fn went_back(c: &Step) -> Option<String> {
+    let back = c.recovered.map(|at| format!("went back at {at}"));
+    back.or_else(|| c.recovers.map(|at| format!("the way back of {at}")))
 }
 
 /// The word for a state.
