@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::error::Result;
-use crate::model::Report;
+use crate::model::{Report, digest};
 use crate::store::Store;
 use crate::store::log::append::{self, Sealed};
 use crate::store::log::arrival;
@@ -27,13 +27,14 @@ pub(super) fn stub(stub: &Stub) -> rusqlite::Result<Vec<u8>> {
 }
 
 /// A report that is whole; `None` also where it is damaged, which `verify` names.
-pub(super) fn report(tx: &Transaction<'_>, hash: &str) -> rusqlite::Result<Option<Report>> {
-    let document: Option<Vec<u8>> = tx
+pub(super) fn report(db: &Connection, hash: &str) -> rusqlite::Result<Option<Report>> {
+    let document: Option<Vec<u8>> = db
         .prepare_cached("SELECT document FROM log WHERE hash = ?1 AND kind = 'report'")?
         .query_row([hash], |r| r.get(0))
         .optional()?;
-    let read = |d: Vec<u8>| serde_json::from_slice(&unpack(&d).ok()?).ok();
-    Ok(document.and_then(read))
+    let bytes = document.and_then(|d| unpack(&d).ok());
+    let whole = bytes.filter(|b| digest(b) == hash);
+    Ok(whole.and_then(|b| serde_json::from_slice(&b).ok()))
 }
 
 /// Drops the bytes of what a pruning names, and leaves a stub of each report.

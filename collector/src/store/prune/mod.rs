@@ -29,6 +29,7 @@ const PROFILES: usize = 1_000;
 /// Packed bytes of the reports that go in one transaction, one report at least: whoever waits to
 /// append waits no longer than for so many.
 const BYTES: u64 = 32 << 10;
+
 impl Store {
     /// Drops some of what a plan lets go, in one transaction. Gives what it was: nothing when all of
     /// it is gone.
@@ -39,10 +40,7 @@ impl Store {
         self.with_view(|tx| {
             bytes::sweep(tx)?;
             for (what, days) in plan.keep.each() {
-                let candidates = first(plan.candidates(tx, what)?, what);
-                if candidates.is_empty() {
-                    continue;
-                }
+                let candidates = plan.candidates(tx, what)?;
                 let mut pruning = Pruning {
                     kept: days,
                     actor: actor.to_owned(),
@@ -50,62 +48,59 @@ impl Store {
                     seen: append::head(tx)?,
                     ..Pruning::default()
                 };
-                match what {
-                    What::Profiles => {
-                        pruning.profiles = candidates.iter().map(|c| c.hash.clone()).collect();
-                    }
-                    What::Reports { .. } => of_reports(tx, &candidates, &mut pruning)?,
+                let gone = match what {
+                    What::Profiles => of_profiles(candidates, &mut pruning),
+                    What::Reports { .. } => of_reports(tx, candidates, &mut pruning)?,
+                };
+                if gone.is_empty() {
+                    continue;
                 }
                 append_and_apply(tx, Entry::Pruning(Box::new(pruning.clone())))?;
                 bytes::drop(tx, &pruning)?;
-                return Ok(Prunable::of(what, &candidates));
+                return Ok(Prunable::of(what, &gone));
             }
             Ok(Prunable::default())
         })
     }
 }
 
-/// As many as go in one transaction.
-fn first(mut all: Vec<Candidate>, what: What) -> Vec<Candidate> {
-    let mut room = BYTES;
-    let n = match what {
-        What::Profiles => PROFILES,
-        What::Reports { .. } => all
-            .iter()
-            .take_while(|c| {
-                let fits = room > 0;
-                room = room.saturating_sub(c.bytes);
-                fits
-            })
-            .count(),
-    };
-    all.truncate(n);
-    all
+/// Fills in the profiles that go in one transaction; gives them.
+fn of_profiles(mut candidates: Vec<Candidate>, pruning: &mut Pruning) -> Vec<Candidate> {
+    candidates.truncate(PROFILES);
+    pruning.profiles = candidates.iter().map(|c| c.hash.clone()).collect();
+    candidates
 }
 
-/// Fills in the reports with their stubs, and the series that they leave empty. The reports are
-/// taken out of the view on the way: which series that empties is seen there.
+/// Fills in the reports that go in one transaction with their stubs, and the series that they leave
+/// empty; gives the reports. They are taken out of the view on the way: which series that empties is
+/// seen there. One that is damaged stays, for `verify` to name.
 fn of_reports(
     tx: &Transaction<'_>,
-    candidates: &[Candidate],
+    candidates: Vec<Candidate>,
     pruning: &mut Pruning,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Vec<Candidate>> {
     let mut touched = std::collections::BTreeSet::new();
+    let (mut gone, mut room) = (Vec::new(), BYTES);
     for c in candidates {
+        if room == 0 {
+            break;
+        }
         let Some(report) = bytes::report(tx, &c.hash)? else {
             continue;
         };
+        room = room.saturating_sub(c.bytes);
         pruning.reports.push(Pruned {
             report: c.hash.clone(),
             stub: digest(&bytes::stub(&Stub::of(&c.hash, &report))?),
         });
         touched.extend(series_of(&report));
+        gone.push(c);
     }
     take_out(tx, &pruning.reports)?;
     for key in touched {
         pruning.series.extend(empty(tx, &key)?);
     }
-    Ok(())
+    Ok(gone)
 }
 
 /// The short names of a report's series.

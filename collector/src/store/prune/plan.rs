@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::store::log::arrival;
+use crate::store::prune::bytes;
 use crate::store::prune::spared::{Bounds, Spared};
 use crate::store::prune::what::{Candidate, DAY, What};
 
@@ -152,11 +153,25 @@ impl Store {
     pub fn prunable(&self, plan: &Plan) -> Result<Prunable> {
         let mut sum = Prunable::default();
         for (what, _) in plan.keep.each() {
-            let candidates = self.ask(|db| plan.candidates(db, what))?;
+            let candidates = self.ask(|db| whole(db, plan.candidates(db, what)?, what))?;
             sum.add(&Prunable::of(what, &candidates));
         }
         Ok(sum)
     }
+}
+
+/// Without the reports that are damaged: they stay, for `verify` to name.
+fn whole(db: &Connection, mut all: Vec<Candidate>, what: What) -> rusqlite::Result<Vec<Candidate>> {
+    if matches!(what, What::Reports { .. }) {
+        let mut left = Vec::with_capacity(all.len());
+        for c in all {
+            if bytes::report(db, &c.hash)?.is_some() {
+                left.push(c);
+            }
+        }
+        all = left;
+    }
+    Ok(all)
 }
 
 impl Plan {
