@@ -2,7 +2,7 @@
 
 use collector::error::{EXIT_OK, Error};
 use collector::format::plural;
-use collector::history::watch;
+use collector::history::retention;
 use collector::store::{Prunable, Store};
 use serde_json::json;
 
@@ -27,18 +27,8 @@ pub(crate) fn run(args: &Args, a: &Prune) -> anyhow::Result<u8> {
     }
     drop(existing);
     let mut store = context::store(args)?;
-    store.derive()?;
-    let plan = store.plan_pruning(&keep, now)?;
-    let mut gone = Prunable::default();
-    loop {
-        let some = store.prune(&plan, &actor(args), now)?;
-        if some.is_empty() {
-            break;
-        }
-        gone.add(&some);
-    }
-    // What the finder says of a shorter series is no news.
-    watch::search(&mut store, usize::MAX)?;
+    let plan = retention::plan(&mut store, &keep, now)?;
+    let gone = retention::prune(&mut store, &plan, &actor(args), now, usize::MAX)?;
     let freed = shrink(&mut store);
     say(a, &gone, Some(freed))?;
     Ok(EXIT_OK)

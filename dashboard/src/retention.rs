@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use collector::history::watch;
+use collector::history::retention;
 use collector::store::Prunable;
 
 use crate::app::{App, Role};
@@ -39,22 +39,12 @@ pub(crate) async fn keep(app: Arc<App>) {
 /// Prunes some at a time: whoever derives gets its turn in between.
 async fn once(app: &Arc<App>) -> Result<Prunable, Fail> {
     let (keep, now) = (app.options.keep, text::now());
-    let plan = app.derive(move |store| {
-        store.derive()?;
-        Ok(Arc::new(store.plan_pruning(&keep, now)?))
-    });
+    let plan = app.derive(move |store| Ok(Arc::new(retention::plan(store, &keep, now)?)));
     let plan = plan.await?;
     let mut sum = Prunable::default();
     loop {
         let plan = plan.clone();
-        let some = app.derive(move |store| {
-            let gone = store.prune(&plan, ACTOR, now)?;
-            if gone.main_reports > 0 {
-                // What the finder says of a shorter series is no news.
-                watch::search(store, usize::MAX)?;
-            }
-            Ok(gone)
-        });
+        let some = app.derive(move |store| Ok(retention::prune(store, &plan, ACTOR, now, 1)?));
         let some = some.await?;
         if some.is_empty() {
             break;

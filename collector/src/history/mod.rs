@@ -7,6 +7,7 @@ mod mainline;
 mod narrowing;
 mod refresh;
 pub mod replay;
+pub mod retention;
 pub mod steps;
 pub mod watch;
 

@@ -1,13 +1,15 @@
 //! The outbox over real stores: what makes a message, who sends it, and what never sends one.
 
 use crate::detect::alerts::life::{Resolution, State};
+use crate::history::retention;
 use crate::history::watch::{search, search_for};
 use crate::model::{Channel, Report, Secret, Sink};
 use crate::notify::{self, Origin, Parcel};
 use crate::remote::channel::{Answer, Outcome};
 use crate::report::alert::Happened;
+use crate::store::prune::Bounds;
 use crate::store::tests::{self, Fixture};
-use crate::store::{Audience, Delivery, Progress, Store, Triage};
+use crate::store::{Audience, Delivery, Keep, Progress, Store, Triage};
 
 fn channel(name: &str) -> Channel {
     Channel {
@@ -370,6 +372,32 @@ fn what_is_measured_before_it_is_sent_narrows_what_is_said() {
     settle(&mut store, &parcel, Outcome::Taken, 200);
     stretch(&mut store, NEXT + 3..LATER, 1, 1.2e6, 300);
     assert!(take(&mut store, 400).is_empty());
+}
+
+#[test]
+fn what_nobody_looked_at_yet_is_heard_before_old_points_go() {
+    let f = Fixture::new();
+    let mut store = flat(&f, 1);
+    store.put(&report(NEXT, 1, 1.2e6), &[]).unwrap();
+    let now = 4_000_000_000;
+    let keep = Keep {
+        profiles: Some(1),
+        branches: Some(1),
+        main: Some(1),
+    };
+    let bounds = Bounds {
+        level: 2,
+        newest: 8,
+    };
+    let plan = store.plan_within(&keep, now, bounds).unwrap();
+    let gone = retention::prune(&mut store, &plan, "p", now, usize::MAX).unwrap();
+    assert_eq!(gone.main_reports, NEXT + 1 - 8);
+    assert_eq!(only(&store).changes, 1);
+    assert_eq!(take(&mut store, now + 100).len(), 1);
+    // What it found is held by a plan that is made then.
+    let plan = retention::plan(&mut store, &keep, now).unwrap();
+    assert!(store.prune(&plan, "p", now).unwrap().is_empty());
+    assert_eq!(only(&store).changes, 1);
 }
 
 #[test]
