@@ -142,6 +142,12 @@ impl Store {
                         }
                     }
                     write_line(out, kind, &bytes)?;
+                    // Whoever reads the line drops them: who names them later brings them again.
+                    if let Some(Entry::Pruning(p)) = &entry {
+                        p.profiles.iter().for_each(|blob| {
+                            written.remove(blob);
+                        });
+                    }
                 }
             }
             Ok(())

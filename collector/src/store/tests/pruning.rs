@@ -193,6 +193,26 @@ fn a_profile_that_never_came_is_pending_and_one_that_comes_back_is_there() {
 }
 
 #[test]
+fn a_profile_that_came_back_travels_with_an_export() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    let (early, blobs) = profiled(1, 1e6);
+    store.put(&early, &blobs).unwrap();
+    drop_all(
+        &mut store,
+        &keep(90, None, None),
+        later(100),
+        Bounds::default(),
+    );
+    let (mut late, _) = profiled(2, 1e6);
+    late.profiles[0].blob = blobs[0].0.clone();
+    store.put(&late, &blobs).unwrap();
+    let v = store.verify().unwrap();
+    assert_eq!((v.blobs, v.pruned, v.pending), (2, 0, 0));
+    holds(&mut store, &f.path);
+}
+
+#[test]
 fn reports_of_branches_go_and_their_commits_with_them() {
     let f = Fixture::new();
     let mut store = f.store();
