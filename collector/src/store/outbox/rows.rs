@@ -129,14 +129,21 @@ pub(super) fn say_narrowed(tx: &Transaction<'_>, message: i64, now: i64) -> rusq
     if let Some((first, last)) = set_of(tx, message)?
         && first == last
     {
-        tx.prepare_cached(
-            "INSERT OR IGNORE INTO outbox (id, channel, news, first, last, about, created, due) \
-             SELECT o.id || '_one', o.channel, 'narrowed', ?2, ?2, o.seq, ?3, ?3 \
-             FROM outbox o JOIN channel h ON h.id = o.channel AND h.disabled IS NULL \
-             WHERE o.seq = ?1 AND o.news = 'moved' AND o.state = 'delivered' \
-             AND json_extract(o.message, '$.commits') > 1",
-        )?
-        .execute(params![message, first, now])?;
+        let said = tx
+            .prepare_cached(
+                "INSERT OR IGNORE INTO outbox \
+                 (id, channel, news, first, last, about, created, due) \
+                 SELECT o.id || '_one', o.channel, 'narrowed', ?2, ?2, o.seq, ?3, ?3 \
+                 FROM outbox o JOIN channel h ON h.id = o.channel AND h.disabled IS NULL \
+                 WHERE o.seq = ?1 AND o.news = 'moved' AND o.state = 'delivered' \
+                 AND json_extract(o.message, '$.commits') > 1",
+            )?
+            .execute(params![message, first, now])?;
+        if said > 0 {
+            // What another of those commits moves is news of its own from now on.
+            tx.prepare_cached("UPDATE outbox SET first = ?2, last = ?2 WHERE seq = ?1")?
+                .execute(params![message, first])?;
+        }
     }
     Ok(())
 }

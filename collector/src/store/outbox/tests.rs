@@ -362,6 +362,38 @@ fn who_heard_of_several_commits_hears_which_one_it_was() {
 }
 
 #[test]
+fn what_another_commit_of_a_set_moved_is_heard_once_the_set_is_one_commit() {
+    let f = Fixture::new();
+    let mut store = flat(&f, 1);
+    let other = |i: u64, value: f64| {
+        let mut r = report(i, 1, value);
+        r.measurements[0].benchmark = "other".into();
+        r.build_key = format!("{i} other");
+        r
+    };
+    for i in 0..NEXT {
+        hand_in(&mut store, &other(i, 1e6), 0);
+    }
+    hand_in(&mut store, &report(NEXT + 4, 1, 1.2e6), 100);
+    let parcel = take(&mut store, 200).remove(0);
+    assert_eq!(parcel.message.commits, 5);
+    settle(&mut store, &parcel, Outcome::Taken, 200);
+    hand_in(&mut store, &report(NEXT + 1, 1, 1e6), 300);
+    hand_in(&mut store, &report(NEXT + 2, 1, 1.2e6), 300);
+    let one = take(&mut store, 400).remove(0);
+    assert_eq!(one.message.happened, Happened::Narrowed);
+    settle(&mut store, &one, Outcome::Taken, 400);
+    for i in NEXT..NEXT + 4 {
+        hand_in(&mut store, &other(i, 1e6), 500);
+    }
+    hand_in(&mut store, &other(NEXT + 4, 1.2e6), 500);
+    let second = take(&mut store, 600);
+    assert_eq!(second.len(), 1, "{second:#?}");
+    assert_eq!(second[0].message.happened, Happened::Moved);
+    assert_eq!((second[0].message.commits, second[0].message.total), (1, 1));
+}
+
+#[test]
 fn what_is_measured_before_it_is_sent_narrows_what_is_said() {
     let f = Fixture::new();
     let mut store = flat(&f, 1);
