@@ -30,33 +30,12 @@ impl Store {
     /// [`crate::error::Error::Store`]; then nothing was offered.
     pub fn offer(&mut self, offer: &Offer<'_>, seen: Option<&Sha>, now: i64) -> Result<usize> {
         self.change(|tx| {
-            let mut insert = tx.prepare_cached(
-                "INSERT INTO job \
-                 (project, sha, position, subject, label, purpose, rank, offered) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
-                 ON CONFLICT (project, sha, label, purpose) DO UPDATE SET state = 'waiting', \
-                 position = excluded.position, offered = excluded.offered, ended = NULL, why = '' \
-                 WHERE state = 'withdrawn'",
-            )?;
-            let (purpose, rank) = (offer.purpose.name(), offer.purpose.rank());
-            let is_narrowing = offer.purpose == Purpose::Narrow;
             let mut new = 0;
             for commit in offer.commits {
-                let position = commit.position.cast_signed();
                 for label in offer.labels {
-                    if is_narrowing && hasten(tx, offer.project, &commit.sha, label)? {
-                        continue;
+                    if !is_there(tx, offer, commit, label)? {
+                        new += put(tx, offer, commit, label, now)?;
                     }
-                    new += insert.execute(params![
-                        offer.project,
-                        commit.sha.0,
-                        position,
-                        commit.subject,
-                        label,
-                        purpose,
-                        rank,
-                        now
-                    ])?;
                 }
             }
             if let Some(seen) = seen {
@@ -145,14 +124,82 @@ impl Store {
     }
 }
 
+/// Whether a job stands for what is offered already: a commit that was hastened is the same job
+/// under another purpose.
+fn is_there(
+    tx: &Transaction<'_>,
+    offer: &Offer<'_>,
+    commit: &Commit,
+    label: &str,
+) -> rusqlite::Result<bool> {
+    match offer.purpose {
+        Purpose::Narrow => hasten(tx, offer.project, &commit.sha, label),
+        Purpose::Commit => tx
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM job WHERE project = ?1 AND sha = ?2 \
+                 AND label = ?3 AND purpose = 'narrow' AND state <> 'withdrawn')",
+            )?
+            .query_row(params![offer.project, commit.sha.0, label], |r| r.get(0)),
+        _ => Ok(false),
+    }
+}
+
+/// Offers a job: one that was withdrawn begins anew, whichever of the two purposes it had that a
+/// commit of the line has. Gives how many are new.
+fn put(
+    tx: &Transaction<'_>,
+    offer: &Offer<'_>,
+    commit: &Commit,
+    label: &str,
+    now: i64,
+) -> rusqlite::Result<usize> {
+    let job = params![
+        offer.project,
+        commit.sha.0,
+        commit.position.cast_signed(),
+        commit.subject,
+        label,
+        offer.purpose.name(),
+        offer.purpose.rank(),
+        now
+    ];
+    let revived = tx
+        .prepare_cached(
+            "UPDATE OR IGNORE job SET state = 'waiting', position = ?3, subject = ?4, \
+             purpose = ?6, rank = ?7, offered = ?8, attempts = 0, not_before = 0, avoid = '', \
+             stage = '', why = '', ended = NULL WHERE id = (SELECT id FROM job \
+             WHERE project = ?1 AND sha = ?2 AND label = ?5 AND state = 'withdrawn' \
+             AND (purpose = ?6 OR ?6 IN ('commit', 'narrow')) ORDER BY purpose <> ?6 LIMIT 1)",
+        )?
+        .execute(job)?;
+    if revived > 0 {
+        return Ok(revived);
+    }
+    tx.prepare_cached(
+        "INSERT OR IGNORE INTO job (project, sha, position, subject, label, purpose, rank, offered) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(job)
+}
+
 /// Has a commit that waits already come sooner, because an open change waits for it. Gives whether
 /// it waits or is being measured.
 fn hasten(tx: &Transaction<'_>, project: &str, sha: &Sha, label: &str) -> rusqlite::Result<bool> {
     let rank = Purpose::Narrow.rank();
+    let job = params![project, sha.0, label, rank];
     tx.execute(
         "UPDATE OR IGNORE job SET purpose = 'narrow', rank = ?4 \
          WHERE project = ?1 AND sha = ?2 AND label = ?3 AND state = 'waiting' AND rank > ?4",
-        params![project, sha.0, label, rank],
+        job,
+    )?;
+    // Where another job of that commit is called so already, which ended, it comes sooner as what
+    // it is.
+    tx.execute(
+        "UPDATE job SET rank = ?4 \
+         WHERE project = ?1 AND sha = ?2 AND label = ?3 AND state = 'waiting' \
+         AND NOT EXISTS (SELECT 1 FROM job o WHERE o.project = ?1 AND o.sha = ?2 \
+         AND o.label = ?3 AND o.state IN ('waiting', 'leased') AND o.rank <= ?4)",
+        job,
     )?;
     tx.query_row(
         "SELECT EXISTS (SELECT 1 FROM job WHERE project = ?1 AND sha = ?2 AND label = ?3 \

@@ -423,6 +423,44 @@ fn commits_that_left_the_line_wait_no_more() {
 }
 
 #[test]
+fn a_commit_that_was_hastened_and_left_the_line_is_one_job_when_it_comes_back() {
+    let mut queue = Queue::with(2);
+    assert_eq!(queue.offer(0..1, "a", Purpose::Narrow, 1), 0);
+    let job = queue.claim("c", 2).unwrap();
+    assert_eq!(job.purpose, Purpose::Narrow);
+    let lease = held(&job, "c");
+    let why = ("fetch", "disk full");
+    queue.store.fail(&lease, Fault::Machine, why, 3).unwrap();
+    assert_eq!(queue.store.withdraw("p", &HashSet::new(), 4).unwrap(), 2);
+    // The line comes back, and the pause of a machine that failed is none of it.
+    assert_eq!(queue.offer(0..2, "a", Purpose::Commit, 5), 2);
+    let waiting = queue.store.jobs(State::Waiting, 9).unwrap();
+    assert_eq!(waiting.len(), 2, "{waiting:#?}");
+    for job in &waiting {
+        assert_eq!((job.purpose, job.attempts), (Purpose::Commit, 0));
+        assert_eq!((job.stage.as_str(), job.why.as_str()), ("", ""));
+    }
+    assert_eq!(queue.store.jobs_in(State::Withdrawn).unwrap(), 0);
+    // Hastened again it comes first, is offered no second time, and begins at once.
+    assert_eq!(queue.offer(0..1, "a", Purpose::Narrow, 6), 0);
+    assert_eq!(queue.offer(0..2, "a", Purpose::Commit, 6), 0);
+    let first = queue.claim("c", 6).unwrap();
+    assert_eq!((first.id, first.purpose), (job.id, Purpose::Narrow));
+}
+
+#[test]
+fn a_commit_comes_sooner_though_another_job_of_it_was_called_narrowing() {
+    let mut queue = Queue::new();
+    assert_eq!(queue.offer(0..1, "a", Purpose::Narrow, 0), 1);
+    let narrow = queue.claim("c", 1).unwrap();
+    assert!(queue.store.cancel_job(narrow.id, "Ada", 2).unwrap());
+    queue.offer(0..1, "a", Purpose::Pull, 3);
+    queue.offer(1..2, "a", Purpose::Commit, 3);
+    assert_eq!(queue.offer(0..1, "a", Purpose::Narrow, 4), 0);
+    assert_eq!(queue.claim("c", 5).unwrap().position, 0);
+}
+
+#[test]
 fn projects_are_added_once_and_changed() {
     let mut queue = Queue::new();
     let mut project = NewProject {
