@@ -157,8 +157,11 @@ impl Store {
     fn configure(&self) -> Result<()> {
         self.ask(|db| {
             db.busy_timeout(BUSY)?;
-            // Of an empty file; one that has content keeps what it has.
-            db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+            // One that has content keeps what it has: to say it again is a write.
+            let pages: i64 = db.pragma_query_value(None, "page_count", |r| r.get(0))?;
+            if pages == 0 {
+                db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+            }
             in_turn(|| db.pragma_update(None, "journal_mode", "WAL"))?;
             db.pragma_update(None, "synchronous", "FULL")?;
             db.pragma_update(None, "foreign_keys", true)

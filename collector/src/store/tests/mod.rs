@@ -405,6 +405,20 @@ fn other_files_are_left_as_they_are() {
 }
 
 #[test]
+fn a_store_is_opened_while_another_process_writes() {
+    let f = Fixture::new();
+    drop(f.store());
+    let mut other = Connection::open(&f.path).unwrap();
+    let tx = other
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .unwrap();
+    tx.execute("UPDATE state SET value = 7 WHERE name = 'probes'", [])
+        .unwrap();
+    assert_eq!(f.store().counts().unwrap().0, 0);
+    tx.commit().unwrap();
+}
+
+#[test]
 fn flipped_bytes_are_errors() {
     let f = Fixture::new();
     let mut store = f.store();
