@@ -452,6 +452,36 @@ fn a_counter_that_is_wrong_is_named_and_mended() {
     assert!(store.verify().unwrap().problems.is_empty());
 }
 
+#[test]
+fn the_mark_of_changes_is_that_of_each_of_them() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    for r in history() {
+        store.put(&r, &[]).unwrap();
+    }
+    watch::search(&mut store, usize::MAX).unwrap();
+    let db = Connection::open(&f.path).unwrap();
+    let mut marks = std::collections::BTreeSet::new();
+    marks.insert(store.changes_mark(0, 99).unwrap());
+    // One grows by what the other one shrinks, and one is lost in what is endless.
+    for sql in [
+        "UPDATE change SET seen = 1, position = 12, change = iif(id = (SELECT min(id) FROM change), \
+         0.5, 0.25)",
+        "UPDATE change SET change = 0.75 - change",
+        "UPDATE change SET change = 9e999 WHERE change = 0.5",
+        "UPDATE change SET change = 0.125 WHERE change = 0.25",
+        "UPDATE change SET seen = 0 WHERE change = 0.125",
+    ] {
+        db.execute(sql, []).unwrap();
+        let mark = store.changes_mark(0, 99).unwrap();
+        assert!(marks.insert(mark), "{sql}");
+    }
+    assert_eq!(
+        store.changes_mark(13, 99).unwrap(),
+        store.changes_mark(14, 99).unwrap()
+    );
+}
+
 /// A store of schema 3 as an uptick of that time made it: 40 commits, two changes, one accepted, the
 /// other called noise, taken back and acknowledged. Beside it its export.
 const SCHEMA_3: &[u8] = include_bytes!("../fixtures/schema-3.db.zst");

@@ -2,7 +2,7 @@
 //! compared by checksums over every row.
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Rows, params};
 use sha2::{Digest, Sha256};
 
 use crate::error::Result;
@@ -49,7 +49,7 @@ const TABLES: [(&str, &str); 14] = [
 ];
 
 /// How many rows there are, and the sum of their hashes, whatever their order.
-type Sum = (u64, u128);
+pub(super) type Sum = (u64, u128);
 
 impl Store {
     /// What of the view is not what the log gives, in words. A view that is behind the log is
@@ -67,7 +67,8 @@ impl Store {
         anew.derive()?;
         let mut out = Vec::new();
         for (what, sql) in TABLES {
-            if self.ask(|db| sum(db, sql))? != anew.ask(|db| sum(db, sql))? {
+            let of = |db: &Connection| sum(db.prepare(sql)?.query([])?);
+            if self.ask(of)? != anew.ask(of)? {
                 out.push(format!(
                     "the {what} are not those of the log: `uptick rebuild` derives them anew"
                 ));
@@ -97,14 +98,12 @@ fn feed(from: &Connection, to: &Connection, end: i64) -> rusqlite::Result<()> {
     to.execute_batch("COMMIT")
 }
 
-fn sum(db: &Connection, sql: &str) -> rusqlite::Result<Sum> {
-    let mut query = db.prepare(sql)?;
-    let columns = query.column_count();
-    let mut rows = query.query([])?;
+/// The sum of rows.
+pub(super) fn sum(mut rows: Rows<'_>) -> rusqlite::Result<Sum> {
     let mut out: Sum = (0, 0);
     while let Some(row) = rows.next()? {
         let mut hash = Sha256::new();
-        for i in 0..columns {
+        for i in 0..row.as_ref().column_count() {
             update(&mut hash, row.get_ref(i)?);
         }
         let digest: [u8; 32] = hash.finalize().into();

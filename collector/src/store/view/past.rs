@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::model::Sha;
 use crate::store::Store;
 use crate::store::view::commits::{COMMIT, MeasuredCommit, commit, signed};
+use crate::store::view::compare::sum;
 
 /// Measured commits of the main line on which a benchmark gave no number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -90,17 +91,13 @@ impl Store {
     /// [`crate::error::Error::Store`].
     pub fn changes_mark(&self, first: u64, last: u64) -> Result<String> {
         self.ask(|db| {
-            db.prepare_cached(
-                "SELECT count(*), total(seen * position), total(seen * change), \
-                 (SELECT total(time * (1 + out)) FROM exclusion) \
-                 FROM change WHERE position BETWEEN ?1 AND ?2",
-            )?
-            .query_row(params![signed(first), signed(last)], |r| {
-                let changes: i64 = r.get(0)?;
-                let (places, sizes): (f64, f64) = (r.get(1)?, r.get(2)?);
-                let excluded: f64 = r.get(3)?;
-                Ok(format!("{changes} {places} {sizes} {excluded}"))
-            })
+            let mut changes = db.prepare_cached(
+                "SELECT id, position, change, seen FROM change WHERE position BETWEEN ?1 AND ?2",
+            )?;
+            let mut excluded = db.prepare_cached("SELECT report, time, out FROM exclusion")?;
+            let (changes, changed) = sum(changes.query(params![signed(first), signed(last)])?)?;
+            let (reports, out) = sum(excluded.query([])?)?;
+            Ok(format!("{changes} {changed:x} {reports} {out:x}"))
         })
     }
 
