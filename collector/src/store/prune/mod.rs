@@ -12,6 +12,8 @@ pub use plan::{Keep, Plan, Prunable};
 #[cfg(test)]
 pub(in crate::store) use spared::Bounds;
 
+use std::collections::BTreeSet;
+
 use rusqlite::Transaction;
 
 use crate::error::Result;
@@ -50,7 +52,7 @@ impl Store {
                 };
                 let gone = match what {
                     What::Profiles => of_profiles(candidates, &mut pruning),
-                    What::Reports { .. } => of_reports(tx, candidates, &mut pruning)?,
+                    What::Reports { .. } => of_reports((tx, plan), candidates, &mut pruning)?,
                 };
                 if gone.is_empty() {
                     continue;
@@ -72,14 +74,15 @@ fn of_profiles(mut candidates: Vec<Candidate>, pruning: &mut Pruning) -> Vec<Can
 }
 
 /// Fills in the reports that go in one transaction with their stubs, and the series that they leave
-/// empty; gives the reports. They are taken out of the view on the way: which series that empties is
-/// seen there. One that is damaged stays, for `verify` to name.
+/// empty and the profiles of theirs that never came; gives the reports. They are taken out of the
+/// view on the way: which series that empties is seen there. One that is damaged stays, for `verify`
+/// to name.
 fn of_reports(
-    tx: &Transaction<'_>,
+    (tx, plan): (&Transaction<'_>, &Plan),
     candidates: Vec<Candidate>,
     pruning: &mut Pruning,
 ) -> rusqlite::Result<Vec<Candidate>> {
-    let mut touched = std::collections::BTreeSet::new();
+    let (mut touched, mut profiles) = (BTreeSet::new(), BTreeSet::new());
     let (mut gone, mut room) = (Vec::new(), BYTES);
     for c in candidates {
         if room == 0 {
@@ -94,8 +97,10 @@ fn of_reports(
             stub: digest(&bytes::stub(&Stub::of(&c.hash, &report))?),
         });
         touched.extend(series_of(&report));
+        profiles.extend(plan.never_came(tx, &report)?);
         gone.push(c);
     }
+    pruning.profiles.extend(profiles);
     take_out(tx, &pruning.reports)?;
     for key in touched {
         pruning.series.extend(empty(tx, &key)?);

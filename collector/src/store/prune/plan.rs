@@ -4,6 +4,7 @@ use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::model::Report;
 use crate::store::Store;
 use crate::store::log::arrival;
 use crate::store::prune::bytes;
@@ -204,6 +205,27 @@ impl Plan {
         let all = query.query_map([end], candidate)?;
         all.filter(|c| !c.as_ref().is_ok_and(|c| self.spared.profile(&c.hash)))
             .collect()
+    }
+
+    /// Profiles that a report names, that are over their time as well and that never came: no entry
+    /// that is left may name them.
+    pub(super) fn never_came(
+        &self,
+        db: &Connection,
+        report: &Report,
+    ) -> rusqlite::Result<Vec<String>> {
+        let end = self.keep.end(db, What::Profiles, self.now)?;
+        let mut over = db.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM named_profile WHERE blob = ?1 AND last <= ?2)",
+        )?;
+        let mut out = Vec::new();
+        for p in &report.profiles {
+            let is_over: bool = over.query_row(params![p.blob, end], |r| r.get(0))?;
+            if is_over && !self.spared.profile(&p.blob) {
+                out.push(p.blob.clone());
+            }
+        }
+        Ok(out)
     }
 
     fn reports(&self, db: &Connection, main: bool, end: i64) -> rusqlite::Result<Vec<Candidate>> {

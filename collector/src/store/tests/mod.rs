@@ -18,7 +18,8 @@ use crate::detect::gate::Varies;
 use crate::error::Error;
 use crate::history::watch;
 use crate::model::{
-    Better, Commit, Counter, Line, Measurement, Metric, NoiseClass, Report, Sha, Testbed,
+    Better, Commit, Counter, Line, Measurement, Metric, NoiseClass, ProfileKind, ProfileRef,
+    Report, Sha, Testbed,
 };
 use crate::store::log::append::Sealed;
 use crate::store::log::entry::{Entry, Stretch};
@@ -729,6 +730,12 @@ fn perform(store: &mut Store, acts: &[Act], path: &Path) {
                 let step = if *at < 15 { 1e6 } else { 1.5e6 };
                 let mut r = report(*at, line, &[("a", step + lift), ("b", 2e6 + lift)]);
                 r.measurements.push(own("a", *at, step - 1e6 - lift));
+                // It never comes, and some have it in common.
+                r.profiles.push(ProfileRef {
+                    benchmark: "a".into(),
+                    kind: ProfileKind::Functions,
+                    blob: crate::model::digest(&[(at % 20) as u8]),
+                });
                 store.put_durably(&r, &[]).unwrap();
                 if *apply {
                     store.catch_up().unwrap();

@@ -299,6 +299,24 @@ fn a_series_whose_reports_all_went_keeps_its_changes() {
 }
 
 #[test]
+fn a_profile_that_never_came_goes_with_the_last_report_that_names_it() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    for at in 0..6 {
+        store.put(&profiled(at, 1e6).0, &[]).unwrap();
+    }
+    let mut beside = branch();
+    beside.profiles = profiled(2, 1e6).0.profiles;
+    store.put(&beside, &[]).unwrap();
+    assert_eq!(rows(&f.path)[7].len(), 7, "profiles that are named");
+    all_but(&mut store, false, 3);
+    holds(&mut store, &f.path);
+    all_but(&mut store, true, 3);
+    assert_eq!(rows(&f.path)[7].len(), 3, "profiles that are named");
+    holds(&mut store, &f.path);
+}
+
+#[test]
 fn a_report_that_is_damaged_stays_and_ends_no_pruning() {
     let f = Fixture::new();
     let mut store = f.store();
