@@ -154,7 +154,7 @@ impl Store {
         Ok(store)
     }
 
-    fn configure(&self) -> Result<()> {
+    pub(in crate::store) fn configure(&self) -> Result<()> {
         self.ask(|db| {
             db.busy_timeout(BUSY)?;
             // One that has content keeps what it has: to say it again is a write.
@@ -213,7 +213,7 @@ impl Store {
     }
 
     /// Brings the schema up to date; gives whether there was anything to do.
-    fn migrate(&mut self) -> Result<bool> {
+    pub(in crate::store) fn migrate(&mut self) -> Result<bool> {
         if self.schema()? == NEWEST {
             return Ok(false);
         }

@@ -6,12 +6,13 @@
 //! appended and not applied, or found and not reported.
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::Connection;
+use rusqlite::types::Value;
 
 use super::{Fixture, append, difference, main_line, pruning, report, rows};
 use crate::detect::alerts::life::{Resolution, State};
@@ -58,14 +59,14 @@ fn decide(store: &mut Store) {
 }
 
 /// Calls `at` with the number of each call that SQLite makes.
-fn counted(store: &mut Store, at: impl Fn(u64) + Send + 'static) -> Arc<AtomicU64> {
+fn counted(db: &mut Connection, at: impl Fn(u64) + Send + 'static) -> Arc<AtomicU64> {
     let calls = Arc::new(AtomicU64::new(0));
     let n = calls.clone();
     let handler = move || {
         at(1 + n.fetch_add(1, Ordering::SeqCst));
         false
     };
-    store.db.progress_handler(STRIDE, Some(handler)).unwrap();
+    db.progress_handler(STRIDE, Some(handler)).unwrap();
     calls
 }
 
@@ -94,17 +95,43 @@ fn child_that_prunes() {
     }
 }
 
+/// The child that brings an older store up to date; nothing where no parent asks for it.
+#[test]
+fn child_that_brings_up_to_date() {
+    if let Some((path, call)) = asked() {
+        let mut db = Connection::open(&path).unwrap();
+        dies_at(&mut db, call);
+        bring_up_to_date(db, &path);
+    }
+}
+
+fn bring_up_to_date(db: Connection, path: &Path) {
+    let path = path.to_path_buf();
+    let mut store = Store { db, path };
+    store.configure().unwrap();
+    assert!(store.migrate().unwrap());
+}
+
 /// The store of a child, which dies at the call that its parent named.
 fn doomed() -> Option<Store> {
+    let (path, call) = asked()?;
+    let mut store = Store::open(&path).unwrap();
+    dies_at(&mut store.db, call);
+    Some(store)
+}
+
+/// What a parent asks a child for.
+fn asked() -> Option<(PathBuf, u64)> {
     let (path, call) = (std::env::var(STORE).ok()?, std::env::var(CALL).ok()?);
-    let call: u64 = call.parse().unwrap();
-    let mut store = Store::open(Path::new(&path)).unwrap();
-    counted(&mut store, move |n| {
+    Some((path.into(), call.parse().unwrap()))
+}
+
+fn dies_at(db: &mut Connection, call: u64) {
+    counted(db, move |n| {
         if n == call {
             die();
         }
     });
-    Some(store)
 }
 
 /// Runs a child; gives what was acknowledged before it died.
@@ -139,7 +166,7 @@ fn log(path: &Path) -> (Vec<(String, String)>, usize) {
 fn who_dies_anywhere_loses_nothing_and_who_goes_on_repeats_nothing() {
     let whole = Fixture::new();
     let mut store = whole.store();
-    let calls = counted(&mut store, |_| ());
+    let calls = counted(&mut store.db, |_| ());
     work(&mut store, |_| ());
     let calls = calls.load(Ordering::SeqCst);
     assert!(calls > 2 * POINTS, "{calls}");
@@ -194,7 +221,7 @@ fn who_dies_while_pruning_leaves_a_store_that_the_next_one_prunes_to_its_end() {
     let whole = Fixture::new();
     std::fs::copy(&before.path, &whole.path).unwrap();
     let mut store = whole.store();
-    let calls = counted(&mut store, |_| ());
+    let calls = counted(&mut store.db, |_| ());
     pruning::all_but(&mut store, true, 3);
     store.shrink(false).unwrap();
     let calls = calls.load(Ordering::SeqCst);
@@ -222,4 +249,45 @@ fn pruned(path: &Path) -> usize {
     let sql = "SELECT (SELECT count(*) FROM pruned_profile) + (SELECT count(*) FROM pruned_report)";
     let n: i64 = db.query_row(sql, [], |r| r.get(0)).unwrap();
     usize::try_from(n).unwrap()
+}
+
+/// Places at which a process dies that brings an older store up to date.
+const MIGRATING: u64 = 60;
+
+#[test]
+fn who_dies_while_a_store_is_brought_up_to_date_leaves_it_as_it_was() {
+    for (from, older) in [(3, super::older as fn(&Fixture)), (7, pruning::older)] {
+        let whole = Fixture::new();
+        older(&whole);
+        let mut db = Connection::open(&whole.path).unwrap();
+        let calls = counted(&mut db, |_| ());
+        bring_up_to_date(db, &whole.path);
+        let calls = calls.load(Ordering::SeqCst);
+        assert!(calls > 2 * MIGRATING, "{calls}");
+        let expected = derived(&whole);
+        for i in 0..MIGRATING {
+            let f = Fixture::new();
+            older(&f);
+            let call = (2 * i + 1) * calls / (2 * MIGRATING);
+            killed_at("child_that_brings_up_to_date", call, &f.path);
+            assert_eq!(schema(&f.path), from, "call {call}");
+            let other = difference(&expected, &derived(&f));
+            assert_eq!(other, Vec::<String>::new(), "call {call}");
+        }
+    }
+}
+
+fn schema(path: &Path) -> i64 {
+    let db = Connection::open(path).unwrap();
+    db.pragma_query_value(None, "user_version", |r| r.get(0))
+        .unwrap()
+}
+
+/// What whoever opens a store derives from it.
+fn derived(f: &Fixture) -> Vec<Vec<Vec<Value>>> {
+    let mut store = f.store();
+    store.catch_up().unwrap();
+    watch::search(&mut store, usize::MAX).unwrap();
+    assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
+    rows(&f.path)
 }

@@ -23,7 +23,6 @@ use crate::model::{
 };
 use crate::store::log::append::Sealed;
 use crate::store::log::entry::{Entry, Stretch};
-use crate::store::migrate::STEPS;
 use crate::store::{Handed, Store, Triage};
 
 /// Tables of the view with the columns that name the same thing in every store: no row numbers.
@@ -533,33 +532,6 @@ fn an_older_store_is_found_so_by_who_only_reads() {
     older(&f);
     let store = Store::open_existing(&f.path).unwrap();
     assert_eq!(triage(&store), as_decided());
-}
-
-#[test]
-fn bringing_a_store_up_to_date_may_end_at_any_statement() {
-    killed_at_each_statement(&STEPS[3..4], older, |f, n| {
-        assert_eq!(triage(&f.store()), as_decided(), "after {n} statements");
-    });
-}
-
-/// Begins to bring older stores up to date, dies after each number of statements, and has what is
-/// left looked at.
-fn killed_at_each_statement(steps: &[&str], older: fn(&Fixture), look: impl Fn(&Fixture, usize)) {
-    let all: Vec<&str> = steps.iter().flat_map(|s| s.split(";\n")).collect();
-    assert!(all.len() > 4);
-    for n in 0..=all.len() {
-        let f = Fixture::new();
-        older(&f);
-        let mut db = Connection::open(&f.path).unwrap();
-        let tx = db.transaction().unwrap();
-        for sql in &all[..n] {
-            tx.execute_batch(sql).unwrap();
-        }
-        // Killed here: nothing is committed.
-        drop(tx);
-        drop(db);
-        look(&f, n);
-    }
 }
 
 #[test]

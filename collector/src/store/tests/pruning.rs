@@ -5,11 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::Connection;
 
-use super::{Fixture, append, difference, killed_at_each_statement, main_line, report, rows, sha};
+use super::{Fixture, append, difference, main_line, report, rows, sha};
 use crate::detect::alerts::life::{Resolution, State};
 use crate::history::watch;
 use crate::model::{Line, ProfileKind, ProfileRef, Report, digest};
-use crate::store::migrate::STEPS;
 use crate::store::prune::Bounds;
 use crate::store::{Handed, Keep, Plan, Prunable, Store, Triage};
 
@@ -449,7 +448,7 @@ fn a_stub_that_was_changed_is_named() {
 /// branch, call stacks of two commits.
 const SCHEMA_7: &[u8] = include_bytes!("../fixtures/schema-7.db.zst");
 
-fn older(f: &Fixture) {
+pub(super) fn older(f: &Fixture) {
     std::fs::write(&f.path, zstd::decode_all(SCHEMA_7).unwrap()).unwrap();
 }
 
@@ -478,12 +477,4 @@ fn a_store_of_before_retention_knows_its_profiles_and_may_be_pruned() {
         .unwrap();
     assert_eq!(mode, 2, "from now on free pages are given back");
     holds(&mut store, &f.path);
-}
-
-#[test]
-fn bringing_a_store_to_retention_may_end_at_any_statement() {
-    killed_at_each_statement(&STEPS[7..], older, |f, n| {
-        drop(f.store());
-        assert_eq!(rows(&f.path)[7].len(), 43, "after {n} statements");
-    });
 }
