@@ -208,6 +208,11 @@ fn a_profile_that_came_back_travels_with_an_export() {
     store.put(&late, &blobs).unwrap();
     let v = store.verify().unwrap();
     assert_eq!((v.blobs, v.pruned, v.pending), (2, 0, 0));
+    let mut exported = Vec::new();
+    store.export(&mut exported).unwrap();
+    let copy = Fixture::new();
+    copy.store().import(&mut exported.as_slice()).unwrap();
+    assert_eq!(copy.store().verify().unwrap(), v);
     holds(&mut store, &f.path);
 }
 
