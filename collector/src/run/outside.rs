@@ -3,7 +3,9 @@
 //! They are no part of any commit: edited between two runs, they make another benchmark of the
 //! same command line, whose values must not stand beside the old ones. So their content is part of
 //! every key. What a script itself names by a path, or lies beside it, goes with it, and so do the
-//! texts in a directory that a command names: `make -C /opt/b`, `PYTHONPATH=/opt/b python3 -m b`.
+//! texts in a directory that a command reads from: `make -C /opt/b`, `PYTHONPATH=/opt/b python3 -m b`.
+
+mod directories;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
@@ -13,9 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Command, Config, words};
 use crate::model::digest;
+use crate::run::outside::directories::{read_from, texts_in};
 
-/// Directories within a directory that a command names are followed this far.
-const LEVELS: usize = 3;
 /// Where a measured command finds its programs, unless its environment is set.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// Longer files are known by their size and time alone: nobody waits for their hash.
@@ -45,9 +46,20 @@ impl Outside {
     #[must_use]
     pub fn of(config: &Config) -> Self {
         let search = search_path(config);
+        let named: Vec<Named> = config
+            .commands
+            .iter()
+            .map(|c| Named::by(c, &search))
+            .collect();
         let mut found = Self::default();
-        for command in &config.commands {
-            found.add_command(command, &search);
+        for command in &named {
+            for file in &command.files {
+                found.add(file, &command.made, DEPTH);
+            }
+        }
+        // Afterwards, so that no directory takes the place of a program or stands in for one.
+        for command in &named {
+            found.add_directories(command);
         }
         found
     }
@@ -95,54 +107,12 @@ impl Outside {
         on_path(name, &std::env::var("PATH").unwrap_or_default())
     }
 
-    fn add_command(&mut self, command: &Command, search: &str) {
-        let script = command.build.as_deref().unwrap_or_default();
-        let build = shell_words(script);
-        // A word with blanks is a script in itself: `sh -c '/opt/b.sh | wc'`.
-        let run = words(&command.run).unwrap_or_default().into_iter();
-        let run = run.flat_map(|w| match w.contains(char::is_whitespace) {
-            true => shell_words(&w).into_iter().map(|w| w.text).collect(),
-            false => vec![w],
-        });
-        let made = made_by(&build);
-        for word in &build {
-            for file in located(&word.text, search) {
-                self.add(&file, &made, DEPTH);
-            }
-        }
-        for word in run {
-            for file in located(&word, search) {
-                match file.is_dir() && !is_of_the_system(&file) {
-                    true => self.add_directory(&file, &made, LEVELS),
-                    false => self.add(&file, &made, DEPTH),
-                }
-            }
-        }
-    }
-
-    /// The texts in a directory. Nobody says that they are programs: one that changes while
+    /// The texts in directories. Nobody says that they are programs: one that changes while
     /// something runs may be its output.
-    fn add_directory(&mut self, dir: &Path, made: &BTreeSet<PathBuf>, levels: usize) {
-        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-        let mut paths: Vec<PathBuf> = entries.map(|e| e.path()).collect();
-        paths.sort();
-        for path in paths {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let full = self.files.len() >= MOST;
-            if full || name.starts_with('.') || name == "__pycache__" || made.contains(&path) {
-                continue;
-            }
-            if path.is_dir() {
-                if levels > 1 {
-                    self.add_directory(&path, made, levels - 1);
-                }
-                continue;
-            }
-            let is_short = path
-                .metadata()
-                .is_ok_and(|m| m.len() <= LONGEST_SCRIPT as u64);
-            if let Some((digest, Some(_))) = is_short.then(|| content(&path)).flatten() {
-                let program = false;
+    fn add_directories(&mut self, command: &Named) {
+        for dir in command.directories.iter().filter(|d| !is_of_the_system(d)) {
+            for (path, text) in texts_in(dir, &|path| command.writes(path)) {
+                let (digest, program) = (digest(text.as_bytes()), false);
                 self.files
                     .entry(path)
                     .or_insert(Content { digest, program });
@@ -170,6 +140,54 @@ impl Outside {
             self.add(&file, made, depth - 1);
         }
     }
+}
+
+/// What a command names outside the worktree.
+struct Named {
+    files: Vec<PathBuf>,
+    directories: BTreeSet<PathBuf>,
+    /// What its build makes.
+    made: BTreeSet<PathBuf>,
+    /// What it writes to, as far as it says.
+    written: Vec<PathBuf>,
+}
+
+impl Named {
+    fn by(command: &Command, search: &str) -> Self {
+        let build = shell_words(command.build.as_deref().unwrap_or_default());
+        let run = run_words(&command.run);
+        let texts = || run.iter().filter(|w| !w.output).map(|w| w.text.as_str());
+        let all = build.iter().map(|w| w.text.as_str()).chain(texts());
+        let directories: BTreeSet<PathBuf> = read_from(texts()).into_iter().collect();
+        let outputs = run.iter().filter(|w| w.output);
+        let beneath = outputs.flat_map(|w| directories.iter().map(|d| d.join(&w.text)));
+        Self {
+            files: all.flat_map(|w| located(w, search)).collect(),
+            made: made_by(&build),
+            written: beneath.collect(),
+            directories,
+        }
+    }
+
+    fn writes(&self, path: &Path) -> bool {
+        self.made.contains(path) || self.written.iter().any(|w| w == path)
+    }
+}
+
+/// The words of the command that is measured. One with blanks is a script in itself:
+/// `sh -c '/opt/b.sh | wc'`.
+fn run_words(run: &str) -> Vec<Word> {
+    let plain = |text: String| Word {
+        text,
+        output: false,
+        first: false,
+    };
+    let split = |word: String| match word.contains(char::is_whitespace) {
+        true => shell_words(&word),
+        false => vec![plain(word)],
+    };
+    let all = words(run).unwrap_or_default();
+    all.into_iter().flat_map(split).collect()
 }
 
 fn is_of_the_system(path: &Path) -> bool {
@@ -391,6 +409,65 @@ mod tests {
             assert_ne!(first, key());
             assert_eq!(was.edited(&Outside::of(&config)), None);
             std::fs::write(at("pkg/b.py"), "one\n").unwrap();
+        }
+    }
+
+    #[test]
+    fn a_directory_takes_no_program_s_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for name in ["b", "lib", "big", "x"] {
+            std::fs::create_dir(at(name)).unwrap();
+        }
+        let script = |end: &str| format!("#!/bin/sh\n. {}\n{end}", at("lib/l.sh").display());
+        std::fs::write(at("b/run.sh"), script("")).unwrap();
+        std::fs::write(at("lib/l.sh"), "one\n").unwrap();
+        let (b, run) = (at("b"), at("b/run.sh"));
+        let entered = config(
+            None,
+            format!("sh -c 'cd {} && {}'", b.display(), run.display()),
+        );
+        let key = |config: &Config| Outside::of(config).mark("k".into(), 16);
+        let (was, first) = (Outside::of(&entered), key(&entered));
+        std::fs::write(at("lib/l.sh"), "two\n").unwrap();
+        assert_ne!(first, key(&entered));
+        std::fs::write(&run, script("seq 1\n")).unwrap();
+        assert_eq!(was.edited(&Outside::of(&entered)), Some(run.as_path()));
+
+        for i in 0..2 * MOST {
+            std::fs::write(at("big").join(format!("{i}.py")), "x\n").unwrap();
+        }
+        std::fs::write(at("x/main.py"), "one\n").unwrap();
+        let (big, main) = (at("big"), at("x/main.py"));
+        let run = format!(
+            "env PYTHONPATH={} python3 {}",
+            big.display(),
+            main.display()
+        );
+        let crowded = config(None, run);
+        let first = key(&crowded);
+        std::fs::write(&main, "two\n").unwrap();
+        assert_ne!(first, key(&crowded));
+    }
+
+    #[test]
+    fn what_a_run_writes_is_no_part_of_its_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out.txt");
+        let at = dir.path().display();
+        for run in [
+            format!("./app --out-dir {at}"),
+            format!("env TMPDIR={at} ./app"),
+            format!("env HOME={at} ./app"),
+            format!("sh -c 'cd {at} && ./app > out.txt'"),
+            format!("sh -c './app > {at}/out.txt'"),
+        ] {
+            let config = config(None, run.clone());
+            let key = || Outside::of(&config).mark("k".into(), 16);
+            let first = key();
+            std::fs::write(&out, "written\n").unwrap();
+            assert_eq!(first, key(), "{run}");
+            std::fs::remove_file(&out).unwrap();
         }
     }
 
