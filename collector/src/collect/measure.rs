@@ -9,8 +9,8 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::git::Copy;
 use crate::history;
+use crate::jobs::Fault;
 use crate::jobs::wire::Lease;
-use crate::jobs::{ATTEMPTS, Fault};
 use crate::model;
 use crate::model::{Failure, Report};
 use crate::run::{Progress, Reuse, Runner, Source, is_failed};
@@ -79,7 +79,7 @@ pub fn measure(dir: &Path, progress: &dyn Progress) -> Result<Outcome> {
         Ok((report, store)) if is_stored(&report) => match by_the_machine(&report) {
             // Another machine, or this one later, may measure what this one could not. At last
             // what there is counts, so that the other benchmarks are not lost.
-            Some(f) if lease.attempt < ATTEMPTS => {
+            Some(f) if lease.may_be_tried_again() => {
                 failed(f.stage.name(), Fault::Machine, &f.message)
             }
             _ => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::jobs::{Fault, Purpose};
+use crate::jobs::{ATTEMPTS, Fault, Purpose};
 use crate::model::Sha;
 
 /// The longest time that a claim waits for a job, in seconds.
@@ -55,7 +55,8 @@ pub struct Lease {
     pub position: u64,
     /// What it is measured for.
     pub purpose: Purpose,
-    /// Which attempt this is, from 1; those that nobody is to blame for do not count.
+    /// Which attempt this is, from 1; those that nobody is to blame for do not count. 0: an older
+    /// server does not say.
     #[serde(default)]
     pub attempt: u32,
 }
@@ -63,6 +64,17 @@ pub struct Lease {
 impl Lease {
     /// The schema name of this version.
     pub const SCHEMA: &'static str = "uptick.lease/1";
+
+    /// Whether a failure of this attempt leads to another one. Where the server does not count
+    /// attempts, each lease is one.
+    #[must_use]
+    pub fn may_be_tried_again(&self) -> bool {
+        let attempt = match self.attempt {
+            0 => self.epoch,
+            counted => counted.into(),
+        };
+        attempt < ATTEMPTS.into()
+    }
 }
 
 /// `POST /api/v1/jobs/beat`: a collector is at work.
@@ -110,4 +122,29 @@ pub struct Failed {
     pub stage: String,
     /// What happened, in words.
     pub why: String,
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_counts_no_attempts_is_asked_again_no_more_often() {
+        let lease = |epoch: u32, attempt: Option<u32>| -> Lease {
+            let mut text = serde_json::json!({
+                "schema": Lease::SCHEMA, "job": 1, "epoch": epoch, "ttl": 60, "beat": 20,
+                "project": "p", "url": "u", "branch": "main", "sha": "0".repeat(40),
+                "position": 0, "purpose": "commit"
+            });
+            if let Some(attempt) = attempt {
+                text["attempt"] = attempt.into();
+            }
+            serde_json::from_value(text).unwrap()
+        };
+        assert!(lease(ATTEMPTS - 1, None).may_be_tried_again());
+        assert!(!lease(ATTEMPTS, None).may_be_tried_again());
+        assert!(lease(ATTEMPTS + 5, Some(1)).may_be_tried_again());
+        assert!(!lease(1, Some(ATTEMPTS)).may_be_tried_again());
+    }
 }
