@@ -75,10 +75,8 @@ impl Cache {
                 &half.path().join(BESIDE).join(path),
             )?;
         }
-        let json = serde_json::to_vec_pretty(&manifest)
-            .map_err(|e| Error::Internal(format!("cache manifest: {e}")))?;
         let path = half.path().join(MANIFEST);
-        std::fs::write(&path, json).map_err(Error::io(&path))?;
+        std::fs::write(&path, json(&manifest)?).map_err(Error::io(&path))?;
         let entry = self.dir.join(key);
         let _ = std::fs::remove_dir_all(&entry);
         // Another process may have put the same key meanwhile: equal keys are equal files.
@@ -92,6 +90,22 @@ impl Cache {
                 entry.display()
             ))
         })
+    }
+
+    /// Keeps what the executables of a key were found to list. Where that cannot be written, the
+    /// next run asks them again.
+    pub(super) fn keep_lists(&self, key: &str, built: &Executables) {
+        let mut manifest = built.clone();
+        for exe in &mut manifest.executables {
+            exe.file = exe.file.file_name().map(PathBuf::from).unwrap_or_default();
+        }
+        let entry = self.dir.join(key);
+        let half = tempfile::NamedTempFile::new_in(&entry);
+        if let (Ok(half), Ok(json)) = (half, json(&manifest))
+            && std::fs::write(half.path(), json).is_ok()
+        {
+            let _ = half.persist(entry.join(MANIFEST));
+        }
     }
 
     fn drop_oldest(&self, keep: &str) {
@@ -119,6 +133,10 @@ impl Cache {
             }
         }
     }
+}
+
+fn json(manifest: &Executables) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(manifest).map_err(|e| Error::Internal(format!("cache manifest: {e}")))
 }
 
 fn sanitised(exe: &BenchExecutable) -> String {
@@ -203,6 +221,21 @@ mod tests {
         assert!(cache.get("one").is_some());
         cache.put("three", &built).unwrap();
         assert!(cache.get("two").is_none() && cache.get("one").is_some());
+    }
+
+    #[test]
+    fn what_executables_list_is_kept_beside_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::new(&dir.path().join("cache"), 1 << 20);
+        let mut built = cache.put("k", &executables(dir.path(), 10)).unwrap();
+        assert_eq!(built.executables[0].listed_with, None);
+        built.executables[0].benchmarks = vec!["x".into(), "y".into()];
+        built.executables[0].listed_with = Some(std::collections::BTreeMap::new());
+        cache.keep_lists("k", &built);
+        assert_eq!(cache.get("k").unwrap(), built);
+        // One that is gone stays away.
+        cache.keep_lists("gone", &built);
+        assert!(cache.get("gone").is_none());
     }
 
     #[test]

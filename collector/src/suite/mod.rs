@@ -145,11 +145,7 @@ fn add_criterion(
     build: &Build<'_>,
     mut built: Executables,
 ) -> Result<()> {
-    for i in 0..built.executables.len() {
-        if may_list_others(config, &built.executables[i]) {
-            list_again(config, build, &mut built, i)?;
-        }
-    }
+    list_again_where_needed(config, build, &mut built)?;
     let names = told_apart(&built.executables);
     for (exe, names) in built.executables.iter().zip(names) {
         if let Some(why) = &exe.unlisted {
@@ -212,6 +208,24 @@ fn lists_none(exe: &BenchExecutable) -> String {
 /// Whether an executable that was asked before may answer otherwise now.
 fn may_list_others(config: &Config, exe: &BenchExecutable) -> bool {
     exe.unlisted.is_some() || exe.listed_with.as_ref() != Some(&config.suite.env)
+}
+
+/// Asks those that may answer otherwise now. The answers are kept, or every run would ask.
+fn list_again_where_needed(
+    config: &Config,
+    build: &Build<'_>,
+    built: &mut Executables,
+) -> Result<()> {
+    let before = built.executables.clone();
+    for i in 0..built.executables.len() {
+        if may_list_others(config, &built.executables[i]) {
+            list_again(config, build, built, i)?;
+        }
+    }
+    if built.executables != before {
+        build.cache.keep_lists(build.key, built);
+    }
+    Ok(())
 }
 
 /// What an executable lacked when it was built may be there now, or declared.
