@@ -211,7 +211,7 @@ impl Call<'_> {
             make_executable(&script)?;
             command.env("RUSTC_WORKSPACE_WRAPPER", script);
         }
-        let recorder = record::Recorder::new(self.scratch, &mut command)?;
+        let recorder = record::Recorder::new(self.scratch, &mut command, self.place)?;
         let out = match outcome(&mut command)? {
             Ok(stdout) => stdout,
             Err(said) => return Ok(Err(said)),

@@ -3,6 +3,13 @@
 //!
 //! The commit's own files are part of the commit. Those of cargo's home and of the directories
 //! above the checkout are not, so that what they tell the compilers is part of a build's key.
+//!
+//! cargo obeys `--config` first, then the environment, then its files, the closest first. We call it
+//! at the top of the file system, where it reads only the top's file and its home's by itself, and
+//! hand the others over by `--config`. So that the environment still comes before them, what it says
+//! of a key of theirs is handed over behind them ([`outranked`]). Lists are joined, as by cargo. A
+//! variable of the user's stands before `[env]` of a file that belongs to no commit, unless that
+//! says `force`; what a commit declares for itself is the same on every machine.
 
 use crate::config::Config;
 use crate::suite::Place;
@@ -10,14 +17,15 @@ use crate::suite::cargo::toolchain::checkout;
 use std::path::{Path, PathBuf};
 
 /// The tables that steer what is built and how it is run; the others tell where things come from.
-const STEERING: [&str; 6] = ["build", "target", "env", "profile", "patch", "unstable"];
+const STEERING: [&str; 7] = [
+    "build", "target", "env", "profile", "patch", "paths", "unstable",
+];
 /// What under `[build]` only tells where things lie, and how fast they are built.
-const HARMLESS: [&str; 8] = [
+const HARMLESS: [&str; 7] = [
     "jobs",
     "target-dir",
     "build-dir",
     "dep-info-basedir",
-    "incremental",
     "pipelining",
     "rustdoc",
     "rustdocflags",
@@ -27,31 +35,40 @@ const HARMLESS: [&str; 8] = [
 /// the outermost first: those above the checkout, and those of the commit.
 pub(super) fn handed_over(config: &Config, place: &Place) -> Vec<PathBuf> {
     let mut all = checkout(&place.tree).map_or_else(Vec::new, above);
+    all.extend(of_the_commit(config, place));
+    all
+}
+
+/// The commit's own files, the outermost first.
+pub(super) fn of_the_commit(config: &Config, place: &Place) -> Vec<PathBuf> {
     let mut inside = vec![place.tree.clone()];
     for part in Path::new(config.suite.dir.trim_start_matches("./")).components() {
         if part != std::path::Component::CurDir {
             inside.push(inside[inside.len() - 1].join(part));
         }
     }
-    all.extend(
-        inside
-            .iter()
-            .filter_map(|dir| in_directory(&dir.join(".cargo"))),
-    );
-    all
+    let dirs = inside.iter().map(|dir| dir.join(".cargo"));
+    dirs.filter_map(|dir| in_directory(&dir)).collect()
 }
 
 /// Every file that a call of cargo obeys.
 pub(super) fn obeyed(config: &Config, place: &Place) -> Vec<PathBuf> {
-    let home = home().and_then(|h| in_directory(&h));
-    home.into_iter().chain(handed_over(config, place)).collect()
+    let mut all = read_anyway();
+    all.extend(handed_over(config, place));
+    all
+}
+
+/// The variables that files which belong to no commit declare.
+pub(super) fn declared_outside(root: Option<&Path>) -> Vec<String> {
+    let above = root.map_or_else(Vec::new, above);
+    let files = read_anyway().into_iter().chain(above);
+    files.flat_map(|f| declared(&f)).collect()
 }
 
 /// What the files that belong to no commit tell the compilers, as a text; empty where that is
 /// nothing. `root` is the user's checkout.
 pub(super) fn outside(root: &Path) -> String {
-    let home = home().and_then(|h| in_directory(&h));
-    let files = home.into_iter().chain(above(root));
+    let files = read_anyway().into_iter().chain(above(root));
     let said = files.filter_map(|f| {
         let mut table = table(&f);
         table.retain(|name, _| STEERING.contains(&name));
@@ -61,17 +78,42 @@ pub(super) fn outside(root: &Path) -> String {
         table.retain(|_, value| value.as_table().is_none_or(|t| !t.is_empty()));
         (!table.is_empty()).then(|| format!("{table}\n"))
     });
-    said.collect()
+    let users = declared_outside(Some(root)).into_iter();
+    let users = users.filter_map(|n| Some(format!("{n}={}\n", std::env::var(&n).ok()?)));
+    said.chain(users).collect()
 }
 
-/// The files of the directories above a checkout, the outermost first.
+/// The files of the directories above a checkout that cargo does not read anyway, the outermost
+/// first.
 fn above(root: &Path) -> Vec<PathBuf> {
-    let home = home();
+    let anyway = read_at_the_top();
+    let is_other = |dir: &PathBuf| !anyway.contains(&real(dir));
     let dirs = root.ancestors().skip(1).map(|dir| dir.join(".cargo"));
-    let others = dirs.filter(|dir| Some(dir) != home.as_ref());
-    let mut all: Vec<PathBuf> = others.filter_map(|dir| in_directory(&dir)).collect();
+    let mut all: Vec<PathBuf> = dirs
+        .filter(is_other)
+        .filter_map(|dir| in_directory(&dir))
+        .collect();
     all.reverse();
     all
+}
+
+/// The files that cargo reads by itself where we call it, the outermost first.
+fn read_anyway() -> Vec<PathBuf> {
+    let dirs = read_at_the_top();
+    dirs.iter().filter_map(|dir| in_directory(dir)).collect()
+}
+
+/// The directories of those files: cargo's home and the top's, which may be one.
+fn read_at_the_top() -> Vec<PathBuf> {
+    let mut dirs: Vec<PathBuf> = home().iter().map(|dir| real(dir)).collect();
+    dirs.push(real(Path::new("/.cargo")));
+    dirs.dedup();
+    dirs
+}
+
+/// A directory without the links that lead to it.
+fn real(dir: &Path) -> PathBuf {
+    dir.canonicalize().unwrap_or_else(|_| dir.to_path_buf())
 }
 
 fn home() -> Option<PathBuf> {
@@ -97,6 +139,51 @@ pub(super) fn declared(file: &Path) -> Vec<String> {
     let env = table.get("env").and_then(toml::Value::as_table);
     let names = env.into_iter().flatten().map(|(name, _)| name.clone());
     names.filter(|n| n != "PATH" && n != "HOME").collect()
+}
+
+/// What the environment says of the keys of a file, as arguments of `--config`: it comes before
+/// files. Lists are left out, as cargo joins them, and so is what may be secret.
+pub(super) fn outranked(file: &Path, said: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let mut table = table(file);
+    table.retain(|name, _| name == "net" || (STEERING.contains(&name) && name != "env"));
+    let mut out = Vec::new();
+    override_in(&table, "", "CARGO", said, &mut out);
+    out
+}
+
+fn override_in(
+    table: &toml::Table,
+    key: &str,
+    variable: &str,
+    said: &dyn Fn(&str) -> Option<String>,
+    out: &mut Vec<String>,
+) {
+    for (name, value) in table {
+        let key = format!(
+            "{key}{}{}",
+            if key.is_empty() { "" } else { "." },
+            quoted(name)
+        );
+        let variable = format!(
+            "{variable}_{}",
+            name.to_uppercase().replace(['-', '.'], "_")
+        );
+        match value {
+            toml::Value::Table(inner) => override_in(inner, &key, &variable, said, out),
+            toml::Value::Array(_) => {}
+            _ => out.extend(said(&variable).map(|v| format!("{key}={}", as_cargo_reads(v)))),
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.into()).to_string()
+}
+
+/// A variable's value in a configuration, of the kind that cargo takes it for.
+fn as_cargo_reads(value: String) -> String {
+    let is_plain = value == "true" || value == "false" || value.parse::<i64>().is_ok();
+    if is_plain { value } else { quoted(&value) }
 }
 
 /// Whether a file gives a target's runner as a list of words.
@@ -172,6 +259,62 @@ mod tests {
         let flags = |f: &str| say(&format!("[build]\njobs = 1\nrustflags = [\"{f}\"]\n"));
         assert_ne!(flags("-O"), before);
         assert_ne!(flags("-O"), flags("-g"));
+        // It decides how many units code is generated in.
+        assert_ne!(say("[build]\nincremental = true\n"), before);
+        assert_ne!(say("paths = [\"/opt/serde\"]\n"), before);
+        // A variable of the user's stands before what a file declares.
+        let is_bare = |n: &str| n.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let mut ours = std::env::vars().filter(|(n, _)| is_bare(n) && n != "PATH" && n != "HOME");
+        let (name, value) = ours.next().unwrap();
+        let text = say(&format!("[env]\n{name} = \"x\"\n"));
+        assert!(text.contains(&format!("{name}={value}\n")), "{text}");
+    }
+
+    #[test]
+    fn cargo_reads_no_file_twice() {
+        let cargo_s = read_at_the_top();
+        assert!(cargo_s.contains(&PathBuf::from("/.cargo")));
+        let dir = tempfile::tempdir().unwrap();
+        let (real_home, link) = (dir.path().join("real"), dir.path().join("link"));
+        std::fs::create_dir_all(real_home.join(".cargo")).unwrap();
+        std::os::unix::fs::symlink(&real_home, &link).unwrap();
+        assert_eq!(real(&link.join(".cargo")), real(&real_home.join(".cargo")));
+        let above = above(Path::new("/nowhere/checkout"));
+        assert!(above.is_empty(), "{above:?}");
+    }
+
+    #[test]
+    fn the_environment_comes_before_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config.toml");
+        let text = "[profile.bench]\nlto = true\nopt-level = 1\n\
+                    [build]\nrustflags = [\"-O\"]\nincremental = true\n\
+                    [target.x86_64-unknown-linux-gnu]\nlinker = \"cc\"\n[env]\nA = \"b\"\n\
+                    [registry]\ntoken = \"t\"\n";
+        std::fs::write(&file, text).unwrap();
+        let said = |name: &str| {
+            let value = match name {
+                "CARGO_PROFILE_BENCH_LTO" => "off",
+                "CARGO_PROFILE_BENCH_OPT_LEVEL" => "3",
+                "CARGO_BUILD_INCREMENTAL" => "false",
+                "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER" => "/bin/a b",
+                "CARGO_BUILD_RUSTFLAGS" | "CARGO_ENV_A" | "CARGO_REGISTRY_TOKEN" => "-g",
+                _ => return None,
+            };
+            Some(value.to_string())
+        };
+        let mut found = outranked(&file, &said);
+        found.sort();
+        assert_eq!(
+            found,
+            [
+                "\"build\".\"incremental\"=false",
+                "\"profile\".\"bench\".\"lto\"=\"off\"",
+                "\"profile\".\"bench\".\"opt-level\"=3",
+                "\"target\".\"x86_64-unknown-linux-gnu\".\"linker\"=\"/bin/a b\"",
+            ]
+        );
+        assert!(outranked(&file, &|_| None).is_empty());
     }
 
     #[test]

@@ -6,8 +6,8 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::measure::env::Scratch;
 use crate::suite::Place;
-use crate::suite::cargo::configuration::{built_for, lists_runner, obeyed};
-use crate::suite::cargo::toolchain::{chosen_in, host};
+use crate::suite::cargo::configuration::{built_for, declared_outside, lists_runner, obeyed};
+use crate::suite::cargo::toolchain::{checkout, chosen_in, host};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -58,7 +58,7 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Prepares a call of cargo for being recorded.
-    pub(super) fn new(scratch: &Scratch, command: &mut Command) -> Result<Self> {
+    pub(super) fn new(scratch: &Scratch, command: &mut Command, place: &Place) -> Result<Self> {
         scratch.write("recorder", SCRIPT)?;
         let dir = scratch.slot()?;
         command.env(DIRECTORY, &dir);
@@ -68,6 +68,10 @@ impl Recorder {
                 Some(value) => given.insert(name.into(), value.into()),
                 None => given.remove(name),
             };
+        }
+        // What the user says of a variable that cargo's files declare counts as cargo's.
+        for name in declared_outside(checkout(&place.tree)) {
+            given.remove(&OsString::from(name));
         }
         Ok(Self { dir, given })
     }

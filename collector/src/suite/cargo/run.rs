@@ -3,7 +3,9 @@
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::suite::Place;
-use crate::suite::cargo::configuration::{declared, handed_over, outside};
+use crate::suite::cargo::configuration::{
+    declared, handed_over, of_the_commit, outranked, outside,
+};
 use crate::suite::cargo::toolchain::chosen_in;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -116,12 +118,20 @@ pub(crate) fn cargo(config: &Config, place: &Place) -> Command {
     if let Some(channel) = chosen_in(config, &place.tree) {
         c.env("RUSTUP_TOOLCHAIN", channel);
     }
-    for file in handed_over(config, place) {
+    for file in of_the_commit(config, place) {
         for name in declared(&file) {
             // As on a machine that knows nothing of it.
             c.env_remove(name);
         }
+    }
+    let files = handed_over(config, place);
+    let said = |name: &str| std::env::var(name).ok().filter(|_| !is_foreign(name));
+    let before_files: Vec<String> = files.iter().flat_map(|f| outranked(f, &said)).collect();
+    for file in files {
         c.arg("--config").arg(file);
+    }
+    for key in before_files {
+        c.arg("--config").arg(key);
     }
     if !config.suite.rustflags.is_empty() {
         c.env("CARGO_ENCODED_RUSTFLAGS", encoded_flags(config));
