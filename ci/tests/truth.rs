@@ -30,6 +30,14 @@ fn bench(statements: &str) -> String {
     )
 }
 
+/// The target that this machine's compiler builds for.
+fn host() -> String {
+    let out = std::process::Command::new("rustc").arg("-vV").output();
+    let text = String::from_utf8(out.unwrap().stdout).unwrap();
+    let host = text.lines().find_map(|l| l.strip_prefix("host: "));
+    host.unwrap().to_string()
+}
+
 /// A benchmark called `count` whose cost is the length of a text.
 fn count(text: &str) -> String {
     bench(&format!(
@@ -210,11 +218,9 @@ fn flags_reach_the_compiler_and_are_part_of_the_key() {
         });
         ran.exits(3).stderr
     };
-    for name in [
-        "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
-        "RUSTFLAGS",
-        "CARGO_BUILD_RUSTFLAGS",
-    ] {
+    let of_host = host().to_uppercase().replace(['-', '.'], "_");
+    let of_host = format!("CARGO_TARGET_{of_host}_RUSTFLAGS");
+    for name in [of_host.as_str(), "RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS"] {
         let (with, without) = (list(name, "--cfg special"), list(name, "--cfg other"));
         assert!(with.contains("brings its own main"), "{name}: {with}");
         assert!(without.contains("does not build"), "{name}: {without}");
@@ -249,8 +255,10 @@ fn cargo_s_files_outside_the_commits_are_obeyed_and_part_of_the_key() {
         ran.exits(3).stderr
     };
     let special = "rustflags = [\"--cfg\", \"special\"]";
-    let target = "[target.x86_64-unknown-linux-gnu]\nrunner = [\"nice\", \"-n\", \"1\"]\n";
-    for more in ["", "target = [\"x86_64-unknown-linux-gnu\"]\n", target] {
+    let host = host();
+    let target = format!("target = [\"{host}\"]\n");
+    let runner = format!("[target.{host}]\nrunner = [\"nice\", \"-n\", \"1\"]\n");
+    for more in ["", &target, &runner] {
         let said = list(&format!("[build]\n{special}\n{more}"));
         assert!(said.contains("brings its own main"), "{more}: {said}");
     }
