@@ -193,10 +193,17 @@ pub(crate) fn ask(
 
 /// Waits until something is so; a minute only ends a test that would hang.
 #[track_caller]
-pub(crate) fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait(what: &str, is_so: impl FnMut() -> bool) {
+    wait_within(60, what, is_so);
+}
+
+/// The same for what takes longer, with its limit in seconds.
+#[track_caller]
+pub(crate) fn wait_within(seconds: u64, what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "never: {what}");
+        let limit = Duration::from_secs(seconds);
+        assert!(begin.elapsed() < limit, "never: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -265,7 +272,7 @@ fn signal(which: &str, child: &Child) {
 }
 
 /// A benchmark whose build waits for as long as a file is there.
-fn held_up(repo: &Repo, flag: &Path) {
+pub(crate) fn held_up(repo: &Repo, flag: &Path) {
     let build = format!(
         "while test -e {}; do sleep 0.1; done; cc -O1 -o work work.c",
         flag.display()

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::alerts::receiver::Receiver;
-use crate::collect::{ask, said, start, uptick, wait};
+use crate::collect::{ask, held_up, said, start, uptick, wait, wait_within};
 use crate::readme::lines_of;
 use crate::support::Repo;
 
@@ -33,10 +33,14 @@ impl Drop for Day {
 }
 
 impl Day {
+    /// The parser's builds wait for as long as the day's file `wait` is there.
     fn new() -> Self {
+        let (dir, parser) = (tempfile::tempdir().unwrap(), Repo::with_command());
+        held_up(&parser, &dir.path().join("wait"));
+        parser.git(&["commit", "-qa", "--amend", "--no-edit"]);
         Self {
-            dir: tempfile::tempdir().unwrap(),
-            parser: Repo::with_command(),
+            dir,
+            parser,
             receiver: Receiver::new(),
             address: String::new(),
             children: Vec::new(),
@@ -62,8 +66,14 @@ impl Day {
         command
     }
 
+    /// The file that holds the parser's builds up.
+    fn flag(&self) -> PathBuf {
+        self.dir.path().join("wait")
+    }
+
+    /// With leases that hold longer than a busy machine stalls.
     fn serve(&mut self) {
-        let (child, address) = start(&self.data(), "127.0.0.1:0", &["--lease", "10", "--public"]);
+        let (child, address) = start(&self.data(), "127.0.0.1:0", &["--lease", "20", "--public"]);
         self.children.push(child);
         self.address = address;
     }
@@ -98,6 +108,48 @@ impl Day {
     fn done(&self, project: &str) -> usize {
         let of = |j: &&Value| j["project"] == project && j["state"] == "done";
         self.jobs().iter().filter(of).count()
+    }
+
+    /// What a command says of the parser's store.
+    fn of_store(&self, words: &[&str]) -> String {
+        let store = self.data().join("projects/parser/uptick.db");
+        said(uptick(words).arg("--store").arg(store))
+    }
+
+    /// How many reports of a commit the parser's log has.
+    fn reports(&self, sha: &str) -> usize {
+        let export = self.of_store(&["export"]);
+        let lines = export.lines().map(|l| serde_json::from_str(l).unwrap());
+        let of = |line: &Value| line["report"]["commit"]["sha"] == sha;
+        lines.filter(of).count()
+    }
+
+    /// The messages of the parser's channel, as far as they have come.
+    fn deliveries(&self) -> Vec<Value> {
+        let listed: Value =
+            serde_json::from_str(&self.of_store(&["channel", "list", "--json"])).unwrap();
+        listed["deliveries"].as_array().unwrap().clone()
+    }
+
+    /// Kills `bare-1` while it builds a commit of the parser, which nobody has built then; gives
+    /// that commit.
+    fn kill_at_work(&mut self) -> String {
+        let mut sha = None;
+        wait("bare-1 at work again", || {
+            let jobs = self.jobs();
+            let is_held = |j: &&Value| {
+                let stage = j["stage"].as_str().unwrap_or_default();
+                j["project"] == "parser" && j["collector"] == "bare-1" && stage.contains("building")
+            };
+            let held = jobs.iter().filter(|j| j["state"] == "leased").find(is_held);
+            sha = held.and_then(|j| j["sha"].as_str().map(String::from));
+            sha.is_some()
+        });
+        let mut killed = self.children.pop().unwrap();
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        std::fs::remove_file(self.flag()).unwrap();
+        sha.unwrap()
     }
 }
 
@@ -163,22 +215,16 @@ fn a_regression_among_ten_commits_is_told_though_a_collector_is_killed() {
         day.done("parser") == 1 && day.done("lexer") == 1
     });
 
+    std::fs::write(day.flag(), "").unwrap();
     let slow = push_ten(&day.parser);
     lexer.write("CHANGES", "one");
     lexer.commit("nothing slower");
-    wait("bare-1 at work again", || {
-        day.jobs()
-            .iter()
-            .any(|j| j["state"] == "leased" && j["collector"] == "bare-1")
-    });
-    let mut killed = day.children.pop().unwrap();
-    killed.kill().unwrap();
-    killed.wait().unwrap();
+    let begun = day.kill_at_work();
     let token = said(&mut day.command(&[
         "token", "create", "bare-2", "--scope", "collect", "--data", "srv",
     ]));
     day.collect(&collect, "bare-2", &token);
-    wait("every commit", || {
+    wait_within(180, "every commit", || {
         day.done("parser") == 11 && day.done("lexer") == 2
     });
 
@@ -204,7 +250,20 @@ fn a_regression_among_ten_commits_is_told_though_a_collector_is_killed() {
     assert_eq!(suspects, [slow]);
     // The other project has nothing to say, and the killed one's commit was measured once.
     assert_eq!(day.json("/p/lexer/today.json")["groups"], json!([]));
-    let again = day.jobs().iter().filter(|j| j["epoch"] == 2).count();
-    assert_eq!(again, 1);
-    assert_eq!(day.receiver.received(1).len(), told.len());
+    let jobs = day.jobs();
+    let job = jobs.iter().find(|j| j["sha"] == begun.as_str()).unwrap();
+    assert_eq!(job["collector"], "bare-2", "{job:#}");
+    assert_eq!(day.reports(&begun), 1);
+    // All was measured, and nothing is left to be told.
+    let mut deliveries = Vec::new();
+    wait("the last answer", || {
+        deliveries = day.deliveries();
+        deliveries.iter().all(|d| d["state"] != "waiting")
+    });
+    assert_eq!(deliveries.len(), told.len(), "{deliveries:#?}");
+    assert!(
+        deliveries.iter().all(|d| d["state"] == "delivered"),
+        "{deliveries:#?}"
+    );
+    assert_eq!(day.receiver.received(0).len(), told.len());
 }
