@@ -56,7 +56,7 @@ async fn take(app: &Arc<App>, most: usize) -> Result<Vec<Parcel>, Fail> {
         .await
 }
 
-/// Where messages come from.
+/// Where messages come from, and what is printed: the project, and where people reach its pages.
 pub(crate) fn origin(app: &App) -> Origin {
     let own = || format!("http://{}{}", app.local, app.base());
     Origin {

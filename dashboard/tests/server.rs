@@ -71,17 +71,27 @@ impl Host {
 
     /// One that keeps so many bytes of the disk free, and takes so many new series a day.
     async fn limited(&self, keep_free: u64, new_series: u64) -> Arc<Server> {
-        let options = ServerOptions {
+        self.opened_with(|o| {
+            o.keep_free = keep_free;
+            o.new_series = new_series;
+        })
+        .await
+    }
+
+    /// One with other options.
+    async fn opened_with(&self, change: impl FnOnce(&mut ServerOptions)) -> Arc<Server> {
+        let mut options = ServerOptions {
             dir: self.dir.path().to_path_buf(),
             name: "host".into(),
             public: false,
             ttl: std::time::Duration::from_secs(60),
             keep: Keep::default(),
-            keep_free,
-            new_series,
+            keep_free: 0,
+            new_series: 50_000,
             public_url: None,
             embed_in: Vec::new(),
         };
+        change(&mut options);
         let server = open_server(options, "127.0.0.1:8787".parse().unwrap()).await;
         server.unwrap()
     }
@@ -321,6 +331,31 @@ async fn names_on_the_queue_are_data() {
     }
     let moved = ask(&c, "GET", "/p/lexis", &token, b"").await;
     assert_eq!(moved.header("location"), "/p/lexis/");
+}
+
+/// What is printed says where the project's pages are, whether or not the server has a name.
+#[tokio::test]
+async fn paper_says_where_a_project_of_a_server_is() {
+    let host = Host::new();
+    let (_, token) = host.mint(Scope::Read);
+    let named = Some("https://uptick.example.org".to_string());
+    for (public_url, begin) in [
+        (named, "https://uptick.example.org"),
+        (None, "http://127.0.0.1:8787"),
+    ] {
+        let server = host.opened_with(|o| o.public_url = public_url).await;
+        let page = ask(
+            &Client::of(server_router(&server)),
+            "GET",
+            "/p/lexis/help",
+            &token,
+            b"",
+        )
+        .await;
+        let paper = page.text().split("class=\"paper\">").nth(1).unwrap();
+        let words = format!("lexis · {begin}/p/lexis · as of ");
+        assert!(paper.starts_with(&words), "{paper}");
+    }
 }
 
 /// Nobody has beaten for an hour: every page of the server says who waits, for what and since when.

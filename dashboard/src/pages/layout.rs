@@ -7,7 +7,7 @@ use crate::app::{App, Role};
 use crate::base;
 use crate::cache::{Page, Policy};
 use crate::reader::{self, Reader};
-use crate::{stamp, text};
+use crate::{deliver, stamp, text};
 
 use crate::pages::answer::HTML;
 use crate::pages::assets;
@@ -129,16 +129,10 @@ fn foot(app: &App) -> Markup {
             @if !matches!(app.role, Role::Server) { " · " a href="/help" { "Help and keys" } }
             " · " a href="/login" { "Account" }
         }
-        p .paper { (text::cut(&app.options.name, 40)) " · " (address_of(app)) " · as of " (text::date(text::now())) }
+        // Paper has no address line.
+        p .paper { (text::cut(&app.options.name, 40)) " · " (deliver::origin(app).url) " · as of " (text::date(text::now())) }
         output #live aria-live="polite" {}
     }
-}
-
-/// Where people reach the pages: what paper says, which has no address line.
-fn address_of(app: &App) -> String {
-    let known = app.options.public_url.clone();
-    let public = known.unwrap_or_else(|| format!("http://{}", app.local));
-    format!("{public}{}", app.base())
 }
 
 fn logo() -> Markup {
