@@ -1,6 +1,7 @@
 use collector::profile::{Node, Profile};
 
 use super::draw::FRAMES;
+use super::tree::MOST;
 use super::{Picture, Tree};
 use crate::look::{Look, Shape};
 
@@ -278,4 +279,73 @@ fn fifty_thousand_frames_stay_within_the_budget_of_a_page() {
     ] {
         assert!(svg(&p, &p, &look).matches("<rect").count() <= FRAMES);
     }
+}
+
+/// `leaves` functions of their own, each called by `f`, all below the same 59 callers; the first
+/// leaf costs as much as all others.
+fn wide_and_deep(leaves: u32) -> Profile {
+    let mut p = Profile::default();
+    let mut put = |name: String, parent: Option<u32>, cost: u64| {
+        let at = p.nodes.len() as u32;
+        p.frames.push(collector::profile::Frame {
+            name,
+            ..Default::default()
+        });
+        p.nodes.push(Node {
+            parent,
+            frame: at,
+            inlined: false,
+            site: 0,
+            cost,
+        });
+        p.total += cost;
+        Some(at)
+    };
+    let mut below = None;
+    for i in 0..59 {
+        below = put(format!("caller{i}"), below, 0);
+    }
+    for i in 0..leaves {
+        let own = put(format!("own{i}"), below, 0);
+        let f = put("f".into(), own, 0);
+        put(
+            format!("leaf{i}"),
+            f,
+            if i == 0 { u64::from(leaves) } else { 1 },
+        );
+    }
+    p
+}
+
+/// Every leaf has a way of its own up to the root: frames for each step of each are more than a
+/// machine has room for. The widest are grown whole, and both sides' costs are all in.
+#[test]
+fn a_wide_and_deep_profile_grows_no_more_frames_towards_its_callers_than_are_taken() {
+    let leaves = 20_000;
+    let p = wide_and_deep(leaves);
+    let functions = leaves as usize;
+    for (tree, last, deep) in [
+        (Tree::inverted(&p, &p), "leaf0", 60),
+        (Tree::callers(&p, &p, "f"), "own0", 60),
+    ] {
+        let frames = tree.frames.len();
+        assert!(frames <= MOST + functions, "{last}: {frames} frames");
+        assert_eq!(tree.frames[0].head, 2 * u64::from(leaves) - 1, "{last}");
+        let mut at = *tree.widest().get(last).unwrap();
+        while let [next] = tree.frames[at].children[..] {
+            at = next;
+        }
+        assert_eq!(tree.frames[at].depth, deep, "{last}");
+    }
+    let look = Look::default().shaped(Shape::Inverted);
+    assert!(svg(&p, &p, &look).contains("leaf0"));
+}
+
+/// A function that calls itself a hundred thousand times is looked at once for each call.
+#[test]
+fn callers_of_a_deep_recursion_are_found_at_once() {
+    let stack = vec!["f"; 100_000];
+    let p = profile(&[(&["main", "f"], 1), (&stack, 1)]);
+    let tree = Tree::callers(&p, &p, "f");
+    assert_eq!((tree.frames.len(), tree.frames[0].head), (2, 2));
 }

@@ -1,6 +1,7 @@
 //! Two profiles as one tree, grown in one of several ways.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 
 use collector::profile::Profile;
 
@@ -8,6 +9,9 @@ use crate::text::cut;
 
 /// Depth at most.
 pub(super) const DEPTH: usize = 60;
+/// Frames of a tree that grows towards callers, beyond which none is grown any further: some
+/// hundred times what is drawn at once, so that there is more to zoom into.
+pub(super) const MOST: usize = 100_000;
 /// Characters of a name.
 const NAME: usize = 300;
 /// What the first frame of a whole graph is called.
@@ -53,14 +57,9 @@ impl Tree {
 
     /// Callers under each function's own cost.
     pub(crate) fn inverted(base: &Profile, head: &Profile) -> Self {
-        Self::grown(None, base, head, |grower, p, ids, side| {
-            grower.add(0, side, p.total);
-            for (i, node) in p.nodes.iter().enumerate().filter(|(_, n)| n.cost > 0) {
-                let mut at = 0;
-                for n in path(p, i).take(DEPTH) {
-                    at = grower.put(at, ids[p.nodes[n].frame as usize], side, node.cost);
-                }
-            }
+        Self::risen(None, (base, head), |p, _| {
+            let paid = p.nodes.iter().enumerate().filter(|(_, n)| n.cost > 0);
+            paid.map(|(i, n)| (Some(i), n.cost)).collect()
         })
     }
 
@@ -83,23 +82,58 @@ impl Tree {
         })
     }
 
-    /// Who calls a function, and who calls them.
+    /// Who calls a function, and who calls them; inside itself it counts once.
     pub(crate) fn callers(base: &Profile, head: &Profile, function: &str) -> Self {
-        Self::grown(Some(function), base, head, |grower, p, ids, side| {
-            let costs = p.inclusive();
-            let name = |n: usize| ids[p.nodes[n].frame as usize];
-            for i in (0..p.nodes.len()).filter(|i| name(*i) == 0) {
-                let above: Vec<usize> = path(p, i).skip(1).map(name).collect();
-                if above.contains(&0) {
-                    continue;
+        Self::risen(Some(function), (base, head), |p, ids| {
+            let mut inside: Vec<bool> = Vec::with_capacity(p.nodes.len());
+            let mut out = Vec::new();
+            for (node, cost) in p.nodes.iter().zip(p.inclusive()) {
+                let is_it = ids[node.frame as usize] == 0;
+                let is_below = node.parent.is_some_and(|n| inside[n as usize]);
+                if is_it && !is_below {
+                    out.push((node.parent.map(|n| n as usize), cost));
                 }
-                grower.add(0, side, costs[i]);
-                let mut at = 0;
-                for caller in above.into_iter().take(DEPTH) {
-                    at = grower.put(at, caller, side, costs[i]);
-                }
+                inside.push(is_it || is_below);
             }
+            out
         })
+    }
+
+    /// From each of some nodes up to its root, the costs of which are added up. The widest frames
+    /// are grown first, until there are [`MOST`]: a profile has as many ways up as nodes, and each
+    /// may be long.
+    fn risen(
+        root: Option<&str>,
+        sides: Sides<'_>,
+        begin: impl Fn(&Profile, &[usize]) -> Ways,
+    ) -> Self {
+        let mut grower = Grower::new(root);
+        let both = [(sides.0, Side::Base), (sides.1, Side::Head)];
+        let ids = both.map(|(p, _)| grower.ids_of(p));
+        let mut held = vec![Vec::new()];
+        for ((p, side), ids) in both.iter().zip(&ids) {
+            for (next, cost) in begin(p, ids) {
+                grower.add(0, *side, cost);
+                held[0].extend(next.map(|next| (*side, next, cost)));
+            }
+        }
+        let mut due = BinaryHeap::from([(0, Reverse(0))]);
+        while grower.frames.len() < MOST
+            && let Some((_, Reverse(at))) = due.pop()
+        {
+            let new = grower.frames.len();
+            for (side, node, cost) in std::mem::take(&mut held[at]) {
+                let (p, ids) = (both[side as usize].0, &ids[side as usize]);
+                let node = &p.nodes[node];
+                let to = grower.put(at, ids[node.frame as usize], side, cost);
+                held.resize(grower.frames.len(), Vec::new());
+                held[to].extend(node.parent.map(|next| (side, next as usize, cost)));
+            }
+            let grows = |i: &usize| grower.frames[*i].depth < DEPTH && !held[*i].is_empty();
+            let widths = (new..grower.frames.len()).filter(grows);
+            due.extend(widths.map(|i| (grower.frames[i].width(), Reverse(i))));
+        }
+        grower.tree()
     }
 
     fn grown(
@@ -110,7 +144,7 @@ impl Tree {
     ) -> Self {
         let mut grower = Grower::new(root);
         for (p, side) in [(base, Side::Base), (head, Side::Head)] {
-            let ids: Vec<usize> = p.frames.iter().map(|f| grower.name(&f.name)).collect();
+            let ids = grower.ids_of(p);
             grow(&mut grower, p, &ids, side);
         }
         grower.tree()
@@ -150,10 +184,11 @@ pub(crate) fn shown(name: &str) -> String {
     cut(name, NAME)
 }
 
-/// The nodes from one up to its root.
-fn path(p: &Profile, node: usize) -> impl Iterator<Item = usize> + '_ {
-    std::iter::successors(Some(node), |n| p.nodes[*n].parent.map(|n| n as usize))
-}
+/// Both profiles.
+type Sides<'a> = (&'a Profile, &'a Profile);
+
+/// Costs, each with the node where its way up begins; `None` where it has none.
+type Ways = Vec<(Option<usize>, u64)>;
 
 #[derive(Clone, Copy)]
 enum Side {
@@ -194,6 +229,11 @@ impl Grower {
             children: Vec::new(),
         });
         grower
+    }
+
+    /// What stands for the name of each frame of a profile.
+    fn ids_of(&mut self, p: &Profile) -> Vec<usize> {
+        p.frames.iter().map(|f| self.name(&f.name)).collect()
     }
 
     fn name(&mut self, name: &str) -> usize {
