@@ -265,6 +265,63 @@ async fn fixed_asks_for_a_commit_and_keeps_it() {
     assert!(csv.text().contains("deadbeef00"));
 }
 
+/// What a page's form sends by itself.
+fn hidden(page: &Answer) -> Vec<(String, String)> {
+    let all = page.text().split("<input type=\"hidden\" name=\"").skip(1);
+    let parts = all.map(|part| part.split('"').collect::<Vec<_>>());
+    let pairs = parts.map(|part| (part[0].to_owned(), part[2].replace("&amp;", "&")));
+    pairs.collect()
+}
+
+/// Without a script the question is a page of its own, at an address that only takes forms: its
+/// form says all that the first one said, and leads back to where that one was.
+#[tokio::test]
+async fn the_form_that_asks_for_the_commit_keeps_what_was_said_and_leads_back() {
+    let site = Site::demo();
+    let c = site.always_asking().await;
+    let ada = Person::new(&site, "ada", Scope::Write);
+    let id = the_change(&site);
+    let page = format!("{}?y=zero&from=3", pages(&site)[1]);
+    let event = form_about(&ada.get(&c, &page).await, &id);
+    let form = format!(
+        "event={event}&state=fixed_by&fixed=&note=see+%22this%22&assignee=eve&due=2026-12-31\
+         &link=https://issues.example.org/7?a=1%26b=2"
+    );
+    let asked = ada.post(&c, ("/triage", &form), &page).await;
+    assert_eq!(asked.status, StatusCode::OK);
+    let back = format!("href=\"{}\"", page.replace('&', "&amp;"));
+    assert!(asked.text().contains(&back), "{}", asked.text());
+    let mut said = String::from("fixed=deadbeef00");
+    for (name, value) in hidden(&asked) {
+        let value = value.replace("&quot;", "%22").replace('&', "%26");
+        said += &format!("&{name}={value}");
+    }
+    let decided = ada.post(&c, ("/triage", &said), "/triage").await;
+    assert_eq!(decided.status, StatusCode::SEE_OTHER, "{}", decided.text());
+    assert_eq!(decided.header("location"), page);
+    assert_eq!(site.state_of(&id), "fixed_by");
+    let store = site.store();
+    let is_it = |e: &collector::store::Event| e.reported.id == id;
+    let kept = store.closed_events(999).unwrap().into_iter().find(is_it);
+    let kept = kept.unwrap().reported;
+    assert_eq!(
+        (kept.note.as_str(), kept.assignee.as_str()),
+        ("see \"this\"", "eve")
+    );
+    assert_eq!(kept.link, "https://issues.example.org/7?a=1&b=2");
+    assert_eq!(
+        (kept.due.as_str(), kept.fixed.as_str()),
+        ("2026-12-31", "deadbeef00")
+    );
+    // Nobody is led elsewhere, nor to an address that only takes forms.
+    let bare = format!("event={id}&state=new");
+    for to in ["&to=https%3A%2F%2Felsewhere", "&to=%2F%2Felsewhere", ""] {
+        let form = format!("{bare}{to}");
+        let decided = ada.post(&c, ("/triage", &form), "/triage").await;
+        assert_eq!(decided.header("location"), "/", "{to}");
+    }
+}
+
 #[tokio::test]
 async fn changes_have_owners_and_are_taken_on() {
     let site = Site::demo();

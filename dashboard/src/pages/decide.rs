@@ -275,20 +275,22 @@ fn buttons(keyed: bool) -> Markup {
     }
 }
 
-/// Asks which commit mended the changes of a form; nothing is decided yet.
-pub(super) fn ask(events: &str) -> Markup {
+/// Asks which commit mended the changes of a form; nothing is decided yet. What else the form said
+/// is kept, and so is the page that it leads back to.
+pub(super) fn ask(said: &[(&str, String)], to: &str) -> Markup {
     html! {
         section .narrow {
             h1 { "Which commit fixed it?" }
             p { "Nothing is decided yet. The commit is kept with the decision and shown beside the change." }
             form method="post" action="/triage" {
-                input type="hidden" name="event" value=(events);
+                @for (name, value) in said { input type="hidden" name=(name) value=(value); }
+                input type="hidden" name="to" value=(to);
                 input type="hidden" name="state" value="fixed_by";
                 label for="fixed" { "Commit" }
                 input #fixed name="fixed" required pattern="[0-9a-fA-F]{4,64}" maxlength="64"
                     autocomplete="off" spellcheck="false";
                 button .primary type="submit" { "Fixed" }
-                a href="/" { "Leave it as it is" }
+                a href=(to) { "Leave it as it is" }
             }
         }
     }

@@ -20,7 +20,7 @@ use collector::store::{Scope, Token};
 
 /// How long a browser stays signed in: 30 days.
 const KEEP: u32 = 30 * 24 * 3600;
-/// Bytes of an address that signing in leads back to.
+/// Bytes of an address that a form leads back to.
 const MAX_TO: usize = 2_000;
 const NO_TOKEN: &str = "This is no token: one begins with `upt_` and has 74 characters.";
 
@@ -92,7 +92,7 @@ fn body(who: Option<&Token>, to: &str, refused: Option<&str>) -> Markup {
 }
 
 /// An address of this dashboard to go on to; its front page for any other.
-fn ours(to: &str) -> &str {
+pub(super) fn ours(to: &str) -> &str {
     let local = to.starts_with('/') && !to.starts_with("//") && !to.starts_with("/\\");
     let plain = to.is_ascii() && !to.bytes().any(|b| b.is_ascii_control());
     if local && plain && to.len() <= MAX_TO {

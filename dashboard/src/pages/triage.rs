@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Fail;
 use crate::pages::answer::HTML;
+use crate::pages::login::ours;
 use crate::pages::{decide, layout};
 use crate::query::decode;
 use crate::reader::Reader;
@@ -178,12 +179,30 @@ pub(crate) async fn decide(
     RawForm(form): RawForm,
 ) -> Result<Response, Fail> {
     let what = parse(&form)?;
+    let to = leads_to(&form, &headers);
     if what.state == Some(FIXED) && what.fixed.is_none() {
-        let page = layout::passing(&app, Some(&reader), "Fixed by", decide::ask(&named(&what)));
+        let asked = decide::ask(&again(&what), &to);
+        let page = layout::passing(&app, Some(&reader), "Fixed by", asked);
         return Ok(([(header::CONTENT_TYPE, HTML)], page).into_response());
     }
     app.write(move |store| apply(store, what, &actor.0)).await?;
-    Ok(back(&headers))
+    Ok(back(to))
+}
+
+/// Everything that a form says but its state, as another form says it again.
+fn again(what: &Triage) -> Vec<(&'static str, String)> {
+    let or = |value: &Option<String>, none: &str| match value.as_deref() {
+        Some("") => none.into(),
+        value => value.unwrap_or_default().to_owned(),
+    };
+    let all = [
+        ("event", named(what)),
+        ("note", what.note.clone()),
+        ("link", what.link.clone()),
+        ("assignee", or(&what.assignee, NOBODY)),
+        ("due", or(&what.due, NEVER)),
+    ];
+    all.into_iter().filter(|(_, v)| !v.is_empty()).collect()
 }
 
 /// The changes of a form, as it named them.
@@ -209,16 +228,28 @@ pub(crate) async fn undo(
     let batch = batch.ok_or_else(|| Fail::Bad("`batch` must be a number.".into()))?;
     app.write(move |store| Ok(store.undo(batch, &actor.0, text::now())?))
         .await?;
-    Ok(back(&headers))
+    Ok(back(came_from(&headers).unwrap_or_else(front)))
 }
 
-/// To the page that the form was on, if it is one of ours.
-fn back(headers: &HeaderMap) -> Response {
-    let to = came_from(headers).unwrap_or_else(|| "/".into());
+fn front() -> String {
+    "/".into()
+}
+
+/// Where a form leads back to: the page that it names, else the one that it was on.
+fn leads_to(form: &[u8], headers: &HeaderMap) -> String {
+    let text = String::from_utf8_lossy(form);
+    let named = text.split('&').find_map(|p| p.strip_prefix("to="));
+    match named {
+        Some(to) => ours(&decode(&to.replace('+', " "))).to_owned(),
+        None => came_from(headers).unwrap_or_else(front),
+    }
+}
+
+fn back(to: String) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response()
 }
 
-/// The page of ours that a request came from.
+/// The page of ours that a request came from; an address that only takes forms is none.
 pub(crate) fn came_from(headers: &HeaderMap) -> Option<String> {
     let referer = headers
         .get(header::REFERER)
@@ -232,5 +263,6 @@ pub(crate) fn came_from(headers: &HeaderMap) -> Option<String> {
         .split_once("://")
         .and_then(|(_, rest)| rest.strip_prefix(host));
     path.filter(|p| p.starts_with('/') && !p.starts_with("//") && p.is_ascii())
+        .filter(|p| !p.ends_with("/triage"))
         .map(str::to_owned)
 }
