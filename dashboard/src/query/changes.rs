@@ -91,15 +91,17 @@ impl Changes {
     /// What is asked for beyond all of it, as the parameters that say so; the page is left out.
     pub(crate) fn filters(&self) -> Vec<(&'static str, &str)> {
         let way = Way::ALL.iter().find(|(w, _)| *w == self.way);
+        let way = way.filter(|(w, _)| *w != Way::Both);
+        let given = |text| Some(text).filter(|t: &&str| !t.is_empty());
         let all = [
-            ("state", self.fate()),
-            ("direction", way.map_or("both", |(_, word)| word)),
-            ("metric", self.metric.as_deref().unwrap_or("")),
-            ("owner", self.owner.as_str()),
-            ("q", self.text.as_str()),
+            ("state", (self.fates != Fates::Any).then(|| self.fate())),
+            ("direction", way.map(|(_, word)| *word)),
+            ("metric", self.metric.as_deref()),
+            ("owner", given(self.owner.as_str())),
+            ("q", given(self.text.as_str())),
         ];
-        let is_asked = |(_, v): &(&str, &str)| !["", "all", "both"].contains(v);
-        all.into_iter().filter(is_asked).collect()
+        let asked = all.into_iter().filter_map(|(k, v)| Some((k, v?)));
+        asked.collect()
     }
 
     /// Its address, in the form of that suffix.
