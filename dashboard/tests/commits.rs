@@ -102,6 +102,47 @@ async fn a_verdict_that_is_kept_is_made_anew_when_its_commit_is_measured_again()
     same(&at(4)["verdict"], &json(&c, &url(5, 4)).await);
 }
 
+/// A range ends where it is asked to; what its oldest commit is judged against lies before it.
+#[tokio::test]
+async fn the_oldest_commit_of_a_range_is_judged_against_the_one_before_it() {
+    let site = Site::demo();
+    let c = site.client().await;
+    let whole = json(&c, "/commits.json").await["commits"].clone();
+    let at = |i: usize| whole[i]["position"].as_u64().unwrap();
+    let url = |suffix: &str| format!("/commits{suffix}?from={}&before={}", at(8), at(2));
+    let part = json(&c, &url(".json")).await["commits"].clone();
+    let six: Vec<Value> = whole.as_array().unwrap()[3..9].to_vec();
+    assert_eq!(
+        part,
+        Value::Array(six),
+        "the same words on the same commits"
+    );
+    assert!(part[5]["verdict"].is_object());
+    let page = c.get(&url("")).await;
+    assert!(!page.text().contains("the first</span>"), "{}", page.text());
+    let sha = |i: usize| whole[i]["sha"].as_str().unwrap()[..9].to_string();
+    let ends = format!("href=\"/compare/{}..{}\">Compare the first", sha(8), sha(3));
+    assert!(page.text().contains(&ends), "{ends}");
+    let older = format!("href=\"/compare/{}..{}\"", sha(9), sha(8));
+    assert!(page.text().contains(&older), "{older}");
+    assert_eq!(c.get(&url(".csv")).await.text().lines().count(), 7);
+    // Of all that were measured, one is the first.
+    let oldest = site
+        .store()
+        .commits(u64::MAX, 9_999)
+        .unwrap()
+        .pop()
+        .unwrap();
+    let page = c
+        .get(&format!("/commits?before={}", oldest.position + 1))
+        .await;
+    assert!(page.text().contains("the first</span>"), "{}", page.text());
+    let none = c
+        .get(&format!("/commits?from={}&before={}", at(0) + 1, at(0) + 2))
+        .await;
+    assert!(none.text().contains("in this range"), "{}", none.text());
+}
+
 #[tokio::test]
 async fn gaps_and_reverts_are_shown() {
     let site = Site::demo();

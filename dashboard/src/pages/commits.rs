@@ -27,6 +27,35 @@ const WHOLE: (u64, u64) = (0, u64::MAX);
 /// Rows on a page.
 const ROWS: usize = 50;
 
+/// Measured commits, the newest first.
+struct List {
+    /// Those that are shown, and the one before them where there is one, whatever is asked for:
+    /// the last one that is shown is judged against it.
+    all: Vec<MeasuredCommit>,
+    shown: usize,
+    /// Whether there are more of those that are asked for.
+    has_more: bool,
+}
+
+impl List {
+    /// Those at positions from `from` on and before `before`.
+    fn read(store: &Store, (from, before): (u64, u64)) -> Result<Self, Fail> {
+        let mut all = store.commits(before, ROWS + 1)?;
+        let asked = all.iter().take_while(|c| c.position >= from).count();
+        let shown = asked.min(ROWS);
+        all.truncate(shown + 1);
+        Ok(Self {
+            all,
+            shown,
+            has_more: asked > shown,
+        })
+    }
+
+    fn shown(&self) -> &[MeasuredCommit] {
+        &self.all[..self.shown]
+    }
+}
+
 /// A measured commit as it is listed.
 #[derive(Serialize)]
 struct Listed<'a> {
@@ -40,7 +69,7 @@ struct Listed<'a> {
     reverts: Option<&'a Sha>,
 }
 
-/// Verdicts and reverts of listed commits.
+/// Verdicts and reverts of the commits that are shown.
 struct Said {
     /// One for each commit; `None` for the first one of all, and beyond what a page judges.
     verdicts: Vec<Option<Arc<Headline>>>,
@@ -49,22 +78,21 @@ struct Said {
 }
 
 impl Said {
-    /// About the commits of a page and the one before them.
-    fn of(store: &Store, app: &App, all: &[MeasuredCommit]) -> Result<Self, Fail> {
-        let pairs: Vec<Pair<'_>> = all.windows(2).map(|p| (&p[1], &p[0])).collect();
+    fn of(store: &Store, app: &App, list: &List) -> Result<Self, Fail> {
+        let pairs: Vec<Pair<'_>> = list.all.windows(2).map(|p| (&p[1], &p[0])).collect();
         let mut reverts = HashMap::new();
-        for c in all {
+        for c in list.shown() {
             if let Some(back) = store.reverts(c)? {
                 reverts.insert(c.sha.clone(), back.sha);
             }
         }
         let mut verdicts = verdicts(store, app, &pairs)?;
-        verdicts.resize(all.len(), None);
+        verdicts.resize(list.shown, None);
         Ok(Self { verdicts, reverts })
     }
 
-    fn listed<'a>(&'a self, all: &'a [MeasuredCommit]) -> Vec<Listed<'a>> {
-        let shown = all.iter().zip(&self.verdicts).take(ROWS);
+    fn listed<'a>(&'a self, list: &'a List) -> Vec<Listed<'a>> {
+        let shown = list.shown().iter().zip(&self.verdicts);
         shown
             .map(|(commit, verdict)| Listed {
                 commit,
@@ -75,34 +103,33 @@ impl Said {
     }
 }
 
-/// Commits at positions from `from` on and before `before`.
+/// Commits at positions from that of `range` on and before its end.
 pub(super) fn page(
     store: &Store,
     app: &App,
-    (from, before): (u64, u64),
+    range: (u64, u64),
     format: Format,
 ) -> Result<Page, Fail> {
-    let mut all = store.commits(before, ROWS + 1)?;
-    all.retain(|c| c.position >= from);
+    let list = List::read(store, range)?;
     match format {
         Format::Json => {
-            let said = Said::of(store, app, &all)?;
-            json_page(&json!({ "schema": "uptick.commits/1", "commits": said.listed(&all) }))
+            let said = Said::of(store, app, &list)?;
+            json_page(&json!({ "schema": "uptick.commits/1", "commits": said.listed(&list) }))
         }
-        Format::Csv => Ok(csv_page("commits", csv(&all))),
+        Format::Csv => Ok(csv_page("commits", csv(list.shown()))),
         Format::Html => Ok(layout::page(
             app,
             Nav::Commits,
             "Commits",
-            html(store, app, &all, (from, before))?,
+            html(store, app, &list, range)?,
         )),
         other => Err(no_such_form(other)),
     }
 }
 
 /// The changes reported at each position.
-fn reported(store: &Store, all: &[MeasuredCommit]) -> Result<HashMap<u64, Vec<Event>>, Fail> {
-    let (Some(newest), Some(oldest)) = (all.first(), all.last()) else {
+fn reported(store: &Store, shown: &[MeasuredCommit]) -> Result<HashMap<u64, Vec<Event>>, Fail> {
+    let (Some(newest), Some(oldest)) = (shown.first(), shown.last()) else {
         return Ok(HashMap::new());
     };
     let mut out: HashMap<u64, Vec<Event>> = HashMap::new();
@@ -113,29 +140,24 @@ fn reported(store: &Store, all: &[MeasuredCommit]) -> Result<HashMap<u64, Vec<Ev
     Ok(out)
 }
 
-fn html(
-    store: &Store,
-    app: &App,
-    all: &[MeasuredCommit],
-    range: (u64, u64),
-) -> Result<Markup, Fail> {
-    let reported = reported(store, all)?;
-    let said = Said::of(store, app, all)?;
-    let shown = &all[..all.len().min(ROWS)];
+fn html(store: &Store, app: &App, list: &List, range: (u64, u64)) -> Result<Markup, Fail> {
+    let shown = list.shown();
+    let reported = reported(store, shown)?;
+    let said = Said::of(store, app, list)?;
     Ok(html! {
-        (head(all, range))
+        (head(list, range))
         @if shown.is_empty() { (none(range)) } @else {
             div .scroll { table .rows.stack.commits {
                 thead { (columns()) }
                 tbody {
                     @for (i, c) in shown.iter().enumerate() {
-                        @let before = all.get(i + 1);
+                        @let before = list.all.get(i + 1);
                         (row(c, before, reported.get(&c.position), (&said, i)))
                         @if let Some(b) = before { (gap(c.position - b.position)) }
                     }
                 }
             } }
-            (pages(all, range))
+            (pages(list, range))
         }
         @if range == WHOLE { (beside(&store.branch_commits(BESIDE)?)) }
     })
@@ -167,9 +189,9 @@ fn beside(all: &[MeasuredCommit]) -> Markup {
     }
 }
 
-fn head(all: &[MeasuredCommit], (from, before): (u64, u64)) -> Markup {
-    let ends = all.first().zip(all.last());
-    let whole = from > 0 && all.len() <= ROWS;
+fn head(list: &List, (from, before): (u64, u64)) -> Markup {
+    let ends = list.shown().first().zip(list.shown().last());
+    let whole = from > 0 && !list.has_more;
     let both = ends.filter(|(new, old)| whole && new.position > old.position);
     let forms = [
         ("JSON", url(".json", from, before)),
@@ -260,8 +282,8 @@ fn gap(distance: u64) -> Markup {
     }
 }
 
-fn pages(all: &[MeasuredCommit], (from, before): (u64, u64)) -> Markup {
-    let last = all.get(ROWS - 1).filter(|_| all.len() > ROWS);
+fn pages(list: &List, (from, before): (u64, u64)) -> Markup {
+    let last = list.shown().last().filter(|_| list.has_more);
     html! {
         nav .pager aria-label="Further rows" {
             @if before != u64::MAX { a href="/commits" { "← newest" } }
@@ -293,7 +315,7 @@ fn extremes(changes: &[Event]) -> Markup {
     }
 }
 
-fn csv(all: &[MeasuredCommit]) -> Vec<Vec<String>> {
+fn csv(shown: &[MeasuredCommit]) -> Vec<Vec<String>> {
     let mut out = vec![
         [
             "position",
@@ -307,7 +329,7 @@ fn csv(all: &[MeasuredCommit]) -> Vec<Vec<String>> {
         .map(String::from)
         .to_vec(),
     ];
-    for c in all.iter().take(ROWS) {
+    for c in shown {
         out.push(vec![
             c.position.to_string(),
             c.sha.0.clone(),
