@@ -364,6 +364,22 @@ async fn changes_have_owners_and_are_taken_on() {
             "{page}"
         );
     }
+    // Who has nothing is not told that all is settled, and hers in other forms is hers alone.
+    let today = eve.get(&c, "/?owner=mine").await;
+    let text = today.text();
+    assert!(text.contains("Nothing of what is eve’s waits"), "{text}");
+    assert!(text.contains(" are open that others care for"), "{text}");
+    assert!(
+        !text.contains("every step that lasted is settled"),
+        "{text}"
+    );
+    let today = ada.get(&c, "/?owner=mine").await;
+    for form in ["/today.json", "/today.csv", "/today.md", "/changes.atom"] {
+        let link = format!("{form}?owner=ada");
+        assert!(today.text().contains(&format!("href=\"{link}\"")), "{link}");
+        let (part, whole) = (ada.get(&c, &link).await, ada.get(&c, form).await);
+        assert!(part.text().len() < whole.text().len(), "{link}");
+    }
     // Eve takes it on, by the button that has her name.
     let page = &pages(&site)[1];
     let shown = eve.get(&c, page).await;

@@ -13,7 +13,7 @@ use crate::error::Fail;
 use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form};
 use crate::pages::layout::{self, Nav};
 use crate::pages::{care, changes, decide, feed, log};
-use crate::query::Format;
+use crate::query::{Format, encode};
 use crate::reader::Reader;
 use crate::text::{self, csv_field, md, plural};
 
@@ -134,7 +134,7 @@ fn html(store: &Store, app: &App, reader: &Reader, t: &Today) -> Result<Markup, 
             p { (newest(app, t)) }
             (tally(t, reader))
             @if !t.owner.is_empty() { p { a href="/" { "Show everybody’s" } } }
-            (layout::forms(&forms()))
+            (layout::forms(&forms(t)))
         }
         @if t.groups.is_empty() { (nothing(t)) } @else {
             @if may { (bulk(reader)) } @else { p .muted { (reader.why_not(read_only)) } }
@@ -142,7 +142,7 @@ fn html(store: &Store, app: &App, reader: &Reader, t: &Today) -> Result<Markup, 
             @if t.groups.len() > GROUPS {
                 p .muted {
                     "and " (plural(t.groups.len() - GROUPS, "group")) " more: "
-                    a href="/today.csv" { "all of them as CSV" }
+                    a href=(form(t, "/today.csv")) { "all of them as CSV" }
                 }
             }
         }
@@ -158,13 +158,22 @@ fn html(store: &Store, app: &App, reader: &Reader, t: &Today) -> Result<Markup, 
     })
 }
 
-fn forms() -> [(&'static str, String); 4] {
+fn forms(t: &Today) -> [(&'static str, String); 4] {
     [
-        ("JSON", "/today.json".into()),
-        ("CSV", "/today.csv".into()),
-        ("Markdown", "/today.md".into()),
-        ("Atom", "/changes.atom".into()),
+        ("JSON", form(t, "/today.json")),
+        ("CSV", form(t, "/today.csv")),
+        ("Markdown", form(t, "/today.md")),
+        ("Atom", form(t, "/changes.atom")),
     ]
+}
+
+/// The address that has the same changes in another form. It names whose they are, so that it is
+/// the same list for whoever follows it.
+fn form(t: &Today, path: &str) -> String {
+    match t.owner.as_str() {
+        "" => path.into(),
+        name => format!("{path}?owner={}", encode(name)),
+    }
 }
 
 fn newest(app: &App, t: &Today) -> Markup {
@@ -233,6 +242,9 @@ fn nothing(t: &Today) -> Markup {
             ],
         );
     }
+    if !t.owner.is_empty() {
+        return nothing_of(t);
+    }
     let known = t.counts.resolved + t.counts.recovered;
     let why = html! {
         (plural(t.reports as usize, "report")) " with " (plural(t.points as usize, "point")) " were searched: "
@@ -246,6 +258,20 @@ fn nothing(t: &Today) -> Markup {
         why,
         &[("measure older commits too", "uptick run HEAD~200..HEAD")],
     )
+}
+
+/// Why there is nothing of one person's; others may have enough.
+fn nothing_of(t: &Today) -> Markup {
+    let title = format!("Nothing of what is {}’s waits", text::cut(&t.owner, 40));
+    let open = (t.counts.new + t.counts.acknowledged) as usize;
+    let why = html! {
+        @if open == 0 { "Nobody has an open change." }
+        @else {
+            (plural(open, "change")) @if open == 1 { " is" } @else { " are" } " open that others care for: "
+            a href="/" { "everybody’s" } "."
+        }
+    };
+    layout::empty(&title, why, &[])
 }
 
 /// What makes a group of its own out of what is selected.
