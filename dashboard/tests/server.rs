@@ -333,6 +333,22 @@ async fn names_on_the_queue_are_data() {
     assert_eq!(moved.header("location"), "/p/lexis/");
 }
 
+/// Who may only read sees no control that would refuse them.
+#[tokio::test]
+async fn jobs_are_decided_about_by_who_may() {
+    let host = Host::new();
+    let c = host.client().await;
+    let control = "action=\"/queue/cancel\"";
+    for (scope, may) in [(Scope::Read, false), (Scope::Write, true)] {
+        let (_, token) = host.mint(scope);
+        let page = ask(&c, "GET", "/queue", &token, b"").await;
+        assert!(page.text().contains("id=\"waiting\""), "{}", page.text());
+        assert_eq!(page.text().contains(control), may, "{}", page.text());
+        let decided = ask(&c, "POST", "/queue/cancel", &token, b"job=1").await;
+        assert_eq!(decided.status != StatusCode::FORBIDDEN, may);
+    }
+}
+
 /// What is printed says where the project's pages are, whether or not the server has a name.
 #[tokio::test]
 async fn paper_says_where_a_project_of_a_server_is() {

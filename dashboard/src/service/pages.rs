@@ -147,6 +147,7 @@ pub(super) async fn queue(
     Extension(reader): Extension<Reader>,
 ) -> Result<Response, Fail> {
     let queue = app.read(|store, _| Queue::read(store)).await?;
+    let may = reader.may_decide(app.options.read_only);
     let body = html! {
         section .verdict.quiet {
             h1 { "Queue" }
@@ -159,7 +160,7 @@ pub(super) async fn queue(
             (layout::forms(&[("JSON", "/api/v1/jobs".into())]))
         }
         (silent(&queue.waits))
-        @for (state, n, jobs) in &queue.states { (jobs_of(*state, *n, jobs)) }
+        @for (state, n, jobs) in &queue.states { (jobs_of(*state, *n, (jobs, may))) }
     };
     Ok(page(&app, (&reader, Nav::Queue), "Queue", body))
 }
@@ -175,7 +176,8 @@ const fn word(state: JobState) -> &'static str {
     }
 }
 
-fn jobs_of(state: JobState, n: u64, jobs: &[Job]) -> Markup {
+/// The first jobs of a state, to decide about where one may.
+fn jobs_of(state: JobState, n: u64, (jobs, may): (&[Job], bool)) -> Markup {
     html! {
         @if !jobs.is_empty() {
             section id=(word(state)) {
@@ -184,9 +186,9 @@ fn jobs_of(state: JobState, n: u64, jobs: &[Job]) -> Markup {
                     thead { tr {
                         th scope="col" { "Commit" } th scope="col" { "Project" } th scope="col" { "For" }
                         th scope="col" { "Label" } th scope="col" { "Since" } th scope="col" { "What" }
-                        th scope="col" aria-label="Decide" {}
+                        @if may { th scope="col" aria-label="Decide" {} }
                     } }
-                    tbody { @for j in jobs { (job_row(j)) } }
+                    tbody { @for j in jobs { (job_row(j, may)) } }
                 } }
                 @if n > jobs.len() as u64 { p .muted { "The first " (jobs.len()) " are shown." } }
             }
@@ -194,7 +196,7 @@ fn jobs_of(state: JobState, n: u64, jobs: &[Job]) -> Markup {
     }
 }
 
-fn job_row(j: &Job) -> Markup {
+fn job_row(j: &Job, may: bool) -> Markup {
     html! {
         tr {
             td { (commit(&j.project, &j.sha, &j.subject)) }
@@ -203,7 +205,7 @@ fn job_row(j: &Job) -> Markup {
             td { (text::cut(&j.label, 40)) }
             td { (at(since(j))) }
             td { (what(j)) }
-            td { (decide(j)) }
+            @if may { td { (decide(j)) } }
         }
     }
 }
