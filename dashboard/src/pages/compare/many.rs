@@ -25,9 +25,6 @@ pub(in crate::pages) fn verdicts(
 ) -> Result<Vec<Option<Arc<Headline>>>, Fail> {
     let bases: Vec<u64> = pairs.iter().map(|(base, _)| base.position).collect();
     let reports = store.reports_up_to(&bases)?;
-    let first = bases.iter().min().copied().unwrap_or(0);
-    let last = pairs.iter().map(|(_, head)| head.position).max();
-    let changes = store.changes_mark(first, last.unwrap_or(0))?;
     let mut room = NUMBERS;
     let mut out = Vec::new();
     for ((base, head), before) in pairs.iter().zip(reports) {
@@ -37,7 +34,7 @@ pub(in crate::pages) fn verdicts(
                 (head.sha.clone(), head.reports),
             ],
             before,
-            changes: changes.clone(),
+            changes: changes_between(store, base.position, head.position)?,
         };
         let known = app.verdicts.get(&basis);
         let numbers = base.measurements + head.measurements;
@@ -53,4 +50,92 @@ pub(in crate::pages) fn verdicts(
         });
     }
     Ok(out)
+}
+
+/// What stands for the lasting changes that may confirm a suspicion about a pair: those of another
+/// pair are none of its matter.
+fn changes_between(store: &Store, a: u64, b: u64) -> Result<String, Fail> {
+    Ok(store.changes_mark(a.min(b) + 1, a.max(b))?)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::app::Options;
+    use collector::model::{Commit, Counter, Measurement, Metric, Report, Sha, Testbed};
+    use collector::store::Keep;
+
+    /// One series that costs a fifth more from commit 20 on.
+    fn report(position: u64) -> Report {
+        let value = if position < 20 { 1e6 } else { 1.2e6 };
+        let counter = Counter::Callgrind;
+        Report {
+            schema: Report::SCHEMA.into(),
+            commit: Commit {
+                sha: Sha(format!("{position:06x}{}", "a".repeat(34))),
+                position,
+                parents: vec![],
+                author: "A".into(),
+                time: 1_700_000_000 + position.cast_signed() * 86_400,
+                subject: format!("commit {position}"),
+            },
+            testbed: Testbed::default(),
+            build_key: position.to_string(),
+            suite_key: "s".into(),
+            testbed_key: "t".into(),
+            started: 1_700_000_000,
+            seconds: 1.0,
+            reused: None,
+            line: None,
+            measurements: vec![Measurement::once("b", Metric::Instructions, counter, value)],
+            failures: vec![],
+            profiles: vec![],
+        }
+    }
+
+    /// An app of a store of its own, which is asked for its configuration and what it keeps alone.
+    async fn app(dir: &Path) -> Arc<App> {
+        let store = dir.join("other.db");
+        Store::open(&store).unwrap();
+        let options = Options {
+            store,
+            name: "x".into(),
+            config: collector::config::Config::default(),
+            public: false,
+            read_only: false,
+            always_ask: false,
+            keep: Keep::default(),
+            keep_free: 0,
+            new_series: 9,
+            public_url: None,
+            embed_in: Vec::new(),
+        };
+        let local = "127.0.0.1:8787".parse().unwrap();
+        crate::open(options, local).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_new_change_has_the_verdict_on_its_own_pair_alone_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let app = app(dir.path()).await;
+        let mut store = Store::open(&dir.path().join("uptick.db")).unwrap();
+        for position in 0..40 {
+            store.put(&report(position), &[]).unwrap();
+        }
+        let all = store.commits(u64::MAX, 40).unwrap();
+        let pairs: Vec<Pair<'_>> = all.windows(2).map(|p| (&p[1], &p[0])).collect();
+        let before = verdicts(&store, &app, &pairs).unwrap();
+        collector::history::watch::search(&mut store, usize::MAX).unwrap();
+        let after = verdicts(&store, &app, &pairs).unwrap();
+        let is_new = |i: &usize| {
+            let (a, b) = (before[*i].as_ref().unwrap(), after[*i].as_ref().unwrap());
+            !Arc::ptr_eq(a, b)
+        };
+        let new: Vec<usize> = (0..pairs.len()).filter(is_new).collect();
+        let heads: Vec<u64> = new.iter().map(|i| pairs[*i].1.position).collect();
+        assert_eq!(heads, [20]);
+    }
 }
