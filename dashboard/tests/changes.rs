@@ -152,6 +152,11 @@ async fn a_hundred_rows_are_a_page() {
     let page = c.get("/changes?q=b&page=1").await;
     assert!(page.text().contains("href=\"/changes?q=b&amp;page=2\""));
     assert!(page.text().contains("1–100 of 130"));
+    // A table has no pages.
+    let csv = c.get("/changes.csv").await;
+    assert_eq!(csv.text().lines().count(), 131);
+    let rest = c.get("/changes.csv?page=2").await;
+    assert_eq!(rest.text().lines().count(), 31);
 }
 
 fn report(position: u64, series: usize) -> Report {

@@ -1,10 +1,11 @@
 //! All changes as a table, with the filters that live in its address.
 
 use collector::detect::Kind;
+use collector::format::thousands;
 use collector::store::Fate;
 use maud::{Markup, html};
 
-use super::load::{List, ROWS, Row};
+use super::load::{DOCUMENT, List, ROWS, Row};
 use crate::pages::{groups, layout, log};
 use crate::query::{Changes, MINE, NOBODY, Way, compare_url};
 use crate::reader::Reader;
@@ -37,15 +38,29 @@ fn head(list: &List, asked: &Changes) -> Markup {
                 "What is open stands on " a href="/" { "Today" } " by cause; who decided what, in the "
                 a href="/log" { "log" } "."
             }
-            (layout::forms(&[("JSON", asked.url(".json")), ("CSV", asked.url(".csv"))]))
+            (layout::forms(&[("JSON", asked.url(".json")), ("CSV", whole(asked).url(".csv"))]))
+            @if list.total > DOCUMENT as u64 { p .muted { (beyond()) } }
         }
     }
 }
 
+/// The same from its first page on.
+fn whole(asked: &Changes) -> Changes {
+    Changes {
+        page: 1,
+        ..asked.clone()
+    }
+}
+
+/// Where the changes are that a document does not hold.
+fn beyond() -> String {
+    let (most, next) = (thousands(DOCUMENT as f64), DOCUMENT / ROWS + 1);
+    format!("The CSV holds the first {most}; the one with page={next} goes on from there.")
+}
+
 /// What a filter leads to when only one of its parts is another one.
 fn with(asked: &Changes, change: impl FnOnce(&mut Changes)) -> String {
-    let mut other = asked.clone();
-    other.page = 1;
+    let mut other = whole(asked);
     change(&mut other);
     other.url("")
 }
@@ -195,4 +210,33 @@ fn commit(r: &Row) -> Markup {
 fn fate(fate: Fate) -> Markup {
     let word = fate.word();
     html! { span .state.(word) { (log::word(word)) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use collector::store::Fates;
+
+    #[test]
+    fn what_a_document_leaves_out_is_said() {
+        let asked = Changes {
+            fates: Fates::Any,
+            way: Way::Both,
+            metric: None,
+            text: "b".into(),
+            owner: String::new(),
+            page: 2,
+        };
+        for (total, is_said) in [(5_000, false), (5_001, true)] {
+            let list = List {
+                rows: Vec::new(),
+                total,
+                metrics: Vec::new(),
+            };
+            let page = html(&list, &Reader::Owner, &asked).into_string();
+            assert_eq!(page.contains("holds the first 5,000"), is_said, "{page}");
+            assert!(page.contains("\"/changes.csv?q=b\""), "{page}");
+            assert!(page.contains("\"/changes.json?q=b&amp;page=2\""), "{page}");
+        }
+    }
 }

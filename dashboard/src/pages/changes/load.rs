@@ -10,6 +10,8 @@ use crate::reader::Reader;
 
 /// Changes on a page.
 pub(super) const ROWS: usize = 100;
+/// Changes of a document that has no pages.
+pub(super) const DOCUMENT: usize = 5_000;
 
 /// A change with the commits around it.
 pub(super) struct Row {
@@ -29,10 +31,12 @@ pub(super) struct List {
     pub(super) metrics: Vec<String>,
 }
 
+/// The changes from the page on that is asked for, so many at most.
 pub(super) fn load(
     store: &Store,
     config: &Config,
     (reader, asked): (&Reader, &Changes),
+    take: usize,
 ) -> Result<List, Fail> {
     let whose = care::whose(reader, &asked.owner)?;
     let filter = ChangeFilter {
@@ -42,7 +46,7 @@ pub(super) fn load(
         text: asked.text.clone(),
         care: care::of(store, config, &whose)?,
         skip: (asked.page - 1) * ROWS,
-        take: ROWS,
+        take,
     };
     let (events, total) = store.changes(&filter)?;
     let mut rows = Vec::with_capacity(events.len());

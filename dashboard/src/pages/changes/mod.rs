@@ -22,7 +22,11 @@ pub(super) fn page(
     (reader, asked): (&Reader, &Changes),
     format: Format,
 ) -> Result<Page, Fail> {
-    let list = load::load(store, &app.options.config, (reader, asked))?;
+    let take = match format {
+        Format::Csv => load::DOCUMENT,
+        _ => load::ROWS,
+    };
+    let list = load::load(store, &app.options.config, (reader, asked), take)?;
     match format {
         Format::Html => {
             let body = html::html(&list, reader, asked);
