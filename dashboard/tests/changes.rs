@@ -112,6 +112,7 @@ async fn each_row_leads_to_its_commit_its_series_and_its_comparison() {
     let site = Site::demo();
     let c = site.client().await;
     let page = c.get("/changes").await;
+    assert!(page.text().contains("All judged changes ever: "));
     let list = json(&c, "/changes.json").await;
     assert_eq!(page.text().matches("<tr id=\"c").count(), rows(&list).len());
     for row in rows(&list) {
@@ -152,6 +153,12 @@ async fn a_hundred_rows_are_a_page() {
     let page = c.get("/changes?q=b&page=1").await;
     assert!(page.text().contains("href=\"/changes?q=b&amp;page=2\""));
     assert!(page.text().contains("1–100 of 130"));
+    // Of one metric there is a choice too: what is judged is not all that there may be.
+    assert!(
+        page.text()
+            .contains("href=\"/changes?metric=instructions&amp;q=b\"")
+    );
+    assert!(page.text().contains("of a metric that is judged"));
     // A table has no pages.
     let csv = c.get("/changes.csv").await;
     assert_eq!(csv.text().lines().count(), 131);

@@ -30,11 +30,16 @@ fn head(list: &List, asked: &Changes) -> Markup {
     html! {
         section .head {
             h1 {
-                @if asked.filters().is_empty() { "All changes ever: " (list.total) }
+                @if asked.filters().is_empty() { "All judged changes ever: " (list.total) }
                 @else { (plural(list.total as usize, "change")) " of those asked for" }
             }
             p .muted {
-                "Every change that was reported, the newest commit first, with what has become of it. "
+                "Every change that was reported of "
+                @match &asked.metric {
+                    None => { "a metric that is judged (those of others are behind their names)" }
+                    Some(name) => { (text::spaced(name)) }
+                }
+                ", the newest commit first, with what has become of it. "
                 "What is open stands on " a href="/" { "Today" } " by cause; who decided what, in the "
                 a href="/log" { "log" } "."
             }
@@ -98,7 +103,7 @@ fn metrics(list: &List, asked: &Changes) -> Markup {
         let address = with(asked, |a| a.metric = Some(m.clone()));
         (m.as_str(), address, asked.metric.as_ref() == Some(m))
     }));
-    html! { @if list.metrics.len() > 1 { (layout::choice("metric", &options)) } }
+    html! { @if !list.metrics.is_empty() { (layout::choice("metric", &options)) } }
 }
 
 /// Whoever cares for a change of the page, and the reader.
