@@ -53,6 +53,9 @@ async fn a_chart_is_framed_by_whom_the_setting_names_and_nothing_else_is() {
     let zoomed = open.get(&format!("{url}?from=100&to=200")).await;
     let picture = format!("src=\"/series/{id}.svg?from=100&amp;to=200\"");
     assert!(zoomed.text().contains(&picture), "{}", zoomed.text());
+    let end = open.get(&format!("{url}?to=200")).await;
+    let series = format!("href=\"/series/{id}?to=200\"");
+    assert!(end.text().contains(&series), "{}", end.text());
     assert_eq!(
         open.get("/embed/0000000000000000").await.status,
         StatusCode::NOT_FOUND

@@ -6,6 +6,7 @@ use maud::{DOCTYPE, html};
 use crate::app::App;
 use crate::cache::{Page, Policy};
 use crate::error::Fail;
+use crate::look::SeriesLook;
 use crate::pages::answer::{HTML, no_such_form, the_series};
 use crate::pages::assets;
 use crate::query::Format;
@@ -26,11 +27,7 @@ pub(super) fn page(
     let newest = text::value(s.row.latest_value, &key.metric);
     let open = store.events_of(id)?;
     let open = open.iter().filter(|e| e.event.is_open()).count();
-    let range = match (from, to) {
-        (0, u64::MAX) => String::new(),
-        (from, u64::MAX) => format!("?from={from}"),
-        (from, to) => format!("?from={from}&to={to}"),
-    };
+    let range = SeriesLook::default().over(from, to).query();
     let series = format!("/series/{id}{range}");
     let picture = format!("/series/{id}.svg{range}");
     let body = html! {
