@@ -44,7 +44,8 @@ async function go(url, { push = true, fresh = false, only = "#main", state = {} 
   const open = fresh ? $$("details").map((d) => d.open) : [];
   const at = current;
   document.title = next.title;
-  document.body.dataset.at = next.body.dataset.at;
+  // What was left as it was is still of before: news of it are news.
+  if (only === "#main") document.body.dataset.at = next.body.dataset.at;
   const now = document.importNode(main, true);
   old.replaceWith(now);
   start(now);
