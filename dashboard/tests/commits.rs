@@ -160,6 +160,11 @@ async fn gaps_and_reverts_are_shown() {
     assert!(own.text().contains("Takes back") && own.text().contains(&link(&dear)));
     let other = c.get(&format!("/commit/{dear}")).await;
     assert!(other.text().contains("Taken back by") && other.text().contains(&link(&back)));
+    // What takes a commit back may be on another page than the commit.
+    let at = site.store().commit(&back).unwrap().unwrap().position;
+    let older = c.get(&format!("/commits?before={at}")).await;
+    let said = format!("taken back by {}", link(&back));
+    assert!(older.text().contains(&said), "{}", older.text());
     let listed = json(&c, "/commits.json").await;
     let all = listed["commits"].as_array().unwrap();
     let reverts: Vec<&Value> = all.iter().filter(|c| c["reverts"].is_string()).collect();

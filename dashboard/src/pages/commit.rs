@@ -98,7 +98,8 @@ fn html(
         Some(c) => compare::failing(store, c)?,
         None => Vec::new(),
     };
-    let reverts = (store.reverts(head)?, store.reverted_by(head)?);
+    let by = store.reverted_by(std::slice::from_ref(head))?;
+    let reverts = (store.reverts(head)?, by.into_values().next());
     let class = headline.as_ref().map_or("quiet", Headline::class);
     Ok(html! {
         section .verdict.(class) {

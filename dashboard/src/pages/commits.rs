@@ -73,8 +73,10 @@ struct Listed<'a> {
 struct Said {
     /// One for each commit; `None` for the first one of all, and beyond what a page judges.
     verdicts: Vec<Option<Arc<Headline>>>,
-    /// What takes back what.
+    /// What each takes back.
     reverts: HashMap<Sha, Sha>,
+    /// What takes each back, on this page or another.
+    reverted_by: HashMap<Sha, MeasuredCommit>,
 }
 
 impl Said {
@@ -88,7 +90,11 @@ impl Said {
         }
         let mut verdicts = verdicts(store, app, &pairs)?;
         verdicts.resize(list.shown, None);
-        Ok(Self { verdicts, reverts })
+        Ok(Self {
+            verdicts,
+            reverts,
+            reverted_by: store.reverted_by(list.shown())?,
+        })
     }
 
     fn listed<'a>(&'a self, list: &'a List) -> Vec<Listed<'a>> {
@@ -248,7 +254,7 @@ fn row(
 ) -> Markup {
     html! {
         tr {
-            td .what { (layout::commit_line(c)) (reverts(c, &said.reverts)) }
+            td .what { (layout::commit_line(c)) (reverts(c, said)) }
             td { (text::time(c.time)) }
             td { @match &said.verdicts[i] {
                 Some(h) => { (h.brief()) }
@@ -263,12 +269,11 @@ fn row(
 }
 
 /// What a commit takes back, or what takes it back.
-fn reverts(c: &MeasuredCommit, all: &HashMap<Sha, Sha>) -> Markup {
+fn reverts(c: &MeasuredCommit, said: &Said) -> Markup {
     let link = |sha: &Sha| html! { a .sha href={ "/commit/" (sha.short()) } { (sha.short()) } };
-    let by = all.iter().find(|(_, back)| **back == c.sha);
     html! {
-        @if let Some(back) = all.get(&c.sha) { " " span .tag { "takes back " (link(back)) } }
-        @if let Some((by, _)) = by { " " span .tag { "taken back by " (link(by)) } }
+        @if let Some(back) = said.reverts.get(&c.sha) { " " span .tag { "takes back " (link(back)) } }
+        @if let Some(by) = said.reverted_by.get(&c.sha) { " " span .tag { "taken back by " (link(&by.sha)) } }
     }
 }
 

@@ -1,6 +1,8 @@
 //! What lies before a commit: since when a benchmark gives no number, what a revert takes back, and
 //! what a verdict rests on.
 
+use std::collections::HashMap;
+
 use rusqlite::params;
 use serde::Serialize;
 
@@ -110,30 +112,48 @@ impl Store {
         let Some(subject) = reverted(&c.subject).filter(|_| c.main) else {
             return Ok(None);
         };
-        self.of_subject("position < ?2 ORDER BY position DESC", subject, c.position)
+        self.ask(|db| {
+            let mut found = db.prepare_cached(&format!(
+                "SELECT {COMMIT} FROM measured_commit WHERE main = 1 AND subject = ?1 \
+                 AND position < ?2 ORDER BY position DESC LIMIT 1"
+            ))?;
+            let mut rows = found.query_map(params![subject, signed(c.position)], commit)?;
+            rows.next().transpose()
+        })
     }
 
-    /// The measured commit of the main line that takes a commit back; the first one after it.
+    /// The measured commits of the main line that take some of these back, by the commit that is
+    /// taken back: of each the first one after it.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn reverted_by(&self, c: &MeasuredCommit) -> Result<Option<MeasuredCommit>> {
-        if !c.main {
-            return Ok(None);
+    pub fn reverted_by(&self, commits: &[MeasuredCommit]) -> Result<HashMap<Sha, MeasuredCommit>> {
+        let main = || commits.iter().filter(|c| c.main);
+        let Some(first) = main().map(|c| c.position).min() else {
+            return Ok(HashMap::new());
+        };
+        // Read once for all: subjects have no index.
+        let reverts: Vec<MeasuredCommit> = self.ask(|db| {
+            db.prepare_cached(&format!(
+                "SELECT {COMMIT} FROM measured_commit WHERE main = 1 AND position > ?1 \
+                 AND subject GLOB 'Revert \"*\"' ORDER BY position"
+            ))?
+            .query_map([signed(first)], commit)?
+            .collect()
+        })?;
+        let mut out = HashMap::new();
+        for c in main() {
+            let is_it = |r: &&MeasuredCommit| {
+                r.position > c.position && reverted(&r.subject) == Some(&c.subject)
+            };
+            out.extend(
+                reverts
+                    .iter()
+                    .find(is_it)
+                    .map(|r| (c.sha.clone(), r.clone())),
+            );
         }
-        let subject = format!("Revert \"{}\"", c.subject);
-        self.of_subject("position > ?2 ORDER BY position", &subject, c.position)
-    }
-
-    fn of_subject(&self, rest: &str, subject: &str, at: u64) -> Result<Option<MeasuredCommit>> {
-        self.ask(|db| {
-            let mut found = db.prepare_cached(&format!(
-                "SELECT {COMMIT} FROM measured_commit WHERE main = 1 AND subject = ?1 AND {rest} \
-                 LIMIT 1"
-            ))?;
-            let mut rows = found.query_map(params![subject, signed(at)], commit)?;
-            rows.next().transpose()
-        })
+        Ok(out)
     }
 }
 
