@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use collector::config::Config;
 use collector::history::health::{STALE, Sight, Trouble};
 use collector::model::{Counter, Failure, Metric, Testbed};
-use collector::store::{Generation, MeasuredCommit, SeriesState, Store, TestbedRow};
+use collector::store::{Generation, MeasuredCommit, SeriesState, Silence, Store, TestbedRow};
 use serde::Serialize;
 
 use crate::error::Fail;
@@ -61,9 +61,8 @@ pub(crate) struct Overview {
     pub(crate) newest: Option<MeasuredCommit>,
     /// What failed on the newest commit.
     pub(crate) failures: Vec<Failure>,
-    /// When the first commit without a number of it was written, of each benchmark that fails and
-    /// ever had one.
-    pub(crate) since: BTreeMap<String, i64>,
+    /// Since when it has had no number, of each benchmark that fails and ever had one.
+    pub(crate) since: BTreeMap<String, Silence>,
     /// In the order of their first commits.
     pub(crate) testbeds: Vec<Bed>,
     /// Reports and points in the store.
@@ -100,7 +99,7 @@ impl Overview {
                 }
             })
             .collect();
-        let since = since(store, &failing, &entries)?;
+        let since = since(store, (&failing, position), &entries)?;
         Ok(Self {
             testbeds: beds(store.testbeds()?, &entries, position),
             since,
@@ -166,24 +165,18 @@ fn failures(store: &Store, commit: &MeasuredCommit) -> Result<Vec<Failure>, Fail
     Ok(all)
 }
 
-/// Since when benchmarks that fail have had no number.
+/// Since when benchmarks that fail have had no number, as a commit's own page says it.
 fn since(
     store: &Store,
-    failing: &BTreeSet<&str>,
+    (failing, newest): (&BTreeSet<&str>, u64),
     entries: &[Entry],
-) -> Result<BTreeMap<String, i64>, Fail> {
-    let mut last: BTreeMap<&str, u64> = BTreeMap::new();
-    for e in entries {
-        let name = e.series.row.key.benchmark.as_str();
-        if failing.contains(name) {
-            let at = last.entry(name).or_default();
-            *at = (*at).max(e.series.row.latest_position);
-        }
-    }
+) -> Result<BTreeMap<String, Silence>, Fail> {
+    let names = entries.iter().map(|e| e.series.row.key.benchmark.as_str());
+    let names: BTreeSet<&str> = names.filter(|name| failing.contains(name)).collect();
     let mut out = BTreeMap::new();
-    for (name, at) in last.into_iter().take(FAILING) {
-        if let Some(first) = store.commits_from(at + 1, 1)?.pop() {
-            out.insert(name.to_string(), first.time);
+    for name in names.into_iter().take(FAILING) {
+        if let Some(silence) = store.silent_since(name, newest)? {
+            out.insert(name.to_string(), silence);
         }
     }
     Ok(out)

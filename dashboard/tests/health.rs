@@ -221,6 +221,24 @@ async fn every_figure_is_that_of_the_raw_reports() {
     assert!(page.text().contains(&said), "{said}");
 }
 
+/// Commits that nobody measured are none without a number: Health says what the commit's page says.
+#[tokio::test]
+async fn a_failure_is_said_with_as_many_commits_as_elsewhere() {
+    let site = Site::demo();
+    let newest = site.put_next_with(|report| report.commit.position += 3);
+    let commits = site.store().commits(u64::MAX, 10).unwrap();
+    let failing: Vec<_> = commits.iter().take_while(|c| c.failures > 0).collect();
+    let (newest_at, first) = (commits[0].position, failing[failing.len() - 1]);
+    let c = site.client().await;
+    let page = c.get("/health?q=net/tls_handshake").await;
+    assert!(newest_at - first.position + 1 > failing.len() as u64);
+    let words = format!("no number for {} commits, since ", failing.len());
+    assert!(page.text().contains(&words), "{words}: {}", page.text());
+    let own = c.get(&format!("/commit/{newest}")).await;
+    let said = format!("</a> ({} commits)", failing.len());
+    assert!(own.text().contains(&said), "{}", own.text());
+}
+
 #[tokio::test]
 async fn a_drift_is_told_with_its_slope_and_since_when() {
     let site = Site::demo();

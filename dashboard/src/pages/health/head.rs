@@ -126,7 +126,7 @@ fn states(h: &Health, asked: &query::Health) -> Markup {
 
 /// Since when the first of those that fail has had no number.
 fn since(h: &Health, state: State) -> String {
-    match h.overview.since.values().copied().min() {
+    match h.overview.since.values().map(|s| s.time).min() {
         Some(time) if state == State::In(Trouble::Failing) && h.count(state) > 0 => {
             format!(" since {}", text::day(time))
         }

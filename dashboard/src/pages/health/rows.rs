@@ -315,11 +315,14 @@ impl Health {
         position.saturating_sub(e.series.row.latest_position)
     }
 
+    /// Since when it gives no number; of one in many that fail, that it does not.
     fn no_number(&self, e: &Entry) -> String {
-        let behind = commits(self.behind(e));
         match self.overview.since.get(&e.series.row.key.benchmark) {
-            Some(since) => format!("no number for {behind}, since {}", text::day(*since)),
-            None => format!("no number for {behind}"),
+            Some(s) => {
+                let n = commits(s.commits);
+                format!("no number for {n}, since {}", text::day(s.time))
+            }
+            None => "no number on the newest commit".into(),
         }
     }
 }
