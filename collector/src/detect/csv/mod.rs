@@ -5,7 +5,8 @@
 //! - the header names the columns, in any order, quoted or not, others between them (row names);
 //!   a byte-order mark, UTF-16 with one, `sep=;` and `#TYPE` before it are understood;
 //! - fields are parted by `,`, `;`, tab or `|`, whichever the header uses; where it is no comma,
-//!   numbers may have a decimal comma;
+//!   numbers may have a decimal comma or parted thousands: [the others tell](numbers) which, or the
+//!   file is refused;
 //! - rows come in any order, series mixed: a series is sorted by index at the end;
 //! - several rows with one series and index are samples of one commit: their median counts;
 //! - an index is a whole number (`7`, `7.0`, `1e3`) or a date (then seconds since 1970);
@@ -17,11 +18,13 @@
 //!   not a row: it is named by its line, and nothing is guessed.
 
 pub mod document;
+mod numbers;
 
 use std::collections::HashMap;
 use std::io::{BufRead, Cursor, Read};
 
 use crate::detect::Point;
+use crate::detect::csv::numbers::{Decimals, Evidence, number};
 use crate::stats;
 
 /// One series of a CSV.
@@ -67,6 +70,36 @@ pub enum CsvError {
         /// The line as it is, cut to 80 characters.
         found: String,
     },
+    /// A number that two countries read differently, and nothing tells which one is meant.
+    #[error(
+        "line {line}: `{found}` may be {decimal} (decimal comma) or {whole} (thousands), and no other \
+         number of its column tells which: write it as one of these"
+    )]
+    Unclear {
+        /// The line, from 1.
+        line: usize,
+        /// The number as it is.
+        found: String,
+        /// Its one reading.
+        decimal: String,
+        /// Its other reading.
+        whole: String,
+    },
+    /// Numbers of two countries.
+    #[error(
+        "line {line}: `{found}` is written otherwise than line {before}, `{other}`: one has a decimal \
+         comma, the other a decimal point"
+    )]
+    Mixed {
+        /// The line, from 1.
+        line: usize,
+        /// The number as it is.
+        found: String,
+        /// An earlier line.
+        before: usize,
+        /// Its number.
+        other: String,
+    },
     /// A row is not `series,index,value`.
     #[error("line {line}: {what}: `{found}`; expected `series,index,value`")]
     Row {
@@ -96,8 +129,7 @@ const MISSING: [&str; 12] = [
 /// The first line that is not a row, by number; a file without rows.
 pub fn read(reader: impl BufRead) -> Result<Vec<Series>, CsvError> {
     let (header, mut reader) = Header::read(decoded(reader)?)?;
-    let mut all: Vec<Series> = Vec::new();
-    let mut by_name: HashMap<String, usize> = HashMap::new();
+    let mut read = Reading::default();
     let mut record = ::csv::ByteRecord::new();
     loop {
         let more = reader.read_byte_record(&mut record);
@@ -115,26 +147,17 @@ pub fn read(reader: impl BufRead) -> Result<Vec<Series>, CsvError> {
         if header.is_ornament(&text) {
             continue;
         }
-        let row = header.row(&text).map_err(|what| CsvError::Row {
-            line,
-            what,
-            found: cut(&joined(&text, header.delimiter)),
-        })?;
-        let at = *by_name.entry(row.name.to_string()).or_insert_with(|| {
-            all.push(Series {
-                name: row.name.to_string(),
-                ..Series::default()
-            });
-            all.len() - 1
-        });
-        match (row.index, row.value) {
-            (Some(index), Some(value)) => {
-                all[at].dated |= row.dated;
-                all[at].points.push(Point { index, value });
+        let row = header.row(&text).and_then(|row| {
+            if header.delimiter != b',' && row.is_for_later(line, &mut read.evidence) {
+                read.named(row.name);
+                read.later.push((line, text.clone()));
+                return Ok(());
             }
-            _ => all[at].left_out += 1,
-        }
+            read.add(&row, Decimals::Plain)
+        });
+        row.map_err(|what| header.refused(line, what, &text))?;
     }
+    let mut all = read.finish(&header)?;
     if all.is_empty() {
         return Err(CsvError::Empty("there are no rows"));
     }
@@ -147,6 +170,55 @@ pub fn read(reader: impl BufRead) -> Result<Vec<Series>, CsvError> {
         s.repeated = rows - s.points.len();
     }
     Ok(all)
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Reading {
+    all: Vec<Series>,
+    by_name: HashMap<String, usize>,
+    evidence: Evidence,
+    /// Rows whose numbers depend on what the rest of the file shows, with their lines.
+    later: Vec<(usize, ::csv::StringRecord)>,
+}
+
+impl Reading {
+    fn named(&mut self, name: &str) -> &mut Series {
+        let at = *self.by_name.entry(name.to_string()).or_insert_with(|| {
+            self.all.push(Series {
+                name: name.to_string(),
+                ..Series::default()
+            });
+            self.all.len() - 1
+        });
+        &mut self.all[at]
+    }
+
+    fn add(&mut self, row: &Row<'_>, decimals: Decimals) -> Result<(), &'static str> {
+        let (index, dated) = row.index(decimals)?;
+        let value = row.value(decimals)?;
+        let series = self.named(row.name);
+        match (index, value) {
+            (Some(index), Some(value)) => {
+                series.dated |= dated;
+                series.points.push(Point { index, value });
+            }
+            _ => series.left_out += 1,
+        }
+        Ok(())
+    }
+
+    /// Every series, once all rows were seen.
+    fn finish(mut self, header: &Header) -> Result<Vec<Series>, CsvError> {
+        let later = std::mem::take(&mut self.later);
+        let decimals = std::mem::take(&mut self.evidence).decimals()?;
+        for (line, text) in &later {
+            let row = header.row(text);
+            row.and_then(|row| self.add(&row, decimals))
+                .map_err(|what| header.refused(*line, what, text))?;
+        }
+        Ok(self.all)
+    }
 }
 
 /// Sorts by index, and keeps the median of several values of one index.
@@ -207,12 +279,43 @@ struct Header {
     end: &'static [u8],
 }
 
-/// A row, taken apart; an index or a value that is missing is `None`.
+/// A row, taken apart.
 struct Row<'a> {
     name: &'a str,
-    index: Option<i64>,
-    value: Option<f64>,
-    dated: bool,
+    index: &'a str,
+    value: &'a str,
+}
+
+impl Row<'_> {
+    /// Whether a number of it depends on how the file's others are written; adds what it shows.
+    fn is_for_later(&self, line: usize, evidence: &mut Evidence) -> bool {
+        let numbers = [self.index, self.value];
+        for (column, text) in numbers.into_iter().enumerate() {
+            evidence.see(column, line, text);
+        }
+        numbers.iter().any(|text| text.contains([',', '.']))
+    }
+
+    /// The index, if there is one, and whether it is a date.
+    fn index(&self, decimals: Decimals) -> Result<(Option<i64>, bool), &'static str> {
+        if is_missing(self.index) {
+            return Ok((None, false));
+        }
+        if let Some(whole) = number(self.index, decimals).and_then(whole) {
+            return Ok((Some(whole), false));
+        }
+        let date = seconds(self.index).ok_or("the index is neither a whole number nor a date")?;
+        Ok((Some(date), true))
+    }
+
+    /// The value, if there is one.
+    fn value(&self, decimals: Decimals) -> Result<Option<f64>, &'static str> {
+        if is_missing(self.value) {
+            return Ok(None);
+        }
+        let value = number(self.value, decimals).ok_or("the value is not a number")?;
+        Ok(Some(value).filter(|v| v.is_finite()))
+    }
 }
 
 type Rows<'a> = ::csv::Reader<Source<'a>>;
@@ -320,35 +423,15 @@ impl Header {
         if name.len() > NAME_MAX {
             return Err("the series' name is longer than 4096 bytes");
         }
-        let mut dated = false;
-        let index = match index {
-            i if is_missing(i) => None,
-            i => {
-                let whole = self.number(i).and_then(whole);
-                dated = whole.is_none();
-                let parsed = whole.or_else(|| seconds(i));
-                Some(parsed.ok_or("the index is neither a whole number nor a date")?)
-            }
-        };
-        let value = match value {
-            v if is_missing(v) => None,
-            v => Some(self.number(v).ok_or("the value is not a number")?).filter(|v| v.is_finite()),
-        };
-        Ok(Row {
-            name,
-            index,
-            value,
-            dated,
-        })
+        Ok(Row { name, index, value })
     }
 
-    /// A number; where no comma parts fields, one may part its decimals.
-    fn number(&self, text: &str) -> Option<f64> {
-        let parsed = text.parse().ok();
-        parsed.or_else(|| {
-            let decimal = self.delimiter != b',' && !text.contains('.');
-            decimal.then(|| text.replacen(',', ".", 1).parse().ok())?
-        })
+    fn refused(&self, line: usize, what: &'static str, row: &::csv::StringRecord) -> CsvError {
+        CsvError::Row {
+            line,
+            what,
+            found: cut(&joined(row, self.delimiter)),
+        }
     }
 }
 
@@ -524,6 +607,49 @@ mod tests {
         ] {
             assert_eq!(read(&bytes[..]).unwrap()[0].points.len(), 1);
         }
+    }
+
+    #[test]
+    fn a_comma_has_the_meaning_that_the_rest_of_the_file_gives_it() {
+        let values = |text: &str| -> Vec<f64> {
+            let read = read(format!("series;index;value\n{text}").as_bytes()).unwrap();
+            read[0].points.iter().map(|p| p.value).collect()
+        };
+        assert_eq!(values("a;0;1,234\na;1;1,5\n"), [1.234, 1.5]);
+        assert_eq!(values("a;0;1,234\na;1;1,234,567\n"), [1234.0, 1_234_567.0]);
+        assert_eq!(values("a;0;1,234\na;1;0.5\n"), [1234.0, 0.5]);
+        assert_eq!(values("a;0;1.234\na;1;1,5\n"), [1234.0, 1.5]);
+        assert_eq!(values("a;0;1.234\na;1;1.5\n"), [1.234, 1.5]);
+        assert_eq!(values("a;1.000;1,5\na;7;2,5\n"), [2.5, 1.5]);
+        let unclear = error("series\tindex\tvalue\na\t0\t999\na\t1\t1,234\n");
+        assert!(
+            unclear.starts_with("line 3: `1,234` may be 1.234 (decimal comma) or 1234"),
+            "{unclear}"
+        );
+        let mixed = error("series;index;value\na;0;1,5\na;1;1.25\n");
+        assert!(
+            mixed.starts_with("line 3: `1.25` is written otherwise than line 2"),
+            "{mixed}"
+        );
+        let other = error("series;index;value\na;0;1,5\na;1;1,2,3\n");
+        assert!(
+            other.starts_with("line 3: the value is not a number"),
+            "{other}"
+        );
+        // Where a comma parts fields, none is in a number.
+        let quoted = error("series,index,value\na,0,\"1,234\"\n");
+        assert!(
+            quoted.starts_with("line 2: the value is not a number"),
+            "{quoted}"
+        );
+        // Series stay in the order in which they appear.
+        let text = "series;index;value\nb;0;1,5\na;0;1\nb;1;2\n";
+        let names: Vec<String> = read(text.as_bytes())
+            .unwrap()
+            .into_iter()
+            .map(|s| s.name)
+            .collect();
+        assert_eq!(names, ["b", "a"]);
     }
 
     #[test]
