@@ -82,7 +82,7 @@ impl Hunt<'_> {
                 "stands"
             };
             self.progress.note(&format!(
-                "{} {what}: {}, {} of the range's change ({}). Further steps are looked for in at \
+                "{} {what}: {}, {} ({}). Further steps are looked for in at \
                  most {most} builds{}; --quick ends here",
                 commit.sha.short(),
                 moved(
@@ -90,7 +90,7 @@ impl Hunt<'_> {
                     (s.before, s.after),
                     &self.asked.metric
                 ),
-                share((s.after - s.before) / whole),
+                part_of_the_range((s.after - s.before) / whole),
                 sentence(&commit.subject, 50),
                 self.left(most),
             ));
@@ -122,6 +122,14 @@ impl Hunt<'_> {
         let commits = [ends[0], ends[1], step.last_before, step.first_after];
         Some(self.journal.sections[trail.section].tried_until(&commits))
     }
+}
+
+/// What part of the range's change a step is, in words.
+fn part_of_the_range(part: f64) -> String {
+    if part > 1.005 {
+        return "more than the range's change, of which others took some back".into();
+    }
+    format!("{} of the range's change", share(part))
 }
 
 /// The step that carries nearly all of the change, if two neighbours show it.
@@ -181,6 +189,13 @@ mod tests {
         assert!(standing(&known, 10, Direction::Down).is_none());
         let half = search(&[(0, 100.0), (9, 200.0), (4, 100.0), (5, 150.0)]);
         assert!(standing(&half, 10, up).is_none());
+    }
+
+    #[test]
+    fn no_step_is_more_than_all_of_a_change() {
+        assert_eq!(part_of_the_range(1.0), "100.00 % of the range's change");
+        let more = part_of_the_range(2.2);
+        assert!(more.starts_with("more than the range's change"), "{more}");
     }
 
     #[test]
