@@ -270,6 +270,29 @@ fn cargo_s_files_outside_the_commits_are_obeyed_and_part_of_the_key() {
 }
 
 #[test]
+fn variables_that_are_compiled_in_are_part_of_the_key() {
+    let scene = Scene::new("compiled-in");
+    let turns = "option_env!(\"DEMO_TURNS\").map_or(1000, |n| n.parse().unwrap())";
+    scene.write("benches/b.rs", &bench(&format!("let n: u64 = {turns}; c.bench_function(\"work\", |b| b.iter(|| demo::work(black_box(n))));")));
+    scene.commit("start");
+    let run = |turns: Option<&str>| {
+        let ran = scene.0.uptick_with(&["run", "--json"], |c| {
+            c.env_remove("DEMO_TURNS");
+            c.envs(turns.map(|n| ("DEMO_TURNS", n)));
+        });
+        let d = ran.exits(0).json();
+        // One that is stored repeats how long it took.
+        let seconds = d["commits"][0]["seconds"].as_f64().unwrap();
+        (counted(&d, "work").0, seconds)
+    };
+    let one = run(None);
+    let two = run(Some("2000"));
+    assert!((two.0 / one.0 - 2.0).abs() < 0.1, "{one:?} {two:?}");
+    assert_eq!(run(None), one);
+    assert_eq!(run(Some("2000")), two);
+}
+
+#[test]
 fn benchmarks_are_listed_in_the_environment_that_they_run_in() {
     let scene = Scene::new("asked");
     let work = |name: &str| {

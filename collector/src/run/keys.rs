@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::model::{Counter, Metric, Sha, Testbed, digest};
 use crate::run::runner::Runner;
-use crate::suite::{key, steering};
+use crate::suite::{BuildKey, key, steering};
 use std::path::PathBuf;
 
 impl Runner {
@@ -17,7 +17,8 @@ impl Runner {
     pub(super) fn suite_key_of(&self, config: &Config) -> String {
         let steering = steering(config, self.repo.root());
         let key = key::suite_key(config, self.session.counter.name(), &steering);
-        self.outside.mark(self.overlay.mark(key, 16), 16)
+        let key = self.outside.mark(self.overlay.mark(key, 16), 16);
+        self.variables.mark(key, 16)
     }
 
     /// The key of reports that hold further runs of single benchmarks: they must never stand
@@ -63,12 +64,19 @@ impl Runner {
     }
 
     pub(super) fn build_key(&mut self, sha: &Sha) -> Result<String> {
+        Ok(self.key_of_build(sha)?.whole(&self.variables))
+    }
+
+    pub(super) fn key_of_build(&mut self, sha: &Sha) -> Result<BuildKey> {
         let inputs = key::build_inputs(&self.config, &self.repo, sha)?;
         let seed = std::fs::read_to_string(self.lock_seed()).unwrap_or_default();
         let toolchain = self.toolchain(sha);
         let steering = steering(&self.config, self.repo.root());
         let key = key::build_key(&self.config, &inputs, &seed, &toolchain, steering);
-        Ok(self.outside.mark(self.overlay.mark(key, 64), 64))
+        Ok(BuildKey {
+            of_commit: self.outside.mark(self.overlay.mark(key, 64), 64),
+            only_in: None,
+        })
     }
 
     pub(super) fn lock_seed(&self) -> PathBuf {

@@ -6,6 +6,7 @@
 //! ```text
 //! .uptick/uptick.db                       the store, unless another is named
 //! .uptick/cache/KEY/                      finished bench executables
+//! .uptick/cache/variables                 names of the variables that builds read
 //! .uptick/Cargo.lock                      shared by commits that have no lock file
 //! .uptick/worker-N/lock                   held while a process uses this worker
 //! .uptick/worker-N/target/build/          cargo's target directory, this worker's alone

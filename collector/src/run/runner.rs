@@ -14,7 +14,7 @@ use crate::measure::{self, Session, host};
 use crate::model::{Counter, Metric, Sha, Testbed};
 use crate::run::home::Home;
 use crate::run::outside::Outside;
-use crate::suite::{Cache, Overlay, Place, key};
+use crate::suite::{Cache, Overlay, Place, Variables, key};
 
 /// A worktree and a target directory that only this process uses now.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub struct Runner {
     pub(super) compilers: key::Versions,
     pub(super) overlay: Overlay,
     pub(super) outside: Outside,
+    /// What builds of this repository read of the environment.
+    pub(super) variables: Variables,
 }
 
 impl Runner {
@@ -68,6 +70,7 @@ impl Runner {
             strings,
             metrics,
         };
+        let variables = Variables::kept_in(&home.dir().join("cache"));
         let cache = Cache::new(&home.dir().join("cache"), config.suite.cache_mib << 20);
         Ok(Self {
             repo,
@@ -83,6 +86,7 @@ impl Runner {
             toolchains: HashMap::new(),
             compilers: HashMap::new(),
             overlay: Overlay::default(),
+            variables,
         })
     }
 

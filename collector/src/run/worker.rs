@@ -7,7 +7,7 @@ use crate::measure::stage::recover;
 use crate::model::{Sha, digest};
 use crate::run::progress::Progress;
 use crate::run::runner::{Runner, Worker};
-use crate::suite::{self, Build, Executables, Place, Suite};
+use crate::suite::{self, Build, BuildKey, Executables, Place, Suite};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -55,8 +55,8 @@ impl Runner {
             .map_err(Error::of_checkout)?;
         let lacking = self.workers[slot].lacking.clone();
         suite::seed_lock(&self.config, &place, &self.lock_seed())?;
-        let key = self.build_key(sha).map_err(Error::of_checkout)?;
-        let (known, cached_as) = self.known_build(&key, &place);
+        let mut key = self.key_of_build(sha).map_err(Error::of_checkout)?;
+        let known = self.known_build(&mut key, &place);
         let verb = if known.is_some() {
             "fetching"
         } else {
@@ -68,7 +68,8 @@ impl Runner {
             place: &place,
             known,
             cache: &self.cache,
-            key: &cached_as,
+            key: &key,
+            variables: &mut self.variables,
             scratch: &self.session.scratch,
             stage: &self.stage,
         };
@@ -81,7 +82,7 @@ impl Runner {
         }
         self.workers[slot].standing = Some(sha.clone());
         Ok((
-            key,
+            key.whole(&self.variables),
             BuiltCommit {
                 sha: sha.clone(),
                 suite,
@@ -106,17 +107,17 @@ impl Runner {
         self.overlay.apply(&self.repo, &worker.place.tree)
     }
 
-    /// The executables of a key if they can be run for a commit at `place`, and the key under
-    /// which new ones are kept. Those that look for files where they were built can be run
+    /// The executables of a key if they can be run for a commit at `place`; where they cannot, new
+    /// ones are kept for this place alone. Those that look for files where they were built can be run
     /// wherever that place is ours: the commit's files then stand in for those that are there.
-    fn known_build(&mut self, key: &str, place: &Place) -> (Option<Executables>, String) {
-        let usual = self.cache.get(key);
+    fn known_build(&mut self, key: &mut BuildKey, place: &Place) -> Option<Executables> {
+        let usual = self.cache.get(&key.kept_as(&self.variables));
         match usual {
             Some(built) if built.is_bound() && !self.owns(&built) => {
-                let here = digest(format!("{key} in {}", place.tree.display()).as_bytes());
-                (self.cache.get(&here), here)
+                key.only_in = Some(place.tree.clone());
+                self.cache.get(&key.kept_as(&self.variables))
             }
-            usual => (usual, key.to_string()),
+            usual => usual,
         }
     }
 

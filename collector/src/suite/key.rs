@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use std::path::PathBuf;
+
 use super::cargo;
 use super::unread::Unread;
+use super::variables::Variables;
 use crate::config::Config;
 use crate::error::Result;
 use crate::git::Repo;
@@ -22,7 +25,7 @@ pub fn build_inputs(config: &Config, repo: &Repo, sha: &Sha) -> Result<Vec<Strin
 }
 
 /// Names what we add to the user's own profile; raised when that changes.
-const BUILD_OPTIONS: &str = "debug=1 strip=none as-cargo-runs-it";
+const BUILD_OPTIONS: &str = "debug=1 strip=none as-cargo-runs-it reads-known";
 
 /// What the key is made of, beside the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,6 +88,33 @@ pub fn build_key(
     parts.insert("commands", format!("{:?}", config.commands));
     parts.insert("flags", steering);
     digest(format!("{parts:?}").as_bytes())
+}
+
+/// The key of a build, to which the variables add that builds are known to read.
+#[derive(Clone, Debug)]
+pub struct BuildKey {
+    /// What [`build_key`] gave, with all else that counts.
+    pub of_commit: String,
+    /// Where executables can be run alone, if not anywhere.
+    pub only_in: Option<PathBuf>,
+}
+
+impl BuildKey {
+    /// The key as it is now.
+    #[must_use]
+    pub fn whole(&self, variables: &Variables) -> String {
+        variables.mark(self.of_commit.clone(), 64)
+    }
+
+    /// What the cache calls it.
+    #[must_use]
+    pub fn kept_as(&self, variables: &Variables) -> String {
+        let key = self.whole(variables);
+        match &self.only_in {
+            None => key,
+            Some(tree) => digest(format!("{key} in {}", tree.display()).as_bytes()),
+        }
+    }
 }
 
 /// What is asked of a build: benchmarks, metrics, counters, options of the run.

@@ -15,6 +15,7 @@ pub mod key;
 mod locate;
 mod overlay;
 pub mod unread;
+mod variables;
 
 use crate::suite::place::run_environment;
 use crate::suite::place::workspace;
@@ -32,8 +33,10 @@ use crate::model::{Failure, Phase, Tags};
 
 pub use cache::Cache;
 pub use cargo::{BenchTarget, Discovery, discover, steering};
+pub use key::BuildKey;
 pub use locate::settle_workspace;
 pub use overlay::Overlay;
+pub use variables::Variables;
 
 /// A suite, ready to be measured.
 #[derive(Debug, Default)]
@@ -60,11 +63,19 @@ pub struct Build<'a> {
     /// Where new ones are kept.
     pub cache: &'a Cache,
     /// Under which key.
-    pub key: &'a str,
+    pub key: &'a BuildKey,
+    /// What builds read of the environment: part of the key, and this one may read more.
+    pub variables: &'a mut Variables,
     /// Where runs happen.
     pub scratch: &'a Scratch,
     /// What decides who sees which files while running.
     pub stage: &'a Arc<Stage>,
+}
+
+impl Build<'_> {
+    fn kept_as(&self) -> String {
+        self.key.kept_as(self.variables)
+    }
 }
 
 /// Builds everything that the configuration asks for in a worktree that stands at the commit.
@@ -82,8 +93,9 @@ pub fn build(config: &Config, build: &mut Build<'_>) -> Result<Suite> {
         let built = match build.known.take() {
             Some(known) => known,
             None => {
-                let built = cargo::build(config, place, build.scratch)?;
-                build.cache.put(build.key, &built)?
+                let built = cargo::build(config, place, build.scratch);
+                build.variables.learn(&place.target);
+                build.cache.put(&build.kept_as(), &built?)?
             }
         };
         suite.notes.extend(built.left_out.iter().cloned());
@@ -223,7 +235,7 @@ fn list_again_where_needed(
         }
     }
     if built.executables != before {
-        build.cache.keep_lists(build.key, built);
+        build.cache.keep_lists(&build.kept_as(), built);
     }
     Ok(())
 }
