@@ -2,7 +2,8 @@
 //!
 //! criterion lists titles: an id cut after 100 characters, ` #2` behind one that is used again,
 //! an id of two lines as two lines. It selects by the whole id. Where the two may differ, the
-//! executable is asked which filter selects the benchmark.
+//! executable is asked which filter selects the benchmark. Of ids that are alike up to the cut it
+//! tells the rest only in what it writes about runs, so that these are run once, briefly.
 
 use crate::config::Config;
 use crate::error::tail;
@@ -10,7 +11,9 @@ use crate::measure::child::{self, Before};
 use crate::measure::env::{Pins, Scratch, environment};
 use crate::measure::{Filter, escape};
 use crate::suite::{BenchExecutable, Place, run_environment};
+use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -29,8 +32,15 @@ pub(in crate::suite) fn list(
     scratch: &Scratch,
     exe: &mut BenchExecutable,
 ) {
-    let ask = |filter: &[&str]| listed(config, place, scratch, exe, filter);
-    match ask(&[]).map(|text| resolve(&parse(&text), &ask)) {
+    let asked = Asked {
+        config,
+        place,
+        scratch,
+        exe,
+    };
+    let list = |filter: &[&str]| asked.list(filter);
+    let ids = |pattern: &str| asked.ids(pattern).unwrap_or_default();
+    match list(&[]).map(|text| resolve(&parse(&text), &list, &ids)) {
         Ok((names, filters)) => {
             exe.benchmarks = names;
             exe.filters = filters;
@@ -44,51 +54,96 @@ pub(in crate::suite) fn list(
     exe.listed_with = Some(config.suite.env.clone());
 }
 
-fn listed(
-    config: &Config,
-    place: &Place,
-    scratch: &Scratch,
-    exe: &BenchExecutable,
-    filter: &[&str],
-) -> Result<String, String> {
-    let mut c = Command::new(&exe.file);
-    c.args(["--bench", "--list"])
-        .args(filter)
-        .current_dir(place.tree.join(&exe.package_dir))
-        .stdin(Stdio::null());
-    // What it is asked in must be what it runs in: names may be made of either.
-    let slot = scratch.slot().map_err(|e| format!("--list: {e}"))?;
-    let pins = Pins {
-        jump: Some(u64::MAX),
-        ..Pins::plain()
-    };
-    let declared = run_environment(config, place, exe);
-    c.env_clear();
-    c.envs(environment(
-        scratch,
-        &slot,
-        &pins,
-        config.suite.strings,
-        &declared,
-    ));
-    let limit = Duration::from_secs_f64(config.suite.timeout.0);
-    let ended = child::run_keeping(&mut c, Before::default(), limit, LONGEST)
-        .map_err(|e| format!("--list: {e}"))?;
-    if ended.stdout.len() >= LONGEST {
-        return Err(format!("--list prints more than {} MiB", LONGEST >> 20));
+/// An executable that answers questions.
+struct Asked<'a> {
+    config: &'a Config,
+    place: &'a Place,
+    scratch: &'a Scratch,
+    exe: &'a BenchExecutable,
+}
+
+impl Asked<'_> {
+    /// What it lists for a filter.
+    fn list(&self, filter: &[&str]) -> Result<String, String> {
+        let pins = Pins {
+            jump: Some(u64::MAX),
+            ..Pins::plain()
+        };
+        let (slot, mut c) = self.command(&pins)?;
+        c.arg("--list").args(filter);
+        let listed = self.answer(&mut c);
+        let _ = std::fs::remove_dir_all(slot);
+        listed
     }
-    if ended.timed_out {
-        return Err("--list does not end".into());
+
+    /// The whole ids of the benchmarks that a pattern matches, as criterion 0.4 and later writes
+    /// them beside its results.
+    fn ids(&self, pattern: &str) -> Result<Vec<String>, String> {
+        let (slot, mut c) = self.command(&Pins::plain())?;
+        c.args(["--quick", "--nresamples", "1001", "--noplot", pattern])
+            .env("CRITERION_HOME", &slot);
+        let ran = self.answer(&mut c);
+        let mut ids = Vec::new();
+        add_ids_below(&slot, &mut ids);
+        let _ = std::fs::remove_dir_all(slot);
+        ran?;
+        ids.sort();
+        ids.dedup();
+        Ok(ids)
     }
-    if !ended.status.success() {
-        let said = ended.said();
-        return Err(format!(
-            "--list ended with {}:\n{}",
-            ended.status,
-            tail(said.trim(), 2000)
-        ));
+
+    fn command(&self, pins: &Pins) -> Result<(PathBuf, Command), String> {
+        let mut c = Command::new(&self.exe.file);
+        c.arg("--bench")
+            .current_dir(self.place.tree.join(&self.exe.package_dir))
+            .stdin(Stdio::null());
+        // What it is asked in must be what it runs in: names may be made of either.
+        let slot = self.scratch.slot().map_err(|e| format!("--list: {e}"))?;
+        let declared = run_environment(self.config, self.place, self.exe);
+        let strings = self.config.suite.strings;
+        c.env_clear();
+        c.envs(environment(self.scratch, &slot, pins, strings, &declared));
+        Ok((slot, c))
     }
-    Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
+
+    fn answer(&self, c: &mut Command) -> Result<String, String> {
+        let limit = Duration::from_secs_f64(self.config.suite.timeout.0);
+        let ended = child::run_keeping(c, Before::default(), limit, LONGEST)
+            .map_err(|e| format!("--list: {e}"))?;
+        if ended.stdout.len() >= LONGEST {
+            return Err(format!("--list prints more than {} MiB", LONGEST >> 20));
+        }
+        if ended.timed_out {
+            return Err("--list does not end".into());
+        }
+        if !ended.status.success() {
+            let said = ended.said();
+            return Err(format!(
+                "--list ended with {}:\n{}",
+                ended.status,
+                tail(said.trim(), 2000)
+            ));
+        }
+        Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
+    }
+}
+
+/// The ids in criterion's `new/benchmark.json` files.
+fn add_ids_below(dir: &Path, ids: &mut Vec<String>) {
+    #[derive(Deserialize)]
+    struct Benchmark {
+        full_id: String,
+    }
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|t| t.is_dir()) {
+            add_ids_below(&path, ids);
+        } else if path.ends_with("new/benchmark.json") {
+            let text = std::fs::read(&path).unwrap_or_default();
+            let found = serde_json::from_slice::<Benchmark>(&text);
+            ids.extend(found.ok().map(|b| b.full_id));
+        }
+    }
 }
 
 /// A title, and the lines right before it that belong to no other.
@@ -123,14 +178,23 @@ fn parse(text: &str) -> Vec<Title> {
 
 type Selected = (Vec<String>, BTreeMap<String, Filter>);
 
-/// The names, and the filters of those that do not select themselves.
-fn resolve(titles: &[Title], ask: &dyn Fn(&[&str]) -> Result<String, String>) -> Selected {
-    let count = |filter: &[&str]| ask(filter).map_or(0, |text| parse(&text).len());
+/// The names, and the filters of those that do not select themselves. `ids` gives the whole ids
+/// that a pattern matches, where they can be had.
+fn resolve(
+    titles: &[Title],
+    list: &dyn Fn(&[&str]) -> Result<String, String>,
+    ids: &dyn Fn(&str) -> Vec<String>,
+) -> Selected {
+    let count = |filter: &[&str]| list(filter).map_or(0, |text| parse(&text).len());
     let mut names = Vec::new();
+    let mut told_apart = Vec::new();
     let mut filters: BTreeMap<String, Filter> = BTreeMap::new();
     for title in titles {
+        if used_before(&title.text, &told_apart).is_some() {
+            continue;
+        }
         if let Some(first) = used_before(&title.text, &names) {
-            // Cut titles are alike where their beginnings are; the whole ids are not known.
+            // The whole ids are not known, or are one.
             let filter = match filters.remove(&first) {
                 Some(Filter::Pattern(p) | Filter::FirstOf(p)) => Filter::FirstOf(p),
                 _ => Filter::First(first.clone()),
@@ -143,7 +207,17 @@ fn resolve(titles: &[Title], ask: &dyn Fn(&[&str]) -> Result<String, String>) ->
             && count(&["--exact", &name]) == 0
         {
             let pattern = format!("^{}", escape(prefix));
-            let filter = match count(&[&pattern]) {
+            let alike = count(&[&pattern]);
+            let whole = whole_ids(alike, &pattern, &count, ids);
+            if !whole.is_empty() {
+                told_apart.push(name);
+                for (id, filter) in whole {
+                    filters.extend(filter.map(|f| (id.clone(), f)));
+                    names.push(id);
+                }
+                continue;
+            }
+            let filter = match alike {
                 0 | 1 => Filter::Pattern(pattern),
                 _ => Filter::FirstOf(pattern),
             };
@@ -154,6 +228,31 @@ fn resolve(titles: &[Title], ask: &dyn Fn(&[&str]) -> Result<String, String>) ->
         }
     }
     (names, filters)
+}
+
+/// The ids that are alike up to the cut, with the filters of those that do not select themselves;
+/// none where they cannot all be had.
+fn whole_ids(
+    alike: usize,
+    pattern: &str,
+    count: &dyn Fn(&[&str]) -> usize,
+    ids: &dyn Fn(&str) -> Vec<String>,
+) -> Vec<(String, Option<Filter>)> {
+    let found = if alike > 1 { ids(pattern) } else { Vec::new() };
+    let mut all = Vec::new();
+    let mut known = 0;
+    for id in found {
+        let whole = format!("^{}$", escape(&id));
+        let (exact, matched) = (count(&["--exact", &id]), count(&[&whole]));
+        known += matched;
+        let filter = match (exact, matched) {
+            (1, _) => None,
+            (0, 1) => Some(Filter::Pattern(whole)),
+            _ => Some(Filter::First(id.clone())),
+        };
+        all.push((id, filter));
+    }
+    if known == alike { all } else { Vec::new() }
 }
 
 /// The name that criterion numbered because it was used before.
@@ -183,18 +282,26 @@ mod tests {
     use super::*;
 
     fn names(text: &str, ids: &[&str]) -> Selected {
+        names_where(text, ids, &|_| Vec::new())
+    }
+
+    /// As [`names`], where criterion writes these ids about runs.
+    fn names_where(text: &str, ids: &[&str], written: &dyn Fn(&str) -> Vec<String>) -> Selected {
         let ask = |filter: &[&str]| {
             let chosen: Vec<&&str> = match filter {
                 ["--exact", id] => ids.iter().filter(|i| *i == id).collect(),
                 [pattern] => {
                     let prefix = pattern.trim_start_matches('^').replace('\\', "");
-                    ids.iter().filter(|i| i.starts_with(&prefix)).collect()
+                    match prefix.strip_suffix('$') {
+                        Some(whole) => ids.iter().filter(|i| **i == whole).collect(),
+                        None => ids.iter().filter(|i| i.starts_with(&prefix)).collect(),
+                    }
                 }
                 _ => Vec::new(),
             };
             Ok(chosen.iter().map(|i| format!("{i}: benchmark\n")).collect())
         };
-        resolve(&parse(text), &ask)
+        resolve(&parse(text), &ask, written)
     }
 
     #[test]
@@ -232,5 +339,20 @@ mod tests {
         let (found, filters) = names(&text, &[&long, &other]);
         assert_eq!(found, std::slice::from_ref(&cut));
         assert_eq!(filters[&cut], Filter::FirstOf(pattern));
+    }
+
+    #[test]
+    fn ids_that_are_alike_up_to_the_cut_are_told_apart_by_what_is_written_of_runs() {
+        let long = "x".repeat(140);
+        let (one, two) = (format!("{long}a"), format!("{long}b"));
+        let cut = format!("{}...", &long[..100]);
+        let text = format!("{cut}: benchmark\n{cut} #2: benchmark\nshort: benchmark\n");
+        let ids = [one.as_str(), &two, "short"];
+        let (found, filters) = names_where(&text, &ids, &|_| vec![one.clone(), two.clone()]);
+        assert_eq!(found, ids);
+        assert!(filters.is_empty(), "{filters:?}");
+        // All or none: a name must not mean another benchmark once more is written.
+        let (found, _) = names_where(&text, &ids, &|_| vec![two.clone()]);
+        assert_eq!(found, [cut.as_str(), "short"]);
     }
 }
