@@ -569,6 +569,12 @@ fn prose_is_skipped_where_nothing_reads_it_whatever_git_prints() {
         .write("README.md", "three\n")
         .commit("no prose any more");
     assert_eq!(state(), "measured");
+    let by_cargo = "include_str!(concat!(\"../\", env!(\"CARGO_PKG_README\")))";
+    let reading = reading.replace("include_str!(\"../README.md\")", by_cargo);
+    scene.write("benches/b.rs", &reading).commit("by its key");
+    scene.run();
+    scene.write("README.md", "four\n").commit("read by its key");
+    assert_eq!(state(), "measured");
     for key in ["grep.lineNumber", "color.ui", "grep.fullName"] {
         repo.git(&["config", "--unset", key]);
     }

@@ -37,8 +37,9 @@ const META: [&str; 5] = [
     ".gitignore",
     ".mailmap",
 ];
-/// How code goes through directories, and so comes upon files that it never names.
-const WALKERS: [&str; 13] = [
+/// How code goes through directories, and so comes upon files that it never names; and the variables
+/// by which cargo names them.
+const WALKERS: [&str; 15] = [
     "read_dir",
     "ReadDir",
     "walkdir",
@@ -52,6 +53,8 @@ const WALKERS: [&str; 13] = [
     "include_dir",
     "RustEmbed",
     "Command::new",
+    "CARGO_PKG_README",
+    "CARGO_PKG_LICENSE_FILE",
 ];
 /// Keys of a Cargo manifest that name such a file for readers of the package's page.
 const FOR_READERS: [&str; 2] = ["readme", "license-file"];
