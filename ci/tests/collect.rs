@@ -4,11 +4,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::Repo;
+use crate::support::{Repo, wait};
 
 /// A server over a directory of its own; it ends with the test.
 struct Server {
@@ -189,23 +188,6 @@ pub(crate) fn ask(
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     (status, body.to_string())
-}
-
-/// Waits until something is so; a minute only ends a test that would hang.
-#[track_caller]
-pub(crate) fn wait(what: &str, is_so: impl FnMut() -> bool) {
-    wait_within(60, what, is_so);
-}
-
-/// The same for what takes longer, with its limit in seconds.
-#[track_caller]
-pub(crate) fn wait_within(seconds: u64, what: &str, mut is_so: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        let limit = Duration::from_secs(seconds);
-        assert!(begin.elapsed() < limit, "never: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 pub(crate) fn start(data: &Path, listen: &str, args: &[&str]) -> (Child, String) {

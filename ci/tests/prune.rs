@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,7 +10,7 @@ use collector::store::Store;
 use serde_json::{Value, json};
 
 use crate::serve::{address, end, send, serve_with};
-use crate::support::Repo;
+use crate::support::{Repo, wait};
 
 fn sha(at: u64) -> String {
     format!("{at:040x}")
@@ -131,15 +130,10 @@ fn a_server_prunes_at_its_start_and_its_page_says_what_went() {
     let mut server = serve_with(&path, &["--keep-profiles", "90d"]);
     let address = address(&mut server);
     let store = Store::open_existing(&path).unwrap();
-    let begin = Instant::now();
-    while store
-        .pruned_profile(&digest(profile(2).as_bytes()))
-        .unwrap()
-        .is_none()
-    {
-        assert!(begin.elapsed() < Duration::from_secs(30));
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let gone = digest(profile(2).as_bytes());
+    wait("the profile pruned", || {
+        store.pruned_profile(&gone).unwrap().is_some()
+    });
     let key = store.series().unwrap()[0].key.id();
     let (base, head) = (Sha(sha(1)), Sha(sha(2)));
     let mut socket = TcpStream::connect(&address).unwrap();

@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+
+use crate::support::wait;
 
 fn serve(store: &Path) -> Child {
     serve_with(store, &[])
@@ -40,17 +41,12 @@ pub(crate) fn send(child: &Child, signal: &str) {
 
 /// Waits for the end; a minute only ends a test that would hang.
 pub(crate) fn end(mut child: Child) -> Option<i32> {
-    let begin = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status.code();
-        }
-        if begin.elapsed() > Duration::from_secs(60) {
-            child.kill().unwrap();
-            panic!("it does not end");
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let mut status = None;
+    wait("the end of the server", || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    status.and_then(|s| s.code())
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::alerts::receiver::Receiver;
-use crate::collect::{ask, held_up, said, start, uptick, wait, wait_within};
+use crate::collect::{ask, held_up, said, start, uptick};
 use crate::readme::lines_of;
-use crate::support::Repo;
+use crate::support::{Repo, wait, wait_within};
 
 /// Which of the commits that are pushed is the slow one.
 const SLOW: usize = 5;

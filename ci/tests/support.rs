@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -240,4 +241,21 @@ pub(crate) fn path_with_only(programs: &[&str], dir: &Path) -> PathBuf {
         }
     }
     bin
+}
+
+/// Waits until something is so; a minute only ends a test that would hang.
+#[track_caller]
+pub(crate) fn wait(what: &str, is_so: impl FnMut() -> bool) {
+    wait_within(60, what, is_so);
+}
+
+/// The same for what takes longer, with its limit in seconds.
+#[track_caller]
+pub(crate) fn wait_within(seconds: u64, what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        let limit = Duration::from_secs(seconds);
+        assert!(begin.elapsed() < limit, "never: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
