@@ -45,11 +45,11 @@ impl Repo {
         }
         let out = run(dir, &["rev-parse", "--show-toplevel"])?;
         if !out.status.success() {
-            let said = text(&out.stderr);
-            let hint = if said.contains("not a git repository") {
-                "run uptick inside one, or name it with -C DIR".to_string()
+            // One that git refuses, as another user's, has its reason.
+            let hint = if lies_in_one(dir) {
+                text(&out.stderr)
             } else {
-                said
+                "run uptick inside one, or name it with -C DIR".to_string()
             };
             return Err(Error::Usage(format!(
                 "{}: not a git repository: {hint}",
@@ -514,6 +514,12 @@ fn is_of_a_package(tag: &str) -> bool {
     let parts = name.match_indices(['-', '/', '@', '_']);
     let mut behind = parts.map(|(i, _)| &name[i + 1..]);
     name.starts_with(|c: char| c.is_alphabetic()) && !version(name) && behind.any(version)
+}
+
+/// Whether some repository holds a directory.
+fn lies_in_one(dir: &Path) -> bool {
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    dir.ancestors().any(|d| d.join(".git").exists())
 }
 
 /// Removes what a killed git left behind in a worktree of ours, or in a submodule of it.

@@ -5,15 +5,23 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::call::{ask, run};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Sha;
 
-/// Whether git refused for want of an object.
-pub(super) fn lacks_objects(error: &Error) -> bool {
-    let said = error.to_string();
-    ["unable to read", "invalid object", "promisor remote"]
-        .iter()
-        .any(|words| said.contains(words))
+/// Whether the clone lacks an object of a commit. git marks each that it does not have, and asks
+/// no remote for it.
+pub(super) fn lacks_objects(path: &Path, sha: &Sha) -> bool {
+    let listed = ask(
+        path,
+        &[
+            "rev-list",
+            "--objects",
+            "--no-walk",
+            "--missing=print",
+            &sha.0,
+        ],
+    );
+    listed.is_ok_and(|all| all.lines().any(|line| line.starts_with('?')))
 }
 
 /// Brings a worktree to a commit as far as the clone has its files; gives the paths of those

@@ -73,7 +73,7 @@ fn check_out(path: &Path, sha: &Sha) -> Result<Vec<String>> {
     );
     match whole {
         Ok(_) => Ok(Vec::new()),
-        Err(e) if partial::lacks_objects(&e) => {
+        Err(e) if partial::lacks_objects(path, sha) => {
             // A file that some other trouble keeps from being written is no partial clone.
             match partial::checkout(path, sha) {
                 Ok(lacking) if !lacking.is_empty() => Ok(lacking),
