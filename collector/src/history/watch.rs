@@ -1,6 +1,8 @@
 //! Keeps the changes of every series up to date: new points go through the change finder, what
 //! it says becomes events in the store. Whoever adds reports, or serves them, calls [`search`].
 
+use std::cell::OnceCell;
+
 use crate::detect::alerts::{life, replay, ripe};
 use crate::detect::gate::Varies;
 use crate::detect::{Change, Finder, Findings, Point, Settings};
@@ -32,6 +34,7 @@ pub fn search(store: &mut Store, limit: usize) -> Result<usize> {
 /// [`crate::error::Error::Store`].
 pub fn search_for(store: &mut Store, limit: usize, audience: Audience) -> Result<usize> {
     let testbeds = store.testbeds()?;
+    let gaps = Gaps::default();
     let mut done = 0;
     while done < limit {
         let some = store.unsearched(BATCH.min(limit - done))?;
@@ -40,7 +43,7 @@ pub fn search_for(store: &mut Store, limit: usize, audience: Audience) -> Result
         }
         let mut all = Vec::with_capacity(some.len());
         for series in some {
-            all.push(look(store, series, &testbeds)?);
+            all.push(look(store, series, (&testbeds, &gaps))?);
         }
         done += all.len();
         store.keep_findings(&all, audience)?;
@@ -48,7 +51,11 @@ pub fn search_for(store: &mut Store, limit: usize, audience: Audience) -> Result
     Ok(done)
 }
 
-fn look(store: &Store, series: Unsearched, testbeds: &[TestbedRow]) -> Result<Looked> {
+fn look(
+    store: &Store,
+    series: Unsearched,
+    (testbeds, gaps): (&[TestbedRow], &Gaps),
+) -> Result<Looked> {
     let n = if series.searched == 0 {
         WHOLE
     } else {
@@ -73,8 +80,11 @@ fn look(store: &Store, series: Unsearched, testbeds: &[TestbedRow]) -> Result<Lo
         change.mark_environment(&environment);
     }
     let reported = store.events_of(&series.row.key.id())?;
+    let old = gaps.span(store, &findings.changes, &reported)?;
     let ripe = |c: &Change| {
-        ripe::is_ripe(c, &findings, &points) && has_stood(c, &findings, &points, settings)
+        !old.contains(&c.index)
+            && ripe::is_ripe(c, &findings, &points)
+            && has_stood(c, &findings, &points, settings)
     };
     let begin = if values.len() == n {
         points.first().map_or(i64::MIN, |p| p.index)
@@ -88,6 +98,36 @@ fn look(store: &Store, series: Unsearched, testbeds: &[TestbedRow]) -> Result<Lo
         findings,
         events,
     })
+}
+
+/// The commits of which no number is left because their time was over.
+///
+/// What stands before such a gap and behind it may be of two levels, of which nothing was reported
+/// while the points between were there: a slow drift, or what was taken back and came again. A step
+/// across it is no news, and nobody could say which commit it was.
+#[derive(Default)]
+struct Gaps(OnceCell<Vec<u64>>);
+
+impl Gaps {
+    /// Those of the changes that are new and span a gap, by their index.
+    fn span(&self, store: &Store, found: &[Change], known: &[Reported]) -> Result<Vec<i64>> {
+        let is_new = |c: &&Change| !known.iter().any(|t| t.event.change.overlaps(c));
+        let mut spanning = Vec::new();
+        for c in found.iter().filter(|c| c.first < c.last).filter(is_new) {
+            let gone = match self.0.get() {
+                Some(gone) => gone,
+                None => {
+                    let gone = store.pruned_positions()?;
+                    self.0.get_or_init(|| gone)
+                }
+            };
+            let from = gone.partition_point(|at| at.cast_signed() < c.first);
+            if gone.get(from).is_some_and(|at| at.cast_signed() <= c.last) {
+                spanning.push(c.index);
+            }
+        }
+        Ok(spanning)
+    }
 }
 
 /// How far a series varies by its newest values, as the gate will have it for the next commit. An

@@ -1,6 +1,8 @@
 //! What names a series.
 
-use crate::model::{Counter, Metric, digest, stored};
+use std::collections::BTreeMap;
+
+use crate::model::{Counter, Metric, Report, digest, stored};
 
 /// What names a series.
 #[derive(
@@ -19,6 +21,22 @@ pub struct SeriesKey {
 }
 
 impl SeriesKey {
+    /// The series of each measurement of a report.
+    pub fn all_of(report: &Report) -> impl Iterator<Item = Self> {
+        // A fingerprint is a hash of all facts, and a report has thousands of measurements.
+        let mut fingerprints: BTreeMap<&Counter, String> = BTreeMap::new();
+        report.measurements.iter().map(move |m| {
+            let testbed = || report.testbed.fingerprint(&m.counter);
+            let fingerprint = fingerprints.entry(&m.counter).or_insert_with(testbed);
+            Self {
+                benchmark: m.benchmark.clone(),
+                metric: m.metric.clone(),
+                counter: m.counter.clone(),
+                fingerprint: fingerprint.clone(),
+            }
+        })
+    }
+
     /// Sixteen hexadecimal digits that stand for it in addresses.
     #[must_use]
     pub fn id(&self) -> String {

@@ -7,7 +7,7 @@ use crate::store::log::append::{Sealed, put};
 use crate::store::log::codec::unpack;
 use crate::store::log::entry::{Entry, Kind, Stacks};
 use crate::store::log::older::{Batches, Decided, Line};
-use crate::store::view::measured;
+use crate::store::view::natures;
 use crate::store::view::pruned::named;
 
 /// Each migration raises the schema's number by one.
@@ -35,7 +35,7 @@ pub(super) fn run(tx: &Transaction<'_>, from: usize) -> rusqlite::Result<()> {
             name_profiles(tx)?;
         }
         if i == 9 {
-            measured::spreads(tx)?;
+            natures::spreads(tx)?;
         }
         tx.pragma_update(None, "user_version", (i + 1) as i64)?;
     }

@@ -108,15 +108,8 @@ impl Handed {
             )));
         }
         if let Entry::Report(r) = door::read(kind, bytes).map_err(Error::Usage)? {
-            self.series.extend(r.measurements.iter().map(|m| {
-                let key = SeriesKey {
-                    benchmark: m.benchmark.clone(),
-                    metric: m.metric.clone(),
-                    counter: m.counter.clone(),
-                    fingerprint: r.testbed.fingerprint(&m.counter),
-                };
-                key.id()
-            }));
+            self.series
+                .extend(SeriesKey::all_of(&r).map(|key| key.id()));
             self.first.get_or_insert(r);
         }
         self.entries.push(Sealed::of_bytes(kind, bytes)?);

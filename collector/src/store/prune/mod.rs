@@ -13,11 +13,12 @@ pub use plan::{Keep, Plan, Prunable};
 pub(in crate::store) use spared::Bounds;
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use rusqlite::Transaction;
 
 use crate::error::Result;
-use crate::model::{Report, SeriesKey, digest};
+use crate::model::{SeriesKey, digest};
 use crate::store::Store;
 use crate::store::log::append;
 use crate::store::log::entry::Entry;
@@ -42,7 +43,6 @@ impl Store {
         self.with_view(|tx| {
             bytes::sweep(tx)?;
             for (what, days) in plan.keep.each() {
-                let candidates = plan.candidates(tx, what)?;
                 let mut pruning = Pruning {
                     kept: days,
                     actor: actor.to_owned(),
@@ -51,8 +51,8 @@ impl Store {
                     ..Pruning::default()
                 };
                 let gone = match what {
-                    What::Profiles => of_profiles(candidates, &mut pruning),
-                    What::Reports { .. } => of_reports((tx, plan), candidates, &mut pruning)?,
+                    What::Profiles => of_profiles((tx, plan), &mut pruning)?,
+                    What::Reports { .. } => of_reports((tx, plan), what, &mut pruning)?,
                 };
                 if gone.is_empty() {
                     continue;
@@ -67,10 +67,21 @@ impl Store {
 }
 
 /// Fills in the profiles that go in one transaction; gives them.
-fn of_profiles(mut candidates: Vec<Candidate>, pruning: &mut Pruning) -> Vec<Candidate> {
-    candidates.truncate(PROFILES);
-    pruning.profiles = candidates.iter().map(|c| c.hash.clone()).collect();
-    candidates
+fn of_profiles(
+    (tx, plan): (&Transaction<'_>, &Plan),
+    pruning: &mut Pruning,
+) -> rusqlite::Result<Vec<Candidate>> {
+    let mut gone = Vec::new();
+    plan.visit(tx, What::Profiles, &mut |c| {
+        pruning.profiles.push(c.hash.clone());
+        gone.push(c);
+        Ok(if gone.len() < PROFILES {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        })
+    })?;
+    Ok(gone)
 }
 
 /// Fills in the reports that go in one transaction with their stubs, and the series that they leave
@@ -79,44 +90,32 @@ fn of_profiles(mut candidates: Vec<Candidate>, pruning: &mut Pruning) -> Vec<Can
 /// to name.
 fn of_reports(
     (tx, plan): (&Transaction<'_>, &Plan),
-    candidates: Vec<Candidate>,
+    what: What,
     pruning: &mut Pruning,
 ) -> rusqlite::Result<Vec<Candidate>> {
     let (mut touched, mut profiles) = (BTreeSet::new(), BTreeSet::new());
     let (mut gone, mut room) = (Vec::new(), BYTES);
-    for c in candidates {
-        if room == 0 {
-            break;
-        }
+    plan.visit(tx, what, &mut |c| {
         let Some(report) = bytes::report(tx, &c.hash)? else {
-            continue;
+            return Ok(ControlFlow::Continue(()));
         };
         room = room.saturating_sub(c.bytes);
         pruning.reports.push(Pruned {
             report: c.hash.clone(),
             stub: digest(&bytes::stub(&Stub::of(&c.hash, &report))?),
         });
-        touched.extend(series_of(&report));
+        touched.extend(SeriesKey::all_of(&report).map(|key| key.id()));
         profiles.extend(plan.never_came(tx, &report)?);
         gone.push(c);
-    }
+        Ok(match room {
+            0 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        })
+    })?;
     pruning.profiles.extend(profiles);
     take_out(tx, &pruning.reports)?;
     for key in touched {
         pruning.series.extend(empty(tx, &key)?);
     }
     Ok(gone)
-}
-
-/// The short names of a report's series.
-fn series_of(report: &Report) -> impl Iterator<Item = String> {
-    report.measurements.iter().map(|m| {
-        let key = SeriesKey {
-            benchmark: m.benchmark.clone(),
-            metric: m.metric.clone(),
-            counter: m.counter.clone(),
-            fingerprint: report.testbed.fingerprint(&m.counter),
-        };
-        key.id()
-    })
 }

@@ -1,6 +1,8 @@
 //! What goes: whatever is older than it is kept, and not spared.
 
-use rusqlite::{Connection, Row, params};
+use std::ops::ControlFlow;
+
+use rusqlite::{Connection, Row, Rows, params};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -182,29 +184,51 @@ impl Plan {
         db: &Connection,
         what: What,
     ) -> rusqlite::Result<Vec<Candidate>> {
-        let Some(end) = self.keep.end(db, what, self.now)? else {
-            return Ok(Vec::new());
-        };
-        match what {
-            What::Profiles => self.profiles(db, end),
-            What::Reports { main } => {
-                let mut all = self.reports(db, main, end)?;
-                if main {
-                    all.extend(excluded(db, end)?);
-                }
-                Ok(all)
-            }
-        }
+        let mut all = Vec::new();
+        self.visit(db, what, &mut |c| {
+            all.push(c);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(all)
     }
 
-    fn profiles(&self, db: &Connection, end: i64) -> rusqlite::Result<Vec<Candidate>> {
+    /// Shows them one by one for as long as `each` goes on: whoever drops some in a transaction
+    /// reads no more than those.
+    pub(super) fn visit(
+        &self,
+        db: &Connection,
+        what: What,
+        each: Each<'_>,
+    ) -> rusqlite::Result<()> {
+        let Some(end) = self.keep.end(db, what, self.now)? else {
+            return Ok(());
+        };
+        let seen = match what {
+            What::Profiles => self.profiles(db, end, each)?,
+            What::Reports { main } => self.reports(db, (main, end), each)?,
+        };
+        if what == (What::Reports { main: true }) && seen.is_continue() {
+            // They come last, so that nobody asks whether more is wanted.
+            let _ = excluded(db, end, each)?;
+        }
+        Ok(())
+    }
+
+    fn profiles(
+        &self,
+        db: &Connection,
+        end: i64,
+        each: Each<'_>,
+    ) -> rusqlite::Result<ControlFlow<()>> {
         let mut query = db.prepare_cached(
             "SELECT n.blob, length(b.bytes) FROM named_profile n JOIN blob b ON b.hash = n.blob \
              WHERE n.last <= ?1 ORDER BY n.last, n.blob",
         )?;
-        let all = query.query_map([end], candidate)?;
-        all.filter(|c| !c.as_ref().is_ok_and(|c| self.spared.profile(&c.hash)))
-            .collect()
+        show(
+            query.query([end])?,
+            &|c, _| Ok(self.spared.profile(&c.hash)),
+            each,
+        )
     }
 
     /// Profiles that a report names, that are over their time as well and that never came: no entry
@@ -228,35 +252,54 @@ impl Plan {
         Ok(out)
     }
 
-    fn reports(&self, db: &Connection, main: bool, end: i64) -> rusqlite::Result<Vec<Candidate>> {
+    fn reports(
+        &self,
+        db: &Connection,
+        (main, end): (bool, i64),
+        each: Each<'_>,
+    ) -> rusqlite::Result<ControlFlow<()>> {
+        // In this order of tables nothing has to be sorted, and the first are there at once.
         let mut query = db.prepare_cached(
             "SELECT r.hash, length(l.document), r.position FROM report r \
-             JOIN measured_commit c ON c.sha = r.sha JOIN log l ON l.seq = r.id \
+             CROSS JOIN measured_commit c ON c.sha = r.sha CROSS JOIN log l ON l.seq = r.id \
              WHERE c.main = ?1 AND r.id <= ?2 ORDER BY r.id",
         )?;
-        let all = query.query_map(params![main, end], |r| {
-            Ok((candidate(r)?, r.get::<_, i64>(2)?))
-        })?;
-        let is_spared = |position: i64| main && self.spared.report(position);
-        all.filter(|row| !row.as_ref().is_ok_and(|(_, at)| is_spared(*at)))
-            .map(|row| row.map(|(c, _)| c))
-            .collect()
+        let is_spared = |_: &Candidate, r: &Row<'_>| -> rusqlite::Result<bool> {
+            Ok(main && self.spared.report(r.get(2)?))
+        };
+        show(query.query(params![main, end])?, &is_spared, each)
     }
 }
 
-/// A row of hash and bytes.
-fn candidate(r: &Row<'_>) -> rusqlite::Result<Candidate> {
-    Ok(Candidate {
-        hash: r.get(0)?,
-        bytes: r.get::<_, i64>(1)?.cast_unsigned(),
-    })
+/// Whoever sees what may go; it says whether it wants to see more.
+type Each<'a> = &'a mut dyn FnMut(Candidate) -> rusqlite::Result<ControlFlow<()>>;
+
+/// Whether a row is spared.
+type IsSpared<'a> = &'a dyn Fn(&Candidate, &Row<'_>) -> rusqlite::Result<bool>;
+
+/// Shows the rows that are not spared.
+fn show(
+    mut rows: Rows<'_>,
+    is_spared: IsSpared<'_>,
+    each: Each<'_>,
+) -> rusqlite::Result<ControlFlow<()>> {
+    while let Some(row) = rows.next()? {
+        let c = Candidate {
+            hash: row.get(0)?,
+            bytes: row.get::<_, i64>(1)?.cast_unsigned(),
+        };
+        if !is_spared(&c, row)? && each(c)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
 }
 
 /// Reports that count no longer: nobody needs them, and they are kept as those of the main line.
-fn excluded(db: &Connection, end: i64) -> rusqlite::Result<Vec<Candidate>> {
+fn excluded(db: &Connection, end: i64, each: Each<'_>) -> rusqlite::Result<ControlFlow<()>> {
     let mut query = db.prepare_cached(
         "SELECT l.hash, length(l.document) FROM exclusion e JOIN log l ON l.hash = e.report \
          WHERE e.out = 1 AND l.kind = 'report' AND l.seq <= ?1 ORDER BY l.seq",
     )?;
-    query.query_map([end], candidate)?.collect()
+    show(query.query([end])?, &|_, _| Ok(false), each)
 }

@@ -35,7 +35,7 @@ impl Default for Bounds {
 pub(super) struct Spared {
     /// Hashes of profiles.
     profiles: HashSet<String>,
-    /// Stretches of the main line, both ends included.
+    /// Stretches of the main line, both ends included, in order; none touches another.
     levels: Vec<(i64, i64)>,
     /// Positions that a branch that is kept left the main line at.
     bases: HashSet<i64>,
@@ -66,7 +66,7 @@ impl Spared {
         }
         Ok(Self {
             profiles,
-            levels,
+            levels: apart(levels),
             bases: bases(db, branches)?,
             newest: newest(db, bounds.newest)?,
         })
@@ -79,9 +79,23 @@ impl Spared {
 
     /// Whether the reports of a commit of the main line stay.
     pub(super) fn report(&self, position: i64) -> bool {
-        let within = |(first, last): &(i64, i64)| (*first..=*last).contains(&position);
-        position >= self.newest || self.bases.contains(&position) || self.levels.iter().any(within)
+        let begun = self.levels.partition_point(|(first, _)| *first <= position);
+        let within = begun > 0 && self.levels[begun - 1].1 >= position;
+        position >= self.newest || self.bases.contains(&position) || within
     }
+}
+
+/// Stretches in order, those that overlap as one.
+fn apart(mut all: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
+    all.sort_unstable();
+    let mut out: Vec<(i64, i64)> = Vec::with_capacity(all.len());
+    for (first, last) in all {
+        match out.last_mut() {
+            Some(before) if first <= before.1 => before.1 = before.1.max(last),
+            _ => out.push((first, last)),
+        }
+    }
+    out
 }
 
 /// Changes of judged metrics that are open, or were decided about not long ago.
@@ -161,4 +175,24 @@ fn newest(db: &Connection, n: i64) -> rusqlite::Result<i64> {
          WHERE main = 1 ORDER BY position DESC LIMIT ?1)",
     )?
     .query_row([n], |r| r.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_that_overlap_or_lie_within_another_are_one() {
+        let spared = Spared {
+            profiles: HashSet::new(),
+            levels: apart(vec![(40, 50), (10, 30), (12, 15), (25, 35), (60, 60)]),
+            bases: HashSet::from([5]),
+            newest: 90,
+        };
+        assert_eq!(spared.levels, [(10, 35), (40, 50), (60, 60)]);
+        let stay: Vec<i64> = (0..=90).filter(|at| spared.report(*at)).collect();
+        let mut wanted = vec![5];
+        wanted.extend((10..=35).chain(40..=50).chain([60, 90]));
+        assert_eq!(stay, wanted);
+    }
 }

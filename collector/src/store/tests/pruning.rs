@@ -274,6 +274,45 @@ fn reports_of_the_main_line_go_but_for_what_open_changes_need() {
     holds(&mut store, &f.path);
 }
 
+/// Between what an open change holds and the newest commits the level crept, by a two-thousandth a
+/// commit: no step was there to be reported, and none is made by what went.
+#[test]
+fn what_crept_before_its_points_went_is_no_step_across_the_gap() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    let value = |at: u64| match at {
+        0..10 => 1e6,
+        10..70 => 2e6 + 1e3 * at.saturating_sub(20) as f64,
+        _ => 2.05e6,
+    };
+    let put = |store: &mut Store, at| {
+        store
+            .put(&report(at, 'a', &[("a", value(at))]), &[])
+            .unwrap();
+    };
+    (0..80).for_each(|at| put(&mut store, at));
+    append(&mut store, &main_line(0, 100));
+    store.catch_up().unwrap();
+    watch::search(&mut store, usize::MAX).unwrap();
+    let reported = |store: &Store| -> Vec<i64> {
+        let open = store.open_events(9).unwrap();
+        open.iter().map(|e| e.reported.event.change.index).collect()
+    };
+    assert_eq!(reported(&store), [10]);
+    let bounds = Bounds {
+        level: 8,
+        newest: 10,
+    };
+    drop_all(&mut store, &keep(1, Some(1), Some(1)), later(2), bounds);
+    assert_eq!(store.pruned_positions().unwrap().len(), 53);
+    for at in 80..100 {
+        put(&mut store, at);
+        watch::search(&mut store, usize::MAX).unwrap();
+    }
+    assert_eq!(reported(&store), [10]);
+    holds(&mut store, &f.path);
+}
+
 #[test]
 fn a_series_whose_reports_all_went_keeps_its_changes() {
     let f = Fixture::new();

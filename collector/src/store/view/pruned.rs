@@ -7,10 +7,12 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::model::Line;
 use crate::store::Store;
-use crate::store::log::pruning::{Emptied, Pruned, Pruning};
+use crate::store::log::codec::unpack;
+use crate::store::log::pruning::{Emptied, Pruned, Pruning, Stub};
 use crate::store::view::measured;
-use crate::store::view::series::{SERIES, own_unit, series_row};
+use crate::store::view::series::{SERIES, own_direction, own_unit, series_row};
 
 /// A profile that was there once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -91,7 +93,7 @@ fn emptied(tx: &Transaction<'_>, e: &Emptied) -> rusqlite::Result<()> {
         key.benchmark,
         key.metric.name(),
         own_unit(&key.metric),
-        measured::own_direction(&key.metric),
+        own_direction(&key.metric, key.metric.better()),
         key.counter.name(),
         key.fingerprint,
         e.class.name(),
@@ -134,6 +136,28 @@ impl Store {
             })
             .optional()
         })
+    }
+
+    /// Positions of commits of the main line whose reports were pruned, in order.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn pruned_positions(&self) -> Result<Vec<u64>> {
+        let stubs: Vec<Vec<u8>> = self.ask(|db| {
+            db.prepare_cached(
+                "SELECT l.document FROM pruned_report p CROSS JOIN log l ON l.seq = p.seq \
+                 WHERE l.kind = 'stub'",
+            )?
+            .query_map([], |r| r.get(0))?
+            .collect()
+        })?;
+        // What is damaged says nothing; `verify` names it.
+        let read = |packed: &Vec<u8>| serde_json::from_slice::<Stub>(&unpack(packed).ok()?).ok();
+        let stubs = stubs.iter().filter_map(read);
+        let main = stubs.filter(|s| !matches!(s.line, Some(Line::Branch { .. })));
+        let mut positions: Vec<u64> = main.map(|s| s.commit.position).collect();
+        positions.sort_unstable();
+        Ok(positions)
     }
 
     /// The hash of the call stacks of a benchmark on a commit, whether they are there or not.

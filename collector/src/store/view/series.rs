@@ -191,3 +191,8 @@ pub(super) fn series_row(r: &Row<'_>, at: usize) -> rusqlite::Result<SeriesRow> 
 pub(super) fn own_unit(metric: &Metric) -> &str {
     if metric.is_own() { metric.unit() } else { "" }
 }
+
+/// Which way is better as a series' row keeps it: of a well-known metric nobody can say.
+pub(super) fn own_direction(metric: &Metric, better: Better) -> &'static str {
+    if metric.is_own() { better.name() } else { "" }
+}
