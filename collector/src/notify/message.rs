@@ -7,7 +7,8 @@ use crate::notify::origin::Origin;
 use crate::report::alert::{Happened, LISTED, Message, Moved, Suspect};
 use crate::store::{Event, Lease, MeasuredCommit, News, Store};
 
-/// The message of a lease; `None` where all that it was about was settled or went back.
+/// The message of a lease; `None` where all that it was about was settled or went back, or is one
+/// commit's no more.
 ///
 /// # Errors
 /// [`crate::error::Error::Store`].
@@ -21,6 +22,14 @@ pub(super) fn compose(store: &Store, lease: &Lease, origin: &Origin) -> Result<O
         News::Narrowed => Happened::Narrowed,
         News::Recovered => Happened::Recovered,
     };
+    let set = match happened {
+        // What was one commit's when this was put down may be several ones' again, or another's.
+        Happened::Narrowed => match store.set_of(lease)? {
+            Some((first, last)) if first == last => (first, last),
+            _ => return Ok(None),
+        },
+        _ => lease.set,
+    };
     let mut events = store.changes_of(lease)?;
     events.retain(|e| match happened {
         Happened::Recovered => e.reported.event.recovered.is_some() || !e.reported.event.seen,
@@ -30,7 +39,7 @@ pub(super) fn compose(store: &Store, lease: &Lease, origin: &Origin) -> Result<O
         return Ok(None);
     }
     events.sort_by(|a, b| size(b).total_cmp(&size(a)));
-    let (first, last) = lease.set;
+    let (first, last) = set;
     let suspects = store.commits_between(first, last)?;
     let base = store.commits(first, 1)?.pop();
     Ok(Some(Message {

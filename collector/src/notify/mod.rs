@@ -68,7 +68,11 @@ fn packed(store: &mut Store, lease: Lease, now: i64, origin: &Origin) -> Result<
         return Ok(None);
     }
     let Some(composed) = message::compose(store, &lease, origin)? else {
-        store.dropped(&lease, "settled or gone back before it was sent", now)?;
+        store.dropped(
+            &lease,
+            "settled, gone back or one commit's no more before it was sent",
+            now,
+        )?;
         return Ok(None);
     };
     let kept = lease

@@ -21,8 +21,6 @@ const GROUPS: usize = 20;
 const NAMED: usize = 6;
 /// People and days of a group that are named.
 const PEOPLE: usize = 3;
-/// Lines of the log that are read for what was last decided.
-const LOOKED: usize = 64;
 
 /// One key for each state; `fixed_by` asks for a commit.
 const ACTIONS: [(&str, &str, &str); 6] = [
@@ -66,8 +64,7 @@ pub(super) fn section(
 
 fn group(store: &Store, app: &App, reader: &Reader, g: &Group) -> Result<Markup, Fail> {
     let ids: Vec<&str> = g.events.iter().map(|e| e.reported.id.as_str()).collect();
-    let last = store.decisions_about(&ids, LOOKED)?;
-    let last = last.into_iter().find(|d| !d.undone && d.undoes.is_none());
+    let last = store.standing_decision(&ids)?;
     let class = if g.is_regression() { "worse" } else { "better" };
     Ok(html! {
         article .group.(class) #{ "g" (g.worst().reported.id) } tabindex="-1"

@@ -1,6 +1,7 @@
 //! E-mail by SMTP, encrypted unless the server's place was opened at the command line.
 
 use std::path::Path;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
@@ -18,7 +19,10 @@ use crate::remote::channel::reach::{look_up, place};
 use crate::remote::http::bundle;
 use crate::report::alert::{Message, plain, said, title};
 
+/// What sending may take in all.
 const WHOLE: Duration = Duration::from_secs(20);
+
+const TOO_LATE: &str = "it did not answer in time";
 
 /// Keeps holiday notices and other machines from answering (RFC 3834).
 #[derive(Clone, Debug)]
@@ -57,8 +61,30 @@ fn mailbox(address: &str) -> Result<Mailbox> {
     address.trim().parse().map_err(|_| wrong())
 }
 
-/// Sends a message once.
+/// Sends a message once, or gives up when its time is over.
 pub(super) fn send(channel: &Channel, m: &Message, id: &str) -> Answer {
+    send_within(WHOLE, channel, m, id)
+}
+
+/// The library bounds each read and write, and a server that answers a letter at a time never ends:
+/// what it still does after the whole time is not waited for. Had it taken the message by then, the
+/// next try has the same identity.
+pub(super) fn send_within(whole: Duration, channel: &Channel, m: &Message, id: &str) -> Answer {
+    let (ended, end) = mpsc::sync_channel(1);
+    let (channel, m, id) = (channel.clone(), m.clone(), id.to_owned());
+    let sending = std::thread::Builder::new().name("mail".into());
+    let sending = sending.spawn(move || {
+        // Nobody waits any more where this fails.
+        let _ = ended.send(send_now(&channel, &m, &id));
+    });
+    match sending.map(|_| end.recv_timeout(whole)) {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Answer::unsent(TOO_LATE.into()),
+        Err(e) => Answer::unsent(format!("no thread could be started: {e}")),
+    }
+}
+
+fn send_now(channel: &Channel, m: &Message, id: &str) -> Answer {
     let sending = mail(channel, m, id)
         .map_err(|e| e.to_string())
         .and_then(|mail| Ok((mail, server(channel)?)));
@@ -79,7 +105,7 @@ pub(super) fn send(channel: &Channel, m: &Message, id: &str) -> Answer {
 fn why(e: &smtp::Error) -> String {
     match e.status() {
         Some(code) => format!("SMTP {code}: the mail server does not take it"),
-        None if e.is_timeout() => "it did not answer in time".into(),
+        None if e.is_timeout() => TOO_LATE.into(),
         None if e.is_tls() => {
             "TLS failed; SSL_CERT_FILE and the system's bundle say whom to trust".into()
         }

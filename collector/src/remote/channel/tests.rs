@@ -293,6 +293,28 @@ fn mail_is_sent_under_its_identity_and_answers_what_was_said_before() {
     assert!(!got.contains("\nBcc"), "{got}");
 }
 
+/// It says one letter of its greeting after the other: no single read of it takes long.
+#[test]
+fn a_mail_server_that_never_comes_to_an_end_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = listener.local_addr().unwrap().to_string();
+    let (stop, stopped) = std::sync::mpsc::sync_channel::<()>(1);
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let a_moment = std::time::Duration::from_millis(20);
+        while stopped.recv_timeout(a_moment).is_err() {
+            stream.write_all(b"2").unwrap();
+        }
+    });
+    let whole = std::time::Duration::from_millis(400);
+    let given = super::mail::send_within(whole, &mail_channel(&place, true), &message(), "msg_1");
+    assert_eq!(given.outcome, Outcome::Later(None));
+    assert_eq!(given.words, "it did not answer in time");
+    // It was still speaking.
+    stop.send(()).unwrap();
+    serving.join().unwrap();
+}
+
 #[test]
 fn mail_goes_nowhere_inside_and_nowhere_unencrypted() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -117,6 +117,15 @@ impl Store {
         self.events_of_message(lease.about.unwrap_or(lease.seq))
     }
 
+    /// The commits that may have caused all changes of a message that are open now.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn set_of(&self, lease: &Lease) -> Result<Option<(u64, u64)>> {
+        let set = self.ask(|db| set_of(db, lease.about.unwrap_or(lease.seq)))?;
+        Ok(set.map(|(first, last)| (first.cast_unsigned(), last.cast_unsigned())))
+    }
+
     /// Closes a message that was taken. What went back or was narrowed while it was under way is
     /// said next. Gives whether the lease still held.
     ///

@@ -1,7 +1,7 @@
 //! Making messages, inside the transaction that reports what they are about.
 
 use crate::store::view::events::OPEN;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::detect::Kind;
 use crate::model::{Channel, digest};
@@ -131,12 +131,14 @@ pub(super) fn say_narrowed(tx: &Transaction<'_>, message: i64, now: i64) -> rusq
     {
         let said = tx
             .prepare_cached(
-                "INSERT OR IGNORE INTO outbox \
-                 (id, channel, news, first, last, about, created, due) \
+                "INSERT INTO outbox (id, channel, news, first, last, about, created, due) \
                  SELECT o.id || '_one', o.channel, 'narrowed', ?2, ?2, o.seq, ?3, ?3 \
                  FROM outbox o JOIN channel h ON h.id = o.channel AND h.disabled IS NULL \
                  WHERE o.seq = ?1 AND o.news = 'moved' AND o.state = 'delivered' \
-                 AND json_extract(o.message, '$.commits') > 1",
+                 AND json_extract(o.message, '$.commits') > 1 \
+                 ON CONFLICT (id) DO UPDATE SET first = excluded.first, last = excluded.last, \
+                 created = excluded.created, due = excluded.due, state = 'waiting', ended = NULL, \
+                 leased = 0, tries = 0, answer = '', message = NULL WHERE state = 'dropped'",
             )?
             .execute(params![message, first, now])?;
         if said > 0 {
@@ -150,8 +152,8 @@ pub(super) fn say_narrowed(tx: &Transaction<'_>, message: i64, now: i64) -> rusq
 
 /// Positions of the commits that may have caused all open changes of a message; `None` where no
 /// commit can have caused all.
-pub(super) fn set_of(tx: &Transaction<'_>, message: i64) -> rusqlite::Result<Option<(i64, i64)>> {
-    let (first, last): (Option<i64>, Option<i64>) = tx
+pub(super) fn set_of(db: &Connection, message: i64) -> rusqlite::Result<Option<(i64, i64)>> {
+    let (first, last): (Option<i64>, Option<i64>) = db
         .prepare_cached(&format!(
             "SELECT max(e.first), min(e.last) FROM outbox_change m \
              JOIN change e ON e.id = m.change WHERE m.message = ?1 AND {OPEN}"

@@ -3,7 +3,7 @@
 use crate::detect::alerts::life::{Resolution, State};
 use crate::history::retention;
 use crate::history::watch::{search, search_for};
-use crate::model::{Channel, Report, Secret, Sink};
+use crate::model::{Channel, Report, Secret, Sink, digest};
 use crate::notify::{self, Origin, Parcel};
 use crate::remote::channel::{Answer, Outcome};
 use crate::report::alert::Happened;
@@ -391,6 +391,35 @@ fn what_another_commit_of_a_set_moved_is_heard_once_the_set_is_one_commit() {
     assert_eq!(second.len(), 1, "{second:#?}");
     assert_eq!(second[0].message.happened, Happened::Moved);
     assert_eq!((second[0].message.commits, second[0].message.total), (1, 1));
+}
+
+/// The set is widened by taking a report out again, and narrowed by another.
+#[test]
+fn a_commit_that_is_one_of_several_again_is_not_named_until_it_stands_alone() {
+    let f = Fixture::new();
+    let mut store = flat(&f, 1);
+    hand_in(&mut store, &report(NEXT + 1, 1, 1.2e6), 100);
+    let parcel = take(&mut store, 200).remove(0);
+    assert_eq!(parcel.message.commits, 2);
+    settle(&mut store, &parcel, Outcome::Taken, 200);
+    let between = report(NEXT, 1, 1e6);
+    hand_in(&mut store, &between, 300);
+    let hash = digest(&serde_json::to_vec(&between).unwrap());
+    store
+        .exclude(&hash, false, ("wrong machine", "me", 301))
+        .unwrap();
+    search_for(&mut store, usize::MAX, Audience::Channels { now: 301 }).unwrap();
+    assert!(take(&mut store, 400).is_empty());
+    store
+        .exclude(&hash, true, ("it was right", "me", 500))
+        .unwrap();
+    search_for(&mut store, usize::MAX, Audience::Channels { now: 500 }).unwrap();
+    let one = take(&mut store, 600);
+    assert_eq!(one.len(), 1, "{one:#?}");
+    assert_eq!(one[0].message.happened, Happened::Narrowed);
+    assert_eq!(one[0].message.commits, 1);
+    settle(&mut store, &one[0], Outcome::Taken, 600);
+    assert!(take(&mut store, 700).is_empty());
 }
 
 #[test]

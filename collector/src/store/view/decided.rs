@@ -269,6 +269,18 @@ impl Store {
         self.decisions_where(condition, params![limit as i64, ids])
     }
 
+    /// The newest decision about some changes that was not taken back.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn standing_decision(&self, changes: &[&str]) -> Result<Option<Decision>> {
+        let ids = serde_json::json!(changes).to_string();
+        let condition = "d.event IN (SELECT value FROM json_each(?2)) AND d.undoes IS NULL \
+            AND NOT EXISTS (SELECT 1 FROM decided u WHERE u.undoes = d.batch)";
+        let newest = self.decisions_where(condition, params![1, ids])?;
+        Ok(newest.into_iter().next())
+    }
+
     fn decisions_where(
         &self,
         condition: &str,
