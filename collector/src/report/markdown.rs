@@ -9,18 +9,19 @@ use crate::judge::Row;
 use crate::judge::{Judgement, Outcome};
 use crate::model::Verdict;
 use crate::profile::names::clean;
+use crate::report::escape::{apart, code as span, html, tabled};
 use crate::report::text::class_note;
-use crate::report::{direction, sides};
+use crate::report::{direction, sides, unmeasured};
 
 const ROWS: usize = 30;
 /// A step's summary of more than 1 MiB is dropped whole by GitHub.
 const FAILURES: usize = 50;
 
-/// Escapes what Markdown and a table cell would take for more than text.
+/// Escapes what Markdown and a table cell would take for more than text: no mention, no link.
 #[must_use]
 pub fn cell(text: &str) -> String {
     let mut out = String::new();
-    for c in name(text, 120).chars() {
+    for c in apart(&name(text, 120)).chars() {
         match c {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
@@ -68,9 +69,9 @@ pub fn markdown(j: &Judgement) -> String {
     line(String::new());
     line(format!(
         "head {} {} · base {} ({}) · {}",
-        code(j.head.sha.short()),
+        span(j.head.sha.short()),
         cell(&j.head.subject),
-        code(j.base.sha.short()),
+        span(j.base.sha.short()),
         cell(&j.base.how),
         cell(&j.counter.words())
     ));
@@ -96,7 +97,7 @@ pub fn markdown(j: &Judgement) -> String {
     ] {
         let rows = j.with(verdict);
         if !rows.is_empty() {
-            let names: Vec<String> = rows.iter().take(10).map(|r| code(&r.benchmark)).collect();
+            let names: Vec<String> = rows.iter().take(10).map(|r| span(&r.benchmark)).collect();
             line(format!("\n{} {title}: {}", rows.len(), names.join(", ")));
         }
     }
@@ -104,7 +105,7 @@ pub fn markdown(j: &Judgement) -> String {
         let least = row.cannot_tell_below.filter(|l| l.is_finite());
         line(format!(
             "\ncannot tell {}: {}{}",
-            code(&row.benchmark),
+            span(&row.benchmark),
             cell(&row.moved()),
             least.map_or_else(String::new, |l| format!(
                 ", changes from {} would show",
@@ -117,7 +118,7 @@ pub fn markdown(j: &Judgement) -> String {
         let said = telling(&f.message, 200);
         line(format!(
             "\n**failed** {} ({}): {}",
-            code(benchmark),
+            span(benchmark),
             f.stage,
             cell(&said)
         ));
@@ -127,6 +128,9 @@ pub fn markdown(j: &Judgement) -> String {
             "\n… and {} more failed",
             j.failures.len() - FAILURES
         ));
+    }
+    if let Some(why) = unmeasured(j) {
+        line(format!("\n{why}."));
     }
     for n in j.doubts.iter().chain(&j.notes).chain(&j.hints) {
         line(format!("\n{}", cell(n)));
@@ -143,7 +147,7 @@ fn table_row(row: &Row) -> String {
     let class = class_note(row.class).map_or_else(String::new, |c| format!(" ({c})"));
     format!(
         "| {} | {} | {}{}{class} | {} | {sign} {}{accepted} |",
-        code(&row.benchmark),
+        tabled(&row.benchmark),
         cell(&row.moved()),
         cell(&sides(row)),
         direction(row),
@@ -154,8 +158,8 @@ fn table_row(row: &Row) -> String {
 
 fn details(j: &Judgement, row: &Row, line: &mut dyn FnMut(String)) {
     line(format!(
-        "\n<details><summary>{}</summary>\n",
-        cell(&row.benchmark)
+        "\n<details><summary><code>{}</code></summary>\n",
+        html(&row.benchmark)
     ));
     line(format!("limit {}\n", cell(&row.why)));
     if !row.functions.is_empty() {
@@ -225,6 +229,11 @@ mod tests {
 
     #[test]
     fn a_hostile_name_stays_a_name() {
+        let said = cell("@octocat, see https://evil.example");
+        assert!(
+            !said.contains("@octocat") && !said.contains("://"),
+            "{said}"
+        );
         assert_eq!(cell("<script>|x|"), "&lt;script&gt;\\|x\\|");
         assert_eq!(code("a`b|c"), "`a'b\\|c`");
         assert_eq!(property("a,b:c\n::error::x"), "a%2Cb%3Ac%3A%3Aerror%3A%3Ax");

@@ -91,6 +91,17 @@ pub fn undo(j: &Judgement) -> Option<String> {
     })
 }
 
+/// Why nothing at all was measured, in words; `None` where something was, or it is said what failed.
+pub(crate) fn unmeasured(j: &Judgement) -> Option<String> {
+    let silent = j.failures.is_empty() && j.results.iter().all(|r| !r.judged);
+    let why = if j.doubts.is_empty() {
+        "no benchmark was found (`uptick list` says what is looked for, `uptick init` writes a file)"
+    } else {
+        "no benchmark gives a number, as in the baseline"
+    };
+    silent.then(|| format!("Nothing was measured: {why}"))
+}
+
 /// The place of a row's cost that a reader is sent to: the likeliest in the diff, else the line
 /// of the repository that the function which moved most lies in or is called from.
 fn whereabouts(row: &Row) -> Option<(String, u32)> {

@@ -7,8 +7,8 @@ use crate::error::EXIT_NO_VERDICT;
 use crate::format::{benchmarks, flag, signed, telling};
 use crate::judge::{Checked, Judgement, Outcome, Row};
 use crate::model::{Verdict, digest};
-use crate::report::escape::{code, code_cell, html, plain, shell};
-use crate::report::{direction, place, sides};
+use crate::report::escape::{code, code_cell, html, plain, shell, tabled};
+use crate::report::{direction, place, sides, unmeasured};
 
 /// Characters of two values with their units.
 const NUMBERS: usize = 200;
@@ -219,7 +219,7 @@ fn row(r: &Row) -> String {
     });
     format!(
         "| {} | {} | {}{} | {} | {sign} {}{accepted} |",
-        code_cell(&r.benchmark),
+        tabled(&r.benchmark),
         whole(&plain(&r.moved(), NUMBERS)),
         plain(&sides(r), NUMBERS),
         direction(r),
@@ -298,13 +298,8 @@ fn not_measured(j: &Judgement) -> String {
     if j.failures.len() > FAILURES {
         lines.push(format!("- and {} more failed", j.failures.len() - FAILURES));
     }
-    if lines.is_empty() && j.results.iter().all(|r| !r.judged) {
-        let why = if j.doubts.is_empty() {
-            "no benchmark was found"
-        } else {
-            "no benchmark gives a number, as in the baseline"
-        };
-        return format!("Nothing was measured: {why}.");
+    if let (true, Some(why)) = (lines.is_empty(), unmeasured(j)) {
+        return format!("{why}.");
     }
     if lines.is_empty() {
         return String::new();
@@ -321,7 +316,8 @@ fn pictures(j: &Judgement, leg: &Leg) -> String {
 }
 
 fn notes(j: &Judgement) -> String {
-    let notes = j.notes.iter().chain(&j.hints).take(NOTES);
+    let all = j.doubts.iter().chain(&j.notes).chain(&j.hints);
+    let notes = all.take(NOTES);
     let lines: Vec<String> = notes.map(|n| format!("- {}", plain(n, 400))).collect();
     lines.join("\n")
 }
