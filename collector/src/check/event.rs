@@ -188,6 +188,13 @@ mod tests {
         let e = event(&[path], update);
         assert_eq!((e.before, e.base.as_deref()), (None, Some("s")));
         assert_eq!(event(&[path], "no JSON"), Event::default());
+        // A merge queue's group goes where its pull requests go.
+        let queue = r#"{"before":"b","merge_group":{"base_ref":"refs/heads/next","base_sha":"s"}}"#;
+        let e = event(&[path], queue);
+        assert_eq!(
+            (e.before, e.target.as_deref(), e.base.as_deref()),
+            (None, Some("next"), Some("s"))
+        );
     }
 
     #[test]

@@ -94,10 +94,12 @@ impl Api for GitHub {
     }
 
     fn list(&self, pull: u64, page: u32) -> HttpRequest {
-        let url = format!(
-            "{}/issues/{pull}/comments?per_page=100&limit=50&page={page}",
-            self.base
-        );
+        let size = if self.is_gitea() {
+            "limit=50"
+        } else {
+            "per_page=100"
+        };
+        let url = format!("{}/issues/{pull}/comments?{size}&page={page}", self.base);
         HttpRequest::get(url)
     }
 
