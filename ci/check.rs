@@ -6,6 +6,7 @@ use collector::check::baseline;
 use collector::check::event::Event;
 use collector::check::{self, Options};
 use collector::error::{EXIT_FAILED, EXIT_OK, Error};
+use collector::git::Repo;
 use collector::judge::{Checked, Judgement};
 use collector::report;
 
@@ -14,8 +15,14 @@ use crate::progress::Terminal;
 use crate::{context, forge, interrupt, print};
 
 pub(crate) fn check(args: &Args, a: &Check) -> anyhow::Result<u8> {
-    let checked = match judge(args, &a.judging, &a.head, a.base.as_deref(), true) {
-        Ok(judgement) => Checked::Judged(Box::new(judgement)),
+    let judged =
+        deepened(args, a).and_then(|()| judge(args, &a.judging, &a.head, a.base.as_deref(), true));
+    let checked = match judged {
+        Ok(mut judgement) => {
+            let unsure = baseline::unsure(&judgement.base.how);
+            judgement.notes.splice(0..0, unsure);
+            Checked::Judged(Box::new(judgement))
+        }
         Err(e) => {
             leave(args, &failed(&e), a)?;
             return Err(e);
@@ -27,6 +34,14 @@ pub(crate) fn check(args: &Args, a: &Check) -> anyhow::Result<u8> {
     };
     say(&judgement, &a.judging, true)?;
     Ok(judgement.exit_code())
+}
+
+/// Fetches the rest of a shallow clone's history, where that is asked for.
+fn deepened(args: &Args, a: &Check) -> anyhow::Result<()> {
+    if a.deepen {
+        Repo::open(&args.dir)?.deepen()?;
+    }
+    Ok(())
 }
 
 /// A check that came to nothing, as its files and its comment say it.

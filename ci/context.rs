@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use collector::check::event::Event;
-use collector::config::{Config, Fraction};
+use collector::config::{Config, Fraction, Seconds};
 use collector::error::Error;
 use collector::git::Repo;
 use collector::history::{self, Whose};
@@ -45,6 +45,17 @@ pub(crate) fn config(repo: &Repo, start: &Path, measuring: &Measuring) -> anyhow
     }
     if !measuring.metric.is_empty() {
         config.suite.metrics = measuring.metric.clone();
+    }
+    config
+        .suite
+        .features
+        .extend(measuring.features.iter().cloned());
+    if !measuring.package.is_empty() {
+        config.suite.packages.clone_from(&measuring.package);
+    }
+    if let Some(text) = &measuring.timeout {
+        let parsed = Seconds::parse(text).map_err(|e| Error::Usage(format!("--timeout: {e}")))?;
+        config.suite.timeout = parsed;
     }
     let tags = tags(measuring)?;
     if !tags.is_empty() {

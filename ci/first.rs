@@ -1,6 +1,5 @@
 //! `uptick` without a command: what this repository has, and what to do next.
 
-use clap::CommandFactory as _;
 use collector::check::baseline;
 use collector::config::Config;
 use collector::error::{EXIT_OK, EXIT_USAGE};
@@ -20,7 +19,12 @@ struct Overview {
     /// Benchmarks are there.
     any: bool,
     counter: String,
-    baseline: String,
+    /// The baseline of HEAD, or why there is none.
+    baseline: Result<String, String>,
+    /// HEAD is a commit.
+    committed: bool,
+    /// The history was cut off.
+    shallow: bool,
     stored: String,
     /// Something was measured before.
     measured: bool,
@@ -28,10 +32,21 @@ struct Overview {
     past: usize,
 }
 
+/// What is said where there is no repository.
+const ELSEWHERE: &str = "\
+no git repository here: run uptick inside one, or name it with -C DIR
+
+Usage: uptick [OPTIONS] [COMMAND]
+
+uptick help                 all commands
+uptick doctor               what this machine can count
+uptick --store demo.db demo, then
+uptick --store demo.db serve
+                            an invented history to look around in";
+
 pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let Ok(repo) = Repo::open(&args.dir) else {
-        print::note("no git repository here: run uptick inside one, or name it with -C DIR\n");
-        print::note(&Args::command().render_help().to_string());
+        print::note(ELSEWHERE);
         return Ok(EXIT_USAGE);
     };
     let config = Config::load(repo.root())?;
@@ -52,8 +67,8 @@ fn look(repo: &Repo, config: &Config) -> Overview {
         .resolve("HEAD")
         .and_then(|head| baseline::choose(repo, config, &head, None, &crate::context::event()));
     let baseline = match chosen {
-        Ok(b) => format!("{}, {}", b.sha.short(), b.how),
-        Err(e) => e.to_string(),
+        Ok(b) => Ok(format!("{}, {}", b.sha.short(), b.how)),
+        Err(e) => Err(e.to_string()),
     };
     let measured = stored(repo);
     Overview {
@@ -61,6 +76,8 @@ fn look(repo: &Repo, config: &Config) -> Overview {
         any,
         counter,
         baseline,
+        committed: repo.resolve("HEAD").is_ok(),
+        shallow: repo.is_shallow(),
         stored: match measured {
             0 => "nothing measured yet".into(),
             1 => "1 commit measured".into(),
@@ -87,11 +104,9 @@ fn benchmarks(repo: &Repo, config: &Config) -> (String, bool) {
     match targets {
         Err(e) => (format!("cargo does not say: {e}"), commands > 0),
         Ok(d) if d.targets.is_empty() && commands == 0 => {
-            let why = d
-                .left_out
-                .first()
-                .map_or_else(String::new, |w| format!(": {w}"));
-            (format!("none found{why}"), false)
+            let looked = "no criterion bench of a Cargo.toml, no [[command]] of an uptick.toml";
+            let why = d.left_out.first().map_or(looked, String::as_str);
+            (format!("none found: {why}"), false)
         }
         Ok(d) => {
             let each = [
@@ -128,37 +143,77 @@ fn stored(repo: &Repo) -> usize {
     store.and_then(|s| s.measured()).map_or(0, |m| m.len())
 }
 
+/// Columns of a line.
+const WIDTH: usize = 80;
+/// Where what is found begins.
+const INDENT: usize = 12;
+
 fn text(repo: &Repo, f: &Overview) -> String {
-    let name = |text: &str| collector::format::sentence(text, 200);
-    let mut lines = vec![
-        format!("repository  {}", name(&repo.root().display().to_string())),
-        format!("benchmarks  {}", name(&f.benchmarks)),
-        format!("counts      {}", name(&f.counter)),
-        format!("baseline    {}", name(&f.baseline)),
-        format!("store       {}", name(&f.stored)),
-        String::new(),
+    let facts = [
+        ("repository", repo.root().display().to_string()),
+        ("benchmarks", f.benchmarks.clone()),
+        ("counts", f.counter.clone()),
+        ("baseline", f.baseline.clone().unwrap_or_else(|why| why)),
+        ("store", f.stored.clone()),
     ];
+    let mut lines: Vec<String> = facts.iter().map(|(what, is)| fact(what, is)).collect();
+    lines.push(String::new());
     let run = format!("uptick run HEAD~{}..HEAD", f.past);
-    let mut next = match (f.any, f.measured) {
-        (false, _) => vec![
-            (
-                "uptick init",
-                "write an uptick.toml: criterion benches or [[command]]",
-            ),
-            ("uptick help configuration", "what can stand in it"),
-        ],
-        (true, false) => vec![
-            ("uptick check", "judge HEAD against its baseline"),
-            (run.as_str(), "measure the past, newest first"),
-        ],
-        (true, true) => vec![
-            ("uptick check", "judge HEAD against its baseline"),
-            ("uptick changes", "what changed on the main line, and where"),
-            ("uptick serve", "all of it in a browser"),
-        ],
-    };
-    next.retain(|(command, _)| f.past > 0 || *command != run);
-    lines.extend(next.iter().map(|(c, what)| format!("{c:<26}  {what}")));
-    lines.push(format!("{:<26}  all commands", "uptick help"));
+    lines.extend(next(f, &run).iter().map(|(c, what)| step(c, what)));
+    lines.push(step("uptick help", "all commands"));
     lines.join("\n") + "\n"
+}
+
+fn step(command: &str, what: &str) -> String {
+    format!("{command:<26}  {what}")
+}
+
+/// What is found, broken into lines between words.
+fn fact(what: &str, is: &str) -> String {
+    let mut out = format!("{what:<INDENT$}");
+    let mut column = INDENT;
+    let is = collector::format::sentence(is, 400);
+    for word in is.split(' ') {
+        let long = word.chars().count();
+        if column > INDENT && column + 1 + long > WIDTH {
+            out.push_str(&format!("\n{:INDENT$}", ""));
+            column = INDENT;
+        } else if column > INDENT {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += long;
+    }
+    out
+}
+
+/// What to do now: only what works.
+fn next<'a>(f: &Overview, run: &'a str) -> Vec<(&'a str, &'static str)> {
+    if !f.committed {
+        return vec![("git commit", "commits are what is measured")];
+    }
+    if !f.any {
+        let write = "write an uptick.toml that says what is measured";
+        let what = "what can stand in it";
+        return vec![("uptick init", write), ("uptick help configuration", what)];
+    }
+    let mut steps = Vec::new();
+    match (&f.baseline, f.shallow) {
+        (Ok(_), _) => steps.push(("uptick check", "judge HEAD against its baseline")),
+        (Err(_), true) => {
+            steps.push((
+                "uptick check --deepen",
+                "fetch the history, then judge HEAD",
+            ));
+        }
+        (Err(_), false) => steps.push(("uptick run", "measure HEAD: the next commit's baseline")),
+    }
+    if f.measured {
+        steps.push(("uptick changes", "what changed on the main line, and where"));
+        steps.push(("uptick serve", "all of it in a browser"));
+    } else if f.past > 0 {
+        steps.push((run, "measure the past, newest first"));
+    }
+    steps
 }

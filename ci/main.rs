@@ -66,6 +66,7 @@ fn refuse(error: &clap::Error) -> u8 {
 }
 
 fn dispatch(args: &Args) -> anyhow::Result<u8> {
+    progress::say_every_step(args.verbose);
     let Some(command) = &args.command else {
         return first::run(args);
     };

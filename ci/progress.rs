@@ -1,6 +1,7 @@
 //! Progress on a terminal: one line that is written over; quiet in a log.
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,14 @@ struct State {
 }
 
 const WIDTH: usize = 79;
+
+/// Whether every step is said on a line of its own, in a log too.
+static VERBOSE: AtomicBool = AtomicBool::new(false);
+
+/// From now on every step is said, or none beside the line that is written over.
+pub(crate) fn say_every_step(on: bool) {
+    VERBOSE.store(on, Ordering::Relaxed);
+}
 
 impl Terminal {
     pub(crate) fn new() -> Self {
@@ -53,6 +62,14 @@ impl Terminal {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says a step that stays.
+    fn note_step(&self, line: &str) {
+        if VERBOSE.load(Ordering::Relaxed) {
+            self.clear();
+            crate::print::note(line);
+        }
     }
 
     fn show(&self, line: &str) {
@@ -144,6 +161,7 @@ impl Progress for Terminal {
         s.began = Instant::now();
         let line = format!("{}{what}", commits_prefix(&s));
         drop(s);
+        self.note_step(&line);
         self.show(&line);
     }
 
@@ -162,6 +180,7 @@ impl Progress for Terminal {
             collector::format::name(name, 30)
         );
         drop(s);
+        self.note_step(&line);
         self.show(&line);
     }
 

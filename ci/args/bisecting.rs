@@ -9,7 +9,7 @@ use clap::{Args as ClapArgs, Subcommand};
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct Subject {
     /// The benchmark's name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, visible_alias = "only", value_name = "NAME")]
     pub(crate) bench: Option<String>,
     /// The metric [default: what the counter counts]
     #[arg(long, value_name = "METRIC")]

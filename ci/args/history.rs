@@ -23,7 +23,12 @@ pub(crate) struct Log {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Selection {
     /// Only benchmarks whose name matches (a glob; may be repeated)
-    #[arg(long, value_name = "GLOB", conflicts_with = "csv")]
+    #[arg(
+        long,
+        visible_alias = "only",
+        value_name = "GLOB",
+        conflicts_with = "csv"
+    )]
     pub(crate) bench: Vec<String>,
     /// Metrics, or `all` [default: instructions and wall_time] (may be repeated)
     #[arg(long, value_name = "METRIC", conflicts_with = "csv")]

@@ -11,8 +11,18 @@ pub(crate) struct Measuring {
     #[arg(long, value_name = "COUNTER")]
     pub(crate) counter: Option<String>,
     /// Only benchmarks whose name matches (a glob; may be repeated)
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, visible_alias = "bench", value_name = "GLOB")]
     pub(crate) only: Vec<String>,
+    /// Cargo features to switch on, beside those of uptick.toml (may be repeated)
+    #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
+    pub(crate) features: Vec<String>,
+    /// Only benchmarks of this package, whatever uptick.toml says (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) package: Vec<String>,
+    /// How long one benchmark may run under the counter, such as 10m [default: uptick.toml, else
+    /// 300s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) timeout: Option<String>,
     /// Metrics to measure and judge instead of instructions (may be repeated)
     #[arg(long, value_name = "METRIC")]
     pub(crate) metric: Vec<String>,
@@ -87,6 +97,9 @@ pub(crate) struct Check {
     pub(crate) head: String,
     #[command(flatten)]
     pub(crate) judging: Judging,
+    /// Fetch the rest of a shallow clone's history first, from `origin`
+    #[arg(long)]
+    pub(crate) deepen: bool,
     /// Say it in one comment of the pull request. WHEN nothing asks for attention: `shorten` a
     /// comment that stands (unless said otherwise), `post` one all the same, or `remove` it
     #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "shorten")]

@@ -61,6 +61,9 @@ pub(crate) struct Args {
         conflicts_with = "store"
     )]
     pub(crate) data: Option<PathBuf>,
+    /// Say each step on a line of its own: what is built and which benchmark was counted
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
     /// Without one: what this repository has, and what to do next.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

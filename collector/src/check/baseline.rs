@@ -36,8 +36,23 @@ impl Baseline {
     }
 }
 
-const MEND_SHALLOW: &str = "this clone is shallow and its history ends before a baseline: run \
-    `git fetch --unshallow` (with actions/checkout: `fetch-depth: 0`)";
+const MEND_SHALLOW: &str = "this clone is shallow and its history ends before a baseline: \
+    `uptick check --deepen` fetches the rest, as does `git fetch --unshallow` (with \
+    actions/checkout: `fetch-depth: 0`)";
+
+/// How a baseline is chosen where nobody knows which branch is the default one.
+const NO_BRANCH: &str = "first parent (no default branch found: `git remote set-head origin --auto` \
+    asks the remote, [baseline] branch names it)";
+
+/// What a reader must know of a baseline that was chosen for want of a better one.
+#[must_use]
+pub fn unsure(how: &str) -> Option<String> {
+    (how == NO_BRANCH).then(|| {
+        "no default branch is known: this is judged against its first parent alone, and not against \
+         where it leaves that branch"
+            .into()
+    })
+}
 
 /// Chooses the baseline of `head`: the one named, else where a pull request leaves its target,
 /// else the merge-base with the default branch; on that branch the tip before the push, or the
@@ -69,9 +84,7 @@ pub fn choose(
     let branch = config.baseline.branch.as_deref();
     let Some((branch, tip)) = repo.default_branch(branch.or(event.default_branch.as_deref()))
     else {
-        let how = "first parent (no default branch found: `git remote set-head origin --auto` \
-                   asks the remote, [baseline] branch names it)";
-        return first_parent(repo, head, how);
+        return first_parent(repo, head, NO_BRANCH);
     };
     if repo.is_ancestor(head, &tip) {
         return of_push(repo, head, &branch, event);

@@ -16,7 +16,7 @@ use crate::measure::child::{self, Before};
 use crate::model::Sha;
 
 /// How long one fetch may take.
-const FETCH: Duration = Duration::from_secs(900);
+pub(super) const FETCH: Duration = Duration::from_secs(900);
 /// A lock that is older was left by a git that was killed.
 const STALE: Duration = FETCH.saturating_mul(2);
 /// When a copy is packed, and that nothing is pruned then.
@@ -237,7 +237,7 @@ fn remote_git(dir: &Path) -> Command {
 }
 
 /// Runs git to its end or to a limit. Gives what it printed.
-fn within(mut command: Command, limit: Duration, what: &str) -> Result<String> {
+pub(super) fn within(mut command: Command, limit: Duration, what: &str) -> Result<String> {
     let failed = |why: &str| Error::Failed(format!("git {what}: {why}"));
     let ended =
         child::run(&mut command, Before::default(), limit).map_err(|e| failed(&e.to_string()))?;

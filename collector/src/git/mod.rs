@@ -11,6 +11,7 @@ pub use parse::Acceptance;
 use std::path::{Path, PathBuf};
 mod address;
 mod call;
+mod deepen;
 mod line;
 mod mirror;
 mod parse;
