@@ -91,6 +91,7 @@ fn claim(a: &Collect) -> anyhow::Result<Claim> {
         version: env!("UPTICK_VERSION").into(),
         testbed: host::testbed(collector::config::Strings::Portable).facts,
         wait: if a.once { 0 } else { LONGEST_WAIT },
+        untrusted: a.untrusted,
     })
 }
 

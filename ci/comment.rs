@@ -107,7 +107,7 @@ fn document(path: &Path) -> anyhow::Result<Document> {
 fn show(a: &Comment, legs: &[(String, &Checked)]) -> anyhow::Result<u8> {
     let place = speech::place().unwrap_or_else(|_| CiRun::unknown(Forge::GitHub));
     let style = forge::api(&place).style();
-    let sections = speech::sections(&place, legs, style);
+    let sections = speech::sections(&place, legs, &a.speaker, style);
     let project = a.speaker.project.as_deref().unwrap_or("");
     print::out(&comment::body(project, &sections, style)?)?;
     Ok(EXIT_OK)

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use collector::error::Error;
 use collector::judge::Checked;
-use collector::remote::Client;
-use collector::remote::forge::publish::{self, Posted, Publisher};
+use collector::remote::forge::publish::{self, Posted};
 use collector::remote::forge::{self, CiRun};
-use collector::report::comment::{self, Leg, LegSection, Style};
+use collector::remote::{self, Said, Speech, speak};
+use collector::report::comment::{LegSection, Style};
 use serde_json::Value;
 
 use crate::args::{Speaker, WhenWell};
@@ -16,17 +16,6 @@ use crate::print;
 
 /// The largest description of an event: GitHub's own limit for what it sends is 25 MB.
 const EVENT: u64 = 32 << 20;
-
-/// What became of it.
-#[derive(Debug, Default)]
-pub(crate) struct Said {
-    /// The comment.
-    pub(crate) comment: Option<Posted>,
-    /// Whether a status was set.
-    pub(crate) status: bool,
-    /// The pull request.
-    pub(crate) pull: Option<u64>,
-}
 
 /// Says what `check` came to. A forge that refuses is no failure of the check: a run for a fork
 /// may not write, and its summary says everything.
@@ -53,54 +42,43 @@ pub(crate) fn post(
     speaker: &Speaker,
     comment: Option<WhenWell>,
 ) -> anyhow::Result<Said> {
-    let api = forge::api(place);
     let certificates = set("SSL_CERT_FILE").map(PathBuf::from);
-    let wire = Client::new(api.headers(), certificates.as_deref());
-    let publisher = Publisher::new(place, api.as_ref(), &wire, settle());
-    let pull = publisher.pull()?;
-    let mut said = Said {
-        pull,
-        ..Said::default()
+    let job = job();
+    let speech = Speech {
+        status: speaker.status,
+        comment: comment.map(when),
+        certificates: certificates.as_deref(),
+        ..speech(legs, speaker, &job)
     };
-    let project = speaker.project.as_deref().unwrap_or("");
-    if speaker.status {
-        for (leg, checked) in legs {
-            let link = place.link.as_deref();
-            publisher.status(pull, &forge::status(checked, project, leg, link))?;
-        }
-        said.status = true;
-    }
-    if let (Some(pull), Some(well)) = (pull, comment) {
-        let all = sections(place, legs, api.style());
-        said.comment = Some(publisher.comment(pull, project, &all, when(well))?);
-    }
-    Ok(said)
+    Ok(speak(place, &speech)?)
 }
 
 /// One section a leg.
 pub(crate) fn sections(
     place: &CiRun,
     legs: &[(String, &Checked)],
+    speaker: &Speaker,
     style: Style,
 ) -> Vec<LegSection> {
-    let section = |(leg, checked): &(String, &Checked)| section(place, leg, checked, style);
-    legs.iter().map(section).collect()
+    remote::sections(place, &speech(legs, speaker, &job()), style)
 }
 
-fn section(place: &CiRun, leg: &str, checked: &Checked, style: Style) -> LegSection {
-    let leg = Leg {
-        name: leg.to_string(),
-        job: set("GITHUB_JOB")
-            .or_else(|| set("CI_JOB_NAME"))
-            .unwrap_or_default(),
-        machine: std::env::consts::ARCH.to_string(),
-        head: place.head.clone(),
-        run: place.run,
-        attempt: place.attempt,
-        link: place.link.clone(),
-        pictures: place.pictures.clone(),
-    };
-    comment::section(checked, &leg, style)
+/// The job of this run, as its CI names it.
+fn job() -> String {
+    let named = set("GITHUB_JOB").or_else(|| set("CI_JOB_NAME"));
+    named.unwrap_or_default()
+}
+
+fn speech<'a>(legs: &'a [(String, &'a Checked)], speaker: &'a Speaker, job: &'a str) -> Speech<'a> {
+    Speech {
+        legs,
+        project: speaker.project.as_deref().unwrap_or(""),
+        job,
+        status: false,
+        comment: None,
+        settle: settle(),
+        certificates: None,
+    }
 }
 
 /// Where this run speaks.

@@ -13,7 +13,7 @@ pub(crate) use judging::{
 };
 pub(crate) use serving::{
     Channel, ChannelAdd, ChannelCommand, ChannelName, Collect, CollectJob, LogLevel, Project,
-    ProjectCommand, ProjectSet, Serve, Token, TokenCommand,
+    ProjectCommand, ProjectForge, ProjectSet, Serve, Token, TokenCommand,
 };
 pub(crate) use store::{Backup, Demo, Exclude, Export, Import, Keeping, Prune};
 
@@ -217,7 +217,8 @@ impl Args {
             },
             Command::Project(a) => match &a.command {
                 ProjectCommand::Add { set, .. } | ProjectCommand::Set { set, .. } => set.json,
-                ProjectCommand::List { json } => *json,
+                ProjectCommand::List { json } | ProjectCommand::Pulls { json, .. } => *json,
+                ProjectCommand::Approve { .. } | ProjectCommand::Forge(_) => false,
             },
             Command::Export(_)
             | Command::Completions(_)

@@ -106,6 +106,49 @@ pub(crate) enum ProjectCommand {
         #[arg(long)]
         json: bool,
     },
+    /// List the pull requests that a server knows, and how far each is
+    Pulls {
+        /// Of this project [default: of all]
+        name: Option<String>,
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say on its forge what its pull requests come to: one comment, and the status of the head
+    Forge(ProjectForge),
+    /// Let the head of a fork's pull request be measured: this commit, and none that is pushed later
+    Approve {
+        /// The project
+        name: String,
+        /// The commit, at least seven characters of it
+        commit: String,
+    },
+}
+
+/// Where a project lies. The token is read from a file or a variable: what stands in a command line
+/// is seen by everybody on the machine.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct ProjectForge {
+    /// The project
+    pub(crate) name: String,
+    /// github, gitea, gitlab, bitbucket or azure
+    #[arg(long, value_name = "KIND", required_unless_present = "remove")]
+    pub(crate) kind: Option<String>,
+    /// The base address of its interface, such as https://HOST/api/v3
+    #[arg(long, value_name = "URL", required_unless_present = "remove")]
+    pub(crate) api: Option<String>,
+    /// The repository, as the forge names it: OWNER/NAME
+    #[arg(long, value_name = "NAME", required_unless_present = "remove")]
+    pub(crate) repository: Option<String>,
+    /// The file that holds a token which may write comments and statuses
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// The variable that holds it
+    #[arg(long, value_name = "VAR", conflicts_with = "token_file")]
+    pub(crate) token_from_env: Option<String>,
+    /// Say nothing there any more
+    #[arg(long, conflicts_with_all = ["kind", "api", "repository", "token_file", "token_from_env"])]
+    pub(crate) remove: bool,
 }
 
 /// What a project is.
@@ -120,6 +163,13 @@ pub(crate) struct ProjectSet {
     /// Which collectors measure each commit (may be repeated) [default: default]
     #[arg(long, value_name = "LABEL")]
     pub(crate) label: Vec<String>,
+    /// Measure pull requests too: references that match, such as refs/pull/*/head (may be repeated);
+    /// those of forks once each commit is approved
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) pulls: Vec<String>,
+    /// Measure no pull requests
+    #[arg(long, conflicts_with = "pulls")]
+    pub(crate) no_pulls: bool,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -146,6 +196,10 @@ pub(crate) struct Collect {
     #[arg(long, value_name = "SECONDS", default_value_t = JOB_LIMIT,
         value_parser = clap::value_parser!(u64).range(1..=604_800))]
     pub(crate) job_limit: u64,
+    /// Take pull requests too: what they propose is built and run as it is, and can do whatever
+    /// this user can
+    #[arg(long)]
+    pub(crate) untrusted: bool,
     /// Do one job, or none where none waits, and end
     #[arg(long)]
     pub(crate) once: bool,

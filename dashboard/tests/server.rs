@@ -29,6 +29,7 @@ impl Host {
             branch: "main".into(),
             poll: 3_600,
             labels: vec!["default".into()],
+            pulls: vec!["refs/pull/*/head".into()],
         };
         store.add_project(&project, 0).unwrap();
         let commit = Commit {

@@ -9,8 +9,8 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::git::Copy;
 use crate::history;
-use crate::jobs::Fault;
 use crate::jobs::wire::Lease;
+use crate::jobs::{Fault, pull_name};
 use crate::model;
 use crate::model::{Failure, Report};
 use crate::run::{Progress, Reuse, Runner, Source, is_failed};
@@ -135,9 +135,11 @@ fn report(
     let clone = home.join("clone");
     progress.stage(&format!("fetching {}", lease.sha.short()));
     let copy = Copy::clone_at(&clone).map_err(|e| ("fetch", e))?;
+    // What a report calls the branch that its commit is on.
+    let name = (!lease.reference.is_empty()).then(|| pull_name(&lease.reference));
     let fetched = copy
-        .fetch_commit(&lease.url, &lease.branch, &lease.sha)
-        .and_then(|()| copy.check_out(&lease.sha));
+        .fetch_commit(&lease.url, &lease.branch, &lease.reference, &lease.sha)
+        .and_then(|()| copy.check_out(&lease.sha, name.as_deref()));
     fetched.map_err(|e| ("fetch", e))?;
     let mut config = Config::load(copy.repo().root()).map_err(|e| ("configuration", e))?;
     config.baseline.branch = Some(lease.branch.clone());

@@ -11,7 +11,7 @@ use super::heart::Heart;
 use super::measure::{Outcome, Work};
 use crate::error::{Error, Result, tail};
 use crate::jobs::wire::{Claim, Failed, Going, Lease};
-use crate::jobs::{Fault, backoff};
+use crate::jobs::{Fault, Purpose, backoff};
 use crate::measure::child::{end_children, end_with_us};
 use crate::remote::{Answer, Server};
 
@@ -117,7 +117,10 @@ impl<'c> Collector<'c> {
             .map_err(|e| Error::Failed(format!("the lease is no JSON: {e}")))?;
         std::fs::write(work.lease(), document).map_err(Error::io(work.lease()))?;
         let heart = Heart::start(self.server.clone(), &lease, asked, work.stage());
-        let outcome = self.measure(child(), &heart);
+        let outcome = match self.refused(&lease) {
+            Some(why) => Ok(why),
+            None => self.measure(child(), &heart),
+        };
         let turn = self.hand_in(&lease, &heart, outcome)?;
         (self.say)(&format!("job {}: {}", lease.job, words(&turn)));
         Ok(turn)
@@ -138,6 +141,16 @@ impl<'c> Collector<'c> {
                 return Ok(None);
             }
         }
+    }
+
+    /// What came of a lease that this collector must not have, whatever the server says.
+    fn refused(&self, lease: &Lease) -> Option<Outcome> {
+        let is_pull = lease.purpose == Purpose::Pull;
+        (is_pull && !self.claim.untrusted).then(|| Outcome::Failed {
+            fault: Fault::Machine,
+            stage: "claim".into(),
+            why: "this collector takes no pull requests (`uptick collect --untrusted`)".into(),
+        })
     }
 
     /// Runs the child to its end, or ends it where the job is not ours any more.

@@ -27,7 +27,7 @@ const PACKING: [(&str, &str); 4] = [
     ("gc.pruneExpire", "never"),
 ];
 /// How long a remote may take to say what it has.
-const LIST: Duration = Duration::from_secs(60);
+pub(super) const LIST: Duration = Duration::from_secs(60);
 /// What is kept of git's words.
 const SAID: usize = 2_000;
 
@@ -145,16 +145,20 @@ impl Copy {
         }
     }
 
-    /// Makes sure that a commit of a branch is here.
+    /// Makes sure that a commit is here, and the branch that it is on or is proposed to; `reference`
+    /// has it where that is a pull request's, and is empty otherwise.
     ///
     /// # Errors
-    /// As [`Copy::fetch`]; and [`Error::Failed`] when the branch does not have the commit any more
-    /// and the remote does not give it.
-    pub fn fetch_commit(&self, url: &str, branch: &str, sha: &Sha) -> Result<()> {
+    /// As [`Copy::fetch`]; and [`Error::Failed`] when neither has the commit any more and the remote
+    /// does not give it.
+    pub fn fetch_commit(&self, url: &str, branch: &str, reference: &str, sha: &Sha) -> Result<()> {
         if self.has(sha) {
             return Ok(());
         }
         self.fetch(url, branch)?;
+        if !reference.is_empty() && !self.has(sha) {
+            self.fetch_pull(url, reference)?;
+        }
         if self.has(sha) || (is_name(&sha.0) && self.bring(url, &sha.0).is_ok() && self.has(sha)) {
             return Ok(());
         }
@@ -176,18 +180,28 @@ impl Copy {
         is_name(&sha.0) && self.repo.resolve(&sha.0).is_ok()
     }
 
-    /// Brings the clone's own work tree to a commit; nothing of it is anybody's.
+    /// Brings the clone's own work tree to a commit; nothing of it is anybody's. Reports say that it
+    /// is on `branch`, where one is named.
     ///
     /// # Errors
-    /// When git cannot check the commit out.
-    pub fn check_out(&self, sha: &Sha) -> Result<()> {
+    /// [`Error::Usage`] for a branch that is not taken, [`Error::Failed`] when git cannot check the
+    /// commit out.
+    pub fn check_out(&self, sha: &Sha, branch: Option<&str>) -> Result<()> {
         super::remove_stale_lock(&self.dir);
-        let how = ["checkout", "--quiet", "--detach", "--force", &sha.0, "--"];
+        let mut how = vec!["checkout", "--quiet", "--force"];
+        match branch {
+            None => how.push("--detach"),
+            Some(name) => {
+                check_branch(name).map_err(Error::Usage)?;
+                how.extend(["--no-track", "-B", name]);
+            }
+        }
+        how.extend([sha.0.as_str(), "--"]);
         ask(&self.dir, &how)?;
         ask(&self.dir, &["clean", "-ffdq", "-e", ".uptick"]).map(|_| ())
     }
 
-    fn bring(&self, url: &str, spec: &str) -> Result<()> {
+    pub(super) fn bring(&self, url: &str, spec: &str) -> Result<()> {
         let mut command = remote_git(&self.dir);
         command.args(["fetch", "--quiet", "--no-tags", "--no-recurse-submodules"]);
         command.args(["--no-write-fetch-head", "--", url, spec]);
@@ -220,13 +234,13 @@ fn is_stale(path: &Path) -> bool {
     is_lock && changed().is_some_and(|t| t.elapsed().is_ok_and(|age| age > STALE))
 }
 
-fn is_name(sha: &str) -> bool {
+pub(super) fn is_name(sha: &str) -> bool {
     matches!(sha.len(), 40 | 64) && sha.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// A git that talks to remotes by protocols that run no program of theirs, and gives up on one that
 /// falls silent.
-fn remote_git(dir: &Path) -> Command {
+pub(super) fn remote_git(dir: &Path) -> Command {
     let mut command = git(dir);
     command.args(["-c", "protocol.ext.allow=never"]);
     command
@@ -391,15 +405,21 @@ mod tests {
         remote.git(&["add", "a"]);
         remote.commit("second");
         let clone = Copy::clone_at(&place.path().join("c")).unwrap();
-        clone.fetch_commit(&remote.url(), "main", &first).unwrap();
+        clone
+            .fetch_commit(&remote.url(), "main", "", &first)
+            .unwrap();
         std::fs::create_dir(place.path().join("c/.uptick")).unwrap();
         std::fs::write(place.path().join("c/left"), "over").unwrap();
-        clone.check_out(&first).unwrap();
+        clone.check_out(&first, None).unwrap();
         let text = std::fs::read_to_string(place.path().join("c/a")).unwrap();
         assert_eq!(text, "one");
         assert!(!place.path().join("c/left").exists() && place.path().join("c/.uptick").exists());
         let gone = Sha("0".repeat(40));
-        let lacking = clone.fetch_commit(&remote.url(), "main", &gone);
+        let lacking = clone.fetch_commit(&remote.url(), "main", "", &gone);
         assert!(lacking.is_err_and(|e| e.to_string().contains("does not have this commit")));
+        assert_eq!(clone.repo().current_branch(), None);
+        clone.check_out(&first, Some("pull/7")).unwrap();
+        assert_eq!(clone.repo().current_branch().as_deref(), Some("pull/7"));
+        assert!(clone.check_out(&first, Some("-x")).is_err());
     }
 }

@@ -16,6 +16,7 @@ mod line;
 mod mirror;
 mod parse;
 mod partial;
+mod pulls;
 mod submodule;
 mod worktree;
 pub use address::check_address;
@@ -24,6 +25,7 @@ use call::{ask, run, text};
 pub use line::Touched;
 pub use mirror::{Copy, main_branch};
 use parse::{acceptances, commit, hunks};
+pub use pulls::{Proposed, proposed};
 pub use submodule::Lacking;
 
 /// A git repository with a work tree.

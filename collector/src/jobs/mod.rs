@@ -14,6 +14,7 @@ mod lease;
 mod names;
 mod order;
 mod purpose;
+mod reference;
 pub mod wire;
 
 pub use fault::{ATTEMPTS, After, Fault, after};
@@ -21,3 +22,4 @@ pub use lease::{JOB_LIMIT, TTL, backoff, is_expired, is_silent};
 pub use names::{check_branch, check_label, check_name};
 pub use order::{TURN_OF_OLDEST, Waiting, first_new, is_turn_of_oldest, next};
 pub use purpose::{Purpose, State};
+pub use reference::{check_pulls, is_pull, pull_name, pull_number};

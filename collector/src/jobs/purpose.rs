@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a commit is measured for. A server offers [`Commit`](Self::Commit) and
-/// [`Narrow`](Self::Narrow); the others have their place in the order and wait for who offers them.
+/// What a commit is measured for. A server offers [`Commit`](Self::Commit),
+/// [`Narrow`](Self::Narrow) and [`Pull`](Self::Pull); the others have their place in the order and
+/// wait for who offers them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
@@ -13,7 +14,7 @@ pub enum Purpose {
     Narrow,
     /// A new commit of the main line.
     Commit,
-    /// A pull request.
+    /// A pull request, or where it left the main line: code that nobody of the project may have read.
     Pull,
     /// Somebody searches.
     Bisect,

@@ -28,6 +28,10 @@ pub struct Claim {
     /// How long to wait for a job where there is none, in seconds.
     #[serde(default)]
     pub wait: u64,
+    /// Whether it takes pull requests: it runs their code in a sandbox, or whoever started it said
+    /// that it may do without.
+    #[serde(default)]
+    pub untrusted: bool,
 }
 
 /// The answer: the right to measure a commit, until it is not renewed for `ttl`. No job: 204.
@@ -59,6 +63,9 @@ pub struct Lease {
     /// server does not say.
     #[serde(default)]
     pub attempt: u32,
+    /// The reference that has the commit, of a pull request; empty for one of the main line.
+    #[serde(default)]
+    pub reference: String,
 }
 
 impl Lease {

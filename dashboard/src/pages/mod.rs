@@ -36,12 +36,23 @@ pub(crate) use crate::pages::health::with_machines;
 use crate::pages::answer::unknown_benchmark;
 use std::sync::Arc;
 
+use collector::judge::Judgement;
 use collector::store::Store;
 
 use crate::app::App;
 use crate::cache::Page;
 use crate::error::Fail;
 use crate::query::{self, Format, View, What};
+
+/// Judges one stored commit against another, as Compare does.
+pub(crate) fn judged(
+    store: &Store,
+    app: &App,
+    (base, head): (&str, &str),
+    how: &str,
+) -> Result<Judgement, Fail> {
+    compare::load(store, app, base, head, how).map(|c| c.judgement)
+}
 
 /// Makes the page.
 pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail> {

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use collector::error::Error;
 use collector::jobs::wire::{Beat, Beaten, Claim, Failed, LONGEST_WAIT, Lease};
 use collector::jobs::{check_label, check_name};
+use collector::model::Line;
 use collector::store::queue::{Claimant, Closed, Finished, Held, Job, Project};
 use collector::store::{Handed, Store};
 use serde::Deserialize;
@@ -83,8 +84,8 @@ pub(super) async fn claim(
     loop {
         // Whoever offers from now on rings.
         let work = server.work.notified();
-        let (ttl, labels) = (server.ttl(), claim.labels.clone());
-        let may = app.read(move |store, _| Ok(store.may_claim(&labels, ttl, clock())?));
+        let (ttl, asked) = (server.ttl(), claim.clone());
+        let may = app.read(move |store, _| Ok(store.may_claim(&asked, ttl, clock())?));
         if may.await?
             && let Some(lease) = lease(&app, &server, &claim, shown).await?
         {
@@ -166,6 +167,7 @@ fn document(job: Job, project: Project, ttl: i64) -> Lease {
         position: job.position,
         purpose: job.purpose,
         attempt: job.attempts,
+        reference: job.reference,
     }
 }
 
@@ -316,6 +318,14 @@ fn append(server: &Server, job: &Job, handed: &Handed) -> collector::error::Resu
         )));
     }
     let mut store = Store::open(&server.home(&job.project).join("uptick.db"))?;
+    // A pull request's report is a branch's, whatever it says: it never becomes a point.
+    let is_branch = matches!(report.line, Some(Line::Branch { .. }));
+    if !job.reference.is_empty() && !is_branch && store.main_position(&job.sha)?.is_none() {
+        return Err(Error::Usage(format!(
+            "the report of the pull request {} says that it is one of the main line",
+            job.reference
+        )));
+    }
     store.hold(handed, None, crate::text::now())?;
     Ok(())
 }

@@ -34,8 +34,9 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Fai
     for w in waits {
         let seconds = (now - w.since).max(0) / 1000;
         out.push_str(&format!(
-            "uptick_oldest_wait_seconds{{label=\"{}\"}} {seconds}\n",
-            w.label
+            "uptick_oldest_wait_seconds{{label=\"{}\"{}}} {seconds}\n",
+            w.label,
+            if w.pulls { ",purpose=\"pull\"" } else { "" }
         ));
     }
     out.push_str(

@@ -23,9 +23,12 @@ mod narrow;
 mod open;
 mod pages;
 mod projects;
+mod proposals;
+mod pulls;
 mod routes;
 mod scheduler;
 mod server;
+mod tell;
 
 pub use open::open_server;
 pub use routes::{SERVER_ROUTES, router as server_router};
@@ -42,5 +45,6 @@ pub fn tasks(server: &Arc<Server>) -> JoinSet<()> {
     tasks.spawn(projects::keep(server.clone()));
     tasks.spawn(projects::sweep(server.clone()));
     tasks.spawn(narrow::keep(server.clone()));
+    tasks.spawn(tell::keep(server.clone()));
     tasks
 }

@@ -25,13 +25,13 @@ const ROWS: usize = 100;
 /// Characters of why something failed.
 const WHY: usize = 400;
 
-fn page(app: &App, at: (&Reader, Nav), title: &str, body: Markup) -> Response {
+pub(super) fn page(app: &App, at: (&Reader, Nav), title: &str, body: Markup) -> Response {
     let kind = [(header::CONTENT_TYPE, HTML)];
     (kind, layout::current(app, (Some(at.0), at.1), title, body)).into_response()
 }
 
 /// A time of the queue, to the minute.
-fn at(millis: i64) -> Markup {
+pub(super) fn at(millis: i64) -> Markup {
     text::moment(millis / 1000)
 }
 
@@ -48,15 +48,25 @@ fn silent(waits: &[Wait]) -> Markup {
         @for w in waits.iter().filter(|w| w.silent) {
             p .warning role="status" {
                 b { (text::plural(w.waiting as usize, "commit")) }
+                @if w.pulls { " of pull requests" }
                 @if w.waiting == 1 { " waits" } @else { " wait" }
                 " for label " code { (text::cut(&w.label, 40)) } " since " (at(w.since))
-                "; no collector of it has beaten for an hour"
+                "; no collector of it " @if w.pulls { "that takes them " } "has beaten for an hour"
                 @if let Some(heard) = w.heard { " (last heard of " (at(heard)) ")" }
                 @else { " (none was ever heard of)" }
-                ". " (layout::command(&format!("uptick collect --server URL --name NAME --label {}", w.label)))
+                ". " (layout::command(&collect(w)))
             }
         }
     }
+}
+
+/// The command that starts a collector for what waits.
+fn collect(w: &Wait) -> String {
+    let also = if w.pulls { " --untrusted" } else { "" };
+    format!(
+        "uptick collect --server URL --name NAME --label {}{also}",
+        w.label
+    )
 }
 
 /// Projects.
@@ -70,7 +80,10 @@ pub(super) async fn projects(
     let body = html! {
         section .verdict.quiet {
             h1 { "Projects" }
-            p { "Each is one repository; every commit of its main line is measured." }
+            p {
+                "Each is one repository; every commit of its main line is measured. "
+                a href="/pulls" { "Pull requests" }
+            }
             (layout::forms(&[("JSON", "/api/v1/projects".into())]))
         }
         (silent(&waits))
@@ -157,6 +170,7 @@ pub(super) async fn queue(
                     (n) " " (word(*state))
                 }
             }
+            p { a href="/pulls" { "Pull requests" } }
             (layout::forms(&[("JSON", "/api/v1/jobs".into())]))
         }
         (silent(&queue.waits))
@@ -313,7 +327,9 @@ fn backlog(waits: &[Wait]) -> Markup {
                 @for w in waits {
                     li {
                         "Label " code { (text::cut(&w.label, 40)) } ": "
-                        (text::plural(w.waiting as usize, "commit")) " waiting, the oldest since " (at(w.since))
+                        (text::plural(w.waiting as usize, "commit"))
+                        @if w.pulls { " of pull requests" }
+                        " waiting, the oldest since " (at(w.since))
                     }
                 }
             }
@@ -326,7 +342,10 @@ fn collector_row(c: &Collector) -> Markup {
     html! {
         tr {
             td { (text::cut(&c.name, 64)) " " span .muted { (text::cut_or_empty(&c.version, 40)) } }
-            td { (text::cut(&c.labels.join(", "), 100)) }
+            td {
+                (text::cut(&c.labels.join(", "), 100))
+                @if c.untrusted { " " span .tag { "pull requests" } }
+            }
             td { (at(c.beat)) }
             td { @if let Some(job) = c.job { a href="/queue#running" { "job " (job) } } @else { "none" } }
             td { (text::cut_or_empty(fact("arch"), 20)) " " (text::cut_or_empty(fact("cpu"), 60)) }

@@ -16,7 +16,7 @@ use crate::error::Fail;
 use crate::pages::{assets, login, status};
 use crate::route::{MAX_LITTLE, MAX_WIRE, Route};
 use crate::service::server::Server;
-use crate::service::{form, hook, jobs, metrics, pages};
+use crate::service::{form, hook, jobs, metrics, pages, proposals};
 use crate::{base, live, routes};
 
 const READ: Option<Scope> = Some(Scope::Read);
@@ -35,6 +35,11 @@ pub const SERVER_ROUTES: &[Route] = &[
     Route::get("/projects", READ, || get(pages::projects)),
     Route::get("/queue", READ, || get(pages::queue)),
     Route::get("/collectors", READ, || get(pages::collectors)),
+    Route::get("/pulls", READ, || get(proposals::pulls)),
+    Route::get("/api/v1/pulls", READ, || get(proposals::pulls_json)),
+    Route::post("/pulls/approve", ADMIN, MAX_LITTLE, || {
+        post(proposals::approve)
+    }),
     Route::get("/api/v1/projects", READ, || get(pages::projects_json)),
     Route::get("/api/v1/jobs", READ, || get(pages::queue_json)),
     Route::get("/api/v1/collectors", READ, || get(pages::collectors_json)),
@@ -65,11 +70,16 @@ pub const SERVER_ROUTES: &[Route] = &[
 ];
 
 /// What each route of a server's API is for.
-const SUMMARIES: [Summary; 8] = [
+const SUMMARIES: [Summary; 9] = [
     (
         "GET",
         "/api/v1/projects",
         "Projects, and how their repositories were last reached",
+    ),
+    (
+        "GET",
+        "/api/v1/pulls",
+        "Pull requests: their heads, how far each is, which wait for approval",
     ),
     (
         "GET",

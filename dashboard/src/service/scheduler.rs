@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 
 use crate::error::Fail;
 use crate::service::clock::clock;
+use crate::service::pulls;
 use crate::service::server::Server;
 
 /// Between two looks, however often somebody asks for one.
@@ -60,7 +61,12 @@ async fn look(server: &Arc<Server>, name: &str) -> Result<Duration, Fail> {
         .await?;
     let project = found.ok_or(Fail::Ours)?;
     let poll = Duration::from_secs(project.poll);
-    let trouble = match follow(server, project).await {
+    let main = follow(server, project.clone()).await;
+    let all = match main {
+        Ok(()) => pulls::follow(server, &project).await,
+        Err(fail) => Err(fail),
+    };
+    let trouble = match all {
         Ok(()) => String::new(),
         Err(fail) => fail.words(),
     };

@@ -27,6 +27,8 @@ pub struct Collector {
     pub beat: i64,
     /// The job that it has.
     pub job: Option<i64>,
+    /// Whether it takes pull requests.
+    pub untrusted: bool,
 }
 
 /// What waits for collectors of a label.
@@ -42,6 +44,8 @@ pub struct Wait {
     pub heard: Option<i64>,
     /// Whether none was for an hour: nobody is at work, and it should be said.
     pub silent: bool,
+    /// They are pull requests, which only some collectors take.
+    pub pulls: bool,
 }
 
 impl Store {
@@ -53,7 +57,7 @@ impl Store {
         self.ask(|db| {
             db.prepare_cached(
                 "SELECT c.name, c.labels, c.version, c.testbed, c.first, c.beat, \
-                 (SELECT max(l.job) FROM lease l WHERE l.collector = c.name) \
+                 (SELECT max(l.job) FROM lease l WHERE l.collector = c.name), c.untrusted \
                  FROM collector c ORDER BY c.name",
             )?
             .query_map([], |r| {
@@ -66,6 +70,7 @@ impl Store {
                     first: r.get(4)?,
                     beat: r.get(5)?,
                     job: r.get(6)?,
+                    untrusted: r.get(7)?,
                 })
             })?
             .collect()
@@ -108,8 +113,10 @@ impl Store {
         self.ask(|db| {
             db.prepare_cached(
                 "SELECT label, count(*), min(offered), \
-                 (SELECT max(c.beat) FROM collector c, json_each(c.labels) e WHERE e.value = label) \
-                 FROM job WHERE state = 'waiting' GROUP BY label ORDER BY label",
+                 (SELECT max(c.beat) FROM collector c, json_each(c.labels) e \
+                 WHERE e.value = label AND (purpose <> 'pull' OR c.untrusted)), purpose = 'pull' \
+                 FROM job WHERE state = 'waiting' GROUP BY label, purpose = 'pull' \
+                 ORDER BY label, purpose = 'pull'",
             )?
             .query_map([], |r| {
                 let (since, heard) = (r.get(2)?, r.get(3)?);
@@ -119,6 +126,7 @@ impl Store {
                     since,
                     heard,
                     silent: is_silent(heard, since, now),
+                    pulls: r.get(4)?,
                 })
             })?
             .collect()

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::json;
+use super::pulls::MAY_BE_MEASURED;
 use super::rows::{self, Job};
 use crate::error::{Error, Result};
 use crate::jobs::wire::{Claim, Going};
@@ -109,15 +110,24 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn may_claim(&self, labels: &[String], ttl: i64, now: i64) -> Result<bool> {
+    pub fn may_claim(&self, claim: &Claim, ttl: i64, now: i64) -> Result<bool> {
         self.ask(|db| {
             db.prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM job WHERE state = 'waiting' \
-                 AND label IN (SELECT value FROM json_each(?1)) \
+                 AND label IN (SELECT value FROM json_each(?1)) AND (purpose <> 'pull' OR ?5) \
                  AND (not_before <= ?2 OR not_before - ?2 > ?4)) \
                  OR EXISTS (SELECT 1 FROM lease WHERE until <= ?2 OR until - ?2 > ?3)",
             )?
-            .query_row(params![json(labels), now, ttl, LONGEST_PAUSE], |r| r.get(0))
+            .query_row(
+                params![
+                    json(&claim.labels),
+                    now,
+                    ttl,
+                    LONGEST_PAUSE,
+                    claim.untrusted
+                ],
+                |r| r.get(0),
+            )
         })
     }
 
@@ -246,9 +256,9 @@ fn taken(claim: &Claim, job: i64) -> Error {
 fn enter(tx: &Transaction<'_>, claim: &Claim, now: i64) -> rusqlite::Result<()> {
     let testbed = serde_json::to_string(&claim.testbed).unwrap_or_else(|_| "{}".into());
     tx.prepare_cached(
-        "INSERT INTO collector (name, session, labels, version, testbed, first, beat) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (name) DO UPDATE SET \
-         session = ?2, labels = ?3, version = ?4, testbed = ?5, beat = ?6",
+        "INSERT INTO collector (name, session, labels, version, testbed, first, beat, untrusted) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7) ON CONFLICT (name) DO UPDATE SET \
+         session = ?2, labels = ?3, version = ?4, testbed = ?5, beat = ?6, untrusted = ?7",
     )?
     .execute(params![
         claim.collector,
@@ -256,13 +266,15 @@ fn enter(tx: &Transaction<'_>, claim: &Claim, now: i64) -> rusqlite::Result<()> 
         json(&claim.labels),
         claim.version,
         testbed,
-        now
+        now,
+        claim.untrusted
     ])
     .map(|_| ())
 }
 
 /// The rule of [`crate::jobs::next`] as SQL, over the jobs that this collector may have now: not
-/// what its own machine failed, while another one of that label is alive.
+/// what its own machine failed, while another one of that label is alive; a pull request only where
+/// it takes them, and only its present head, that of a fork only while it is approved.
 fn lease(
     tx: &Transaction<'_>,
     who: &Claimant<'_>,
@@ -280,15 +292,18 @@ fn lease(
          WHERE state = 'waiting' AND label IN (SELECT value FROM json_each(?1)) \
          AND (not_before <= ?3 OR not_before - ?3 > {LONGEST_PAUSE}) \
          AND (avoid <> ?2 OR NOT EXISTS (SELECT 1 FROM collector c, json_each(c.labels) e \
-         WHERE c.name <> ?2 AND c.beat > ?3 - {ALIVE} AND e.value = label)) \
+         WHERE c.name <> ?2 AND c.beat > ?3 - {ALIVE} AND e.value = label \
+         AND (purpose <> 'pull' OR c.untrusted))) \
+         AND (purpose <> 'pull' OR ?4 AND (reference = '' OR EXISTS ({MAY_BE_MEASURED}))) \
          ORDER BY {order} LIMIT 1) RETURNING id, epoch"
     );
     let claim = who.claim;
     let taken: Option<(i64, i64)> = tx
         .prepare_cached(&sql)?
-        .query_row(params![json(&claim.labels), claim.collector, now], |r| {
-            Ok((r.get(0)?, r.get(1)?))
-        })
+        .query_row(
+            params![json(&claim.labels), claim.collector, now, claim.untrusted],
+            |r| Ok((r.get(0)?, r.get(1)?)),
+        )
         .optional()?;
     let Some((job, epoch)) = taken else {
         return Ok(None);

@@ -6,18 +6,22 @@
 //! in [`crate::jobs`].
 
 mod collectors;
+mod forges;
 mod lease;
 mod offer;
 mod projects;
+mod pulls;
 mod rows;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
 pub use collectors::{Collector, Wait};
+pub use forges::Forge;
 pub use lease::{Claimant, Closed, Finished, Held};
 pub use offer::Offer;
 pub use projects::{NewProject, Project};
+pub use pulls::{Head, Pull, Standing};
 pub use rows::Job;
 
 use std::path::Path;
@@ -28,7 +32,7 @@ use crate::error::{Error, Result};
 use crate::store::Store;
 
 /// Each migration raises the queue's number by one.
-const STEPS: [&str; 1] = [include_str!("schema.sql")];
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("pulls.sql")];
 
 impl Store {
     /// Opens a server's own file at `path`, making it as needed: tokens, and the queue.

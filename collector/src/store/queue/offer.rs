@@ -146,7 +146,7 @@ fn is_there(
 
 /// Offers a job: one that was withdrawn begins anew, whichever of the two purposes it had that a
 /// commit of the line has. Gives how many are new.
-fn put(
+pub(super) fn put(
     tx: &Transaction<'_>,
     offer: &Offer<'_>,
     commit: &Commit,

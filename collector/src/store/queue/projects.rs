@@ -20,6 +20,8 @@ pub struct NewProject {
     pub poll: u64,
     /// Which labels measure each commit.
     pub labels: Vec<String>,
+    /// Which references are pull requests: see [`crate::jobs::check_pulls`]; none: none is.
+    pub pulls: Vec<String>,
 }
 
 /// A project.
@@ -35,6 +37,8 @@ pub struct Project {
     pub poll: u64,
     /// Which labels measure each commit.
     pub labels: Vec<String>,
+    /// Which references are pull requests.
+    pub pulls: Vec<String>,
     /// What signs its push webhooks; empty: none is taken. Never shown.
     #[serde(skip)]
     pub secret: String,
@@ -52,16 +56,17 @@ impl std::fmt::Debug for Project {
     }
 }
 
-const COLUMNS: &str = "name, url, branch, poll, labels, secret, seen, looked, trouble";
+const COLUMNS: &str = "name, url, branch, poll, labels, secret, seen, looked, trouble, pulls";
 
 fn project(r: &Row<'_>) -> rusqlite::Result<Project> {
-    let labels: String = r.get(4)?;
+    let (labels, pulls): (String, String) = (r.get(4)?, r.get(9)?);
     Ok(Project {
         name: r.get(0)?,
         url: r.get(1)?,
         branch: r.get(2)?,
         poll: r.get::<_, i64>(3)?.cast_unsigned(),
         labels: names(&labels),
+        pulls: names(&pulls),
         secret: r.get(5)?,
         seen: r.get(6)?,
         looked: r.get(7)?,
@@ -77,15 +82,16 @@ impl Store {
     pub fn add_project(&mut self, p: &NewProject, now: i64) -> Result<()> {
         let added = self.change(|tx| {
             tx.execute(
-                "INSERT OR IGNORE INTO project (name, url, branch, poll, labels, created) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT OR IGNORE INTO project (name, url, branch, poll, labels, created, pulls) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 params![
                     p.name,
                     p.url,
                     p.branch,
                     p.poll.cast_signed(),
                     json(&p.labels),
-                    now
+                    now,
+                    json(&p.pulls)
                 ],
             )
         })?;
@@ -110,14 +116,15 @@ impl Store {
         self.change(|tx| {
             let changed = tx.execute(
                 "UPDATE project SET url = ?2, branch = ?3, poll = ?4, labels = ?5, \
-                 secret = coalesce(?6, secret) WHERE name = ?1",
+                 secret = coalesce(?6, secret), pulls = ?7 WHERE name = ?1",
                 params![
                     p.name,
                     p.url,
                     p.branch,
                     p.poll.cast_signed(),
                     json(&p.labels),
-                    secret
+                    secret,
+                    json(&p.pulls)
                 ],
             )?;
             Ok(changed > 0)

@@ -45,12 +45,14 @@ pub struct Job {
     pub why: String,
     /// The hash of the report that came of it.
     pub report: String,
+    /// The reference that has the commit, of a pull request's head; empty otherwise.
+    pub reference: String,
 }
 
 /// The columns of [`job`], of a table that is called `j` beside a `l` of leases.
 pub(super) const COLUMNS: &str = "j.id, j.project, j.sha, j.position, j.subject, j.label, j.purpose, \
     j.state, j.epoch, j.attempts, j.offered, j.started, j.ended, j.collector, \
-    coalesce(l.stage, j.stage), j.why, j.report";
+    coalesce(l.stage, j.stage), j.why, j.report, j.reference";
 
 /// Reads a job.
 pub(super) fn job(r: &Row<'_>) -> rusqlite::Result<Job> {
@@ -73,6 +75,7 @@ pub(super) fn job(r: &Row<'_>) -> rusqlite::Result<Job> {
         stage: r.get(14)?,
         why: r.get(15)?,
         report: r.get(16)?,
+        reference: r.get(17)?,
     })
 }
 

@@ -400,8 +400,12 @@ fn only_a_label_that_is_served_is_leased_and_silence_is_said() {
     // A collector of another label is no collector of this one.
     assert!(queue.claim("c", hour).is_none());
     assert!(queue.store.waits(hour).unwrap()[0].silent);
-    let waits = !queue.store.may_claim(&["a".into()], TTL, 1).unwrap();
-    assert!(waits && queue.store.may_claim(&["b".into()], TTL, 1).unwrap());
+    let asks = |label: &str| Claim {
+        labels: vec![label.into()],
+        ..Claim::default()
+    };
+    let waits = !queue.store.may_claim(&asks("a"), TTL, 1).unwrap();
+    assert!(waits && queue.store.may_claim(&asks("b"), TTL, 1).unwrap());
 }
 
 #[test]
@@ -469,6 +473,7 @@ fn projects_are_added_once_and_changed() {
         branch: "main".into(),
         poll: 60,
         labels: vec!["a".into(), "b".into()],
+        pulls: vec!["refs/pull/*/head".into()],
     };
     queue.store.add_project(&project, 7).unwrap();
     assert!(
@@ -495,6 +500,7 @@ fn projects_are_added_once_and_changed() {
         (kept.labels.len(), kept.trouble.as_str()),
         (2, "no such host")
     );
+    assert_eq!(kept.pulls, project.pulls);
     assert!(!format!("{kept:?}").contains("secret"));
     project.name = "none".into();
     assert!(!queue.store.set_project(&project, None).unwrap());
@@ -535,4 +541,175 @@ proptest! {
         }
         prop_assert!(queue.claim("c", 1).is_none());
     }
+}
+
+/// A head that a branch of the repository has, or one that a fork alone has.
+fn head(reference: &str, position: u64, own: bool) -> Head {
+    Head {
+        reference: reference.into(),
+        sha: commit(position).sha,
+        own,
+    }
+}
+
+impl Queue {
+    /// One look at the pull requests, and the offer of what may be measured.
+    fn look(&mut self, heads: &[Head], now: i64) -> usize {
+        let wanted = self.store.see_pulls("p", heads, now).unwrap();
+        let labels = ["a".to_string()];
+        let mut new = 0;
+        for pull in wanted {
+            let at = u64::from_str_radix(&pull.sha.0, 16).unwrap();
+            let ends = (&commit(at), Some(&commit(1)), false);
+            new += self.store.offer_pull(&pull, ends, &labels, now).unwrap();
+        }
+        new
+    }
+
+    fn claim_untrusted(&mut self, who: &str, now: i64) -> Option<Job> {
+        let claim = Claim {
+            untrusted: true,
+            ..said(who)
+        };
+        let claimant = Claimant {
+            claim: &claim,
+            holder: who,
+            ttl: TTL,
+        };
+        self.store.claim(&claimant, now).unwrap()
+    }
+
+    fn standing(&self, reference: &str) -> Standing {
+        let all = self.store.pulls(Some("p"), 10).unwrap();
+        all.iter()
+            .find(|p| p.reference == reference)
+            .unwrap()
+            .standing
+    }
+}
+
+#[test]
+fn a_pull_request_goes_only_where_it_is_taken_after_new_commits() {
+    let mut queue = Queue::new();
+    let own = [head("refs/pull/7/head", 100, true)];
+    assert_eq!(
+        queue.look(&own, 1),
+        2,
+        "the head, and where it left the main line"
+    );
+    assert_eq!(queue.look(&own, 2), 0, "once");
+    assert!(queue.claim("c", 3).is_none(), "not without being asked");
+    let waits = queue.store.waits(4_000_000).unwrap();
+    assert!(waits[0].pulls && waits[0].silent && waits[0].heard.is_none());
+    queue.offer(5..6, "a", Purpose::Commit, 4);
+    let first = queue.claim_untrusted("u", 5).unwrap();
+    assert_eq!(first.purpose, Purpose::Commit);
+    assert_eq!(queue.finish(&first, "u", 6), Closed::Yes);
+    let second = queue.claim_untrusted("u", 7).unwrap();
+    assert_eq!(
+        (second.position, second.reference.as_str()),
+        (100, "refs/pull/7/head")
+    );
+    assert_eq!(queue.standing("refs/pull/7/head"), Standing::Running);
+    assert_eq!(queue.finish(&second, "u", 8), Closed::Yes);
+    let base = queue.claim_untrusted("u", 9).unwrap();
+    assert_eq!((base.position, base.reference.as_str()), (1, ""));
+    assert_eq!(queue.standing("refs/pull/7/head"), Standing::Measured);
+    // Where it left the main line was to be measured before: not again.
+    assert_eq!(queue.look(&[head("refs/pull/8/head", 101, true)], 10), 1);
+    // The other one is gone from the repository.
+    assert_eq!(queue.store.pulls(None, 10).unwrap().len(), 1);
+}
+
+#[test]
+fn what_was_approved_of_a_fork_is_void_after_a_push() {
+    let mut queue = Queue::new();
+    let fork = |position| [head("refs/pull/9/head", position, false)];
+    assert_eq!(queue.look(&fork(200), 1), 0);
+    assert_eq!(queue.standing("refs/pull/9/head"), Standing::Unapproved);
+    let other = commit(999).sha;
+    assert!(!queue.store.approve_pull("p", &other, "Ada").unwrap());
+    assert!(
+        queue
+            .store
+            .approve_pull("p", &commit(200).sha, "Ada")
+            .unwrap()
+    );
+    assert_eq!(queue.look(&fork(200), 2), 2);
+    let job = queue.claim_untrusted("u", 3).unwrap();
+    assert_eq!(job.position, 200);
+
+    // Pushed to, while it is measured: the lease ends, its report is refused, and nothing waits.
+    assert_eq!(queue.look(&fork(201), 4), 0);
+    let beaten = queue.store.beat(&held(&job, "u"), "", TTL, 5).unwrap();
+    assert_eq!(beaten, Going::Lost);
+    assert_eq!(queue.finish(&job, "u", 6), Closed::Lost);
+    assert_eq!(queue.state(job.id), State::Withdrawn);
+    assert_eq!(queue.standing("refs/pull/9/head"), Standing::Unapproved);
+    let base = queue.claim_untrusted("u", 7).unwrap();
+    assert_eq!(base.position, 1);
+    queue.finish(&base, "u", 8);
+
+    // One that failed is not tried again by hand once another head stands there.
+    assert!(
+        queue
+            .store
+            .approve_pull("p", &commit(201).sha, "Ada")
+            .unwrap()
+    );
+    assert_eq!(queue.look(&fork(201), 9), 1);
+    let job = queue.claim_untrusted("u", 10).unwrap();
+    let said = ("build", "no");
+    queue
+        .store
+        .fail(&held(&job, "u"), Fault::Commit, said, 11)
+        .unwrap();
+    assert_eq!(queue.standing("refs/pull/9/head"), Standing::Failed);
+    assert_eq!(queue.look(&fork(202), 12), 0);
+    assert!(queue.store.retry_job(job.id).unwrap());
+    assert!(queue.claim_untrusted("u", 13).is_none());
+
+    // Back at a head that was approved once, it is one that nobody has approved.
+    assert_eq!(queue.look(&fork(200), 14), 0);
+    assert_eq!(queue.standing("refs/pull/9/head"), Standing::Unapproved);
+    // A branch of the repository itself gets that head.
+    assert_eq!(queue.look(&[head("refs/pull/9/head", 200, true)], 15), 1);
+    assert_eq!(queue.claim_untrusted("u", 16).unwrap().position, 200);
+}
+
+#[test]
+fn a_forge_hears_of_a_head_once_it_and_its_base_are_done_with() {
+    let mut queue = Queue::new();
+    let own = [head("refs/pull/7/head", 100, true)];
+    queue.look(&own, 1);
+    for _ in 0..2 {
+        assert_eq!(queue.store.untold(9, 10).unwrap(), []);
+        let job = queue.claim_untrusted("u", 2).unwrap();
+        queue.finish(&job, "u", 3);
+    }
+    assert_eq!(queue.store.untold(9, 10).unwrap(), [], "no forge is named");
+    let forge = Forge {
+        kind: "github".into(),
+        api: "https://forge.example/api/v3".into(),
+        repository: "o/r".into(),
+        token: "tok-9".into(),
+    };
+    queue.store.set_forge("p", Some(&forge)).unwrap();
+    assert_eq!(queue.store.forge("p").unwrap(), Some(forge.clone()));
+    assert!(!format!("{forge:?}").contains("tok-9"));
+    let one = queue.store.untold(9, 10).unwrap().remove(0);
+    assert_eq!(one.base, commit(1).sha.0);
+    queue.store.told(&one, Some(("away", 50))).unwrap();
+    assert_eq!(queue.store.untold(49, 10).unwrap(), []);
+    let again = queue.store.untold(50, 10).unwrap().remove(0);
+    assert_eq!(again.untold, "away");
+    queue.store.told(&again, None).unwrap();
+    assert_eq!(queue.store.untold(99, 10).unwrap(), []);
+    // Of another head it has not heard.
+    queue.look(&[head("refs/pull/7/head", 101, true)], 100);
+    let job = queue.claim_untrusted("u", 101).unwrap();
+    queue.finish(&job, "u", 102);
+    assert_eq!(queue.store.untold(103, 10).unwrap().len(), 1);
+    queue.store.set_forge("p", None).unwrap();
+    assert_eq!(queue.store.untold(103, 10).unwrap(), []);
 }
