@@ -10,11 +10,11 @@ use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
 use collector::history::{self, Whose};
 use collector::store::{Scope, Store};
-use dashboard::{App, Options, Server, ServerOptions};
+use dashboard::{App, AskedProxy, Options, Proxy, Server, ServerOptions};
 use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::args::{Args, LogLevel, Serve};
+use crate::args::{Args, LogLevel, ProxyArgs, Serve};
 use crate::{context, print};
 
 /// How long what is under way may take beyond the server's own patience.
@@ -70,6 +70,7 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
         new_series: a.new_series,
         public_url: a.public_url.as_deref().map(web_address).transpose()?,
         embed_in: origins(&a.embed_in)?,
+        proxy: proxy(&a.proxy)?,
     };
     if repo.is_some() && !a.read_only {
         follow(
@@ -140,6 +141,7 @@ fn server(dir: &Path, a: &Serve) -> anyhow::Result<u8> {
         new_series: a.new_series,
         public_url: a.public_url.as_deref().map(web_address).transpose()?,
         embed_in: origins(&a.embed_in)?,
+        proxy: proxy(&a.proxy)?,
     };
     on_runtime(serve_server(a, options, collector))
 }
@@ -300,6 +302,21 @@ fn origins(all: &[String]) -> Result<Vec<String>, Error> {
             "--embed-in {o}: it is no site such as https://wiki.example.org, without a path"
         ))),
     }
+}
+
+/// The proxy in front that signs people in, where one was named.
+fn proxy(a: &ProxyArgs) -> Result<Option<Proxy>, Error> {
+    let Some(user) = a.proxy_user.as_deref() else {
+        return Ok(None);
+    };
+    let asked = AskedProxy {
+        user,
+        groups: a.proxy_groups.as_deref(),
+        from: &a.proxy_from,
+        scope: &a.proxy_scope,
+        of_groups: &a.proxy_group,
+    };
+    Proxy::new(asked).map(Some).map_err(Error::Usage)
 }
 
 /// Keeps the store's main line that of the repository while it is served.

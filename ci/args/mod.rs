@@ -13,7 +13,7 @@ pub(crate) use judging::{
 };
 pub(crate) use serving::{
     Channel, ChannelAdd, ChannelCommand, ChannelName, Collect, CollectJob, LogLevel, Project,
-    ProjectCommand, ProjectForge, ProjectSet, Serve, Token, TokenCommand,
+    ProjectCommand, ProjectForge, ProjectSet, ProxyArgs, Serve, Token, TokenCommand,
 };
 pub(crate) use store::{Backup, Demo, Exclude, Export, Import, Keeping, Prune};
 

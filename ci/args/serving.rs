@@ -33,6 +33,8 @@ pub(crate) struct Serve {
     /// A site whose pages may show `/embed/SERIES` in a frame, such as `https://wiki.example.org`
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) embed_in: Vec<String>,
+    #[command(flatten)]
+    pub(crate) proxy: ProxyArgs,
     /// The name on the pages [default: the repository's]
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -49,6 +51,32 @@ pub(crate) struct Serve {
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A proxy in front that signs people in.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ProxyArgs {
+    /// The header by which a proxy in front names who signed in, such as X-Forwarded-User; it is
+    /// believed from --proxy-from alone
+    #[arg(long, value_name = "HEADER", requires = "proxy_from")]
+    pub(crate) proxy_user: Option<String>,
+    /// The proxy's address or network, as 10.0.0.7 or 10.0.0.0/8 (may be repeated)
+    #[arg(long, value_name = "ADDRESS", requires = "proxy_user")]
+    pub(crate) proxy_from: Vec<String>,
+    /// The header by which it names their groups, separated by commas
+    #[arg(long, value_name = "HEADER", requires = "proxy_user")]
+    pub(crate) proxy_groups: Option<String>,
+    /// What a group may do: read, write or admin, as maintainers=write (may be repeated)
+    #[arg(long, value_name = "GROUP=SCOPE", requires = "proxy_groups")]
+    pub(crate) proxy_group: Vec<String>,
+    /// What everybody may do whom it names: none, read, write or admin
+    #[arg(
+        long,
+        value_name = "SCOPE",
+        default_value = "read",
+        requires = "proxy_user"
+    )]
+    pub(crate) proxy_scope: String,
 }
 
 /// From which level on events are logged.

@@ -18,6 +18,7 @@ use crate::error::Fail;
 use crate::guard::Guard;
 use crate::lookout::Lookout;
 use crate::overview::Shelf;
+use crate::proxy::Proxy;
 use crate::quota::Quota;
 use crate::standing::Standing;
 use crate::verdicts::Verdicts;
@@ -63,6 +64,8 @@ pub struct Options {
     pub public_url: Option<String>,
     /// Sites whose pages may show a chart in a frame; no other page of ours is ever framed.
     pub embed_in: Vec<String>,
+    /// The proxy in front that signs people in, where there is one.
+    pub proxy: Option<Proxy>,
 }
 
 /// What an [`App`] is to others.

@@ -19,7 +19,9 @@ use crate::counters::Counters;
 use crate::door::rates::Rate;
 use crate::error::Fail;
 use crate::guard::MISSES;
-use crate::reader::Reader;
+use crate::proxy::Person;
+use crate::reader::{By, Reader};
+use crate::text;
 
 /// What a token begins with, so that scanners of leaked secrets know it.
 const PREFIX: &str = "upt_";
@@ -121,9 +123,20 @@ impl Request<'_> {
             .map(|(_, v)| v)
     }
 
-    /// Whether it comes straight from this machine, and through no proxy.
-    fn is_local(&self) -> bool {
-        self.ip().is_loopback() && !self.headers.keys().any(|name| is_forwarding(name.as_str()))
+    /// Whether it comes straight from this machine, and through no proxy: neither one that says so
+    /// nor the one that was configured.
+    fn is_local(&self, app: &App) -> bool {
+        let proxy = app.options.proxy.as_ref();
+        self.ip().is_loopback()
+            && !self.headers.keys().any(|name| is_forwarding(name.as_str()))
+            && !proxy.is_some_and(|p| p.trusts(self.ip()) || p.is_named(self.headers))
+    }
+
+    /// Whom the proxy in front says that it comes from, if it comes from that proxy.
+    fn person(&self, app: &App) -> Result<Option<Person>, Fail> {
+        let proxy = app.options.proxy.as_ref();
+        let proxy = proxy.filter(|p| p.trusts(self.ip()));
+        proxy.map_or(Ok(None), |p| p.who(self.headers))
     }
 
     fn ip(&self) -> IpAddr {
@@ -172,14 +185,24 @@ pub(crate) async fn admit(
     let Some(needed) = needed else {
         return Ok(nobody());
     };
-    let is_owner = app.is_loopback() && request.is_local() && !app.options.always_ask;
+    let is_owner = app.is_loopback() && request.is_local(app) && !app.options.always_ask;
     if let Some(shown) = request.bearer() {
         let token = look_up(app, request, shown).await?;
-        return suffices(app, token, needed);
+        return suffices(app, of_token(token), needed);
+    }
+    // Whom the proxy signed in counts more than a token that the browser kept: that may be another
+    // one's.
+    if let Some(person) = request.person(app)? {
+        let is_anybody = person.scope.is_none() && needed == Scope::Read && app.options.public;
+        if !is_anybody {
+            return suffices(app, of_person(person), needed);
+        }
+        within(&app.guard.reading, request)?;
+        return Ok(nobody());
     }
     if let Some(shown) = request.cookie() {
         match look_up(app, request, shown).await {
-            Ok(token) => return suffices(app, token, needed),
+            Ok(token) => return suffices(app, of_token(token), needed),
             // A cookie of long ago takes nothing from whoever needs none.
             Err(_) if is_owner => {}
             Err(fail) => return Err(fail),
@@ -205,27 +228,57 @@ pub(crate) async fn admit(
     ))
 }
 
-/// Whoever holds the token, if it allows what is needed.
-fn suffices(app: &App, token: Token, needed: Scope) -> Result<Admitted, Fail> {
-    if token.scope.allows(needed) {
-        return Ok(Admitted {
-            actor: Actor(token.name.clone()),
-            shown: Shown(Some(token.id)),
-            reader: Reader::Holder {
-                name: token.name,
-                scope: token.scope,
-            },
-        });
+/// Whoever holds the token, with what it allows.
+fn of_token(token: Token) -> (Admitted, Option<Scope>) {
+    let admitted = Admitted {
+        actor: Actor(token.name.clone()),
+        shown: Shown(Some(token.id)),
+        reader: Reader::Holder {
+            name: token.name,
+            scope: token.scope,
+            by: By::Token,
+        },
+    };
+    (admitted, Some(token.scope))
+}
+
+/// Whom the proxy names, with what they may do.
+fn of_person(person: Person) -> (Admitted, Option<Scope>) {
+    let reader = match person.scope {
+        Some(scope) => Reader::Holder {
+            name: person.name.clone(),
+            scope,
+            by: By::Proxy,
+        },
+        None => Reader::Anybody,
+    };
+    (Admitted::without(&person.name, reader), person.scope)
+}
+
+/// Lets somebody in who may do what is needed.
+fn suffices(
+    app: &App,
+    (who, has): (Admitted, Option<Scope>),
+    needed: Scope,
+) -> Result<Admitted, Fail> {
+    let by_proxy = who.shown.0.is_none();
+    // A lease is held by a token.
+    let is_work = by_proxy && needed == Scope::Collect;
+    if has.is_some_and(|has| has.allows(needed)) && !is_work {
+        return Ok(who);
     }
     Counters::add(&app.counters.refused);
-    Err(Fail::Denied(
-        StatusCode::FORBIDDEN,
+    let (needed, has) = (needed.name(), has.map_or("none", Scope::name));
+    let words = if by_proxy {
+        let name = text::cut(&who.actor.0, 100);
         format!(
-            "This needs a token of scope `{}`; the one shown has `{}`.",
-            needed.name(),
-            token.scope.name()
-        ),
-    ))
+            "This needs the scope `{needed}`; {name}, whom the proxy in front signed in, has `{has}`. \
+             A program shows a token: `Authorization: Bearer TOKEN`."
+        )
+    } else {
+        format!("This needs a token of scope `{needed}`; the one shown has `{has}`.")
+    };
+    Err(Fail::Denied(StatusCode::FORBIDDEN, words))
 }
 
 /// Whether this address may ask once more. This machine always may.
@@ -240,7 +293,7 @@ pub(crate) fn within(rate: &Rate, request: &Request<'_>) -> Result<(), Fail> {
 /// A name that resolves to this machine without being its name is how a web page reaches a
 /// server on loopback ("DNS rebinding").
 fn host(app: &App, request: &Request<'_>) -> Result<(), Fail> {
-    if !app.is_loopback() || !request.is_local() {
+    if !app.is_loopback() || !request.is_local(app) {
         return Ok(());
     }
     let host = request.header(header::HOST).unwrap_or("localhost");
@@ -284,9 +337,13 @@ fn same_site(request: &Request<'_>) -> Result<(), Fail> {
     ))
 }
 
-/// Whose token the browser shows, if it is live.
-pub(crate) async fn signed_in(app: &Arc<App>, request: &Request<'_>) -> Option<Token> {
-    look_up(app, request, request.cookie()?).await.ok()
+/// Who is signed in: whom the proxy names, else whose token the browser shows, if it is live.
+pub(crate) async fn signed_in(app: &Arc<App>, request: &Request<'_>) -> Option<Reader> {
+    let admitted = match request.person(app).ok()? {
+        Some(person) => of_person(person).0,
+        None => of_token(look_up(app, request, request.cookie()?).await.ok()?).0,
+    };
+    Some(admitted.reader).filter(|r| *r != Reader::Anybody)
 }
 
 /// The live token that was shown.

@@ -30,6 +30,7 @@ mod look;
 mod lookout;
 mod overview;
 mod pages;
+mod proxy;
 mod query;
 mod quota;
 mod reader;
@@ -46,6 +47,7 @@ mod writer;
 
 pub use app::{App, Failure, Options};
 pub use auth::{Minted, mint, random};
+pub use proxy::{Asked as AskedProxy, Proxy};
 pub use query::is_understood;
 pub use route::Route;
 pub use routes::{ROUTES, router};

@@ -20,13 +20,24 @@ pub(crate) enum Reader {
     Anybody,
     /// Whoever sits at this machine.
     Owner,
-    /// Whoever holds a token.
+    /// Whoever holds a token, or is named by the proxy in front.
     Holder {
-        /// The token's name.
+        /// The token's name, or theirs.
         name: String,
-        /// What it allows.
+        /// What they may do.
         scope: Scope,
+        /// Who says so.
+        by: By,
     },
+}
+
+/// Who says who somebody is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum By {
+    /// They hold a token.
+    Token,
+    /// The proxy in front signed them in; out, too.
+    Proxy,
 }
 
 impl Reader {
@@ -64,15 +75,23 @@ impl Reader {
             @if read_only { "This dashboard serves its store for reading only." }
             @else {
                 @if let Self::Holder { .. } = self { "You are " (self.signed_in()) ": " }
-                "deciding takes a token of scope " code { (Scope::Write.name()) } "."
+                "deciding takes "
+                @if self.is_proxied() { "the scope " } @else { "a token of scope " }
+                code { (Scope::Write.name()) } "."
                 @if *self == Self::Anybody { " " a href="/login" { "Sign in" } }
             }
         }
     }
 
-    fn signed_in(&self) -> Markup {
+    /// Whether the proxy in front signed them in.
+    pub(crate) const fn is_proxied(&self) -> bool {
+        matches!(self, Self::Holder { by: By::Proxy, .. })
+    }
+
+    /// Who they are and what they may, in words.
+    pub(crate) fn signed_in(&self) -> Markup {
         html! {
-            @if let Self::Holder { name, scope } = self {
+            @if let Self::Holder { name, scope, .. } = self {
                 "signed in as " b { (text::cut(name, 40)) } " (" (words(*scope)) ")"
             }
         }
@@ -83,6 +102,7 @@ impl Reader {
         html! {
             div .who {
                 @match self {
+                    Self::Holder { by: By::Proxy, .. } => { span { (self.signed_in()) } }
                     Self::Holder { .. } => {
                         span { (self.signed_in()) }
                         form method="post" action="/logout" {

@@ -306,10 +306,7 @@ fn answer(app: &App, page: &Page, headers: &HeaderMap) -> Response {
     if let Ok(etag) = HeaderValue::from_str(&page.etag) {
         h.insert(header::ETAG, etag);
     }
-    h.insert(
-        header::VARY,
-        HeaderValue::from_static("accept-encoding, cookie"),
-    );
+    h.insert(header::VARY, varies(app));
     h.insert(header::CONTENT_SECURITY_POLICY, policy(app, page.policy));
     if let Some(name) = &page.download
         && let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
@@ -317,6 +314,21 @@ fn answer(app: &App, page: &Page, headers: &HeaderMap) -> Response {
         h.insert(header::CONTENT_DISPOSITION, value);
     }
     response
+}
+
+/// What an answer depends on beside its address.
+fn varies(app: &App) -> HeaderValue {
+    let known = HeaderValue::from_static("accept-encoding, cookie, authorization");
+    match &app.options.proxy {
+        Some(proxy) => {
+            let all = format!(
+                "accept-encoding, cookie, authorization, {}",
+                proxy.headers()
+            );
+            HeaderValue::from_str(&all).unwrap_or(known)
+        }
+        None => known,
+    }
 }
 
 fn policy(app: &App, policy: Policy) -> HeaderValue {

@@ -91,6 +91,7 @@ impl Host {
             new_series: 50_000,
             public_url: None,
             embed_in: Vec::new(),
+            proxy: None,
         };
         change(&mut options);
         let server = open_server(options, "127.0.0.1:8787".parse().unwrap()).await;
@@ -348,6 +349,45 @@ async fn jobs_are_decided_about_by_who_may() {
         let decided = ask(&c, "POST", "/queue/cancel", &token, b"job=1").await;
         assert_eq!(decided.status != StatusCode::FORBIDDEN, may);
     }
+}
+
+/// A lease is held by a token, whatever the proxy in front says of a person.
+#[tokio::test]
+async fn whom_a_proxy_names_reads_a_servers_pages_and_takes_no_jobs() {
+    let host = Host::new();
+    let server = host.opened_with(|o| o.proxy = crate::proxy::proxy("10.0.0.7"));
+    let c = Client::of(server_router(&server.await)).seen_from("10.0.0.7");
+    let header = |name: &'static str| header::HeaderName::from_static(name);
+    let ada = [
+        (header("x-forwarded-user"), "ada"),
+        (header("x-forwarded-groups"), "ops"),
+    ];
+    for url in [
+        "/projects",
+        "/queue",
+        "/collectors",
+        "/p/lexis/",
+        "/api/v1/tokens",
+    ] {
+        let page = c.send(Method::GET, url, &ada, b"").await;
+        assert_eq!(page.status, StatusCode::OK, "{url}: {}", page.text());
+        let from = c
+            .seen_from("10.0.0.8")
+            .send(Method::GET, url, &ada, b"")
+            .await;
+        assert_eq!(from.status, StatusCode::UNAUTHORIZED, "{url}");
+    }
+    let claimed = c
+        .send(Method::POST, "/api/v1/jobs/claim", &ada, &claim("s"))
+        .await;
+    assert_eq!(claimed.status, StatusCode::FORBIDDEN, "{}", claimed.text());
+    let cancelled = c.send(Method::POST, "/queue/cancel", &ada, b"job=1").await;
+    assert_eq!(
+        cancelled.status,
+        StatusCode::SEE_OTHER,
+        "{}",
+        cancelled.text()
+    );
 }
 
 /// What is printed says where the project's pages are, whether or not the server has a name.

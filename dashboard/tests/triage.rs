@@ -413,6 +413,61 @@ async fn changes_have_owners_and_are_taken_on() {
     assert!(answer.text().contains("owner=NAME"));
 }
 
+/// A name that is also the word for something else is a name wherever it is one.
+#[tokio::test]
+async fn whoever_is_called_nobody_or_mine_is_somebody() {
+    let site = Site::demo();
+    let c = site.always_asking().await;
+    let id = the_change(&site);
+    let nobodys = async |who: &Person| {
+        let list = who.get(&c, "/changes.json?owner=nobody").await;
+        list.text().matches("\"carer\":null").count()
+    };
+    for name in ["nobody", "mine", "=mine"] {
+        let person = Person::new(&site, name, Scope::Write);
+        let unowned = nobodys(&person).await;
+        let page = &pages(&site)[1];
+        let shown = person.get(&c, page).await;
+        let spelled = format!("={name}");
+        let button = format!("name=\"assignee\" value=\"{spelled}\"");
+        assert!(shown.text().contains(&button), "{name}");
+        let form = format!("event={}&assignee=%3D{name}", form_about(&shown, &id));
+        person.post(&c, ("/triage", &form), page).await;
+        assert_eq!(change(&site.client().await, &id).await["carer"], name);
+        assert_eq!(nobodys(&person).await, unowned - 1, "{name}");
+        for owner in ["mine".to_string(), format!("%3D{name}")] {
+            let url = format!("/changes.json?owner={owner}");
+            let list = person.get(&c, &url).await;
+            assert!(
+                list.text().contains("\"total\":1"),
+                "{url}: {}",
+                list.text()
+            );
+            assert!(list.text().contains(&id), "{url}");
+        }
+        // The link at the change leads to what that person has, and a form asks for it again.
+        let shown = person.get(&c, page).await;
+        assert!(
+            shown
+                .text()
+                .contains(&format!("owner=%3D{}", name.replace('=', "%3D")))
+        );
+        let fixed = format!("{form}&state=fixed_by");
+        let asked = person.post(&c, ("/triage", &fixed), page).await;
+        assert!(
+            asked
+                .text()
+                .contains(&format!("name=\"assignee\" value=\"{spelled}\""))
+        );
+        let off = format!("event={id}&assignee=nobody");
+        person.post(&c, ("/triage", &off), page).await;
+        assert_eq!(
+            change(&site.client().await, &id).await["carer"],
+            Value::Null
+        );
+    }
+}
+
 /// To read changes nothing, whatever the address says.
 #[tokio::test]
 async fn reading_decides_nothing() {

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::error::Fail;
 use crate::pages::groups::{self, Group, groups};
 use crate::pages::{layout, log};
-use crate::query::encode;
+use crate::query::{encode, spelled};
 use crate::reader::Reader;
 use crate::text::{self, plural};
 
@@ -151,7 +151,7 @@ pub(super) fn people(config: &Config, g: &Group) -> Markup {
     }
     html! {
         @for (taken, name) in carers.iter().take(PEOPLE) {
-            a .person href={ "/changes?owner=" (encode(name)) } {
+            a .person href={ "/changes?owner=" (encode(&spelled(name))) } {
                 @if *taken { "@" } @else { "owner " } (text::cut(name, 40))
             }
         }
@@ -255,7 +255,7 @@ fn fields(reader: &Reader) -> Markup {
         input name="note" placeholder="note" aria-label="Note" maxlength="1000";
         input name="link" type="url" placeholder="https:// issue" aria-label="Issue" maxlength="500";
         @if let Some(name) = reader.name() {
-            button .small type="submit" name="assignee" value=(name) data-key="t" {
+            button .small type="submit" name="assignee" value=(spelled(name)) data-key="t" {
                 "Take it " kbd { "t" }
             }
         }

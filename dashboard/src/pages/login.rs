@@ -15,8 +15,7 @@ use crate::error::Fail;
 use crate::pages::answer::HTML;
 use crate::pages::layout;
 use crate::reader::Reader;
-use crate::text;
-use collector::store::{Scope, Token};
+use collector::store::Scope;
 
 /// How long a browser stays signed in: 30 days.
 const KEEP: u32 = 30 * 24 * 3600;
@@ -59,24 +58,27 @@ pub(crate) async fn form(
     )
 }
 
-fn page(app: &App, status: StatusCode, who: Option<&Token>, body: &Markup) -> Response {
-    let reader = who.map(|token| Reader::Holder {
-        name: token.name.clone(),
-        scope: token.scope,
-    });
+fn page(app: &App, status: StatusCode, who: Option<&Reader>, body: &Markup) -> Response {
     let html = [(header::CONTENT_TYPE, HTML)];
-    let made = layout::passing(app, reader.as_ref(), "Sign in", body.clone());
+    let made = layout::passing(app, who, "Sign in", body.clone());
     (status, html, made).into_response()
 }
 
-fn body(who: Option<&Token>, to: &str, refused: Option<&str>) -> Markup {
+fn body(who: Option<&Reader>, to: &str, refused: Option<&str>) -> Markup {
     html! {
         section .narrow {
             h1 { "Sign in" }
-            @if let Some(token) = who {
-                p { "You are signed in as " b { (text::cut(&token.name, 80)) }
-                    ", with a token of scope " code { (token.scope.name()) } "." }
-                form method="post" action="/logout" { button type="submit" { "Sign out" } }
+            @if let Some(reader) = who {
+                p {
+                    "You are " (reader.signed_in())
+                    @if reader.is_proxied() {
+                        ", by the proxy in front of this dashboard, which signs you out too"
+                    }
+                    "."
+                }
+                @if !reader.is_proxied() {
+                    form method="post" action="/logout" { button type="submit" { "Sign out" } }
+                }
             }
             @if let Some(words) = refused { p .note role="alert" { (words) } }
             p { "This dashboard asks for a token. Whoever runs it makes one with "

@@ -13,7 +13,7 @@ use crate::error::Fail;
 use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form};
 use crate::pages::layout::{self, Nav};
 use crate::pages::{care, changes, decide, feed, log};
-use crate::query::{Format, encode};
+use crate::query::{Format, MINE, NOBODY, Whose, encode};
 use crate::reader::Reader;
 use crate::text::{self, csv_field, md, plural};
 
@@ -31,8 +31,8 @@ const SPARK: usize = 60;
 const DECISIONS: usize = 24;
 
 struct Today {
-    /// Whose changes are wanted: a name; empty for everybody's.
-    owner: String,
+    /// Whose changes are wanted.
+    whose: Whose,
     /// How many groups the reader cares for.
     mine: usize,
     groups: Vec<Group>,
@@ -46,15 +46,15 @@ fn load(store: &Store, app: &App, (reader, owner): (&Reader, &str)) -> Result<To
     let (reports, points) = store.counts()?;
     let mut groups = groups(store, store.open_events(EVENTS)?)?;
     let config = &app.options.config;
-    let is_of = |g: &Group, name: &str| g.events.iter().any(|e| care::is_of(config, e, name));
-    let mine = match reader.name() {
-        Some(name) => groups.iter().filter(|g| is_of(g, name)).count(),
+    let is_of = |g: &Group, whose: &Whose| g.events.iter().any(|e| care::is_of(config, e, whose));
+    let mine = match Whose::of(MINE, reader.name()) {
+        Some(me) => groups.iter().filter(|g| is_of(g, &me)).count(),
         None => 0,
     };
-    let owner = care::whose(reader, owner)?;
-    groups.retain(|g| owner.is_empty() || is_of(g, &owner));
+    let whose = care::whose(reader, owner)?;
+    groups.retain(|g| is_of(g, &whose));
     Ok(Today {
-        owner,
+        whose,
         mine,
         groups,
         counts: store.event_counts()?,
@@ -130,10 +130,10 @@ fn html(store: &Store, app: &App, reader: &Reader, t: &Today) -> Result<Markup, 
     let may = reader.may_decide(read_only);
     Ok(html! {
         section .verdict.(class) {
-            h1 { (verdict) @if !t.owner.is_empty() { " of what is " (text::cut(&t.owner, 40)) "’s" } }
+            h1 { (verdict) @if t.whose != Whose::All { " of what is " (theirs(&t.whose)) } }
             p { (newest(app, t)) }
             (tally(t, reader))
-            @if !t.owner.is_empty() { p { a href="/" { "Show everybody’s" } } }
+            @if t.whose != Whose::All { p { a href="/" { "Show everybody’s" } } }
             (layout::forms(&forms(t)))
         }
         @if t.groups.is_empty() { (nothing(t)) } @else {
@@ -170,10 +170,20 @@ fn forms(t: &Today) -> [(&'static str, String); 4] {
 /// The address that has the same changes in another form. It names whose they are, so that it is
 /// the same list for whoever follows it.
 fn form(t: &Today, path: &str) -> String {
-    match t.owner.as_str() {
-        "" => path.into(),
-        name => format!("{path}?owner={}", encode(name)),
+    match t.whose.spelled() {
+        whose if whose.is_empty() => path.into(),
+        whose => format!("{path}?owner={}", encode(&whose)),
     }
+}
+
+/// Whose the changes are, in words.
+fn theirs(whose: &Whose) -> String {
+    let name: String = match whose {
+        Whose::All => "everybody".into(),
+        Whose::Nobodys => NOBODY.into(),
+        Whose::Of(name) => text::cut(name, 40),
+    };
+    format!("{name}’s")
 }
 
 fn newest(app: &App, t: &Today) -> Markup {
@@ -242,7 +252,7 @@ fn nothing(t: &Today) -> Markup {
             ],
         );
     }
-    if !t.owner.is_empty() {
+    if t.whose != Whose::All {
         return nothing_of(t);
     }
     let known = t.counts.resolved + t.counts.recovered;
@@ -262,7 +272,7 @@ fn nothing(t: &Today) -> Markup {
 
 /// Why there is nothing of one person's; others may have enough.
 fn nothing_of(t: &Today) -> Markup {
-    let title = format!("Nothing of what is {}’s waits", text::cut(&t.owner, 40));
+    let title = format!("Nothing of what is {} waits", theirs(&t.whose));
     let open = (t.counts.new + t.counts.acknowledged) as usize;
     let why = html! {
         @if open == 0 { "Nobody has an open change." }

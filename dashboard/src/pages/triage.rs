@@ -14,7 +14,7 @@ use crate::error::Fail;
 use crate::pages::answer::HTML;
 use crate::pages::login::ours;
 use crate::pages::{decide, layout};
-use crate::query::decode;
+use crate::query::{NOBODY, decode, named, spelled};
 use crate::reader::Reader;
 use crate::route::MAX_FORM;
 use crate::text;
@@ -30,8 +30,6 @@ const MAX_ID: usize = 64;
 
 /// Characters of the name of whoever takes a change on.
 const MAX_NAME: usize = 100;
-/// The word that takes a change off whoever has it.
-const NOBODY: &str = "nobody";
 /// The word for no day.
 const NEVER: &str = "never";
 
@@ -96,9 +94,11 @@ fn said(field: &str, value: &str, out: &mut Triage) -> Result<(), Fail> {
             out.link = super::log::safe_link(value).ok_or_else(|| Fail::Bad(words.into()))?;
         }
         "assignee" => {
-            let name = text::cut_or_empty(value, MAX_NAME);
-            let name = if name == NOBODY { String::new() } else { name };
-            out.assignee = Some(name);
+            let name = match value {
+                NOBODY => "",
+                value => named(value),
+            };
+            out.assignee = Some(text::cut_or_empty(name, MAX_NAME));
         }
         "fixed" => {
             let is_hex = value.bytes().all(|b| b.is_ascii_hexdigit());
@@ -191,22 +191,26 @@ pub(crate) async fn decide(
 
 /// Everything that a form says but its state, as another form says it again.
 fn again(what: &Triage) -> Vec<(&'static str, String)> {
-    let or = |value: &Option<String>, none: &str| match value.as_deref() {
+    let or = |value: Option<&str>, none: &str| match value {
         Some("") => none.into(),
         value => value.unwrap_or_default().to_owned(),
     };
+    let assignee = match what.assignee.as_deref() {
+        Some(name) if !name.is_empty() => spelled(name).into_owned(),
+        none => or(none, NOBODY),
+    };
     let all = [
-        ("event", named(what)),
+        ("event", changes(what)),
         ("note", what.note.clone()),
         ("link", what.link.clone()),
-        ("assignee", or(&what.assignee, NOBODY)),
-        ("due", or(&what.due, NEVER)),
+        ("assignee", assignee),
+        ("due", or(what.due.as_deref(), NEVER)),
     ];
     all.into_iter().filter(|(_, v)| !v.is_empty()).collect()
 }
 
 /// The changes of a form, as it named them.
-fn named(what: &Triage) -> String {
+fn changes(what: &Triage) -> String {
     let name = |id: &String| match what.seen.get(id) {
         Some(seen) => format!("{id}:{seen}"),
         None => id.clone(),

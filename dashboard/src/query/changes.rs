@@ -22,11 +22,6 @@ const FATES: [(Fates, &str); 12] = [
     (Fates::Word("withdrawn"), "withdrawn"),
 ];
 
-/// Whose a change is, in addresses: the reader's own.
-pub(crate) const MINE: &str = "mine";
-/// Nobody's.
-pub(crate) const NOBODY: &str = "nobody";
-
 /// Which way a change goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Way {
@@ -60,7 +55,7 @@ pub(crate) struct Changes {
     pub(crate) way: Way,
     pub(crate) metric: Option<String>,
     pub(crate) text: String,
-    /// Who is to care for it: a name, [`MINE`] or [`NOBODY`]; empty: whoever.
+    /// Who is to care for it, as [`Whose`](super::Whose) spells it; empty: whoever.
     pub(crate) owner: String,
     pub(crate) page: usize,
 }

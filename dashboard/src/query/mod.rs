@@ -4,9 +4,11 @@
 mod changes;
 mod health;
 mod params;
+mod whose;
 
-pub(crate) use changes::{Changes, MINE, NOBODY, Way};
+pub(crate) use changes::{Changes, Way};
 pub(crate) use health::{Health, Machine, Order, State};
+pub(crate) use whose::{MINE, NOBODY, Whose, name as named, spelled};
 
 use collector::model::Sha;
 

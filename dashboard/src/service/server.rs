@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::app::{App, Options};
+use crate::proxy::Proxy;
 
 /// How a server is served.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct ServerOptions {
     pub public_url: Option<String>,
     /// See [`Options::embed_in`].
     pub embed_in: Vec<String>,
+    /// See [`Options::proxy`].
+    pub proxy: Option<Proxy>,
 }
 
 impl ServerOptions {
@@ -111,6 +114,7 @@ impl Server {
             new_series: of.new_series,
             public_url: of.public_url.as_ref().map(|url| format!("{url}/p/{name}")),
             embed_in: of.embed_in.clone(),
+            proxy: of.proxy.clone(),
         }
     }
 

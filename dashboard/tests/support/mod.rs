@@ -63,6 +63,7 @@ impl Site {
             new_series: 50_000,
             public_url: None,
             embed_in: Vec::new(),
+            proxy: None,
         }
     }
 
@@ -369,6 +370,14 @@ impl Client {
         Self {
             router,
             peer: "127.0.0.1:5000".parse().unwrap(),
+        }
+    }
+
+    /// The same, asked from that address.
+    pub(crate) fn seen_from(&self, peer: &str) -> Self {
+        Self {
+            router: self.router.clone(),
+            peer: format!("{peer}:5000").parse().unwrap(),
         }
     }
 

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::load::{DOCUMENT, List, ROWS, Row};
 use crate::pages::{groups, layout, log};
-use crate::query::{Changes, MINE, NOBODY, Way, compare_url};
+use crate::query::{Changes, MINE, NOBODY, Way, compare_url, spelled};
 use crate::reader::Reader;
 use crate::text::{self, plural};
 
@@ -108,17 +108,18 @@ fn metrics(list: &List, asked: &Changes) -> Markup {
 
 /// Whoever cares for a change of the page, and the reader.
 fn owners(list: &List, reader: &Reader, asked: &Changes) -> Markup {
-    let mut names: Vec<&str> = vec![NOBODY];
-    names.extend(reader.name().map(|_| MINE));
-    names.extend(list.rows.iter().filter_map(|r| r.carer.as_deref()));
-    names.extend(Some(asked.owner.as_str()).filter(|o| !o.is_empty()));
+    let carers = list.rows.iter().filter_map(|r| r.carer.as_deref());
+    let mut names: Vec<String> = carers.map(|name| spelled(name).into_owned()).collect();
+    names.push(NOBODY.into());
+    names.extend(reader.name().map(|_| MINE.into()));
+    names.extend(Some(asked.owner.clone()).filter(|o| !o.is_empty()));
     names.sort_unstable();
     names.dedup();
     let all = with(asked, |a| a.owner.clear());
     let mut options = vec![("everybody's", all, asked.owner.is_empty())];
-    options.extend(names.into_iter().map(|name| {
-        let address = with(asked, |a| a.owner = name.to_owned());
-        (name, address, asked.owner == name)
+    options.extend(names.iter().map(|name| {
+        let address = with(asked, |a| a.owner.clone_from(name));
+        (name.as_str(), address, asked.owner == *name)
     }));
     html! { @if options.len() > 2 { (layout::choice("whose", &options)) } }
 }

@@ -112,6 +112,7 @@ mod tests {
             new_series: 9,
             public_url: None,
             embed_in: Vec::new(),
+            proxy: None,
         };
         let local = "127.0.0.1:8787".parse().unwrap();
         crate::open(options, local).await.unwrap()
