@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use crate::cache::Cache;
 use crate::error::Fail;
 use crate::guard::Guard;
+use crate::landmarks;
 use crate::lookout::Lookout;
 use crate::overview::Shelf;
 use crate::proxy::Proxy;
@@ -112,6 +113,8 @@ pub struct App {
     pub(crate) cache: Cache,
     /// Every series, judged: what Health lists.
     pub(crate) overview: Shelf,
+    /// Points of the main line that charts name.
+    pub(crate) landmarks: landmarks::Shelf,
     pub(crate) guard: Guard,
     pub(crate) counters: Counters,
     standing: Arc<Standing>,
@@ -184,6 +187,7 @@ impl App {
             writing: Arc::new(Semaphore::new(WRITES)),
             cache: Cache::new(),
             overview: Shelf::default(),
+            landmarks: landmarks::Shelf::default(),
             guard: Guard::new(),
             counters: Counters::default(),
             standing,

@@ -25,6 +25,7 @@ mod error;
 mod flame;
 mod guard;
 mod headline;
+mod landmarks;
 mod live;
 mod look;
 mod lookout;

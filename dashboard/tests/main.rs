@@ -20,4 +20,5 @@ mod receive;
 mod server;
 mod statements;
 mod support;
+mod together;
 mod triage;

@@ -3,6 +3,7 @@
 //! Both only fetch: full references, an address behind `--`, no hooks, no submodules, no tags that
 //! nobody asked for, and no protocol that runs a program.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -228,6 +229,32 @@ pub fn main_branch(url: &str) -> Result<String> {
     Ok(branch)
 }
 
+/// The tags of a remote with their commits, in the order of their names backwards; at most `most` of
+/// them. Nothing is fetched.
+///
+/// # Errors
+/// As [`Copy::fetch`].
+pub fn remote_tags(url: &str, most: usize) -> Result<Vec<(String, Sha)>> {
+    check_address(url)?;
+    let mut command = remote_git(Path::new("/"));
+    command.args(["ls-remote", "--tags", "--", url]);
+    let said = within(command, LIST, "ls-remote")?;
+    let mut tags: BTreeMap<&str, &str> = BTreeMap::new();
+    for line in said.lines() {
+        let Some((sha, name)) = line.split_once("\trefs/tags/") else {
+            continue;
+        };
+        // An annotated tag is an object of its own; its commit comes in the line behind it.
+        if is_name(sha) {
+            tags.insert(name.strip_suffix("^{}").unwrap_or(name), sha);
+        }
+    }
+    let newest = tags.into_iter().rev().take(most);
+    Ok(newest
+        .map(|(name, sha)| (name.into(), Sha(sha.into())))
+        .collect())
+}
+
 fn is_stale(path: &Path) -> bool {
     let is_lock = path.extension().is_some_and(|e| e == "lock");
     let changed = || path.metadata().and_then(|m| m.modified()).ok();
@@ -393,6 +420,11 @@ mod tests {
         tags.sort();
         assert_eq!(tags, [("v1".to_string(), first), ("v2".into(), second)]);
         assert_eq!(repo.tags(1).unwrap().len(), 1);
+        // Whoever has no copy asks for them.
+        let mut asked = remote_tags(&remote.url(), 10).unwrap();
+        asked.sort();
+        assert_eq!(asked, tags);
+        assert_eq!(remote_tags(&remote.url(), 1).unwrap(), tags[1..]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use address::check_address;
 pub use call::is_foreign_environment;
 use call::{ask, run, text};
 pub use line::Touched;
-pub use mirror::{Copy, main_branch};
+pub use mirror::{Copy, main_branch, remote_tags};
 use parse::{acceptances, commit, hunks};
 pub use pulls::{Proposed, proposed};
 pub use submodule::Lacking;

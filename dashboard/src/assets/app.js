@@ -255,11 +255,11 @@ function chart(figure) {
     const name = $("h1").textContent;
     // On white paper whatever the scheme.
     const drawn = (await (await fetch(`${base}/series/${figure.dataset.series}.svg${location.search}`)).text())
-      .replace(/<style media.*?<\/style>/, "").replace("<svg ", '<svg width="2000" height="640" ');
-    const image = make("img", { src: `data:image/svg+xml,${encodeURIComponent(drawn)}` });
+      .replace(/<style media.*?<\/style>/, ""), high = drawn.match(/viewBox="0 0 \d+ (\d+)/)[1] / 5;
+    const image = make("img", { src: `data:image/svg+xml,${encodeURIComponent(drawn.replace("<svg ", `<svg width="2000" height="${high}" `))}` });
     await image.decode();
-    const canvas = make("canvas", { width: 2000, height: 740 }), c = canvas.getContext("2d");
-    c.fillStyle = "#fff"; c.fillRect(0, 0, 2000, 740); c.drawImage(image, 0, 100);
+    const canvas = make("canvas", { width: 2000, height: high + 100 }), c = canvas.getContext("2d");
+    c.fillStyle = "#fff"; c.fillRect(0, 0, 2000, high + 100); c.drawImage(image, 0, 100);
     c.fillStyle = "#222"; c.font = "600 34px system-ui"; c.fillText($("title", picture).textContent, 40, 48);
     c.font = "24px system-ui"; c.fillText($("desc", picture).textContent, 40, 86);
     make("a", { href: canvas.toDataURL(), download: `${name.replace(/[^\w.-]+/g, "-")}.png` }).click();

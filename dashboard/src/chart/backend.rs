@@ -26,10 +26,24 @@ pub(super) enum Ink {
     Level,
     Dot,
     Label,
+    Other1,
+    Other2,
+    Other3,
+    Other4,
+    Other5,
 }
 
 impl Ink {
-    const ALL: [Self; 8] = [
+    /// Those of the lines that somebody put beside the first.
+    pub(super) const OTHERS: [Self; 5] = [
+        Self::Other1,
+        Self::Other2,
+        Self::Other3,
+        Self::Other4,
+        Self::Other5,
+    ];
+
+    const ALL: [Self; 13] = [
         Self::Axis,
         Self::Grid,
         Self::Band,
@@ -38,6 +52,11 @@ impl Ink {
         Self::Level,
         Self::Dot,
         Self::Label,
+        Self::Other1,
+        Self::Other2,
+        Self::Other3,
+        Self::Other4,
+        Self::Other5,
     ];
 
     const fn class(self) -> &'static str {
@@ -50,6 +69,11 @@ impl Ink {
             Self::Level => "level",
             Self::Dot => "dot",
             Self::Label => "label",
+            Self::Other1 => "beside o1",
+            Self::Other2 => "beside o2",
+            Self::Other3 => "beside o3",
+            Self::Other4 => "beside o4",
+            Self::Other5 => "beside o5",
         }
     }
 
@@ -101,12 +125,7 @@ impl Canvas<'_> {
         let open = format!("<path class=\"{}\" d=\"", ink.class());
         let tail = self.out.rfind("<path").map_or("", |i| &self.out[i..]);
         let ends = tail.starts_with(&open) && tail.ends_with("\"/>");
-        if ends
-            && matches!(
-                ink,
-                Ink::Line | Ink::Older | Ink::Level | Ink::Band | Ink::Dot
-            )
-        {
+        if ends && !matches!(ink, Ink::Axis | Ink::Grid | Ink::Label) {
             self.out.truncate(self.out.len() - 3);
             self.out.push_str(&format!("{d}\"/>"));
         } else {

@@ -7,5 +7,5 @@ mod series;
 mod span;
 mod spark;
 
-pub(crate) use series::{Drawing, Mark, Marker, Series, draw};
+pub(crate) use series::{Drawing, Mark, Marker, Series, draw, with_keys};
 pub(crate) use spark::{spark, trend};

@@ -13,10 +13,11 @@ use crate::text::{Sense, plural, xml};
 
 /// Pixels of the picture; the page scales it to its own width.
 const WIDTH: u32 = 1000;
-const HEIGHT: u32 = 320;
+const HEIGHT: u32 = 334;
 const LEFT: u32 = 78;
 const BOTTOM: u32 = 26;
-const TOP: u32 = 22;
+/// Room for the names of tags and, below them, the marks of testbeds.
+const TOP: u32 = 36;
 /// Columns that are told apart when the line is thinned.
 const COLUMNS: usize = 460;
 /// Up to so many points each has a dot.
@@ -58,7 +59,7 @@ pub(crate) struct Mark {
 }
 
 /// The sorts of marks.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Marker {
     /// A change, with the level before and after, whether that is worse, and its number.
     Change {
@@ -69,6 +70,10 @@ pub(crate) enum Marker {
     },
     /// The machine or its software changed.
     Environment,
+    /// A tag, with its name.
+    Tag(String),
+    /// A branch left the line.
+    Branch,
 }
 
 /// Everything on one chart.
@@ -76,6 +81,8 @@ pub(crate) struct Drawing<'a> {
     pub(crate) series: &'a Series,
     /// The same on other testbeds.
     pub(crate) older: &'a [Series],
+    /// What somebody put beside it, each with a line of its own.
+    pub(crate) others: &'a [Series],
     /// Levels between changes, or the trend that a drift has.
     pub(crate) levels: &'a [Vec<(f64, f64)>],
     /// Whether the vertical axis begins at 0.
@@ -99,6 +106,40 @@ type Plot<'a, 'b> = ChartContext<
     Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
 >;
 type Drawn = Result<(), Box<dyn std::error::Error>>;
+
+/// Pixels of the line that says what a line is.
+const KEY: u32 = 24;
+
+/// The chart with a line of words for each of its lines, below it: for where it stands alone.
+pub(crate) fn with_keys(svg: &str, names: &[String]) -> String {
+    let (w, h, fine) = (WIDTH * FINE as u32, HEIGHT * FINE as u32, FINE as u32);
+    let taller = h + (names.len() as u32 * KEY + 6) * fine;
+    let mut keys = String::from("<g class=\"keys\">");
+    for (i, name) in names.iter().enumerate() {
+        let class = match i {
+            0 => "line".to_string(),
+            i => format!("beside o{i}"),
+        };
+        let y = h + (i as u32 * KEY + KEY / 2) * fine;
+        let (from, to) = (LEFT * fine, (LEFT + 40) * fine);
+        keys.push_str(&format!(
+            "<path class=\"{class}\" d=\"M{from} {y}H{to}\"/><text x=\"{}\" y=\"{}\">{}</text>",
+            to + 10 * fine,
+            y + 4 * fine,
+            xml(name)
+        ));
+    }
+    keys.push_str("</g></svg>");
+    let sized = svg.replacen(
+        &format!("viewBox=\"0 0 {w} {h}\""),
+        &format!("viewBox=\"0 0 {w} {taller}\""),
+        1,
+    );
+    match sized.strip_suffix("</svg>") {
+        Some(body) => body.to_owned() + &keys,
+        None => sized,
+    }
+}
 
 /// The chart as an SVG element.
 pub(crate) fn draw(chart: &Drawing<'_>) -> String {
@@ -128,7 +169,8 @@ pub(crate) fn draw(chart: &Drawing<'_>) -> String {
 impl Drawing<'_> {
     /// What is seen: all commits, and all values with some air.
     fn ranges(&self) -> (Range<f64>, Range<f64>) {
-        let all = || std::iter::once(self.series).chain(self.older);
+        let beside = || self.older.iter().chain(self.others);
+        let all = || std::iter::once(self.series).chain(beside());
         let xs = span::of(all().flat_map(|s| s.xs.iter().copied()));
         let ys = span::of(all().flat_map(|s| s.ys.iter().copied()));
         let (Some(xs), Some(ys)) = (xs, ys) else {
@@ -238,6 +280,9 @@ impl Drawing<'_> {
         for s in self.older {
             line(&mut plot, s, Ink::Older, self.marks)?;
         }
+        for (s, ink) in self.others.iter().zip(Ink::OTHERS) {
+            line(&mut plot, s, ink, &[])?;
+        }
         band(&mut plot, self.series, &y)?;
         line(&mut plot, self.series, Ink::Line, self.marks)?;
         for level in self.levels {
@@ -268,16 +313,19 @@ impl Drawing<'_> {
     /// Marks are links with words of their own, which plotters knows nothing of.
     fn markers(&self, out: &mut String, x: &Range<f64>, y: &Range<f64>) {
         let frame = Frame::of(x, y);
+        let mut named = Names::default();
         for mark in self.marks.iter().filter(|m| x.contains(&m.at)) {
             let at = frame.x(mark.at);
-            let inner = match mark.what {
+            let inner = match &mark.what {
+                Marker::Tag(name) => tag(at, &frame, named.fits(at, name).then_some(name)),
+                Marker::Branch => fork(at, frame.bottom),
                 Marker::Environment => diamond(at, (frame.top, frame.bottom)),
                 Marker::Change {
                     before,
                     after,
                     sense,
                     number,
-                } => step(at, (frame.y(before), frame.y(after)), sense, number),
+                } => step(at, (frame.y(*before), frame.y(*after)), *sense, *number),
             };
             out.push_str(&format!(
                 "<a href=\"{}\" class=\"mark\"><title>{}</title>{inner}</a>",
@@ -318,6 +366,48 @@ impl<'a> Frame<'a> {
         let y = self.seen.1;
         (self.bottom - (self.bottom - self.top) * (v - y.start) / (y.end - y.start)).round()
     }
+}
+
+/// Where the names of tags end that were written, from left to right.
+struct Names(f64);
+
+impl Default for Names {
+    fn default() -> Self {
+        Self(f64::MIN)
+    }
+}
+
+impl Names {
+    /// Whether a name has room behind the one before, and in the picture; then its place is taken.
+    fn fits(&mut self, at: f64, name: &str) -> bool {
+        // In a system's font a character of the larger size is about 8.5 px wide.
+        let half = name.chars().count() as f64 * 4.25 * f64::from(FINE) + 30.0;
+        let right = f64::from(WIDTH as i32 * FINE);
+        let fits = at - half > self.0 && at + half < right;
+        if fits {
+            self.0 = at + half;
+        }
+        fits
+    }
+}
+
+/// A tag: a dotted line, with its name above where there is room for it.
+fn tag(at: f64, frame: &Frame<'_>, name: Option<&String>) -> String {
+    let (top, bottom) = (frame.top - 200.0, frame.bottom);
+    let line = format!("<path class=\"tagline\" d=\"M{at} {top}V{bottom}\"/>");
+    match name {
+        Some(name) => format!(
+            "{line}<text x=\"{at}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+            top - 30.0,
+            xml(name)
+        ),
+        None => line,
+    }
+}
+
+/// Where a branch left: a wedge on the axis.
+fn fork(at: f64, bottom: f64) -> String {
+    format!("<path class=\"fork\" d=\"M{at} {bottom}l-55 -100h110z\"/>")
 }
 
 /// A change of the testbed: a line from top to bottom.
@@ -423,6 +513,7 @@ mod tests {
         draw(&Drawing {
             series,
             older,
+            others: &[],
             levels: &[vec![(0.0, 1e6), (10.0, 1e6)]],
             from_zero: false,
             by_date: false,

@@ -5,4 +5,4 @@ mod flame;
 mod series;
 
 pub(crate) use flame::{Look, Shape};
-pub(crate) use series::{Across, SeriesLook, Upward};
+pub(crate) use series::{Across, BESIDE, Others, SeriesLook, Upward};

@@ -15,7 +15,7 @@ use crate::text;
 pub(super) fn page(
     store: &Store,
     app: &App,
-    (id, from, to): (&str, u64, u64),
+    (id, look): (&str, SeriesLook),
     format: Format,
 ) -> Result<Page, Fail> {
     if format != Format::Html {
@@ -27,7 +27,7 @@ pub(super) fn page(
     let newest = text::value(s.row.latest_value, &key.metric);
     let open = store.events_of(id)?;
     let open = open.iter().filter(|e| e.event.is_open()).count();
-    let range = SeriesLook::default().over(from, to).query();
+    let range = look.query();
     let series = format!("/series/{id}{range}");
     let picture = format!("/series/{id}.svg{range}");
     let body = html! {

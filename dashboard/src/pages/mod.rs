@@ -66,8 +66,12 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
         What::Find { benchmark, .. } => Err(unknown_benchmark(benchmark)),
         What::Search { text } => search::page(store, app, text, f),
         What::Choose { base, head } => compare::choose(store, app, (base, head), f),
+        What::Gather(asked) => match f {
+            Format::Html => series::choose(store, app, asked),
+            f => Err(answer::no_such_form(f)),
+        },
         What::Series { id, look } => series::page(store, app, reader, (id, *look), f),
-        What::Embed { id, from, to } => embed::page(store, app, (id, *from, *to), f),
+        What::Embed { id, look } => embed::page(store, app, (id, *look), f),
         What::Badge { id } => badge::page(store, id),
         What::Branch { name } => branch::page(store, app, name, f),
         What::Commit { sha } => commit::page(store, app, reader, sha, f),
@@ -124,6 +128,7 @@ pub(crate) async fn redirect(app: &Arc<App>, view: &View) -> Result<Option<Strin
             })
             .await
         }
+        What::Gather(asked) if is_html => Ok(series::chosen(&asked)),
         What::Search { text } if is_html => {
             app.read(move |store, _| search::only_one(store, &text))
                 .await

@@ -14,7 +14,7 @@ use collector::model::Sha;
 
 use crate::error::Fail;
 pub(crate) use crate::look::address::{decode, encode};
-use crate::look::{Across, Look, SeriesLook, Shape, Upward};
+use crate::look::{Across, BESIDE, Look, Others, SeriesLook, Shape, Upward};
 use crate::reader::Reader;
 use params::Params;
 
@@ -154,11 +154,12 @@ pub(crate) enum What {
     Badge {
         id: String,
     },
+    /// Several series are to be chosen for one chart.
+    Gather(Gather),
     /// A chart alone, for a frame on another page.
     Embed {
         id: String,
-        from: u64,
-        to: u64,
+        look: SeriesLook,
     },
     Commit {
         sha: String,
@@ -198,6 +199,18 @@ pub(crate) enum What {
         hash: String,
     },
     Help,
+}
+
+/// Series that are chosen for one chart, and what finds more.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Gather {
+    /// The one whose page has the chart.
+    pub(crate) first: Option<String>,
+    /// The others, and what is seen.
+    pub(crate) look: SeriesLook,
+    pub(crate) text: String,
+    /// Whether the chart is wanted, whatever the text.
+    pub(crate) show: bool,
 }
 
 /// What is asked for, and in which form.
@@ -280,20 +293,21 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
         },
         ["health"] => What::Health(Health::of(&p)?),
         ["series"] if api => What::Health(Health::of(&p)?),
-        ["series"] => What::Find {
+        ["series"] if p.get("benchmark").is_some() => What::Find {
             benchmark: p.text("benchmark"),
             metric: p.metric()?,
         },
+        ["series"] => What::Gather(gather(&p)?),
         ["search"] => What::Search { text: p.shown("q") },
         ["series", id] => {
-            let (id, (from, to)) = (series_id(id)?, p.positions()?);
-            let (x, y) = (p.one_of("x", &Across::ALL)?, p.one_of("y", &Upward::ALL)?);
-            let look = SeriesLook { from, to, x, y };
+            let id = series_id(id)?;
+            let look = series_look(&p, &id)?;
             What::Series { id, look }
         }
         ["embed", id] => {
-            let (id, (from, to)) = (series_id(id)?, p.positions()?);
-            What::Embed { id, from, to }
+            let id = series_id(id)?;
+            let look = series_look(&p, &id)?;
+            What::Embed { id, look }
         }
         ["badge", id] => What::Badge { id: series_id(id)? },
         ["commit" | "commits", sha] => What::Commit { sha: commit(sha)? },
@@ -354,6 +368,46 @@ fn today(p: &Params) -> What {
     What::Today {
         owner: p.shown("owner"),
     }
+}
+
+/// What is seen of a series, and what is in its chart too.
+fn series_look(p: &Params, id: &str) -> Result<SeriesLook, Fail> {
+    let (from, to) = p.positions()?;
+    let with = p.get("with").unwrap_or("");
+    let with = with.split(',').filter(|w| !w.trim().is_empty());
+    let more = p.all("id");
+    Ok(SeriesLook {
+        from,
+        to,
+        x: p.one_of("x", &Across::ALL)?,
+        y: p.one_of("y", &Upward::ALL)?,
+        with: others(with.chain(more), id)?,
+    })
+}
+
+/// What a form says that chooses series.
+fn gather(p: &Params) -> Result<Gather, Fail> {
+    let first = p.all("id").next().map(series_id).transpose()?;
+    Ok(Gather {
+        look: series_look(p, first.as_deref().unwrap_or(""))?,
+        first,
+        text: p.shown("q"),
+        show: p.get("show").is_some(),
+    })
+}
+
+/// Several series, without the one whose chart it is.
+fn others<'a>(ids: impl Iterator<Item = &'a str>, id: &str) -> Result<Others, Fail> {
+    let mut numbers = Vec::new();
+    for other in ids.map(|o| series_id(o.trim())) {
+        let other = other?;
+        // Sixteen digits are a number.
+        numbers.extend(u64::from_str_radix(&other, 16).ok().filter(|_| other != id));
+    }
+    let words = format!(
+        "`with` must name {BESIDE} other series at most: more lines are told apart by nobody."
+    );
+    Others::of(&numbers).ok_or(Fail::Bad(words))
 }
 
 /// How a flame graph is looked at.

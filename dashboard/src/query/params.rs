@@ -35,6 +35,12 @@ impl Params {
         found.filter(|v| !v.is_empty())
     }
 
+    /// Every value of that name that is not empty.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let of = self.0.iter().filter(move |(k, _)| k == name);
+        of.map(|(_, v)| v.as_str()).filter(|v| !v.is_empty())
+    }
+
     pub(super) fn text(&self, name: &str) -> String {
         self.get(name)
             .unwrap_or("")

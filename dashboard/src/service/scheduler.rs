@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use collector::git::Copy;
+use collector::git::{Copy, remote_tags};
 use collector::history;
 use collector::jobs::{Purpose, first_new};
 use collector::model::{Commit, Sha};
@@ -21,6 +21,8 @@ use crate::service::server::Server;
 const REST: Duration = Duration::from_millis(200);
 /// Between two looks where the server's own file cannot be read.
 const AGAIN: Duration = Duration::from_secs(5);
+/// Tags that are known, at most.
+const TAGS: usize = 500;
 /// Commits that one look offers; of a longer push the newest.
 const MOST: usize = 1_000;
 
@@ -61,12 +63,7 @@ async fn look(server: &Arc<Server>, name: &str) -> Result<Duration, Fail> {
         .await?;
     let project = found.ok_or(Fail::Ours)?;
     let poll = Duration::from_secs(project.poll);
-    let main = follow(server, project.clone()).await;
-    let all = match main {
-        Ok(()) => pulls::follow(server, &project).await,
-        Err(fail) => Err(fail),
-    };
-    let trouble = match all {
+    let trouble = match follow_all(server, &project).await {
         Ok(()) => String::new(),
         Err(fail) => fail.words(),
     };
@@ -78,6 +75,13 @@ async fn look(server: &Arc<Server>, name: &str) -> Result<Duration, Fail> {
     Ok(poll)
 }
 
+/// Follows the main line, then the pull requests, then the tags.
+async fn follow_all(server: &Arc<Server>, project: &Project) -> Result<(), Fail> {
+    follow(server, project.clone()).await?;
+    pulls::follow(server, project).await?;
+    follow_tags(server, project).await
+}
+
 /// What a look at a repository found.
 struct Found {
     tip: Sha,
@@ -87,6 +91,29 @@ struct Found {
     /// Whether commits that were on the line are not any more.
     forced: bool,
     config: String,
+}
+
+/// Has charts and comparisons know the repository's tags, those of the newest commits first.
+async fn follow_tags(server: &Arc<Server>, project: &Project) -> Result<(), Fail> {
+    let url = project.url.clone();
+    let asked = tokio::task::spawn_blocking(move || remote_tags(&url, TAGS)).await;
+    let Ok(tags) = asked.map_err(|_| Fail::panicked())? else {
+        // One that cannot be asked now keeps the tags that were read.
+        return Ok(());
+    };
+    let (app, _) = server.project(&project.name).ok_or(Fail::Ours)?;
+    let placed = app.read(move |store, _| {
+        let mut placed = Vec::new();
+        for (name, sha) in tags {
+            placed.push((store.main_position(&sha)?, name, sha));
+        }
+        placed.sort();
+        placed.reverse();
+        Ok(placed)
+    });
+    let placed = placed.await?.into_iter();
+    app.set_releases(placed.map(|(_, name, sha)| (name, sha)).collect());
+    Ok(())
 }
 
 async fn follow(server: &Arc<Server>, project: Project) -> Result<(), Fail> {

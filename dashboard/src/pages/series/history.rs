@@ -1,10 +1,14 @@
 //! One series as far as its page shows it.
 
+use std::sync::Arc;
+
 use collector::stats;
 use collector::store::{Event, MeasuredCommit, Reported, SeriesState, Store, TestbedRow, Value};
 
 use super::dates::{self, Dates};
+use crate::app::App;
 use crate::error::Fail;
+use crate::landmarks::Landmark;
 use crate::look::{Across, SeriesLook};
 use crate::pages::answer::the_series;
 use crate::pages::drift::Drift;
@@ -25,17 +29,25 @@ pub(super) struct History {
     days: Dates,
     pub(super) values: Vec<Value>,
     pub(super) older: Vec<(SeriesState, Vec<Value>)>,
+    /// What was put into the chart beside it.
+    pub(super) others: Vec<(SeriesState, Vec<Value>)>,
     /// Every change of the series that stands, the oldest first.
     changes: Vec<Reported>,
     pub(super) drift: Option<Drift>,
     pub(super) testbeds: Vec<TestbedRow>,
+    /// Tags, and where branches left the line.
+    landmarks: Arc<Vec<Landmark>>,
     pub(super) siblings: Vec<SeriesState>,
     /// Dates of some commits of what is shown, ascending.
     pub(super) dates: Vec<(u64, i64)>,
 }
 
 /// The series with what was measured at positions `from..=to`.
-pub(super) fn load(store: &Store, id: &str, look: SeriesLook) -> Result<History, Fail> {
+pub(super) fn load(
+    (store, app): (&Store, &App),
+    id: &str,
+    look: SeriesLook,
+) -> Result<History, Fail> {
     let (from, to) = (look.from, look.to);
     let series = the_series(store, id)?;
     let key = &series.row.key;
@@ -50,17 +62,30 @@ pub(super) fn load(store: &Store, id: &str, look: SeriesLook) -> Result<History,
         older.push((s.clone(), store.values(s.row.id, from, to)?));
     }
     older.retain(|(_, v)| !v.is_empty());
+    let others = others(store, look)?;
+    if !others.is_empty() {
+        // Each line is there because somebody asked for it.
+        older.clear();
+    }
+    let mut changes = store.events_of(id)?;
+    // A history that came in at once was told at once: the line says which change was first.
+    changes.sort_by(|a, b| {
+        let place = |t: &Reported| t.event.change.index;
+        (place(a), &a.id).cmp(&(place(b), &b.id))
+    });
     let mut h = History {
         values: store.values(series.row.id, from, to)?,
-        changes: store.events_of(id)?,
+        changes,
         drift: Drift::of(store, &series)?,
         testbeds: store.testbeds()?,
+        landmarks: app.landmarks.of(store, app.releases())?,
         id: id.into(),
         first: 0,
         days: Dates::default(),
         look,
         dates: Vec::new(),
         older,
+        others,
         siblings,
         series,
     };
@@ -72,12 +97,24 @@ pub(super) fn load(store: &Store, id: &str, look: SeriesLook) -> Result<History,
     Ok(h)
 }
 
+/// The other series of the chart, with what was measured in the stretch that is seen.
+fn others(store: &Store, look: SeriesLook) -> Result<Vec<(SeriesState, Vec<Value>)>, Fail> {
+    let mut out = Vec::new();
+    for id in look.with.ids() {
+        let series = the_series(store, &id)?;
+        let values = store.values(series.row.id, look.from, look.to)?;
+        out.push((series, values));
+    }
+    Ok(out)
+}
+
 /// The first position of the series and of those that are drawn with it.
 fn first(store: &Store, h: &History) -> Result<u64, Fail> {
     if !h.look.is_zoomed() {
         return Ok(h.ends().0);
     }
-    let all = std::iter::once(&h.series).chain(h.older.iter().map(|(s, _)| s));
+    let beside = h.older.iter().chain(&h.others);
+    let all = std::iter::once(&h.series).chain(beside.map(|(s, _)| s));
     let mut first = h.ends().0;
     for s in all {
         let start = store.first_position(s.row.id)?;
@@ -154,11 +191,21 @@ impl History {
 
     /// The first and the last position that is drawn.
     pub(super) fn ends(&self) -> (u64, u64) {
-        let older = self.older.iter().map(|(_, v)| v);
-        let all: Vec<&Vec<Value>> = older.chain(std::iter::once(&self.values)).collect();
+        let beside = self.older.iter().chain(&self.others).map(|(_, v)| v);
+        let all: Vec<&Vec<Value>> = beside.chain(std::iter::once(&self.values)).collect();
         let first = all.iter().filter_map(|v| v.first()).map(|v| v.position);
         let last = all.iter().filter_map(|v| v.last()).map(|v| v.position);
         (first.min().unwrap_or(0), last.max().unwrap_or(0))
+    }
+
+    /// The points that have a name among what is drawn.
+    pub(super) fn landmarks(&self) -> &[Landmark] {
+        if self.values.is_empty() {
+            return &[];
+        }
+        let (from, to) = self.ends();
+        let before = |at: u64| self.landmarks.partition_point(|l| l.position < at);
+        &self.landmarks[before(from)..before(to.saturating_add(1))]
     }
 
     /// The day of a position, or of the next one whose date is known.
@@ -170,8 +217,9 @@ impl History {
 
     /// The levels between the changes, each as a line of positions; tilted where the series drifts.
     pub(super) fn levels(&self) -> Vec<Vec<(f64, f64)>> {
-        if self.series.noise == 0.0 && self.drift.is_none() {
-            // The line of an exact count is its level.
+        // The line of an exact count is its level; among several lines a level is one more.
+        let is_exact = self.series.noise == 0.0 && self.drift.is_none();
+        if is_exact || !self.others.is_empty() {
             return Vec::new();
         }
         let at = |t: &Reported| {

@@ -1,5 +1,7 @@
 //! Series: when did it change, by how much, and who may have done it.
 
+mod beside;
+mod choose;
 mod controls;
 mod dates;
 mod documents;
@@ -8,6 +10,7 @@ mod picture;
 mod sections;
 mod words;
 
+pub(super) use choose::{chart as chosen, page as choose};
 pub(super) use history::around;
 
 use collector::model::{Better, Metric};
@@ -38,7 +41,7 @@ pub(super) fn page(
     (id, look): (&str, SeriesLook),
     format: Format,
 ) -> Result<Page, Fail> {
-    let h = history::load(store, id, look)?;
+    let h = history::load((store, app), id, look)?;
     let title = text::name(&h.series.row.key.benchmark);
     match format {
         Format::Html => Ok(layout::page(
@@ -48,7 +51,7 @@ pub(super) fn page(
             html(store, app, reader, &h)?,
         )),
         Format::Svg => {
-            let svg = picture::standalone(&picture::chart(store, &h)?);
+            let svg = picture::standalone(&picture::chart(store, &h)?, &beside::names(&h));
             Ok(Page::new(SVG, Policy::Picture, svg.into_bytes()))
         }
         Format::Json => json_page(&documents::json(store, &h)?),
@@ -69,6 +72,7 @@ fn html(store: &Store, app: &App, reader: &Reader, h: &History) -> Result<Markup
         (head(h))
         (controls::html(h, &url))
         (figure(store, h, &url)?)
+        (beside::add(h))
         (sections::changes(store, h)?)
         (decide::section(store, app, reader, ("Decisions", h.events()))?)
         (sections::next_steps(store, h)?)
@@ -112,9 +116,11 @@ fn figure(store: &Store, h: &History, url: &str) -> Result<Markup, Fail> {
     Ok(html! {
         figure .wide data-series=(h.id) {
             (chart)
+            (beside::legend(h, url))
             figcaption {
                 span { (words::summary(h)) } " "
                 @if let Some(words) = words::marks(h) { span .muted { (words) } " " }
+                @if let Some(words) = words::landmarks(h) { span .muted { (words) } " " }
                 @if h.look.is_zoomed() { (zoomed(h, url)) } @else { (sections::ranges(h, url)) }
                 (sections::environment(h))
                 output .cursor {}
@@ -141,6 +147,7 @@ fn forms(h: &History, url: &str) -> Markup {
         suffix("CSV", "csv"),
         suffix("Markdown", "md"),
         suffix("SVG", "svg"),
+        ("Embed", format!("/embed/{}{query}", h.id)),
         ("Badge", format!("/badge/{}.svg", h.id)),
     ])
 }

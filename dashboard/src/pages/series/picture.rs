@@ -3,23 +3,37 @@
 use collector::format::moved;
 use collector::store::{Store, Value};
 
+use super::beside::Scale;
 use super::history::{History, link};
 use super::words;
-use crate::chart::{Drawing, Mark, Marker, Series, draw};
+use crate::chart::{Drawing, Mark, Marker, Series, draw, with_keys};
 use crate::error::Fail;
+use crate::landmarks::{Landmark, What};
 use crate::look::{Across, Upward};
 use crate::pages::health;
+use crate::query::branch_url;
 use crate::text;
 
+/// Tags and branches that are marked.
+const LANDMARKS: usize = 40;
 /// Changes of the testbed that are marked.
 const TESTBEDS: usize = 50;
 
 /// The chart as an element of the page.
 pub(super) fn chart(store: &Store, h: &History) -> Result<String, Fail> {
     let key = &h.series.row.key;
-    let mut marks = environment(h);
+    let mut marks = landmarks(h);
+    marks.extend(environment(h));
     marks.extend(changes(store, h)?);
     let older: Vec<Series> = h.older.iter().map(|(_, v)| points(h, v)).collect();
+    let others: Vec<Series> = h.others.iter().map(|(_, v)| points(h, v)).collect();
+    let mut series = points(h, &h.values);
+    if !others.is_empty() {
+        // Samples of one among several lines would hide the others.
+        series.bands.clear();
+    }
+    let scale = Scale::of(h);
+    let fine = fineness(std::iter::once(&series).chain(&others));
     let title = format!(
         "{} {}: {}",
         text::name(&key.benchmark),
@@ -31,16 +45,20 @@ pub(super) fn chart(store: &Store, h: &History) -> Result<String, Fail> {
         *x = h.x(*x);
     }
     Ok(draw(&Drawing {
-        series: &points(h, &h.values),
+        series: &series,
         older: &older,
+        others: &others,
         levels: &levels,
-        from_zero: h.look.y == Upward::Zero,
+        from_zero: scale == Scale::Own && h.look.y == Upward::Zero,
         by_date: h.look.x == Across::Date,
         marks: &marks,
         title: &title,
         words: &words::summary(h),
         label_x: &|x| h.label_x(x),
-        label_y: &|y| text::value(y, &key.metric),
+        label_y: &|y| match scale {
+            Scale::Own => text::value(y, &key.metric),
+            Scale::Relative => text::minus(&format!("{:+.fine$} %", 100.0 * y)),
+        },
     }))
 }
 
@@ -51,13 +69,61 @@ const fn across(h: &History) -> &'static str {
     }
 }
 
+/// Digits behind the point that percentages of these lines need.
+fn fineness<'a>(all: impl Iterator<Item = &'a Series>) -> usize {
+    let values = all.flat_map(|s| s.ys.iter().copied());
+    let (low, high) = values.fold((0.0, 0.0), |(l, h), y| (f64::min(l, y), f64::max(h, y)));
+    match high - low {
+        s if s > 0.2 => 0,
+        s if s > 0.02 => 1,
+        _ => 2,
+    }
+}
+
 fn points(h: &History, values: &[Value]) -> Series {
+    let scale = Scale::of(h);
+    let first = values.first().map_or(0.0, |v| v.value);
+    if !scale.has(first) {
+        return Series::default();
+    }
+    let y = |value| scale.place(first, value);
     Series {
         xs: values.iter().map(|v| h.x(v.position as f64)).collect(),
         places: values.iter().map(|v| v.position).collect(),
-        ys: values.iter().map(|v| v.value).collect(),
-        bands: values.iter().map(|v| (v.low, v.high)).collect(),
+        ys: values.iter().map(|v| y(v.value)).collect(),
+        bands: values.iter().map(|v| (y(v.low), y(v.high))).collect(),
     }
+}
+
+/// Tags and where branches left, the newest; each leads to its commit or branch.
+fn landmarks(h: &History) -> Vec<Mark> {
+    let all = h.landmarks();
+    let newest = &all[all.len().saturating_sub(LANDMARKS)..];
+    let mark = |l: &Landmark| {
+        let (name, day) = (text::cut(&l.name, 60), h.day(l.position as f64));
+        let (what, href, words) = match l.what {
+            What::Tag => {
+                let href = format!("/commit/{}", l.sha.short());
+                (
+                    Marker::Tag(text::cut(&l.name, 14)),
+                    href,
+                    format!("Tag {name}, {day}"),
+                )
+            }
+            What::Branch(n) => {
+                let n = text::plural(n, "measured commit");
+                let words = format!("Branch {name} left here, {day}: {n}");
+                (Marker::Branch, branch_url(&l.name), words)
+            }
+        };
+        Mark {
+            at: h.x(l.position as f64),
+            what,
+            href,
+            words,
+        }
+    };
+    newest.iter().map(mark).collect()
 }
 
 fn environment(h: &History) -> Vec<Mark> {
@@ -84,6 +150,11 @@ fn environment(h: &History) -> Vec<Mark> {
 
 fn changes(store: &Store, h: &History) -> Result<Vec<Mark>, Fail> {
     let metric = &h.series.row.key.metric;
+    let scale = Scale::of(h);
+    let first = h.values.first().map_or(0.0, |v| v.value);
+    if !scale.has(first) {
+        return Ok(Vec::new());
+    }
     let mut out = Vec::new();
     for (number, t) in h.changes() {
         let c = &t.event.change;
@@ -92,8 +163,8 @@ fn changes(store: &Store, h: &History) -> Result<Vec<Mark>, Fail> {
             // Between the commit before and the first that has it.
             at: h.x(c.index as f64 - 0.5),
             what: Marker::Change {
-                before: c.before,
-                after: c.after,
+                before: scale.place(first, c.before),
+                after: scale.place(first, c.after),
                 sense: text::Sense::of(c.after - c.before, metric),
                 number,
             },
@@ -112,17 +183,28 @@ fn changes(store: &Store, h: &History) -> Result<Vec<Mark>, Fail> {
 const STYLE: &str = "<style>:root{color-scheme:light dark}text{font:110px sans-serif;fill:#555}\
     path{fill:none;stroke:#ddd;stroke-width:8}.axis{stroke:#999}.line{stroke:#0072b2;stroke-width:18}\
     .older{stroke:#aaa;stroke-width:14}.level{stroke:#555;stroke-width:10;stroke-dasharray:60 40}\
+    .beside{stroke-width:18}.o1{stroke:#d55e00;stroke-dasharray:70 30}.o2{stroke:#009e73;stroke-dasharray:25 25}\
+    .o3{stroke:#a3508a;stroke-dasharray:110 30 25 30}.o4{stroke:#7a6500;stroke-dasharray:45 45}\
+    .o5{stroke:#777;stroke-dasharray:160 40}\
     .dot{stroke:#0072b2;stroke-width:45;stroke-linecap:round}.band{fill:#0072b2;opacity:.15;stroke:none}\
     .step,.env{stroke-width:22}.worse{stroke:#b34700;fill:#b34700}.better{stroke:#0072b2;fill:#0072b2}\
     .gap rect{fill:#888;opacity:.12}.cut path{fill:#0072b2;stroke:none}\
+    .tagline{stroke:#999;stroke-dasharray:10 30}.fork{fill:#777;stroke:none}\
     .env{stroke:#888;stroke-dasharray:40}.envmark{fill:#888}.number{fill:#fff}</style>\
     <style media=\"(prefers-color-scheme:dark)\">text{fill:#aaa}path{stroke:#333}.line,.dot{stroke:#56b4e9}\
+    .o1{stroke:#e69f00}.o2{stroke:#2fd0a0}.o3{stroke:#dd9ac4}.o4{stroke:#d8c860}\
+    .o5{stroke:#bbb}\
     .level{stroke:#bbb}</style>";
 
-/// The chart with the lines of the sheet that it needs.
-pub(super) fn standalone(svg: &str) -> String {
-    match svg.find("<title") {
-        Some(at) => format!("{}{STYLE}{}", &svg[..at], &svg[at..]),
-        None => svg.into(),
+/// The chart with the lines of the sheet that it needs, and which line is which where there are
+/// several.
+pub(super) fn standalone(svg: &str, names: &[String]) -> String {
+    let keyed = match names {
+        [_] | [] => svg.to_owned(),
+        names => with_keys(svg, names),
+    };
+    match keyed.find("<title") {
+        Some(at) => format!("{}{STYLE}{}", &keyed[..at], &keyed[at..]),
+        None => keyed,
     }
 }

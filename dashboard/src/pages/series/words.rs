@@ -2,7 +2,9 @@
 
 use collector::format::{self, share};
 
+use super::beside::{self, Scale};
 use super::history::History;
+use crate::landmarks::What;
 use crate::text::{self, plural};
 
 /// What is in view, in one sentence.
@@ -14,8 +16,9 @@ pub(super) fn summary(h: &History) -> String {
     );
     let commits = plural(h.values.len(), "commit");
     let drift = drift(h).map_or_else(String::new, |d| format!("{d}; "));
+    let beside = beside(h);
     if !h.look.is_zoomed() {
-        return format!("{commits}; now {latest}; {drift}{}.", steps(h));
+        return format!("{commits}; now {latest}; {drift}{}.{beside}", steps(h));
     }
     let ends = h.values.first().zip(h.values.last());
     let days = ends.map_or_else(String::new, |(a, b)| {
@@ -26,22 +29,47 @@ pub(super) fn summary(h: &History) -> String {
         )
     });
     format!(
-        "{commits}{days}; the last one {latest}; {drift}{}.",
+        "{commits}{days}; the last one {latest}; {drift}{}.{beside}",
         steps(h)
     )
 }
 
+/// What else is in the chart.
+fn beside(h: &History) -> String {
+    if h.others.is_empty() {
+        return String::new();
+    }
+    let names = beside::names(h);
+    let scale = match Scale::of(h) {
+        Scale::Own => "",
+        Scale::Relative => ", each relative to where it begins",
+    };
+    format!(" In the same chart{scale}: {}.", names[1..].join(", "))
+}
+
 /// What the picture's areas stand for.
 pub(super) fn marks(h: &History) -> Option<&'static str> {
-    let samples = h.values.iter().any(|v| v.low < v.high);
+    let samples = h.others.is_empty() && h.values.iter().any(|v| v.low < v.high);
     let level = !h.levels().is_empty();
-    Some(match (samples, level, h.drift.is_some()) {
+    let drift = level && h.drift.is_some();
+    Some(match (samples, level, drift) {
         (true, _, true) => "Band: least to greatest sample; dashed: the drift.",
         (true, true, false) => "Band: least to greatest sample; dashed: the level.",
         (true, false, false) => "Band: least to greatest sample.",
         (false, _, true) => "Dashed: the drift.",
         (false, true, false) => "Dashed: the level.",
         (false, false, false) => return None,
+    })
+}
+
+/// What the marks at the edges stand for.
+pub(super) fn landmarks(h: &History) -> Option<&'static str> {
+    let is = |tag: bool| h.landmarks().iter().any(|l| (l.what == What::Tag) == tag);
+    Some(match (is(true), is(false)) {
+        (true, true) => "Dotted: a tag; below, ▾: a branch left.",
+        (true, false) => "Dotted: a tag.",
+        (false, true) => "Below, ▾: a branch left.",
+        (false, false) => return None,
     })
 }
 
