@@ -54,6 +54,7 @@ pub const ROUTES: &[Route] = &[
     show("/api/v1/profiles/{id}/{range}"),
     show("/api/v1/commits"),
     show("/api/v1/commits/{sha}"),
+    show("/api/v1/branch"),
     Route::get("/api/openapi.json", None, || get(openapi)),
     Route::get("/api/v1/openapi.json", None, || get(openapi)),
     Route::get("/api/v1/tokens", ADMIN, || get(api::tokens)),

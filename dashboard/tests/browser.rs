@@ -324,6 +324,7 @@ async fn news_wait_for_whoever_selects() {
 async fn pages_are_accessible_in_light_dark_and_on_a_telephone() {
     let site = Site::demo();
     let series = site.series("parse/large");
+    let (small, lex) = (site.series("parse/small"), site.series("lex/unicode"));
     let (base, head) = site.around("Split Lexer");
     let running = site.serve().await;
     let b = browser!(running);
@@ -341,6 +342,9 @@ async fn pages_are_accessible_in_light_dark_and_on_a_telephone() {
         ("help", "/help".into()),
         ("login", "/login".into()),
         ("search", "/search?q=parse".into()),
+        ("branch", "/branch?name=faster-lexer".into()),
+        ("together", format!("/series/{series}?with={small},{lex}")),
+        ("gather", format!("/series?id={series}&q=lex")),
         ("choose", "/compare".into()),
         ("missing", "/commit/ffffffff".into()),
     ];
@@ -349,6 +353,7 @@ async fn pages_are_accessible_in_light_dark_and_on_a_telephone() {
         (Scheme::Light, 1280),
         (Scheme::Dark, 1280),
         (Scheme::Light, 360),
+        (Scheme::Dark, 360),
     ] {
         b.look(scheme, width).await;
         for (name, url) in &pages {

@@ -38,7 +38,7 @@ pub(crate) async fn tokens(State(app): State<Arc<App>>) -> Result<Response, Fail
 pub(crate) type Summary = (&'static str, &'static str, &'static str);
 
 /// What each route of the API is for; a test holds it against the routes.
-pub(crate) const SUMMARIES: [Summary; 14] = [
+pub(crate) const SUMMARIES: [Summary; 15] = [
     ("GET", "/api/v1/reports", "The newest reports"),
     (
         "GET",
@@ -88,6 +88,11 @@ pub(crate) const SUMMARIES: [Summary; 14] = [
     ),
     (
         "GET",
+        "/api/v1/branch",
+        "The measured commits of a branch, each against its merge-base; query: name",
+    ),
+    (
+        "GET",
         "/api/v1/channels",
         "Channels without their addresses, and the newest messages to them",
     ),
@@ -103,7 +108,7 @@ pub(crate) const SUMMARIES: [Summary; 14] = [
         "/api/v1/triage",
         "Decide about changes; form: event (repeated; `ID:N` says that N is the last decision about it \
          that was seen), state, note, link, assignee (`nobody`: none), fixed (a commit), due (a day; \
-         `never`: none)",
+         `never`: none), snooze (a day, or a number of commits; `never`: none)",
     ),
 ];
 

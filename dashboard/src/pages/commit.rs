@@ -214,7 +214,7 @@ fn rows(c: &Comparison, verdict: Verdict, title: &str) -> Markup {
         @if !rows.is_empty() {
             section {
                 h2 { (title) " (" (rows.len()) ")" }
-                div .scroll { table .rows {
+                div .scroll { table .rows.stack {
                     thead { tr {
                         th scope="col" { "Benchmark" }
                         th scope="col" .num { "Change" }
@@ -254,9 +254,9 @@ fn row(c: &Comparison, r: &Row) -> Markup {
                 Some(x) => { (text::delta(x, r.values(), &r.metric)) }
                 None => "",
             } }
-            td .num { (side(&r.base)) }
-            td .num { (side(&r.head)) }
-            td .muted { (text::cut(&r.why, 160)) }
+            td .num data-th="before" { (side(&r.base)) }
+            td .num data-th="after" { (side(&r.head)) }
+            td .muted data-th="limit" { (text::cut(&r.why, 160)) }
             td { a href={ "/functions/" (id) "/" (base) ".." (head) } { "Functions" } }
         }
     }

@@ -88,7 +88,7 @@ pub(super) async fn projects(
         }
         (silent(&waits))
         @if all.is_empty() { (no_project()) } @else {
-            div .scroll { table .rows {
+            div .scroll { table .rows.stack {
                 thead { tr {
                     th scope="col" { "Project" } th scope="col" { "Branch" }
                     th scope="col" { "Repository" } th scope="col" { "Last reached" }
@@ -110,9 +110,9 @@ fn project_row(p: &Project) -> Markup {
     html! {
         tr {
             td { a href={ "/p/" (p.name) "/" } { (text::cut(&p.name, 64)) } }
-            td { (text::cut(&p.branch, 60)) }
-            td { (text::cut(&p.url, 100)) }
-            td {
+            td data-th="branch" { (text::cut(&p.branch, 60)) }
+            td data-th="from" { (text::cut(&p.url, 100)) }
+            td data-th="last reached" {
                 @if p.looked > 0 { (at(p.looked)) } @else if p.trouble.is_empty() { "not yet" } @else { "never" }
                 @if !p.trouble.is_empty() { " " span .tag.stale { "trouble" } " " (text::cut(&p.trouble, WHY)) }
             }
@@ -196,7 +196,7 @@ fn jobs_of(state: JobState, n: u64, (jobs, may): (&[Job], bool)) -> Markup {
         @if !jobs.is_empty() {
             section id=(word(state)) {
                 h2 { (n) " " (word(state)) }
-                div .scroll { table .rows {
+                div .scroll { table .rows.stack {
                     thead { tr {
                         th scope="col" { "Commit" } th scope="col" { "Project" } th scope="col" { "For" }
                         th scope="col" { "Label" } th scope="col" { "Since" } th scope="col" { "What" }
@@ -215,9 +215,9 @@ fn job_row(j: &Job, may: bool) -> Markup {
         tr {
             td { (commit(&j.project, &j.sha, &j.subject)) }
             td { a href={ "/p/" (j.project) "/" } { (j.project) } }
-            td { (j.purpose.name()) }
-            td { (text::cut(&j.label, 40)) }
-            td { (at(since(j))) }
+            td data-th="for" { (j.purpose.name()) }
+            td data-th="label" { (text::cut(&j.label, 40)) }
+            td data-th="since" { (at(since(j))) }
             td { (what(j)) }
             @if may { td { (decide(j)) } }
         }
@@ -290,7 +290,7 @@ pub(super) async fn collectors(
         (silent(&waits))
         (backlog(&waits))
         @if all.is_empty() { (no_collector()) } @else {
-            div .scroll { table .rows {
+            div .scroll { table .rows.stack {
                 thead { tr {
                     th scope="col" { "Collector" } th scope="col" { "Labels" } th scope="col" { "Last beat" }
                     th scope="col" { "Job" } th scope="col" { "Machine" }
@@ -342,11 +342,11 @@ fn collector_row(c: &Collector) -> Markup {
     html! {
         tr {
             td { (text::cut(&c.name, 64)) " " span .muted { (text::cut_or_empty(&c.version, 40)) } }
-            td {
+            td data-th="labels" {
                 (text::cut(&c.labels.join(", "), 100))
                 @if c.untrusted { " " span .tag { "pull requests" } }
             }
-            td { (at(c.beat)) }
+            td data-th="last beat" { (at(c.beat)) }
             td { @if let Some(job) = c.job { a href="/queue#running" { "job " (job) } } @else { "none" } }
             td { (text::cut_or_empty(fact("arch"), 20)) " " (text::cut_or_empty(fact("cpu"), 60)) }
         }

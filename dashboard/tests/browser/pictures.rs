@@ -185,6 +185,52 @@ async fn a_finger_scrolls_over_a_chart_and_selects_nothing() {
     b.finish().await;
 }
 
+/// A finger that is held still, then dragged, selects a range; the page stays where it is.
+#[tokio::test]
+async fn a_finger_that_is_held_selects_a_range() {
+    let site = Site::demo();
+    let running = site.serve().await;
+    let b = browser!(running);
+    b.look(Scheme::Light, 360).await;
+    b.cdp(
+        "Emulation.setTouchEmulationEnabled",
+        json!({ "enabled": true }),
+    )
+    .await;
+    b.go(&format!("/series/{}", site.series("parse/large")))
+        .await;
+    b.see(".cursor", "Tap a commit; hold").await;
+    let y = b
+        .number("return document.querySelector('.chart').getBoundingClientRect().top + 60")
+        .await;
+    let left = "return document.querySelector('figure.wide').scrollLeft";
+    let before = b.number(left).await;
+    finger(&b, "touchStart", &[(120.0, y)]).await;
+    b.see("#live", "Drag to select a range").await;
+    for i in 1..=8 {
+        finger(
+            &b,
+            "touchMove",
+            &[(120.0 + 15.0 * f64::from(i), y + f64::from(i))],
+        )
+        .await;
+    }
+    finger(&b, "touchEnd", &[]).await;
+    b.see(".cursor a", "Zoom in").await;
+    b.until(
+        "a range of some width",
+        "return Number(document.querySelector('.selection').getAttribute('width')) > 500",
+    )
+    .await;
+    assert_eq!(b.number(left).await, before);
+    b.until("the page where it was", "return scrollY === 0")
+        .await;
+    b.click_text(".cursor a", "Zoom in", 0).await;
+    b.at("from=").await;
+    b.see("figcaption", "Show all").await;
+    b.finish().await;
+}
+
 /// After a drag the range is marked, and nothing is framed; its zoom keeps the axes.
 #[tokio::test]
 async fn a_drag_marks_a_range_and_leaves_no_frame() {

@@ -252,6 +252,7 @@ impl Site {
     pub(crate) fn example(&self, path: &str) -> String {
         let (base, head) = self.around("Split Lexer");
         path.replace("{page}", "health")
+            .replace("/api/v1/branch", "/api/v1/branch?name=faster-lexer")
             .replace("{id}", &self.series("parse/large"))
             .replace("{sha}", &head)
             .replace("{range}", &format!("{base}..{head}"))

@@ -131,7 +131,7 @@ fn by_name(asked: &Changes) -> Markup {
                 @if name != "q" { input type="hidden" name=(name) value=(value); }
             }
             label .hidden for="q" { "Filter by benchmark" }
-            input #q name="q" type="search" value=(asked.text) placeholder="filter by benchmark"
+            input #q name="q" type="search" value=(asked.text) placeholder="filter by name"
                 maxlength="512";
             button .small type="submit" { "Filter" }
         }

@@ -7,7 +7,7 @@ use collector::model::{FunctionDelta, Sha};
 use collector::profile::names;
 use maud::{Markup, html};
 
-use super::load::{Pair, Source};
+use super::load::Pair;
 use crate::app::App;
 use crate::flame::{self, Tree};
 use crate::look::Look;
@@ -24,16 +24,12 @@ pub(super) struct Links<'a> {
 
 impl<'a> Links<'a> {
     pub(super) fn of(app: &'a App, pair: &'a Pair, look: &'a Look) -> Self {
-        let tree = match &pair.source {
-            Source::Stacks { tree, .. } => Some(tree.as_ref()),
-            _ => None,
-        };
         Self {
             pair,
             repository: &app.options.config.repository,
             page: format!("/functions/{}", pair.stem()),
             look,
-            tree,
+            tree: pair.tree(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Where the cost of two commits went, as far as it is stored.
 
+use std::cell::OnceCell;
+
 use collector::measure::FunctionTable;
 use collector::model::{FunctionDelta, Sha};
 use collector::profile::Profile;
@@ -20,8 +22,8 @@ pub(super) enum Source {
         base: Box<Profile>,
         head: Box<Profile>,
         explanation: Explanation,
-        /// Both as one.
-        tree: Box<Tree>,
+        /// Both as one, once a picture is drawn: documents need none.
+        tree: OnceCell<Box<Tree>>,
     },
     /// Self cost by function, which every exact count leaves.
     Tables {
@@ -52,7 +54,7 @@ pub(super) fn load(store: &Store, (id, base, head): (&str, &str, &str)) -> Resul
         (Some(b), Some(h)) => {
             let explanation = delta::explain(&b, &h, LIMIT, &[]);
             Source::Stacks {
-                tree: Box::new(Tree::of(&b, &h)),
+                tree: OnceCell::new(),
                 base: Box::new(b),
                 head: Box::new(h),
                 explanation,
@@ -142,6 +144,17 @@ impl Pair {
             Source::Tables { functions, .. } => functions,
             Source::None => &[],
         }
+    }
+
+    /// Both call trees as one, where they are stored.
+    pub(super) fn tree(&self) -> Option<&Tree> {
+        let Source::Stacks {
+            base, head, tree, ..
+        } = &self.source
+        else {
+            return None;
+        };
+        Some(tree.get_or_init(|| Box::new(Tree::of(base, head))))
     }
 
     /// Whether a file is one of the repository, as far as the profiles say.

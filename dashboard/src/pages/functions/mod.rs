@@ -83,10 +83,7 @@ pub(super) fn download(
     look: &Look,
 ) -> Result<Page, Fail> {
     let p = load::load(store, names)?;
-    let Source::Stacks {
-        base, head, tree, ..
-    } = &p.source
-    else {
+    let (Source::Stacks { base, head, .. }, Some(tree)) = (&p.source, p.tree()) else {
         return Err(Fail::NotFound(
             "No call stacks of both commits are stored; `uptick flamegraph` takes them.".into(),
         ));

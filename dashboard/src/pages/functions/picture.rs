@@ -14,10 +14,7 @@ use crate::text::{self, plural};
 const NAMED: usize = 6;
 
 pub(super) fn html(p: &Pair, look: &Look) -> Markup {
-    let Source::Stacks {
-        base, head, tree, ..
-    } = &p.source
-    else {
+    let (Source::Stacks { base, head, .. }, Some(tree)) = (&p.source, p.tree()) else {
         return no_picture(p);
     };
     let page = format!("/functions/{}", p.stem());
