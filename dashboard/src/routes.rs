@@ -233,7 +233,8 @@ async fn page(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Fail> {
-    let view = query::view(uri.path(), uri.query().unwrap_or(""))?.read_by(reader);
+    let view = query::view(uri.path(), uri.query().unwrap_or(""))?;
+    let view = view.read_by(reader).at(crate::text::now());
     if let Some(to) = pages::redirect(&app, &view).await? {
         return Ok((StatusCode::FOUND, [(header::LOCATION, to)]).into_response());
     }

@@ -22,6 +22,11 @@ pub(crate) fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
+/// Today, `2026-11-28`.
+pub(crate) fn today() -> String {
+    format_time(now(), "%Y-%m-%d")
+}
+
 /// A name, cleaned and cut for a page.
 pub(crate) fn name(text: &str) -> String {
     cut(text, SHOWN)

@@ -413,6 +413,76 @@ async fn changes_have_owners_and_are_taken_on() {
     assert!(answer.text().contains("owner=NAME"));
 }
 
+/// What is snoozed is not on Today until its day, or until so many commits came; it is shown where it
+/// went, and comes back by itself.
+#[tokio::test]
+async fn a_snoozed_change_leaves_today_and_comes_back() {
+    let site = Site::demo();
+    let c = site.always_asking().await;
+    let ada = Person::new(&site, "ada", Scope::Write);
+    let id = the_change(&site);
+    let page = &pages(&site)[1];
+    // As it is now: a page of just before would do for whoever only reads.
+    let fresh = [
+        (header::COOKIE, ada.cookie.as_str()),
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
+    let today = async || {
+        let today = c.send(Method::GET, "/", &fresh, b"").await;
+        (
+            today.text().contains(&id),
+            today.text().contains("state=snoozed"),
+        )
+    };
+    let listed = async || {
+        let url = "/changes.json?state=snoozed";
+        let list = c.send(Method::GET, url, &fresh, b"").await;
+        list.text().contains(&id)
+    };
+    let snooze = async |until: &str| {
+        let shown = ada.get(&c, page).await;
+        let form = format!("event={}&snooze={until}", form_about(&shown, &id));
+        ada.post(&c, ("/triage", &form), page).await.status
+    };
+    assert_eq!((today().await, listed().await), ((true, false), false));
+    for (until, words) in [
+        ("2999-01-01", "snoozed until 2999-01-01"),
+        ("2", "snoozed for 2 more commits"),
+        ("2+commits", "snoozed for 2 more commits"),
+    ] {
+        assert_eq!(snooze(until).await, StatusCode::SEE_OTHER, "{until}");
+        assert_eq!(
+            (today().await, listed().await),
+            ((false, true), true),
+            "{until}"
+        );
+        assert!(ada.get(&c, page).await.text().contains(words), "{until}");
+        let list = ada.get(&c, "/changes?state=snoozed").await;
+        assert!(list.text().contains(words), "{until}");
+        assert_eq!(site.state_of(&id), "new", "its state is what it was");
+    }
+    assert!(
+        ada.get(&c, "/log")
+            .await
+            .text()
+            .contains("snoozed until commit")
+    );
+    // One commit is not enough, two are.
+    site.put_next(1.0);
+    assert_eq!(today().await, (false, true));
+    site.put_next_with(|r| r.commit.sha = collector::model::Sha("cd".repeat(20)));
+    assert_eq!((today().await, listed().await), ((true, false), false));
+    // A day that has come is none, and whoever wants it back says so.
+    assert_eq!(snooze("2020-01-01").await, StatusCode::SEE_OTHER);
+    assert_eq!(today().await, (true, false));
+    snooze("2999-01-01").await;
+    assert_eq!(snooze("never").await, StatusCode::SEE_OTHER);
+    assert_eq!(today().await, (true, false));
+    for bad in ["soon", "0", "-3", "2026-13-01", "9999999999"] {
+        assert_eq!(snooze(bad).await, StatusCode::BAD_REQUEST, "{bad}");
+    }
+}
+
 /// A name that is also the word for something else is a name wherever it is one.
 #[tokio::test]
 async fn whoever_is_called_nobody_or_mine_is_somebody() {

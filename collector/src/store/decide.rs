@@ -51,6 +51,7 @@ impl Store {
                 assignee: what.assignee.clone(),
                 fixed: what.fixed.clone(),
                 due: what.due.clone(),
+                snooze: what.snooze.clone(),
                 regroup: what.regroup,
                 undoes: None,
                 actor: actor.to_owned(),
@@ -141,7 +142,8 @@ fn is_news(tx: &Transaction<'_>, what: &Triage, id: &str) -> rusqlite::Result<bo
         || differs(&what.link, &now.link)
         || said(&what.assignee, &now.assignee)
         || said(&what.fixed, &now.fixed)
-        || said(&what.due, &now.due))
+        || said(&what.due, &now.due)
+        || said(&what.snooze, &now.snooze))
 }
 
 /// Whether somebody decided about a change after its decider looked.

@@ -11,7 +11,7 @@ use crate::store::view::natures;
 use crate::store::view::pruned::named;
 
 /// Each migration raises the schema's number by one.
-pub(super) const STEPS: [&str; 10] = [
+pub(super) const STEPS: [&str; 11] = [
     include_str!("schema.sql"),
     include_str!("dashboard.sql"),
     include_str!("groups.sql"),
@@ -22,6 +22,7 @@ pub(super) const STEPS: [&str; 10] = [
     include_str!("people.sql"),
     include_str!("retention.sql"),
     include_str!("health.sql"),
+    include_str!("snooze.sql"),
 ];
 
 /// Runs the steps from schema `from` on.

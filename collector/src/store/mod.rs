@@ -35,8 +35,8 @@ pub use prune::{Keep, Plan, Prunable};
 pub use reporting::{Audience, Looked};
 pub use view::{
     Care, ChangeFilter, Decision, Event, EventCounts, Excluded, Fate, Fates, Found, Generation,
-    MeasuredCommit, Point, PrunedProfile, ReportRow, Reported, SeriesRow, SeriesState, Silence,
-    TestbedRow, Unsearched, Value,
+    MeasuredCommit, Moment, Point, PrunedProfile, ReportRow, Reported, SeriesRow, SeriesState,
+    Silence, TestbedRow, Unsearched, Value,
 };
 
 use std::path::{Path, PathBuf};

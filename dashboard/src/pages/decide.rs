@@ -4,13 +4,13 @@
 use collector::config::Config;
 use collector::detect::alerts::life::State;
 use collector::model::Sha;
-use collector::store::{Decision, Event, Store, Triage};
+use collector::store::{Decision, Event, Moment, Store, Triage};
 use maud::{Markup, html};
 
 use crate::app::App;
 use crate::error::Fail;
 use crate::pages::groups::{self, Group, groups};
-use crate::pages::{layout, log};
+use crate::pages::{care, layout, log};
 use crate::query::{encode, spelled};
 use crate::reader::Reader;
 use crate::text::{self, plural};
@@ -72,7 +72,7 @@ fn group(store: &Store, app: &App, reader: &Reader, g: &Group) -> Result<Markup,
             header {
                 h3 #{ "t" (g.worst().reported.id) } { (moved(g)) }
                 (states(g))
-                (people(&app.options.config, g))
+                (people(&app.options.config, g, &care::moment(store)?))
                 @if let Some(c) = g.suspects.last() { span .when { (text::time(c.time)) } }
             }
             @if g.events.len() > 1 { (members(g)) }
@@ -138,7 +138,8 @@ pub(super) fn states(g: &Group) -> Markup {
 }
 
 /// Who cares for a group, and by when: each once.
-pub(super) fn people(config: &Config, g: &Group) -> Markup {
+pub(super) fn people(config: &Config, g: &Group, at: &Moment) -> Markup {
+    let mut rests: Vec<String> = Vec::new();
     let mut carers: Vec<(bool, &str)> = Vec::new();
     let mut days: Vec<&str> = Vec::new();
     for e in &g.events {
@@ -148,6 +149,7 @@ pub(super) fn people(config: &Config, g: &Group) -> Markup {
         carers.extend(carer.filter(|c| !carers.contains(c)));
         let day = Some(t.due.as_str()).filter(|d| !d.is_empty() && !days.contains(d));
         days.extend(day);
+        rests.extend(care::snoozed(t, at).filter(|words| !rests.contains(words)));
     }
     html! {
         @for (taken, name) in carers.iter().take(PEOPLE) {
@@ -156,6 +158,7 @@ pub(super) fn people(config: &Config, g: &Group) -> Markup {
             }
         }
         @if carers.len() > PEOPLE { span .muted { "and " (carers.len() - PEOPLE) " more" } }
+        @for words in rests.iter().take(PEOPLE) { span .tag { (words) } }
         @for day in days.iter().take(PEOPLE) { span .tag { "due " (text::cut(day, 10)) } }
     }
 }
@@ -252,6 +255,8 @@ fn fields(reader: &Reader) -> Markup {
             aria-label="Assign to; “nobody” takes it off" autocomplete="off";
         input name="due" placeholder="due, 2026-12-31" aria-label="Due on; “never” takes it off"
             maxlength="10" autocomplete="off";
+        input name="snooze" placeholder="snooze: day, or commits" maxlength="20" autocomplete="off"
+            aria-label="Snooze until a day, or for a number of commits; “never” ends it";
         input name="note" placeholder="note" aria-label="Note" maxlength="1000";
         input name="link" type="url" placeholder="https:// issue" aria-label="Issue" maxlength="500";
         @if let Some(name) = reader.name() {

@@ -147,8 +147,21 @@ fn what(d: &Decision, n: usize, same: bool) -> Markup {
         @else if let Some(day) = &d.due {
             @if day.is_empty() { "set no day for " (series) } @else { "set " (text::cut(day, 10)) " for " (series) }
         }
+        @else if let Some(until) = &d.snooze { (snoozed(until)) " " (series) }
         @else if d.undoes.is_some() { (series) " back where the commit set puts it" }
         @else { "added a note to " (series) }
+    }
+}
+
+/// Until when something was snoozed, in words.
+fn snoozed(until: &str) -> String {
+    match until.strip_prefix('@') {
+        Some(place) => format!(
+            "snoozed until commit {} of the main line:",
+            text::cut(place, 20)
+        ),
+        None if until.is_empty() => "ended the snooze of".into(),
+        None => format!("snoozed until {}:", text::cut(until, 10)),
     }
 }
 
@@ -169,6 +182,7 @@ fn csv(all: &[Decision]) -> Vec<Vec<String>> {
         "assignee",
         "fixed",
         "due",
+        "snooze",
     ];
     let mut out = vec![head.map(String::from).to_vec()];
     for d in all {
@@ -188,6 +202,7 @@ fn csv(all: &[Decision]) -> Vec<Vec<String>> {
             csv_field(d.assignee.as_deref().unwrap_or("")),
             csv_field(d.fixed.as_deref().unwrap_or("")),
             csv_field(d.due.as_deref().unwrap_or("")),
+            csv_field(d.snooze.as_deref().unwrap_or("")),
         ]);
     }
     out

@@ -2,7 +2,7 @@
 
 use crate::pages::groups::{self, Group, groups, harm, sure};
 
-use collector::store::{Event, EventCounts, MeasuredCommit, Store, Triage};
+use collector::store::{Event, EventCounts, MeasuredCommit, Moment, Store, Triage};
 use maud::{Markup, html};
 use serde_json::json;
 
@@ -33,6 +33,9 @@ const DECISIONS: usize = 24;
 struct Today {
     /// Whose changes are wanted.
     whose: Whose,
+    /// Changes that nobody need look at yet.
+    snoozed: usize,
+    at: Moment,
     /// How many groups the reader cares for.
     mine: usize,
     groups: Vec<Group>,
@@ -44,7 +47,12 @@ struct Today {
 
 fn load(store: &Store, app: &App, (reader, owner): (&Reader, &str)) -> Result<Today, Fail> {
     let (reports, points) = store.counts()?;
-    let mut groups = groups(store, store.open_events(EVENTS)?)?;
+    let at = care::moment(store)?;
+    let mut open = store.open_events(EVENTS)?;
+    let all = open.len();
+    open.retain(|e| !e.reported.is_snoozed(&at));
+    let snoozed = all - open.len();
+    let mut groups = groups(store, open)?;
     let config = &app.options.config;
     let is_of = |g: &Group, whose: &Whose| g.events.iter().any(|e| care::is_of(config, e, whose));
     let mine = match Whose::of(MINE, reader.name()) {
@@ -56,6 +64,8 @@ fn load(store: &Store, app: &App, (reader, owner): (&Reader, &str)) -> Result<To
     Ok(Today {
         whose,
         mine,
+        snoozed,
+        at,
         groups,
         counts: store.event_counts()?,
         newest: store.commits(u64::MAX, 1)?.pop(),
@@ -123,7 +133,7 @@ fn html(store: &Store, app: &App, reader: &Reader, t: &Today) -> Result<Markup, 
         .groups
         .iter()
         .take(GROUPS)
-        .map(|g| group_html(store, app, reader, g))
+        .map(|g| group_html(store, app, (reader, &t.at), g))
         .collect::<Result<_, _>>()?;
     let log = store.decisions(DECISIONS)?;
     let read_only = app.options.read_only;
@@ -215,6 +225,9 @@ fn tally(t: &Today, reader: &Reader) -> Markup {
                 @if t.counts.recovered == 0 { (recovered) " recovered" }
                 @else { a href="/changes?state=recovered" { (recovered) " recovered" } }
             }
+            @if t.snoozed > 0 {
+                li .muted { a href="/changes?state=snoozed" { (plural(t.snoozed, "change")) " snoozed" } }
+            }
             li .muted { a href="/changes?state=settled" { (t.counts.resolved) " settled" } }
             li .muted { a href="/changes" { "all changes" } }
             @if reader.name().is_some() { li { a href="/?owner=mine" { b { (t.mine) } " mine" } } }
@@ -287,7 +300,12 @@ fn nothing_of(t: &Today) -> Markup {
 /// What makes a group of its own out of what is selected.
 const REGROUP: [(&str, &str, &str); 2] = [("merge", "Merge", "m"), ("split", "Split off", "s")];
 
-fn group_html(store: &Store, app: &App, reader: &Reader, g: &Group) -> Result<Markup, Fail> {
+fn group_html(
+    store: &Store,
+    app: &App,
+    (reader, at): (&Reader, &Moment),
+    g: &Group,
+) -> Result<Markup, Fail> {
     let worst = &g.events[0];
     let may = reader.may_decide(app.options.read_only);
     let can_split = may && g.events.len() > 1;
@@ -299,7 +317,7 @@ fn group_html(store: &Store, app: &App, reader: &Reader, g: &Group) -> Result<Ma
     let class = if g.is_regression() { "worse" } else { "better" };
     Ok(html! {
         article .group.(class) #{ "g" (worst.reported.id) } tabindex="-1" aria-labelledby={ "t" (worst.reported.id) } {
-            (heading(app, g, may))
+            (heading(app, g, (may, at)))
             (suspected(app, g))
             (members(&rows, can_split))
             @if !more.is_empty() { (others(g, more, may)) }
@@ -312,7 +330,7 @@ fn group_html(store: &Store, app: &App, reader: &Reader, g: &Group) -> Result<Ma
     })
 }
 
-fn heading(app: &App, g: &Group, may: bool) -> Markup {
+fn heading(app: &App, g: &Group, (may, at): (bool, &Moment)) -> Markup {
     let worst = &g.events[0];
     html! {
         header {
@@ -322,7 +340,7 @@ fn heading(app: &App, g: &Group, may: bool) -> Markup {
             }
             h2 #{ "t" (worst.reported.id) } { (moved(g)) }
             (state_html(worst))
-            (decide::people(&app.options.config, g))
+            (decide::people(&app.options.config, g, at))
             @if g.by_hand {
                 span .tag title="merged or split off by somebody; Undo is below" { "by hand" }
             }

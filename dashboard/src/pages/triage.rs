@@ -13,7 +13,7 @@ use crate::auth::Actor;
 use crate::error::Fail;
 use crate::pages::answer::HTML;
 use crate::pages::login::ours;
-use crate::pages::{decide, layout};
+use crate::pages::{care, decide, layout};
 use crate::query::{NOBODY, decode, named, spelled};
 use crate::reader::Reader;
 use crate::route::MAX_FORM;
@@ -30,6 +30,8 @@ const MAX_ID: usize = 64;
 
 /// Characters of the name of whoever takes a change on.
 const MAX_NAME: usize = 100;
+/// Commits that a change is snoozed for at most.
+const MAX_COMMITS: u64 = 100_000;
 /// The word for no day.
 const NEVER: &str = "never";
 
@@ -115,9 +117,31 @@ fn said(field: &str, value: &str, out: &mut Triage) -> Result<(), Fail> {
             let day = day.map_err(|_| Fail::Bad("`due` must be a day, as 2026-12-31.".into()))?;
             out.due = Some(day.to_string());
         }
+        "snooze" => out.snooze = Some(snooze(value)?),
         _ => {}
     }
     Ok(())
+}
+
+/// Until when changes are snoozed: a day, or so many commits, which [`apply`] counts from the newest.
+fn snooze(value: &str) -> Result<String, Fail> {
+    if value == NEVER {
+        return Ok(String::new());
+    }
+    let day: Result<jiff::civil::Date, _> = value.parse();
+    if let Ok(day) = day {
+        return Ok(day.to_string());
+    }
+    let commits = value
+        .split_whitespace()
+        .next()
+        .and_then(|n| n.parse::<u64>().ok());
+    match commits {
+        Some(n @ 1..=MAX_COMMITS) => Ok(format!("+{n}")),
+        _ => Err(Fail::Bad(
+            "`snooze` must be a day, as 2026-12-31, or a number of commits, as 20.".into(),
+        )),
+    }
 }
 
 fn check(what: &Triage, merges: bool) -> Result<(), Fail> {
@@ -145,6 +169,10 @@ pub(crate) fn apply(store: &mut Store, mut what: Triage, actor: &str) -> Result<
         let known = store.commit(fixed)?;
         what.fixed = known.map(|c| c.sha.0).or(what.fixed);
         what.state = what.state.or(Some(FIXED));
+    }
+    let commits = what.snooze.as_deref().and_then(|s| s.strip_prefix('+'));
+    if let Some(n) = commits.and_then(|n| n.parse::<u64>().ok()) {
+        what.snooze = Some(format!("@{}", care::moment(store)?.newest + n));
     }
     match store.decide_as_seen(&what, actor, text::now())? {
         Outcome::Decided(at) => Ok(Some(at)),
@@ -205,6 +233,13 @@ fn again(what: &Triage) -> Vec<(&'static str, String)> {
         ("link", what.link.clone()),
         ("assignee", assignee),
         ("due", or(what.due.as_deref(), NEVER)),
+        (
+            "snooze",
+            or(
+                what.snooze.as_deref().map(|s| s.trim_start_matches('+')),
+                NEVER,
+            ),
+        ),
     ];
     all.into_iter().filter(|(_, v)| !v.is_empty()).collect()
 }

@@ -7,10 +7,11 @@ use crate::error::Fail;
 use crate::look::address::encode;
 
 /// The words of what has become of a change.
-const FATES: [(Fates, &str); 12] = [
+const FATES: [(Fates, &str); 13] = [
     (Fates::Any, "all"),
     (Fates::Open, "open"),
     (Fates::Settled, "settled"),
+    (Fates::Snoozed, "snoozed"),
     (Fates::Word("new"), "new"),
     (Fates::Word("acknowledged"), "acknowledged"),
     (Fates::Word("fixed_by"), "fixed_by"),

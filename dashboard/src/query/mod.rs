@@ -220,9 +220,19 @@ pub(crate) struct View {
     pub(crate) format: Format,
     /// Whom it is for; `Anybody` where it is the same for all.
     pub(crate) reader: Reader,
+    /// The day that it is made on, from 1970-01-01: pages say it, and what is snoozed comes back.
+    pub(crate) day: i64,
 }
 
 impl View {
+    /// The same as it is asked for at that time.
+    pub(crate) fn at(self, now: i64) -> Self {
+        Self {
+            day: now.div_euclid(86_400),
+            ..self
+        }
+    }
+
     /// The same for whoever asks: pages say who that is, and `mine` is somebody's.
     pub(crate) fn read_by(self, reader: Reader) -> Self {
         let is_mine = match &self.what {
@@ -361,6 +371,7 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
         what,
         format,
         reader: Reader::default(),
+        day: 0,
     })
 }
 
@@ -468,6 +479,7 @@ mod tests {
                 },
                 format: Format::Csv,
                 reader: Reader::Anybody,
+                day: 0,
             }
         );
         let v = view("/compare/abcd1..ABCD2.json", "show=all").unwrap();

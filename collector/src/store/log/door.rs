@@ -192,6 +192,7 @@ fn command(c: &Command) -> Result<(), String> {
         ("assignee", &c.assignee),
         ("fixed", &c.fixed),
         ("due", &c.due),
+        ("snooze", &c.snooze),
     ];
     for (field, text) in said {
         name(field, text.as_deref().unwrap_or(""))?;

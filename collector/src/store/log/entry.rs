@@ -143,6 +143,10 @@ pub struct Command {
     /// By which day they are to be settled, `2026-11-28`; empty: by none; absent: as before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<String>,
+    /// Until when nobody need look at them: a day, or `@` and a place on the main line; empty: at
+    /// once; absent: as before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snooze: Option<String>,
     /// Whether the changes become a group of their own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub regroup: bool,

@@ -23,6 +23,9 @@ pub struct Triage {
     pub fixed: Option<String>,
     /// By which day they are to be settled, `2026-11-28`; empty: by none; `None` keeps it.
     pub due: Option<String>,
+    /// Until when nobody need look at them: a day, or `@` and a place on the main line; empty: at
+    /// once; `None` keeps it.
+    pub snooze: Option<String>,
     /// The last decision about a change that its decider saw, by the change; 0 for none.
     pub seen: BTreeMap<String, i64>,
     /// Whether the changes become a group of their own, whichever groups they were in: merging is

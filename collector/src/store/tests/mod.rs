@@ -39,7 +39,7 @@ const VIEW: [&str; 10] = [
     "SELECT * FROM testbed ORDER BY key",
     "SELECT * FROM change ORDER BY id",
     "SELECT batch, time, actor, event, before, after, note, link, undoes, regroups, \
-     assignee, fixed, due FROM decided ORDER BY id",
+     assignee, fixed, due, snooze FROM decided ORDER BY id",
     "SELECT blob FROM named_profile ORDER BY 1",
     "SELECT * FROM pruned_profile ORDER BY 1",
     "SELECT * FROM pruned_report ORDER BY 1",
@@ -555,6 +555,7 @@ fn a_store_of_before_units_keeps_its_series_its_points_and_its_changes() {
              ALTER TABLE change DROP COLUMN assignee; ALTER TABLE change DROP COLUMN fixed; \
              ALTER TABLE change DROP COLUMN due; ALTER TABLE decided DROP COLUMN assignee; \
              ALTER TABLE decided DROP COLUMN fixed; ALTER TABLE decided DROP COLUMN due; \
+             ALTER TABLE change DROP COLUMN snooze; ALTER TABLE decided DROP COLUMN snooze; \
              DROP TABLE arrival; DROP TABLE named_profile; DROP TABLE pruned_profile; \
              DROP TABLE pruned_report; PRAGMA user_version = 6",
         )
@@ -599,7 +600,8 @@ fn a_store_of_before_health_knows_how_far_its_series_vary() {
         .unwrap()
         .execute_batch(
             "ALTER TABLE series DROP COLUMN spread; ALTER TABLE series DROP COLUMN varies; \
-             ALTER TABLE series DROP COLUMN varies_in_units; PRAGMA user_version = 9",
+             ALTER TABLE series DROP COLUMN varies_in_units; ALTER TABLE change DROP COLUMN snooze; \
+             ALTER TABLE decided DROP COLUMN snooze; PRAGMA user_version = 9",
         )
         .unwrap();
     let store = f.store();

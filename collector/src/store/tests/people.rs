@@ -3,7 +3,7 @@
 use super::{Fixture, report};
 use crate::detect::alerts::life::{Resolution, State};
 use crate::history::watch;
-use crate::store::{Care, ChangeFilter, Outcome, Reported, Store, Triage};
+use crate::store::{Care, ChangeFilter, Fates, Moment, Outcome, Reported, Store, Triage};
 
 const FIXED: State = State::Resolved(Resolution::FixedBy);
 
@@ -39,6 +39,51 @@ fn every() -> ChangeFilter {
         take: 99,
         ..ChangeFilter::default()
     }
+}
+
+#[test]
+fn a_change_is_snoozed_until_a_day_or_a_commit_and_comes_back() {
+    let f = Fixture::new();
+    let (mut store, ids) = slowed(&f);
+    let snooze = |until: &str| Triage {
+        snooze: Some(until.into()),
+        ..about(&ids[..1])
+    };
+    let at = |today: &str, newest| Moment {
+        today: today.into(),
+        newest,
+    };
+    let day = store.decide(&snooze("2026-12-01"), "ada", 1).unwrap();
+    let stands = now(&store, &ids[0]);
+    assert!(stands.is_snoozed(&at("2026-11-30", 0)));
+    assert!(!stands.is_snoozed(&at("2026-12-01", 0)));
+    let listed = |store: &Store, at: Moment| {
+        let filter = ChangeFilter {
+            fates: Fates::Snoozed,
+            at,
+            take: 9,
+            ..ChangeFilter::default()
+        };
+        store.changes(&filter).unwrap().1
+    };
+    assert_eq!(listed(&store, at("2026-11-30", 0)), 1);
+    assert_eq!(listed(&store, at("2026-12-01", 0)), 0);
+    store.decide(&snooze("@100"), "ada", 2).unwrap().unwrap();
+    assert!(now(&store, &ids[0]).is_snoozed(&at("2026-12-01", 99)));
+    assert!(!now(&store, &ids[0]).is_snoozed(&at("2026-12-01", 100)));
+    assert_eq!(listed(&store, at("2026-12-01", 99)), 1);
+    assert_eq!(listed(&store, at("2026-12-01", 100)), 0);
+    // Neither is the other change, nor one that is settled.
+    assert!(!now(&store, &ids[1]).is_snoozed(&at("2026-01-01", 0)));
+    assert_eq!(store.undo(day.unwrap(), "ada", 3).unwrap(), 1);
+    assert_eq!(now(&store, &ids[0]).snooze, "@100");
+    let settle = Triage {
+        state: Some(State::Resolved(Resolution::Noise)),
+        ..about(&ids[..1])
+    };
+    store.decide(&settle, "ada", 4).unwrap().unwrap();
+    assert!(!now(&store, &ids[0]).is_snoozed(&at("2026-12-01", 0)));
+    assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
 }
 
 #[test]

@@ -34,12 +34,12 @@ const TABLES: [(&str, &str); 14] = [
     (
         "changes",
         "SELECT id, series, judged, told_at, state, note, link, reported, cause, \
-         assignee, fixed, due FROM change",
+         assignee, fixed, due, snooze FROM change",
     ),
     (
         "decisions",
         "SELECT batch, time, actor, event, before, after, note, link, undoes, regroups, \
-         assignee, fixed, due FROM decided",
+         assignee, fixed, due, snooze FROM decided",
     ),
     ("excluded reports", "SELECT * FROM exclusion"),
     // By which entry a profile was named last is known from those that are left.

@@ -38,6 +38,8 @@ pub struct Decision {
     pub fixed: Option<String>,
     /// By which day it was to be settled; empty: by none; `None`: as before.
     pub due: Option<String>,
+    /// Until when nobody was to look at it; empty: at once; `None`: as before.
+    pub snooze: Option<String>,
     /// The batch that this one took back.
     pub undoes: Option<i64>,
     /// Whether it was taken back.
@@ -56,6 +58,7 @@ pub(in crate::store) struct Standing {
     pub(in crate::store) assignee: String,
     pub(in crate::store) fixed: String,
     pub(in crate::store) due: String,
+    pub(in crate::store) snooze: String,
     pub(in crate::store) cause: Option<i64>,
 }
 
@@ -64,7 +67,7 @@ pub(in crate::store) struct Line {
     pub(in crate::store) change: String,
     pub(in crate::store) before: String,
     pub(in crate::store) after: String,
-    /// Whether it said who takes the change on, what mended it or by when.
+    /// Whether it said who takes the change on, what mended it, by when, or when to look again.
     pub(in crate::store) says: bool,
 }
 
@@ -86,7 +89,7 @@ pub(in crate::store) fn standing(
     change: &str,
 ) -> rusqlite::Result<Option<Standing>> {
     tx.prepare_cached(
-        "SELECT state, note, link, cause, assignee, fixed, due FROM change WHERE id = ?1",
+        "SELECT state, note, link, cause, assignee, fixed, due, snooze FROM change WHERE id = ?1",
     )?
     .query_row([change], |r| {
         Ok(Standing {
@@ -97,6 +100,7 @@ pub(in crate::store) fn standing(
             assignee: r.get(4)?,
             fixed: r.get(5)?,
             due: r.get(6)?,
+            snooze: r.get(7)?,
         })
     })
     .optional()
@@ -106,7 +110,7 @@ pub(in crate::store) fn standing(
 pub(in crate::store) fn lines_of(tx: &Transaction<'_>, batch: i64) -> rusqlite::Result<Vec<Line>> {
     tx.prepare_cached(
         "SELECT event, before, after, \
-         assignee IS NOT NULL OR fixed IS NOT NULL OR due IS NOT NULL \
+         assignee IS NOT NULL OR fixed IS NOT NULL OR due IS NOT NULL OR snooze IS NOT NULL \
          FROM decided WHERE batch = ?1 ORDER BY id",
     )?
     .query_map([batch], |r| {
@@ -209,11 +213,12 @@ fn log(
 ) -> rusqlite::Result<()> {
     tx.prepare_cached(
         "INSERT INTO decided (batch, time, actor, event, before, after, note, link, undoes, \
-         regroups, assignee, fixed, due) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
+         regroups, assignee, fixed, due, snooze) \
+         VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
     )?
     .execute(params![
         batch, c.time, c.actor, event, before, after, c.note, c.link, undoes, c.regroup,
-        c.assignee, c.fixed, c.due
+        c.assignee, c.fixed, c.due, c.snooze
     ])?;
     Ok(())
 }
@@ -240,10 +245,11 @@ fn settle_said(tx: &Transaction<'_>, event: &str) -> rusqlite::Result<()> {
         )
     };
     tx.prepare_cached(&format!(
-        "UPDATE change SET assignee = {}, due = {}, \
+        "UPDATE change SET assignee = {}, due = {}, snooze = {}, \
          fixed = CASE state WHEN 'fixed_by' THEN {} ELSE '' END WHERE id = ?1",
         newest("assignee"),
         newest("due"),
+        newest("snooze"),
         newest("fixed")
     ))?
     .execute([event])?;
@@ -292,7 +298,7 @@ impl Store {
                  e.series, d.before, d.after, d.note, d.link, d.undoes, \
                  EXISTS (SELECT 1 FROM decided u WHERE u.undoes = d.batch), d.regroups, \
                  (SELECT count(*) FROM decided o WHERE o.batch = d.batch), \
-                 d.assignee, d.fixed, d.due FROM decided d JOIN change e ON e.id = d.event \
+                 d.assignee, d.fixed, d.due, d.snooze FROM decided d JOIN change e ON e.id = d.event \
                  LEFT JOIN series s ON s.key = e.series WHERE {condition} \
                  ORDER BY d.id DESC LIMIT ?1"
             ))?
@@ -316,6 +322,7 @@ impl Store {
                     assignee: r.get(15)?,
                     fixed: r.get(16)?,
                     due: r.get(17)?,
+                    snooze: r.get(18)?,
                 })
             })?
             .collect()

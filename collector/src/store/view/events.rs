@@ -30,6 +30,8 @@ pub struct Reported {
     pub fixed: String,
     /// By which day it is to be settled, `2026-11-28`; empty: by none.
     pub due: String,
+    /// Until when nobody need look at it: a day, or `@` and a place on the main line; empty: at once.
+    pub snooze: String,
     /// The place in the log of the last decision about it; 0: nobody decided.
     pub decided: i64,
     /// The group that somebody put it into; `None`: it stands where its commit set puts it.
@@ -52,10 +54,32 @@ impl Reported {
             assignee: String::new(),
             fixed: String::new(),
             due: String::new(),
+            snooze: String::new(),
             decided: 0,
             cause: None,
             reported: None,
         }
+    }
+}
+
+/// When a change is looked at: today, and how far the main line was measured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// The day, `2026-11-28`.
+    pub today: String,
+    /// The position of the newest measured commit.
+    pub newest: u64,
+}
+
+impl Reported {
+    /// Whether somebody said that nobody need look at it yet. It comes back by itself.
+    #[must_use]
+    pub fn is_snoozed(&self, at: &Moment) -> bool {
+        let is_early = match self.snooze.strip_prefix('@') {
+            Some(place) => place.parse().is_ok_and(|place: u64| place > at.newest),
+            None => self.snooze > at.today,
+        };
+        is_early && self.event.is_open()
     }
 }
 
@@ -83,7 +107,7 @@ pub struct EventCounts {
 
 pub(super) const EVENT: &str = "e.id, e.told_at, e.position, e.first, e.last, e.before, e.after, e.change, \
     e.low, e.high, e.confidence, e.kind, e.state, e.recovered, e.seen, e.note, e.link, e.cause, \
-    e.reported, e.assignee, e.fixed, e.due, \
+    e.reported, e.assignee, e.fixed, e.due, e.snooze, \
     (SELECT coalesce(max(d.batch), 0) FROM decided d WHERE d.event = e.id)";
 /// Whether a change `e` is still one that somebody need care about.
 pub(in crate::store) const OPEN: &str =
@@ -122,7 +146,8 @@ pub(super) fn reported(r: &Row<'_>, at: usize) -> rusqlite::Result<Reported> {
         assignee: r.get(at + 19)?,
         fixed: r.get(at + 20)?,
         due: r.get(at + 21)?,
-        decided: r.get(at + 22)?,
+        snooze: r.get(at + 22)?,
+        decided: r.get(at + 23)?,
         reported: reported_in(at + 18, &r.get::<_, String>(at + 18)?)?,
     })
 }

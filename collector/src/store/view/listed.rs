@@ -4,7 +4,7 @@ use rusqlite::{ToSql, named_params};
 
 use crate::detect::alerts::life::State;
 use crate::error::Result;
-use crate::store::view::events::{EVENT, Event, OPEN, reported};
+use crate::store::view::events::{EVENT, Event, Moment, OPEN, reported};
 use crate::store::view::series::{COLUMNS, SERIES, series_row};
 use crate::store::{Reported, Store, Triage};
 
@@ -55,6 +55,8 @@ pub enum Fates {
     Open,
     /// Those that people settled, in whichever way.
     Settled,
+    /// Those that nobody need look at yet.
+    Snoozed,
     /// Those of this word of [`Fate`].
     Word(&'static str),
 }
@@ -65,6 +67,10 @@ impl Fates {
         match self {
             Self::Any => "1".into(),
             Self::Open => OPEN.into(),
+            Self::Snoozed => format!(
+                "{OPEN} AND CASE WHEN e.snooze LIKE '@%' \
+                 THEN CAST(substr(e.snooze, 2) AS INTEGER) > :newest ELSE e.snooze > :today END"
+            ),
             Self::Settled => "e.state NOT IN ('new', 'acknowledged')".into(),
             Self::Word("recovered") => {
                 "e.state IN ('new', 'acknowledged') AND e.recovered IS NOT NULL".into()
@@ -100,6 +106,8 @@ pub struct ChangeFilter {
     pub worse: Option<bool>,
     /// Whose benchmark's name contains this text.
     pub text: String,
+    /// When they are looked at, which says what is snoozed.
+    pub at: Moment,
     /// Which somebody is to care for.
     pub care: Option<Care>,
     /// So many are left out at the beginning …
@@ -115,6 +123,7 @@ impl ChangeFilter {
              AND (:text = '' OR instr(lower(s.benchmark), lower(:text)) > 0) \
              AND (:worse IS NULL OR :worse = \
              (CASE s.better WHEN 'higher' THEN -e.change ELSE e.change END > 0)) \
+             AND :today IS NOT NULL AND :newest IS NOT NULL \
              AND (:name IS NULL OR :name <> '' AND e.assignee = :name OR e.assignee = '' \
              AND s.benchmark IN (SELECT value FROM json_each(:benchmarks)))",
             self.fates.condition()
@@ -133,7 +142,10 @@ impl Store {
         let name = f.care.as_ref().map(|c| &c.name);
         let owned = f.care.as_ref().map_or(&[][..], |c| &c.benchmarks);
         let owned = serde_json::json!(owned).to_string();
-        let same: [(&str, &dyn ToSql); 5] = [
+        let newest = f.at.newest.cast_signed();
+        let same: [(&str, &dyn ToSql); 7] = [
+            (":today", &f.at.today),
+            (":newest", &newest),
             (":name", &name),
             (":benchmarks", &owned),
             (":metric", &f.metric),

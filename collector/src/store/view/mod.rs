@@ -19,7 +19,7 @@ mod series;
 
 pub use commits::{MeasuredCommit, ReportRow, TestbedRow};
 pub use decided::Decision;
-pub use events::{Event, EventCounts, Reported};
+pub use events::{Event, EventCounts, Moment, Reported};
 pub use excluded::Excluded;
 pub use find::Found;
 pub use listed::{Care, ChangeFilter, Fate, Fates};

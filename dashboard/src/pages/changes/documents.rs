@@ -59,6 +59,7 @@ pub(super) fn csv(list: &List) -> Vec<Vec<String>> {
         "assignee",
         "fixed",
         "due",
+        "snooze",
     ];
     let mut out = vec![head.map(String::from).to_vec()];
     out.extend(list.rows.iter().map(line));
@@ -91,5 +92,6 @@ fn line(r: &Row) -> Vec<String> {
         csv_field(&t.assignee),
         csv_field(&t.fixed),
         csv_field(&t.due),
+        csv_field(&t.snooze),
     ]
 }

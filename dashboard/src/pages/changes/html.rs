@@ -179,6 +179,7 @@ fn row(r: &Row) -> Markup {
         tr #{ "c" (t.id) } {
             td {
                 (fate(t.fate()))
+                @if let Some(words) = &r.snoozed { " " span .tag { (words) } }
                 @if let Some(name) = &r.carer { " " span .muted { (text::cut(name, 30)) } }
             }
             td .num { (groups::change(&r.event)) }

@@ -20,6 +20,8 @@ pub(super) struct Row {
     pub(super) around: Option<(MeasuredCommit, MeasuredCommit)>,
     /// Who is to care for it.
     pub(super) carer: Option<String>,
+    /// Until when nobody need look at it.
+    pub(super) snoozed: Option<String>,
 }
 
 /// The changes of one page.
@@ -39,11 +41,13 @@ pub(super) fn load(
     take: usize,
 ) -> Result<List, Fail> {
     let whose = care::whose(reader, &asked.owner)?;
+    let at = care::moment(store)?;
     let filter = ChangeFilter {
         fates: asked.fates,
         metric: asked.metric.clone(),
         worse: asked.way.worse(),
         text: asked.text.clone(),
+        at: at.clone(),
         care: care::of(store, config, &whose)?,
         skip: (asked.page - 1) * ROWS,
         take,
@@ -55,10 +59,12 @@ pub(super) fn load(
         let key = &event.series.key;
         let carer = config.carer(&key.benchmark, &event.reported.assignee);
         let carer = carer.map(str::to_owned);
+        let snoozed = care::snoozed(&event.reported, &at);
         rows.push(Row {
             event,
             around,
             carer,
+            snoozed,
         });
     }
     let metrics = store.changed_metrics()?;
