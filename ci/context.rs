@@ -10,6 +10,7 @@ use collector::git::Repo;
 use collector::history::{self, Whose};
 use collector::judge::Overrides;
 use collector::model::Tags;
+use collector::remote::objects;
 use collector::run::{Home, Runner};
 use collector::store::Store;
 use collector::suite::settle_workspace;
@@ -132,6 +133,7 @@ pub(crate) fn store(args: &Args) -> anyhow::Result<Store> {
         Home::make(&Repo::open(&args.dir)?)?;
     }
     let mut store = Store::open(&store_path(args)?)?;
+    objects::attach(&mut store, usize::MAX)?;
     if let Ok(repo) = Repo::open(&args.dir) {
         let branch = load(&repo)?.baseline.branch;
         history::refresh(&mut store, &repo, branch.as_deref(), whose(args))?;
@@ -149,7 +151,9 @@ pub(crate) const fn whose(args: &Args) -> Whose {
 
 /// A store that must be there already.
 pub(crate) fn existing_store(args: &Args) -> anyhow::Result<Store> {
-    Ok(Store::open_existing(&store_path(args)?)?)
+    let mut store = Store::open_existing(&store_path(args)?)?;
+    objects::attach(&mut store, usize::MAX)?;
+    Ok(store)
 }
 
 pub(crate) fn overrides(judging: &Judging) -> anyhow::Result<Overrides> {

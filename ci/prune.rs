@@ -31,6 +31,14 @@ pub(crate) fn run(args: &Args, a: &Prune) -> anyhow::Result<u8> {
     let gone = retention::prune(&mut store, &plan, &actor(args), now, usize::MAX)?;
     let freed = shrink(&mut store);
     say(a, &gone, Some(freed))?;
+    let left = store.remove_left()?;
+    if left.left > 0 {
+        print::note(&format!(
+            "note: {} outside the store still to be removed: {}",
+            plural(left.left, "profile"),
+            left.why
+        ));
+    }
     Ok(EXIT_OK)
 }
 

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use collector::blobs::{Place, Trouble};
 use collector::config::Config;
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
 use collector::history::{self, Whose};
+use collector::remote::objects;
 use collector::store::{Scope, Store};
 use dashboard::{App, AskedProxy, Options, Proxy, Server, ServerOptions};
 use serde_json::json;
@@ -34,10 +36,14 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
         let why = "--read-only drops nothing: leave the --keep options out, or serve without it";
         return Err(Error::Usage(why.into()).into());
     }
+    let blobs = a.blobs.as_deref().map(Place::parse).transpose()?;
     if let Some(dir) = &args.data {
-        return server(dir, a);
+        return server(dir, a, blobs);
     }
     let store = context::store_path(args)?;
+    if !a.read_only {
+        tried(blobs.as_ref(), std::slice::from_ref(&store))?;
+    }
     let repo = Repo::open(&args.dir).ok();
     let config = repo
         .as_ref()
@@ -71,6 +77,7 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
         public_url: a.public_url.as_deref().map(web_address).transpose()?,
         embed_in: origins(&a.embed_in)?,
         proxy: proxy(&a.proxy)?,
+        blobs,
     };
     if repo.is_some() && !a.read_only {
         follow(
@@ -118,7 +125,7 @@ impl From<LogLevel> for LevelFilter {
 }
 
 /// Serves the projects in a directory.
-fn server(dir: &Path, a: &Serve) -> anyhow::Result<u8> {
+fn server(dir: &Path, a: &Serve, blobs: Option<Place>) -> anyhow::Result<u8> {
     if a.read_only {
         return Err(Error::Usage(
             "--read-only is for one store: a server with --data writes its queue".into(),
@@ -127,6 +134,7 @@ fn server(dir: &Path, a: &Serve) -> anyhow::Result<u8> {
     }
     std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
     let _holder = hold(dir)?;
+    tried(blobs.as_ref(), &Server::stores(dir))?;
     let mut store = Store::open_service(&Server::file(dir))?;
     first_token(&mut store)?;
     let collector = a.collect.then(|| Beside::token(&mut store)).transpose()?;
@@ -142,8 +150,53 @@ fn server(dir: &Path, a: &Serve) -> anyhow::Result<u8> {
         public_url: a.public_url.as_deref().map(web_address).transpose()?,
         embed_in: origins(&a.embed_in)?,
         proxy: proxy(&a.proxy)?,
+        blobs,
     };
     on_runtime(serve_server(a, options, collector))
+}
+
+/// Tries where profiles are to be kept: what cannot work is refused before anything is served. One
+/// that some of these stores use already and that does not answer now will be tried again: nothing
+/// that is handed in waits for it.
+fn tried(place: Option<&Place>, stores: &[PathBuf]) -> Result<(), Error> {
+    let Some(place) = place else {
+        remembered(stores);
+        return Ok(());
+    };
+    let is_known = stores.iter().any(|s| place_of(s).as_ref() == Some(place));
+    match objects::probe(place, !is_known) {
+        Ok(weak) => weak
+            .iter()
+            .for_each(|what| print::note(&format!("note: {place}: {what}"))),
+        Err(Trouble::Away(why)) if is_known => print::note(&format!(
+            "note: {why}; profiles are moved there when it answers, and those that are there cannot be \
+             seen until then"
+        )),
+        Err(Trouble::Refused(why)) => return Err(Error::Usage(format!("--blobs: {why}"))),
+        Err(e) => return Err(Error::Objects(format!("--blobs: {e}"))),
+    }
+    Ok(())
+}
+
+/// Says what is wrong with the places that these stores have their profiles at, and where nobody said
+/// another: pages go on without them.
+fn remembered(stores: &[PathBuf]) {
+    let mut all: Vec<Place> = stores.iter().filter_map(|s| place_of(s)).collect();
+    all.dedup();
+    for place in all {
+        if let Err(why) = objects::probe(&place, false) {
+            print::note(&format!(
+                "note: profiles lie in {place}, and cannot be seen now: {why}"
+            ));
+        }
+    }
+}
+
+/// Where a store has its profiles, if it is there and has them elsewhere.
+fn place_of(store: &Path) -> Option<Place> {
+    let open = || Store::open_existing(store)?.place();
+    let kept = store.is_file().then(open)?.ok()?;
+    Some(kept?.place)
 }
 
 /// Held while a server serves a directory: two would offer and report everything twice.

@@ -62,11 +62,27 @@ pub(crate) fn import(args: &Args, a: &Import) -> anyhow::Result<u8> {
 
 pub(crate) fn backup(args: &Args, a: &Backup) -> anyhow::Result<u8> {
     let bytes = context::existing_store(args)?.backup(&a.file)?;
+    // Of the copy: others may have been moved since.
+    let copy = Store::open_existing(&a.file)?;
+    let (elsewhere, place) = (copy.object_counts()?.moved, copy.place()?);
     if a.json {
-        print::json(&json!({ "schema": "uptick.backup/1", "file": a.file, "bytes": bytes }))?;
+        print::json(&json!({
+            "schema": "uptick.backup/1", "file": a.file, "bytes": bytes,
+            "profiles_elsewhere": elsewhere,
+        }))?;
     } else {
         let mib = bytes as f64 / f64::from(1 << 20);
         print::out(&format!("{mib:.1} MiB in {}\n", a.file.display()))?;
+    }
+    if let (1.., Some(place)) = (elsewhere, place) {
+        print::note(&format!(
+            "note: {} not in it: they lie in {}, and are copied from there",
+            match elsewhere {
+                1 => "1 profile is".to_string(),
+                n => format!("{n} profiles are"),
+            },
+            place.whole()
+        ));
     }
     Ok(EXIT_OK)
 }
@@ -114,6 +130,7 @@ pub(crate) fn verify(args: &Args, a: &Plain) -> anyhow::Result<u8> {
             "schema": "uptick.verify/1",
             "reports": v.reports,
             "profiles": v.blobs,
+            "elsewhere": v.objects,
             "pending": v.pending,
             "pruned": v.pruned,
             "problems": v.problems,
@@ -142,5 +159,5 @@ fn absent(v: &Verification) -> String {
         0 => String::new(),
         n => format!("; {} {why}", plural(n, "profile")),
     };
-    of(v.pending, "never came") + &of(v.pruned, "pruned")
+    of(v.objects, "outside the file") + &of(v.pending, "never came") + &of(v.pruned, "pruned")
 }

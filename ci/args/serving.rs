@@ -24,6 +24,10 @@ pub(crate) struct Serve {
     pub(crate) keep_free: u64,
     #[command(flatten)]
     pub(crate) keeping: super::Keeping,
+    /// Keep profiles there and not in the store's file: file:///DIR or s3://BUCKET[/PREFIX], of any
+    /// S3-compatible server (`uptick help server`)
+    #[arg(long, value_name = "PLACE", conflicts_with = "read_only")]
+    pub(crate) blobs: Option<String>,
     /// Series that reports may begin in a day; more are refused (status 429)
     #[arg(long, value_name = "N", default_value_t = 50_000)]
     pub(crate) new_series: u64,

@@ -127,6 +127,7 @@ fn sockets_are_opened_by_the_client_and_the_dashboard_alone() {
             "collector/src/remote/channel/mail.rs",
             "collector/src/remote/channel/reach.rs",
             "collector/src/remote/channel/tests.rs",
+            "collector/src/remote/s3/fake.rs",
             "dashboard",
             "ci/tests",
             "ci/serve.rs",

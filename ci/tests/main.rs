@@ -6,6 +6,7 @@ mod architecture;
 mod bad_input;
 mod bisect;
 mod bisect_bad;
+mod blobs;
 mod changes;
 mod collect;
 mod commands;

@@ -67,6 +67,9 @@ pub enum Error {
     /// A forge or a server refused, or cannot be reached.
     #[error("{0}")]
     Remote(String),
+    /// What keeps profiles outside the store refused, or cannot be reached.
+    #[error("{0}")]
+    Objects(String),
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     Io {
@@ -91,7 +94,7 @@ impl Error {
             | Self::NoNumbers { .. }
             | Self::Internal(_)
             | Self::Io { .. } => EXIT_FAILED,
-            Self::Store(_) | Self::Disk(_) | Self::Remote(_) => EXIT_STORE,
+            Self::Store(_) | Self::Disk(_) | Self::Remote(_) | Self::Objects(_) => EXIT_STORE,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Facts and verdicts: from a git commit to a judged, explained report.
 pub mod bisect;
+pub mod blobs;
 pub mod check;
 pub mod collect;
 pub mod config;

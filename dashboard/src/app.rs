@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use collector::blobs::{Patient, Place, Shared};
 use collector::config::Config;
 use collector::model::Sha;
+use collector::remote::objects;
 use collector::store::{Generation, Keep, Store};
 use tokio::sync::Semaphore;
 
@@ -18,6 +20,7 @@ use crate::error::Fail;
 use crate::guard::Guard;
 use crate::landmarks;
 use crate::lookout::Lookout;
+use crate::objects::Objects;
 use crate::overview::Shelf;
 use crate::proxy::Proxy;
 use crate::quota::Quota;
@@ -27,6 +30,8 @@ use crate::writer::{self, Writer};
 
 /// Readers at once; more would only wait for the same cores and the same disk.
 const READERS: usize = 8;
+/// Readers that wait at once for profiles outside the store: pages without one go on.
+const FETCHING: usize = 3;
 /// Writes that wait for the one writer; further ones are told to come again.
 const WRITES: usize = 128;
 /// Large reports that are received at once, of 10 MiB at most each.
@@ -67,6 +72,8 @@ pub struct Options {
     pub embed_in: Vec<String>,
     /// The proxy in front that signs people in, where there is one.
     pub proxy: Option<Proxy>,
+    /// Where profiles are kept outside the store's file from now on; `None`: where they are kept by now.
+    pub blobs: Option<Place>,
 }
 
 /// What an [`App`] is to others.
@@ -104,6 +111,9 @@ pub struct App {
     pub(crate) role: Role,
     pub(crate) local: SocketAddr,
     readers: Mutex<Vec<Store>>,
+    /// What keeps profiles outside the store's file, and what readers see of it.
+    pub(crate) objects: Option<Arc<Objects>>,
+    fetching: Option<Shared>,
     pub(crate) lookout: Arc<Lookout>,
     reading: Semaphore,
     writer: Writer,
@@ -161,16 +171,21 @@ impl App {
         role: Role,
         local: SocketAddr,
     ) -> Result<Arc<Self>, Failure> {
-        let path = options.store.clone();
+        let (path, place) = (options.store.clone(), options.blobs.clone());
         let read_only = options.read_only;
         let opened = tokio::task::spawn_blocking(move || {
             // Opening for writing migrates; a store that cannot be written can still be read.
             let open = || (!read_only).then(|| Store::open(&path)).transpose();
-            let writers = (open()?, open()?);
-            let lookout = Lookout::new(Store::open_existing(&path)?)?;
-            Ok::<_, collector::error::Error>((writers, lookout))
+            let mut writers = (open()?, open()?);
+            if let (Some(writer), Some(place)) = (&mut writers.0, &place) {
+                objects::settle(writer, place)?;
+            }
+            let mut reader = Store::open_existing(&path)?;
+            let objects = objects::attach(&mut reader, FETCHING)?;
+            let lookout = Lookout::new(reader)?;
+            Ok::<_, collector::error::Error>((writers, lookout, objects))
         });
-        let ((writer, deriver), lookout) = opened
+        let ((writer, deriver), lookout, objects) = opened
             .await
             .map_err(|e| Failure::Listen(std::io::Error::other(e)))??;
         let standing = Arc::new(Standing::of(&options.store, options.keep_free));
@@ -179,6 +194,10 @@ impl App {
             role,
             local,
             readers: Mutex::new(Vec::new()),
+            fetching: objects
+                .clone()
+                .map(|place| Arc::new(Patient::new(place, FETCHING)) as Shared),
+            objects: objects.map(|place| Arc::new(Objects::new(place))),
             lookout: Arc::new(lookout),
             reading: Semaphore::new(READERS),
             quota: Quota::new(options.new_series),
@@ -335,6 +354,14 @@ impl App {
         lock(&self.narrowing).range(first..=last).next().is_some()
     }
 
+    fn open_reader(&self) -> Result<Store, Fail> {
+        let mut store = Store::open_existing(&self.options.store)?;
+        if let Some(place) = &self.fetching {
+            store.attach(place.clone());
+        }
+        Ok(store)
+    }
+
     /// Runs `work` with a reader, away from the threads that serve requests.
     pub(crate) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
@@ -346,7 +373,7 @@ impl App {
             let free = lock(&app.readers).pop();
             let store = match free {
                 Some(store) => store,
-                None => Store::open_existing(&app.options.store)?,
+                None => app.open_reader()?,
             };
             let result = work(&store, &app);
             lock(&app.readers).push(store);

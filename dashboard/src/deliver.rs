@@ -93,6 +93,6 @@ pub(crate) async fn send_once(app: &Arc<App>, parcel: Parcel) -> Result<Answer, 
 }
 
 /// From 0 to 1; where the system has no randomness, what failed together is tried together.
-fn jitter() -> f64 {
+pub(crate) fn jitter() -> f64 {
     getrandom::u32().map_or(0.0, |n| f64::from(n) / f64::from(u32::MAX))
 }

@@ -30,6 +30,8 @@ pub(crate) enum Fail {
     Overtaken(String),
     /// The store failed.
     Store(String),
+    /// What keeps profiles outside the store does not answer, or lets nobody in.
+    Objects(String),
     /// The disk failed under the store: nothing more is written until it is opened anew.
     Disk(String),
     /// The disk has no room for more.
@@ -60,7 +62,9 @@ impl Fail {
             Self::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Denied(status, _) => *status,
-            Self::Busy | Self::Store(_) | Self::Disk(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Store(_) | Self::Objects(_) | Self::Disk(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::ReadOnly | Self::Taken(_) | Self::Conflict(_) | Self::Overtaken(_) => {
                 StatusCode::CONFLICT
             }
@@ -75,6 +79,7 @@ impl Fail {
             Self::Denied(StatusCode::TOO_MANY_REQUESTS, _) => Some(60),
             Self::Busy | Self::Store(_) => Some(2),
             Self::Full(_) => Some(60),
+            Self::Objects(_) => Some(5),
             Self::Quota(_) => Some(3_600),
             _ => None,
         }
@@ -94,6 +99,7 @@ impl Fail {
             Self::Overtaken(_) => "Somebody decided in between",
             Self::ReadOnly => "Nothing can be written here",
             Self::Store(_) => "The store cannot be read or written",
+            Self::Objects(_) => "The profiles cannot be reached now",
             Self::Disk(_) => "The disk has failed",
             Self::Full(_) => "The disk is full",
             Self::Taken(_) => "This key stands for something else",
@@ -107,6 +113,10 @@ impl Fail {
         match self {
             Self::NotFound(s) | Self::Bad(s) | Self::Unreadable(s) => s.clone(),
             Self::TooLarge(s) | Self::Denied(_, s) | Self::Store(s) | Self::Disk(s) => s.clone(),
+            Self::Objects(s) => format!(
+                "{s}. Nothing is lost: the numbers are in the store, and this page comes back with \
+                 what keeps the profiles."
+            ),
             Self::Full(s)
             | Self::Taken(s)
             | Self::Quota(s)
@@ -137,6 +147,7 @@ impl From<Error> for Fail {
         match e {
             Error::Usage(s) | Error::NoVerdict(s) => Self::Bad(s),
             Error::Disk(s) => Self::Disk(s),
+            Error::Objects(s) => Self::Objects(s),
             e => Self::Store(e.to_string()),
         }
     }

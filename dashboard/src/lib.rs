@@ -29,6 +29,8 @@ mod landmarks;
 mod live;
 mod look;
 mod lookout;
+mod mover;
+mod objects;
 mod overview;
 mod pages;
 mod proxy;

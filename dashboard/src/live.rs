@@ -33,6 +33,7 @@ pub(crate) fn tasks(app: &Arc<App>) -> JoinSet<()> {
     if !app.options.read_only {
         tasks.spawn(crate::deliver::deliver(app.clone()));
         tasks.spawn(crate::retention::keep(app.clone()));
+        tasks.spawn(crate::mover::keep(app.clone()));
     }
     tasks
 }

@@ -72,6 +72,7 @@ pub const ROUTES: &[Route] = &[
     Route::post("/channels/test", ADMIN, MAX_LITTLE, || {
         post(pages::channels::test)
     }),
+    Route::get("/profiles", READ, || get(pages::profiles::page)),
     Route::get("/login", None, || get(pages::login::form)),
     Route::post("/login", None, MAX_LITTLE, || post(pages::login::sign_in)),
     Route::post("/logout", None, MAX_LITTLE, || post(pages::login::sign_out)),

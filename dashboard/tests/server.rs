@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::{Method, StatusCode, header};
+use collector::blobs::Place;
 use collector::jobs::Purpose;
 use collector::model::{Commit, Counter, Measurement, Metric, Report, Sha, Testbed};
 use collector::store::queue::{NewProject, Offer};
@@ -92,6 +93,7 @@ impl Host {
             public_url: None,
             embed_in: Vec::new(),
             proxy: None,
+            blobs: None,
         };
         change(&mut options);
         let server = open_server(options, "127.0.0.1:8787".parse().unwrap()).await;
@@ -614,4 +616,31 @@ async fn every_answer_of_a_server_is_as_its_document_says() {
     )
     .await;
     hold("post", "/api/v1/jobs/fail", &failed);
+}
+
+/// What one project removes is never another's.
+#[tokio::test]
+async fn each_project_has_a_folder_of_its_own_for_its_profiles() {
+    let host = Host::new();
+    let more = NewProject {
+        name: "glyph".into(),
+        url: "/nowhere/at/all".into(),
+        branch: "main".into(),
+        poll: 3_600,
+        labels: vec!["default".into()],
+        pulls: Vec::new(),
+    };
+    host.store().add_project(&more, 0).unwrap();
+    let profiles = host.dir.path().join("profiles");
+    let place = Place::Directory(profiles.clone());
+    let _server = host.opened_with(|o| o.blobs = Some(place.clone())).await;
+    let stores = Server::stores(host.dir.path());
+    assert_eq!(stores.len(), 2);
+    let kept = stores
+        .iter()
+        .map(|s| Store::open_existing(s).unwrap().place());
+    let kept: Vec<_> = kept.map(|k| k.unwrap().unwrap()).collect();
+    assert!(kept.iter().all(|k| k.place == place));
+    assert_ne!(kept[0].folder, kept[1].folder);
+    assert!(kept.iter().all(|k| profiles.join(&k.folder).is_dir()));
 }

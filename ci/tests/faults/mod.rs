@@ -6,6 +6,7 @@ mod fuzz;
 mod keeping;
 mod kills;
 mod names;
+pub(crate) mod objects;
 mod planted;
 mod power;
 mod replaced;

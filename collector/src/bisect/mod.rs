@@ -72,7 +72,7 @@ pub fn run(
         && runner.session().counter == Counter::Callgrind;
     let mut others = Vec::new();
     for _ in 1..jobs.max(1) {
-        others.push((runner.another()?, Store::open(store.path())?));
+        others.push((runner.another()?, store.another()?));
     }
     let counting = Counting {
         inner: progress,

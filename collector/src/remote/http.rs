@@ -123,6 +123,62 @@ impl Client {
     }
 }
 
+/// A request whose address is signed already: nothing is added to it, and the address is never shown.
+pub(super) struct Signed<'r> {
+    pub(super) method: &'static str,
+    pub(super) url: &'r str,
+    pub(super) headers: &'r [(&'static str, String)],
+    pub(super) body: Option<&'r [u8]>,
+    /// How long it may take, from the name's look-up to the last byte.
+    pub(super) whole: Duration,
+    /// Bytes of an answer that are read; one that is larger is none.
+    pub(super) most: u64,
+}
+
+/// A client that sends requests as they are.
+#[derive(Debug)]
+pub(super) struct Plain(ureq::Agent);
+
+impl Plain {
+    pub(super) fn new(certificates: Option<&Path>) -> Self {
+        Self(limited(certificates, WHOLE).build().new_agent())
+    }
+
+    /// Sends a request; gives the status and the body of the answer, whole.
+    ///
+    /// # Errors
+    /// Why no answer came, without the address.
+    pub(super) fn send(&self, r: &Signed<'_>) -> Result<(u16, Vec<u8>), String> {
+        self.sent(r).map_err(|e| reason(&e))
+    }
+
+    fn sent(&self, r: &Signed<'_>) -> Result<(u16, Vec<u8>), ureq::Error> {
+        let mut builder = ureq::http::Request::builder().method(r.method).uri(r.url);
+        for (name, value) in r.headers {
+            builder = builder.header(*name, value);
+        }
+        let mut answer = match r.body {
+            None => self.0.run(self.timed(builder.body(())?, r.whole))?,
+            Some(body) => self.0.run(self.timed(builder.body(body)?, r.whole))?,
+        };
+        let body = answer
+            .body_mut()
+            .with_config()
+            .limit(r.most)
+            .read_to_vec()?;
+        Ok((answer.status().as_u16(), body))
+    }
+
+    fn timed<S: ureq::AsSendBody>(
+        &self,
+        request: ureq::http::Request<S>,
+        whole: Duration,
+    ) -> ureq::http::Request<S> {
+        let limited = self.0.configure_request(request);
+        limited.timeout_global(Some(whole)).build()
+    }
+}
+
 /// What a server answered, as far as it is read.
 fn answer(mut answer: ureq::http::Response<ureq::Body>) -> Result<HttpResponse, ureq::Error> {
     let header = |name: &str| {

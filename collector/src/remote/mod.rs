@@ -7,6 +7,8 @@
 pub mod channel;
 pub mod forge;
 mod http;
+pub mod objects;
+mod s3;
 mod server;
 mod speak;
 

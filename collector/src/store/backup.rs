@@ -57,7 +57,7 @@ impl Store {
         copy(&source.db, half.path())?;
         // The copy is brought up to date, never the backup.
         let restored = Self::open(half.path())?;
-        let verified = restored.verify()?;
+        let verified = restored.verify_file()?;
         let mode = match restored.has_secrets()? {
             true => 0o640,
             false => 0o644,

@@ -11,7 +11,7 @@ use crate::store::view::natures;
 use crate::store::view::pruned::named;
 
 /// Each migration raises the schema's number by one.
-pub(super) const STEPS: [&str; 11] = [
+pub(super) const STEPS: [&str; 12] = [
     include_str!("schema.sql"),
     include_str!("dashboard.sql"),
     include_str!("groups.sql"),
@@ -23,6 +23,7 @@ pub(super) const STEPS: [&str; 11] = [
     include_str!("retention.sql"),
     include_str!("health.sql"),
     include_str!("snooze.sql"),
+    include_str!("objects.sql"),
 ];
 
 /// Runs the steps from schema `from` on.

@@ -18,6 +18,7 @@ mod exclude;
 pub mod log;
 mod main_line;
 mod migrate;
+mod objects;
 mod open;
 mod outbox;
 mod prune;
@@ -29,7 +30,9 @@ mod secrets;
 mod tests;
 mod view;
 
+pub use log::InFile;
 pub use log::{Handed, Imported, MAX_LINE, Outcome, Scope, Token, Triage, Verification};
+pub use objects::{Kept, Left, ObjectCounts, Pending};
 pub use outbox::{Counts, Delivery, Lease, News, Progress};
 pub use prune::{Keep, Plan, Prunable};
 pub use reporting::{Audience, Looked};
@@ -43,6 +46,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use crate::blobs::Shared;
 use crate::error::{Error, Result};
 
 /// An open store.
@@ -50,6 +54,8 @@ use crate::error::{Error, Result};
 pub struct Store {
     db: Connection,
     path: PathBuf,
+    /// What keeps the profiles that are not in the file, once somebody opened it.
+    objects: Option<Shared>,
 }
 
 impl Store {
@@ -86,11 +92,15 @@ impl Store {
     }
 
     fn damaged(&self, what: &str) -> Error {
-        Error::Store(format!(
+        Error::Store(self.damage(what))
+    }
+
+    fn damage(&self, what: &str) -> String {
+        format!(
             "{}: damaged: {what}; `uptick verify` lists everything that is, and a store that was \
              exported can be imported again",
             self.path.display()
-        ))
+        )
     }
 }
 

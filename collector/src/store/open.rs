@@ -70,6 +70,7 @@ impl Store {
         let mut store = Self {
             db,
             path: path.to_path_buf(),
+            objects: None,
         };
         store.configure()?;
         if store.migrate()? {
@@ -138,6 +139,7 @@ impl Store {
         let mut store = Self {
             db,
             path: path.to_path_buf(),
+            objects: None,
         };
         store.migrate()?;
         Ok(store)
@@ -149,6 +151,7 @@ impl Store {
         let store = Self {
             db,
             path: path.to_path_buf(),
+            objects: None,
         };
         store.db.busy_timeout(BUSY).map_err(|e| store.error(&e))?;
         Ok(store)

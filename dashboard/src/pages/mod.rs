@@ -24,6 +24,7 @@ pub(crate) mod layout;
 mod log;
 pub(crate) mod login;
 mod output;
+pub(crate) mod profiles;
 mod reports;
 mod search;
 mod series;

@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::app::{App, Role};
 use crate::base;
 use crate::error::Fail;
+use crate::mover::{self, Going};
 use crate::pages::{layout, search, triage};
 use crate::query::{decode, encode};
 use crate::text;
@@ -43,6 +44,7 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Fai
             Ok((reports, points, store.outbox_counts()?))
         })
         .await?;
+    let objects = mover::going(&app).await?;
     let waits = outbox.oldest.map_or(0, |t| crate::text::now() - t);
     let c = &app.counters;
     let read = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed);
@@ -165,7 +167,56 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Fai
             "# HELP uptick_{name} {help}\n# TYPE uptick_{name} {kind}\nuptick_{name} {value}\n"
         ));
     }
+    if let Some(going) = objects {
+        out.push_str(&of_objects(&going));
+    }
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], out).into_response())
+}
+
+/// How moving profiles goes. Why one failed is on their page, and in no label.
+fn of_objects(going: &Going) -> String {
+    let since = going.last.as_ref().map_or(0, |(time, _)| *time);
+    let counts = going.counts;
+    let lines = [
+        (
+            "pending",
+            "gauge",
+            "Profiles that wait to be moved.",
+            counts.pending,
+        ),
+        (
+            "moved",
+            "gauge",
+            "Profiles outside the store's file.",
+            counts.moved,
+        ),
+        (
+            "to_remove",
+            "gauge",
+            "Pruned profiles that are still to be removed there.",
+            counts.left,
+        ),
+        (
+            "failures_total",
+            "counter",
+            "Tries to move or remove one that failed.",
+            going.failures,
+        ),
+        (
+            "last_failure_time_seconds",
+            "gauge",
+            "When one failed last, since 1970-01-01 UTC; 0 once none does.",
+            since.max(0).cast_unsigned(),
+        ),
+    ];
+    lines
+        .map(|(name, kind, help, value)| {
+            format!(
+                "# HELP uptick_profiles_{name} {help}\n# TYPE uptick_profiles_{name} {kind}\n\
+                 uptick_profiles_{name} {value}\n"
+            )
+        })
+        .concat()
 }
 
 /// No route of that name.

@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use collector::store::Store;
 use tokio::sync::Notify;
 
-use crate::app::{App, Failure, Role};
+use crate::app::{App, Failure, Options, Role};
 use crate::service::clock::clock;
 use crate::service::projects;
 use crate::service::server::{Server, ServerOptions};
@@ -25,7 +25,11 @@ pub async fn open_server(
         tokio::task::spawn_blocking(move || Store::open_service(&path)?.renew_leases(ttl, clock()));
     made.await
         .map_err(|e| Failure::Listen(std::io::Error::other(e)))??;
-    let own = Server::app_options(&options, file, &options.name, "");
+    let own = Options {
+        // It has no profiles.
+        blobs: None,
+        ..Server::app_options(&options, file, &options.name, "")
+    };
     let app = App::open(own, Role::Server, local).await?;
     let server = Arc::new(Server {
         app,

@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
+use collector::blobs::Place;
 use collector::store::Keep;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -38,6 +39,8 @@ pub struct ServerOptions {
     pub embed_in: Vec<String>,
     /// See [`Options::proxy`].
     pub proxy: Option<Proxy>,
+    /// Where the projects keep their profiles, each in a folder of its own; see [`Options::blobs`].
+    pub blobs: Option<Place>,
 }
 
 impl ServerOptions {
@@ -79,6 +82,15 @@ impl Server {
         dir.join("service.db")
     }
 
+    /// The stores of the projects that have one.
+    #[must_use]
+    pub fn stores(dir: &Path) -> Vec<PathBuf> {
+        let homes = std::fs::read_dir(dir.join("projects"));
+        let all = homes.into_iter().flatten().flatten();
+        let stores = all.map(|home| home.path().join("uptick.db"));
+        stores.filter(|store| store.is_file()).collect()
+    }
+
     /// Its own store, pages and tokens.
     pub(crate) fn app(&self) -> &Arc<App> {
         &self.app
@@ -115,6 +127,7 @@ impl Server {
             public_url: of.public_url.as_ref().map(|url| format!("{url}/p/{name}")),
             embed_in: of.embed_in.clone(),
             proxy: of.proxy.clone(),
+            blobs: of.blobs.clone(),
         }
     }
 

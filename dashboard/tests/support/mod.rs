@@ -64,6 +64,7 @@ impl Site {
             public_url: None,
             embed_in: Vec::new(),
             proxy: None,
+            blobs: None,
         }
     }
 

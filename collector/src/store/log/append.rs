@@ -7,6 +7,7 @@ use crate::model::digest;
 use crate::store::log::arrival;
 use crate::store::log::codec::{pack, unpack};
 use crate::store::log::entry::{Entry, Kind};
+use crate::store::log::packed;
 use crate::store::log::pruning::Stub;
 use crate::store::{Store, explain};
 
@@ -77,7 +78,7 @@ impl Store {
         entry: &Sealed,
         profiles: &[(String, Vec<u8>)],
     ) -> Result<bool> {
-        let packed: Vec<(&str, Vec<u8>)> = profiles
+        let small: Vec<(&str, Vec<u8>)> = profiles
             .iter()
             .map(|(hash, bytes)| Ok((hash.as_str(), pack(bytes)?)))
             .collect::<Result<_>>()?;
@@ -86,11 +87,9 @@ impl Store {
             let tx = self
                 .db
                 .transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let mut blob = tx.prepare_cached("INSERT OR IGNORE INTO blob VALUES (?1, ?2)")?;
-            for (hash, bytes) in &packed {
-                blob.execute(params![hash, bytes])?;
+            for (hash, bytes) in &small {
+                packed::keep(&tx, hash, bytes)?;
             }
-            drop(blob);
             let seq = put(&tx, entry)?;
             arrival::note(&tx, seq)?;
             tx.commit()?;

@@ -10,6 +10,7 @@ use crate::store::log::arrival;
 use crate::store::log::codec::pack;
 use crate::store::log::door;
 use crate::store::log::entry::{Entry, Kind};
+use crate::store::log::packed;
 use crate::store::log::transfer::{Imported, Line, SCHEMA, unpack_blob};
 use crate::store::{Store, explain};
 
@@ -152,7 +153,7 @@ impl Store {
             };
             let all = known
                 && has_each(db, "log", handed.entries.iter().map(|e| &e.hash))?
-                && has_each(db, "blob", handed.blobs.iter().map(|b| &b.0))?;
+                && has_each(db, "profile_here", handed.blobs.iter().map(|b| &b.0))?;
             Ok(all.then(|| handed.imported(0)))
         })
     }
@@ -194,11 +195,9 @@ impl Store {
             {
                 return Ok(None);
             }
-            let mut blob = tx.prepare_cached("INSERT OR IGNORE INTO blob VALUES (?1, ?2)")?;
-            for (hash, packed) in &handed.blobs {
-                blob.execute(params![hash, packed])?;
+            for (hash, small) in &handed.blobs {
+                packed::keep(&tx, hash, small)?;
             }
-            drop(blob);
             let mut new = 0;
             for entry in &handed.entries {
                 let seq = put(&tx, entry)?;

@@ -9,6 +9,7 @@ pub(in crate::store) mod door;
 pub mod entry;
 pub(in crate::store) mod handed;
 pub(in crate::store) mod older;
+pub(in crate::store) mod packed;
 pub(in crate::store) mod pruning;
 pub(in crate::store) mod reports;
 pub(in crate::store) mod tokens;
@@ -16,6 +17,7 @@ pub(in crate::store) mod transfer;
 pub(in crate::store) mod triage;
 pub(in crate::store) mod verify;
 
+pub use blobs::InFile;
 pub use handed::Handed;
 pub use tokens::{Scope, Token};
 pub use transfer::{Imported, MAX_LINE};

@@ -184,6 +184,8 @@ impl Store {
                 write_line(out, "blob", &blob)
             }
             Ok(None) => Ok(()),
+            // Half of the profiles would be no export.
+            Err(e @ Error::Objects(_)) => Err(e),
             Err(e) => {
                 lost.push(e.to_string());
                 Ok(())

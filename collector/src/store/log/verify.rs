@@ -3,9 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::blobs::Blobs as _;
 use crate::error::Result;
 use crate::model::digest;
 use crate::store::Store;
+use crate::store::log::blobs::InFile;
 use crate::store::log::entry::{Entry, Kind};
 use crate::store::log::tokens::Scope;
 
@@ -18,6 +20,8 @@ pub struct Verification {
     pub blobs: u64,
     /// Other entries read and checked: alerts, decisions, the main line.
     pub entries: u64,
+    /// Profiles that lie outside the file: each that was read is counted in `blobs` too.
+    pub objects: u64,
     /// Profiles that an entry names and that never came.
     pub pending: u64,
     /// Profiles that an entry names and whose time was over.
@@ -112,11 +116,20 @@ impl Stubs {
 }
 
 impl Store {
-    /// Reads everything and checks every hash, reference and counter.
+    /// Reads everything and checks every hash, reference and counter, and every profile that lies
+    /// elsewhere.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`] only when the store cannot be read at all.
     pub fn verify(&self) -> Result<Verification> {
+        let mut v = self.verify_file()?;
+        // After the file: however long this takes, nobody's write waits for it.
+        self.verify_objects(&mut v)?;
+        Ok(v)
+    }
+
+    /// [`Store::verify`] of the file alone.
+    pub(in crate::store) fn verify_file(&self) -> Result<Verification> {
         // One state of everything, though others write meanwhile.
         let reading = self.db.unchecked_transaction();
         let _reading = reading.map_err(|e| self.error(&e))?;
@@ -176,7 +189,7 @@ impl Store {
         };
         for hash in named {
             let is_there: bool = self.ask(|db| {
-                db.prepare_cached("SELECT EXISTS (SELECT 1 FROM blob WHERE hash = ?1)")?
+                db.prepare_cached("SELECT EXISTS (SELECT 1 FROM profile_here WHERE hash = ?1)")?
                     .query_row([hash], |r| r.get(0))
             })?;
             if !is_there {
@@ -194,7 +207,7 @@ impl Store {
         })?;
         for hash in hashes {
             v.blobs += 1;
-            if let Err(e) = self.blob(&hash) {
+            if let Err(e) = InFile(self).get(&hash) {
                 v.problems.push(e.to_string());
             }
         }

@@ -10,6 +10,7 @@ use crate::store::log::arrival;
 use crate::store::log::codec::{pack, unpack};
 use crate::store::log::entry::Kind;
 use crate::store::log::pruning::{Pruning, Stub};
+use crate::store::objects;
 use crate::store::view::apply::apply_new;
 
 /// What of SQLite gives freed pages back a few at a time.
@@ -40,8 +41,7 @@ pub(super) fn report(db: &Connection, hash: &str) -> rusqlite::Result<Option<Rep
 /// Drops the bytes of what a pruning names, and leaves a stub of each report.
 pub(super) fn drop(tx: &Transaction<'_>, p: &Pruning) -> rusqlite::Result<()> {
     for blob in &p.profiles {
-        tx.prepare_cached("DELETE FROM blob WHERE hash = ?1")?
-            .execute([blob])?;
+        objects::forget(tx, blob)?;
     }
     for pruned in &p.reports {
         let Some(report) = report(tx, &pruned.report)? else {
@@ -62,13 +62,16 @@ pub(super) fn drop(tx: &Transaction<'_>, p: &Pruning) -> rusqlite::Result<()> {
 
 /// Drops profiles that were pruned and came again with an entry that was there already.
 pub(super) fn sweep(tx: &Transaction<'_>) -> rusqlite::Result<()> {
-    tx.prepare_cached(
-        "DELETE FROM blob WHERE hash IN (SELECT b.hash FROM pruned_profile p \
-         JOIN blob b ON b.hash = p.blob \
-         WHERE NOT EXISTS (SELECT 1 FROM named_profile n WHERE n.blob = p.blob))",
-    )?
-    .execute([])?;
-    Ok(())
+    let again: Vec<String> = tx
+        .prepare_cached(
+            "SELECT p.blob FROM pruned_profile p \
+             WHERE NOT EXISTS (SELECT 1 FROM named_profile n WHERE n.blob = p.blob) \
+             AND (EXISTS (SELECT 1 FROM blob b WHERE b.hash = p.blob) \
+             OR EXISTS (SELECT 1 FROM object o WHERE o.hash = p.blob))",
+        )?
+        .query_map([], |r| r.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    again.iter().try_for_each(|hash| objects::forget(tx, hash))
 }
 
 impl Store {

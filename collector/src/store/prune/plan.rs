@@ -221,8 +221,10 @@ impl Plan {
         each: Each<'_>,
     ) -> rusqlite::Result<ControlFlow<()>> {
         let mut query = db.prepare_cached(
-            "SELECT n.blob, length(b.bytes) FROM named_profile n JOIN blob b ON b.hash = n.blob \
-             WHERE n.last <= ?1 ORDER BY n.last, n.blob",
+            "SELECT n.blob, coalesce(length(b.bytes), o.bytes), n.last FROM named_profile n \
+             LEFT JOIN blob b ON b.hash = n.blob LEFT JOIN object o ON o.hash = n.blob \
+             WHERE n.last <= ?1 AND (b.hash IS NOT NULL OR o.hash IS NOT NULL) \
+             ORDER BY n.last, n.blob",
         )?;
         show(
             query.query([end])?,

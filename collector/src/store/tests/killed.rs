@@ -107,7 +107,11 @@ fn child_that_brings_up_to_date() {
 
 fn bring_up_to_date(db: Connection, path: &Path) {
     let path = path.to_path_buf();
-    let mut store = Store { db, path };
+    let mut store = Store {
+        db,
+        path,
+        objects: None,
+    };
     store.configure().unwrap();
     assert!(store.migrate().unwrap());
 }

@@ -3,6 +3,7 @@
 mod arrival;
 mod handing;
 mod killed;
+mod objects;
 mod people;
 mod pruning;
 
@@ -557,7 +558,8 @@ fn a_store_of_before_units_keeps_its_series_its_points_and_its_changes() {
              ALTER TABLE decided DROP COLUMN fixed; ALTER TABLE decided DROP COLUMN due; \
              ALTER TABLE change DROP COLUMN snooze; ALTER TABLE decided DROP COLUMN snooze; \
              DROP TABLE arrival; DROP TABLE named_profile; DROP TABLE pruned_profile; \
-             DROP TABLE pruned_report; PRAGMA user_version = 6",
+             DROP TABLE pruned_report; DROP VIEW profile_here; DROP TABLE object_place; \
+             DROP TABLE object; DROP TABLE object_left; PRAGMA user_version = 6",
         )
         .unwrap();
     let mut store = f.store();
@@ -601,7 +603,9 @@ fn a_store_of_before_health_knows_how_far_its_series_vary() {
         .execute_batch(
             "ALTER TABLE series DROP COLUMN spread; ALTER TABLE series DROP COLUMN varies; \
              ALTER TABLE series DROP COLUMN varies_in_units; ALTER TABLE change DROP COLUMN snooze; \
-             ALTER TABLE decided DROP COLUMN snooze; PRAGMA user_version = 9",
+             ALTER TABLE decided DROP COLUMN snooze; DROP VIEW profile_here; \
+             DROP TABLE object_place; DROP TABLE object; DROP TABLE object_left; \
+             PRAGMA user_version = 9",
         )
         .unwrap();
     let store = f.store();

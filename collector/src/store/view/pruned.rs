@@ -126,7 +126,7 @@ impl Store {
         self.ask(|db| {
             db.prepare_cached(
                 "SELECT time, kept FROM pruned_profile WHERE blob = ?1 \
-                 AND NOT EXISTS (SELECT 1 FROM blob WHERE hash = ?1)",
+                 AND NOT EXISTS (SELECT 1 FROM profile_here WHERE hash = ?1)",
             )?
             .query_row([blob], |r| {
                 Ok(PrunedProfile {

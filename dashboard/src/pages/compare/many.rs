@@ -113,6 +113,7 @@ mod tests {
             public_url: None,
             embed_in: Vec::new(),
             proxy: None,
+            blobs: None,
         };
         let local = "127.0.0.1:8787".parse().unwrap();
         crate::open(options, local).await.unwrap()

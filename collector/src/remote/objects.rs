@@ -1,0 +1,92 @@
+//! From an address to what keeps the profiles there, and a store that has its own there.
+
+use std::sync::Arc;
+
+use crate::blobs::{self, Blobs, Directory, Patient, Place, Shared, Trouble};
+use crate::error::{Error, Result};
+use crate::remote::s3::S3;
+use crate::store::Store;
+
+/// What is at an address, with the keys of the environment. Nothing is asked of it yet.
+#[must_use]
+pub fn open(place: &Place) -> Shared {
+    match place {
+        Place::Directory(path) => Arc::new(Directory::at(path.clone())),
+        Place::Bucket { name, prefix } => {
+            Arc::new(S3::open(name, prefix, &|name| std::env::var(name).ok()))
+        }
+    }
+}
+
+/// Tries an address with a profile that is nobody's; one that is `new` is made where it can be. Gives
+/// what it does less well than it could.
+///
+/// # Errors
+/// [`Trouble`] where it cannot be used, or does not answer now.
+pub fn probe(place: &Place, new: bool) -> std::result::Result<Vec<String>, Trouble> {
+    // Somebody may look at the same address at once.
+    let nonce = format!("{}-{}", std::process::id(), crate::remote::http::random());
+    let objects = open(place);
+    if new {
+        objects.make()?;
+    }
+    blobs::probe(&*objects, &nonce)
+}
+
+/// Lets a store read the profiles that it has elsewhere, at most so many at once; without any
+/// elsewhere nothing changes. Gives what keeps them.
+///
+/// # Errors
+/// [`Error::Store`].
+pub fn attach(store: &mut Store, most: usize) -> Result<Option<Shared>> {
+    let Some(place) = store.place()? else {
+        return Ok(None);
+    };
+    let objects = open(&place.whole());
+    store.attach(Arc::new(Patient::new(objects.clone(), most)));
+    Ok(Some(objects))
+}
+
+/// Has a store keep its profiles at an address from now on. Where it has some elsewhere, they must
+/// have been copied.
+///
+/// # Errors
+/// [`Error::Usage`] where they were not; [`Error::Objects`] and [`Error::Store`].
+pub fn settle(store: &mut Store, place: &Place) -> Result<()> {
+    let known = store.place()?;
+    if known.as_ref().is_some_and(|k| k.place == *place) {
+        return Ok(());
+    }
+    let folder = match &known {
+        Some(known) => known.folder.clone(),
+        None => store.new_folder()?,
+    };
+    let objects = open(&place.below(&folder));
+    if let Some(known) = &known {
+        let missing = missing(store, &*objects, matches!(place, Place::Directory(_)))?;
+        if missing > 0 {
+            return Err(Error::Usage(format!(
+                "--blobs {place}: the profiles of this store lie in {}, and {missing} of them are not \
+                 in {place}: copy the folder {folder} there first, or serve with --blobs {}",
+                known.place, known.place
+            )));
+        }
+    }
+    objects.make()?;
+    store.remember_place(place, &folder)
+}
+
+/// How many of a store's profiles are not at another place.
+fn missing(store: &Store, objects: &dyn Blobs, is_directory: bool) -> Result<u64> {
+    let mut missing = 0;
+    for hash in store.objects()? {
+        match objects.has(&hash) {
+            Ok(true) => {}
+            Ok(false) => missing += 1,
+            // A directory that is not there has none of them.
+            Err(Trouble::Away(_)) if is_directory => missing += 1,
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(missing)
+}

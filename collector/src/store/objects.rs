@@ -1,0 +1,382 @@
+//! Profiles that lie outside the file: which, where, and what is still to be done about them.
+//!
+//! A profile comes in with its entry, in one transaction, and its bytes lie in the file until they
+//! were put elsewhere and read back; then one transaction drops them here. One that is pruned is
+//! noted, in the transaction that prunes it, as left behind elsewhere until it was removed there.
+//! So whoever is killed at any time leaves nothing that is in neither place, and nothing elsewhere
+//! that nobody knows of: one process at a time moves and removes ([`Store::mover`]).
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs::File;
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::blobs::{Blobs as _, Place, Shared, Trouble};
+use crate::error::{Error, Result};
+use crate::parallel::parallel;
+use crate::store::Store;
+use crate::store::log::{InFile, Verification};
+
+/// Profiles that are read at once when all are.
+const READERS: usize = 8;
+/// Profiles that are read, or removed, between two looks at the file.
+const CHUNK: usize = 256;
+
+/// Where a store keeps profiles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The address that people name.
+    pub place: Place,
+    /// The folder in it that is this store's alone, whoever else has the same address.
+    pub folder: String,
+}
+
+impl Kept {
+    /// The address of the folder.
+    #[must_use]
+    pub fn whole(&self) -> Place {
+        self.place.below(&self.folder)
+    }
+}
+
+/// How much lies where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct ObjectCounts {
+    /// Profiles in the file that wait to be moved.
+    pub pending: u64,
+    /// Profiles elsewhere.
+    pub moved: u64,
+    /// Profiles that were dropped and are still to be removed elsewhere.
+    pub left: u64,
+}
+
+/// A profile that waits to be moved: its hash, and its bytes or why it cannot be read.
+pub type Pending = (String, Result<Vec<u8>, Trouble>);
+
+/// What became of the profiles that were to be removed elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Removed.
+    pub removed: u64,
+    /// Still to be removed.
+    pub left: u64,
+    /// Why.
+    pub why: String,
+}
+
+/// Drops a profile. Whether it was moved yet or is being moved, it may lie elsewhere from now on.
+pub(in crate::store) fn forget(tx: &Transaction<'_>, hash: &str) -> rusqlite::Result<()> {
+    for sql in [
+        "DELETE FROM blob WHERE hash = ?1",
+        "DELETE FROM object WHERE hash = ?1",
+        "INSERT OR IGNORE INTO object_left SELECT ?1 WHERE EXISTS (SELECT 1 FROM object_place)",
+    ] {
+        tx.prepare_cached(sql)?.execute([hash])?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Where profiles are kept outside the file, if they are.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn place(&self) -> Result<Option<Kept>> {
+        let row: Option<(String, String)> = self.ask(|db| {
+            db.prepare_cached("SELECT place, folder FROM object_place")?
+                .query_row([], |r| Ok((r.get(0)?, r.get(1)?)))
+                .optional()
+        })?;
+        let Some((place, folder)) = row else {
+            return Ok(None);
+        };
+        let wrong = |_| self.damaged("where its profiles lie cannot be read");
+        let place = Place::parse(&place).map_err(wrong)?;
+        Ok(Some(Kept { place, folder }))
+    }
+
+    /// A name for a folder that no other store has.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn new_folder(&self) -> Result<String> {
+        self.ask(|db| db.query_row("SELECT lower(hex(randomblob(8)))", [], |r| r.get(0)))
+    }
+
+    /// Notes where profiles are kept from now on.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn remember_place(&mut self, place: &Place, folder: &str) -> Result<()> {
+        self.change(|tx| {
+            tx.execute(
+                "INSERT OR REPLACE INTO object_place VALUES (1, ?1, ?2)",
+                params![place.to_string(), folder],
+            )
+            .map(|_| ())
+        })
+    }
+
+    /// Has profiles that are not in the file read from there.
+    pub fn attach(&mut self, objects: Shared) {
+        self.objects = Some(objects);
+    }
+
+    /// The same store once more, for another thread.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn another(&self) -> Result<Self> {
+        let mut other = Self::open(&self.path)?;
+        other.objects.clone_from(&self.objects);
+        Ok(other)
+    }
+
+    /// Held by whoever moves and removes profiles: `None` while another does. Of two that did, one
+    /// could remove what the other just put.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the file for it cannot be made.
+    pub fn mover(&self) -> Result<Option<File>> {
+        let mut name = OsString::from(&self.path);
+        name.push("-mover");
+        let failed = |e| Error::Store(format!("{}: {e}", name.display()));
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&name)
+            .map_err(failed)?;
+        Ok(file.try_lock().is_ok().then_some(file))
+    }
+
+    /// How much lies where.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn object_counts(&self) -> Result<ObjectCounts> {
+        let count = |table: &str| {
+            let sql = format!("SELECT count(*) FROM {table}");
+            self.ask(|db| {
+                db.prepare_cached(&sql)?
+                    .query_row([], |r| r.get::<_, i64>(0))
+            })
+            .map(i64::cast_unsigned)
+        };
+        Ok(ObjectCounts {
+            pending: match self.place()? {
+                Some(_) => count("blob")?,
+                None => 0,
+            },
+            moved: count("object")?,
+            left: count("object_left")?,
+        })
+    }
+
+    /// The hashes of the profiles elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn objects(&self) -> Result<Vec<String>> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT hash FROM object ORDER BY hash")?
+                .query_map([], |r| r.get(0))?
+                .collect()
+        })
+    }
+
+    pub(in crate::store) fn has_object(&self, hash: &str) -> Result<bool> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT EXISTS (SELECT 1 FROM object WHERE hash = ?1)")?
+                .query_row([hash], |r| r.get(0))
+        })
+    }
+
+    /// A profile that lies elsewhere.
+    pub(in crate::store) fn object(&self, hash: &str) -> Result<Vec<u8>> {
+        match self.elsewhere()?.get(hash)? {
+            Some(bytes) => Ok(bytes),
+            None => Err(Error::Store(self.lost(hash))),
+        }
+    }
+
+    fn elsewhere(&self) -> Result<&Shared> {
+        self.objects.as_ref().ok_or_else(|| {
+            let place = self.place().ok().flatten();
+            let place = place.map_or_else(|| "elsewhere".into(), |p| p.whole().to_string());
+            Error::Objects(format!(
+                "{}: its profiles lie in {place}, which is not open here",
+                self.path.display()
+            ))
+        })
+    }
+
+    fn lost(&self, hash: &str) -> String {
+        let place = self.objects.as_ref().map_or_else(String::new, |o| o.name());
+        format!(
+            "profile {hash}: it was put into {place}, and is not there any more; where it was \
+             exported, importing it brings it back"
+        )
+    }
+
+    /// Profiles after a hash that wait to be moved, in the order of their hashes: so many at most,
+    /// and of so many bytes together, of which the last one may be more.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn pending(&self, after: &str, most: usize, bytes: u64) -> Result<Vec<Pending>> {
+        let waiting: Vec<String> = self.ask(|db| {
+            db.prepare_cached("SELECT hash FROM blob WHERE hash > ?1 ORDER BY hash LIMIT ?2")?
+                .query_map(params![after, most as i64], |r| r.get(0))?
+                .collect()
+        })?;
+        let (mut out, mut room) = (Vec::new(), bytes);
+        for hash in waiting {
+            if room == 0 {
+                break;
+            }
+            match InFile(self).get(&hash) {
+                // It was pruned in between.
+                Ok(None) => {}
+                Ok(Some(bytes)) => {
+                    room = room.saturating_sub(bytes.len() as u64);
+                    out.push((hash, Ok(bytes)));
+                }
+                Err(e) => out.push((hash, Err(e))),
+            }
+        }
+        Ok(out)
+    }
+
+    /// Drops the bytes of profiles here that were put elsewhere and read back there, with their
+    /// sizes. One that was pruned meanwhile is left behind there.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; then all of them are where they were.
+    pub fn moved(&mut self, all: &[(String, u64)]) -> Result<()> {
+        self.change(|tx| {
+            for (hash, bytes) in all {
+                let dropped = tx
+                    .prepare_cached("DELETE FROM blob WHERE hash = ?1")?
+                    .execute([hash])?;
+                if dropped == 0 {
+                    tx.prepare_cached(
+                        "INSERT OR IGNORE INTO object_left SELECT ?1 \
+                         WHERE NOT EXISTS (SELECT 1 FROM object WHERE hash = ?1)",
+                    )?
+                    .execute([hash])?;
+                    continue;
+                }
+                tx.prepare_cached("INSERT OR REPLACE INTO object VALUES (?1, ?2)")?
+                    .execute(params![hash, bytes.cast_signed()])?;
+                tx.prepare_cached("DELETE FROM object_left WHERE hash = ?1")?
+                    .execute([hash])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Profiles that are to be removed elsewhere, so many at most.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn left(&self, most: usize) -> Result<Vec<String>> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT hash FROM object_left ORDER BY hash LIMIT ?1")?
+                .query_map([most as i64], |r| r.get(0))?
+                .collect()
+        })
+    }
+
+    /// Notes that profiles were removed elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn removed(&mut self, all: &[String]) -> Result<()> {
+        self.change(|tx| {
+            let mut gone = tx.prepare_cached("DELETE FROM object_left WHERE hash = ?1")?;
+            all.iter().try_for_each(|h| gone.execute([h]).map(|_| ()))
+        })
+    }
+
+    /// Removes elsewhere what was dropped here. What cannot be removed now stays noted.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn remove_left(&mut self) -> Result<Left> {
+        let mut out = Left::default();
+        if self.left(1)?.is_empty() {
+            return Ok(out);
+        }
+        let objects = self.elsewhere()?.clone();
+        match self.mover()? {
+            None => out.why = "the server that serves this store removes them".into(),
+            Some(_held) => {
+                while out.why.is_empty() {
+                    let some = self.left(CHUNK)?;
+                    if some.is_empty() {
+                        break;
+                    }
+                    let done = parallel(READERS, &some, |hash| objects.remove(hash));
+                    let (gone, failed) = parted(some, done);
+                    self.removed(&gone)?;
+                    out.removed += gone.len() as u64;
+                    out.why = failed.map_or_else(String::new, |t| t.to_string());
+                }
+            }
+        }
+        out.left = self.object_counts()?.left;
+        Ok(out)
+    }
+
+    /// Reads every profile that lies elsewhere; when one cannot be reached, the others are not
+    /// asked for.
+    pub(in crate::store) fn verify_objects(&self, v: &mut Verification) -> Result<()> {
+        let mut hashes = VecDeque::from(self.objects()?);
+        v.objects = hashes.len() as u64;
+        let objects = match self.elsewhere() {
+            Ok(objects) => objects,
+            Err(_) if hashes.is_empty() => return Ok(()),
+            Err(e) => {
+                v.problems.push(e.to_string());
+                return Ok(());
+            }
+        };
+        while !hashes.is_empty() {
+            let some: Vec<String> = hashes.drain(..hashes.len().min(CHUNK)).collect();
+            let got = parallel(READERS, &some, |h| objects.get(h).map(|b| b.is_some()));
+            let mut unread = (0, String::new());
+            for (hash, got) in some.iter().zip(got) {
+                match got {
+                    Ok(true) => v.blobs += 1,
+                    // It may have been pruned meanwhile.
+                    Ok(false) if !self.has_object(hash)? => v.objects -= 1,
+                    Ok(false) => v.problems.push(self.lost(hash)),
+                    Err(Trouble::Damaged(why)) => v.problems.push(why),
+                    Err(e) => unread = (unread.0 + 1, e.to_string()),
+                }
+            }
+            if unread.0 > 0 {
+                let n = unread.0 + hashes.len();
+                let why = unread.1;
+                v.problems
+                    .push(format!("{n} profiles were not read: {why}"));
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What was done, and why the rest was not.
+fn parted(all: Vec<String>, done: Vec<Result<(), Trouble>>) -> (Vec<String>, Option<Trouble>) {
+    let (mut good, mut bad) = (Vec::new(), None);
+    for (hash, done) in all.into_iter().zip(done) {
+        match done {
+            Ok(()) => good.push(hash),
+            Err(e) => bad = Some(e),
+        }
+    }
+    (good, bad)
+}

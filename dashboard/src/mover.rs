@@ -1,0 +1,203 @@
+//! Moves profiles from the store's file to where they are kept outside it, and removes there what was
+//! dropped here. A report is acknowledged while its profiles lie in the file; whatever happens to the
+//! other place, they stay there until they were put and read back.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use collector::blobs::{Trouble, deliver};
+use collector::parallel::parallel;
+use collector::store::{ObjectCounts, Pending};
+
+use crate::app::App;
+use crate::deliver::jitter;
+use crate::error::Fail;
+use crate::objects::Objects;
+
+/// Profiles that are taken at once, and bytes of them.
+const BATCH: usize = 64;
+const BYTES: u64 = 16 << 20;
+/// How many are under way at once.
+const WIDTH: usize = 4;
+/// Between two looks while nothing fails.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Between two tries of what fails: this, and twice as long each time.
+const AGAIN: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+/// Failures in a row after which the others of a batch are not tried.
+const ENOUGH: usize = 2 * WIDTH;
+
+/// How moving goes.
+pub(crate) struct Going {
+    pub(crate) place: String,
+    pub(crate) counts: ObjectCounts,
+    pub(crate) failures: u64,
+    pub(crate) last: Option<(i64, String)>,
+}
+
+/// How moving profiles goes; `None` where they stay in the file.
+pub(crate) async fn going(app: &Arc<App>) -> Result<Option<Going>, Fail> {
+    let Some(objects) = &app.objects else {
+        return Ok(None);
+    };
+    Ok(Some(Going {
+        place: objects.place.name(),
+        counts: app.read(|store, _| Ok(store.object_counts()?)).await?,
+        failures: objects.failures(),
+        last: objects.last(),
+    }))
+}
+
+/// Moves and removes, for ever; nothing where profiles stay in the file.
+pub(crate) async fn keep(app: Arc<App>) {
+    let Some(objects) = app.objects.clone() else {
+        return;
+    };
+    let held = loop {
+        // Another server, or what is left of this one's last moves, goes on for now.
+        match app.read(|store, _| Ok(store.mover()?)).await {
+            Ok(Some(held)) => break Arc::new(held),
+            Ok(None) => {}
+            Err(e) => objects.failed(&e.words()),
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    };
+    let mut pause = AGAIN;
+    let place = objects.place.clone();
+    // What cannot be swept now is swept at another start.
+    let _ = tokio::task::spawn_blocking(move || place.sweep()).await;
+    loop {
+        let done = round(&app, &objects, &held).await;
+        if let Err(e) = &done {
+            objects.failed(&e.words());
+        }
+        match done {
+            Ok(true) => {
+                objects.succeeded();
+                pause = AGAIN;
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            _ => {
+                tokio::time::sleep(pause.mul_f64(0.5 + 0.5 * jitter())).await;
+                pause = (2 * pause).min(LONGEST);
+            }
+        }
+    }
+}
+
+/// Removes and moves all there is; gives whether nothing failed.
+async fn round(app: &Arc<App>, objects: &Arc<Objects>, held: &Arc<File>) -> Result<bool, Fail> {
+    let mut good = remove(app, objects, held).await?;
+    let (mut after, mut moved) = (String::new(), false);
+    loop {
+        let from = after.clone();
+        let batch = app.read(move |store, _| Ok(store.pending(&from, BATCH, BYTES)?));
+        let batch = batch.await?;
+        let Some((last, _)) = batch.last() else {
+            break;
+        };
+        after.clone_from(last);
+        let put = put(objects.clone(), held.clone(), batch).await?;
+        good &= put.whole;
+        if !put.there.is_empty() {
+            moved = true;
+            app.keep(move |store| Ok(store.moved(&put.there)?)).await?;
+        }
+        if put.given_up {
+            break;
+        }
+    }
+    while moved && app.derive(|store| Ok(store.give_back()?)).await? {}
+    Ok(good)
+}
+
+/// What came of a batch.
+#[derive(Default)]
+struct Put {
+    /// Hashes and sizes of those that are there by now.
+    there: Vec<(String, u64)>,
+    /// Whether all are.
+    whole: bool,
+    /// Whether the others wait for a better time.
+    given_up: bool,
+}
+
+/// Puts some and reads them back, on threads of their own. The lock goes along: whoever ends this
+/// does not end a request that is under way.
+async fn put(objects: Arc<Objects>, held: Arc<File>, batch: Vec<Pending>) -> Result<Put, Fail> {
+    let work = move || {
+        let _held = held;
+        let failed = AtomicU64::new(0);
+        let given_up = AtomicBool::new(false);
+        let done = parallel(WIDTH, &batch, |(hash, bytes)| {
+            let bytes = bytes.as_ref().ok()?;
+            if given_up.load(Ordering::Relaxed) {
+                return None;
+            }
+            match deliver(&*objects.place, hash, bytes) {
+                Ok(()) => {
+                    failed.store(0, Ordering::Relaxed);
+                    Some((hash.clone(), bytes.len() as u64))
+                }
+                Err(why) => {
+                    objects.failed(&why.to_string());
+                    let n = failed.fetch_add(1, Ordering::Relaxed) + 1;
+                    let hopeless = matches!(why, Trouble::Refused(_)) || n >= ENOUGH as u64;
+                    given_up.fetch_or(hopeless, Ordering::Relaxed);
+                    None
+                }
+            }
+        });
+        for (_, bytes) in &batch {
+            // `uptick verify` names it; the others go on.
+            if let Err(why) = bytes {
+                objects.failed(&why.to_string());
+            }
+        }
+        let there: Vec<_> = done.into_iter().flatten().collect();
+        let whole = there.len() == batch.len();
+        if whole {
+            objects.succeeded();
+        }
+        let given_up = given_up.into_inner();
+        Put {
+            there,
+            whole,
+            given_up,
+        }
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| Fail::panicked())
+}
+
+/// Removes what was dropped; gives whether nothing failed.
+async fn remove(app: &Arc<App>, objects: &Arc<Objects>, held: &Arc<File>) -> Result<bool, Fail> {
+    loop {
+        let some = app.read(|store, _| Ok(store.left(BATCH)?)).await?;
+        if some.is_empty() {
+            return Ok(true);
+        }
+        let (objects, held) = (objects.clone(), held.clone());
+        let work = move || {
+            let _held = held;
+            let done = parallel(WIDTH, &some, |hash| objects.place.remove(hash));
+            let mut gone = Vec::new();
+            for (hash, done) in some.iter().zip(&done) {
+                match done {
+                    Ok(()) => gone.push(hash.clone()),
+                    Err(why) => objects.failed(&why.to_string()),
+                }
+            }
+            (gone, done.iter().all(Result::is_ok))
+        };
+        let work = tokio::task::spawn_blocking(work);
+        let (gone, all) = work.await.map_err(|_| Fail::panicked())?;
+        app.keep(move |store| Ok(store.removed(&gone)?)).await?;
+        if !all {
+            return Ok(false);
+        }
+    }
+}
