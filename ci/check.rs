@@ -8,6 +8,7 @@ use collector::check::{self, Options};
 use collector::error::{EXIT_FAILED, EXIT_OK, Error};
 use collector::git::Repo;
 use collector::judge::{Checked, Judgement};
+use collector::model::{Tags, Variants};
 use collector::report;
 
 use crate::args::{Args, Check, Compare, Judging};
@@ -95,7 +96,12 @@ fn files(checked: &Checked, a: &Check) -> anyhow::Result<()> {
 
 /// Judges without failing: a regression is an answer here, not an error.
 pub(crate) fn compare(args: &Args, a: &Compare) -> anyhow::Result<u8> {
-    let judgement = judge(args, &a.judging, &a.head, Some(&a.base), false)?;
+    let judgement = if a.against.is_empty() {
+        let head = a.head.as_deref().unwrap_or("HEAD");
+        judge(args, &a.judging, head, Some(&a.base), false)?
+    } else {
+        judge_variants(args, a)?
+    };
     say(&judgement, &a.judging, false)?;
     Ok(match judgement.exit_code() {
         collector::error::EXIT_REGRESSED => EXIT_OK,
@@ -110,7 +116,7 @@ fn judge(
     base: Option<&str>,
     release: bool,
 ) -> anyhow::Result<Judgement> {
-    let overrides = context::overrides(judging)?;
+    let options = options(judging, release)?;
     let mut runner = context::runner(args, &judging.measuring)?;
     let mut store = context::store(args)?;
     interrupt::say("what was measured is stored; the same command goes on");
@@ -125,19 +131,42 @@ fn judge(
     if head == "HEAD" && runner.repo().is_dirty() {
         print::note("note: uncommitted changes are not measured; HEAD is");
     }
-    let options = Options {
-        overrides,
-        fresh: judging.fresh,
-        flamegraph: judging.flamegraph,
-        release,
-        accepted_until: None,
-        strict: judging.strict,
-    };
     let several = baseline.pushed.len() > 1;
     let judge = if several { check::push } else { check::run };
     let judgement = judge(&mut runner, &mut store, &sha, baseline, &options, &progress);
     progress.clear();
     Ok(judgement?)
+}
+
+/// One variant of a commit against another.
+fn judge_variants(args: &Args, a: &Compare) -> anyhow::Result<Judgement> {
+    let parse = |what: &str, pairs: &[String]| {
+        Tags::parse(pairs).map_err(|e| Error::Usage(format!("{what}: {e}")))
+    };
+    let tags = parse("--tag", &a.judging.measuring.tag)?;
+    let against = parse("--against", &a.against)?;
+    let variants = Variants::of(&tags, &against)
+        .map_err(|e| Error::Usage(format!("--tag and --against: {e}")))?;
+    let options = options(&a.judging, false)?;
+    let mut runner = context::runner(args, &a.judging.measuring)?;
+    let mut store = context::store(args)?;
+    interrupt::say("what was measured is stored; the same command goes on");
+    let progress = Terminal::new();
+    let sha = runner.repo().resolve(&a.base)?;
+    let judgement = check::variants(&mut runner, &mut store, &sha, variants, &options, &progress);
+    progress.clear();
+    Ok(judgement?)
+}
+
+fn options(judging: &Judging, release: bool) -> anyhow::Result<Options> {
+    Ok(Options {
+        overrides: context::overrides(judging)?,
+        fresh: judging.fresh,
+        flamegraph: judging.flamegraph,
+        release,
+        accepted_until: None,
+        strict: judging.strict,
+    })
 }
 
 fn say(j: &Judgement, judging: &Judging, in_ci: bool) -> anyhow::Result<()> {

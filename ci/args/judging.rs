@@ -169,11 +169,15 @@ pub(crate) struct Comment {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Compare {
-    /// The commit before
+    /// The commit before; with --against, the one commit whose variants are compared
     pub(crate) base: String,
-    /// The commit after
-    #[arg(default_value = "HEAD")]
-    pub(crate) head: String,
+    /// The commit after [default: HEAD]
+    #[arg(conflicts_with = "against")]
+    pub(crate) head: Option<String>,
+    /// Hold the variant that --tag names against this one of the same commit, such as gc=off: what
+    /// the flag costs (may be repeated)
+    #[arg(long, value_name = "KEY=VALUE", requires = "tag")]
+    pub(crate) against: Vec<String>,
     #[command(flatten)]
     pub(crate) judging: Judging,
 }

@@ -128,4 +128,85 @@ fn tags_tell_variants_of_a_benchmark_apart() {
             .exits(2)
             .says(&["--tag"]);
     }
+    what_the_flag_costs(&repo);
+}
+
+fn instructions(document: &Value) -> &Value {
+    let all = document["results"].as_array().unwrap();
+    all.iter().find(|r| r["metric"] == "instructions").unwrap()
+}
+
+/// The same commit with a flag on and off: what moved is the flag's doing.
+fn what_the_flag_costs(repo: &Repo) {
+    let of = |more: &[&str]| {
+        let pair = ["compare", "HEAD", "--tag", "gc=on", "--against", "gc=off"];
+        repo.uptick(&[&pair[..], more].concat())
+    };
+    let text = of(&[]).exits(0).stdout;
+    assert!(
+        text.starts_with("REGRESSED: 1 of 1 benchmark, worst +"),
+        "{text}"
+    );
+    let sha = &repo.git(&["rev-parse", "HEAD"])[..9];
+    for words in [
+        "the same commit with gc=off",
+        "    gc=on costs +",
+        "% against gc=off",
+        &format!("uptick compare {sha} --tag gc=on --against gc=off --only 'work{{gc=on}}'"),
+        "see why ",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(
+        !text.contains("revert") && !text.contains("bisect"),
+        "{text}"
+    );
+    for only in ["work", "work{gc=on}"] {
+        let d = of(&["--json", "--only", only]).exits(0).json();
+        assert_eq!(d["outcome"], "regressed", "{only}");
+        assert_eq!(
+            d["variants"],
+            json!({"head": {"gc": "on"}, "base": {"gc": "off"}})
+        );
+        let row = instructions(&d);
+        assert_eq!(row["benchmark"], "work{gc=on}");
+        assert_eq!(
+            (&row["confirmed"], &row["verdict"]),
+            (&json!(true), &json!("regressed"))
+        );
+        assert_eq!(row["reasons"][0]["code"], "limit", "{row}");
+        assert!(row["functions"][0]["name"].as_str().is_some(), "{row}");
+    }
+    let back = [
+        "compare",
+        "HEAD",
+        "--tag",
+        "gc=off",
+        "--against",
+        "gc=on",
+        "--json",
+    ];
+    let d = repo.uptick(&back).exits(0).json();
+    assert_eq!(
+        (&d["outcome"], &instructions(&d)["verdict"]),
+        (&json!("ok"), &json!("improved"))
+    );
+    for (bad, why) in [
+        (&["HEAD", "--against", "gc=off"][..], "--tag"),
+        (
+            &["HEAD", "HEAD", "--tag", "gc=on", "--against", "gc=off"],
+            "--against",
+        ),
+        (
+            &["HEAD", "--tag", "gc=on", "--against", "gc=on"],
+            "both variants have gc=on",
+        ),
+        (
+            &["HEAD", "--tag", "gc=on", "--against", "jit=off"],
+            "no tag `jit`",
+        ),
+    ] {
+        let args = [&["compare"][..], bad].concat();
+        repo.uptick(&args).exits(2).says(&[why]);
+    }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with a request, sorted by whose matter it is, and the page that says so.
+//! What can go wrong with a request, sorted by whose fault it is, and the page that says so.
 
 use std::time::Duration;
 

@@ -160,14 +160,8 @@ impl Headline {
 
 /// Why there is no verdict.
 pub(crate) fn why_not(j: &Judgement, metric: Option<&str>) -> String {
-    if let Some(r) = of(j, metric, Verdict::Incomparable).first() {
-        return text::cut(&r.why, 200);
-    }
-    match of(j, metric, Verdict::Vanished).len() {
-        0 if !j.failures.is_empty() => "not everything gave a number".into(),
-        0 => "nothing was measured in both".into(),
-        n => format!("{} vanished", plural(n, "benchmark")),
-    }
+    let why = j.why_none(&|r| is_of(r, metric));
+    text::cut(&why.to_string(), 240)
 }
 
 /// The geometric mean of what is shown: one for each metric.

@@ -152,7 +152,7 @@ impl Raw {
         let limit = self.limit();
         let floor = self.policy().relative_floor;
         // A limit that the least units set says nothing of noise.
-        if limit.fraction > 2.0 * floor && limit.why.contains("1.75 × ") {
+        if limit.fraction > 2.0 * floor && limit.why.to_string().contains("1.75 × ") {
             all.push("noisy");
         }
         let steps = (self.values.len() - 1) as f64;
@@ -201,7 +201,7 @@ async fn every_figure_is_that_of_the_raw_reports() {
         assert_eq!(number(&s["lasting_step"]), lasting, "{name:?}");
         let limit = r.limit();
         assert_eq!(number(&s["limit"]), limit.fraction, "{name:?}");
-        assert_eq!(s["why"], limit.why, "{name:?}");
+        assert_eq!(s["why"], limit.why.to_string(), "{name:?}");
         let wanted = r.states(newest, &failing);
         assert_eq!(s["states"], serde_json::json!(wanted), "{name:?}");
         look += u64::from(!wanted.is_empty());

@@ -178,6 +178,7 @@ impl Hunt<'_> {
             base: base_bench,
             head: head_bench,
             hunks: &hunks,
+            against: None,
         };
         explain::rows(
             self.runner,

@@ -1,29 +1,32 @@
 //! A suspect is measured again on both sides, in turn, before anyone is told.
 
-use crate::detect::gate::{self, Decision, Limit};
-use crate::judge::{self, Row};
+use crate::detect::gate::{self, Decision};
+use crate::judge::{self, Reason, Row};
 use crate::measure;
 use crate::model::{NoiseClass, Verdict};
 use crate::run::{BuiltCommit, Runner};
 
-/// Fresh samples of both sides, in turn, and what they say.
+/// Both sides, built, each with what runs it.
+pub(super) struct Sides<'a> {
+    pub(super) base: (&'a Runner, &'a BuiltCommit),
+    pub(super) head: (&'a Runner, &'a BuiltCommit),
+}
+
+/// Fresh samples of both sides, in turn, and what they say. `base_name` is what the base calls
+/// the benchmark.
 pub(super) fn confirm_row(
-    runner: &Runner,
+    sides: &Sides<'_>,
     row: &Row,
-    base: &BuiltCommit,
-    head: &BuiltCommit,
+    base_name: &str,
 ) -> std::result::Result<gate::Confirmation, String> {
-    let jobs = (base.job(&row.benchmark), head.job(&row.benchmark));
+    let (other, base) = sides.base;
+    let (runner, head) = sides.head;
+    let jobs = (base.job(base_name), head.job(&row.benchmark));
     let (Some((b, _)), Some((h, _))) = jobs else {
         // A file's size, or a benchmark that only the report knows: nothing to run again.
         return Err("it has no program to run".into());
     };
-    let session = runner.session();
-    let limit = Limit {
-        fraction: row.limit.unwrap_or(0.0),
-        units: row.limit_units,
-        why: row.why.clone(),
-    };
+    let limit = row.held_to();
     let policy = judge::floors(runner.config(), &row.metric, &row.counter);
     let exact = row.class == NoiseClass::Exact;
     let runs = runs_needed(&policy, row.history.len());
@@ -34,8 +37,8 @@ pub(super) fn confirm_row(
             hs.extend(row.head.as_ref().map(|s| s.value));
         }
         for i in round * runs..(round + 1) * runs {
-            bs.push(sample(session, b, row, i)?);
-            hs.push(sample(session, h, row, i)?);
+            bs.push(sample(other.session(), b, row, i)?);
+            hs.push(sample(runner.session(), h, row, i)?);
             let repeats = |v: &[f64]| v.iter().all(|x| *x == v[0]);
             if exact && repeats(bs) && repeats(hs) {
                 break;
@@ -81,27 +84,19 @@ pub(super) fn apply(row: &mut Row, c: &gate::Confirmation) {
         Decision::Lower => row.verdict = Verdict::of_move(&row.metric, -1.0),
         Decision::Pass => {
             row.verdict = Verdict::Unchanged;
-            row.why
-                .push_str("; measured again, the change did not hold");
+            row.why.add(Reason::DidNotHold);
         }
         Decision::Suspect => {
             row.verdict = Verdict::Suspect;
             row.confirmed = false;
-            row.why
-                .push_str("; measured again, a change is likely but not proven");
+            row.why.add(Reason::NotProven);
         }
         Decision::CannotTell { detectable } => {
             row.verdict = Verdict::Unchanged;
             row.confirmed = false;
             row.cannot_tell_below = Some(detectable);
-            row.why.push_str(&if detectable.is_finite() {
-                format!(
-                    "; too noisy to tell: changes from {:.1} % can be told",
-                    100.0 * detectable
-                )
-            } else {
-                "; too noisy to tell".to_string()
-            });
+            let detectable = Some(detectable).filter(|d| d.is_finite());
+            row.why.add(Reason::TooNoisy { detectable });
         }
     }
 }

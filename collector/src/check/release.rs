@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::detect::gate;
 use crate::error::Result;
 use crate::git::{Acceptance, Repo};
-use crate::judge::{self, Creep, Row};
+use crate::judge::{self, Creep, Reason, Reasons, Row};
 use crate::model::SeriesKey;
 use crate::model::{Better, NoiseClass, Report, Sha, Verdict};
 use crate::store::Store;
@@ -218,12 +218,11 @@ fn blame(config: &Config, row: &mut Row, creep: Creep) -> Option<Standing> {
     }
     row.verdict = Verdict::Regressed;
     row.confirmed = row.class == NoiseClass::Exact;
-    row.why = format!(
-        "{} since {} in all, budget {}: no single commit passed its limit",
-        creep_of(row, &creep),
-        creep.since,
-        crate::format::share(creep.budget)
-    );
+    row.why = Reasons::from(Reason::Creep {
+        by: creep_of(row, &creep),
+        since: creep.since.clone(),
+        budget: creep.budget,
+    });
     row.creep = Some(creep);
     None
 }

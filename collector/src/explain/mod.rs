@@ -10,13 +10,15 @@ use crate::error::Result;
 use crate::explain::profile::keep;
 use crate::explain::profile::keep_one;
 use crate::files;
-use crate::judge::{Likely, Row};
+use crate::judge::{Likely, Reason, Row};
 use crate::model::Verdict;
 use crate::parallel::parallel;
 use crate::profile::delta::{self, Kind};
 use crate::profile::{Profile, critical_path, flame};
 use crate::run::{BuiltCommit, Runner};
 use crate::store::Store;
+use std::path::PathBuf;
+
 /// Functions listed in a document.
 const MAX_FUNCTIONS: usize = 20;
 /// Places in the diff listed in a document.
@@ -41,7 +43,8 @@ pub fn rows(
         .collect();
     let width = runner.parallelism();
     let profiles = parallel(width, &names, |(_, name)| {
-        let base = take(runner, pair.base, name)?;
+        let (other, base_name) = pair.base_of(runner, name);
+        let base = take(other, pair.base, &base_name)?;
         let head = take(runner, pair.head, name)?;
         Ok::<_, String>((base, head))
     });
@@ -72,9 +75,7 @@ fn explain_row(
         (_, Verdict::Unchanged) => return Ok(()),
         (Kind::Layout, Verdict::Regressed | Verdict::Improved) => {
             row.verdict = Verdict::Unchanged;
-            row.why = "layout: only libc's memory and string functions moved, called as often as \
-                       before"
-                .into();
+            row.why = Reason::Layout.into();
         }
         _ => {}
     }
@@ -92,21 +93,26 @@ fn explain_row(
     row.functions = explanation.functions;
     row.functions.truncate(MAX_FUNCTIONS);
     row.critical_path = Some(critical_path(head));
-    let title = format!(
-        "{}: {} → {}",
-        row.benchmark,
-        pair.base.sha.short(),
-        pair.head.sha.short()
-    );
-    let path = runner
-        .home()
-        .flamegraph(Some(&pair.base.sha), &pair.head.sha, &row.benchmark);
+    let (title, path) = difference(runner, row, pair);
     let svg = flame::difference(base, head, &title).or_else(|_| flame::graph(base, &title));
     if let Ok(svg) = svg {
         files::write(&path, &svg)?;
         row.flamegraph = Some(path.display().to_string());
     }
     Ok(())
+}
+
+/// The title of a differential flame graph, and where it goes.
+fn difference(runner: &Runner, row: &Row, pair: &Pair<'_>) -> (String, PathBuf) {
+    let (base, head) = (&pair.base.sha, &pair.head.sha);
+    let Some((_, variants)) = pair.against else {
+        let title = format!("{}: {} → {}", row.benchmark, base.short(), head.short());
+        let path = runner.home().flamegraph(Some(base), head, &row.benchmark);
+        return (title, path);
+    };
+    let against = format!("{} against {}", row.benchmark, variants.base());
+    let path = runner.home().flamegraph(None, head, &against);
+    (format!("{against} at {}", head.short()), path)
 }
 
 /// Draws the flame graph of one benchmark of the head.

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::measure::{self};
 use crate::model::Counter;
-use crate::model::Hunk;
+use crate::model::{Hunk, Variants};
 use crate::profile::Profile;
 use crate::profile::symbols::Symbols;
 use crate::run::{BuiltCommit, Runner};
@@ -23,10 +23,9 @@ pub(crate) fn keep(
     base: &Profile,
     head: &Profile,
 ) -> Result<()> {
-    for (bench, profile) in [(pair.base, base), (pair.head, head)] {
-        keep_one(store, runner, bench, name, profile)?;
-    }
-    Ok(())
+    let (other, base_name) = pair.base_of(runner, name);
+    keep_one(store, other, pair.base, &base_name, base)?;
+    keep_one(store, runner, pair.head, name, head)
 }
 
 pub(crate) fn keep_one(
@@ -81,4 +80,17 @@ pub struct Pair<'a> {
     pub head: &'a BuiltCommit,
     /// The diff.
     pub hunks: &'a [Hunk],
+    /// Where both are one commit: what runs the other variant of it.
+    pub against: Option<(&'a Runner, &'a Variants)>,
+}
+
+impl<'a> Pair<'a> {
+    /// What runs the base, and what it calls a benchmark of the head.
+    pub(crate) fn base_of(&self, runner: &'a Runner, name: &str) -> (&'a Runner, String) {
+        let (runner, other) = match self.against {
+            Some((other, variants)) => (other, variants.base_name(name)),
+            None => (runner, None),
+        };
+        (runner, other.unwrap_or_else(|| name.to_owned()))
+    }
 }

@@ -39,8 +39,6 @@ pub fn next_limit(config: &Config, newest: &Newest<'_>, varies: Varies) -> Limit
         varies
     };
     let mut limit = gate::limit_of(&policy, varies, newest.value, newest.spread);
-    if let Some(words) = words {
-        limit.why = limit.why.replace("floor for this metric", &words);
-    }
+    limit.why = limit.why.set_by(words);
     limit
 }

@@ -46,7 +46,7 @@ fn a_fall_is_worse_where_higher_is_better_and_values_of_any_sign_are_judged() {
         let row = judged(exact(base), exact(head), &[]);
         assert_eq!(row.verdict, verdict, "{better:?} {base} {head}");
         assert!(row.judged && row.cannot_tell_below.is_none());
-        for words in [row.moved(), row.allowed(), row.why] {
+        for words in [row.moved(), row.allowed(), row.why.words()] {
             assert!(!words.contains("inf") && !words.contains("NaN"), "{words}");
         }
     }
@@ -81,7 +81,10 @@ fn another_counter_or_unit_is_said_and_two_counters_stand_side_by_side() {
         ),
     ] {
         let row = judged(by("wrk", "s", 1.0), head, &[]);
-        assert_eq!((row.verdict, &*row.why), (Verdict::Incomparable, why));
+        assert_eq!(
+            (row.verdict, &*row.why.words()),
+            (Verdict::Incomparable, why)
+        );
     }
     let (base, head) = (
         report(vec![by("wrk", "s", 1.0), by("k6", "s", 1.0)]),

@@ -84,7 +84,7 @@ pub fn read(bytes: &[u8]) -> Result<Document> {
     }
     judgement.schema = SCHEMA;
     judgement.results.iter_mut().for_each(Row::with_fractions);
-    judgement.outcome = outcome(&judgement);
+    judgement.settle(outcome(&judgement));
     let checked = Checked::Judged(Box::new(judgement));
     Ok(Document { checked, leg })
 }

@@ -1,8 +1,8 @@
 //! What is said of one commit against another.
 
 use crate::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, EXIT_REGRESSED};
-use crate::judge::Row;
-use crate::model::{Commit, Counter, Failure, Metric, Report, Sha, Testbed, Verdict};
+use crate::judge::{NoVerdict, Row};
+use crate::model::{Commit, Counter, Failure, Metric, Report, Sha, Testbed, Variants, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,10 +66,16 @@ pub struct Judgement {
     pub schema: &'static str,
     /// The judgement as a whole.
     pub outcome: Outcome,
+    /// Why there is no verdict, where there is none.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub no_verdict: Option<NoVerdict>,
     /// The commit that was judged.
     pub head: CommitRef,
     /// What it was judged against.
     pub base: BaseRef,
+    /// Where both sides are the same commit: the tags in which they differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variants: Option<Variants>,
     /// Where the head was measured.
     pub testbed: Testbed,
     /// The counter of the judged metric.
@@ -90,6 +96,20 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// Sets what it comes to.
+    pub(super) fn settle(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+        let none = || self.why_none(&|r| r.judged);
+        self.no_verdict = (outcome == Outcome::NoVerdict).then(none);
+    }
+
+    /// Why the rows that are meant come to nothing, where they do.
+    #[must_use]
+    pub fn why_none(&self, is_meant: &dyn Fn(&Row) -> bool) -> NoVerdict {
+        let rows: Vec<&Row> = self.results.iter().filter(|r| is_meant(r)).collect();
+        NoVerdict::of(&rows, &self.failures, &self.doubts)
+    }
+
     /// The exit code of the contract.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -157,6 +177,8 @@ pub struct Beside {
     pub failures: Vec<Failure>,
     /// Whether a doubt is no verdict.
     pub strict: bool,
+    /// See [`Judgement::variants`].
+    pub variants: Option<Variants>,
 }
 
 /// What two reports say of numbers that are not what they should be, each with the benchmarks
@@ -208,6 +230,7 @@ pub fn judgement(
     let mut judgement = Judgement {
         schema: "uptick.check/1",
         outcome: Outcome::Ok,
+        no_verdict: None,
         head: CommitRef::of(&head.commit),
         base: BaseRef {
             sha: base.commit.sha.clone(),
@@ -216,6 +239,7 @@ pub fn judgement(
             distance: beside.distance,
             proposal: beside.proposal,
         },
+        variants: beside.variants,
         testbed: head.testbed.clone(),
         counter,
         results,
@@ -224,10 +248,12 @@ pub fn judgement(
         doubts,
         hints: beside.hints,
     };
-    judgement.outcome = outcome(&judgement);
-    if beside.strict && !judgement.doubts.is_empty() && judgement.outcome == Outcome::Ok {
-        judgement.outcome = Outcome::NoVerdict;
-    }
+    let of_rows = outcome(&judgement);
+    let doubtful = beside.strict && !judgement.doubts.is_empty();
+    judgement.settle(match of_rows {
+        Outcome::Ok if doubtful => Outcome::NoVerdict,
+        settled => settled,
+    });
     judgement
 }
 

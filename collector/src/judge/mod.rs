@@ -10,23 +10,29 @@ mod directions;
 mod document;
 mod judged;
 mod judgement;
+mod no_verdict;
 mod pairs;
+mod reason;
 mod row;
 mod tally;
+mod variants;
 
 pub use detectable::{Newest, next_limit};
 pub use document::{Checked, Document, MAX_BYTES, read};
 pub use judged::{Judged, judged_metrics};
 pub use judgement::{BaseRef, Beside, CommitRef, Judgement, Outcome, doubts, judgement, outcome};
+pub use no_verdict::NoVerdict;
+pub use reason::{Reason, Reasons};
 pub use row::{Creep, Likely, Row, Side};
 pub use tally::{Tally, tallies};
+pub use variants::{same_commit, variant_sides};
 
 use pairs::pairs;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::detect::gate::{self, Limit, Policy, Screen};
 use crate::format::moved;
-use crate::model::{Counter, Failure, Measurement, Metric, Report, Verdict};
+use crate::model::{Counter, Failure, Measurement, Metric, Report, Tags, Verdict};
 use crate::stats;
 
 /// Where only changes from this one on would show, "unchanged" says nothing: half as much again
@@ -84,11 +90,8 @@ pub fn rows(
     history: &dyn Fn(&Measurement) -> Vec<f64>,
 ) -> Vec<Row> {
     let wanted = |m: &&Measurement| {
-        overrides.only.is_empty()
-            || overrides
-                .only
-                .iter()
-                .any(|p| crate::config::glob(p, &m.benchmark))
+        let only = &overrides.only;
+        only.is_empty() || only.iter().any(|p| is_meant(p, &m.benchmark))
     };
     let failed_in_head = |name: &str| failed_in(head, name).is_some();
     let befores = base.measurements.iter().filter(wanted);
@@ -101,7 +104,7 @@ pub fn rows(
                 (Some(b), None) => one_sided(b, Verdict::Vanished),
                 (None, Some(h)) => match failed_in(base, &h.benchmark) {
                     Some(why) => Row {
-                        why,
+                        why: why.into(),
                         ..one_sided(h, Verdict::Incomparable)
                     },
                     None => one_sided(h, Verdict::New),
@@ -114,16 +117,23 @@ pub fn rows(
         .collect()
 }
 
+/// Whether a glob means a benchmark: by its name with its tags, or by that without.
+fn is_meant(pattern: &str, benchmark: &str) -> bool {
+    let (bare, _) = Tags::split(benchmark);
+    [benchmark, bare]
+        .iter()
+        .any(|name| config::glob(pattern, name))
+}
+
 /// Why a benchmark gave no number in a report: one that failed there is not new here.
-fn failed_in(report: &Report, benchmark: &str) -> Option<String> {
+fn failed_in(report: &Report, benchmark: &str) -> Option<Reason> {
     let of = |f: &&Failure| f.benchmark.as_deref() == Some(benchmark);
     let failure = report.failures.iter().find(of)?;
-    let said = crate::format::telling(&failure.message, 100);
-    Some(format!(
-        "{} gives no number of it ({}): {said}",
-        report.commit.sha.short(),
-        failure.stage
-    ))
+    Some(Reason::NoNumberInBase {
+        commit: report.commit.sha.clone(),
+        stage: failure.stage,
+        message: crate::format::telling(&failure.message, 100),
+    })
 }
 
 fn blank(m: &Measurement) -> Row {
@@ -135,7 +145,7 @@ fn blank(m: &Measurement) -> Row {
         head: None,
         change: None,
         limit: None,
-        why: String::new(),
+        why: Reasons::default(),
         verdict: Verdict::Unchanged,
         confirmed: false,
         judged: true,
@@ -166,9 +176,9 @@ impl Row {
 fn one_sided(m: &Measurement, verdict: Verdict) -> Row {
     let side = Some(Side::of(m));
     let (base, head, why) = if verdict == Verdict::New {
-        (None, side, "the baseline does not have it")
+        (None, side, Reason::NotInBase)
     } else {
-        (side, None, "the head does not have it any more")
+        (side, None, Reason::NotInHead)
     };
     Row {
         base,
@@ -196,7 +206,7 @@ fn compare(
     if let Some(why) = incomparable(base_report, head_report, base, head) {
         return Row {
             verdict: Verdict::Incomparable,
-            why,
+            why: why.into(),
             ..sides
         };
     }
@@ -212,9 +222,7 @@ fn compare(
     let mut limit = gate::limit(&policy, &history, base.value, spread);
     // A limit that somebody set is what they want to know.
     let blind = limit.fraction.is_finite() && limit.fraction >= BLIND && words.is_none();
-    if let Some(words) = words {
-        limit.why = limit.why.replace("floor for this metric", &words);
-    }
+    limit.why = limit.why.set_by(words);
     let expected = gate::expected(&history, base.value, &limit);
     let verdict = match gate::screen(expected, head.value, &limit) {
         Screen::Within => Verdict::Unchanged,
@@ -223,12 +231,14 @@ fn compare(
         Screen::SuspectUp | Screen::SuspectDown => Verdict::Suspect,
         Screen::Unusable => Verdict::Incomparable,
     };
-    let mut why = limit.why.clone();
-    if verdict == Verdict::Suspect {
-        why.push_str(&suspicion(base, head, expected, &limit));
+    let mut why = Reasons::from(Reason::Limit(limit.why.clone()));
+    if verdict == Verdict::Suspect
+        && let Some(reason) = suspicion(base, head, expected, &limit)
+    {
+        why.add(reason);
     }
-    for note in [&base.note, &head.note].into_iter().flatten().take(1) {
-        why.push_str(&format!("; {note}"));
+    if let Some(note) = base.note.as_ref().or(head.note.as_ref()) {
+        why.add(Reason::Note { note: note.clone() });
     }
     Row {
         change: Some(stats::change(base.value, head.value)),
@@ -243,15 +253,18 @@ fn compare(
 }
 
 /// What made a varying value suspect, where the change from base to head alone does not show it.
-fn suspicion(base: &Measurement, head: &Measurement, expected: f64, limit: &Limit) -> String {
+fn suspicion(
+    base: &Measurement,
+    head: &Measurement,
+    expected: f64,
+    limit: &Limit,
+) -> Option<Reason> {
     if (head.value - base.value).abs() > limit.units {
-        return String::new();
+        return None;
     }
     let change = stats::change(expected, head.value);
-    format!(
-        "; base to head is within it, but {} from the level before",
-        moved(change, (expected, head.value), &head.metric)
-    )
+    let by = moved(change, (expected, head.value), &head.metric);
+    Some(Reason::LevelMoved { by })
 }
 
 /// Confirms suspicions by lasting changes that the series is known to have between base and head,
@@ -267,7 +280,7 @@ pub fn confirm_by_changes(rows: &mut [Row], lasting: &dyn Fn(&Row) -> Option<f64
         if lasting(row).is_some_and(|change| (change > 0.0) == (moved > 0.0)) {
             row.verdict = Verdict::of_move(&row.metric, moved);
             row.confirmed = true;
-            row.why.push_str("; the series has a lasting change here");
+            row.why.add(Reason::LastingChange);
         }
     }
 }
@@ -278,42 +291,33 @@ fn incomparable(
     head_report: &Report,
     base: &Measurement,
     head: &Measurement,
-) -> Option<String> {
+) -> Option<Reason> {
     if base.counter != head.counter {
-        return Some(format!(
-            "{} before and {} now",
-            base.counter.words(),
-            head.counter.words()
-        ));
+        return Some(Reason::OtherCounter {
+            before: base.counter.clone(),
+            after: head.counter.clone(),
+        });
     }
     if base.metric != head.metric {
-        let unit = |m: &Measurement| match m.metric.unit() {
-            "" => "no unit".to_string(),
-            unit => format!("`{unit}`"),
-        };
-        return Some(format!(
-            "in {} before and in {} now",
-            unit(base),
-            unit(head)
-        ));
+        return Some(Reason::OtherUnit {
+            before: base.metric.unit().to_owned(),
+            after: head.metric.unit().to_owned(),
+        });
     }
     if base.is_whole_process() != head.is_whole_process() {
-        let how = |m: &Measurement| {
-            if m.is_whole_process() {
-                "the whole process was counted"
-            } else {
-                "the routine alone was counted"
-            }
-        };
-        return Some(format!("before, {}; now, {}", how(base), how(head)));
+        return Some(Reason::OtherExtent {
+            whole: head.is_whole_process(),
+        });
     }
     let differences = base_report
         .testbed
         .differences(&head_report.testbed, &head.counter);
-    let (name, before, after) = differences.first()?;
-    Some(format!(
-        "another testbed: {name} was `{before}` and is `{after}`"
-    ))
+    let (fact, before, after) = differences.first()?.clone();
+    Some(Reason::OtherTestbed {
+        fact,
+        before,
+        after,
+    })
 }
 
 #[cfg(test)]
@@ -419,7 +423,7 @@ mod tests {
             &Judged::only([Metric::Instructions]),
             &|_| vec![],
         );
-        assert!(all[0].why.contains("--limit"), "{}", all[0].why);
+        assert!(all[0].why.words().contains("--limit"), "{}", all[0].why);
     }
 
     #[test]
@@ -464,7 +468,7 @@ mod tests {
             &|_| vec![],
         );
         assert_eq!(all[0].verdict, Verdict::Incomparable);
-        assert!(all[0].why.contains("glibc 2.41"));
+        assert!(all[0].why.words().contains("glibc 2.41"));
         // A fact that this counter does not depend on changes nothing.
         let mut other = report(vec![measurement("b", 8e6)]);
         other.testbed.facts.insert("kernel".into(), "7.0".into());

@@ -1,6 +1,8 @@
 //! What is said of one benchmark × metric.
 
+use crate::detect::gate::{Limit, Rule, Ruling};
 use crate::format::{arrow, limit, moved};
+use crate::judge::reason::{Reasons, both};
 use crate::model::{
     Counter, FunctionDelta, Measurement, Metric, NoiseClass, Sha, Verdict, shown, tagged,
 };
@@ -56,7 +58,8 @@ pub struct Row {
     /// How far it may move, as a fraction.
     pub limit: Option<f64>,
     /// Why that far, or why there is no comparison.
-    pub why: String,
+    #[serde(flatten, with = "both")]
+    pub why: Reasons,
     /// The verdict.
     pub verdict: Verdict,
     /// Whether both sides were measured again and agreed.
@@ -197,6 +200,23 @@ impl Row {
         self.limit.map_or_else(String::new, |l| {
             limit(l, self.limit_units, self.values().0, &self.metric)
         })
+    }
+
+    /// The limit that it is held to.
+    #[must_use]
+    pub fn held_to(&self) -> Limit {
+        let none = || Ruling {
+            rule: Rule::NoNumber,
+            share: None,
+            units: None,
+            unit: String::new(),
+            from_zero: false,
+        };
+        Limit {
+            fraction: self.limit.unwrap_or(0.0),
+            units: self.limit_units,
+            why: self.why.ruling().cloned().unwrap_or_else(none),
+        }
     }
 
     /// By how much it got worse, in the metric's unit; negative where it got better.

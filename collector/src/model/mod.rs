@@ -18,6 +18,7 @@ mod report;
 mod series;
 mod tags;
 mod testbed;
+mod variants;
 mod verdict;
 
 pub use channel::{Channel, Secret, Sink};
@@ -34,4 +35,5 @@ pub use report::{Line, Measurement, Report, WHOLE_PROCESS};
 pub use series::SeriesKey;
 pub use tags::{Tags, tagged};
 pub use testbed::{Fact, Testbed};
+pub use variants::Variants;
 pub use verdict::Verdict;

@@ -46,14 +46,34 @@ impl Tags {
         self.0.iter().map(|(k, v)| (k.as_str(), v.as_str()))
     }
 
+    /// Whether all of these are among them.
+    #[must_use]
+    pub fn has(&self, others: &Self) -> bool {
+        others.0.iter().all(|(k, v)| self.0.get(k) == Some(v))
+    }
+
+    /// These, with the values of others where those have some.
+    #[must_use]
+    pub fn with(&self, others: &Self) -> Self {
+        let mut all = self.0.clone();
+        all.extend(others.0.clone());
+        Self(all)
+    }
+
+    /// As they are typed: `gc=on,threads=4`.
+    #[must_use]
+    pub fn typed(&self) -> String {
+        let pairs: Vec<String> = self.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        pairs.join(",")
+    }
+
     /// The name of that variant of a benchmark.
     #[must_use]
     pub fn name(&self, benchmark: &str) -> String {
         if self.is_empty() {
             return benchmark.to_owned();
         }
-        let pairs: Vec<String> = self.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        format!("{benchmark}{{{}}}", pairs.join(","))
+        format!("{benchmark}{{{}}}", self.typed())
     }
 
     /// The benchmark and the tags that a name is made of.

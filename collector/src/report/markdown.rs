@@ -161,7 +161,10 @@ fn details(j: &Judgement, row: &Row, line: &mut dyn FnMut(String)) {
         "\n<details><summary><code>{}</code></summary>\n",
         html(&row.benchmark)
     ));
-    line(format!("limit {}\n", cell(&row.why)));
+    if let Some(costs) = super::flag_costs(j, row) {
+        line(format!("{}\n", cell(&costs)));
+    }
+    line(format!("limit {}\n", cell(&row.why.words())));
     if !row.functions.is_empty() {
         line("| change | function | where |".into());
         line("|---:|---|---|".into());
@@ -184,7 +187,7 @@ fn details(j: &Judgement, row: &Row, line: &mut dyn FnMut(String)) {
     }
     let (base, head) = (j.base.sha.short(), j.head.sha.short());
     let with = |f: &str| flag(f, &name(&row.benchmark, 200)).replace("```", "'''");
-    let mut commands = vec![format!("uptick compare {base} {head} {}", with("--only"))];
+    let mut commands = vec![format!("{} {}", super::again(j), with("--only"))];
     if j.base.distance > 1 {
         commands.push(format!("uptick bisect {base} {head} {}", with("--bench")));
     }

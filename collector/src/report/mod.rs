@@ -12,6 +12,7 @@ mod openmetrics;
 mod replayed;
 mod sarif;
 mod text;
+mod variants;
 
 pub use changes::{changes, state};
 pub use code_quality::code_quality;
@@ -21,6 +22,7 @@ pub use openmetrics::openmetrics;
 pub use replayed::replayed;
 pub use sarif::sarif;
 pub use text::text;
+pub use variants::{again, flag_costs};
 
 use crate::format::{from_to, sentence, value};
 use std::path::Path;

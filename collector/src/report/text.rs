@@ -70,7 +70,10 @@ fn headline(j: &Judgement) -> String {
             )
         }
         Outcome::NoVerdict if !j.failures.is_empty() => failed(j),
-        Outcome::NoVerdict => format!("NO VERDICT: {}", why_no_verdict(j)),
+        Outcome::NoVerdict => {
+            let why = j.why_none(&|r| r.judged);
+            format!("NO VERDICT: {why}")
+        }
         Outcome::Ok => {
             let improved = j.with(Verdict::Improved).len();
             let accepted = match j.with(Verdict::Regressed).len() {
@@ -126,35 +129,6 @@ fn largest(j: &Judgement) -> String {
     }
 }
 
-fn why_no_verdict(j: &Judgement) -> String {
-    let vanished = j.with(Verdict::Vanished);
-    if let Some(first) = vanished.first() {
-        return format!(
-            "{} vanished, `{}` first; leave it out with `exclude` if that is meant",
-            plural(vanished.len(), "benchmark"),
-            name(&first.benchmark, 30)
-        );
-    }
-    if let Some(row) = j.with(Verdict::Incomparable).first() {
-        return format!("head and base cannot be compared: {}", row.why);
-    }
-    if !j.blind().is_empty() {
-        return "no benchmark repeats well enough for a change to be told".into();
-    }
-    if !j.doubts.is_empty() && !j.with(Verdict::Unchanged).is_empty() {
-        return "not everything could be measured as it should, and `--strict` asks for that"
-            .into();
-    }
-    if !j.doubts.is_empty() && !j.results.iter().any(|r| r.judged) {
-        "nothing was measured: no benchmark gives a number, as in the baseline".into()
-    } else if j.with(Verdict::New).is_empty() {
-        "nothing was measured: no benchmark was found (`uptick init` says what is looked for)"
-            .into()
-    } else {
-        "every benchmark is new: the baseline has none of them".into()
-    }
-}
-
 fn base_line(j: &Judgement) -> String {
     let far = match j.base.distance {
         0 => String::new(),
@@ -173,14 +147,14 @@ fn moved(j: &Judgement, verdict: Verdict, here: &Path, out: &mut Vec<String>) {
             out.push(format!("… and {} more {}", rows.len() - i, verdict.name()));
             break;
         }
-        detail(row, out);
+        detail(j, row, out);
         if i == 0 && verdict == Verdict::Regressed && row.accepted.is_none() {
             commands(j, row, here, out);
         }
     }
 }
 
-fn detail(row: &Row, out: &mut Vec<String>) {
+fn detail(j: &Judgement, row: &Row, out: &mut Vec<String>) {
     out.push(format!(
         "{} {}  {}  {}{}",
         row.sign(),
@@ -189,6 +163,8 @@ fn detail(row: &Row, out: &mut Vec<String>) {
         sides(row),
         direction(row)
     ));
+    let costs = super::flag_costs(j, row);
+    out.extend(costs.map(|costs| format!("    {costs}")));
     let shifted = match row.verdict {
         Verdict::Shifted => "shifted between functions; ",
         Verdict::Suspect => "suspect, not confirmed; ",
@@ -251,10 +227,12 @@ fn commands(j: &Judgement, row: &Row, here: &Path, out: &mut Vec<String>) {
     let since = row.creep.as_ref().map_or(&j.base.sha, |c| &c.sha);
     let (base, head) = (since.short(), j.head.sha.short());
     let bench = name(&row.benchmark, 200);
-    out.push(format!(
-        "    reproduce  uptick compare {base} {head} {}",
-        flag("--only", &bench)
-    ));
+    let again = match &row.creep {
+        None => super::again(j),
+        Some(_) => format!("uptick compare {base} {head}"),
+    };
+    let only = flag("--only", &bench);
+    out.push(format!("    reproduce  {again} {only}"));
     if let Some(svg) = &row.flamegraph {
         out.push(format!("    see why    {}", from_here(svg, here)));
     }

@@ -11,7 +11,7 @@ use crate::git::Repo;
 use crate::measure::env::Scratch;
 use crate::measure::stage::Stage;
 use crate::measure::{self, Session, host};
-use crate::model::{Counter, Metric, Sha, Testbed};
+use crate::model::{Counter, Metric, Sha, Testbed, Variants};
 use crate::run::home::Home;
 use crate::run::outside::Outside;
 use crate::suite::{Cache, Overlay, Place, Variables, key};
@@ -97,6 +97,23 @@ impl Runner {
     /// As [`Runner::open`].
     pub fn another(&self) -> Result<Self> {
         let mut other = Self::open(self.repo.clone(), self.config.clone())?;
+        other.overlay = self.overlay.clone();
+        Ok(other)
+    }
+
+    /// A runner for another variant of the benchmarks that this one measures.
+    ///
+    /// # Errors
+    /// As [`Runner::open`].
+    pub fn variant(&self, variants: &Variants) -> Result<Self> {
+        let mut config = self.config.clone();
+        config.tag(variants.base_tags(&self.config.suite.tags));
+        for name in &mut config.suite.only {
+            if let Some(other) = variants.base_name(name) {
+                *name = other;
+            }
+        }
+        let mut other = Self::open(self.repo.clone(), config)?;
         other.overlay = self.overlay.clone();
         Ok(other)
     }

@@ -256,7 +256,7 @@ fn row(c: &Comparison, r: &Row) -> Markup {
             } }
             td .num data-th="before" { (side(&r.base)) }
             td .num data-th="after" { (side(&r.head)) }
-            td .muted data-th="limit" { (text::cut(&r.why, 160)) }
+            td .muted data-th="limit" { (text::cut(&r.why.words(), 160)) }
             td { a href={ "/functions/" (id) "/" (base) ".." (head) } { "Functions" } }
         }
     }
@@ -275,7 +275,7 @@ fn names(c: &Comparison, verdict: Verdict, title: &str) -> Markup {
                     @if rows.len() > ROWS { " …" }
                 }
                 @if verdict == Verdict::Incomparable {
-                    p .muted { (text::cut(&first.why, 300)) }
+                    p .muted { (text::cut(&first.why.words(), 300)) }
                 }
             }
         }

@@ -84,6 +84,7 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
             sort,
             text,
             page,
+            variants,
         } => {
             let rows = compare::Rows {
                 metric: metric.as_deref(),
@@ -91,6 +92,7 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
                 sort: *sort,
                 text,
                 page: *page,
+                variants: variants.as_ref(),
             };
             compare::page(store, app, reader, (base, head), &rows, f)
         }

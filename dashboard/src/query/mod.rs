@@ -10,7 +10,7 @@ pub(crate) use changes::{Changes, Way};
 pub(crate) use health::{Health, Machine, Order, State};
 pub(crate) use whose::{MINE, NOBODY, Whose, name as named, spelled};
 
-use collector::model::Sha;
+use collector::model::{Sha, Tags, Variants};
 
 use crate::error::Fail;
 pub(crate) use crate::look::address::{decode, encode};
@@ -176,6 +176,8 @@ pub(crate) enum What {
         sort: Sort,
         text: String,
         page: usize,
+        /// Both sides are one commit, and differ in these tags.
+        variants: Option<Variants>,
     },
     /// Two commits are yet to be chosen, or named otherwise than by their object names.
     Choose {
@@ -445,12 +447,39 @@ fn compare(base: String, head: String, p: &Params) -> Result<What, Fail> {
         sort: p.one_of("sort", &Sort::ALL)?,
         text: p.shown("q"),
         page: p.page()?,
+        variants: variants(p)?,
     })
+}
+
+/// Two variants of one commit, from `tag=gc=on&against=gc=off`.
+fn variants(p: &Params) -> Result<Option<Variants>, Fail> {
+    let tags = |name: &str| {
+        let pairs = p.get(name).into_iter().flat_map(|t| t.split(','));
+        let pairs: Vec<String> = pairs.map(str::to_owned).collect();
+        Tags::parse(&pairs).map_err(|e| Fail::Bad(format!("`{name}`: {e}.")))
+    };
+    let (head, against) = (tags("tag")?, tags("against")?);
+    if head.is_empty() && against.is_empty() {
+        return Ok(None);
+    }
+    let variants = Variants::of(&head, &against);
+    variants
+        .map(Some)
+        .map_err(|e| Fail::Bad(format!("`tag` and `against`: {e}.")))
 }
 
 /// The address of a branch's page.
 pub(crate) fn branch_url(name: &str) -> String {
     format!("/branch?name={}", encode(name))
+}
+
+/// What the address of a comparison of two variants ends with.
+pub(crate) fn variants_query(variants: &Variants) -> String {
+    format!(
+        "tag={}&against={}",
+        encode(&variants.head()),
+        encode(&variants.base())
+    )
 }
 
 /// The address of a comparison.

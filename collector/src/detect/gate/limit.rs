@@ -2,19 +2,18 @@
 
 use crate::detect::gate::level::{self, Varies};
 use crate::detect::gate::policy::Policy;
+use crate::detect::gate::ruling::{Rule, Ruling};
 use crate::stats;
-use serde::{Deserialize, Serialize};
-use std::fmt::Write as _;
 
 /// How far a value may move, and why.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Limit {
     /// As a fraction of the base's size; infinite when the base is 0.
     pub fraction: f64,
     /// The same in the metric's unit.
     pub units: f64,
     /// Which rule set it, e.g. `0.50 %: floor for this metric`.
-    pub why: String,
+    pub why: Ruling,
 }
 
 /// The limit of one measurement: the largest of floors and spreads.
@@ -42,7 +41,6 @@ pub fn limit_of(policy: &Policy, varies: Varies, base: f64, spread: f64) -> Limi
     } else {
         0.0
     };
-    let absolute = format!("floor of {} {}", policy.absolute_floor, policy.unit);
     if !size.is_finite() {
         return unusable();
     }
@@ -52,32 +50,46 @@ pub fn limit_of(policy: &Policy, varies: Varies, base: f64, spread: f64) -> Limi
         Varies::Units(sigma) => return signed(policy, sigma, size),
     };
     let k = policy.k_spread;
-    let rules = [
-        (
-            policy.relative_floor * size,
-            "floor for this metric".to_owned(),
-        ),
-        (policy.absolute_floor, absolute),
+    let floor = Rule::AbsoluteFloor {
+        floor: policy.absolute_floor,
+    };
+    let (units, rule) = largest([
+        (policy.relative_floor * size, Rule::Floor),
+        (policy.absolute_floor, floor),
         (
             k * noise * size,
-            format!("{k} × the {} this series varies by", percent(noise)),
+            Rule::Varies {
+                times: k,
+                by: noise,
+            },
         ),
         (
             k * calibrated * size,
-            format!("{k} × the {} seen in calibration", percent(calibrated)),
+            Rule::Calibration {
+                times: k,
+                by: calibrated,
+            },
         ),
-    ];
-    // The first of the largest.
-    let (units, why) = rules
-        .iter()
-        .fold(&rules[0], |a, b| if b.0 > a.0 { b } else { a });
-    let units = *units;
+    ]);
     let fraction = units / size;
     Limit {
         fraction,
         units,
-        why: format!("{}: {why}", percent(fraction)),
+        why: Ruling {
+            rule,
+            share: Some(fraction),
+            units: Some(units),
+            unit: policy.unit.clone(),
+            from_zero: false,
+        },
     }
+}
+
+/// The first of the largest limits, with its rule.
+fn largest<const N: usize>(rules: [(f64, Rule); N]) -> (f64, Rule) {
+    let mut rules = rules.into_iter();
+    let first = rules.next().unwrap_or((f64::INFINITY, Rule::NoNumber));
+    rules.fold(first, |a, b| if b.0 > a.0 { b } else { a })
 }
 
 /// The limit against no number.
@@ -85,64 +97,49 @@ fn unusable() -> Limit {
     Limit {
         fraction: f64::INFINITY,
         units: f64::INFINITY,
-        why: "the base is not a number: nothing can be judged".to_owned(),
+        why: Ruling {
+            rule: Rule::NoNumber,
+            share: None,
+            units: None,
+            unit: String::new(),
+            from_zero: false,
+        },
     }
 }
 
 /// The limit of values that may be 0 or negative, whose spread is no fraction of anything.
 fn signed(policy: &Policy, sigma: f64, size: f64) -> Limit {
-    let (k, unit) = (policy.k_spread, policy.unit.as_str());
-    let rules = [
-        (policy.absolute_floor, "floor for this metric".to_owned()),
-        (
-            policy.relative_floor * size,
-            format!("{} of the base", percent(policy.relative_floor)),
-        ),
+    let k = policy.k_spread;
+    let of_base = Rule::OfBase {
+        part: policy.relative_floor,
+    };
+    let (units, rule) = largest([
+        (policy.absolute_floor, Rule::Floor),
+        (policy.relative_floor * size, of_base),
         (
             k * sigma,
-            format!(
-                "{k} × the {} that this series varies by",
-                in_units(sigma, unit)
-            ),
+            Rule::Varies {
+                times: k,
+                by: sigma,
+            },
         ),
-    ];
-    // The first of the largest.
-    let (units, why) = rules
-        .iter()
-        .fold(&rules[0], |a, b| if b.0 > a.0 { b } else { a });
-    let begin = if size == 0.0 { "the base is 0; " } else { "" };
+    ]);
+    let from_zero = size == 0.0;
     Limit {
-        fraction: if size == 0.0 {
+        fraction: if from_zero {
             f64::INFINITY
         } else {
             units / size
         },
-        units: *units,
-        why: format!("{begin}{}: {why}", in_units(*units, unit)),
+        units,
+        why: Ruling {
+            rule,
+            share: None,
+            units: Some(units),
+            unit: policy.unit.clone(),
+            from_zero,
+        },
     }
-}
-
-/// A number with its unit, four digits at most.
-fn in_units(x: f64, unit: &str) -> String {
-    format!("{} {unit}", crate::format::digits(x))
-        .trim_end()
-        .to_owned()
-}
-
-/// A fraction as people read it: `0.50 %`, `12 %`.
-fn percent(fraction: f64) -> String {
-    let p = fraction * 100.0;
-    let mut s = String::new();
-    let digits = if p >= 10.0 {
-        0
-    } else if p >= 0.1 || p == 0.0 {
-        2
-    } else {
-        4
-    };
-    // Writing to a String cannot fail.
-    let _ = write!(s, "{p:.digits$} %");
-    s
 }
 
 /// The value that one sample of head is screened against.

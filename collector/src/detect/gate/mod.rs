@@ -18,6 +18,7 @@ mod fdr;
 mod level;
 mod limit;
 mod policy;
+mod ruling;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
@@ -27,6 +28,7 @@ pub use fdr::benjamini_hochberg;
 pub use level::Varies;
 pub use limit::{Limit, expected, limit, limit_of};
 pub use policy::Policy;
+pub use ruling::{Rule, Ruling};
 
 use serde::{Deserialize, Serialize};
 

@@ -234,7 +234,10 @@ fn whole(text: &str) -> String {
 }
 
 fn functions(row: &Row, style: Style) -> String {
-    let mut lines = vec![format!("limit {}", plain(&row.why, 300)), String::new()];
+    let mut lines = vec![
+        format!("limit {}", plain(&row.why.words(), 300)),
+        String::new(),
+    ];
     if !row.functions.is_empty() {
         lines.push("| change | function | where |".into());
         lines.push("|---:|---|---|".into());
@@ -282,7 +285,7 @@ fn not_measured(j: &Judgement) -> String {
         let what = match verdict {
             Verdict::Vanished => "gone, the baseline had it".to_string(),
             Verdict::New => "new, the baseline has none".into(),
-            _ => plain(&first.why, 200),
+            _ => plain(&first.why.words(), 200),
         };
         lines.push(format!("- {}{more} ({what})", names.join(", ")));
     }

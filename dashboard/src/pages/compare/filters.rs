@@ -47,6 +47,10 @@ pub(super) fn filters(c: &Comparison, rows: &Rows<'_>) -> Markup {
 fn by_name(c: &Comparison, rows: &Rows<'_>) -> Markup {
     html! {
         form action=(c.stem) role="search" {
+            @if let Some(v) = rows.variants {
+                input type="hidden" name="tag" value=(v.head());
+                input type="hidden" name="against" value=(v.base());
+            }
             @if let Some(m) = rows.metric { input type="hidden" name="metric" value=(m); }
             input type="hidden" name="show" value=(rows.show.word());
             @if rows.sort != Sort::default() {

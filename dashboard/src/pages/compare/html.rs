@@ -2,7 +2,7 @@
 
 use collector::format::flag;
 use collector::model::Verdict;
-use collector::report::undo;
+use collector::report::{self, undo};
 use collector::store::Store;
 use maud::{Markup, html};
 
@@ -12,7 +12,7 @@ use crate::headline;
 use crate::pages::compare::filters::{filters, none};
 use crate::pages::compare::load::Comparison;
 use crate::pages::compare::rows::{ROWS, Rows, row_html, selected, table};
-use crate::pages::compare::{base, environment, failing, lasting, worst};
+use crate::pages::compare::{base, environment, failing, lasting, variants, worst};
 use crate::pages::{decide, layout};
 use crate::reader::Reader;
 use crate::text::{self, plural};
@@ -47,7 +47,9 @@ pub(super) fn html(
             (environment::html(c, rows.metric))
             (layout::forms(&forms(c)))
         }
-        (base::change(store, app, c, rows)?)
+        @if rows.variants.is_some() { (variants::one_commit(c)) } @else {
+            (base::change(store, app, c, rows)?)
+        }
         (filters(c, rows))
         @if selected.is_empty() { (none(c, rows)) } @else {
             (table(c, rows, &shown))
@@ -56,19 +58,20 @@ pub(super) fn html(
         (worst::section(store, c, rows.metric))
         (failing::section(c, &failing))
         (decide::section(store, app, reader, ("Lasting changes here", events))?)
+        (variants::offered(store, c)?)
         (next(c, rows))
     })
 }
 
 fn forms(c: &Comparison) -> Vec<(&'static str, String)> {
-    let stem = &c.stem;
+    let form = |ending| c.address(&c.stem, ending);
     let mut forms = vec![
-        ("JSON", format!("{stem}.json")),
-        ("CSV", format!("{stem}.csv")),
-        ("Markdown", format!("{stem}.md")),
+        ("JSON", form(".json")),
+        ("CSV", form(".csv")),
+        ("Markdown", form(".md")),
     ];
     if !c.is_pinned() {
-        forms.push(("Permalink", c.permalink.clone()));
+        forms.push(("Permalink", c.address(&c.permalink, "")));
     }
     forms
 }
@@ -77,6 +80,7 @@ fn forms(c: &Comparison) -> Vec<(&'static str, String)> {
 fn next(c: &Comparison, rows: &Rows<'_>) -> Markup {
     let j = &c.judgement;
     let (base, head) = (c.base.sha.short(), c.head.sha.short());
+    let again = report::again(j);
     let regressed = j.with(Verdict::Regressed);
     let suspects = headline::of(j, rows.metric, Verdict::Suspect);
     let only: Vec<String> = suspects
@@ -87,10 +91,10 @@ fn next(c: &Comparison, rows: &Rows<'_>) -> Markup {
     html! {
         section .next { h2 { "Next" } dl {
             dt { "measure both again and judge" }
-            dd { (layout::command(&format!("uptick compare {base} {head}"))) }
+            dd { (layout::command(&again)) }
             @if !only.is_empty() {
                 dt { "confirm what is suspect" }
-                dd { (layout::command(&format!("uptick compare {base} {head} {}", only.join(" ")))) }
+                dd { (layout::command(&format!("{again} {}", only.join(" ")))) }
             }
             @if j.base.distance > 1 && let Some(r) = regressed.first() {
                 @let bench = flag("--bench", &text::whole(&r.benchmark));

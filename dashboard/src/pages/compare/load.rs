@@ -1,7 +1,7 @@
 //! Two commits judged from what is stored.
 
 use collector::judge::{self, Beside, Judgement, Overrides, Row};
-use collector::model::{Counter, Measurement, Metric, Report, SeriesKey, Testbed};
+use collector::model::{Counter, Measurement, Metric, Report, SeriesKey, Testbed, Variants};
 use collector::stats;
 use collector::store::{MeasuredCommit, Store};
 
@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::error::Fail;
 use crate::headline::Headline;
 use crate::pages::answer::the_commit;
-use crate::query::compare_url;
+use crate::query::{compare_url, variants_query};
 
 /// Earlier values that a limit is taken from, as `uptick check` does.
 const HISTORY: usize = 200;
@@ -47,13 +47,31 @@ impl Comparison {
     pub(super) fn is_pinned(&self) -> bool {
         self.stem == self.permalink
     }
+
+    /// The address of this comparison, or of its permalink, in some form (`.json`).
+    pub(super) fn address(&self, stem: &str, form: &str) -> String {
+        match &self.judgement.variants {
+            Some(v) => format!("{stem}{form}?{}", variants_query(v)),
+            None => format!("{stem}{form}"),
+        }
+    }
 }
 
 /// One side of a comparison.
-struct Side {
-    commit: MeasuredCommit,
-    report: Report,
+pub(super) struct Side {
+    pub(super) commit: MeasuredCommit,
+    pub(super) report: Report,
     hash: String,
+}
+
+impl Side {
+    pub(super) const fn new(commit: MeasuredCommit, report: Report, hash: String) -> Self {
+        Self {
+            commit,
+            report,
+            hash,
+        }
+    }
 }
 
 /// Judges `head` against `base` from what is stored. Both are named by commits, or both by the
@@ -67,23 +85,39 @@ pub(in crate::pages) fn load(
 ) -> Result<Comparison, Fail> {
     let named = pinned(store, base).and_then(|b| Ok(b.zip(pinned(store, head)?)))?;
     let is_pinned = named.is_some();
-    let (base, head) = match named {
+    let sides = match named {
         Some(sides) => sides,
         None => latest(store, the_commit(store, base)?, the_commit(store, head)?)?,
     };
+    let how = if is_pinned {
+        "these two reports, whatever is measured later"
+    } else {
+        how
+    };
+    judged(store, app, sides, (is_pinned, None), how)
+}
+
+/// The judgement on two sides.
+pub(super) fn judged(
+    store: &Store,
+    app: &App,
+    (base, head): (Side, Side),
+    (is_pinned, variants): (bool, Option<&Variants>),
+    how: &str,
+) -> Result<Comparison, Fail> {
     let config = &app.options.config;
     let counter = main_counter(&head.report);
     let judged = judge::judged_metrics(config, &counter);
-    let as_of = if is_pinned {
-        let numbers = (
-            store.report_number(&base.hash)?,
-            store.report_number(&head.hash)?,
-        );
-        numbers.0.max(numbers.1).unwrap_or(i64::MAX)
-    } else {
-        i64::MAX
+    let as_of = match is_pinned {
+        true => newer(store, &base, &head)?,
+        false => i64::MAX,
     };
-    let history = |m: &Measurement| history(store, &base.report, &head.report, m, as_of);
+    let history = |m: &Measurement| {
+        let other = variants.and_then(|v| v.base_name(&m.benchmark));
+        let benchmark = other.unwrap_or_else(|| m.benchmark.clone());
+        let sides = (&base.report, &head.report);
+        history(store, sides, (benchmark, m), as_of)
+    };
     let mut results = judge::rows(
         &base.report,
         &head.report,
@@ -92,11 +126,6 @@ pub(in crate::pages) fn load(
         &judged,
         &history,
     );
-    let how = if is_pinned {
-        "these two reports, whatever is measured later"
-    } else {
-        how
-    };
     judge::confirm_by_changes(&mut results, &|row| {
         lasting(store, row, &head.report, (&base.commit, &head.commit))
     });
@@ -105,6 +134,7 @@ pub(in crate::pages) fn load(
         distance: head.commit.position.abs_diff(base.commit.position),
         notes: vec!["from stored reports; nothing was measured again".into()],
         doubts: judge::doubts(&base.report, &head.report, &results),
+        variants: variants.cloned(),
         ..Beside::default()
     };
     let judgement = judge::judgement(&base.report, &head.report, counter, results, beside);
@@ -124,8 +154,17 @@ pub(in crate::pages) fn load(
     })
 }
 
+/// The number of the report of both that came later.
+fn newer(store: &Store, base: &Side, head: &Side) -> Result<i64, Fail> {
+    let (base, head) = (
+        store.report_number(&base.hash)?,
+        store.report_number(&head.hash)?,
+    );
+    Ok(base.max(head).unwrap_or(i64::MAX))
+}
+
 /// The report of that hash with its commit.
-fn pinned(store: &Store, name: &str) -> Result<Option<Side>, Fail> {
+pub(super) fn pinned(store: &Store, name: &str) -> Result<Option<Side>, Fail> {
     if name.len() != HASH {
         return Ok(None);
     }
@@ -181,7 +220,12 @@ fn main_counter(report: &Report) -> Counter {
 
 /// Earlier values of a series, newest last: only where they can matter, and only those that had
 /// arrived by the report of that number.
-fn history(store: &Store, base: &Report, head: &Report, m: &Measurement, as_of: i64) -> Vec<f64> {
+fn history(
+    store: &Store,
+    (base, head): (&Report, &Report),
+    (benchmark, m): (String, &Measurement),
+    as_of: i64,
+) -> Vec<f64> {
     let after = head.measurements.binary_search_by(|h| {
         (&h.benchmark, &h.metric, &h.counter).cmp(&(&m.benchmark, &m.metric, &m.counter))
     });
@@ -194,7 +238,7 @@ fn history(store: &Store, base: &Report, head: &Report, m: &Measurement, as_of: 
         return Vec::new();
     }
     let key = SeriesKey {
-        benchmark: m.benchmark.clone(),
+        benchmark,
         metric: m.metric.clone(),
         counter: m.counter.clone(),
         fingerprint: base.testbed.fingerprint(&m.counter),

@@ -12,6 +12,7 @@ mod many;
 mod releases;
 mod rows;
 mod usual;
+mod variants;
 mod worst;
 
 pub(super) use choose::{choose, chosen};
@@ -53,10 +54,21 @@ pub(super) fn page(
     rows: &Rows<'_>,
     format: Format,
 ) -> Result<Page, Fail> {
-    let c = load(store, app, base, head, "chosen by the reader")?;
+    let c = match rows.variants {
+        Some(variants) => variants::load(store, app, (base, head), variants)?,
+        None => load(store, app, base, head, "chosen by the reader")?,
+    };
     match format {
         Format::Html => {
-            let title = format!("{} → {}", c.base.sha.short(), c.head.sha.short());
+            let title = match rows.variants {
+                Some(v) => format!(
+                    "{} against {} at {}",
+                    v.head(),
+                    v.base(),
+                    c.head.sha.short()
+                ),
+                None => format!("{} → {}", c.base.sha.short(), c.head.sha.short()),
+            };
             Ok(layout::page(
                 app,
                 Nav::Compare,

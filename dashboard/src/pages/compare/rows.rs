@@ -1,7 +1,8 @@
 //! The rows of a comparison: which, in which order, and how each looks.
 
 use collector::judge::{self, Row};
-use collector::model::{Metric, Verdict};
+use collector::model::{Metric, Variants, Verdict};
+use collector::report::flag_costs;
 use collector::store::Store;
 use maud::{Markup, html};
 
@@ -9,7 +10,7 @@ use crate::chart::spark;
 use crate::error::Fail;
 use crate::headline::{self, is_of};
 use crate::pages::compare::load::Comparison;
-use crate::query::{Show, Sort, encode};
+use crate::query::{Show, Sort, encode, variants_query};
 use crate::text;
 
 /// Rows on a page.
@@ -25,12 +26,14 @@ pub(in crate::pages) struct Rows<'a> {
     pub(in crate::pages) sort: Sort,
     pub(in crate::pages) text: &'a str,
     pub(in crate::pages) page: usize,
+    /// Both sides are one commit, and differ in these tags.
+    pub(in crate::pages) variants: Option<&'a Variants>,
 }
 
 impl Rows<'_> {
     /// The address of these rows of a comparison.
     pub(super) fn url(&self, stem: &str) -> String {
-        let mut parts = Vec::new();
+        let mut parts: Vec<String> = self.variants.map(variants_query).into_iter().collect();
         if let Some(m) = self.metric {
             parts.push(format!("metric={}", encode(m)));
         }
@@ -154,7 +157,8 @@ pub(super) fn row_html(store: &Store, c: &Comparison, r: &Row) -> Result<Markup,
     };
     let words = format!("history of {} up to this commit", text::name(&r.benchmark));
     let (base, head) = (c.base.sha.short(), c.head.sha.short());
-    let both = r.base.is_some() && r.head.is_some();
+    // Functions are told apart between two commits of one series.
+    let both = c.judgement.variants.is_none() && r.base.is_some() && r.head.is_some();
     Ok(html! {
         tr .grey[r.verdict == Verdict::Incomparable] {
             th scope="row" .name {
@@ -164,13 +168,15 @@ pub(super) fn row_html(store: &Store, c: &Comparison, r: &Row) -> Result<Markup,
                 @if !r.judged { " " span .muted { (text::metric(&r.metric)) } }
             }
             td .num { (change(r)) }
-            td .num.muted data-th="limit" title=(text::cut(&r.why, 300)) {
+            td .num.muted data-th="limit" title=(text::cut(&r.why.words(), 300)) {
                 (if r.limit.is_some() { r.allowed() } else { "–".into() })
             }
             td .num data-th="before" { (side(&r.base)) }
             td .num data-th="after" { (side(&r.head)) }
             td { (spark(&values, mark, &words)) }
-            td { (verdict_of(r)) }
+            td { (verdict_of(r)) @if let Some(costs) = flag_costs(&c.judgement, r) {
+                " " span .muted { (text::cut(&costs, 200)) }
+            } }
             td { @if r.metric == Metric::Instructions && both {
                 a href={ "/functions/" (id) "/" (base) ".." (head) } { "Functions" }
             } }
@@ -209,6 +215,6 @@ fn verdict_of(r: &Row) -> Markup {
     let says_why = matches!(r.verdict, Verdict::Incomparable | Verdict::Suspect);
     html! {
         (r.verdict.name().replace('_', " "))
-        @if says_why { " " span .muted { (text::cut(&r.why, 140)) } }
+        @if says_why { " " span .muted { (text::cut(&r.why.words(), 140)) } }
     }
 }

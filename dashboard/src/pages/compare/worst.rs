@@ -24,7 +24,7 @@ fn row<'a>(c: &'a Comparison, metric: Option<&str>) -> Option<&'a Row> {
 /// Nothing where no profile is stored of both, or one cannot be read: the page of the functions
 /// says which.
 pub(super) fn section(store: &Store, c: &Comparison, metric: Option<&str>) -> Markup {
-    let Some(row) = row(c, metric) else {
+    let Some(row) = row(c, metric).filter(|_| c.judgement.variants.is_none()) else {
         return html! {};
     };
     let id = c.series(row).id();

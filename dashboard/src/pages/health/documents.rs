@@ -44,7 +44,8 @@ fn row(h: &Health, r: &Row) -> Value {
         "drift": s.drift, "drift_total": r.drift.as_ref().map(|d| d.total),
         "drift_since": r.drift.as_ref().and_then(|d| d.since),
         "limit": r.sight.next.fraction, "limit_units": r.sight.next.units,
-        "why": r.sight.next.why, "lasting_step": r.sight.lasting,
+        "why": r.sight.next.why.to_string(), "reason": r.sight.next.why,
+        "lasting_step": r.sight.lasting,
         "alarms": e.alerts.0, "false_alarms": e.alerts.1, "states": e.troubles,
     })
 }

@@ -104,7 +104,7 @@ fn row(h: &Health, r: &Row, asked: &query::Health) -> Markup {
             td { (trend(&r.recent, &words)) }
             td .num { (text::value(s.row.latest_value, &key.metric)) }
             td .num.muted[calm] { @if calm { "none" } @else { (share(noise)) } }
-            td .num title=(r.sight.next.why) { (h.allowed(r)) }
+            td .num title=(r.sight.next.why.to_string()) { (h.allowed(r)) }
             td .num { (share(r.sight.lasting)) }
             td .num { (e.alerts.0) @if e.alerts.1 > 0 { " (" (e.alerts.1) " false)" } }
             (state(h, r))

@@ -1,0 +1,340 @@
+//! One judgement in the making: what two reports say, what is measured again, what explains it.
+
+use crate::check::Options;
+use crate::check::baseline::Baseline;
+use crate::check::confirm::{Sides, apply, confirm_row};
+use crate::check::release::Release;
+use crate::detect::gate;
+use crate::error::Result;
+use crate::explain;
+use crate::format::benchmarks;
+use crate::judge::{self, Beside, HISTORY, Judgement, Reason, Row};
+use crate::model::{
+    Failure, Measurement, Metric, Phase, Report, SeriesKey, Sha, Variants, Verdict,
+};
+use crate::parallel::parallel;
+use crate::run::{BuiltCommit, Progress, Runner};
+use crate::store::Store;
+
+/// Why a metric of one's own is never confirmed here.
+const OTHERS_COUNT_IT: &str =
+    "the tool that reported it counts it, and uptick cannot ask that tool again";
+
+/// The other variant of the head, and what measures it.
+pub(super) struct Against {
+    pub(super) variants: Variants,
+    pub(super) runner: Runner,
+}
+
+/// One judgement in the making.
+pub(super) struct Run<'a> {
+    runner: &'a mut Runner,
+    store: &'a mut Store,
+    base: Report,
+    head: Report,
+    rows: Vec<Row>,
+    options: &'a Options,
+    progress: &'a dyn Progress,
+    benches: Option<(BuiltCommit, BuiltCommit)>,
+    notes: Vec<String>,
+    doubts: Vec<String>,
+    hints: Vec<String>,
+    /// Benchmarks that ran at first and then could not be run again.
+    failed: Vec<Failure>,
+    /// Where the base is another variant of the head: what measures it.
+    against: Option<Against>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        runner: &'a mut Runner,
+        store: &'a mut Store,
+        (base, head): (Report, Report),
+        against: Option<Against>,
+        options: &'a Options,
+        progress: &'a dyn Progress,
+    ) -> Result<Self> {
+        let judged = judge::judged_metrics(runner.config(), &runner.session().counter);
+        let line = runner.repo().ancestors(&base.commit.sha, HISTORY)?;
+        let variants = against.as_ref().map(|a| &a.variants);
+        let history = |m: &Measurement| {
+            let benchmark = base_name(variants, &m.benchmark);
+            history(store, &base, (benchmark, m), &line)
+        };
+        let rows = judge::rows(
+            &base,
+            &head,
+            runner.config(),
+            &options.overrides,
+            &judged,
+            &history,
+        );
+        Ok(Self {
+            doubts: judge::doubts(&base, &head, &rows),
+            runner,
+            store,
+            base,
+            head,
+            rows,
+            options,
+            progress,
+            benches: None,
+            notes: Vec::new(),
+            hints: Vec::new(),
+            failed: Vec::new(),
+            against,
+        })
+    }
+
+    /// Both commits, built and standing in worktrees of their own.
+    fn benches(&mut self) -> Result<&(BuiltCommit, BuiltCommit)> {
+        if self.benches.is_none() {
+            let (_, head) = self.runner.build(0, &self.head.commit.sha, self.progress)?;
+            let (builder, slot) = match &mut self.against {
+                Some(against) => (&mut against.runner, 0),
+                None => (&mut *self.runner, 1),
+            };
+            let (_, base) = builder.build(slot, &self.base.commit.sha, self.progress)?;
+            self.benches = Some((base, head));
+        }
+        match &self.benches {
+            Some(b) => Ok(b),
+            None => Err(crate::error::Error::Internal("the commits vanished".into())),
+        }
+    }
+
+    /// Measures the suspects again, base and head in turn, and keeps what holds.
+    pub(super) fn confirm(&mut self) -> Result<()> {
+        let moved = |r: &Row| {
+            matches!(
+                r.verdict,
+                Verdict::Regressed | Verdict::Improved | Verdict::Suspect
+            )
+        };
+        let suspects: Vec<usize> = (0..self.rows.len())
+            .filter(|&i| self.rows[i].judged && moved(&self.rows[i]))
+            .collect();
+        let (reported, suspects): (Vec<usize>, Vec<usize>) = suspects
+            .into_iter()
+            .partition(|&i| self.rows[i].metric.is_own());
+        for i in reported {
+            self.could_not_confirm(i, OTHERS_COUNT_IT);
+        }
+        if suspects.is_empty() {
+            return Ok(());
+        }
+        self.benches()?;
+        self.progress.stage(&format!(
+            "measuring {} again on both sides",
+            benchmarks(suspects.len())
+        ));
+        let Some((base, head)) = &self.benches else {
+            return Ok(());
+        };
+        let (runner, rows) = (&*self.runner, &self.rows);
+        let width = runner.parallelism();
+        let against = self.against.as_ref();
+        let sides = Sides {
+            base: (against.map_or(runner, |a| &a.runner), base),
+            head: (runner, head),
+        };
+        let results = parallel(width, &suspects, |&i| {
+            let base_name = base_name(against.map(|a| &a.variants), &rows[i].benchmark);
+            confirm_row(&sides, &rows[i], &base_name)
+        });
+        let mut ps = Vec::new();
+        for (&i, result) in suspects.iter().zip(results) {
+            match result {
+                Ok(c) => {
+                    apply(&mut self.rows[i], &c);
+                    ps.push((i, c.p));
+                }
+                Err(why) => self.could_not_confirm(i, &why),
+            }
+        }
+        self.keep_what_survives_fdr(&ps);
+        Ok(())
+    }
+
+    /// A suspect that cannot be run again is neither a change nor none.
+    fn could_not_confirm(&mut self, i: usize, why: &str) {
+        let row = &mut self.rows[i];
+        if row.metric == Metric::BinarySize || row.metric.is_own() {
+            // A file has one size, and what another tool reported it alone can count again.
+            row.why.add(Reason::CannotMeasureAgain {
+                because: why.into(),
+            });
+            return;
+        }
+        row.verdict = Verdict::Incomparable;
+        row.why = Reason::RunAgainFailed.into();
+        let message = format!("it moved, and running both sides again failed: {why}");
+        let name = row.benchmark.clone();
+        let failure = Failure::new(Some(name), Phase::Confirm, message);
+        self.failed.push(failure);
+    }
+
+    /// Several suspects at once are judged together: at most a share q of them may be wrong.
+    fn keep_what_survives_fdr(&mut self, ps: &[(usize, f64)]) {
+        let q = gate::Policy::for_series(
+            &crate::model::Metric::Instructions,
+            &self.runner.session().counter,
+        )
+        .fdr_q;
+        let values: Vec<f64> = ps.iter().map(|(_, p)| *p).collect();
+        for ((i, _), kept) in ps.iter().zip(gate::benjamini_hochberg(&values, q)) {
+            let row = &mut self.rows[*i];
+            if !kept && row.confirmed {
+                row.confirmed = false;
+                row.verdict = Verdict::Suspect;
+                row.why.add(Reason::OneOfMany);
+            }
+        }
+    }
+
+    pub(super) fn explain(&mut self) -> Result<()> {
+        let wanted = explain::wanted(&self.rows, &self.base, &self.head, self.store)?;
+        let picture = self.options.flamegraph && wanted.is_empty();
+        let costliest = if picture {
+            explain::costliest(&self.rows)
+        } else {
+            None
+        };
+        if wanted.is_empty() && costliest.is_none() {
+            return Ok(());
+        }
+        if !explain::possible(self.runner) {
+            self.notes
+                .push("functions cannot be named without valgrind".into());
+            return Ok(());
+        }
+        self.benches()?;
+        let Some((base, head)) = &self.benches else {
+            return Ok(());
+        };
+        self.progress.stage(&format!(
+            "taking profiles of {}",
+            benchmarks(wanted.len() + usize::from(costliest.is_some()))
+        ));
+        let hunks = self.runner.repo().hunks(&base.sha, &head.sha)?;
+        let pair = explain::Pair {
+            base,
+            head,
+            hunks: &hunks,
+            against: self.against.as_ref().map(|a| (&a.runner, &a.variants)),
+        };
+        explain::rows(
+            self.runner,
+            self.store,
+            &mut self.rows,
+            &wanted,
+            &pair,
+            &mut self.notes,
+        )?;
+        if let Some(i) = costliest {
+            explain::picture(
+                self.runner,
+                self.store,
+                &mut self.rows[i],
+                head,
+                &mut self.notes,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The creep since the last release, and what the messages of the range accept.
+    pub(super) fn hold_against_release(&mut self) -> Result<()> {
+        let release = Release {
+            repo: self.runner.repo(),
+            config: self.runner.config(),
+            store: self.store,
+            base: &self.base,
+            head: &self.head,
+        };
+        if self.options.release {
+            release.creep(&mut self.rows, &mut self.notes, &mut self.hints)?;
+        }
+        let until = self.options.accepted_until.as_ref();
+        release.accept(&mut self.rows, until.unwrap_or(&self.head.commit.sha))
+    }
+
+    pub(super) fn finish(self, baseline: Baseline) -> Judgement {
+        let distance = self
+            .runner
+            .repo()
+            .distance(&self.base.commit.sha, &self.head.commit.sha);
+        let counter = self.runner.session().counter.clone();
+        let mut notes = self.notes;
+        notes.extend(optimised_away(&self.rows));
+        let beside = Beside {
+            how: baseline.how,
+            distance,
+            proposal: baseline.proposal,
+            notes,
+            doubts: self.doubts,
+            hints: self.hints,
+            failures: self.failed,
+            strict: self.options.strict,
+            variants: self.against.map(|a| a.variants),
+        };
+        judge::judgement(&self.base, &self.head, counter, self.rows, beside)
+    }
+}
+
+/// Benchmarks of so few instructions that their work is probably not done at all.
+fn optimised_away(rows: &[Row]) -> Option<String> {
+    /// A call and a return with a black box around a value take as many.
+    const NOTHING: f64 = 10.0;
+    let count = |r: &Row| r.head.as_ref().map_or(f64::INFINITY, |h| h.value);
+    let instructions = |r: &&Row| r.judged && r.metric == crate::model::Metric::Instructions;
+    let mut few = rows
+        .iter()
+        .filter(instructions)
+        .filter(|r| count(r) < NOTHING);
+    let first = few.next()?;
+    let more = match few.count() {
+        0 => String::new(),
+        n => format!(" (and {n} more like it)"),
+    };
+    Some(format!(
+        "`{}` takes {} an iteration{more}: the compiler probably removed its work; \
+         `std::hint::black_box` around inputs and results keeps it",
+        crate::format::name(&first.benchmark, 60),
+        crate::format::plural(count(first), "instruction"),
+    ))
+}
+
+/// What the base calls a benchmark of the head.
+fn base_name(variants: Option<&Variants>, name: &str) -> String {
+    let other = variants.and_then(|v| v.base_name(name));
+    other.unwrap_or_else(|| name.to_owned())
+}
+
+/// Earlier values of a series on the baseline's own line, oldest first; one a commit.
+fn history(
+    store: &Store,
+    base: &Report,
+    (benchmark, m): (String, &Measurement),
+    line: &[Sha],
+) -> Vec<f64> {
+    let key = SeriesKey {
+        benchmark,
+        metric: m.metric.clone(),
+        counter: m.counter.clone(),
+        fingerprint: base.testbed.fingerprint(&m.counter),
+    };
+    // A history that cannot be read is no history: the floors remain.
+    let points = store
+        .points_anywhere(&key, base.commit.position)
+        .unwrap_or_default();
+    let on_line: std::collections::HashSet<&Sha> = line.iter().collect();
+    let mut values: Vec<(u64, f64)> = Vec::new();
+    for p in points.iter().filter(|p| on_line.contains(&p.sha)) {
+        match values.last_mut() {
+            Some(last) if last.0 == p.position => last.1 = p.value,
+            _ => values.push((p.position, p.value)),
+        }
+    }
+    values.into_iter().map(|(_, v)| v).collect()
+}
