@@ -228,6 +228,26 @@ fn top_level() -> Vec<String> {
     }
 }
 
+/// A stranger follows one measurement from the counter to the page in a dozen files at most, and
+/// each of them is there.
+#[test]
+fn one_measurement_is_followed_in_a_dozen_files() {
+    let map = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let walk = map
+        .split("## One measurement, from the counter to the page")
+        .nth(1);
+    let steps = walk.unwrap().split("\n5. ").collect::<Vec<_>>();
+    let last = steps[1].split("\n\n").next().unwrap();
+    let text = format!("{}\n{last}", steps[0]);
+    let named = text.split('`').skip(1).step_by(2);
+    let files: Vec<&str> = named.filter(|n| n.ends_with(".rs")).collect();
+    assert!((10..=12).contains(&files.len()), "{files:?}");
+    for file in files {
+        let there = [root().join("collector/src").join(file), root().join(file)];
+        assert!(there.iter().any(|p| p.is_file()), "{file} is not there");
+    }
+}
+
 /// The top level is given; beside it stands what convention wants, and no stray file of a tool.
 #[test]
 fn nothing_stray_stands_at_the_top() {
