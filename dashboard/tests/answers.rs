@@ -7,7 +7,7 @@ use collector::detect::{Finder, Point};
 use collector::history::{Floor, MainLine, causes, steps, tracks, watch};
 use collector::judge::{self, Outcome};
 use collector::model::{
-    Commit, Counter, Line, Measurement, Metric, NoiseClass, Report, Sha, Testbed, Verdict,
+    Better, Commit, Counter, Line, Measurement, Metric, NoiseClass, Report, Sha, Testbed, Verdict,
 };
 use collector::stats::SplitMix64;
 use collector::store::Store;
@@ -64,6 +64,11 @@ fn count(name: &str, value: f64) -> Measurement {
     )
 }
 
+fn throughput(name: &str, value: f64) -> Measurement {
+    let metric = Metric::stored("throughput", "1/s", Better::Higher);
+    Measurement::once(name, metric, Counter::stored("wrk"), value)
+}
+
 fn time(name: &str, value: f64, g: &mut SplitMix64) -> Measurement {
     let samples: Vec<f64> = (0..5)
         .map(|_| value * (1.0 + 0.02 * g.next_f64()))
@@ -93,6 +98,8 @@ enum Shape {
     Testbed,
     /// Branches measured beside it, twice as high.
     Branches,
+    /// Of which more is better, and which is reported by a tool.
+    Throughput,
     /// This many series, so many of them moved by one commit.
     Many(usize, usize),
 }
@@ -102,7 +109,7 @@ const COMMITS: u64 = 60;
 fn level(shape: Shape, i: u64) -> f64 {
     let x = i as f64;
     match shape {
-        Shape::Up | Shape::NoisyUp if i >= 30 => 1.2e6,
+        Shape::Up | Shape::NoisyUp | Shape::Throughput if i >= 30 => 1.2e6,
         Shape::Down if i >= 30 => 0.8e6,
         Shape::Back if (20..35).contains(&i) => 1.3e6,
         Shape::Drift => 1e6 * (1.0 + 0.0006 * x),
@@ -114,6 +121,7 @@ fn level(shape: Shape, i: u64) -> f64 {
 fn measurements(shape: Shape, i: u64, g: &mut SplitMix64) -> Vec<Measurement> {
     match shape {
         Shape::Noisy | Shape::NoisyUp => vec![time("b", level(shape, i), g)],
+        Shape::Throughput => vec![throughput("b", level(shape, i))],
         Shape::Many(series, moved) => (0..series)
             .map(|s| {
                 let factor = if s < moved && i >= 30 { 1.1 } else { 1.0 };
@@ -198,6 +206,7 @@ async fn thirty_stores_get_one_answer_from_functions_pages_and_api() {
         Shape::NoisyUp,
         Shape::Testbed,
         Shape::Branches,
+        Shape::Throughput,
         Shape::Many(40, 40),
     ];
     for (i, shape) in shapes.iter().cycle().take(30).enumerate() {

@@ -1,7 +1,7 @@
 //! Comparisons as people read them: every number is recomputed from the reports themselves.
 
 use axum::http::StatusCode;
-use collector::model::{Metric, Report, Verdict};
+use collector::model::{Metric, NoiseClass, Report, Verdict};
 use collector::store::Store;
 use serde_json::Value;
 
@@ -447,4 +447,59 @@ async fn the_base_is_changed_by_a_list_and_releases_are_compared() {
         "{}",
         unmeasured.text()
     );
+}
+
+/// The report of one variant of a commit, as `uptick run --tag gc=…` leaves it.
+fn variant(of: &Report, gc: &str, factor: f64) -> Report {
+    let mut r = of.clone();
+    r.suite_key = format!("with gc={gc}");
+    r.build_key = format!("{} gc={gc}", r.build_key);
+    r.measurements.retain(|m| m.metric == Metric::Instructions);
+    for m in &mut r.measurements {
+        m.benchmark = format!("{}{{gc={gc}}}", m.benchmark);
+        (m.class, m.spread) = (NoiseClass::Exact, 0.0);
+        m.value *= factor;
+        (m.low, m.high, m.samples) = (m.value, m.value, vec![m.value]);
+    }
+    (r.failures, r.profiles) = (vec![], vec![]);
+    r
+}
+
+#[tokio::test]
+async fn two_variants_of_one_commit_are_compared_and_the_flag_is_blamed() {
+    let site = Site::demo();
+    let mut store = site.store();
+    let head = store.commits(u64::MAX, 1).unwrap().remove(0).sha;
+    let measured = report(&store, &head.0);
+    let known = variant(&measured, "on", 1.0).measurements.len();
+    for (gc, factor) in [("on", 1.12), ("off", 1.0)] {
+        store.put(&variant(&measured, gc, factor), &[]).unwrap();
+    }
+    let c = site.client().await;
+    let (short, asked) = (head.short(), "tag=gc%3Don&against=gc%3Doff");
+    let document = json(&c, &format!("/compare/{short}..{short}.json?{asked}")).await;
+    assert_eq!(document["outcome"], "regressed");
+    assert_eq!(document["variants"]["head"]["gc"], "on");
+    assert_eq!(document["variants"]["base"]["gc"], "off");
+    let rows = document["results"].as_array().unwrap();
+    assert_eq!(rows.len(), known);
+    for row in rows {
+        assert!(
+            row["benchmark"].as_str().unwrap().ends_with("{gc=on}"),
+            "{row}"
+        );
+        assert_eq!(row["verdict"], "regressed", "{row}");
+        assert_eq!(row["reasons"][0]["code"], "limit", "{row}");
+    }
+    let through = json(&c, &format!("/api/v1/compare/{short}..{short}?{asked}")).await;
+    assert_eq!(through, document);
+
+    let page = c.get(&format!("/compare/{short}..{short}?{asked}")).await;
+    let page = page.text();
+    assert!(
+        page.contains("gc=on costs +12.00 % against gc=off"),
+        "{page}"
+    );
+    let again = format!("uptick compare {short} --tag gc=on --against gc=off");
+    assert!(page.contains(&again), "{page}");
 }
