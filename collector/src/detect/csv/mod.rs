@@ -20,6 +20,8 @@
 pub mod document;
 mod numbers;
 
+pub use numbers::Unclear;
+
 use std::collections::HashMap;
 use std::io::{BufRead, Cursor, Read};
 
@@ -70,36 +72,9 @@ pub enum CsvError {
         /// The line as it is, cut to 80 characters.
         found: String,
     },
-    /// A number that two countries read differently, and nothing tells which one is meant.
-    #[error(
-        "line {line}: `{found}` may be {decimal} (decimal comma) or {whole} (thousands), and no other \
-         number of its column tells which: write it as one of these"
-    )]
-    Unclear {
-        /// The line, from 1.
-        line: usize,
-        /// The number as it is.
-        found: String,
-        /// Its one reading.
-        decimal: String,
-        /// Its other reading.
-        whole: String,
-    },
-    /// Numbers of two countries.
-    #[error(
-        "line {line}: `{found}` is written otherwise than line {before}, `{other}`: one has a decimal \
-         comma, the other a decimal point"
-    )]
-    Mixed {
-        /// The line, from 1.
-        line: usize,
-        /// The number as it is.
-        found: String,
-        /// An earlier line.
-        before: usize,
-        /// Its number.
-        other: String,
-    },
+    /// Nothing tells how the numbers are to be read.
+    #[error(transparent)]
+    Numbers(#[from] Unclear),
     /// A row is not `series,index,value`.
     #[error("line {line}: {what}: `{found}`; expected `series,index,value`")]
     Row {

@@ -5,7 +5,40 @@
 //! `1,234,567` and `1.234.567` show what parts thousands. A column that holds `1500` beside `1,234`
 //! parts no thousands. Where nothing tells, nothing is guessed.
 
-use super::CsvError;
+/// Why it cannot be told how a file's numbers are to be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unclear {
+    /// A number that two countries read differently, and nothing tells which one is meant.
+    #[error(
+        "line {line}: `{found}` may be {decimal} (decimal comma) or {whole} (thousands), and no other \
+         number of its column tells which: write it as one of these"
+    )]
+    Either {
+        /// The line, from 1.
+        line: usize,
+        /// The number as it is.
+        found: String,
+        /// Its one reading.
+        decimal: String,
+        /// Its other reading.
+        whole: String,
+    },
+    /// Numbers of two countries.
+    #[error(
+        "line {line}: `{found}` is written otherwise than line {before}, `{other}`: one has a decimal \
+         comma, the other a decimal point"
+    )]
+    Mixed {
+        /// The line, from 1.
+        line: usize,
+        /// The number as it is.
+        found: String,
+        /// An earlier line.
+        before: usize,
+        /// Its number.
+        other: String,
+    },
+}
 
 /// How a file's numbers are written: what parts decimals; the other of the two parts thousands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +93,7 @@ impl Evidence {
     }
 
     /// How the file's numbers are to be read.
-    pub(super) fn decimals(self) -> Result<Decimals, CsvError> {
+    pub(super) fn decimals(self) -> Result<Decimals, Unclear> {
         let comma = self.comma.or_else(|| {
             let columns = self.columns.iter();
             let mut unparted = columns.filter(|c| c.unparted.is_some());
@@ -71,14 +104,14 @@ impl Evidence {
             (Some(a), Some(b), _) => {
                 let (first, (line, found)) = if a.0 <= b.0 { (a, b) } else { (b, a) };
                 let (before, other) = first;
-                Err(CsvError::Mixed {
+                Err(Unclear::Mixed {
                     line,
                     found,
                     before,
                     other,
                 })
             }
-            (None, None, Some((line, found))) => Err(CsvError::Unclear {
+            (None, None, Some((line, found))) => Err(Unclear::Either {
                 line,
                 decimal: found.replace(',', "."),
                 whole: found.replace(',', ""),
