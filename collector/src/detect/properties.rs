@@ -387,6 +387,58 @@ fn a_short_series_of_several_levels_shows_them_all() {
 }
 
 #[test]
+fn counts_of_two_narrow_modes_show_their_steps() {
+    // As PHP under valgrind: two values 4e-5 apart, and steps of less and of more.
+    let steps = [(26, -7e3), (85, -1.2e4), (180, 4e4), (221, 8e3)];
+    let counts = |by: f64| {
+        move |g: &mut SplitMix64| -> Vec<f64> {
+            let level = |i| {
+                steps
+                    .iter()
+                    .filter(|s| s.0 <= i)
+                    .map(|s| by * s.1)
+                    .sum::<f64>()
+            };
+            let mut y: Vec<f64> = (0..300)
+                .map(|i| 1.226e8 + level(i) + 5e3 * g.below(2) as f64)
+                .collect();
+            let mut moved = 0.0;
+            for v in &mut y {
+                moved += 40.0 * bell(g);
+                *v = (*v + moved + 60.0 * bell(g)).round();
+            }
+            y
+        }
+    };
+    for (at, _) in steps {
+        let (hits, _) = score(Some(at), counts(1.0));
+        assert!(hits >= 20, "{at}: {hits}");
+    }
+    let (_, wrong) = score(None, counts(0.0));
+    assert!(wrong <= 2, "{wrong}");
+}
+
+#[test]
+fn what_differs_once_and_was_not_counted_is_not_reported() {
+    let told = |counted: bool, value: fn(i64) -> f64| {
+        let settings = Settings::default().counted(counted);
+        let mut finder = Finder::new(settings);
+        let mut replay = Replay::new(settings);
+        let point = |index| Point {
+            index,
+            value: value(index),
+        };
+        let flags = (0..60).flat_map(|i| replay.push(&mut finder, point(i)));
+        flags.map(|f| (f.index, f.at)).collect::<Vec<_>>()
+    };
+    let once = |i| if i == 30 { 576.0 } else { 560.0 };
+    let step = |i| if i >= 30 { 576.0 } else { 560.0 };
+    assert!(told(false, once).is_empty());
+    assert_eq!(told(false, step), [(30, 31)]);
+    assert_eq!(told(true, step), [(30, 30)]);
+}
+
+#[test]
 fn ramps_and_drifts_over_decades_are_no_staircases() {
     let decades = |g: &mut SplitMix64| -> Vec<f64> {
         (0..150)

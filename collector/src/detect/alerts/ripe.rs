@@ -52,11 +52,18 @@ pub fn stands(change: &Change, findings: &Findings, points: &[Point], looks: usi
 }
 
 /// How many looks in a row must see a change before it is reported, the present one counted.
+///
+/// A value that repeats and was not counted (a size, whole milliseconds) differs once in a while
+/// and is back at the next commit: there the newest point alone reports nothing.
 #[must_use]
 pub fn looks_wanted(change: &Change, findings: &Findings, points: &[Point]) -> usize {
     let age = points.len() - points.partition_point(|p| p.index < change.index);
     let sure = 1.0 - change.confidence <= BEYOND_DOUBT;
-    if findings.class == Class::Exact || (sure && age as f64 <= LOOKS) {
+    if findings.class == Class::Exact {
+        let once = age <= 1 && !findings.counted;
+        return 1 + usize::from(once);
+    }
+    if sure && age as f64 <= LOOKS {
         return 1;
     }
     LOOKS_IN_A_ROW + age / AGE_PER_LOOK

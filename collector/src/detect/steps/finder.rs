@@ -7,7 +7,7 @@ use crate::detect::steps::classify::{Class, YOUNG, classify};
 use crate::detect::steps::noisy::Scratch;
 use crate::detect::steps::pieces::Boundary;
 use crate::detect::steps::place::NEAR;
-use crate::detect::steps::silence::{Silence, silence};
+use crate::detect::steps::silence::Silence;
 use crate::detect::steps::{counts, repeats, stretches};
 use crate::stats;
 
@@ -151,6 +151,8 @@ pub struct Findings {
     pub changes: Vec<Change>,
     /// Why it shows none, if it shows none.
     pub silence: Option<Silence>,
+    /// As in [`Settings::counted`].
+    pub counted: bool,
 }
 
 /// Identical neighbours from which on a noisy series is called stuck: where as many as half of
@@ -164,6 +166,9 @@ pub struct Finder {
     scratch: Scratch,
     values: Vec<f64>,
 }
+
+/// Whole numbers from this size on are counts of something: a fifty-thousandth of them is two.
+const WHOLE_FROM: f64 = 1e5;
 
 /// Points on each side that an effect is measured over: as many as give a median
 /// to a tenth of the noise; more would only bring in drift.
@@ -198,9 +203,10 @@ impl Finder {
             }
             Class::Exact | Class::Walk | Class::Noisy => search.steps(y),
         };
+        let floor = self.settings.relative_floor.max(layout(y));
         let changes: Vec<Change> = (0..found.len())
             .map(|i| describe(points, y, &found, i))
-            .filter(|c| c.change.abs() >= self.settings.relative_floor)
+            .filter(|c| c.change.abs() >= floor)
             .collect();
         let level = stats::median(y).unwrap_or(0.0).abs();
         let relative = |x: f64| if level > 0.0 { x / level } else { 0.0 };
@@ -212,7 +218,7 @@ impl Finder {
         };
         let (noise, drift) = (relative(sigma), relative(drift));
         let silence = if found.is_empty() {
-            silence(y, class, noise, drift)
+            Silence::of(y, class, noise, drift)
         } else {
             None
         };
@@ -223,7 +229,17 @@ impl Finder {
             stuck,
             changes,
             silence,
+            counted: self.settings.counted,
         }
+    }
+}
+
+/// What nobody need have changed for large whole numbers to move, as a fraction: layout alone.
+fn layout(y: &[f64]) -> f64 {
+    if y.iter().all(|v| v.fract() == 0.0 && v.abs() >= WHOLE_FROM) {
+        counts::SAME_RELATIVE
+    } else {
+        0.0
     }
 }
 

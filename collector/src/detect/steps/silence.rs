@@ -51,10 +51,17 @@ const COARSE: f64 = 0.01;
 /// Noise of so many ticks hides them.
 const HIDDEN: f64 = 1.5;
 
-/// Why a series without changes has none to show; `None` where it simply did not change.
-///
-/// `noise` and `drift`: as fractions of the level.
-pub(crate) fn silence(y: &[f64], class: Class, noise: f64, drift: f64) -> Option<Silence> {
+impl Silence {
+    /// Why a series without changes has none to show; `None` where it simply did not change.
+    ///
+    /// `noise` and `drift`: as fractions of the level.
+    #[must_use]
+    pub fn of(y: &[f64], class: Class, noise: f64, drift: f64) -> Option<Self> {
+        silence(y, class, noise, drift)
+    }
+}
+
+fn silence(y: &[f64], class: Class, noise: f64, drift: f64) -> Option<Silence> {
     if class == Class::Young {
         return Some(Silence::TooShort {
             more: YOUNG.saturating_sub(y.len()),
