@@ -5,7 +5,9 @@
 //! minute a round and 800 MB, and a replay hours. How cost grows with the commits of a series
 //! is shown apart.
 //!
-//! `-- hard` prints how the finder does on the kinds of series that finders fail on instead.
+//! `-- hard` prints how the finder does on the kinds of series that finders fail on instead,
+//! `-- hard DIR` on the series of a directory with notes of what an eye sees in them, `-- goals`
+//! the figures that a change of the finder is judged on, each against its goal.
 //!
 //! Inputs are made when a benchmark first wants them, so that running one does not wait for
 //! the inputs of all.
@@ -195,9 +197,18 @@ criterion_group! {
 }
 
 fn main() {
-    if std::env::args().any(|a| a == "hard") {
-        hard::table();
-        return;
+    let mut args = std::env::args().skip_while(|a| a != "hard" && a != "goals");
+    match (args.next().as_deref(), args.next()) {
+        (Some("goals"), _) => return hard::goals::table(),
+        (Some(_), Some(dir)) if !dir.starts_with('-') => {
+            if let Err(e) = hard::eye::table(dir.as_ref()) {
+                println!("{e}");
+                std::process::exit(2);
+            }
+            return;
+        }
+        (Some(_), _) => return hard::table(),
+        (None, _) => {}
     }
     benches();
     Criterion::default().configure_from_args().final_summary();

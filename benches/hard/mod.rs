@@ -4,6 +4,9 @@
 //! Each kind is one that real histories have; seeds are fixed, so that the table is the same
 //! everywhere. A found change counts where it lies within five commits of a true one.
 
+pub(crate) mod eye;
+pub(crate) mod goals;
+
 use collector::detect::alerts::replay::Replay;
 use collector::detect::{Finder, Point, Settings};
 use collector::stats::SplitMix64;
@@ -186,6 +189,21 @@ fn walk(g: &mut SplitMix64) -> Case {
     (y, Vec::new())
 }
 
+/// As PHP under valgrind: two values 4e-5 apart, each of which moves a little for good.
+fn narrow_modes(g: &mut SplitMix64, by: f64) -> Case {
+    let mut moved = 1.226e8;
+    let y = (0..300)
+        .map(|_| {
+            moved += 40.0 * normal(g);
+            moved + 60.0 * normal(g) + 5e3 * g.below(2) as f64
+        })
+        .collect();
+    let steps = [(26, -7e3), (85, -1.2e4), (180, 4e4), (221, 8e3)];
+    let (mut y, at) = stepped(y, &steps.map(|s| (s.0, by * s.1)));
+    y.iter_mut().for_each(|v| *v = v.round());
+    (y, at)
+}
+
 fn waves(g: &mut SplitMix64) -> Case {
     let phase = g.next_f64();
     let wave = |i: usize| 1.5 * (std::f64::consts::TAU * (i as f64 / 24.0 + phase)).sin();
@@ -199,7 +217,7 @@ fn waves(g: &mut SplitMix64) -> Case {
     stepped(y, &steps)
 }
 
-const KINDS: [Kind; 30] = [
+const KINDS: [Kind; 32] = [
     Kind {
         name: "ticks of 1 at 8, 15 % jitter, none",
         make: |g| ticks(g, 8.0, 0.0),
@@ -232,6 +250,14 @@ const KINDS: [Kind; 30] = [
     Kind {
         name: "counts, 15 % dips, .1 %",
         make: |g| dips(g, 1e-3),
+    },
+    Kind {
+        name: "counts of two narrow modes, none",
+        make: |g| narrow_modes(g, 0.0),
+    },
+    Kind {
+        name: "counts of two narrow modes, four steps",
+        make: |g| narrow_modes(g, 1.0),
     },
     Kind {
         name: "exact, then 1 noisy",
