@@ -10,13 +10,13 @@ use serde_json::Value;
 use crate::support::{Repo, wait};
 
 /// A server over a directory of its own; it ends with the test.
-struct Server {
+pub(crate) struct Server {
     dir: tempfile::TempDir,
     child: Child,
     address: String,
     /// A collector's token, and an administrator's.
     collect: String,
-    admin: String,
+    pub(crate) admin: String,
 }
 
 impl Drop for Server {
@@ -50,7 +50,7 @@ pub(crate) fn said(command: &mut Command) -> String {
 
 impl Server {
     /// A server of one project, whose leases hold longer than a busy machine stalls.
-    fn of(repo: &Repo) -> Self {
+    pub(crate) fn of(repo: &Repo) -> Self {
         Self::holding(repo, "20")
     }
 
@@ -88,11 +88,11 @@ impl Server {
         self.child = child;
     }
 
-    fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
-    fn project(&self, args: &[&str]) -> String {
+    pub(crate) fn project(&self, args: &[&str]) -> String {
         said(
             uptick(&["project"])
                 .args(args)
@@ -102,7 +102,7 @@ impl Server {
     }
 
     /// A collector that works in a directory of its own.
-    fn collector(&self, name: &str, args: &[&str]) -> Command {
+    pub(crate) fn collector(&self, name: &str, args: &[&str]) -> Command {
         let mut command = uptick(&["collect", "--name", name]);
         command
             .args(["--server", &format!("http://{}", self.address), "--dir"])
@@ -114,17 +114,17 @@ impl Server {
         command
     }
 
-    fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         self.ask("GET", path, &self.admin, &[], b"")
     }
 
-    fn json(&self, path: &str) -> Value {
+    pub(crate) fn json(&self, path: &str) -> Value {
         let (status, body) = self.get(path);
         assert_eq!(status, 200, "{path}: {body}");
         serde_json::from_str(&body).unwrap()
     }
 
-    fn ask(
+    pub(crate) fn ask(
         &self,
         method: &str,
         path: &str,

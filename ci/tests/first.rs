@@ -33,10 +33,78 @@ fn without_a_command_it_says_what_is_here_and_what_is_next() {
     );
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path().to_str().unwrap();
-    empty
-        .uptick(&["-C", at])
-        .exits(2)
-        .says(&["-C DIR", "Usage: uptick"]);
+    let nowhere = empty.uptick(&["-C", at]).exits(2);
+    let said = nowhere.stderr.clone();
+    nowhere.says(&["-C DIR", "Usage: uptick", "uptick help"]);
+    fits(&said);
+}
+
+/// On a screen of 80 columns, whatever stands there.
+#[track_caller]
+fn fits(said: &str) {
+    for line in said.lines().filter(|l| !l.starts_with("repository")) {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}
+
+/// Wherever it is called first, what it says to do next is what works there.
+#[test]
+fn a_first_look_leads_on_from_wherever_it_is() {
+    let said = |repo: &Repo, words: &[&str], not: &[&str]| {
+        let said = repo.uptick(&[]).exits(0).stdout;
+        fits(&said);
+        for w in words {
+            assert!(said.contains(w), "`{w}` is missing in:\n{said}");
+        }
+        for w in not {
+            assert!(!said.contains(w), "`{w}` stands in:\n{said}");
+        }
+    };
+    let fresh = Repo::new();
+    said(&fresh, &["no commit yet", "git commit"], &["uptick check"]);
+    fresh.write("a", "1");
+    fresh.commit("one");
+    said(
+        &fresh,
+        &["no criterion bench", "uptick init"],
+        &["uptick check"],
+    );
+    fresh.uptick(&["init"]).exits(0);
+
+    let repo = Repo::with_command();
+    said(
+        &repo,
+        &["the first commit", "uptick run "],
+        &["uptick check"],
+    );
+    repo.uptick(&["run"]).exits(0);
+    repo.work(1001);
+    repo.commit("two");
+    said(&repo, &["uptick check "], &["--deepen"]);
+    repo.git(&["checkout", "-q", "--detach"]);
+    said(&repo, &["first parent on main", "uptick check "], &[]);
+    let url = format!("file://{}", repo.path().display());
+    let shallow = || {
+        let cut = Repo::new();
+        cut.git(&["remote", "add", "origin", &url]);
+        cut.git(&["fetch", "-q", "--depth", "1", "origin", "main"]);
+        cut.git(&["checkout", "-q", "--detach", "FETCH_HEAD"]);
+        cut
+    };
+    let (cut, lost) = (shallow(), shallow());
+    said(&cut, &["shallow", "uptick check --deepen"], &["uptick run"]);
+    cut.uptick(&["check"])
+        .exits(3)
+        .says(&["uptick check --deepen"]);
+    let ran = cut.uptick(&["check", "--deepen"]).exits(0);
+    assert!(ran.stdout.starts_with("ok: 1 benchmark"), "{}", ran.stdout);
+    // With nothing to deepen it is the same check.
+    cut.uptick(&["check", "--deepen"]).exits(0);
+    // Where the remote gives nothing, that is why there is no verdict.
+    std::fs::rename(repo.path().join(".git"), repo.path().join("gone")).unwrap();
+    lost.uptick(&["check", "--deepen"])
+        .exits(3)
+        .says(&["git fetch", "gone, or"]);
 }
 
 #[test]

@@ -538,6 +538,8 @@ fn a_default_branch_of_another_name_is_found() {
         how.contains("no default branch found") && how.contains("set-head"),
         "{how}"
     );
+    let loud = d["notes"][0].as_str().unwrap();
+    assert!(loud.contains("no default branch is known"), "{loud}");
 }
 
 #[test]

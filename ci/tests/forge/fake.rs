@@ -263,6 +263,9 @@ fn answer(asked: &Asked, rules: Rules, s: &mut State) -> Answer {
         return plain(403, &said);
     }
     let parts: Vec<&str> = asked.path.split('/').skip(3).collect();
+    if rules == Rules::GitHub {
+        s.sins.extend(undescribed(asked, &parts));
+    }
     match (rules, parts.as_slice()) {
         (_, ["user" | "graphql"]) if s.nameless => {
             plain(403, "token does not have scope read:user")
@@ -285,6 +288,40 @@ fn answer(asked: &Asked, rules: Rules, s: &mut State) -> Answer {
         (_, ["repos", "o", "r", "pulls"]) => pulls(asked, s),
         _ => plain(404, "Not Found"),
     }
+}
+
+/// What is asked beside what GitHub's published description of its interface has: parameters of an
+/// operation, and keys of its body.
+fn undescribed(asked: &Asked, parts: &[&str]) -> Vec<String> {
+    let (query, body): (&[&str], &[&str]) = match (asked.method.as_str(), parts) {
+        ("GET", ["repos", _, _, "issues", _, "comments"]) => (&["since", "per_page", "page"], &[]),
+        ("POST", ["repos", _, _, "issues", _, "comments"])
+        | ("PATCH", ["repos", _, _, "issues", "comments", _]) => (&[], &["body"]),
+        ("POST", ["repos", _, _, "statuses", _]) => {
+            (&[], &["state", "target_url", "description", "context"])
+        }
+        ("GET", ["repos", _, _, "pulls"]) => (
+            &[
+                "state",
+                "head",
+                "base",
+                "sort",
+                "direction",
+                "per_page",
+                "page",
+            ],
+            &[],
+        ),
+        ("POST", ["graphql"]) => (&[], &["query"]),
+        ("GET", ["user"]) | ("DELETE", ["repos", _, _, "issues", "comments", _]) => (&[], &[]),
+        _ => return vec![format!("no operation: {} {}", asked.method, asked.path)],
+    };
+    let names = asked.query.split('&').filter_map(|p| p.split_once('='));
+    let names = names.map(|(n, _)| n).filter(|n| !query.contains(n));
+    let keys = asked.body.as_object().into_iter().flat_map(|b| b.keys());
+    let keys = keys.map(String::as_str).filter(|k| !body.contains(k));
+    let of = |n: &str| format!("{} {} has no `{n}`", asked.method, asked.path);
+    names.chain(keys).map(of).collect()
 }
 
 fn shown(n: &Note, rules: Rules) -> Value {

@@ -1,11 +1,12 @@
 //! What a check says on forges: the story of a pull request on each, legs that race, strangers.
 
 mod action;
-mod fake;
+pub(crate) mod fake;
 mod files;
 mod hostile;
 mod race;
 mod stories;
+mod targets;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -131,7 +131,10 @@ fn foot(app: &App) -> Markup {
             " · " a href="/login" { "Account" }
         }
         // Paper has no address line.
-        p .paper { (text::cut(&app.options.name, 40)) " · " (deliver::origin(app).url) " · as of " (text::date(text::now())) }
+        p .paper {
+            (text::cut(&app.options.name, 40)) " · " (deliver::origin(app).url)
+            " · as of " (text::date(text::now()))
+        }
         output #live aria-live="polite" {}
     }
 }

@@ -113,14 +113,20 @@ fn verdict(t: &Today) -> (Markup, &'static str) {
             "good",
         ),
         (Some(_), 0) => (
-            html! { span aria-hidden="true" { "▲" } " " (plural(bad.len(), "regression")) " being worked on, none new" },
+            html! {
+                span aria-hidden="true" { "▲" } " " (plural(bad.len(), "regression"))
+                " being worked on, none new"
+            },
             "quiet",
         ),
         (Some(g), _) => {
             let worst = bad.iter().map(|g| g.worst());
             let worst = worst.fold(g.worst(), |a, b| if harm(b) > harm(a) { b } else { a });
             (
-                html! { span aria-hidden="true" { "▲" } " " (plural(new, "new regression")) ", worst " (text::tight(&groups::moved(worst))) },
+                html! {
+                    span aria-hidden="true" { "▲" } " " (plural(new, "new regression"))
+                    ", worst " (text::tight(&groups::moved(worst)))
+                },
                 "bad",
             )
         }
@@ -254,7 +260,10 @@ fn nothing(t: &Today) -> Markup {
     if t.reports == 0 {
         return layout::empty(
             "No report is stored yet",
-            html! { "A report is what " code { "uptick run" } " measures for one commit. It shows here as soon as it is stored, without a reload." },
+            html! {
+                "A report is what " code { "uptick run" } " measures for one commit. "
+                "It shows here as soon as it is stored, without a reload."
+            },
             &[
                 ("measure the newest commit", "uptick run"),
                 ("measure the last 50", "uptick run HEAD~50..HEAD"),
@@ -273,7 +282,10 @@ fn nothing(t: &Today) -> Markup {
         (plural(t.reports as usize, "report")) " with " (plural(t.points as usize, "point")) " were searched: "
         @if known > 0 { "every step that lasted is settled or went back. " } @else { "no step that lasted was found. " }
         "A step shows here once its new level has lasted some commits"
-        @if let Some(c) = &t.newest { "; what the newest commit did by itself is on " a href={ "/commit/" (c.sha.short()) } { "its own page" } }
+        @if let Some(c) = &t.newest {
+            "; what the newest commit did by itself is on "
+            a href={ "/commit/" (c.sha.short()) } { "its own page" }
+        }
         "."
     };
     layout::empty(
@@ -567,7 +579,11 @@ fn markdown(t: &Today) -> String {
         let subject = g.suspects.last().map_or_else(String::new, |s| {
             format!("`{}` {}", s.sha.short(), md(&s.subject))
         });
-        out.push_str(&format!("\n## {} · {subject}\n\n| benchmark | metric | change | before | after | state |\n|---|---|--:|--:|--:|---|\n", md(&groups::moved(g.worst()))));
+        out.push_str(&format!(
+            "\n## {} · {subject}\n\n| benchmark | metric | change | before | after | state |\n\
+             |---|---|--:|--:|--:|---|\n",
+            md(&groups::moved(g.worst()))
+        ));
         for e in &g.events {
             let (c, m) = (&e.reported.event.change, &e.series.key.metric);
             out.push_str(&format!(
