@@ -575,6 +575,12 @@ fn prose_is_skipped_where_nothing_reads_it_whatever_git_prints() {
     scene.run();
     scene.write("README.md", "four\n").commit("read by its key");
     assert_eq!(state(), "measured");
+    let in_pieces = "include_str!(concat!(\"../READ\", \"ME.md\"))";
+    let reading = reading.replace(by_cargo, in_pieces);
+    scene.write("benches/b.rs", &reading).commit("in pieces");
+    scene.run();
+    scene.write("README.md", "five\n").commit("read in pieces");
+    assert_eq!(state(), "measured");
     for key in ["grep.lineNumber", "color.ui", "grep.fullName"] {
         repo.git(&["config", "--unset", key]);
     }

@@ -150,8 +150,11 @@ fn named(repo: &Repo, sha: &Sha, entries: &[(&str, &str)], prose: &[&str]) -> Ve
     let is_named = |path: &&&str| {
         let name = word(path);
         // A manifest that cannot be read may name anything.
-        manifests.as_ref().is_none_or(|m| m.contains(&name))
-            || repo.may_hold(sha, &[&name], &others)
+        let texts: Vec<String> = std::iter::once(name.clone())
+            .chain(last_pieces(path))
+            .collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        manifests.as_ref().is_none_or(|m| m.contains(&name)) || repo.may_hold(sha, &texts, &others)
     };
     prose
         .iter()
@@ -170,6 +173,24 @@ fn word(path: &str) -> String {
     }
     let stem = Path::new(path).file_stem().unwrap_or_default();
     stem.to_string_lossy().into_owned()
+}
+
+/// How the last of several literals ends from which code puts a file's name together, such as
+/// `concat!("READ", "ME.md")`: with some of its stem, what follows the last dot, and a quote.
+fn last_pieces(path: &str) -> Vec<String> {
+    let Some((stem, ending)) = path.rsplit_once('.').filter(|_| !path.contains('/')) else {
+        // Without an ending the end of a name is the end of many words: nothing may stand before it.
+        let rests = path.char_indices().skip(1).map(|(i, _)| &path[i..]);
+        let is_top = !path.contains('/');
+        return rests
+            .filter(|_| is_top)
+            .flat_map(|rest| ["\"", "}"].map(|before| format!("{before}{rest}\"")))
+            .collect();
+    };
+    let last = stem.chars().next_back();
+    last.map(|c| format!("{c}.{ending}\""))
+        .into_iter()
+        .collect()
 }
 
 /// The manifests of a commit without the lines that are for readers of the package's page.
@@ -218,5 +239,12 @@ mod tests {
         }
         assert_eq!(word("README.md"), "README");
         assert_eq!(word(".github/workflows/ci.yml"), ".github");
+    }
+
+    #[test]
+    fn the_last_piece_of_a_name_has_its_end() {
+        assert_eq!(last_pieces("README.md"), ["E.md\""]);
+        assert_eq!(last_pieces("AUX"), ["\"UX\"", "}UX\"", "\"X\"", "}X\""]);
+        assert_eq!(last_pieces(".github/workflows/ci.yml"), [""; 0]);
     }
 }
