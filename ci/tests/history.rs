@@ -146,3 +146,25 @@ fn a_commit_that_lacks_a_file_is_built_without_it_and_never_blamed_for_that() {
     let there = repo.uptick(&["run", &range]).exits(0);
     assert!(!there.stdout.contains("failed"), "{}", there.stdout);
 }
+
+#[test]
+fn a_pointer_of_git_lfs_is_no_content() {
+    let repo = Repo::with_command();
+    let pointer = |n: u32| {
+        format!("version https://git-lfs.github.com/spec/v1\noid sha256:{n:064}\nsize {n}\n")
+    };
+    repo.write(".gitattributes", "*.bin filter=lfs\n");
+    repo.write("a.bin", &pointer(1));
+    repo.write("b.txt", &pointer(2));
+    repo.commit("large");
+    let said = repo.uptick(&["run"]).exits(0).stderr;
+    assert!(said.contains("a.bin holds a pointer of git-lfs"), "{said}");
+    assert!(
+        !said.contains("b.txt") && !said.contains("more holds"),
+        "{said}"
+    );
+    repo.write("a.bin", "the content\n");
+    repo.commit("content");
+    let said = repo.uptick(&["run"]).exits(0).stderr;
+    assert!(!said.contains("git-lfs"), "{said}");
+}

@@ -16,6 +16,8 @@ use crate::error::{Error, Result, tail};
 pub enum Lacking {
     /// A file, by its path.
     File(String),
+    /// The content of a file that git-lfs would bring: a pointer to it is there instead.
+    Content(String),
     /// A submodule: what is missing of it and how to get it, in words.
     Submodule(String),
 }

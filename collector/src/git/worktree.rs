@@ -27,6 +27,7 @@ impl Repo {
         let files = check_out(path, sha)?;
         let mut lacking: Vec<Lacking> = files.into_iter().map(Lacking::File).collect();
         ask(path, &["clean", "-ffdxq", "-e", "target"])?;
+        lacking.extend(pointers(path)?.into_iter().map(Lacking::Content));
         lacking.extend(submodule::bring(self.root(), path)?);
         Ok(lacking)
     }
@@ -83,6 +84,23 @@ fn check_out(path: &Path, sha: &Sha) -> Result<Vec<String>> {
         Err(e) => Err(e),
     }
 }
+
+/// The files of a worktree that git-lfs is to fill, and has not: it is not installed, or was told
+/// to skip them.
+fn pointers(path: &Path) -> Result<Vec<String>> {
+    let all = ask(path, &["ls-files", "-z", "--", ":(attr:filter=lfs)"])?;
+    let is_pointer = |file: &&str| {
+        let mut start = [0; POINTER.len()];
+        let opened = std::fs::File::open(path.join(file));
+        let read = opened.and_then(|mut f| std::io::Read::read_exact(&mut f, &mut start));
+        read.is_ok() && start == *POINTER
+    };
+    let names = all.split('\0').filter(|f| !f.is_empty());
+    Ok(names.filter(is_pointer).map(String::from).collect())
+}
+
+/// How a pointer of git-lfs begins.
+const POINTER: &[u8; 42] = b"version https://git-lfs.github.com/spec/v1";
 
 fn same_file(a: &Path, b: &Path) -> bool {
     match (a.canonicalize(), b.canonicalize()) {

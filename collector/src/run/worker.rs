@@ -214,6 +214,10 @@ fn lacks(missing: &[Lacking]) -> Option<String> {
             let first = why.lines().next().unwrap_or(why);
             format!("{first}; commits are built without it{more}")
         }
+        Lacking::Content(path) => format!(
+            "{path}{more} holds a pointer of git-lfs, and not its content: what reads it is measured \
+             on the pointer (`git lfs install` and `git lfs pull` bring the content)"
+        ),
         Lacking::File(path) => format!(
             "this clone lacks {path}{more}: commits are built without (`git fetch --refetch` brings \
              what a partial clone left out)"
@@ -224,8 +228,10 @@ fn lacks(missing: &[Lacking]) -> Option<String> {
 /// A build or a benchmark may have failed for want of a file that git could not give: no fault of
 /// the commit.
 fn perhaps_therefore(why: &str, missing: &[Lacking]) -> String {
-    match missing.first() {
-        None => why.to_string(),
+    // A pointer is there to be read, and where it lies was said.
+    let is_away = |l: &&Lacking| !matches!(l, Lacking::Content(_));
+    match missing.iter().find(is_away) {
+        None | Some(Lacking::Content(_)) => why.to_string(),
         Some(Lacking::Submodule(one)) => format!("{one}\nperhaps therefore: {why}"),
         Some(Lacking::File(file)) => format!("git has no {file}, perhaps therefore: {why}"),
     }
