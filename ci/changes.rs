@@ -84,12 +84,24 @@ fn oddities(all: &[Series]) -> Vec<String> {
     out
 }
 
+/// Series without a change of which the text says why; of more, the document does.
+const SILENT: usize = 20;
+
 /// `series` are those of which the document speaks.
 fn text(document: &Document, series: &[Series]) -> String {
     let all = &document.series;
     let changes: usize = all.iter().map(|s| s.changes.len()).sum();
     let mut out = String::new();
     let oddity = |s: &SeriesChanges| s.stuck >= STUCK || s.drift != 0.0;
+    let is_silent = |s: &&SeriesChanges| s.silence.is_some() && !oddity(s);
+    let silent: Vec<&SeriesChanges> = all.iter().filter(is_silent).collect();
+    out.extend(silent.iter().take(SILENT).map(|s| why_none(s)));
+    if let Some(more) = silent.len().checked_sub(SILENT + 1) {
+        let more = plural(more + 1, "more series");
+        out.push_str(&format!(
+            "{more} without a change: --json says why of each\n"
+        ));
+    }
     for (s, of) in all.iter().zip(series) {
         if !s.changes.is_empty() || oddity(s) {
             out.push_str(&heading(s));
@@ -110,6 +122,15 @@ fn text(document: &Document, series: &[Series]) -> String {
         ));
     }
     out
+}
+
+/// `name · no change: too noisy for changes below 4.20 %`
+fn why_none(s: &SeriesChanges) -> String {
+    let why = s
+        .silence
+        .as_ref()
+        .map_or_else(String::new, ToString::to_string);
+    format!("{} · no change: {why}\n", name(&s.name, 50))
 }
 
 fn heading(s: &SeriesChanges) -> String {

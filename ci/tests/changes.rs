@@ -440,3 +440,30 @@ fn rows_of_a_file_that_do_not_count_as_they_stand_are_counted() {
     );
     assert_eq!(one["points"], 20);
 }
+
+#[test]
+fn a_series_of_a_file_without_a_change_says_why() {
+    let repo = Repo::new();
+    let noise = |i: u32| f64::from(i * 7919 % 101) / 101.0;
+    let mut text = String::from("series,index,value\n");
+    for i in 0..90 {
+        let slow = if i % 3 == 0 { 20.0 } else { 0.0 };
+        text += &format!("noisy,{i},{}\n", 100.0 + 10.0 * noise(i));
+        text += &format!("modes,{i},{}\n", 100.0 + noise(i) + slow);
+        text += &format!("ticks,{i},{}\n", 8.0 + (2.0 * noise(i)).round());
+        text += &format!("same,{i},7\n");
+    }
+    (0..5).for_each(|i| text += &format!("short,{i},{}\n", noise(i)));
+    repo.write("why.csv", &text);
+    let said = repo.uptick(&["changes", "--csv", "why.csv"]).exits(0);
+    for why in [
+        "noisy · no change: too noisy for changes below ",
+        "modes · no change: two levels 19.",
+        "ticks · no change: ticks of 1 are ",
+        "short · no change: too short: 3 more commits",
+        "0 changes in 0 of 5 series",
+    ] {
+        assert!(said.stdout.contains(why), "{why}: {}", said.stdout);
+    }
+    assert!(!said.stdout.contains("same"), "{}", said.stdout);
+}

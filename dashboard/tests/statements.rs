@@ -110,6 +110,32 @@ async fn a_drift_is_said_as_a_drift_and_not_as_noise() {
 }
 
 #[tokio::test]
+async fn a_series_without_a_change_says_what_hides_one() {
+    let site = Site::demo();
+    let c = site.client().await;
+    let health = json(&c, "/health.json").await;
+    let mut said = 0;
+    for series in health["series"].as_array().unwrap() {
+        let url = format!("/series/{}", series["series"].as_str().unwrap());
+        let document = json(&c, &format!("{url}.json")).await;
+        let changes = document["changes"].as_array().unwrap();
+        if series["kind"] != "noisy" || series["drift"] != 0.0 || !changes.is_empty() {
+            continue;
+        }
+        let page = c.get(&url).await;
+        let page = page.text();
+        let reasons = [
+            "; too noisy for changes below ",
+            "; two levels ",
+            "; ticks of ",
+        ];
+        assert!(reasons.iter().any(|r| page.contains(r)), "{url}");
+        said += 1;
+    }
+    assert!(said > 0);
+}
+
+#[tokio::test]
 async fn a_zoomed_chart_speaks_of_what_is_in_view() {
     let site = Site::demo();
     let c = site.client().await;

@@ -1,5 +1,6 @@
 //! What a person would say of a series.
 
+use collector::detect::{Class, Silence};
 use collector::format::{self, share};
 
 use super::beside::{self, Scale};
@@ -114,13 +115,35 @@ pub(super) fn why_none(h: &History) -> String {
         );
     }
     match h.series.kind.as_str() {
-        "young" => format!("Too few commits to tell: {} so far.", h.series.row.points),
+        "young" => format!(
+            "Too few commits to tell: {} so far{}.",
+            h.series.row.points,
+            hindrance(h, Class::Young)
+        ),
         "exact" => {
             "None: apart from single commits the count never moved by more than 0.5 %.".into()
         }
-        _ => format!(
-            "None that lasted; the series varies by {} from commit to commit.",
-            share(h.series.noise)
-        ),
+        kind => {
+            let class = if kind == "walk" {
+                Class::Walk
+            } else {
+                Class::Noisy
+            };
+            format!(
+                "None that lasted; the series varies by {} from commit to commit{}.",
+                share(h.series.noise),
+                hindrance(h, class)
+            )
+        }
     }
+}
+
+/// What keeps changes of the whole series from being seen, behind a semicolon.
+fn hindrance(h: &History, class: Class) -> String {
+    if h.look.is_zoomed() {
+        return String::new();
+    }
+    let values: Vec<f64> = h.values.iter().map(|v| v.value).collect();
+    let why = Silence::of(&values, class, h.series.noise, h.series.drift);
+    why.map_or_else(String::new, |why| format!("; {why}"))
 }
