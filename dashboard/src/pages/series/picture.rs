@@ -57,7 +57,7 @@ pub(super) fn chart(store: &Store, h: &History) -> Result<String, Fail> {
         label_x: &|x| h.label_x(x),
         label_y: &|y| match scale {
             Scale::Own => text::value(y, &key.metric),
-            Scale::Relative => text::minus(&format!("{:+.fine$} %", 100.0 * y)),
+            Scale::Relative => percent(y, fine),
         },
     }))
 }
@@ -66,6 +66,16 @@ const fn across(h: &History) -> &'static str {
     match h.look.x {
         Across::Commit => "by commit",
         Across::Date => "by date",
+    }
+}
+
+/// A share with so many digits behind the point; what they do not show has no sign.
+fn percent(share: f64, fine: usize) -> String {
+    let signed = format!("{:+.fine$} %", 100.0 * share);
+    if signed.contains(|c: char| matches!(c, '1'..='9')) {
+        text::minus(&signed)
+    } else {
+        "0 %".into()
     }
 }
 
@@ -206,5 +216,17 @@ pub(super) fn standalone(svg: &str, names: &[String]) -> String {
     match keyed.find("<title") {
         Some(at) => format!("{}{STYLE}{}", &keyed[..at], &keyed[at..]),
         None => keyed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rounds_to_nothing_has_no_sign() {
+        assert_eq!(percent(-1e-17, 1), "0 %");
+        assert_eq!(percent(-0.05, 1), "−5.0 %");
+        assert_eq!(percent(0.0012, 2), "+0.12 %");
     }
 }
