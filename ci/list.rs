@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args, a: &List) -> anyhow::Result<u8> {
         for n in &suite.notes {
             print::note(&format!("note: {n}"));
         }
-        if names.is_empty() && suite.failures.is_empty() {
+        if names.is_empty() {
             print::note(
                 "no benchmarks: uptick looks for [[bench]] targets with `harness = false` that use \
                  criterion, and for [[command]] in uptick.toml",

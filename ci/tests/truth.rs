@@ -345,35 +345,6 @@ fn a_target_that_lists_no_benchmarks_is_named() {
 }
 
 #[test]
-fn where_no_commit_can_list_its_benchmarks_none_before_is_built() {
-    let scene = Scene::new("nowhere");
-    let read = "std::fs::read(\"made-by-hand.json\").unwrap();";
-    let count = "c.bench_function(\"count\", |b| b.iter(|| black_box(1)));";
-    scene.write("benches/b.rs", &bench(&format!("{read} {count}")));
-    for n in 0..4 {
-        scene.write("src/other.rs", &format!("// {n}\n"));
-        scene.commit("another");
-    }
-    let listed = scene.0.uptick(&["list"]).exits(3).says(&["No such file"]);
-    assert!(
-        !listed.stderr.contains("no benchmarks:"),
-        "{}",
-        listed.stderr
-    );
-    let checked = scene.0.uptick(&["check"]).exits(3);
-    assert!(
-        !checked.stderr.contains("commits before it"),
-        "{}",
-        checked.stderr
-    );
-    assert!(
-        checked.stdout.contains("No such file"),
-        "{}",
-        checked.stdout
-    );
-}
-
-#[test]
 fn a_list_of_any_length_is_read_whole() {
     let scene = Scene::new("long");
     scene.write("benches/b.rs", &bench("for i in 0..3000 { c.bench_function(&format!(\"a benchmark with a parameter, which is {i}\"), |b| b.iter(|| black_box(i))); } for i in 0..9000 { println!(\"the set-up of shard {i} is done\"); }"));

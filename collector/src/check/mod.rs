@@ -99,14 +99,13 @@ fn base_report(
     progress: &dyn Progress,
 ) -> Result<(Report, Baseline)> {
     let first = runner.report(store, &baseline.sha, reuse, progress)?;
-    // Where the head has no number either, no older commit could be compared with it.
-    if head.measurements.is_empty() || !gives_nothing(&first, head) {
+    if !gives_nothing(&first, head) {
         return Ok((first, baseline));
     }
     let ancestors = runner.repo().ancestors(&baseline.sha, BASE_ATTEMPTS)?;
     for sha in ancestors.into_iter().skip(1) {
         progress.note(&format!(
-            "the baseline {} gives no numbers; looking at the commits before it ({})",
+            "the baseline {} does not build; looking at the commits before it ({})",
             baseline.sha.short(),
             first_failure(&first)
         ));
