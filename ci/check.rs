@@ -19,11 +19,7 @@ pub(crate) fn check(args: &Args, a: &Check) -> anyhow::Result<u8> {
     let judged =
         deepened(args, a).and_then(|()| judge(args, &a.judging, &a.head, a.base.as_deref(), true));
     let checked = match judged {
-        Ok(mut judgement) => {
-            let unsure = baseline::unsure(&judgement.base.how);
-            judgement.notes.splice(0..0, unsure);
-            Checked::Judged(Box::new(judgement))
-        }
+        Ok(judgement) => Checked::Judged(Box::new(judgement)),
         Err(e) => {
             leave(args, &failed(&e), a)?;
             return Err(e);

@@ -40,7 +40,9 @@ impl Note {
         while let Some((_, behind)) = rest.split_once('[') {
             let (list, words) = behind.split_once(']')?;
             let until = words.find('[').unwrap_or(words.len());
-            let may = words[..until].split_whitespace().any(|w| w == "may");
+            let may = words[..until].split_whitespace();
+            let may = may.map(|w| w.trim_end_matches([';', ',', '.']));
+            let may = may.into_iter().any(|w| w == "may");
             let into = if may { &mut note.may } else { &mut note.must };
             into.extend(list.split(',').filter_map(span));
             note.near = note.near.or_else(|| after(&words[..until], "near"));

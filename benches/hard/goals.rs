@@ -160,8 +160,8 @@ fn yardstick(
 ) -> Tally {
     let mut tally = Tally::default();
     for seed in SEEDS {
-        for kind in kinds {
-            let mut g = SplitMix64::new(seed * 1_000 + kind.len() as u64 * 31);
+        for (i, kind) in kinds.iter().enumerate() {
+            let mut g = SplitMix64::new(seed * 1_000 + i as u64 * 31);
             for case in cases(kind, &mut g) {
                 tally.add(finder, &case);
             }
@@ -212,9 +212,9 @@ fn apart(g: &mut SplitMix64) -> [usize; 4] {
 fn live_null(finder: &mut Finder) -> f64 {
     let (mut alarms, mut commits) = (0, 0);
     for seed in SEEDS {
-        for kind in NOISE {
+        for (i, kind) in NOISE.iter().enumerate() {
             for round in 0..4 {
-                let mut g = SplitMix64::new(seed * 7_000 + round * 100 + kind.len() as u64);
+                let mut g = SplitMix64::new(seed * 7_000 + round * 100 + i as u64);
                 let (y, _) = made(kind, 130, &[], &mut g);
                 let mut replay = Replay::new(Settings::default());
                 let flags = points(&y).into_iter().map(|p| replay.push(finder, p).len());

@@ -20,6 +20,8 @@ pub struct Baseline {
     /// The commits of one push up to the head, oldest first, where there are several: each is
     /// judged.
     pub pushed: Vec<Sha>,
+    /// What a reader must know of it: it was chosen for want of a better one.
+    pub note: Option<String>,
 }
 
 impl Baseline {
@@ -32,6 +34,7 @@ impl Baseline {
             named: false,
             proposal: false,
             pushed: Vec::new(),
+            note: None,
         }
     }
 }
@@ -44,15 +47,9 @@ const MEND_SHALLOW: &str = "this clone is shallow and its history ends before a 
 const NO_BRANCH: &str = "first parent (no default branch found: `git remote set-head origin --auto` \
     asks the remote, [baseline] branch names it)";
 
-/// What a reader must know of a baseline that was chosen for want of a better one.
-#[must_use]
-pub fn unsure(how: &str) -> Option<String> {
-    (how == NO_BRANCH).then(|| {
-        "no default branch is known: this is judged against its first parent alone, and not against \
-         where it leaves that branch"
-            .into()
-    })
-}
+/// What is said beside a verdict then.
+const UNSURE: &str = "no default branch is known: this is judged against its first parent alone, \
+    and not against where it leaves that branch";
 
 /// Chooses the baseline of `head`: the one named, else where a pull request leaves its target,
 /// else the merge-base with the default branch; on that branch the tip before the push, or the
@@ -84,7 +81,10 @@ pub fn choose(
     let branch = config.baseline.branch.as_deref();
     let Some((branch, tip)) = repo.default_branch(branch.or(event.default_branch.as_deref()))
     else {
-        return first_parent(repo, head, NO_BRANCH);
+        return Ok(Baseline {
+            note: Some(UNSURE.into()),
+            ..first_parent(repo, head, NO_BRANCH)?
+        });
     };
     if repo.is_ancestor(head, &tip) {
         return of_push(repo, head, &branch, event);

@@ -265,7 +265,7 @@ impl<'a> Run<'a> {
             .repo()
             .distance(&self.base.commit.sha, &self.head.commit.sha);
         let counter = self.runner.session().counter.clone();
-        let mut notes = self.notes;
+        let mut notes: Vec<String> = baseline.note.into_iter().chain(self.notes).collect();
         notes.extend(optimised_away(&self.rows));
         let beside = Beside {
             how: baseline.how,

@@ -39,11 +39,7 @@ pub fn run(
     options: &Options,
     progress: &dyn Progress,
 ) -> Result<Judgement> {
-    let reuse = if options.fresh {
-        Reuse::Nothing
-    } else {
-        Reuse::Numbers
-    };
+    let reuse = options.reuse();
     if baseline.named {
         // No other commit will do: if it gives no numbers, nobody waits for those of the head.
         let report = runner.report(store, &baseline.sha, reuse, progress)?;

@@ -2,6 +2,7 @@
 
 use crate::judge::Overrides;
 use crate::model::Sha;
+use crate::run::Reuse;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
@@ -18,4 +19,15 @@ pub struct Options {
     pub accepted_until: Option<Sha>,
     /// Give no verdict where something could not be measured as it should.
     pub strict: bool,
+}
+
+impl Options {
+    /// What of the store stands for a measurement.
+    pub(super) const fn reuse(&self) -> Reuse {
+        if self.fresh {
+            Reuse::Nothing
+        } else {
+            Reuse::Numbers
+        }
+    }
 }

@@ -6,7 +6,7 @@ use crate::check::{Options, refuse_empty, refuse_failed};
 use crate::error::Result;
 use crate::judge::{self, Judgement};
 use crate::model::{Sha, Variants};
-use crate::run::{Progress, Reuse, Runner};
+use crate::run::{Progress, Runner};
 use crate::store::Store;
 
 /// Judges the variant that `runner` measures against another one of the same commit. The rules are
@@ -22,11 +22,7 @@ pub fn variants(
     options: &Options,
     progress: &dyn Progress,
 ) -> Result<Judgement> {
-    let reuse = if options.fresh {
-        Reuse::Nothing
-    } else {
-        Reuse::Numbers
-    };
+    let reuse = options.reuse();
     let mut other = runner.variant(&variants)?;
     let base = other.report(store, sha, reuse, progress)?;
     refuse_empty(&base)?;

@@ -27,7 +27,7 @@ impl Repo {
         let files = check_out(path, sha)?;
         let mut lacking: Vec<Lacking> = files.into_iter().map(Lacking::File).collect();
         ask(path, &["clean", "-ffdxq", "-e", "target"])?;
-        lacking.extend(pointers(path)?.into_iter().map(Lacking::Content));
+        lacking.extend(contents(path, sha)?.into_iter().map(Lacking::Content));
         lacking.extend(submodule::bring(self.root(), path)?);
         Ok(lacking)
     }
@@ -83,6 +83,20 @@ fn check_out(path: &Path, sha: &Sha) -> Result<Vec<String>> {
         }
         Err(e) => Err(e),
     }
+}
+
+/// The files of a worktree of which only pointers are there. What could not be filled once is tried
+/// again: git leaves a file alone that did not change, also where git-lfs is there by now.
+fn contents(path: &Path, sha: &Sha) -> Result<Vec<String>> {
+    let found = pointers(path)?;
+    if found.is_empty() || ask(path, &["config", "--get", "filter.lfs.smudge"]).is_err() {
+        return Ok(found);
+    }
+    for file in &found {
+        std::fs::remove_file(path.join(file)).map_err(Error::io(path))?;
+    }
+    check_out(path, sha)?;
+    pointers(path)
 }
 
 /// The files of a worktree that git-lfs is to fill, and has not: it is not installed, or was told

@@ -5,7 +5,7 @@
 //! it claims as a whole is worked out again from its rows.
 
 use crate::error::{EXIT_FAILED, Error, Result};
-use crate::judge::{Judgement, Row, outcome};
+use crate::judge::{Judgement, Outcome, Row, outcome};
 use crate::model::Sha;
 use serde_json::Value;
 
@@ -84,7 +84,12 @@ pub fn read(bytes: &[u8]) -> Result<Document> {
     }
     judgement.schema = SCHEMA;
     judgement.results.iter_mut().for_each(Row::with_fractions);
-    judgement.settle(outcome(&judgement));
+    // What was asked of it (`--strict`) is not in it: no verdict stays none.
+    let found = match (judgement.outcome, outcome(&judgement)) {
+        (Outcome::NoVerdict, Outcome::Ok) => Outcome::NoVerdict,
+        (_, found) => found,
+    };
+    judgement.settle(found);
     let checked = Checked::Judged(Box::new(judgement));
     Ok(Document { checked, leg })
 }

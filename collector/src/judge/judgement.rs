@@ -266,20 +266,10 @@ pub fn outcome(j: &Judgement) -> Outcome {
     if judged.iter().any(stands) {
         return Outcome::Regressed;
     }
-    let compared = |r: &&&Row| {
-        r.cannot_tell_below.is_none()
-            && matches!(
-                r.verdict,
-                Verdict::Unchanged
-                    | Verdict::Improved
-                    | Verdict::Shifted
-                    | Verdict::Suspect
-                    | Verdict::Regressed
-            )
-    };
     let vanished = judged.iter().any(|r| r.verdict == Verdict::Vanished);
     let missing = vanished || !j.failures.is_empty();
-    if missing || judged.iter().filter(compared).count() == 0 {
+    let told = |r: &&Row| r.is_compared() && r.cannot_tell_below.is_none();
+    if missing || !judged.iter().any(told) {
         return Outcome::NoVerdict;
     }
     Outcome::Ok

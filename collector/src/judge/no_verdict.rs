@@ -62,7 +62,7 @@ impl NoVerdict {
             return Self::Blind;
         }
         let doubtful = !doubts.is_empty();
-        if doubtful && with(Verdict::Unchanged).next().is_some() {
+        if doubtful && rows.iter().any(|r| r.is_compared()) {
             Self::Doubtful
         } else if doubtful && rows.is_empty() {
             Self::NoNumbers
@@ -96,8 +96,8 @@ impl fmt::Display for NoVerdict {
             }
             Self::AllNew => f.write_str("every benchmark is new: the baseline has none of them"),
             Self::NoBenchmarks => f.write_str(
-                "nothing was measured: no benchmark was found (`uptick init` says what is looked \
-                 for)",
+                "nothing was measured: no benchmark was found (`uptick list` says what is looked for, \
+                 `uptick init` writes a file)",
             ),
         }
     }

@@ -1,6 +1,6 @@
 //! What is said of one benchmark × metric.
 
-use crate::detect::gate::{Limit, Rule, Ruling};
+use crate::detect::gate::{Limit, Ruling};
 use crate::format::{arrow, limit, moved};
 use crate::judge::reason::{Reasons, both};
 use crate::model::{
@@ -205,17 +205,10 @@ impl Row {
     /// The limit that it is held to.
     #[must_use]
     pub fn held_to(&self) -> Limit {
-        let none = || Ruling {
-            rule: Rule::NoNumber,
-            share: None,
-            units: None,
-            unit: String::new(),
-            from_zero: false,
-        };
         Limit {
             fraction: self.limit.unwrap_or(0.0),
             units: self.limit_units,
-            why: self.why.ruling().cloned().unwrap_or_else(none),
+            why: self.why.ruling().cloned().unwrap_or_else(Ruling::no_number),
         }
     }
 

@@ -58,6 +58,14 @@ impl Measurement {
             .is_some_and(|n| n.contains("the whole process is counted"))
     }
 
+    /// Says something more that a reader must know about it.
+    pub fn doubt(&mut self, why: &str) {
+        self.note = Some(match self.note.take() {
+            Some(note) => format!("{note}; {why}"),
+            None => why.to_owned(),
+        });
+    }
+
     /// A value that needed to be taken once, because it repeats exactly.
     #[must_use]
     pub fn once(benchmark: &str, metric: Metric, counter: Counter, value: f64) -> Self {

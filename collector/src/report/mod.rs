@@ -27,7 +27,7 @@ pub use variants::{again, flag_costs};
 use crate::format::{from_to, sentence, value};
 use std::path::Path;
 
-use crate::judge::{Judgement, Row, Side};
+use crate::judge::{Judgement, NoVerdict, Row, Side};
 use crate::model::{Better, FunctionDelta, Verdict};
 use crate::profile::names::{clean, short};
 
@@ -93,15 +93,14 @@ pub fn undo(j: &Judgement) -> Option<String> {
     })
 }
 
-/// Why nothing at all was measured, in words; `None` where something was, or it is said what failed.
+/// Why nothing at all was measured, as a sentence; `None` where something was, or it is said what
+/// failed.
 pub(crate) fn unmeasured(j: &Judgement) -> Option<String> {
-    let silent = j.failures.is_empty() && j.results.iter().all(|r| !r.judged);
-    let why = if j.doubts.is_empty() {
-        "no benchmark was found (`uptick list` says what is looked for, `uptick init` writes a file)"
-    } else {
-        "no benchmark gives a number, as in the baseline"
-    };
-    silent.then(|| format!("Nothing was measured: {why}"))
+    let is_nothing =
+        |why: &&NoVerdict| matches!(why, NoVerdict::NoNumbers | NoVerdict::NoBenchmarks);
+    let why = j.no_verdict.as_ref().filter(is_nothing)?.to_string();
+    let (first, rest) = why.split_at_checked(1)?;
+    Some(first.to_uppercase() + rest)
 }
 
 /// The place of a row's cost that a reader is sent to: the likeliest in the diff, else the line

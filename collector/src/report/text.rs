@@ -70,10 +70,10 @@ fn headline(j: &Judgement) -> String {
             )
         }
         Outcome::NoVerdict if !j.failures.is_empty() => failed(j),
-        Outcome::NoVerdict => {
-            let why = j.why_none(&|r| r.judged);
-            format!("NO VERDICT: {why}")
-        }
+        Outcome::NoVerdict => match &j.no_verdict {
+            Some(why) => format!("NO VERDICT: {why}"),
+            None => "NO VERDICT".into(),
+        },
         Outcome::Ok => {
             let improved = j.with(Verdict::Improved).len();
             let accepted = match j.with(Verdict::Regressed).len() {

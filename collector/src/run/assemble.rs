@@ -1,6 +1,7 @@
 //! From measured jobs to a report.
 
 use crate::error::{Error, Result, tail};
+use crate::git::Lacking;
 use crate::history::line_of;
 use crate::measure::{self, Measured};
 use crate::model::{
@@ -51,9 +52,14 @@ impl Runner {
             ..self.empty_report(commit, testbed, testbed_key)
         };
         let profiles = fill(&mut report, &bench, measured)?;
+        let pointer = pointer(&bench.lacking);
+        if let Some(doubt) = &pointer {
+            report.measurements.iter_mut().for_each(|m| m.doubt(doubt));
+        }
         report.seconds = began.elapsed().as_secs_f64();
-        // What failed for want of a file may work once the clone has it.
-        if bench.lacking.is_empty() || report.failures.is_empty() {
+        // What failed for want of a file may work once the clone has it, and what was measured on
+        // pointers is another number then.
+        if pointer.is_none() && (bench.lacking.is_empty() || report.failures.is_empty()) {
             store.put(&report, &profiles)?;
         }
         Ok(report)
@@ -181,6 +187,18 @@ fn fill(
         (&a.benchmark, &a.metric, &a.counter).cmp(&(&b.benchmark, &b.metric, &b.counter))
     });
     Ok(profiles)
+}
+
+/// What is doubtful about numbers of a tree in which git-lfs left pointers.
+fn pointer(lacking: &[Lacking]) -> Option<String> {
+    let content = |l: &Lacking| match l {
+        Lacking::Content(path) => Some(format!(
+            "{path} holds a pointer of git-lfs, and not its content: what reads it is measured on \
+             the pointer, so that the number is not stored"
+        )),
+        Lacking::File(_) | Lacking::Submodule(_) => None,
+    };
+    lacking.iter().find_map(content)
 }
 
 fn size_of(benchmark: &str, bytes: u64) -> Measurement {

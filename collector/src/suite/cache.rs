@@ -34,8 +34,7 @@ impl Cache {
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Executables> {
         let entry = self.dir.join(key);
-        let manifest = std::fs::read(entry.join(MANIFEST)).ok()?;
-        let mut built: Executables = serde_json::from_slice(&manifest).ok()?;
+        let mut built = read(&entry)?;
         for exe in &mut built.executables {
             exe.file = entry.join(&exe.file);
             if !exe.file.is_file() {
@@ -100,6 +99,11 @@ impl Cache {
             exe.file = exe.file.file_name().map(PathBuf::from).unwrap_or_default();
         }
         let entry = self.dir.join(key);
+        // Another process may have put what it built elsewhere under that key: its lists are its own.
+        let is_theirs = |m: &Executables| m.tree != built.tree || m.target != built.target;
+        if read(&entry).as_ref().is_none_or(is_theirs) {
+            return;
+        }
         let half = tempfile::NamedTempFile::new_in(&entry);
         if let (Ok(half), Ok(json)) = (half, json(&manifest))
             && std::fs::write(half.path(), json).is_ok()
@@ -133,6 +137,11 @@ impl Cache {
             }
         }
     }
+}
+
+fn read(entry: &Path) -> Option<Executables> {
+    let manifest = std::fs::read(entry.join(MANIFEST)).ok()?;
+    serde_json::from_slice(&manifest).ok()
 }
 
 fn json(manifest: &Executables) -> Result<Vec<u8>> {
@@ -232,6 +241,14 @@ mod tests {
         built.executables[0].benchmarks = vec!["x".into(), "y".into()];
         built.executables[0].listed_with = Some(std::collections::BTreeMap::new());
         cache.keep_lists("k", &built);
+        assert_eq!(cache.get("k").unwrap(), built);
+        // What another process put there keeps its own.
+        let theirs = Executables {
+            tree: "/elsewhere".into(),
+            executables: vec![built.executables[0].clone()],
+            ..built.clone()
+        };
+        cache.keep_lists("k", &theirs);
         assert_eq!(cache.get("k").unwrap(), built);
         // One that is gone stays away.
         cache.keep_lists("gone", &built);

@@ -176,21 +176,27 @@ fn word(path: &str) -> String {
 }
 
 /// How the last of several literals ends from which code puts a file's name together, such as
-/// `concat!("READ", "ME.md")`: with some of its stem, what follows the last dot, and a quote.
+/// `concat!("READ", "ME.md")`: with some of its stem, or the dot alone, and a quote.
 fn last_pieces(path: &str) -> Vec<String> {
-    let Some((stem, ending)) = path.rsplit_once('.').filter(|_| !path.contains('/')) else {
-        // Without an ending the end of a name is the end of many words: nothing may stand before it.
-        let rests = path.char_indices().skip(1).map(|(i, _)| &path[i..]);
-        let is_top = !path.contains('/');
-        return rests
-            .filter(|_| is_top)
-            .flat_map(|rest| ["\"", "}"].map(|before| format!("{before}{rest}\"")))
-            .collect();
-    };
-    let last = stem.chars().next_back();
-    last.map(|c| format!("{c}.{ending}\""))
-        .into_iter()
-        .collect()
+    if path.contains('/') {
+        return Vec::new();
+    }
+    // Nothing may stand before what is the end of many words.
+    let alone = |piece: &str| ["\"", "}"].map(|before| format!("{before}{piece}\""));
+    match path.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()) {
+        Some((stem, ending)) => {
+            let last = stem.chars().next_back();
+            let with_stem = last.map(|c| format!("{c}.{ending}\""));
+            with_stem
+                .into_iter()
+                .chain(alone(&format!(".{ending}")))
+                .collect()
+        }
+        None => {
+            let rests = path.char_indices().skip(1).map(|(i, _)| &path[i..]);
+            rests.flat_map(alone).collect()
+        }
+    }
 }
 
 /// The manifests of a commit without the lines that are for readers of the package's page.
@@ -243,7 +249,8 @@ mod tests {
 
     #[test]
     fn the_last_piece_of_a_name_has_its_end() {
-        assert_eq!(last_pieces("README.md"), ["E.md\""]);
+        assert_eq!(last_pieces("README.md"), ["E.md\"", "\".md\"", "}.md\""]);
+        assert!(last_pieces(".gitignore").contains(&"\"ignore\"".to_string()));
         assert_eq!(last_pieces("AUX"), ["\"UX\"", "}UX\"", "\"X\"", "}X\""]);
         assert_eq!(last_pieces(".github/workflows/ci.yml"), [""; 0]);
     }

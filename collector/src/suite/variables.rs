@@ -31,14 +31,13 @@ const OF_THE_MACHINE: [&str; 15] = [
     "USER",
     "XDG_RUNTIME_DIR",
 ];
-/// What CI says of a run, another value each time: that it is set counts, its value does not.
-const OF_A_RUN: [&str; 18] = [
+/// What a CI says of a run, another value each time: that it is set counts, its value does not.
+/// These families are the vendors' own.
+const OF_A_RUN: [&str; 13] = [
     "APPVEYOR_",
     "BITBUCKET_",
     "BITRISE_",
     "BUILDKITE_",
-    "BUILD_",
-    "CI_",
     "CIRCLE_",
     "DRONE_",
     "FORGEJO_",
@@ -46,11 +45,30 @@ const OF_A_RUN: [&str; 18] = [
     "GITHUB_",
     "GITLAB_",
     "JENKINS_",
-    "RUNNER_",
     "SEMAPHORE_",
-    "SOURCE_DATE_EPOCH",
-    "SYSTEM_",
     "TRAVIS_",
+];
+/// The same of names that somebody may give variables of another kind: these alone.
+const OF_A_RUN_ALONE: [&str; 19] = [
+    "BUILD_BUILDID",
+    "BUILD_BUILDNUMBER",
+    "BUILD_DISPLAY_NAME",
+    "BUILD_ID",
+    "BUILD_NUMBER",
+    "BUILD_SOURCEVERSION",
+    "BUILD_TAG",
+    "BUILD_URL",
+    "CI_BUILD_NUMBER",
+    "CI_COMMIT_SHA",
+    "CI_COMMIT_SHORT_SHA",
+    "CI_COMMIT_TIMESTAMP",
+    "CI_JOB_ID",
+    "CI_JOB_URL",
+    "CI_PIPELINE_ID",
+    "CI_PIPELINE_IID",
+    "CI_PIPELINE_NUMBER",
+    "RUNNER_NAME",
+    "SOURCE_DATE_EPOCH",
 ];
 
 /// The variables that some build of a repository read.
@@ -108,8 +126,14 @@ impl Variables {
             .iter()
             .filter_map(|name| {
                 let value = said(name)?;
-                let is_of_a_run = OF_A_RUN.iter().any(|p| name.starts_with(p));
-                Some((name, if is_of_a_run { String::new() } else { value }))
+                Some((
+                    name,
+                    if is_of_a_run(name) {
+                        String::new()
+                    } else {
+                        value
+                    },
+                ))
             })
             .collect();
         if set.is_empty() {
@@ -119,6 +143,10 @@ impl Variables {
         marked.truncate(length);
         marked
     }
+}
+
+fn is_of_a_run(name: &str) -> bool {
+    OF_A_RUN_ALONE.contains(&name) || OF_A_RUN.iter().any(|p| name.starts_with(p))
 }
 
 /// The names that compilers and build scripts left in the directories of a target directory.
@@ -200,12 +228,14 @@ mod tests {
             v.marked("k".into(), 16, said)
         };
         assert_eq!(key(&variables, &[("SIZE", "1")]), "k");
-        variables.take_in(["SIZE".to_string(), "GITHUB_SHA".to_string()]);
+        variables.take_in(["SIZE", "GITHUB_SHA", "BUILD_SIZE"].map(String::from));
         assert_eq!(key(&variables, &[("OTHER", "1")]), "k");
         let one = key(&variables, &[("SIZE", "1")]);
         assert_eq!(one.len(), 16);
         assert_ne!(one, key(&variables, &[("SIZE", "2")]));
         assert_ne!(one, key(&variables, &[("SIZE", "")]));
+        let size = |of| key(&variables, &[("BUILD_SIZE", of)]);
+        assert_ne!(size("10"), size("1000"));
         // That there is a commit's name counts; it is another one each time.
         let run = key(&variables, &[("GITHUB_SHA", "a")]);
         assert_eq!(run, key(&variables, &[("GITHUB_SHA", "b")]));

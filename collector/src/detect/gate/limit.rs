@@ -97,13 +97,7 @@ fn unusable() -> Limit {
     Limit {
         fraction: f64::INFINITY,
         units: f64::INFINITY,
-        why: Ruling {
-            rule: Rule::NoNumber,
-            share: None,
-            units: None,
-            unit: String::new(),
-            from_zero: false,
-        },
+        why: Ruling::no_number(),
     }
 }
 

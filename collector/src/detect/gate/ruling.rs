@@ -64,6 +64,17 @@ pub struct Ruling {
 }
 
 impl Ruling {
+    /// There is no number to limit.
+    pub(crate) const fn no_number() -> Self {
+        Self {
+            rule: Rule::NoNumber,
+            share: None,
+            units: None,
+            unit: String::new(),
+            from_zero: false,
+        }
+    }
+
     /// The same, where somebody set the limit that would be the metric's floor.
     #[must_use]
     pub fn set_by(mut self, words: Option<String>) -> Self {

@@ -217,7 +217,7 @@ impl Finder {
             0
         };
         let (noise, drift) = (relative(sigma), relative(drift));
-        let silence = if found.is_empty() {
+        let silence = if changes.is_empty() {
             Silence::of(y, class, noise, drift)
         } else {
             None
