@@ -14,12 +14,11 @@
 
 #![expect(clippy::print_stdout, reason = "it prints a table")]
 
-mod hard;
-
 use std::cell::{LazyCell, RefCell};
 use std::hint::black_box;
 use std::time::Duration;
 
+use benches::hard;
 use collector::detect::alerts::replay::{Replay, WINDOW};
 use collector::detect::csv;
 use collector::detect::{Finder, Point, Settings};

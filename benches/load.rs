@@ -3,12 +3,13 @@
 //! beside those of a bare axum route that serves as many bytes, in the same run.
 //!
 //! ```text
-//! cargo bench --bench load -- --points 10000000 [--series 5000] [--connections 8] [--seconds 5] [--store FILE]
+//! cargo bench --features load --bench load -- --points 10000000 [--series 5000] [--connections 8] [--seconds 5] [--store FILE]
 //! ```
-//! With `--day` it replays a day of a team's traffic instead, see `day`. Without `--points` (as
-//! plain `cargo bench` runs it) it takes a small store and a moment; without `--bench` either (as `cargo test --benches` runs it) each page is asked for once, so
-//! that it is known to work. The server's page times do not depend on who fills the store, which
-//! is why it is filled as an import would: reports first, then everything derived at once.
+//! With `--day` it replays a day of a team's traffic instead, see `day`. Without `--points` it takes
+//! a small store and a moment; without `--bench` either (as `cargo test --features load --benches`
+//! runs it) each page is asked for once, so that it is known to work. The server's page times do
+//! not depend on who fills the store, which is why it is filled as an import would: reports first,
+//! then everything derived at once.
 
 mod day;
 

@@ -75,6 +75,7 @@ fn runner(repo: &Repo, request: &Request, overlay: &Overlay) -> anyhow::Result<R
     request.configure(&mut config)?;
     let mut runner = Runner::open(repo.clone(), config)?;
     runner.overlay(overlay.clone());
+    runner.comparing();
     Ok(runner)
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn check(args: &Args, a: &Check) -> anyhow::Result<u8> {
     let Checked::Judged(judgement) = checked else {
         return Ok(EXIT_FAILED);
     };
-    say(&judgement, &a.judging, true)?;
+    say(&judgement, &a.judging)?;
     Ok(judgement.exit_code())
 }
 
@@ -64,6 +64,7 @@ fn leave(args: &Args, checked: &Checked, a: &Check) -> anyhow::Result<()> {
         collector::files::write(file, &format!("{document:#}\n"))?;
     }
     files(checked, a)?;
+    summary(checked, &a.judging)?;
     if a.comment.is_some() || a.speaker.status {
         forge::say(checked, &a.speaker, a.comment);
     }
@@ -98,7 +99,10 @@ pub(crate) fn compare(args: &Args, a: &Compare) -> anyhow::Result<u8> {
     } else {
         judge_variants(args, a)?
     };
-    say(&judgement, &a.judging, false)?;
+    if let Some(file) = &a.judging.markdown {
+        collector::files::write(file, &report::markdown(&judgement))?;
+    }
+    say(&judgement, &a.judging)?;
     Ok(match judgement.exit_code() {
         collector::error::EXIT_REGRESSED => EXIT_OK,
         code => code,
@@ -165,33 +169,34 @@ fn options(judging: &Judging, release: bool) -> anyhow::Result<Options> {
     })
 }
 
-fn say(j: &Judgement, judging: &Judging, in_ci: bool) -> anyhow::Result<()> {
+/// What is read beside the log, also where nothing was judged: the file that was asked for, and in
+/// GitHub Actions the step's summary and annotations. Annotations are workflow commands, which are
+/// read from both streams; standard error leaves the JSON document alone.
+fn summary(checked: &Checked, judging: &Judging) -> anyhow::Result<()> {
+    let text = report::page_of(checked);
     if let Some(file) = &judging.markdown {
-        collector::files::write(file, &report::markdown(j))?;
+        collector::files::write(file, &text)?;
     }
-    if in_ci {
-        github(j)?;
+    if std::env::var_os("GITHUB_ACTIONS").is_none() {
+        return Ok(());
     }
+    if let Checked::Judged(j) = checked {
+        for line in report::annotations(j) {
+            print::command(&line);
+        }
+    }
+    if let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY") {
+        append(Path::new(&file), &text)?;
+    }
+    Ok(())
+}
+
+fn say(j: &Judgement, judging: &Judging) -> anyhow::Result<()> {
     if judging.json {
         print::json(j)
     } else {
         print::out(&report::text(j, &context::here()))
     }
-}
-
-/// In GitHub Actions: the step's summary and annotations. Annotations are workflow commands,
-/// which are read from both streams; standard error leaves the JSON document alone.
-fn github(j: &Judgement) -> anyhow::Result<()> {
-    if std::env::var_os("GITHUB_ACTIONS").is_none() {
-        return Ok(());
-    }
-    for line in report::annotations(j) {
-        print::command(&line);
-    }
-    if let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY") {
-        append(Path::new(&file), &report::markdown(j))?;
-    }
-    Ok(())
 }
 
 fn append(path: &Path, text: &str) -> anyhow::Result<()> {

@@ -1,18 +1,19 @@
 //! `uptick collect`: a collector on a measuring machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use collector::collect::{self, Collector, Turn};
+use collector::collect::{self, Collector, Confined, Turn};
 use collector::error::{EXIT_FAILED, EXIT_OK, Error};
 use collector::jobs::wire::{Claim, LONGEST_WAIT};
 use collector::jobs::{check_label, check_name};
 use collector::measure::child::adopt_orphans;
 use collector::measure::host;
+use collector::measure::sandbox::Sandbox;
 use collector::remote::Server;
 
-use crate::args::{Collect, CollectJob};
+use crate::args::{Collect, CollectJob, Sandboxed};
 use crate::progress::Terminal;
 use crate::{interrupt, print, project};
 
@@ -37,7 +38,8 @@ pub(crate) fn run(a: &Collect) -> anyhow::Result<u8> {
     adopt_orphans();
     let end = interrupt::flag();
     let limit = Duration::from_secs(a.job_limit);
-    let collector = Collector::open(server, dir.clone(), claim, end, &say, limit)?;
+    let confined = confined(a, &dir)?;
+    let collector = Collector::open(server, dir.clone(), claim, end, &say, limit, confined)?;
     if !a.once {
         collector.run(&child)?;
         return Ok(EXIT_OK);
@@ -50,6 +52,24 @@ pub(crate) fn run(a: &Collect) -> anyhow::Result<u8> {
         Turn::Done | Turn::Ended => EXIT_OK,
         Turn::Failed | Turn::Lost => EXIT_FAILED,
     })
+}
+
+/// Whose programs run in a sandbox, which must be had before a job is taken that needs one.
+fn confined(a: &Collect, dir: &Path) -> anyhow::Result<Confined> {
+    let confined = match a.sandbox {
+        Sandboxed::All => Confined::All,
+        Sandboxed::Pulls => Confined::Pulls,
+        Sandboxed::None => Confined::None,
+    };
+    let needed = confined == Confined::All || (confined == Confined::Pulls && a.untrusted);
+    let tried = needed.then(|| Sandbox::of(dir)).transpose();
+    tried.map_err(|why| {
+        Error::Usage(format!(
+            "no sandbox: {why}; with --sandbox none, what pull requests propose can do whatever this \
+             user can"
+        ))
+    })?;
+    Ok(confined)
 }
 
 /// The token, never from the command line: arguments of a process are seen by everybody.
@@ -127,7 +147,7 @@ fn directory(a: &Collect) -> anyhow::Result<PathBuf> {
 /// One job, in a process of its own that can be ended.
 pub(crate) fn job(a: &CollectJob) -> anyhow::Result<u8> {
     let progress = Terminal::new();
-    let outcome = collect::measure(&a.dir, &progress);
+    let outcome = collect::measure(&a.dir, a.sandbox, &progress);
     progress.clear();
     print::json(&outcome?)?;
     Ok(EXIT_OK)

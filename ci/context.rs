@@ -17,7 +17,7 @@ use collector::suite::settle_workspace;
 use dashboard::Server;
 
 use crate::args::{Args, Judging, Measuring};
-use crate::print;
+use crate::{node, print};
 
 /// What the CI system around us says of its event.
 pub(crate) fn event() -> Event {
@@ -103,10 +103,23 @@ pub(crate) fn server_file(args: &Args) -> anyhow::Result<PathBuf> {
     Ok(Server::file(dir))
 }
 
+/// [`server_file`] where there must be one already.
+pub(crate) fn existing_server_file(args: &Args) -> anyhow::Result<PathBuf> {
+    let file = server_file(args)?;
+    if !file.is_file() {
+        let dir = file.parent().unwrap_or(&file).display();
+        return Err(Error::Store(format!(
+            "{dir}: no server here yet; `uptick project add` or `uptick serve --data DIR` makes one"
+        ))
+        .into());
+    }
+    Ok(file)
+}
+
 /// Where tokens are kept: in a server's own file where `--data` names one, else in the store.
 pub(crate) fn token_store(args: &Args) -> anyhow::Result<Store> {
     match args.data {
-        Some(_) => Ok(Store::open_service(&server_file(args)?)?),
+        Some(_) => Ok(node::linked(Store::open_service(&server_file(args)?)?)?),
         None => store(args),
     }
 }
@@ -114,7 +127,7 @@ pub(crate) fn token_store(args: &Args) -> anyhow::Result<Store> {
 /// [`token_store`] where there must be one already.
 pub(crate) fn existing_token_store(args: &Args) -> anyhow::Result<Store> {
     match args.data {
-        Some(_) => Ok(Store::open_existing(&server_file(args)?)?),
+        Some(_) => Ok(Store::open_existing(&existing_server_file(args)?)?),
         None => existing_store(args),
     }
 }
@@ -132,7 +145,7 @@ pub(crate) fn store(args: &Args) -> anyhow::Result<Store> {
         // With its .gitignore, so that `git add -A` never takes the store along.
         Home::make(&Repo::open(&args.dir)?)?;
     }
-    let mut store = Store::open(&store_path(args)?)?;
+    let mut store = node::linked(Store::open(&store_path(args)?)?)?;
     objects::attach(&mut store, usize::MAX)?;
     if let Ok(repo) = Repo::open(&args.dir) {
         let branch = load(&repo)?.baseline.branch;

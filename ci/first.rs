@@ -1,8 +1,11 @@
 //! `uptick` without a command: what this repository has, and what to do next.
 
+use std::path::Path;
+
 use collector::check::baseline;
 use collector::config::Config;
 use collector::error::{EXIT_OK, EXIT_USAGE};
+use collector::format::flag;
 use collector::git::Repo;
 use collector::measure::choose_counter;
 use collector::model::Counter;
@@ -21,6 +24,8 @@ struct Overview {
     counter: String,
     /// The baseline of HEAD, or why there is none.
     baseline: Result<String, String>,
+    /// There is an `uptick.toml`.
+    configured: bool,
     /// HEAD is a commit.
     committed: bool,
     /// The history was cut off.
@@ -51,7 +56,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     };
     let config = Config::load(repo.root())?;
     let found = look(&repo, &config);
-    print::out(&text(&repo, &found))?;
+    print::out(&text(&repo, &args.dir, &found))?;
     Ok(EXIT_OK)
 }
 
@@ -76,6 +81,7 @@ fn look(repo: &Repo, config: &Config) -> Overview {
         any,
         counter,
         baseline,
+        configured: repo.root().join(Config::FILE).exists(),
         committed: repo.resolve("HEAD").is_ok(),
         shallow: repo.is_shallow(),
         stored: match measured {
@@ -148,7 +154,7 @@ const WIDTH: usize = 80;
 /// Where what is found begins.
 const INDENT: usize = 12;
 
-fn text(repo: &Repo, f: &Overview) -> String {
+fn text(repo: &Repo, dir: &Path, f: &Overview) -> String {
     let facts = [
         ("repository", repo.root().display().to_string()),
         ("benchmarks", f.benchmarks.clone()),
@@ -159,9 +165,19 @@ fn text(repo: &Repo, f: &Overview) -> String {
     let mut lines: Vec<String> = facts.iter().map(|(what, is)| fact(what, is)).collect();
     lines.push(String::new());
     let run = format!("uptick run HEAD~{}..HEAD", f.past);
-    lines.extend(next(f, &run).iter().map(|(c, what)| step(c, what)));
+    let steps = next(f, &run);
+    lines.extend(steps.iter().map(|(c, what)| step(&from(dir, c), what)));
     lines.push(step("uptick help", "all commands"));
     lines.join("\n") + "\n"
+}
+
+/// A command of this repository as it is typed where the user stands.
+fn from(dir: &Path, command: &str) -> String {
+    let here = dir == Path::new(".") || command.starts_with("uptick help");
+    match command.strip_prefix("uptick ").filter(|_| !here) {
+        Some(rest) => format!("uptick {} {rest}", flag("-C", &dir.to_string_lossy())),
+        None => command.to_string(),
+    }
 }
 
 fn step(command: &str, what: &str) -> String {
@@ -195,8 +211,12 @@ fn next<'a>(f: &Overview, run: &'a str) -> Vec<(&'a str, &'static str)> {
     }
     if !f.any {
         let write = "write an uptick.toml that says what is measured";
-        let what = "what can stand in it";
-        return vec![("uptick init", write), ("uptick help configuration", what)];
+        let what = "what can stand in uptick.toml, such as a [[command]]";
+        let init = (!f.configured).then_some(("uptick init", write));
+        return init
+            .into_iter()
+            .chain([("uptick help configuration", what)])
+            .collect();
     }
     let mut steps = Vec::new();
     match (&f.baseline, f.shallow) {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use collector::error::{EXIT_NO_VERDICT, EXIT_OK};
-use collector::format::name;
+use collector::format::whole;
 
 use crate::args::{Args, List};
 use crate::progress::Terminal;
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Args, a: &List) -> anyhow::Result<u8> {
         }))?;
     } else {
         for n in &names {
-            print::out(&format!("{}\n", name(n, 200)))?;
+            print::out(&format!("{}\n", whole(n)))?;
         }
         for f in &suite.failures {
             let who = f.benchmark.as_deref().unwrap_or("");

@@ -22,6 +22,7 @@ mod line;
 mod list;
 mod log;
 mod manual;
+mod node;
 mod print;
 mod progress;
 mod project;
@@ -41,6 +42,7 @@ use collector::error::{EXIT_FAILED, EXIT_USAGE, Error};
 use args::{Args, Command};
 
 fn main() -> ExitCode {
+    collector::measure::outlive_size_limit();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(e) => return ExitCode::from(refuse(&e)),

@@ -6,13 +6,15 @@ use collector::error::{EXIT_OK, Error};
 use collector::format::name as shown;
 use collector::git::{check_address, main_branch};
 use collector::jobs::{check_branch, check_label, check_name, check_pulls};
+use collector::model::Sha;
 use collector::remote::forge::{Forge as Kind, Secret};
+use collector::remote::{base, is_in_the_clear};
 use collector::store::Store;
 use collector::store::queue::{Forge, NewProject, Project as Kept};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::{Args, Project, ProjectCommand, ProjectForge, ProjectSet};
-use crate::{context, print};
+use crate::{context, node, print};
 
 /// Seconds between looks.
 const POLL: u64 = 60;
@@ -68,8 +70,9 @@ fn add(args: &Args, name: &str, url: &str, set: &ProjectSet) -> anyhow::Result<u
         pulls: distinct(&set.pulls).unwrap_or_default(),
     };
     check(&project)?;
-    Store::open_service(&file)?.add_project(&project, context::now() * 1000)?;
-    say(&project, set.json, "is added", None)
+    let mut store = node::linked(Store::open_service(&file)?)?;
+    store.add_project(&project, context::now() * 1000)?;
+    say(&store, name, set.json, "is added", None)
 }
 
 fn change(
@@ -80,12 +83,7 @@ fn change(
     (secret, shown_secret): (Option<&str>, Option<&str>),
 ) -> anyhow::Result<u8> {
     let mut store = known(args)?;
-    let known = store.project(name)?.ok_or_else(|| {
-        Error::Usage(format!(
-            "there is no project `{}`; `uptick project list` shows them",
-            shown(name, 64)
-        ))
-    })?;
+    let known = find(&store, name)?;
     let project = NewProject {
         name: known.name,
         url: url.map_or(known.url, String::from),
@@ -102,7 +100,7 @@ fn change(
     if secret.is_some() && !set.json {
         return Ok(EXIT_OK);
     }
-    say(&project, set.json, "is changed", shown_secret)
+    say(&store, name, set.json, "is changed", shown_secret)
 }
 
 fn check(project: &NewProject) -> anyhow::Result<()> {
@@ -137,11 +135,19 @@ fn read(file: &Path) -> anyhow::Result<String> {
 }
 
 /// Says what a project is now; a secret that was made for it stands in the document alone.
-fn say(p: &NewProject, as_json: bool, what: &str, secret: Option<&str>) -> anyhow::Result<u8> {
+fn say(
+    store: &Store,
+    name: &str,
+    as_json: bool,
+    what: &str,
+    secret: Option<&str>,
+) -> anyhow::Result<u8> {
+    let p = find(store, name)?;
+    let forge = store.forge(name)?;
     if as_json {
         let mut document = json!({
             "schema": "uptick.project/1", "name": p.name, "url": p.url, "branch": p.branch,
-            "poll": p.poll, "labels": p.labels, "pulls": p.pulls,
+            "poll": p.poll, "labels": p.labels, "pulls": p.pulls, "forge": public(forge.as_ref()),
         });
         if let Some(secret) = secret {
             document["secret"] = secret.into();
@@ -149,51 +155,100 @@ fn say(p: &NewProject, as_json: bool, what: &str, secret: Option<&str>) -> anyho
         print::json(&document)?;
     } else {
         print::note(&format!(
-            "project `{}` {what}: {} of {}, measured by collectors of label {}",
+            "project `{}` {what}: {} of {}, measured by collectors of label {}{}",
             p.name,
             p.branch,
             p.url,
-            p.labels.join(", ")
+            p.labels.join(", "),
+            pulls_in_words(&p, forge.as_ref(), "; ")
         ));
     }
     Ok(EXIT_OK)
 }
 
+/// A project that must be there.
+fn find(store: &Store, name: &str) -> anyhow::Result<Kept> {
+    let known = store.project(name)?;
+    Ok(known.ok_or_else(|| {
+        Error::Usage(format!(
+            "there is no project `{}`; `uptick project list` shows them",
+            shown(name, 64)
+        ))
+    })?)
+}
+
+/// A place on a forge, without its token.
+fn public(forge: Option<&Forge>) -> Value {
+    forge.map_or(
+        Value::Null,
+        |f| json!({ "kind": f.kind, "api": f.api, "repository": f.repository }),
+    )
+}
+
+/// Which pull requests are measured and where they are told of, each after `between`.
+fn pulls_in_words(p: &Kept, forge: Option<&Forge>, between: &str) -> String {
+    let pulls = match p.pulls.is_empty() {
+        true => String::new(),
+        false => format!("{between}pull requests {}", p.pulls.join(", ")),
+    };
+    let told = forge.map(|f| {
+        format!(
+            "{between}told of at {} {} ({})",
+            f.api,
+            shown(&f.repository, 100),
+            f.kind
+        )
+    });
+    pulls + &told.unwrap_or_default()
+}
+
 /// A server's own file, which must be there, brought up to date.
 fn known(args: &Args) -> anyhow::Result<Store> {
-    let file = context::server_file(args)?;
+    let file = context::existing_server_file(args)?;
     Store::open_existing(&file)?;
-    Ok(Store::open_service(&file)?)
+    Ok(node::linked(Store::open_service(&file)?)?)
 }
 
 fn list(args: &Args, as_json: bool) -> anyhow::Result<u8> {
-    let all = known(args)?.projects()?;
-    if as_json {
-        print::json(&json!({ "schema": "uptick.projects/1", "projects": all }))?;
-        return Ok(EXIT_OK);
-    }
+    let store = known(args)?;
+    let all = store.projects()?;
+    let mut documents = Vec::new();
     for p in &all {
-        print::out(&line(p))?;
+        let forge = store.forge(&p.name)?;
+        if as_json {
+            let mut document = serde_json::to_value(p)?;
+            document["forge"] = public(forge.as_ref());
+            documents.push(document);
+        } else {
+            print::out(&line(p, forge.as_ref()))?;
+        }
     }
-    if all.is_empty() {
+    if as_json {
+        print::json(&json!({ "schema": "uptick.projects/1", "projects": documents }))?;
+    } else if all.is_empty() {
         print::note("no projects; `uptick project add NAME --url URL` adds one");
     }
     Ok(EXIT_OK)
 }
 
-fn line(p: &Kept) -> String {
+fn line(p: &Kept, forge: Option<&Forge>) -> String {
     let trouble = match p.trouble.as_str() {
         "" => String::new(),
         why => format!("  trouble: {}", collector::format::sentence(why, 200)),
     };
-    format!("{}  {}  {}{trouble}\n", p.name, p.branch, p.url)
+    let pulls = pulls_in_words(p, forge, "  ");
+    format!("{}  {}  {}{pulls}{trouble}\n", p.name, p.branch, p.url)
 }
 
 /// Pull requests that are listed.
 const PULLS: usize = 500;
 
 fn pulls(args: &Args, name: Option<&str>, as_json: bool) -> anyhow::Result<u8> {
-    let all = known(args)?.pulls(name, PULLS)?;
+    let store = known(args)?;
+    if let Some(name) = name {
+        find(&store, name)?;
+    }
+    let all = store.pulls(name, PULLS)?;
     if as_json {
         print::json(&json!({ "schema": "uptick.pulls/1", "pulls": all }))?;
         return Ok(EXIT_OK);
@@ -205,7 +260,7 @@ fn pulls(args: &Args, name: Option<&str>, as_json: bool) -> anyhow::Result<u8> {
             "{}  {}  {}  {}{fork}  {}\n",
             p.project,
             p.name,
-            p.sha.short(),
+            p.sha,
             far.as_str().unwrap_or_default(),
             collector::format::sentence(&p.subject, 60)
         ))?;
@@ -218,20 +273,25 @@ fn pulls(args: &Args, name: Option<&str>, as_json: bool) -> anyhow::Result<u8> {
     Ok(EXIT_OK)
 }
 
+/// Lets one commit be measured. Of a beginning anybody can make another commit, so that only the whole
+/// hash says which one was read.
 fn approve(args: &Args, name: &str, commit: &str) -> anyhow::Result<u8> {
     let mut store = known(args)?;
-    let known = store.pulls(Some(name), PULLS)?;
-    let is_it = |sha: &str| commit.len() >= 7 && sha.starts_with(commit);
-    let head = known.iter().map(|p| &p.sha).find(|sha| is_it(&sha.0));
-    let found = match head {
-        Some(head) => store.approve_pull(name, head, "the command line")?,
-        None => false,
-    };
-    if !found {
+    find(&store, name)?;
+    let is_whole = matches!(commit.len(), 40 | 64) && commit.bytes().all(|b| b.is_ascii_hexdigit());
+    if !is_whole {
         return Err(Error::Usage(format!(
-            "no pull request of `{}` has `{}` as its head now; `uptick project pulls` lists them",
-            shown(name, 64),
+            "`{}` is not the whole hash of a commit, and another commit can be made to begin so; \
+             `uptick project pulls {name}` shows whole ones",
             shown(commit, 64)
+        ))
+        .into());
+    }
+    let head = Sha(commit.to_ascii_lowercase());
+    if !store.approve_pull(name, &head, "the command line")? {
+        return Err(Error::Usage(format!(
+            "no pull request of `{name}` has {head} as its head now; `uptick project pulls {name}` \
+             lists them"
         ))
         .into());
     }
@@ -241,10 +301,7 @@ fn approve(args: &Args, name: &str, commit: &str) -> anyhow::Result<u8> {
 
 fn forge(args: &Args, a: &ProjectForge) -> anyhow::Result<u8> {
     let mut store = known(args)?;
-    if store.project(&a.name)?.is_none() {
-        let name = shown(&a.name, 64);
-        return Err(Error::Usage(format!("there is no project `{name}`")).into());
-    }
+    find(&store, &a.name)?;
     if a.remove {
         store.set_forge(&a.name, None)?;
         print::note("nothing is said on its forge any more");
@@ -268,10 +325,16 @@ fn place(a: &ProjectForge) -> Result<Forge, Error> {
         let known = "github, gitea, gitlab, bitbucket or azure";
         return Err(Error::Usage(format!("--kind: one of {known}")));
     }
-    let is_local = api.starts_with("http://127.0.0.1") || api.starts_with("http://localhost");
-    if (!api.starts_with("https://") && !is_local) || api.contains('@') {
+    let api = base(&api).map_err(|why| Error::Usage(format!("--api: {why}")))?;
+    if is_in_the_clear(api) {
         return Err(Error::Usage(
-            "--api: an address that begins with https://, without credentials in it".into(),
+            "--api: http:// to another machine would show the token on the way: https:// is needed"
+                .into(),
+        ));
+    }
+    if repository.trim().is_empty() {
+        return Err(Error::Usage(
+            "--repository: its name on the forge is needed, as OWNER/NAME".into(),
         ));
     }
     let token = match (&a.token_file, &a.token_from_env) {
@@ -286,7 +349,7 @@ fn place(a: &ProjectForge) -> Result<Forge, Error> {
     }
     Ok(Forge {
         kind,
-        api: api.trim_end_matches('/').into(),
+        api: api.into(),
         repository,
         token: token.trim().into(),
     })

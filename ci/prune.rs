@@ -27,8 +27,8 @@ pub(crate) fn run(args: &Args, a: &Prune) -> anyhow::Result<u8> {
     }
     drop(existing);
     let mut store = context::store(args)?;
-    let plan = retention::plan(&mut store, &keep, now)?;
-    let gone = retention::prune(&mut store, &plan, &actor(args), now, usize::MAX)?;
+    let mut plan = retention::plan(&mut store, &keep, now)?;
+    let gone = retention::prune(&mut store, &mut plan, &actor(args), now, usize::MAX)?;
     let freed = shrink(&mut store);
     say(a, &gone, Some(freed))?;
     let left = store.remove_left()?;

@@ -11,13 +11,13 @@ use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
 use collector::history::{self, Whose};
 use collector::remote::objects;
-use collector::store::{Scope, Store};
+use collector::store::{Scope, Store, locks};
 use dashboard::{App, AskedProxy, Options, Proxy, Server, ServerOptions};
 use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::args::{Args, LogLevel, ProxyArgs, Serve};
-use crate::{context, print};
+use crate::{context, node, print};
 
 /// How long what is under way may take beyond the server's own patience.
 const GRACE: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ const FOLLOW: Duration = Duration::from_secs(10);
 const TAGS: usize = 500;
 
 pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
-    log_to_stderr(a.log);
+    log_to_stderr(a.level());
     let keep = a.keeping.keep();
     keep.check()?;
     if a.read_only && !keep.is_all() {
@@ -40,10 +40,11 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
     if let Some(dir) = &args.data {
         return server(dir, a, blobs);
     }
-    let store = context::store_path(args)?;
-    if !a.read_only {
-        tried(blobs.as_ref(), std::slice::from_ref(&store))?;
+    if a.address().is_some() {
+        let why = "--log postgres://… is for a server: name its directory with --data DIR";
+        return Err(Error::Usage(why.into()).into());
     }
+    let store = context::store_path(args)?;
     let repo = Repo::open(&args.dir).ok();
     let config = repo
         .as_ref()
@@ -54,11 +55,16 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
         .name
         .clone()
         .or_else(|| project(&store, repo.as_ref().map(Repo::root)));
-    // Held until this process ends.
+    // Held until this process ends, and before anything opens the store: where no lock holds, SQLite
+    // would wait for one.
     let _held = match a.read_only {
         true => None,
         false => Some(Store::reserve(&store)?),
     };
+    warn_of_network(&store);
+    if !a.read_only {
+        tried(blobs.as_ref(), std::slice::from_ref(&store))?;
+    }
     if a.read_only && !store.is_file() {
         Store::open_existing(&store)?;
     } else if !a.read_only && repo.is_some() && store.is_file() {
@@ -78,6 +84,7 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
         embed_in: origins(&a.embed_in)?,
         proxy: proxy(&a.proxy)?,
         blobs,
+        log: None,
     };
     if repo.is_some() && !a.read_only {
         follow(
@@ -134,8 +141,13 @@ fn server(dir: &Path, a: &Serve, blobs: Option<Place>) -> anyhow::Result<u8> {
     }
     std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
     let _holder = hold(dir)?;
+    warn_of_network(dir);
     tried(blobs.as_ref(), &Server::stores(dir))?;
+    let log = node::log(dir, a)?;
     let mut store = Store::open_service(&Server::file(dir))?;
+    if let Some(log) = &log {
+        node::join(dir, &mut store, log)?;
+    }
     first_token(&mut store)?;
     let collector = a.collect.then(|| Beside::token(&mut store)).transpose()?;
     drop(store);
@@ -151,6 +163,7 @@ fn server(dir: &Path, a: &Serve, blobs: Option<Place>) -> anyhow::Result<u8> {
         embed_in: origins(&a.embed_in)?,
         proxy: proxy(&a.proxy)?,
         blobs,
+        log,
     };
     on_runtime(serve_server(a, options, collector))
 }
@@ -199,11 +212,21 @@ fn place_of(store: &Path) -> Option<Place> {
     Some(kept?.place)
 }
 
+/// SQLite's log beside the store is shared memory, which machines do not share.
+fn warn_of_network(path: &Path) {
+    if let Some(kind) = locks::network_of(path) {
+        let path = path.display();
+        tracing::warn!(
+            "{path} lies on {kind}: only this machine may use it while this server runs"
+        );
+    }
+}
+
 /// Held while a server serves a directory: two would offer and report everything twice.
 fn hold(dir: &Path) -> anyhow::Result<std::fs::File> {
     let path = dir.join("lock");
-    let lock = std::fs::File::create(&path).map_err(Error::io(&path))?;
-    if lock.try_lock().is_err() {
+    let lock = collector::files::lock_file(&path)?;
+    if !locks::take(&lock, &path)? {
         let what = format!("{}: another uptick serves this directory", dir.display());
         return Err(Error::Store(what).into());
     }

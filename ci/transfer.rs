@@ -9,7 +9,7 @@ use collector::history::watch;
 use collector::store::{Store, Verification};
 use serde_json::json;
 
-use crate::args::{Args, Backup, Export, Import, Plain};
+use crate::args::{Args, Backup, Export, Import, Plain, Restore};
 use crate::{context, print};
 
 pub(crate) fn export(args: &Args, a: &Export) -> anyhow::Result<u8> {
@@ -41,9 +41,18 @@ pub(crate) fn import(args: &Args, a: &Import) -> anyhow::Result<u8> {
     let done = match &a.file {
         None => store.import(&mut std::io::stdin().lock())?,
         Some(path) => {
-            let file =
-                File::open(path).map_err(|e| Error::Usage(format!("{}: {e}", path.display())))?;
-            store.import(&mut BufReader::new(file))?
+            let wrong =
+                |e: &dyn std::fmt::Display| Error::Usage(format!("{}: {e}", path.display()));
+            if path.is_dir() {
+                return Err(wrong(&"a directory; give the file that `uptick export` wrote").into());
+            }
+            let file = File::open(path).map_err(|e| wrong(&e))?;
+            store
+                .import(&mut BufReader::new(file))
+                .map_err(|e| match e {
+                    Error::Usage(what) => wrong(&what),
+                    e => e,
+                })?
         }
     };
     if a.json {
@@ -87,10 +96,10 @@ pub(crate) fn backup(args: &Args, a: &Backup) -> anyhow::Result<u8> {
     Ok(EXIT_OK)
 }
 
-pub(crate) fn restore(args: &Args, a: &Backup) -> anyhow::Result<u8> {
+pub(crate) fn restore(args: &Args, a: &Restore) -> anyhow::Result<u8> {
     let path = context::store_path(args)?;
-    let v = Store::restore(&a.file, &path)?;
-    if a.json {
+    let v = Store::restore(&a.backup.file, &path, a.original_gone)?;
+    if a.backup.json {
         print::json(&json!({
             "schema": "uptick.restore/1",
             "store": path,
@@ -104,6 +113,14 @@ pub(crate) fn restore(args: &Args, a: &Backup) -> anyhow::Result<u8> {
             plural(v.blobs, "profile"),
             path.display()
         ))?;
+    }
+    let store = Store::open_existing(&path)?;
+    if let (true, Some(place)) = (store.borrows()?, store.place()?) {
+        print::note(&format!(
+            "note: its profiles in {} are the other store's: this one reads them and removes none; \
+             where that store is gone, restore with --original-gone",
+            place.whole()
+        ));
     }
     Ok(EXIT_OK)
 }

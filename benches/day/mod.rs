@@ -2,7 +2,7 @@
 //! once, handed in over HTTP by a client a testbed, while pages are asked for.
 //!
 //! ```text
-//! cargo bench --bench load -- --day [--rollouts 60] [--testbeds 5] [--values 20000] [--within 60]
+//! cargo bench --features load --bench load -- --day [--rollouts 60] [--testbeds 5] [--values 20000] [--within 60]
 //! ```
 //! Rollouts are due at even times `within` so many seconds; a report counts from when it was due,
 //! so that whoever waits behind a slow one waits too. The server is killed once the last report is

@@ -201,7 +201,7 @@ fn delays(note: &Note, flags: &[Flag]) -> Vec<i64> {
 }
 
 /// Prints how the finder does on the series of a directory.
-pub(crate) fn table(dir: &Path) -> Result<(), String> {
+pub fn table(dir: &Path) -> Result<(), String> {
     let fail = |e: &dyn std::fmt::Display| format!("{}: {e}", dir.display());
     let entries = fs::read_dir(dir).map_err(|e| fail(&e))?;
     let mut files: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();

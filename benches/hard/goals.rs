@@ -375,7 +375,7 @@ fn row(figure: &'static str, is: f64, goal: f64, least: bool) {
 }
 
 /// Prints the table.
-pub(crate) fn table() {
+pub fn table() {
     let mut finder = Finder::new(Settings::default());
     let f = &mut finder;
     println!("| figure | is | goal | met |\n|---|---|---|---|");

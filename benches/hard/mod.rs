@@ -4,8 +4,8 @@
 //! Each kind is one that real histories have; seeds are fixed, so that the table is the same
 //! everywhere. A found change counts where it lies within five commits of a true one.
 
-pub(crate) mod eye;
-pub(crate) mod goals;
+pub mod eye;
+pub mod goals;
 
 use collector::detect::alerts::replay::Replay;
 use collector::detect::{Finder, Point, Settings};
@@ -415,7 +415,7 @@ fn live(points: &[Point], found: &[i64], finder: &mut Finder, s: &mut Score) {
 }
 
 /// Prints the table.
-pub(crate) fn table() {
+pub fn table() {
     println!(
         "| kind ({SERIES} series each) | found of steps | false a series | reported live | gone in the end | twice |"
     );

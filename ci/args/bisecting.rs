@@ -8,8 +8,8 @@ use clap::{Args as ClapArgs, Subcommand};
 /// What a bisection counts, and when it has moved.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct Subject {
-    /// The benchmark's name
-    #[arg(long, visible_alias = "only", value_name = "NAME")]
+    /// The benchmark's whole name, as `uptick list` shows it
+    #[arg(long, alias = "only", value_name = "NAME")]
     pub(crate) bench: Option<String>,
     /// The metric [default: what the counter counts]
     #[arg(long, value_name = "METRIC")]

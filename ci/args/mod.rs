@@ -13,9 +13,9 @@ pub(crate) use judging::{
 };
 pub(crate) use serving::{
     Channel, ChannelAdd, ChannelCommand, ChannelName, Collect, CollectJob, LogLevel, Project,
-    ProjectCommand, ProjectForge, ProjectSet, ProxyArgs, Serve, Token, TokenCommand,
+    ProjectCommand, ProjectForge, ProjectSet, ProxyArgs, Sandboxed, Serve, Token, TokenCommand,
 };
-pub(crate) use store::{Backup, Demo, Exclude, Export, Import, Keeping, Prune};
+pub(crate) use store::{Backup, Demo, Exclude, Export, Import, Keeping, Prune, Restore};
 
 use std::path::PathBuf;
 
@@ -120,10 +120,10 @@ pub(crate) enum Command {
     Exclude(Exclude),
     /// Drop profiles and reports that are older than they are kept; pages say what went
     Prune(Prune),
-    /// Copy the whole store into one new file, while others write
+    /// Copy the whole store into one new file, while others write; profiles that lie elsewhere stay there
     Backup(Backup),
     /// Make the store from a backup, which is checked whole first; nothing is written over
-    Restore(Backup),
+    Restore(Restore),
     /// Derive everything from the reports again
     Rebuild(Plain),
     /// Read every report and profile and check its hash
@@ -205,7 +205,8 @@ impl Args {
             Command::Import(a) => a.json,
             Command::Exclude(a) => a.json,
             Command::Prune(a) => a.json,
-            Command::Backup(a) | Command::Restore(a) => a.json,
+            Command::Backup(a) => a.json,
+            Command::Restore(a) => a.backup.json,
             Command::Rebuild(a) | Command::Verify(a) => a.json,
             Command::Serve(a) => a.json,
             Command::Demo(a) => a.json,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Subcommand};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use collector::jobs::{JOB_LIMIT, TTL};
 
 #[derive(Debug, ClapArgs)]
@@ -31,7 +31,8 @@ pub(crate) struct Serve {
     /// Series that reports may begin in a day; more are refused (status 429)
     #[arg(long, value_name = "N", default_value_t = 50_000)]
     pub(crate) new_series: u64,
-    /// The address that people reach the pages by: links in messages begin with it
+    /// The address that people reach the pages by: links in messages begin with it, and a proxy on
+    /// this machine is believed under its name alone
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
     /// A site whose pages may show `/embed/SERIES` in a frame, such as `https://wiki.example.org`
@@ -42,9 +43,19 @@ pub(crate) struct Serve {
     /// The name on the pages [default: the repository's]
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// How much to say on standard error; `info` has a line for each request
-    #[arg(long, value_name = "LEVEL", env = "UPTICK_LOG", default_value = "warn")]
-    pub(crate) log: LogLevel,
+    /// How much to say on standard error (off, error, warn, info, debug; `info` has a line for each
+    /// request) [default: warn]; and, with --data, where the log lies that several nodes share:
+    /// postgres://HOST[,HOST]/DATABASE
+    #[arg(
+        long,
+        value_name = "LEVEL|ADDRESS",
+        env = "UPTICK_LOG",
+        hide_env_values = true
+    )]
+    pub(crate) log: Vec<LogSaid>,
+    /// Make the directory of a node a server by itself, which leaves the shared log
+    #[arg(long, requires = "data")]
+    pub(crate) detach: bool,
     /// Measure on this machine too, with a collector of its own: for a start
     #[arg(long, requires = "data")]
     pub(crate) collect: bool,
@@ -81,6 +92,56 @@ pub(crate) struct ProxyArgs {
         requires = "proxy_user"
     )]
     pub(crate) proxy_scope: String,
+}
+
+/// What `--log` says: it is given twice to say both.
+#[derive(Clone, Debug)]
+pub(crate) enum LogSaid {
+    /// How much is said.
+    Level(LogLevel),
+    /// Where the shared log lies.
+    At(String),
+}
+
+impl std::str::FromStr for LogSaid {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.contains("://") {
+            return Ok(Self::At(text.to_owned()));
+        }
+        let level = <LogLevel as clap::ValueEnum>::from_str(text, true);
+        let level = level.map_err(|_| "off, error, warn, info, debug, or postgres://HOST/DATABASE");
+        Ok(Self::Level(level?))
+    }
+}
+
+impl Serve {
+    /// From which level on events are logged.
+    pub(crate) fn level(&self) -> LogLevel {
+        let mut said = self.log.iter().rev().filter_map(|l| match l {
+            LogSaid::Level(level) => Some(*level),
+            LogSaid::At(_) => None,
+        });
+        said.next().unwrap_or(LogLevel::Warn)
+    }
+
+    /// Where the shared log lies. A level on the command line takes the variable's place, and not
+    /// that of an address in it.
+    pub(crate) fn address(&self) -> Option<String> {
+        let said = self.log.iter().rev().find_map(|l| match l {
+            LogSaid::At(address) => Some(address.clone()),
+            LogSaid::Level(_) => None,
+        });
+        let of_the_variable = || {
+            let text = std::env::var("UPTICK_LOG").ok()?;
+            match text.parse::<LogSaid>() {
+                Ok(LogSaid::At(address)) => Some(address),
+                _ => None,
+            }
+        };
+        said.or_else(of_the_variable)
+    }
 }
 
 /// From which level on events are logged.
@@ -152,7 +213,7 @@ pub(crate) enum ProjectCommand {
     Approve {
         /// The project
         name: String,
-        /// The commit, at least seven characters of it
+        /// The commit, by its whole hash, as `project pulls` shows it
         commit: String,
     },
 }
@@ -228,17 +289,31 @@ pub(crate) struct Collect {
     #[arg(long, value_name = "SECONDS", default_value_t = JOB_LIMIT,
         value_parser = clap::value_parser!(u64).range(1..=604_800))]
     pub(crate) job_limit: u64,
-    /// Take pull requests too: what they propose is built and run as it is, and can do whatever
-    /// this user can
+    /// Take pull requests too: what they propose is built and run in a sandbox (bubblewrap)
     #[arg(long)]
     pub(crate) untrusted: bool,
+    /// What is built and run in a sandbox, without network and home directory: pull requests, all,
+    /// or none (then what they propose can do whatever this user can)
+    #[arg(long, value_enum, default_value = "pulls", value_name = "WHAT")]
+    pub(crate) sandbox: Sandboxed,
     /// Do one job, or none where none waits, and end
     #[arg(long)]
     pub(crate) once: bool,
 }
 
+/// Whose programs run in a sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sandboxed {
+    Pulls,
+    All,
+    None,
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CollectJob {
+    /// Run what the commit brings in a sandbox
+    #[arg(long)]
+    pub(crate) sandbox: bool,
     /// The collector's directory
     pub(crate) dir: PathBuf,
 }

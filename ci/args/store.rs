@@ -109,6 +109,16 @@ pub(crate) struct Backup {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Restore {
+    #[command(flatten)]
+    pub(crate) backup: Backup,
+    /// The store that was copied is gone: its profiles outside the file (`serve --blobs`) are this
+    /// one's, which removes them when they are pruned
+    #[arg(long)]
+    pub(crate) original_gone: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::days;

@@ -1,5 +1,7 @@
 //! Bad input: each a clear error with its documented exit code, and nothing half-written.
 
+use std::process::Command;
+
 use crate::support::{Repo, git, path_with_only};
 
 #[test]
@@ -10,6 +12,10 @@ fn no_repository_no_commit_no_such_revision() {
     repo.uptick(&["-C", at, "run"])
         .exits(2)
         .says(&["not a git repository", "-C DIR"]);
+    git(dir.path(), &["init", "-q", "--bare", "bare.git"]);
+    repo.uptick(&["-C", dir.path().join("bare.git").to_str().unwrap(), "run"])
+        .exits(2)
+        .says(&["a bare repository has no checkout", "git worktree add"]);
     repo.uptick(&["-C", "/no/such/dir", "run"])
         .exits(2)
         .says(&["no such directory"]);
@@ -22,6 +28,20 @@ fn no_repository_no_commit_no_such_revision() {
     repo.uptick(&["run", "HEAD..HEAD"])
         .exits(2)
         .says(&["empty range"]);
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_an_error_and_no_silent_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let limited = Command::new("bash")
+        .args(["-c", "ulimit -f 64; exec \"$@\"", "_"])
+        .args([env!("CARGO_BIN_EXE_uptick"), "--store", "s.db", "demo"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&limited.stderr);
+    assert_eq!(limited.status.code(), Some(5), "{said}");
+    assert!(said.contains("`ulimit -f`"), "{said}");
 }
 
 #[test]

@@ -188,6 +188,12 @@ fn commands_find_profiles_by_what_the_store_remembers() {
         0,
         "3 profiles are not in it: they lie in file:///",
     );
+    let restored = place.dir.path().join("restored.db");
+    let said = text(&uptick(&restored, &["restore", "copy.db"], &[]));
+    assert!(said.contains("removes none"), "{said}");
+    let instead = ["restore", "copy.db", "--original-gone"];
+    let said = text(&uptick(&place.dir.path().join("i.db"), &instead, &[]));
+    assert!(!said.contains("note:"), "{said}");
     assert!(place.uptick(&["export", "e.jsonl"]).status.success());
     let other = place.dir.path().join("other.db");
     assert!(uptick(&other, &["import", "e.jsonl"], &[]).status.success());
@@ -244,7 +250,13 @@ fn another_place_is_taken_once_everything_is_there() {
     let serve = ["serve", "--listen", "127.0.0.1:0", "--blobs", &blobs];
     place.fails(&serve, 2, "3 of them are not in file:///");
     std::fs::remove_dir_all(&aside).unwrap();
+    // A copy that was cut off is none.
+    std::fs::write(place.file(1), "").unwrap();
     std::fs::rename(place.profiles(), &aside).unwrap();
+    place.fails(&serve, 2, "1 of them are not in file:///");
+    let cut = place.file(1);
+    let cut = aside.join(cut.strip_prefix(place.profiles()).unwrap());
+    std::fs::write(cut, profile(1)).unwrap();
     let mut server = serve_with(&place.store(), &["--blobs", &blobs]);
     assert!(!address(&mut server).is_empty());
     send(&server, "TERM");

@@ -1,6 +1,6 @@
 //! A server with a project, collectors that work for it, and what is seen of it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -170,6 +170,9 @@ pub(crate) fn ask(
     body: &[u8],
 ) -> (u16, String) {
     let mut socket = TcpStream::connect(address).unwrap();
+    let longest = Some(std::time::Duration::from_secs(60));
+    socket.set_read_timeout(longest).unwrap();
+    socket.set_write_timeout(longest).unwrap();
     let mut head = format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n",
         body.len()
@@ -198,11 +201,8 @@ pub(crate) fn start(data: &Path, listen: &str, args: &[&str]) -> (Child, String)
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    let out = child.stdout.take().unwrap();
-    BufReader::new(out).read_line(&mut line).unwrap();
-    let address = line.trim().trim_start_matches("http://");
-    (child, address.trim_end_matches('/').to_string())
+    let address = crate::serve::address(&mut child);
+    (child, address)
 }
 
 /// A repository whose newest commit's build waits for as long as a file is there.

@@ -83,8 +83,53 @@ fn actions_get_a_summary_and_an_annotation() {
     assert!(
         std::fs::read_to_string(summary)
             .unwrap()
-            .starts_with("### ▲ 1 benchmark regressed")
+            .starts_with("### ▲ 1 of 1 benchmark regressed: `work` +")
     );
+}
+
+#[test]
+fn actions_get_a_summary_of_a_check_that_came_to_nothing() {
+    let repo = Repo::with_command();
+    repo.work(2000);
+    repo.commit("twice");
+    let summary = repo.path().join("summary.md");
+    let check = |more: &[&str], code: i32| {
+        repo.uptick_with(&[&["check", "--markdown", "out.md"], more].concat(), |c| {
+            c.env("GITHUB_ACTIONS", "true")
+                .env("GITHUB_STEP_SUMMARY", &summary);
+        })
+        .exits(code);
+        let said = std::fs::read_to_string(&summary).unwrap();
+        std::fs::remove_file(&summary).unwrap();
+        assert_eq!(
+            said,
+            std::fs::read_to_string(repo.path().join("out.md")).unwrap()
+        );
+        said
+    };
+    let said = check(&["--base", "nonsense"], 2);
+    assert!(said.starts_with("### ✘ not measured\n"), "{said}");
+    assert!(said.contains("`'nonsense' names no commit"), "{said}");
+
+    // Benchmarks of one build fail for one reason, and the others are judged.
+    let three = ["a", "b", "c"].map(|n| COMMAND.replace("\"work\"", &format!("\"{n}\"")));
+    repo.write("uptick.toml", &[COMMAND, &three.concat()].concat());
+    repo.commit("four of them");
+    repo.uptick(&["check"]).exits(0);
+    let broken = three.map(|t| t.replace("cc -O1", "cc -O1 -DX=!"));
+    repo.write("uptick.toml", &[COMMAND, &broken.concat()].concat());
+    repo.write(
+        "work.c",
+        "#ifdef X\n#error \"why it fails\"\n#endif\nint main(void) { return 0; }\n",
+    );
+    repo.commit("break three");
+    let said = check(&[], 4);
+    assert!(
+        said.starts_with("### ✘ 3 of 4 benchmarks not measured, "),
+        "{said}"
+    );
+    assert_eq!(said.matches("why it fails").count(), 1, "{said}");
+    assert!(said.contains("- `a`, `b`, `c` failed (build): `"), "{said}");
 }
 
 /// One benchmark that runs a shell script, beside the one that works.
@@ -168,6 +213,11 @@ fn a_benchmark_that_vanishes_gives_no_verdict() {
         .exits(3)
         .json();
     assert_eq!(d["outcome"], "no_verdict");
+    let note = d["notes"][0].as_str().unwrap();
+    assert!(
+        note.contains("`nothing-of-that-name` was asked for, and no benchmark"),
+        "{note}"
+    );
 }
 
 #[test]

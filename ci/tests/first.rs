@@ -70,6 +70,7 @@ fn a_first_look_leads_on_from_wherever_it_is() {
         &["uptick check"],
     );
     fresh.uptick(&["init"]).exits(0);
+    said(&fresh, &["uptick help configuration"], &["uptick init"]);
 
     let repo = Repo::with_command();
     said(
@@ -81,8 +82,13 @@ fn a_first_look_leads_on_from_wherever_it_is() {
     repo.work(1001);
     repo.commit("two");
     said(&repo, &["uptick check "], &["--deepen"]);
+    let path = repo.path().display().to_string();
+    let from_afar = fresh.uptick(&["-C", &path]).exits(0).stdout;
+    let step = format!("uptick -C {path} check ");
+    assert!(from_afar.contains(&step), "{from_afar}");
     repo.git(&["checkout", "-q", "--detach"]);
     said(&repo, &["first parent on main", "uptick check "], &[]);
+    repo.git(&["tag", "v1", "main~1"]);
     let url = format!("file://{}", repo.path().display());
     let shallow = || {
         let cut = Repo::new();
@@ -98,6 +104,7 @@ fn a_first_look_leads_on_from_wherever_it_is() {
         .says(&["uptick check --deepen"]);
     let ran = cut.uptick(&["check", "--deepen"]).exits(0);
     assert!(ran.stdout.starts_with("ok: 1 benchmark"), "{}", ran.stdout);
+    assert_eq!(cut.git(&["tag"]).trim(), "v1");
     // With nothing to deepen it is the same check.
     cut.uptick(&["check", "--deepen"]).exits(0);
     // Where the remote gives nothing, that is why there is no verdict.

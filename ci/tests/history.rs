@@ -148,6 +148,28 @@ fn a_commit_that_lacks_a_file_is_built_without_it_and_never_blamed_for_that() {
 }
 
 #[test]
+fn a_copy_of_a_repository_measures_in_worktrees_of_its_own() {
+    let first = Repo::with_command();
+    first.uptick(&["run"]).exits(0);
+    let place = tempfile::tempdir().unwrap();
+    let copy = place.path().join("copy");
+    let copied = std::process::Command::new("cp")
+        .arg("-a")
+        .args([first.path(), &copy])
+        .status();
+    assert!(copied.unwrap().success());
+    let at = copy.to_str().unwrap();
+    crate::support::git(
+        &copy,
+        &["commit", "-q", "--allow-empty", "-m", "of the copy"],
+    );
+    first.uptick(&["-C", at, "run", "--fresh"]).exits(0);
+    let tree = copy.join(".uptick/worker-0/target/package/tree/.git");
+    let says = std::fs::read_to_string(tree).unwrap();
+    assert!(says.contains(at), "{says}");
+}
+
+#[test]
 fn a_pointer_of_git_lfs_is_no_content() {
     let repo = Repo::with_command();
     let pointer = |n: u32| {
@@ -167,4 +189,176 @@ fn a_pointer_of_git_lfs_is_no_content() {
     repo.commit("content");
     let said = repo.uptick(&["run"]).exits(0).stderr;
     assert!(!said.contains("git-lfs"), "{said}");
+}
+
+/// A command that a commit defines otherwise is that commit's doing: its parent, measured again by
+/// the new definition to be compared with, keeps the point that it has by its own.
+#[test]
+fn a_base_that_is_measured_by_the_heads_definition_keeps_its_own_point() {
+    let repo = Repo::with_command();
+    repo.write(
+        "work.c",
+        "int main(int n, char **all) {\n    volatile int x = 0;\n    for (int i = 0; i < 1000 * n; i++) x += i;\n    return 0;\n}\n",
+    );
+    for n in 1..=3 {
+        repo.write("notes.rs", &format!("// {n}\n"));
+        repo.commit("notes");
+    }
+    repo.uptick(&["run", "HEAD~3..HEAD"]).exits(0);
+    repo.write("notes.rs", "// 4\n");
+    let base = repo.commit("a base that nobody measured");
+    let defined = std::fs::read_to_string(repo.path().join("uptick.toml")).unwrap();
+    repo.write("uptick.toml", &defined.replace("./work\"", "./work more\""));
+    let culprit = repo.commit("the command works twice");
+    // Both sides by the head's definition: nothing moved.
+    let judged = repo.uptick(&["check", "--json"]).exits(0).json();
+    assert_eq!(judged["outcome"], "ok", "{judged}");
+    let note = judged["notes"][0].as_str().unwrap();
+    assert!(note.contains("defines it otherwise"), "{note}");
+    for n in 5..=7 {
+        repo.write("notes.rs", &format!("// {n}\n"));
+        repo.commit("notes");
+    }
+    repo.uptick(&["run", "HEAD~3..HEAD"]).exits(0);
+    let log = repo.uptick(&["log", "work", "--json"]).exits(0).json();
+    let points = log["series"][0]["points"].as_array().unwrap();
+    assert!(
+        points.iter().all(|p| p["sha"] != base.as_str()),
+        "{points:?}"
+    );
+    let changes = repo.uptick(&["changes", "--all", "--json"]).json();
+    let series = &changes["series"][0]["changes"];
+    assert_eq!(series[0]["commit"]["sha"], culprit.as_str(), "{changes:#}");
+    // Whoever asks for the base by this definition gets its point.
+    repo.uptick(&["run", &base]).exits(0);
+    let log = repo.uptick(&["log", "work", "--json"]).exits(0).json();
+    let points = log["series"][0]["points"].as_array().unwrap();
+    assert!(
+        points.iter().any(|p| p["sha"] == base.as_str()),
+        "{points:?}"
+    );
+}
+
+/// A program whose work is as long as its input.
+const READER: &str = "#include <stdio.h>\nint main(int n, char **all) {\n    FILE *f = fopen(all[1], \"rb\");\n    volatile long sum = 0;\n    for (int c; (c = getc(f)) != EOF;) sum += c;\n    return 0;\n}\n";
+
+/// A repository whose command reads `in.txt`, with these attributes.
+fn reading(attributes: &str) -> Repo {
+    let repo = Repo::with_command();
+    let toml = std::fs::read_to_string(repo.path().join("uptick.toml")).unwrap();
+    repo.write("uptick.toml", &toml.replace("./work", "./work in.txt"));
+    repo.write("work.c", READER);
+    repo.write("in.txt", &"x\n".repeat(5000));
+    repo.write(".gitattributes", attributes);
+    repo.commit("a reader");
+    repo
+}
+
+fn count_of(repo: &Repo, rev: &str) -> f64 {
+    let d = repo
+        .uptick(&["run", rev, "--fresh", "--json"])
+        .exits(0)
+        .json();
+    let all = d["commits"][0]["measurements"].as_array().unwrap();
+    let m = all.iter().find(|m| m["metric"] == "instructions").unwrap();
+    m["value"].as_f64().unwrap()
+}
+
+/// git writes no file again whose object stays, whatever its attributes have become.
+#[test]
+fn files_are_written_anew_where_only_their_attributes_changed() {
+    let repo = reading("in.txt text\n");
+    repo.write(".gitattributes", "in.txt text eol=crlf\n");
+    repo.commit("carriage returns");
+    // Whichever commit stood there before.
+    let (before, after) = (count_of(&repo, "HEAD~"), count_of(&repo, "HEAD"));
+    assert!(after > 1.3 * before, "{before} {after}");
+    assert_eq!(count_of(&repo, "HEAD~"), before);
+    repo.uptick(&["check"]).exits(1);
+}
+
+/// Nor whatever the filter has become that it goes through; what was measured with the old one is
+/// another benchmark's.
+#[test]
+fn files_are_written_anew_where_their_filter_is_another_one() {
+    let repo = reading("in.txt filter=more\n");
+    let filter = |times: &str| {
+        repo.git(&["config", "filter.more.smudge", &format!("sed '{times}'")]);
+        let d = repo.uptick(&["run", "--json"]).exits(0).json();
+        let all = d["commits"][0]["measurements"].as_array().unwrap();
+        let m = all.iter().find(|m| m["metric"] == "instructions").unwrap();
+        m["value"].as_f64().unwrap()
+    };
+    let (once, twice) = (filter("p;d"), filter("p;p;d"));
+    assert!(twice > 1.5 * once, "{once} {twice}");
+}
+
+/// What a build tells git of its worktree is nobody's business afterwards.
+#[test]
+fn a_build_that_tells_git_to_leave_a_file_alone_is_survived() {
+    let repo = Repo::with_command();
+    for how in ["--assume-unchanged", "--skip-worktree"] {
+        let toml = std::fs::read_to_string(repo.path().join("uptick.toml")).unwrap();
+        let build = format!("build = \"git update-index {how} n.h; echo '// made' >> n.h; cc ");
+        repo.write("uptick.toml", &toml.replacen("build = \"cc ", &build, 1));
+        repo.write("work.c", "#include \"n.h\"\nint main(void) {\n    volatile int x = 0;\n    for (int i = 0; i < N; i++) x += i;\n    return 0;\n}\n");
+        repo.write("n.h", "#define N 1000\n");
+        repo.commit("short");
+        repo.write("n.h", "#define N 9000\n");
+        repo.commit("long");
+        repo.uptick(&["check"]).exits(1);
+        repo.write("uptick.toml", crate::support::COMMAND);
+        repo.commit("as before");
+    }
+}
+
+/// What a command line names in the checkout is the same for every commit.
+#[test]
+fn a_command_that_reads_the_checkout_is_doubtful() {
+    let repo = Repo::with_command();
+    let script = repo.path().join("work.sh");
+    repo.write("work.sh", "echo\n");
+    repo.commit("a script");
+    let says = |run: &str, words: &str| {
+        let toml =
+            format!("[suite]\ncriterion = false\n[[command]]\nname = \"s\"\nrun = \"{run}\"\n");
+        repo.write("uptick.toml", &toml);
+        repo.write("work.sh", &format!("echo {}\n", run.len()));
+        repo.commit(run);
+        let d = repo.uptick(&["check", "--json"]).json();
+        let doubts = d["doubts"].to_string();
+        let said = match words {
+            "" => !doubts.contains("names"),
+            words => doubts.contains(words),
+        };
+        assert!(said, "{d:#}");
+    };
+    says("sh work.sh", "");
+    says("sh -c 'mkdir -p d && cd d && sh ../work.sh'", "");
+    says(&format!("sh {}", script.display()), "names the checkout");
+    says("sh ../../../../../work.sh", "outside the commit's files");
+    let deep = "sh -c 'cd . && cd ../../../../.. && sh work.sh'";
+    says(deep, "outside the commit's files");
+    repo.uptick(&["check", "--strict"]).exits(3);
+}
+
+#[test]
+fn a_command_that_is_gone_has_vanished() {
+    let repo = Repo::with_command();
+    let both = format!(
+        "{0}{1}",
+        crate::support::COMMAND,
+        crate::support::COMMAND.replace("\"work\"", "\"gone\"")
+    );
+    repo.write("uptick.toml", &both);
+    repo.commit("two of them");
+    repo.uptick(&["run"]).exits(0);
+    repo.write("uptick.toml", crate::support::COMMAND);
+    repo.commit("one of them");
+    let ran = repo.uptick(&["check"]).exits(3);
+    assert!(
+        ran.stdout.contains("1 benchmark vanished, `gone` first"),
+        "{}",
+        ran.stdout
+    );
 }

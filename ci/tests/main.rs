@@ -18,6 +18,7 @@ mod history;
 mod imports;
 mod metrics;
 mod package;
+mod postgres;
 mod prune;
 mod pulls;
 mod readme;

@@ -1,10 +1,10 @@
 //! The README's commands stay true: each of its lines runs, as it stands there, in a repository
 //! that has what the line speaks of.
 
-use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::process::Stdio;
 
+use crate::serve::address;
 use crate::support::{COMMAND, Repo};
 
 const README: &str = include_str!("../../README.md");
@@ -83,15 +83,8 @@ fn serves(repo: &Repo, command: &[&str]) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let address = line
-        .trim()
-        .trim_start_matches("http://")
-        .trim_end_matches('/');
-    let reached = TcpStream::connect(address);
+    let address = address(&mut child);
+    let reached = TcpStream::connect(&address);
     child.kill().unwrap();
     child.wait().unwrap();
     reached.unwrap_or_else(|e| panic!("{address}: {e}"));

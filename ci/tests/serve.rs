@@ -3,8 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-
-use crate::support::wait;
+use std::time::{Duration, Instant};
 
 fn serve(store: &Path) -> Child {
     serve_with(store, &[])
@@ -23,11 +22,21 @@ pub(crate) fn serve_with(store: &Path, arguments: &[&str]) -> Child {
         .unwrap()
 }
 
-/// The address that a server prints.
+/// The address that a server prints; one that prints none within a minute is ended.
+#[track_caller]
 pub(crate) fn address(child: &mut Child) -> String {
-    let mut line = String::new();
-    let said = child.stdout.take().unwrap();
-    BufReader::new(said).read_line(&mut line).unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = said.read_line(&mut line);
+        sender.send(read.map(|_| line))
+    });
+    let Ok(line) = receiver.recv_timeout(Duration::from_secs(60)) else {
+        child.kill().unwrap();
+        panic!("the server said nothing within a minute");
+    };
+    let line = line.unwrap();
     let address = line.trim().trim_start_matches("http://");
     address.trim_end_matches('/').to_owned()
 }
@@ -41,12 +50,16 @@ pub(crate) fn send(child: &Child, signal: &str) {
 
 /// Waits for the end; a minute only ends a test that would hang.
 pub(crate) fn end(mut child: Child) -> Option<i32> {
-    let mut status = None;
-    wait("the end of the server", || {
-        status = child.try_wait().unwrap();
-        status.is_some()
-    });
-    status.and_then(|s| s.code())
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(60) {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // It is not left behind.
+    child.kill().unwrap();
+    panic!("the server did not end");
 }
 
 #[test]

@@ -45,6 +45,15 @@ fn a_line_that_is_no_export_is_named() {
     repo.uptick(&["import", "x.jsonl"])
         .exits(2)
         .says(&["line 2 of the import"]);
+    let wrong = |text: &str| {
+        repo.write("wrong", text);
+        repo.uptick(&["import", "wrong"]).exits(2)
+    };
+    wrong("").says(&["wrong: the import is empty"]);
+    let other = wrong("{\n  \"benchmarks\": []\n}\n");
+    other.says(&["wrong: line 1 of the import", "`uptick export` writes"]);
+    let folder = repo.uptick(&["import", "."]).exits(2);
+    folder.says(&["a directory"]);
     repo.write("y.jsonl", "{\"schema\":\"uptick.export/9\"}\n");
     repo.uptick(&["import", "y.jsonl"])
         .exits(2)

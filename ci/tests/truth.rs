@@ -149,6 +149,38 @@ fn each_commit_reads_its_own_data_by_the_path_that_was_compiled_in() {
     );
 }
 
+/// An error that the benchmark does not look at would make this the best commit of the year.
+#[test]
+fn an_input_that_is_gone_without_an_error_is_doubtful() {
+    let scene = Scene::new("unseen");
+    let read = "std::fs::read_to_string(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/data/in.txt\")).unwrap_or_default()";
+    scene.write("benches/b.rs", &count(read));
+    scene
+        .write("data/in.txt", &"abcdefg\n".repeat(1000))
+        .commit("start");
+    scene.0.git(&["mv", "data/in.txt", "data/renamed.txt"]);
+    scene.commit("renamed");
+    let doubts = |code: i32, more: &[&str]| {
+        let d = scene.check(more).exits(code).json();
+        assert_eq!(row(&d, "count")["verdict"], "improved", "{d:#}");
+        d["doubts"].to_string()
+    };
+    let said = doubts(0, &[]);
+    assert!(
+        said.contains(" times better than in the baseline: see that it still does its work"),
+        "{said}"
+    );
+    assert_eq!(doubts(3, &["--strict"]), said);
+    scene.0.git(&[
+        "commit",
+        "-q",
+        "--amend",
+        "-m",
+        "renamed\n\nUptick-Accept: count the list is empty now",
+    ]);
+    assert_eq!(doubts(0, &["--strict"]), "null");
+}
+
 #[test]
 fn each_commit_finds_what_its_build_made() {
     let scene = Scene::new("made");
@@ -428,6 +460,33 @@ fn targets_of_a_workspace_fail_and_are_found_one_by_one() {
 }
 
 #[test]
+fn one_name_in_two_targets_is_counted_in_each() {
+    let scene = Scene::new("namesakes");
+    let second = "[[bench]]\nname = \"c\"\nharness = false\n";
+    scene.write("Cargo.toml", &format!("{MANIFEST}{second}"));
+    let work = |n: u32| {
+        bench(&format!(
+            "c.bench_function(\"work\", |b| b.iter(|| demo::work(black_box({n}))));"
+        ))
+    };
+    scene.write("benches/b.rs", &work(1000));
+    scene.write("benches/c.rs", &work(3000));
+    scene.commit("start");
+    let first = "work";
+    let second = "work (bench c of demo)";
+    assert_eq!(scene.list().0, [first, second]);
+    let d = scene.run();
+    let ratio = counted(&d, second).0 / counted(&d, first).0;
+    assert!((2.9..3.1).contains(&ratio), "{d:#}");
+    // A variant has another name too, and is the same benchmark of its target.
+    let tagged = scene.0.uptick(&["run", "--json", "--tag", "gc=on"]);
+    let tagged = tagged.exits(0).json();
+    let all = tagged["commits"][0]["measurements"].as_array().unwrap();
+    let instructions = all.iter().filter(|m| m["metric"] == "instructions");
+    assert_eq!(instructions.count(), 2, "{tagged:#}");
+}
+
+#[test]
 fn names_of_every_kind_are_counted() {
     let scene = Scene::new("names");
     scene.write("benches/b.rs", &bench("for (n, id) in [(1000, \"select 1\\nfrom t\"), (2000, \" padded \"), (3000, \"tab\\there\")] { c.bench_function(id, |b| b.iter(|| demo::work(black_box(n)))); } c.bench_function(&\"x\".repeat(400), |b| b.iter(|| demo::work(black_box(4000)))); c.bench_function(\"twice\", |b| b.iter(|| demo::work(black_box(5000)))); c.bench_function(\"twice\", |b| b.iter(|| demo::work(black_box(6000)))); c.bench_function(\"-dash\", |b| b.iter(|| demo::work(black_box(7000)))); for (n, end) in [(8000, 'a'), (9000, 'b')] { c.bench_function(&format!(\"{}{end}\", \"y\".repeat(120)), |b| b.iter(|| demo::work(black_box(n)))); }"));
@@ -584,4 +643,59 @@ fn prose_is_skipped_where_nothing_reads_it_whatever_git_prints() {
     for key in ["grep.lineNumber", "color.ui", "grep.fullName"] {
         repo.git(&["config", "--unset", key]);
     }
+}
+
+/// Costs what `n` says; one run counts more, as a run beside much else may, where there is a mark.
+const DISTURBED: &str =
+    "[suite]\ncriterion = false\n[[command]]\nname = \"b\"\nrun = \"sh b.sh\"\n";
+
+#[test]
+fn a_run_that_the_machine_disturbed_is_not_the_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let mark = dir.path().join("mark");
+    let repo = Repo::new();
+    let script = format!("[ -e {0} ] && rm {0}\nexec seq $(cat n)\n", mark.display());
+    repo.write("uptick.toml", DISTURBED);
+    repo.write("b.sh", &script);
+    repo.write("n", "1000");
+    repo.commit("first");
+    let count = || {
+        let report = repo.uptick(&["run", "HEAD", "--fresh", "--json"]).exits(0);
+        let report: Value = serde_json::from_str(&report.stdout).unwrap();
+        let all = report["commits"][0]["measurements"].as_array().unwrap();
+        let one = all.iter().find(|m| m["metric"] == "instructions").unwrap();
+        (one["value"].as_f64().unwrap(), one["class"].clone())
+    };
+    count();
+    repo.write("n", "2000");
+    repo.commit("second");
+    std::fs::write(&mark, "").unwrap();
+    let disturbed = count();
+    assert!(!mark.exists());
+    assert_eq!(disturbed, count());
+    assert_eq!(disturbed.1, "exact");
+}
+
+#[test]
+fn what_a_command_leaves_running_is_missing_and_said() {
+    let repo = Repo::new();
+    let toml = |run: &str| {
+        format!("[suite]\ncriterion = false\n[[command]]\nname = \"b\"\nrun = \"{run}\"\n")
+    };
+    let note = |run: &str| {
+        repo.write("uptick.toml", &toml(run));
+        repo.commit(run);
+        let d = repo.uptick(&["run", "--json"]).exits(0).json();
+        counted(&d, "b").2
+    };
+    let said = note("sh -c 'sleep 5 &'");
+    assert!(said.contains("still running when it ended"), "{said}");
+    assert_eq!(note("sh -c 'seq 10 & wait'"), "");
+    // A pipeline goes on without a program that is not there.
+    let said = note("sh -c 'nosuchprog | sort'");
+    assert!(said.contains("nosuchprog: not found`: see that"), "{said}");
+    // What is missing is no verdict for whoever is strict.
+    repo.write("uptick.toml", &toml("sh -c 'sleep 5 &'"));
+    repo.commit("one more");
+    repo.uptick(&["check", "--strict"]).exits(3);
 }

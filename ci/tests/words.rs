@@ -486,6 +486,36 @@ fn every_commit_of_a_push_is_judged_and_the_worst_is_named() {
         text.contains(&format!("undo       git revert {}\n", &shas[1][..9])),
         "{text}"
     );
+    // Of a rewritten branch the push brought what the old and the new one do not share; where
+    // that cannot be told, only the last commit is judged, and it is said.
+    forge.git(&["checkout", "-q", "-b", "old", &before]);
+    let old = numbers(&forge, &[2100]).remove(0);
+    forge.git(&["checkout", "-q", "main"]);
+    clone.git(&["fetch", "-q", "origin", HEADS]);
+    std::fs::write(&event, format!("{{\"before\":\"{old}\"}}")).unwrap();
+    let forced = clone.uptick_with(&["check", "--json"], push).exits(1);
+    assert_eq!(forced.json()["head"]["sha"], shas[1].as_str());
+    let gone = format!("{{\"before\":\"{}\"}}", "1".repeat(40));
+    for (event_says, said) in [
+        (gone.as_str(), "is not in this clone"),
+        ("{", "cannot be read"),
+    ] {
+        std::fs::write(&event, event_says).unwrap();
+        let named = |c: &mut std::process::Command| {
+            push(c);
+            c.env("GITHUB_EVENT_NAME", "push");
+        };
+        let d = clone
+            .uptick_with(&["check", "--json"], named)
+            .exits(0)
+            .json();
+        assert_eq!(d["head"]["sha"], shas[3].as_str(), "{d:#}");
+        let notes = d["notes"].to_string();
+        assert!(
+            notes.contains(said) && notes.contains("only the last commit"),
+            "{notes}"
+        );
+    }
     // A message later in the push may accept what an earlier commit costs.
     forge.git(&[
         "commit",
@@ -733,4 +763,72 @@ fn the_release_of_another_package_is_none_of_ours() {
     repo.write("uptick.toml", &toml);
     let said = hints(&repo);
     assert!(said.contains("lexer-v2.0.0"), "{said}");
+}
+
+/// The target has a cost by its own commit, and took in a part of the branch that has it not.
+#[test]
+fn of_several_merge_bases_the_target_s_own_is_the_baseline() {
+    let repo = Repo::with_command();
+    repo.git(&["checkout", "-q", "-b", "side"]);
+    repo.write("a.txt", "1");
+    let text = repo.commit("a text");
+    repo.git(&["checkout", "-q", "main"]);
+    repo.work(5000);
+    let slow = repo.commit("slow, on the target");
+    repo.git(&["merge", "-q", "-m", "takes the text", &text]);
+    repo.git(&["checkout", "-q", "side"]);
+    repo.git(&["merge", "-q", "-m", "takes the target", &slow]);
+    repo.write("b.txt", "1");
+    repo.commit("another text");
+    let d = repo.uptick(&["check", "--json"]).exits(0).json();
+    assert_eq!(d["base"]["sha"], slow.as_str(), "{d:#}");
+}
+
+#[test]
+fn a_branch_that_the_configuration_names_and_the_clone_lacks_is_no_other_one() {
+    let repo = Repo::with_command();
+    let toml = std::fs::read_to_string(repo.path().join("uptick.toml")).unwrap();
+    repo.write(
+        "uptick.toml",
+        &format!("[baseline]\nbranch = \"trunk-2\"\n{toml}"),
+    );
+    repo.commit("another main line");
+    repo.uptick(&["check"]).exits(3).says(&[
+        "`trunk-2`",
+        "git fetch origin trunk-2:refs/remotes/origin/trunk-2",
+    ]);
+    repo.git(&["branch", "trunk-2", "HEAD~"]);
+    repo.uptick(&["check"]).exits(0);
+    // The name of a remote's branch is one.
+    repo.git(&["update-ref", "refs/remotes/origin/trunk-3", "HEAD~"]);
+    repo.write(
+        "uptick.toml",
+        &format!("[baseline]\nbranch = \"origin/trunk-3\"\n{toml}"),
+    );
+    repo.commit("a third");
+    repo.uptick(&["check"]).exits(0);
+}
+
+/// Nothing was counted where both ends are one build, and no number is said of it.
+#[test]
+fn two_ends_of_one_build_have_no_numbers() {
+    let repo = Repo::with_command();
+    repo.work(5000);
+    repo.commit("slow");
+    let ran = repo
+        .uptick(&[
+            "bisect",
+            "HEAD~",
+            "HEAD",
+            "--bench",
+            "work",
+            "--overlay",
+            "work.c",
+        ])
+        .exits(1);
+    assert!(
+        ran.stdout.contains("both ends are the same build") && !ran.stdout.contains("0 → 0"),
+        "{}",
+        ran.stdout
+    );
 }

@@ -168,6 +168,12 @@ pub fn name(text: &str, width: usize) -> String {
     format!("…{tail}")
 }
 
+/// A name or a command in full, for whoever copies it; only what disturbs a terminal is gone.
+#[must_use]
+pub fn whole(text: &str) -> String {
+    crate::profile::names::clean(text, usize::MAX)
+}
+
 /// `1 change`, `3 changes`; a word that ends in `s` is its own plural (`3 series`).
 #[must_use]
 pub fn plural<N: std::fmt::Display + PartialEq + From<u8>>(n: N, what: &str) -> String {
@@ -221,13 +227,30 @@ pub fn telling(why: &str, width: usize) -> String {
     let mut lines = why.lines().map(str::trim).filter(|l| !l.is_empty());
     let first = lines.next().unwrap_or("");
     let Some(error) = lines.find(is_error).filter(|_| !is_error(&first)) else {
-        return sentence(first, width);
+        return sentence(&with_reason(first, why), width);
     };
     let is_stage = |s: &&str| s.chars().all(|c| c.is_ascii_lowercase());
     let stage = first.split_once(": ").map(|(stage, _)| stage);
     match stage.filter(is_stage) {
         Some(stage) => sentence(&format!("{stage}: {error}"), width),
         None => sentence(error, width),
+    }
+}
+
+/// A first line with what the others say: the last of them, where the first ends in a colon or only
+/// says where a file is wrong.
+fn with_reason(first: &str, why: &str) -> String {
+    let open = first.strip_suffix(':');
+    if open.is_none() && !first.contains("TOML parse error") {
+        return first.to_string();
+    }
+    let head = open.unwrap_or(first);
+    // What valgrind says at the end of its own log is no reason.
+    let said = why.trim().lines().skip(1).map(str::trim);
+    let last = said.filter(|l| !l.starts_with("==")).last().unwrap_or("");
+    match last.is_empty() {
+        true => head.to_string(),
+        false => format!("{head}: {last}"),
     }
 }
 
@@ -421,5 +444,16 @@ mod tests {
         let whole = "the benchmarks do not build:\nerror: no `y`";
         assert_eq!(telling(whole, 80), "error: no `y`");
         assert_eq!(telling("", 80), "");
+        assert_eq!(
+            telling("ended with signal: 6:\n", 80),
+            "ended with signal: 6"
+        );
+        assert_eq!(
+            telling("ended with 2:\nso\nit is\n", 80),
+            "ended with 2: it is"
+        );
+        let toml =
+            "u.toml: TOML parse error at line 2, column 1\n  |\n2 | x\n  | ^\n0.5 % or 50 %?\n";
+        assert!(telling(toml, 80).ends_with("column 1: 0.5 % or 50 %?"));
     }
 }

@@ -12,7 +12,7 @@ use collector::blobs::{Patient, Place, Shared};
 use collector::config::Config;
 use collector::model::Sha;
 use collector::remote::objects;
-use collector::store::{Generation, Keep, Store};
+use collector::store::{Appending, Generation, Keep, Store};
 use tokio::sync::Semaphore;
 
 use crate::cache::Cache;
@@ -22,6 +22,7 @@ use crate::landmarks;
 use crate::lookout::Lookout;
 use crate::objects::Objects;
 use crate::overview::Shelf;
+use crate::postgres::Log;
 use crate::proxy::Proxy;
 use crate::quota::Quota;
 use crate::standing::Standing;
@@ -74,6 +75,20 @@ pub struct Options {
     pub proxy: Option<Proxy>,
     /// Where profiles are kept outside the store's file from now on; `None`: where they are kept by now.
     pub blobs: Option<Place>,
+    /// The shared log that has the truth of the store, and what it is called there; `None`: the
+    /// store has it.
+    pub log: Option<(Log, String)>,
+}
+
+impl Options {
+    /// Opens the store for writing.
+    pub(crate) fn open_store(&self) -> collector::error::Result<Store> {
+        let mut store = Store::open(&self.store)?;
+        if let Some((log, file)) = &self.log {
+            store.share(log.file(file), file)?;
+        }
+        Ok(store)
+    }
 }
 
 /// What an [`App`] is to others.
@@ -119,6 +134,7 @@ pub struct App {
     writer: Writer,
     deriver: Writer,
     writing: Arc<Semaphore>,
+    appending: Appending,
     pub(crate) quota: Quota,
     pub(crate) cache: Cache,
     /// Every series, judged: what Health lists.
@@ -171,16 +187,29 @@ impl App {
         role: Role,
         local: SocketAddr,
     ) -> Result<Arc<Self>, Failure> {
-        let (path, place) = (options.store.clone(), options.blobs.clone());
-        let read_only = options.read_only;
+        let opening = options.clone();
+        let appending = Appending::default();
+        let others = appending.clone();
         let opened = tokio::task::spawn_blocking(move || {
             // Opening for writing migrates; a store that cannot be written can still be read.
-            let open = || (!read_only).then(|| Store::open(&path)).transpose();
+            let open = || {
+                (!opening.read_only)
+                    .then(|| opening.open_store())
+                    .transpose()
+            };
             let mut writers = (open()?, open()?);
-            if let (Some(writer), Some(place)) = (&mut writers.0, &place) {
+            if let Some(deriver) = &mut writers.1 {
+                deriver.stand_behind(others);
+            }
+            // A node shows what the log has before it shows anything.
+            if let (Some(store), true) = (&mut writers.0, opening.log.is_some()) {
+                store.follow()?;
+                store.derive()?;
+            }
+            if let (Some(writer), Some(place)) = (&mut writers.0, &opening.blobs) {
                 objects::settle(writer, place)?;
             }
-            let mut reader = Store::open_existing(&path)?;
+            let mut reader = Store::open_existing(&opening.store)?;
             let objects = objects::attach(&mut reader, FETCHING)?;
             let lookout = Lookout::new(reader)?;
             Ok::<_, collector::error::Error>((writers, lookout, objects))
@@ -204,7 +233,8 @@ impl App {
             writer: start(writer, writer::AT_ONCE)?,
             deriver: start(deriver, writer::GIVES_WAY)?,
             writing: Arc::new(Semaphore::new(WRITES)),
-            cache: Cache::new(),
+            appending,
+            cache: Cache::new(options.log.is_some()),
             overview: Shelf::default(),
             landmarks: landmarks::Shelf::default(),
             guard: Guard::new(),
@@ -273,7 +303,9 @@ impl App {
 
     /// Why what is sent would not be kept.
     pub(crate) fn unready(&self) -> Option<String> {
-        self.standing.unready()
+        let log = self.options.log.as_ref();
+        log.and_then(|(log, _)| log.trouble())
+            .or_else(|| self.standing.unready())
     }
 
     /// Looks whether the store's file is still there and can be read, and what came.
@@ -400,10 +432,17 @@ impl App {
         let Ok(permit) = self.writing.clone().try_acquire_owned() else {
             return Err(Fail::busy());
         };
+        let waits = self.appending.one_more();
         let work = move |store: &mut Store| {
-            let _permit = permit;
+            let _until_done = (permit, waits);
             work(store)
         };
+        self.hand(&self.writer, work).await
+    }
+
+    /// Has the store follow its shared log; gives whether others wrote.
+    pub(crate) async fn follow(self: &Arc<Self>) -> Result<bool, Fail> {
+        let work = |store: &mut Store| Ok(store.follow()?);
         self.hand(&self.writer, work).await
     }
 

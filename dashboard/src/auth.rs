@@ -129,7 +129,14 @@ impl Request<'_> {
         let proxy = app.options.proxy.as_ref();
         self.ip().is_loopback()
             && !self.headers.keys().any(|name| is_forwarding(name.as_str()))
-            && !proxy.is_some_and(|p| p.trusts(self.ip()) || p.is_named(self.headers))
+            && !self.is_proxied(app)
+            && !proxy.is_some_and(|p| p.is_named(self.headers))
+    }
+
+    /// Whether it comes from where the proxy is that was configured.
+    fn is_proxied(&self, app: &App) -> bool {
+        let proxy = app.options.proxy.as_ref();
+        proxy.is_some_and(|p| p.trusts(self.ip()))
     }
 
     /// Whom the proxy in front says that it comes from, if it comes from that proxy.
@@ -191,20 +198,16 @@ pub(crate) async fn admit(
         return suffices(app, of_token(token), needed);
     }
     // Whom the proxy signed in counts more than a token that the browser kept: that may be another
-    // one's.
-    if let Some(person) = request.person(app)? {
-        let is_anybody = person.scope.is_none() && needed == Scope::Read && app.options.public;
-        if !is_anybody {
-            return suffices(app, of_person(person), needed);
-        }
-        within(&app.guard.reading, request)?;
-        return Ok(nobody());
+    // one's. Only whoever may do nothing by their name needs one.
+    let person = request.person(app)?;
+    if let Some(person) = person.as_ref().filter(|p| p.scope.is_some()) {
+        return suffices(app, of_person(person), needed);
     }
     if let Some(shown) = request.cookie() {
         match look_up(app, request, shown).await {
             Ok(token) => return suffices(app, of_token(token), needed),
             // A cookie of long ago takes nothing from whoever needs none.
-            Err(_) if is_owner => {}
+            Err(_) if is_owner || person.is_some() => {}
             Err(fail) => return Err(fail),
         }
     }
@@ -215,6 +218,9 @@ pub(crate) async fn admit(
     if needed == Scope::Read && app.options.public {
         within(&app.guard.reading, request)?;
         return Ok(nobody());
+    }
+    if let Some(person) = person {
+        return suffices(app, of_person(&person), needed);
     }
     Counters::add(&app.counters.refused);
     Err(Fail::Denied(
@@ -243,7 +249,7 @@ fn of_token(token: Token) -> (Admitted, Option<Scope>) {
 }
 
 /// Whom the proxy names, with what they may do.
-fn of_person(person: Person) -> (Admitted, Option<Scope>) {
+fn of_person(person: &Person) -> (Admitted, Option<Scope>) {
     let reader = match person.scope {
         Some(scope) => Reader::Holder {
             name: person.name.clone(),
@@ -291,24 +297,43 @@ pub(crate) fn within(rate: &Rate, request: &Request<'_>) -> Result<(), Fail> {
 }
 
 /// A name that resolves to this machine without being its name is how a web page reaches a
-/// server on loopback ("DNS rebinding").
+/// server on loopback ("DNS rebinding"), with whatever headers it likes: also those by which a proxy
+/// on this machine names people. Under which name that proxy passes requests on is known where it was
+/// said what people reach it by.
 fn host(app: &App, request: &Request<'_>) -> Result<(), Fail> {
-    if !app.is_loopback() || !request.is_local(app) {
+    let by_proxy = request.is_proxied(app) && request.ip().is_loopback();
+    let public = app.options.public_url.as_deref().filter(|_| by_proxy);
+    if !app.is_loopback() || !(request.is_local(app) || public.is_some()) {
         return Ok(());
     }
-    let host = request.header(header::HOST).unwrap_or("localhost");
-    let name = match host.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or(""),
-        None => host.rsplit_once(':').map_or(host, |(n, _)| n),
+    let name = host_name(request.header(header::HOST).unwrap_or("localhost"));
+    let is_loopback = || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let is_public = |url| name.eq_ignore_ascii_case(host_of(url));
+    if name == "localhost" || is_loopback() || public.is_some_and(is_public) {
+        return Ok(());
+    }
+    let words = match public {
+        None => "This dashboard answers to `localhost` only; `--listen` opens it to others.".into(),
+        Some(url) => format!(
+            "This dashboard answers to `localhost` and to the name in `--public-url {url}` only; the \
+             proxy in front passed another on."
+        ),
     };
-    let is_ours = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    if is_ours {
-        return Ok(());
+    Err(Fail::Denied(StatusCode::MISDIRECTED_REQUEST, words))
+}
+
+/// The host that an address names.
+fn host_of(url: &str) -> &str {
+    let after = url.split_once("://").map_or(url, |(_, rest)| rest);
+    host_name(after.split('/').next().unwrap_or(""))
+}
+
+/// A host without its port; of an address of IPv6 what its brackets hold.
+fn host_name(host: &str) -> &str {
+    match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or(""),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
     }
-    Err(Fail::Denied(
-        StatusCode::MISDIRECTED_REQUEST,
-        "This dashboard answers to `localhost` only; `--listen` opens it to others.".into(),
-    ))
 }
 
 /// Refuses what another site made a browser send.
@@ -340,8 +365,8 @@ fn same_site(request: &Request<'_>) -> Result<(), Fail> {
 /// Who is signed in: whom the proxy names, else whose token the browser shows, if it is live.
 pub(crate) async fn signed_in(app: &Arc<App>, request: &Request<'_>) -> Option<Reader> {
     let admitted = match request.person(app).ok()? {
-        Some(person) => of_person(person).0,
-        None => of_token(look_up(app, request, request.cookie()?).await.ok()?).0,
+        Some(person) if person.scope.is_some() => of_person(&person).0,
+        _ => of_token(look_up(app, request, request.cookie()?).await.ok()?).0,
     };
     Some(admitted.reader).filter(|r| *r != Reader::Anybody)
 }

@@ -1,7 +1,7 @@
 //! Pages that were made: each is made once however many ask, packed once, and still right as
 //! long as the store's counters stand.
 //!
-//! When only new facts arrived, a page that was made within the last second is given once more
+//! When only new facts arrived, a page that was right within the last second is given once more
 //! while the new one is being made: so a store that is written all the time makes nobody wait, and
 //! no page is older than that. After a decision of people everybody waits for the new one, so that
 //! who decided sees it.
@@ -22,8 +22,12 @@ use crate::stamp;
 
 /// Bytes of pages that are kept.
 const CAPACITY: u64 = 32 << 20;
-/// How old a page may be that is given while its successor is made.
+/// How long a page may have been wrong that is given while its successor is made.
 const STALE: Duration = Duration::from_secs(1);
+/// How long at least a page has been wrong when its successor is made though somebody could be
+/// given the page itself: a store that is written all the time has each page made four times a
+/// second at most, and a core is not kept busy with that alone.
+const PAUSE: Duration = Duration::from_millis(250);
 /// Below this many bytes packing gains nothing on the wire.
 const WORTH_PACKING: usize = 600;
 /// Level 9 packs 200 KB of table in 3 ms to a tenth.
@@ -39,6 +43,13 @@ pub(crate) struct Page {
     zstd: OnceLock<Option<Bytes>>,
     gzip: OnceLock<Option<Bytes>>,
     pub(crate) download: Option<String>,
+}
+
+/// A page of just before.
+pub(crate) struct Before {
+    pub(crate) page: Arc<Page>,
+    /// Whether its successor is to be made now.
+    pub(crate) is_due: bool,
 }
 
 /// Which content security policy an answer gets.
@@ -96,15 +107,23 @@ impl Page {
     }
 
     /// The same, said to be as of when whoever made it began to read: all that was there by then
-    /// is on it.
-    fn stamped(self, at: Generation) -> Self {
+    /// is on it. Of several nodes each counts for itself, and pages that differ in that alone are
+    /// one: they keep the tag of what stands on them.
+    fn stamped(self, at: Generation, of_node: bool) -> Self {
         let is_html = self.kind.starts_with("text/html");
         let Some(body) = is_html.then(|| stamp::fill(&self.body, at)).flatten() else {
             return self;
         };
-        Self {
+        let stamped = Self {
             download: self.download,
             ..Self::new(self.kind, self.policy, body)
+        };
+        match of_node {
+            true => Self {
+                etag: self.etag,
+                ..stamped
+            },
+            false => stamped,
         }
     }
 
@@ -155,10 +174,12 @@ type Key = (View, Generation);
 pub(crate) struct Cache {
     fresh: moka::future::Cache<Key, Arc<Page>>,
     last: moka::sync::Cache<View, (Generation, Instant, Arc<Page>)>,
+    /// Whether the store is one of several nodes'.
+    of_node: bool,
 }
 
 impl Cache {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(of_node: bool) -> Self {
         let weigh = |_: &Key, p: &Arc<Page>| u32::try_from(p.body.len() + 512).unwrap_or(u32::MAX);
         Self {
             fresh: moka::future::Cache::builder()
@@ -166,6 +187,7 @@ impl Cache {
                 .weigher(weigh)
                 .build(),
             last: moka::sync::Cache::new(512),
+            of_node,
         }
     }
 
@@ -180,10 +202,25 @@ impl Cache {
         self.fresh.get(&(view.clone(), at)).await
     }
 
-    /// The page of just before, if only facts have come since.
-    pub(crate) fn before(&self, view: &View, at: Generation) -> Option<Arc<Page>> {
+    /// The page of just before, if only facts have come since. `stood` says when counters were
+    /// last the store's: until then the page was right, however long ago it was made.
+    pub(crate) fn before(
+        &self,
+        view: &View,
+        at: Generation,
+        stood: impl FnOnce(Generation) -> Option<Instant>,
+    ) -> Option<Before> {
         let (then, made, page) = self.last.get(view)?;
-        (then.triage == at.triage && made.elapsed() < STALE).then_some(page)
+        if then.triage != at.triage {
+            return None;
+        }
+        // One that takes long to make is of before when it is ready, and the newest that there is.
+        let right = stood(then).map_or(made, |stood| stood.max(made));
+        let wrong_for = right.elapsed();
+        (wrong_for < STALE).then_some(Before {
+            page,
+            is_due: wrong_for >= PAUSE,
+        })
     }
 
     /// The page, made now unless it is being made already: then its maker's is waited for.
@@ -196,7 +233,10 @@ impl Cache {
         let key = (view.clone(), at);
         let page = self
             .fresh
-            .try_get_with(key, async { build.await.map(|p| Arc::new(p.stamped(at))) })
+            .try_get_with(key, async {
+                let page = build.await?;
+                Ok(Arc::new(page.stamped(at, self.of_node)))
+            })
             .await;
         let page = page.map_err(|e| Fail::clone(&e))?;
         self.last.insert(view, (at, Instant::now(), page.clone()));
@@ -205,8 +245,36 @@ impl Cache {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::takes;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_page_of_before_is_given_as_long_as_it_was_right_a_moment_ago() {
+        let cache = Cache::new(false);
+        let view = crate::query::view("/health", "").unwrap();
+        let at = Generation { data: 1, triage: 1 };
+        let page = async { Ok(Page::new("text/plain", Policy::Page, b"one".to_vec())) };
+        cache.make(view.clone(), at, page).await.unwrap();
+        let facts = Generation { data: 2, triage: 1 };
+        let long_ago = Instant::now().checked_sub(2 * STALE);
+        // Made a moment ago, whatever stood when.
+        assert!(cache.before(&view, facts, |_| long_ago).is_some());
+        tokio::time::sleep(STALE).await;
+        assert!(cache.before(&view, facts, |_| long_ago).is_none());
+        assert!(cache.before(&view, facts, |_| None).is_none());
+        // Made long ago, and right until now: so young that its successor may wait.
+        // A minute ahead, however long the machine takes to the next line.
+        let now = || Some(Instant::now() + Duration::from_secs(60));
+        let young = cache.before(&view, facts, |_| now());
+        assert!(young.is_some_and(|b| !b.is_due));
+        let wrong = Instant::now().checked_sub(PAUSE);
+        let older = cache.before(&view, facts, |_| wrong);
+        assert!(older.is_some_and(|b| b.is_due));
+        // A decision is never hidden by a page of before.
+        let decided = Generation { data: 1, triage: 2 };
+        assert!(cache.before(&view, decided, |_| now()).is_none());
+    }
 
     #[test]
     fn what_is_refused_is_not_sent() {

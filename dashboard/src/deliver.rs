@@ -9,6 +9,7 @@ use collector::remote::channel::{Answer, send};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
+use crate::clock;
 use crate::counters::Counters;
 use crate::error::Fail;
 use crate::text;
@@ -47,12 +48,14 @@ pub(crate) async fn deliver(app: Arc<App>) {
 }
 
 async fn take(app: &Arc<App>, most: usize) -> Result<Vec<Parcel>, Fail> {
-    let is_due = app.read(|store, _| Ok(store.is_due(text::now())?)).await?;
+    let is_due = app
+        .read(|store, _| Ok(store.is_due(clock::seconds())?))
+        .await?;
     if !is_due {
         return Ok(Vec::new());
     }
     let origin = origin(app);
-    app.write(move |store| Ok(notify::take(store, most, text::now(), &origin)?))
+    app.write(move |store| Ok(notify::take(store, most, clock::seconds(), &origin)?))
         .await
 }
 
@@ -82,7 +85,15 @@ pub(crate) async fn send_once(app: &Arc<App>, parcel: Parcel) -> Result<Answer, 
         let (lease, noted) = (lease.clone(), answer.clone());
         let jitter = jitter();
         let done = app
-            .write(move |store| Ok(notify::settle(store, &lease, &noted, text::now(), jitter)?))
+            .write(move |store| {
+                Ok(notify::settle(
+                    store,
+                    &lease,
+                    &noted,
+                    clock::seconds(),
+                    jitter,
+                )?)
+            })
             .await;
         match done {
             Err(Fail::Busy) => tokio::time::sleep(PAUSE).await,

@@ -13,6 +13,7 @@ use futures_util::Stream;
 use tokio::task::JoinSet;
 
 use crate::app::App;
+use crate::clock;
 use crate::error::Fail;
 use crate::text;
 
@@ -22,6 +23,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const STRIDE: usize = 64;
 /// How long a search that failed waits before it is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
+/// How long following a shared log that failed waits before it is tried again.
+const FOLLOW_AGAIN: Duration = Duration::from_secs(1);
 
 /// One look in so many also asks for what is rarely so: a write that failed, a log that nobody derived.
 const RARELY: u32 = 8;
@@ -30,6 +33,9 @@ pub(crate) fn tasks(app: &Arc<App>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(watch(app.clone()));
     tasks.spawn(search(app.clone()));
+    if app.options.log.is_some() {
+        tasks.spawn(follow(app.clone()));
+    }
     if !app.options.read_only {
         tasks.spawn(crate::deliver::deliver(app.clone()));
         tasks.spawn(crate::retention::keep(app.clone()));
@@ -53,6 +59,40 @@ pub(crate) async fn watch(app: Arc<App>) {
     }
 }
 
+/// Has the store follow its shared log for ever, and derives what came.
+async fn follow(app: Arc<App>) {
+    let Some((log, file)) = &app.options.log else {
+        return;
+    };
+    let mut heads = log.heads();
+    let (mut seen, mut said) = (None, String::new());
+    loop {
+        let head = heads.borrow_and_update().get(file).copied();
+        if head != seen {
+            match app.follow().await {
+                Ok(moved) => {
+                    seen = head;
+                    said.clear();
+                    if moved {
+                        let _ = app.derive(|store| Ok(store.derive()?)).await;
+                        app.unsearched.notify_one();
+                    }
+                    continue;
+                }
+                // Once, and not every second while the database is away.
+                Err(e) if e.words() == said => {}
+                Err(e) => {
+                    said = e.words();
+                    tracing::warn!(file, why = said, "the log cannot be followed");
+                }
+            }
+            tokio::time::sleep(FOLLOW_AGAIN).await;
+        } else if heads.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
 /// Tries whether a store that refused a write takes one now, and derives what a process that ended
 /// too early left in the log. What fails is tried again at a later look.
 async fn recover(app: Arc<App>) {
@@ -70,7 +110,7 @@ async fn search(app: Arc<App>) {
     loop {
         let done = app
             .derive(|store| {
-                let now = text::now();
+                let now = clock::seconds();
                 Ok(search_for(store, STRIDE, Audience::Channels { now })?)
             })
             .await;

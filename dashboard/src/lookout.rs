@@ -3,6 +3,7 @@
 //! Everybody who publishes the counters has read them under the same lock, so that what is
 //! published only ever moves as the store does.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,12 +12,23 @@ use tokio::sync::watch;
 
 /// Under load one look serves whoever comes within this time.
 const GLANCE: Duration = Duration::from_millis(1);
+/// Counters of before that are remembered: more than a busy store goes through in a second.
+const PAST: usize = 64;
 
 /// A reader of its own, so that looking never waits for a page.
 #[derive(Debug)]
 pub(crate) struct Lookout {
-    store: Mutex<(Store, Instant)>,
+    held: Mutex<Held>,
     generation: watch::Sender<Generation>,
+}
+
+#[derive(Debug)]
+struct Held {
+    store: Store,
+    /// When the store was last looked at.
+    looked: Instant,
+    /// Counters of before, each with when it was last seen to be the store's, newest last.
+    past: VecDeque<(Generation, Instant)>,
 }
 
 impl Lookout {
@@ -25,7 +37,11 @@ impl Lookout {
     pub(crate) fn new(store: Store) -> collector::error::Result<Self> {
         let generation = watch::Sender::new(store.generation()?);
         Ok(Self {
-            store: Mutex::new((store, Instant::now())),
+            held: Mutex::new(Held {
+                store,
+                looked: Instant::now(),
+                past: VecDeque::with_capacity(PAST),
+            }),
             generation,
         })
     }
@@ -51,20 +67,70 @@ impl Lookout {
     /// # Errors
     /// [`collector::error::Error::Store`] when they cannot be read.
     pub(crate) fn look(&self) -> collector::error::Result<(Generation, bool)> {
-        let mut held = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        held.1 = Instant::now();
-        let now = held.0.generation()?;
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = (self.seen(), held.looked);
+        let looking = Instant::now();
+        let now = held.store.generation()?;
+        held.looked = looking;
         let moved = self.generation.send_if_modified(|g| {
             let moved = *g != now;
             *g = now;
             moved
         });
+        if moved {
+            if held.past.len() == PAST {
+                held.past.pop_front();
+            }
+            held.past.push_back(before);
+        }
         Ok((now, moved))
     }
 
     /// What was seen within the last millisecond, if anybody looked.
     pub(crate) fn glance(&self) -> Option<Generation> {
-        let held = self.store.try_lock().ok()?;
-        (held.1.elapsed() < GLANCE).then(|| self.seen())
+        let held = self.held.try_lock().ok()?;
+        (held.looked.elapsed() < GLANCE).then(|| self.seen())
+    }
+
+    /// When these counters were last seen to be the store's; `None` where that is long ago.
+    pub(crate) fn stood(&self, at: Generation) -> Option<Instant> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.seen() == at {
+            return Some(held.looked);
+        }
+        let then = held.past.iter().rfind(|(g, _)| *g == at);
+        then.map(|(_, looked)| *looked)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn counters_stood_until_the_last_look_that_saw_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.db");
+        let mut store = Store::open(&path).unwrap();
+        let lookout = Lookout::new(Store::open_existing(&path).unwrap()).unwrap();
+        let mut put = |n: u64| {
+            store.put(&fixture::report(n, n as f64), &[]).unwrap();
+        };
+        put(1);
+        let (first, _) = lookout.look().unwrap();
+        let seen = Instant::now();
+        put(2);
+        let written = Instant::now();
+        let (second, moved) = lookout.look().unwrap();
+        assert!(moved && second != first);
+        assert!(lookout.stood(first).unwrap() <= seen);
+        assert!(lookout.stood(second).unwrap() >= written);
+        let unknown = Generation {
+            data: u64::MAX,
+            ..second
+        };
+        assert_eq!(lookout.stood(unknown), None);
     }
 }

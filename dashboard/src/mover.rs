@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use collector::blobs::{Trouble, deliver};
+use collector::blobs::{Trouble, deliver, remove_all};
 use collector::parallel::parallel;
 use collector::store::{ObjectCounts, Pending};
 
@@ -183,15 +183,11 @@ async fn remove(app: &Arc<App>, objects: &Arc<Objects>, held: &Arc<File>) -> Res
         let (objects, held) = (objects.clone(), held.clone());
         let work = move || {
             let _held = held;
-            let done = parallel(WIDTH, &some, |hash| objects.place.remove(hash));
-            let mut gone = Vec::new();
-            for (hash, done) in some.iter().zip(&done) {
-                match done {
-                    Ok(()) => gone.push(hash.clone()),
-                    Err(why) => objects.failed(&why.to_string()),
-                }
+            let (gone, failed) = remove_all(&objects.place, &some, WIDTH);
+            if let Some(why) = &failed {
+                objects.failed(&why.to_string());
             }
-            (gone, done.iter().all(Result::is_ok))
+            (gone, failed.is_none())
         };
         let work = tokio::task::spawn_blocking(work);
         let (gone, all) = work.await.map_err(|_| Fail::panicked())?;

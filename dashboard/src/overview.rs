@@ -21,6 +21,8 @@ const FAILING: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) series: SeriesState,
+    /// Whose it is, by `[owners]` in `uptick.toml`.
+    pub(crate) owner: Option<Arc<str>>,
     /// The change that would stop the next commit (fraction).
     pub(crate) limit: f64,
     /// The smallest lasting step that would be found (fraction).
@@ -84,6 +86,7 @@ impl Overview {
             .filter_map(|f| f.benchmark.as_deref())
             .collect();
         let mut alarms = store.alarms()?;
+        let mut owners = Owners::default();
         let entries: Vec<Entry> = store
             .current_series()?
             .into_iter()
@@ -91,6 +94,7 @@ impl Overview {
                 let sight = Sight::of(config, &series);
                 let fails = failing.contains(series.row.key.benchmark.as_str());
                 Entry {
+                    owner: owners.of(config, &series.row.key.benchmark),
                     limit: sight.next.fraction,
                     lasting: sight.lasting,
                     troubles: sight.troubles(&series, position, fails),
@@ -139,6 +143,22 @@ impl Overview {
     pub(crate) fn has(&self, name: &str) -> bool {
         let is_it = |e: &Entry| e.series.row.key.metric.name() == name;
         Metric::WELL_KNOWN.iter().any(|m| m.name() == name) || self.entries.iter().any(is_it)
+    }
+}
+
+/// The names of owners, each once however many series they own.
+#[derive(Default)]
+struct Owners(BTreeSet<Arc<str>>);
+
+impl Owners {
+    fn of(&mut self, config: &Config, benchmark: &str) -> Option<Arc<str>> {
+        let name = config.owner_of(benchmark)?;
+        if let Some(known) = self.0.get(name) {
+            return Some(known.clone());
+        }
+        let name: Arc<str> = name.into();
+        self.0.insert(name.clone());
+        Some(name)
     }
 }
 

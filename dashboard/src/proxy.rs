@@ -70,7 +70,9 @@ impl Proxy {
             from: from?,
             scope: match asked.scope {
                 "none" => None,
-                word => Some(persons_scope(word).map_err(|e| format!("--proxy-scope {e}"))?),
+                word => {
+                    Some(persons_scope(word).map_err(|e| format!("--proxy-scope {e}, or none"))?)
+                }
             },
             of_groups: of_groups?,
         })

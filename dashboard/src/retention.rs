@@ -39,13 +39,16 @@ pub(crate) async fn keep(app: Arc<App>) {
 /// Prunes some at a time: whoever derives gets its turn in between.
 async fn once(app: &Arc<App>) -> Result<Prunable, Fail> {
     let (keep, now) = (app.options.keep, text::now());
-    let plan = app.derive(move |store| Ok(Arc::new(retention::plan(store, &keep, now)?)));
-    let plan = plan.await?;
+    let plan = app.derive(move |store| Ok(retention::plan(store, &keep, now)?));
+    let mut plan = plan.await?;
     let mut sum = Prunable::default();
     loop {
-        let plan = plan.clone();
-        let some = app.derive(move |store| Ok(retention::prune(store, &plan, ACTOR, now, 1)?));
-        let some = some.await?;
+        let step = app.derive(move |store| {
+            let some = retention::prune(store, &mut plan, ACTOR, now, 1)?;
+            Ok((some, plan))
+        });
+        let some;
+        (some, plan) = step.await?;
         if some.is_empty() {
             break;
         }

@@ -248,22 +248,28 @@ async fn page(
     if let Some(words) = app.trouble() {
         return Err(Fail::Store(words));
     }
-    let fresh = headers
-        .get(header::CACHE_CONTROL)
-        .is_some_and(|v| v.as_bytes() == b"no-cache");
-    let before = if fresh {
-        None
-    } else {
-        app.cache.before(&view, at)
+    let before = match wants_now(&headers) {
+        true => None,
+        false => app.cache.before(&view, at, |then| app.lookout.stood(then)),
     };
     let making = make(app.clone(), view);
     match before {
-        Some(page) => {
-            tokio::spawn(making);
-            Ok(answer(&app, &page, &headers))
+        Some(before) => {
+            if before.is_due {
+                tokio::spawn(making);
+            }
+            Ok(answer(&app, &before.page, &headers))
         }
         None => Ok(answer(&app, &*making.await?, &headers)),
     }
+}
+
+/// Whether who asks takes no page of just before: scripts after news, and a person who reloads.
+fn wants_now(headers: &HeaderMap) -> bool {
+    let control = headers.get(header::CACHE_CONTROL);
+    let control = control.and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let mut wishes = control.split(',').map(str::trim);
+    wishes.any(|w| w.eq_ignore_ascii_case("no-cache") || w.eq_ignore_ascii_case("max-age=0"))
 }
 
 async fn make(app: Arc<App>, view: query::View) -> Result<Arc<Page>, Fail> {

@@ -318,6 +318,35 @@ async fn news_wait_for_whoever_selects() {
     b.finish().await;
 }
 
+/// News that are on their way when somebody begins to select take nothing out of their hands.
+#[tokio::test]
+async fn news_on_their_way_leave_a_selection_alone() {
+    let site = Site::demo();
+    let running = site.serve().await;
+    let b = browser!(running);
+    b.go("/").await;
+    // The answer is held back until the test lets it go.
+    b.until(
+        "held back",
+        "const real = window.fetch; const gate = new Promise((go) => { window.let_go = go; });
+         window.fetch = async (...all) => {
+           window.asked = true; const answer = await real(...all); await gate; return answer; };
+         return true",
+    )
+    .await;
+    site.put_elsewhere();
+    b.until("asked for", "return window.asked === true").await;
+    b.keys("body", "jx").await;
+    let selected = "return document.querySelectorAll('[form=bulk]:checked').length === 1";
+    b.until("selected", selected).await;
+    b.until("let go", "window.let_go(); return true").await;
+    b.see("#live", "There is news").await;
+    b.until("still selected", selected).await;
+    b.keys_here("x").await;
+    b.see(".verdict", "A report from afar").await;
+    b.finish().await;
+}
+
 /// Every page, in both schemes and on a telephone: axe finds nothing serious, nothing is wider
 /// than the screen, and a picture is kept for people to look at.
 #[tokio::test]

@@ -315,6 +315,8 @@ async fn functions_of_the_worst_and_lasting_changes_stand_on_the_page() {
     let c = site.client().await;
     let damaged = c.get(&format!("/compare/{base}..{head}")).await;
     assert_eq!(damaged.status, StatusCode::OK);
+    let worst = damaged.text().split("id=\"worst\"").nth(1).unwrap();
+    assert!(worst.contains("could not be read when"), "{worst}");
 }
 
 /// The rows of a page, by name.
@@ -502,4 +504,13 @@ async fn two_variants_of_one_commit_are_compared_and_the_flag_is_blamed() {
     );
     let again = format!("uptick compare {short} --tag gc=on --against gc=off");
     assert!(page.contains(&again), "{page}");
+    // Its address on paper is its own, and whoever names the commit otherwise is led there.
+    let paper = asked.replace('&', "&amp;");
+    let paper = format!("data-page=\"/compare/{short}..{short}?{paper}\"");
+    assert!(page.contains(&paper), "{page}");
+    let named = c
+        .get(&format!("/compare?base=main&head=main&{asked}"))
+        .await;
+    let own = format!("/compare/{short}..{short}?{asked}");
+    assert_eq!(named.header("location"), own);
 }

@@ -2,6 +2,7 @@
 
 use crate::support::{Client, Site};
 use axum::http::{HeaderName, Method, StatusCode, header};
+use collector::blobs::Place;
 use collector::store::Scope;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -272,4 +273,29 @@ async fn the_server_ends_though_somebody_keeps_silent() {
     );
     let mut rest = Vec::new();
     let _ = idle.read_to_end(&mut rest).await;
+}
+
+/// Where profiles lie is a path of this machine.
+#[tokio::test]
+async fn whoever_comes_is_not_told_where_profiles_lie() {
+    let site = Site::demo();
+    let place = tempfile::tempdir().unwrap();
+    // As `serve --blobs` leaves it at its start.
+    std::fs::write(place.path().join("uptick-profiles"), "").unwrap();
+    let path = place.path().to_str().unwrap().to_string();
+    let c = site
+        .served_with(|o| {
+            o.public = true;
+            o.blobs = Some(Place::Directory(place.path().to_path_buf()));
+        })
+        .await;
+    let anybody = c.seen_from("192.0.2.7").get("/profiles").await;
+    assert_eq!(anybody.status, StatusCode::OK);
+    let text = anybody.text();
+    assert!(
+        text.contains("outside the store’s file") && !text.contains(&path),
+        "{text}"
+    );
+    let owner = c.seen_from("127.0.0.1").get("/profiles").await;
+    assert!(owner.text().contains(&path), "{}", owner.text());
 }

@@ -15,6 +15,7 @@ mod http;
 mod metrics;
 mod openapi;
 mod pictures;
+mod postgres;
 mod proxy;
 mod receive;
 mod server;

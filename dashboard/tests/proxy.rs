@@ -13,12 +13,16 @@ const GROUPS: &str = "x-forwarded-groups";
 
 /// As it is configured for one that listens at `from`.
 pub(crate) fn proxy(from: &str) -> Option<Proxy> {
+    proxy_with("read", from)
+}
+
+fn proxy_with(scope: &str, from: &str) -> Option<Proxy> {
     let groups = ["devs=write", "ops=admin"].map(String::from);
     let asked = AskedProxy {
         user: USER,
         groups: Some(GROUPS),
         from: &[from.to_string()],
-        scope: "read",
+        scope,
         of_groups: &groups,
     };
     Some(Proxy::new(asked).unwrap())
@@ -145,6 +149,78 @@ async fn a_proxy_on_this_machine_does_not_make_everybody_its_owner() {
     // Whatever name the proxy is reached by.
     let host = [("host", "uptick.example.org"), (USER, "ada")];
     assert_eq!(ask(&c, "127.0.0.1", &host).await.status, StatusCode::OK);
+}
+
+/// A page of another site whose name resolves to this machine writes any header it likes.
+#[tokio::test]
+async fn a_proxy_on_this_machine_is_believed_under_the_names_that_people_reach_it_by() {
+    let site = Site::demo();
+    let c = site
+        .served_with(|o| {
+            o.proxy = proxy("127.0.0.1");
+            o.public_url = Some("https://Uptick.example.org:8443/perf".into());
+        })
+        .await;
+    for (host, status) in [
+        ("uptick.example.org:8443", StatusCode::OK),
+        ("uptick.example.org", StatusCode::OK),
+        ("127.0.0.1:8787", StatusCode::OK),
+        ("[::1]:8787", StatusCode::OK),
+        ("evil.example.org:8787", StatusCode::MISDIRECTED_REQUEST),
+        ("example.org", StatusCode::MISDIRECTED_REQUEST),
+    ] {
+        for named in [
+            &[("host", host), (USER, "ada")][..],
+            &[
+                ("host", host),
+                (USER, "ada"),
+                ("x-forwarded-for", "192.0.2.1"),
+            ],
+        ] {
+            assert_eq!(
+                ask(&c, "127.0.0.1", named).await.status,
+                status,
+                "{named:?}"
+            );
+        }
+    }
+}
+
+/// Whoever may do nothing by their name may do what a token of theirs may.
+#[tokio::test]
+async fn a_token_signs_in_whom_the_proxy_lets_do_nothing() {
+    let site = Site::demo();
+    let (_, write) = site.mint(Scope::Write);
+    let cookie = format!("uptick_token={write}");
+    for public in [false, true] {
+        let c = site
+            .served_with(|o| {
+                o.proxy = proxy_with("none", PROXY);
+                o.public = public;
+            })
+            .await;
+        let signed_in = [(USER, "ada"), ("cookie", cookie.as_str())];
+        let page = ask(&c, PROXY, &signed_in).await;
+        assert_eq!(
+            (page.status, reader(&page)),
+            (StatusCode::OK, "write</b> (may write)")
+        );
+        let account = send(&c, (PROXY, Method::GET, "/login"), &signed_in, "").await;
+        assert!(account.text().contains("/logout"), "{}", account.text());
+        // One of long ago takes nothing from them, and their groups count as before.
+        let old = [(USER, "ada"), ("cookie", "uptick_token=old")];
+        let without = if public {
+            StatusCode::OK
+        } else {
+            StatusCode::FORBIDDEN
+        };
+        assert_eq!(ask(&c, PROXY, &old).await.status, without);
+        let group = [(USER, "ada"), (GROUPS, "ops"), ("cookie", cookie.as_str())];
+        assert_eq!(
+            reader(&ask(&c, PROXY, &group).await),
+            "ada</b> (may do everything)"
+        );
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use axum::http::{Method, StatusCode, header};
 use collector::blobs::Place;
 use collector::jobs::Purpose;
 use collector::model::{Commit, Counter, Measurement, Metric, Report, Sha, Testbed};
+use collector::remote::objects;
 use collector::store::queue::{NewProject, Offer};
 use collector::store::{Keep, Scope, Store};
 use serde_json::{Value, json};
@@ -94,6 +95,7 @@ impl Host {
             embed_in: Vec::new(),
             proxy: None,
             blobs: None,
+            log: None,
         };
         change(&mut options);
         let server = open_server(options, "127.0.0.1:8787".parse().unwrap()).await;
@@ -618,22 +620,27 @@ async fn every_answer_of_a_server_is_as_its_document_says() {
     hold("post", "/api/v1/jobs/fail", &failed);
 }
 
-/// What one project removes is never another's.
-#[tokio::test]
-async fn each_project_has_a_folder_of_its_own_for_its_profiles() {
-    let host = Host::new();
-    let more = NewProject {
-        name: "glyph".into(),
+/// Another project.
+fn another(name: &str) -> NewProject {
+    NewProject {
+        name: name.into(),
         url: "/nowhere/at/all".into(),
         branch: "main".into(),
         poll: 3_600,
         labels: vec!["default".into()],
         pulls: Vec::new(),
-    };
-    host.store().add_project(&more, 0).unwrap();
+    }
+}
+
+/// What one project removes is never another's, and none has its profiles where no disk is mounted.
+#[tokio::test]
+async fn each_project_has_a_folder_of_its_own_for_its_profiles() {
+    let host = Host::new();
+    host.store().add_project(&another("glyph"), 0).unwrap();
     let profiles = host.dir.path().join("profiles");
     let place = Place::Directory(profiles.clone());
-    let _server = host.opened_with(|o| o.blobs = Some(place.clone())).await;
+    objects::probe(&place, true).unwrap();
+    let server = host.opened_with(|o| o.blobs = Some(place.clone())).await;
     let stores = Server::stores(host.dir.path());
     assert_eq!(stores.len(), 2);
     let kept = stores
@@ -643,4 +650,12 @@ async fn each_project_has_a_folder_of_its_own_for_its_profiles() {
     assert!(kept.iter().all(|k| k.place == place));
     assert_ne!(kept[0].folder, kept[1].folder);
     assert!(kept.iter().all(|k| profiles.join(&k.folder).is_dir()));
+    drop(server);
+    std::fs::rename(&profiles, host.dir.path().join("aside")).unwrap();
+    std::fs::create_dir(&profiles).unwrap();
+    host.store().add_project(&another("third"), 0).unwrap();
+    let _server = host.opened_with(|o| o.blobs = Some(place.clone())).await;
+    assert_eq!(std::fs::read_dir(&profiles).unwrap().count(), 0);
+    let third = host.dir.path().join("projects/third/uptick.db");
+    assert_eq!(Store::open_existing(&third).unwrap().place().unwrap(), None);
 }

@@ -164,6 +164,25 @@ async fn series_are_added_by_forms_and_chosen_on_a_page() {
         shown.header("location"),
         format!("/series/{large}?with={lex}")
     );
+    // Too many are still chosen on the page that says so, and no chart.
+    let store = site.store();
+    let all = store.series_of("parse/large").unwrap();
+    let more = store.series_of("lex/unicode").unwrap();
+    let ids: Vec<String> = all
+        .iter()
+        .chain(&more)
+        .map(|s| s.row.key.id())
+        .take(7)
+        .collect();
+    assert_eq!(ids.len(), 7);
+    let url = format!("/series?id={}&q=&show=1", ids.join("&id="));
+    let many = c.get(&url).await;
+    assert_eq!(many.status, StatusCode::OK, "{}", many.text());
+    assert!(many.text().contains("7 are chosen: take off 1"));
+    for id in &ids {
+        let ticked = format!("value=\"{id}\" checked aria-label");
+        assert!(many.text().contains(&ticked), "{id}");
+    }
     // Empty ones say what to do.
     let empty = c.get("/series").await;
     assert!(

@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderName, Method, StatusCode, header};
 use collector::config::Config;
-use collector::store::Scope;
+use collector::store::{Scope, Triage};
 use serde_json::Value;
 
 use crate::support::{Answer, Client, Site};
@@ -323,6 +323,32 @@ async fn the_form_that_asks_for_the_commit_keeps_what_was_said_and_leads_back() 
 }
 
 #[tokio::test]
+async fn a_list_that_is_kept_under_a_name_stands_on_its_page() {
+    let site = Site::demo();
+    let text =
+        "[views]\n\"open ones\" = \"/changes?state=open\"\nblind = \"/health?state=blind\"\n";
+    let config = Config::parse(text).unwrap();
+    let c = site.served_with(|o| o.config = config).await;
+    for (page, view, other) in [
+        ("/changes", "/changes?state=open", "/health?state=blind"),
+        ("/health", "/health?state=blind", "/changes?state=open"),
+    ] {
+        let link = |at: &str| format!("<a href=\"{at}\" aria-current=\"true\">");
+        let there = c.get(page).await;
+        let there = there.text();
+        assert!(there.contains(&format!("<a href=\"{view}\">")), "{there}");
+        let chosen = c.get(view).await;
+        assert_eq!(chosen.status, 200, "{view}");
+        let kept = chosen.text().split("aria-label=\"kept\"").nth(1).unwrap();
+        let kept = kept.split("</div>").next().unwrap();
+        assert!(
+            kept.contains(&link(view)) && !kept.contains(other),
+            "{kept}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn changes_have_owners_and_are_taken_on() {
     let site = Site::demo();
     let config = "[owners]\n\"parse/**\" = \"ada\"\n\"io/*\" = \"ben\"\n";
@@ -478,8 +504,44 @@ async fn a_snoozed_change_leaves_today_and_comes_back() {
     snooze("2999-01-01").await;
     assert_eq!(snooze("never").await, StatusCode::SEE_OTHER);
     assert_eq!(today().await, (true, false));
-    for bad in ["soon", "0", "-3", "2026-13-01", "9999999999"] {
+    for bad in [
+        "soon",
+        "0",
+        "-3",
+        "2026-13-01",
+        "9999999999",
+        "2+weeks",
+        "2+commits+more",
+    ] {
         assert_eq!(snooze(bad).await, StatusCode::BAD_REQUEST, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_today_on_which_all_is_snoozed_says_so() {
+    let site = Site::demo();
+    let mut store = site.store();
+    let open = store.open_events(usize::MAX).unwrap();
+    let snoozed = Triage {
+        events: open.into_iter().map(|e| e.reported.id).collect(),
+        snooze: Some("2999-01-01".into()),
+        ..Triage::default()
+    };
+    store.decide(&snoozed, "ada", 0).unwrap();
+    let c = site.client().await;
+    for (url, words) in [
+        (
+            "/",
+            "every step that lasted is snoozed, settled or went back",
+        ),
+        ("/", "but for what is snoozed"),
+        (
+            "/?owner=eve",
+            "Nobody has an open change that is not snoozed.",
+        ),
+    ] {
+        let page = c.get(url).await;
+        assert!(page.text().contains(words), "{url}: {}", page.text());
     }
 }
 

@@ -2,7 +2,7 @@
 
 pub(crate) mod receiver;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -71,14 +71,8 @@ impl Site {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        let said = child.stdout.take().unwrap();
-        BufReader::new(said).read_line(&mut line).unwrap();
-        let line = line.trim().trim_start_matches("http://");
-        Server {
-            address: line.trim_end_matches('/').to_string(),
-            child,
-        }
+        let address = crate::serve::address(&mut child);
+        Server { address, child }
     }
 
     /// The newest report, as of the commit after it.

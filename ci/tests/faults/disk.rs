@@ -256,3 +256,43 @@ fn d8_every_byte_that_turns_over_is_found() {
         ),
     );
 }
+
+#[test]
+fn d15_where_no_lock_holds_no_server_starts() {
+    if !has("D15", "strace") {
+        return;
+    }
+    let place = Place::new();
+    let store = place.store();
+    let faults = [
+        ("flock", "error=ENOLCK"),
+        ("flock", "error=EOPNOTSUPP"),
+        ("flock", "retval=0"),
+        ("fcntl", "error=ENOLCK"),
+    ];
+    for (call, what) in faults {
+        let out = Command::new("timeout")
+            .args(["20", "strace", "-f", "-qq", "-o", "trace"])
+            .args([
+                "-P",
+                store.to_str().unwrap(),
+                "-e",
+                &format!("trace={call}"),
+            ])
+            .args(["-e", &format!("inject={call}:{what}")])
+            .arg(env!("CARGO_BIN_EXE_uptick"))
+            .args(["--store", "s.db", "serve", "--listen", "127.0.0.1:0"])
+            .current_dir(place.dir())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(5), "{call} {what}: {said}");
+        assert!(said.contains("gives no locks"), "{call} {what}: {said}");
+        assert!(out.stdout.is_empty(), "{call} {what}");
+    }
+    Server::start(&store);
+    seen(
+        "D15",
+        "locks that fail or exclude nobody: no server starts, and says why",
+    );
+}

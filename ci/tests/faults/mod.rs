@@ -1,6 +1,7 @@
 //! What goes wrong around uptick, done to it on purpose. `README.md` beside this has the table.
 
 mod clients;
+mod clock;
 mod disk;
 mod fuzz;
 mod keeping;

@@ -10,7 +10,8 @@ use collector::model::digest;
 use collector::store::Store;
 use serde_json::{Value, json};
 
-use super::server::{PATIENCE, Server, report, seen, times};
+use super::server::{Server, report, seen, times};
+use crate::support::wait;
 
 #[expect(dead_code, reason = "the collector's own tests use the rest of it")]
 #[path = "../../../collector/src/remote/s3/fake.rs"]
@@ -52,11 +53,9 @@ fn metric(server: &Server, name: &str) -> u64 {
 
 /// Waits until no profile waits.
 fn moved(server: &Server) {
-    let begin = Instant::now();
-    while metric(server, "pending") + metric(server, "to_remove") > 0 {
-        assert!(begin.elapsed() < PATIENCE, "profiles still wait");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait("every profile", || {
+        metric(server, "pending") + metric(server, "to_remove") == 0
+    });
 }
 
 fn verified(fake: &Fake, store: &Path) -> Value {
@@ -98,6 +97,7 @@ fn p9_an_object_store_that_fails_holds_up_no_report_and_halves_no_profile() {
     ];
     let (mut n, mut slowest) = (0, Duration::ZERO);
     for (i, faults) in kinds.into_iter().enumerate() {
+        let faulted = fake.faulted();
         fake.fail(faults);
         for _ in 0..each {
             n += 1;
@@ -106,6 +106,8 @@ fn p9_an_object_store_that_fails_holds_up_no_report_and_halves_no_profile() {
             slowest = slowest.max(begin.elapsed());
             assert!(answer.is_kept(), "{answer:?}");
         }
+        // It is met while the profiles are on their way.
+        wait("a fault", || fake.faulted() > faulted);
         if i % 2 == 1 {
             // In the middle of whatever it does.
             server.signal("KILL");
@@ -156,7 +158,6 @@ fn p9_while_it_is_away_pages_say_so_and_what_comes_in_waits() {
         |from: usize, to: usize| server.get(&format!("/functions/{key}/{from:040x}..{to:040x}"));
     assert!(page(1, 2).body.contains("work_2"));
     fake.down(true);
-    let begin = Instant::now();
     for n in 3..=4 {
         assert!(server.post(&profiled(n)).unwrap().is_kept());
     }
@@ -172,10 +173,7 @@ fn p9_while_it_is_away_pages_say_so_and_what_comes_in_waits() {
     for other in ["/", "/health", "/readyz"] {
         assert_eq!(server.get(other).status, 200, "{other}");
     }
-    while metric(&server, "failures_total") == 0 {
-        assert!(begin.elapsed() < PATIENCE);
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait("a failure", || metric(&server, "failures_total") > 0);
     assert_eq!(metric(&server, "pending"), 2);
     let told = server.get("/profiles").body;
     assert!(

@@ -69,13 +69,18 @@ fn c2_times_and_numbers_at_the_ends_are_refused_by_name_or_kept() {
     let with = |old: &str, new: &str| text.replace(old, new).into_bytes();
     let started = |s: &str| with("\"started\":1700000000", &format!("\"started\":{s}"));
     let value = |s: &str| with("\"value\":1000000.0", &format!("\"value\":{s}"));
+    let least = |s: &str| {
+        let low = text.replace("\"low\":1000000.0", &format!("\"low\":{s}"));
+        low.replace("\"value\":1000000.0", &format!("\"value\":{s}"))
+            .into_bytes()
+    };
     let mut kept = Vec::new();
     for body in [
         started("4102444800"),
         started("0"),
         started("-1"),
-        value("0.0"),
-        value("-0.0"),
+        least("0.0"),
+        least("-0.0"),
     ] {
         assert_ne!(body, text.as_bytes());
         let answer = server.post(&body).unwrap();
@@ -87,6 +92,7 @@ fn c2_times_and_numbers_at_the_ends_are_refused_by_name_or_kept() {
         (started("1e308"), "started"),
         (value("1e308"), "measurements[0].value"),
         (value("-1.0"), "measurements[0].value"),
+        (value("2000000.0"), "measurements[0].value"),
         (value("1e999"), "measurements[0]"),
         (value("NaN"), "line 1"),
         (value("null"), "measurements[0].value"),

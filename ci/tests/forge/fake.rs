@@ -171,7 +171,9 @@ fn serve(mut stream: TcpStream, rules: Rules, state: &Mutex<State>) {
     let Answer(status, body, headers) = {
         let mut s = state.lock().unwrap();
         s.log.push(format!("{} {}", asked.method, asked.path));
-        answer(&asked, rules, &mut s)
+        let answer = answer(&asked, rules, &mut s);
+        record(&asked, &answer, rules);
+        answer
     };
     let after = wait(state);
     std::thread::sleep(after);
@@ -188,6 +190,24 @@ fn serve(mut stream: TcpStream, rules: Rules, state: &Mutex<State>) {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     let _ = stream.write_all(format!("{head}\r\n{text}").as_bytes());
+}
+
+/// Keeps what GitHub is asked, and what it answers here, for `ci/tests/forge/openapi`.
+fn record(asked: &Asked, Answer(status, body, _): &Answer, rules: Rules) {
+    let Some(file) = std::env::var_os("UPTICK_FORGE_RECORD").filter(|_| rules == Rules::GitHub)
+    else {
+        return;
+    };
+    let line = json!({
+        "method": asked.method, "path": asked.path, "query": asked.query, "body": asked.body,
+        "status": status, "answer": body,
+    });
+    let mut file = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(file)
+        .unwrap();
+    file.write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
 fn read(stream: &TcpStream) -> Option<Asked> {

@@ -8,6 +8,24 @@ use crate::support::Repo;
 
 const SECOND: &str = "4444444444444444444444444444444444444444";
 
+/// What a forge measures of a pull request is a merge that nobody else has.
+#[test]
+fn the_merge_that_was_measured_is_fetched_before_it_is_compared() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Fake::new(Rules::GitHub);
+    let bad = write(dir.path(), "bad.json", &judgement(&[("parse", 0.041)]));
+    ran(
+        command(&fake, dir.path(), SECRET, SECOND, 1).args(["comment", &bad]),
+        0,
+    );
+    let commands = format!(
+        "```sh\ngit fetch origin {HEAD}\nuptick compare 222222222 111111111 --only parse\n\
+         uptick bisect 222222222 111111111 --bench parse\n```"
+    );
+    let body = &fake.ours()[0].body;
+    assert!(body.contains(&commands), "{body}");
+}
+
 #[test]
 fn a_regression_is_one_comment_that_is_edited_when_it_is_mended() {
     for rules in EACH {

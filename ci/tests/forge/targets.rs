@@ -9,7 +9,7 @@ use super::fake::{Fake, Rules, SECRET};
 use super::{EACH, command, ran, write};
 use crate::support::Repo;
 
-/// A pull request onto `release-1.x`, which is dearer than main by what was accepted there.
+/// A pull request onto `release-1.x`, which costs more than main by what was accepted there.
 fn onto_a_release() -> Repo {
     let repo = Repo::with_command();
     repo.git(&["checkout", "-q", "-b", "release-1.x"]);
@@ -52,7 +52,7 @@ fn a_pull_request_onto_a_release_branch_is_judged_against_that() {
             "{rules:?} {body}"
         );
         repo.work(3000);
-        let head = repo.commit("dearer");
+        let head = repo.commit("costs more");
         check(&fake, &repo, 2, 1);
         let ours = fake.ours();
         assert_eq!((ours.len(), ours[0].edits), (1, 1), "{rules:?}");

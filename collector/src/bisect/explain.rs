@@ -173,7 +173,12 @@ impl Hunt<'_> {
         }
         self.progress
             .stage("taking profiles of the culprit and its parent");
-        let hunks = self.runner.repo().hunks(&base.sha, &head.sha)?;
+        // A clone that lacks a file cannot be asked for its lines; the functions are found anyway.
+        let hunks = self
+            .runner
+            .repo()
+            .hunks(&base.sha, &head.sha)
+            .unwrap_or_default();
         let pair = Pair {
             base: base_bench,
             head: head_bench,

@@ -266,6 +266,7 @@ mod tests {
             class,
             spread: 0.0,
             note: None,
+            redefined: false,
         }
     }
 

@@ -9,9 +9,15 @@ use crate::blobs::{Blobs, MOST, Place, Trouble, check, is_hash};
 
 /// What the names of files begin with that are being written.
 const HALF: &str = ".half-";
+/// The file by which a directory is known to be the one that was made, and not the empty one that
+/// its disk is mounted on.
+const MARK: &str = "uptick-profiles";
+/// What it says.
+const WHAT: &[u8] =
+    b"uptick keeps profiles here. Without this file it takes the directory for a disk that is not mounted.\n";
 
 /// A directory. It is made with the first store that keeps its profiles there; later it must be
-/// there, because one that is not is a disk that is not mounted.
+/// there with its mark, because one that is not is a disk that is not mounted.
 #[derive(Debug)]
 pub struct Directory(PathBuf);
 
@@ -28,11 +34,38 @@ impl Directory {
     }
 
     /// Whether it is there.
-    fn stand(&self) -> Result<(), Trouble> {
+    ///
+    /// # Errors
+    /// [`Trouble`] where it is not, or is another one.
+    pub fn stand(&self) -> Result<(), Trouble> {
         match fs::metadata(&self.0) {
-            Ok(m) if m.is_dir() => Ok(()),
-            Ok(_) => Err(Trouble::Refused(format!("{}: it is a file", self.name()))),
+            Ok(m) if !m.is_dir() => Err(Trouble::Refused(format!("{}: it is a file", self.name()))),
+            Ok(_) => match self.0.join(MARK).try_exists() {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(Trouble::Away(format!(
+                    "{}: the file {MARK} is not in this directory; is its disk mounted?",
+                    self.name()
+                ))),
+                Err(e) => Err(self.failed(&e)),
+            },
             Err(e) => Err(self.failed(&e)),
+        }
+    }
+
+    /// Puts the mark into it.
+    fn mark(&self) -> std::io::Result<()> {
+        match File::options()
+            .write(true)
+            .create_new(true)
+            .open(self.0.join(MARK))
+        {
+            Ok(mut file) => {
+                file.write_all(WHAT)?;
+                file.sync_all()?;
+                File::open(&self.0)?.sync_all()
+            }
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
+            Err(e) => Err(e),
         }
     }
 
@@ -53,9 +86,9 @@ impl Directory {
     fn write(&self, file: &Path, bytes: &[u8]) -> std::io::Result<()> {
         let folder = file.parent().unwrap_or(&self.0);
         match fs::create_dir(folder) {
-            Ok(()) => File::open(&self.0)?.sync_all()?,
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(e),
+            Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(e),
+            // Whoever made it may not have made it durable yet.
+            _ => File::open(&self.0)?.sync_all()?,
         }
         let mode = fs::Permissions::from_mode(0o644);
         let mut half = tempfile::Builder::new()
@@ -71,7 +104,8 @@ impl Directory {
     /// Makes a file durable that is there.
     fn settle(&self, file: &Path) -> std::io::Result<()> {
         File::open(file)?.sync_all()?;
-        File::open(file.parent().unwrap_or(&self.0))?.sync_all()
+        File::open(file.parent().unwrap_or(&self.0))?.sync_all()?;
+        File::open(&self.0)?.sync_all()
     }
 
     fn read(&self, file: &Path) -> Result<Option<Vec<u8>>, Trouble> {
@@ -92,6 +126,7 @@ impl Blobs for Directory {
 
     fn make(&self) -> Result<(), Trouble> {
         fs::create_dir_all(&self.0).map_err(|e| self.failed(&e))?;
+        self.mark().map_err(|e| self.failed(&e))?;
         // Whichever of those above is new; what we may not open is not.
         for above in self.0.ancestors().skip(1) {
             if let Ok(folder) = File::open(above) {
@@ -121,14 +156,6 @@ impl Blobs for Directory {
         };
         check(hash, &bytes, &self.name())?;
         Ok(Some(bytes))
-    }
-
-    fn has(&self, hash: &str) -> Result<bool, Trouble> {
-        match fs::metadata(self.file(hash)?) {
-            Ok(_) => Ok(true),
-            Err(e) if e.kind() == ErrorKind::NotFound => self.stand().map(|()| false),
-            Err(e) => Err(self.failed(&e)),
-        }
     }
 
     fn remove(&self, hash: &str) -> Result<(), Trouble> {

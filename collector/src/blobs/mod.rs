@@ -1,4 +1,4 @@
-//! Where profiles lie: in the store's own file, in a directory, in an object store.
+//! Where profiles lie outside the store's own file: in a directory, in an object store.
 //!
 //! Each goes by the SHA-256 of its bytes. Whoever keeps them is not believed: the hash is checked
 //! before bytes are put and after they are got, so that nobody ever sees half a profile, or another.
@@ -16,9 +16,11 @@ pub use place::Place;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::Error;
 use crate::model::digest;
+use crate::parallel::parallel;
 
 /// No profile is larger than this: 256 MiB.
 pub const MOST: usize = 256 << 20;
@@ -48,12 +50,6 @@ pub trait Blobs: fmt::Debug {
     /// # Errors
     /// [`Trouble`].
     fn get(&self, hash: &str) -> Result<Option<Vec<u8>>, Trouble>;
-
-    /// Whether there is something by that name: nothing is checked.
-    ///
-    /// # Errors
-    /// [`Trouble`].
-    fn has(&self, hash: &str) -> Result<bool, Trouble>;
 
     /// Removes a profile; none there is no error.
     ///
@@ -142,6 +138,35 @@ pub fn deliver(to: &dyn Blobs, hash: &str, bytes: &[u8]) -> Result<(), Trouble> 
     }
 }
 
+/// Failures after which the others are not tried.
+const ENOUGH: usize = 16;
+
+/// Removes profiles, so many at once; after several that cannot be, the others wait for a better time.
+/// Gives those that are gone, and why the rest are not.
+pub fn remove_all(
+    from: &Shared,
+    hashes: &[String],
+    width: usize,
+) -> (Vec<String>, Option<Trouble>) {
+    let failed = AtomicUsize::new(0);
+    let done = parallel(width, hashes, |hash| {
+        (failed.load(Ordering::Relaxed) < ENOUGH).then(|| {
+            let done = from.remove(hash);
+            failed.fetch_add(usize::from(done.is_err()), Ordering::Relaxed);
+            done
+        })
+    });
+    let (mut gone, mut why) = (Vec::new(), None);
+    for (hash, done) in hashes.iter().zip(done) {
+        match done {
+            Some(Ok(())) => gone.push(hash.clone()),
+            Some(Err(e)) => why = Some(e),
+            None => {}
+        }
+    }
+    (gone, why)
+}
+
 /// Tries everything once with a profile that is nobody's: what can be done less well there than
 /// elsewhere.
 ///
@@ -150,9 +175,14 @@ pub fn deliver(to: &dyn Blobs, hash: &str, bytes: &[u8]) -> Result<(), Trouble> 
 pub fn probe(place: &dyn Blobs, nonce: &str) -> Result<Vec<String>, Trouble> {
     let bytes = format!("uptick tries whether what it puts here is kept: {nonce}\n").into_bytes();
     let hash = digest(&bytes);
-    deliver(place, &hash, &bytes)?;
-    let mut weak = place.weaknesses(&hash, &bytes)?;
-    place.remove(&hash)?;
+    let tried = deliver(place, &hash, &bytes).and_then(|()| place.weaknesses(&hash, &bytes));
+    // Whatever came of it, nothing is left.
+    let removed = match tried {
+        Err(Trouble::Away(_)) => Ok(()),
+        _ => place.remove(&hash),
+    };
+    let mut weak = tried?;
+    removed?;
     match place.get(&hash) {
         Ok(None) => Ok(weak),
         Ok(Some(_)) => {

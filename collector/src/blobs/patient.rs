@@ -82,11 +82,6 @@ impl Blobs for Patient {
         self.note(self.inner.get(hash))
     }
 
-    fn has(&self, hash: &str) -> Result<bool, Trouble> {
-        let _reader = self.enter()?;
-        self.note(self.inner.has(hash))
-    }
-
     fn remove(&self, hash: &str) -> Result<(), Trouble> {
         self.inner.remove(hash)
     }

@@ -13,7 +13,6 @@ pub(crate) fn contract(blobs: &dyn Blobs, spoil: &dyn Fn(&str, &[u8])) {
     let (first, second) = (digest(&one), digest(&two));
     // Nothing is there.
     assert_eq!(blobs.get(&first), Ok(None));
-    assert_eq!(blobs.has(&first), Ok(false));
     assert_eq!(blobs.remove(&first), Ok(()));
     // What is put is got, twice as well as once.
     for _ in 0..2 {
@@ -21,7 +20,6 @@ pub(crate) fn contract(blobs: &dyn Blobs, spoil: &dyn Fn(&str, &[u8])) {
         assert_eq!(blobs.get(&first), Ok(Some(one.clone())));
     }
     assert_eq!(blobs.put(&second, &two), Ok(()));
-    assert_eq!(blobs.has(&second), Ok(true));
     assert_eq!(blobs.get(&second), Ok(Some(two.clone())));
     assert_eq!(blobs.put(&digest(b""), b""), Ok(()));
     assert_eq!(blobs.get(&digest(b"")), Ok(Some(vec![])));
@@ -46,7 +44,6 @@ pub(crate) fn contract(blobs: &dyn Blobs, spoil: &dyn Fn(&str, &[u8])) {
     assert_eq!(blobs.remove(&second), Ok(()));
     assert_eq!(blobs.remove(&second), Ok(()));
     assert_eq!(blobs.get(&second), Ok(None));
-    assert_eq!(blobs.has(&second), Ok(false));
     assert_eq!(deliver(blobs, &second, &two), Ok(()));
     assert_eq!(probe(blobs, "contract"), Ok(vec![]));
 }
@@ -63,7 +60,6 @@ const NAMES: [&str; 4] = [
 pub(crate) fn only_hashes(blobs: &dyn Blobs) {
     for name in NAMES {
         assert!(blobs.get(name).is_err(), "{name}");
-        assert!(blobs.has(name).is_err(), "{name}");
         assert!(blobs.remove(name).is_err(), "{name}");
     }
 }
@@ -96,7 +92,6 @@ fn a_directory_that_is_not_mounted_is_away_and_is_not_made_again() {
     };
     away(blobs.put(&hash, b"x"));
     away(blobs.get(&hash).map(|_| ()));
-    away(blobs.has(&hash).map(|_| ()));
     away(blobs.remove(&hash));
     assert!(!dir.path().join("profiles").exists());
     blobs.make().unwrap();
@@ -105,6 +100,11 @@ fn a_directory_that_is_not_mounted_is_away_and_is_not_made_again() {
     away(blobs.get(&hash).map(|_| ()));
     away(blobs.put(&hash, b"x"));
     assert!(!dir.path().join("profiles").exists());
+    // The empty directory that the disk is mounted on is not it either.
+    std::fs::create_dir(dir.path().join("profiles")).unwrap();
+    away(blobs.get(&hash).map(|_| ()));
+    away(blobs.put(&hash, b"x"));
+    away(blobs.sweep());
 }
 
 #[test]
@@ -174,13 +174,25 @@ impl Blobs for Hangs {
         Err(Trouble::Away("it did not answer in time".into()))
     }
 
-    fn has(&self, _: &str) -> Result<bool, Trouble> {
-        Ok(false)
+    fn remove(&self, hash: &str) -> Result<(), Trouble> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        match hash {
+            "one that goes" => Ok(()),
+            _ => Err(Trouble::Away("it did not answer in time".into())),
+        }
     }
+}
 
-    fn remove(&self, _: &str) -> Result<(), Trouble> {
-        Ok(())
-    }
+#[test]
+fn of_many_that_cannot_be_removed_a_few_are_tried() {
+    let hangs = Arc::new(Hangs::default());
+    let place: Shared = hangs.clone();
+    let mut all = vec!["one that goes".to_owned()];
+    all.extend((0..200).map(|n| n.to_string()));
+    let (gone, why) = remove_all(&place, &all, 4);
+    assert_eq!(gone, all[..1]);
+    assert!(matches!(why, Some(Trouble::Away(_))), "{why:?}");
+    assert!(hangs.asked.load(Ordering::SeqCst) <= 1 + ENOUGH + 3);
 }
 
 #[test]

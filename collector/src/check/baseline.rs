@@ -79,6 +79,12 @@ pub fn choose(
         });
     }
     let branch = config.baseline.branch.as_deref();
+    if let Some(named) = branch.filter(|b| repo.branch(b).is_none()) {
+        return Err(Error::NoVerdict(format!(
+            "the branch `{named}`, which [baseline] names, is not in this clone: run `git fetch \
+             origin {named}:refs/remotes/origin/{named}`, or name a baseline with --base"
+        )));
+    }
     let Some((branch, tip)) = repo.default_branch(branch.or(event.default_branch.as_deref()))
     else {
         return Ok(Baseline {
@@ -137,6 +143,8 @@ fn of_pull_request(repo: &Repo, head: &Sha, target: &str, event: &Event) -> Resu
     )))
 }
 
+const LAST: &str = "of this push only the last commit is judged";
+
 /// The tip before the push that brought a commit; the first parent where no push is known, or
 /// it brought this commit alone.
 fn of_push(repo: &Repo, head: &Sha, branch: &str, event: &Event) -> Result<Baseline> {
@@ -148,26 +156,41 @@ fn of_push(repo: &Repo, head: &Sha, branch: &str, event: &Event) -> Result<Basel
         .filter(|b| b.chars().any(|c| c != '0'))
         .filter(|_| event.after.as_ref().is_none_or(is_head));
     let Some(before) = before else {
-        return first_parent(repo, head, &plain);
+        return Ok(Baseline {
+            note: event.unread.as_ref().map(|why| format!("{why}; {LAST}")),
+            ..first_parent(repo, head, &plain)?
+        });
     };
-    let Ok(before) = repo.resolve(before) else {
+    let Ok(tip) = repo.resolve(before) else {
         // A rewritten branch may have left it behind; a shallow clone has not got so far.
-        return match repo.is_shallow() {
-            true => Err(Error::NoVerdict(MEND_SHALLOW.into())),
-            false => first_parent(repo, head, &plain),
-        };
+        if repo.is_shallow() {
+            return Err(Error::NoVerdict(MEND_SHALLOW.into()));
+        }
+        let short = before.get(..9).unwrap_or(before);
+        let why = format!("the tip before this push, {short}, is not in this clone; {LAST}");
+        return Ok(Baseline {
+            note: Some(why),
+            ..first_parent(repo, head, &plain)?
+        });
     };
-    if before == *head || !repo.is_ancestor(&before, head) {
+    // Of a branch that was rewritten the push brought what both do not share.
+    let is_rewritten = !repo.is_ancestor(&tip, head);
+    let before = match is_rewritten {
+        false => Some(tip),
+        true => repo.merge_base(head, &tip)?,
+    };
+    let Some(before) = before.filter(|b| b != head) else {
         return first_parent(repo, head, &plain);
-    }
+    };
     let commits = repo.first_parent_range(&before, head)?;
     if commits.len() < 2 {
         return first_parent(repo, head, &plain);
     }
-    let how = format!(
-        "the tip of {branch} before the push of {} commits",
-        commits.len()
-    );
+    let n = commits.len();
+    let how = match is_rewritten {
+        false => format!("the tip of {branch} before the push of {n} commits"),
+        true => format!("where {branch}, which was rewritten, leaves what it was: {n} commits ago"),
+    };
     Ok(Baseline {
         pushed: commits.into_iter().rev().map(|c| c.sha).collect(),
         ..Baseline::found(before, how)

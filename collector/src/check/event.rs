@@ -16,6 +16,8 @@ pub struct Event {
     pub before: Option<String>,
     /// The tip after it.
     pub after: Option<String>,
+    /// Why nobody knows which commits a push brought.
+    pub unread: Option<String>,
     /// The push is to a branch that lasts (a release's) and is no proposal to another.
     pub lasting: bool,
     /// The repository's default branch.
@@ -56,6 +58,9 @@ const BEFORE: [&str; 3] = [
     "CI_PREV_COMMIT_SHA",
 ];
 
+/// Of a push that names no commit before it, as one that makes a branch.
+const UNKNOWN: &str = "this push does not say with which commit it began";
+
 impl Event {
     /// Reads the event from variables, and from the file that GitHub and Gitea name.
     #[must_use]
@@ -64,10 +69,16 @@ impl Event {
         file: &dyn Fn(&str) -> Option<String>,
     ) -> Self {
         let get = |name: &str| variable(name).filter(|v| !v.is_empty());
-        let document = get("GITHUB_EVENT_PATH").and_then(|path| file(&path));
-        let document: Value = document
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default();
+        let path = get("GITHUB_EVENT_PATH");
+        let document = path.as_ref().map(|path| {
+            let text = file(path);
+            text.and_then(|text| serde_json::from_str::<Value>(&text).ok())
+        });
+        let is_unread = matches!(document, Some(None));
+        let is_push = get("GITHUB_EVENT_NAME").as_deref() == Some("push");
+        let unread = path.filter(|_| is_unread && is_push);
+        let unread = unread.map(|p| format!("the event of this push, {p}, cannot be read"));
+        let document = document.flatten().unwrap_or_default();
         let inside = |path: &str| {
             let text = document.pointer(path)?.as_str()?;
             (!text.is_empty()).then(|| text.to_string())
@@ -89,6 +100,8 @@ impl Event {
             || get("CI_MERGE_REQUEST_EVENT_TYPE").is_some_and(|t| t != "detached")
             || get("BUILD_SOURCEBRANCH").is_some_and(|b| b.starts_with("refs/pull/"));
         let before = inside("/before").or_else(|| BEFORE.iter().find_map(|name| get(name)));
+        let names_one = |sha: &String| sha.chars().any(|c| c != '0');
+        let is_unknown = is_push && target.is_none() && !before.as_ref().is_some_and(names_one);
         let branch = reference.strip_prefix("refs/heads/").map(String::from);
         let branch = branch.or_else(|| get("CI_COMMIT_BRANCH"));
         let protected = ["GITHUB_REF_PROTECTED", "CI_COMMIT_REF_PROTECTED"];
@@ -98,6 +111,7 @@ impl Event {
             base,
             merged,
             after: inside("/after"),
+            unread: unread.or_else(|| is_unknown.then(|| UNKNOWN.to_string())),
             lasting: protected
                 .iter()
                 .any(|name| get(name).as_deref() == Some("true"))
@@ -188,6 +202,8 @@ mod tests {
         let e = event(&[path], update);
         assert_eq!((e.before, e.base.as_deref()), (None, Some("s")));
         assert_eq!(event(&[path], "no JSON"), Event::default());
+        let push = event(&[path, ("GITHUB_EVENT_NAME", "push")], "no JSON");
+        assert!(push.unread.is_some_and(|why| why.contains("event.json")));
         // A merge queue's group goes where its pull requests go.
         let queue = r#"{"before":"b","merge_group":{"base_ref":"refs/heads/next","base_sha":"s"}}"#;
         let e = event(&[path], queue);

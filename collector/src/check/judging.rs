@@ -4,10 +4,11 @@ use crate::check::Options;
 use crate::check::baseline::Baseline;
 use crate::check::confirm::{Sides, apply, confirm_row};
 use crate::check::release::Release;
+use crate::config::Config;
 use crate::detect::gate;
 use crate::error::Result;
 use crate::explain;
-use crate::format::benchmarks;
+use crate::format::{benchmarks, name, telling};
 use crate::judge::{self, Beside, HISTORY, Judgement, Reason, Row};
 use crate::model::{
     Failure, Measurement, Metric, Phase, Report, SeriesKey, Sha, Variants, Verdict,
@@ -15,6 +16,7 @@ use crate::model::{
 use crate::parallel::parallel;
 use crate::run::{BuiltCommit, Progress, Runner};
 use crate::store::Store;
+use std::collections::BTreeSet;
 
 /// Why a metric of one's own is never confirmed here.
 const OTHERS_COUNT_IT: &str =
@@ -84,6 +86,11 @@ impl<'a> Run<'a> {
             failed: Vec::new(),
             against,
         })
+    }
+
+    /// Says what may hide a change.
+    pub(super) fn doubt(&mut self, why: impl Iterator<Item = String>) {
+        self.doubts.extend(why);
     }
 
     /// Both commits, built and standing in worktrees of their own.
@@ -216,7 +223,13 @@ impl<'a> Run<'a> {
             "taking profiles of {}",
             benchmarks(wanted.len() + usize::from(costliest.is_some()))
         ));
-        let hunks = self.runner.repo().hunks(&base.sha, &head.sha)?;
+        let hunks = self.runner.repo().hunks(&base.sha, &head.sha);
+        let hunks = hunks.unwrap_or_else(|e| {
+            let why = telling(&e.to_string(), 200);
+            self.notes
+                .push(format!("likely lines cannot be named: {why}"));
+            Vec::new()
+        });
         let pair = explain::Pair {
             base,
             head,
@@ -267,12 +280,23 @@ impl<'a> Run<'a> {
         let counter = self.runner.session().counter.clone();
         let mut notes: Vec<String> = baseline.note.into_iter().chain(self.notes).collect();
         notes.extend(optimised_away(&self.rows));
+        notes.extend(refuted(&self.rows));
+        notes.extend(redefined(&self.base));
+        let only = &self.runner.config().suite.only;
+        if self.rows.is_empty() && self.head.failures.is_empty() && !only.is_empty() {
+            let asked = only.iter().map(|o| format!("`{}`", name(o, 60)));
+            let asked = asked.collect::<Vec<_>>().join(", ");
+            notes.push(format!(
+                "only {asked} was asked for, and no benchmark is called that: `uptick list` names them"
+            ));
+        }
+        let doubts = self.doubts.into_iter().chain(tenfold_gain(&self.rows));
         let beside = Beside {
             how: baseline.how,
             distance,
             proposal: baseline.proposal,
             notes,
-            doubts: self.doubts,
+            doubts: doubts.collect(),
             hints: self.hints,
             failures: self.failed,
             strict: self.options.strict,
@@ -280,6 +304,39 @@ impl<'a> Run<'a> {
         };
         judge::judgement(&self.base, &self.head, counter, self.rows, beside)
     }
+}
+
+/// Rows whose stored numbers still say what fresh runs refuted: pages read those.
+fn refuted(rows: &[Row]) -> Vec<String> {
+    let beyond = |r: &&Row| {
+        let limit = r.limit.unwrap_or(f64::INFINITY);
+        r.judged && r.why.refutes() && r.change.is_some_and(|c| c.abs() > limit)
+    };
+    let say = |r: &Row| {
+        format!(
+            "`{}` moved by {} in what is stored, and not when it was measured again: one of the stored \
+             numbers is wrong, and `uptick run --fresh COMMIT` replaces it",
+            name(&r.benchmark, 120),
+            r.moved()
+        )
+    };
+    rows.iter().filter(beyond).take(5).map(say).collect()
+}
+
+/// Benchmarks that the base itself defines otherwise: a change of the definition is no change here.
+fn redefined(base: &Report) -> Option<String> {
+    let measured = base.measurements.iter().filter(|m| m.redefined);
+    let names: BTreeSet<&str> = measured.map(|m| m.benchmark.as_str()).collect();
+    let first = name(names.first()?, 120);
+    let more = match names.len() {
+        1 => String::new(),
+        n => format!(" and {} more", n - 1),
+    };
+    Some(format!(
+        "`{first}`{more}: the baseline's {} defines it otherwise; both sides are measured as the head's \
+         says",
+        Config::FILE
+    ))
 }
 
 /// Benchmarks of so few instructions that their work is probably not done at all.
@@ -302,6 +359,27 @@ fn optimised_away(rows: &[Row]) -> Option<String> {
          `std::hint::black_box` around inputs and results keeps it",
         crate::format::name(&first.benchmark, 60),
         crate::format::plural(count(first), "instruction"),
+    ))
+}
+
+/// Benchmarks that gained so much that they probably do something else, or nothing: an input that is
+/// gone and an error that nobody looks at would pass for the best commit of the year.
+fn tenfold_gain(rows: &[Row]) -> Option<String> {
+    let asked = rows.iter().filter(|r| r.judged && r.accepted.is_none());
+    let mut gained = asked.filter_map(|r| Some((r, r.tenfold_gain()?)));
+    let (first, times) = gained.next()?;
+    let more = match gained.count() {
+        0 => String::new(),
+        n => format!(" (and {n} more like it)"),
+    };
+    let name = crate::format::name(&first.benchmark, 60);
+    let much = match times.is_finite() {
+        true => format!("{times:.0} times better than"),
+        false => "0, and was not".to_string(),
+    };
+    Some(format!(
+        "`{name}` is {much} in the baseline{more}: see that it still does its work, and finds its input; \
+         `Uptick-Accept: {name} reason` in the commit's message says that it does"
     ))
 }
 

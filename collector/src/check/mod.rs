@@ -12,9 +12,10 @@ pub mod release;
 mod variants;
 
 use crate::check::baseline::Baseline;
+use crate::config::Config;
 use crate::error::Result;
 use crate::judge::Judgement;
-use crate::model::{Failure, Report, Sha};
+use crate::model::{Failure, Measurement, Report, Sha, Tags};
 use crate::run::{Progress, Reuse, Runner};
 use crate::store::Store;
 use judging::Run;
@@ -39,6 +40,7 @@ pub fn run(
     options: &Options,
     progress: &dyn Progress,
 ) -> Result<Judgement> {
+    runner.comparing();
     let reuse = options.reuse();
     if baseline.named {
         // No other commit will do: if it gives no numbers, nobody waits for those of the head.
@@ -50,12 +52,22 @@ pub fn run(
     } else {
         reuse
     };
+    // Before the base is measured by the head's definitions, which may have fewer benchmarks.
+    let known = store.any_report_of(&baseline.sha)?;
     let head_report = runner.report(store, head, reuse, progress)?;
     refuse_failed(&head_report, "the head")?;
-    let (base_report, baseline) =
+    let (mut base_report, baseline) =
         base_report(runner, store, baseline, &head_report, reuse_named, progress)?;
+    let gone = runner.removed_commands(&base_report.commit.sha, head);
+    let unknown = add_removed(&mut base_report, &gone, known.as_ref());
     let sides = (base_report, head_report);
     let mut run = Run::new(runner, store, sides, None, options, progress)?;
+    run.doubt(unknown.iter().map(|name| {
+        format!(
+            "`{name}` vanished: the baseline's {} has it, and nobody measured it there",
+            Config::FILE
+        )
+    }));
     run.confirm()?;
     run.explain()?;
     run.hold_against_release()?;
@@ -82,6 +94,28 @@ fn no_numbers(report: &Report, who: &str, f: &Failure) -> crate::error::Error {
         fault,
         message,
     }
+}
+
+/// Gives the base what was measured of commands that the head has no more; gives those of which
+/// nothing is known.
+fn add_removed<'a>(
+    base: &mut Report,
+    gone: &'a [String],
+    known: Option<&Report>,
+) -> Vec<&'a String> {
+    let known =
+        known.filter(|k| k.commit.sha == base.commit.sha && k.testbed_key == base.testbed_key);
+    let all = known.map_or(&[][..], |k| &k.measurements);
+    let mut unknown = Vec::new();
+    for name in gone {
+        let own = |m: &&Measurement| Tags::split(&m.benchmark).0 == name;
+        let before = base.measurements.len();
+        base.measurements.extend(all.iter().filter(own).cloned());
+        if base.measurements.len() == before {
+            unknown.push(name);
+        }
+    }
+    unknown
 }
 
 /// The baseline's report; where it was not named and does not build, that of its nearest ancestor

@@ -155,13 +155,15 @@ impl Release<'_> {
         ))
     }
 
-    /// Marks the regressions that a message after the base, up to `until`, accepts.
+    /// Marks the regressions and tenfold gains that a message after the base, up to `until`, accepts.
     ///
     /// # Errors
     /// When git fails.
     pub fn accept(&self, rows: &mut [Row], until: &Sha) -> Result<()> {
-        let regressed = |r: &&mut Row| r.judged && r.verdict == Verdict::Regressed;
-        let mut suspects: Vec<&mut Row> = rows.iter_mut().filter(regressed).collect();
+        let asks = |r: &&mut Row| {
+            r.judged && (r.verdict == Verdict::Regressed || r.tenfold_gain().is_some())
+        };
+        let mut suspects: Vec<&mut Row> = rows.iter_mut().filter(asks).collect();
         if suspects.is_empty() {
             return Ok(());
         }

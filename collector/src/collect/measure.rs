@@ -11,6 +11,7 @@ use crate::git::Copy;
 use crate::history;
 use crate::jobs::wire::Lease;
 use crate::jobs::{Fault, pull_name};
+use crate::measure::sandbox;
 use crate::model;
 use crate::model::{Failure, Report};
 use crate::run::{Progress, Reuse, Runner, Source, is_failed};
@@ -66,7 +67,7 @@ impl Work {
 ///
 /// # Errors
 /// When `dir` itself cannot be read or written. What goes wrong with the job is its outcome.
-pub fn measure(dir: &Path, progress: &dyn Progress) -> Result<Outcome> {
+pub fn measure(dir: &Path, confined: bool, progress: &dyn Progress) -> Result<Outcome> {
     let work = Work::of(dir);
     let text = std::fs::read(work.lease()).map_err(Error::io(work.lease()))?;
     let lease: Lease = serde_json::from_slice(&text)
@@ -75,22 +76,24 @@ pub fn measure(dir: &Path, progress: &dyn Progress) -> Result<Outcome> {
         to: work.stage(),
         inner: progress,
     };
-    Ok(match report(dir, &lease, &progress) {
-        Ok((report, store)) if is_stored(&report) => match by_the_machine(&report) {
-            // Another machine, or this one later, may measure what this one could not. At last
-            // what there is counts, so that the other benchmarks are not lost.
-            Some(f) if lease.may_be_tried_again() => {
-                failed(f.stage.name(), Fault::Machine, &f.message)
-            }
-            _ => {
-                pack(&store, &report, &work.parcel())?;
-                Outcome::Measured
-            }
+    Ok(
+        match report(&home(dir, &lease), confined, &lease, &progress) {
+            Ok((report, store)) if is_stored(&report) => match by_the_machine(&report) {
+                // Another machine, or this one later, may measure what this one could not. At last
+                // what there is counts, so that the other benchmarks are not lost.
+                Some(f) if lease.may_be_tried_again() => {
+                    failed(f.stage.name(), Fault::Machine, &f.message)
+                }
+                _ => {
+                    pack(&store, &report, &work.parcel())?;
+                    Outcome::Measured
+                }
+            },
+            // What could not be checked out is not stored: another machine may have what is missing.
+            Ok((report, _)) => failed("fetch", Fault::Machine, &first_failure(&report)),
+            Err((stage, e)) => failed(stage, Fault::of(&e), &e.to_string()),
         },
-        // What could not be checked out is not stored: another machine may have what is missing.
-        Ok((report, _)) => failed("fetch", Fault::Machine, &first_failure(&report)),
-        Err((stage, e)) => failed(stage, Fault::of(&e), &e.to_string()),
-    })
+    )
 }
 
 fn failed(stage: &str, fault: Fault, why: &str) -> Outcome {
@@ -125,26 +128,141 @@ fn first_failure(report: &Report) -> String {
         .map_or_else(String::new, |f| f.message.clone())
 }
 
+/// Where a lease's clone, builds and store are. Pull requests have places of their own: what one of
+/// them leaves in a target directory is never built upon for the main line.
+fn home(dir: &Path, lease: &Lease) -> PathBuf {
+    let kind = match lease.is_proposed() {
+        true => "pulls",
+        false => "projects",
+    };
+    dir.join(kind).join(&lease.project)
+}
+
+/// Gives pull requests the versions of dependencies that the main line has where it commits no lock
+/// file: a newer one is no doing of theirs.
+fn share_lock(home: &Path, lease: &Lease) -> Result<()> {
+    let Some(dir) = home.parent().and_then(Path::parent) else {
+        return Ok(());
+    };
+    let of = |home: &Path| home.join("clone/.uptick/Cargo.lock");
+    let (from, to) = (of(&dir.join("projects").join(&lease.project)), of(home));
+    if !from.is_file() || to.exists() {
+        return Ok(());
+    }
+    if let Some(above) = to.parent() {
+        std::fs::create_dir_all(above).map_err(Error::io(above))?;
+    }
+    std::fs::copy(&from, &to)
+        .map(|_| ())
+        .map_err(Error::io(&to))
+}
+
+/// Refuses a proposed commit that brings a directory of ours: links in it would be written through.
+fn refuse_ours(copy: &Copy, lease: &Lease) -> Result<()> {
+    let brings = |entry: &String| {
+        let path = entry.split_once('\t').map_or("", |(_, p)| p);
+        path == ".uptick" || path.starts_with(".uptick/")
+    };
+    if lease.is_proposed() && copy.repo().tree(&lease.sha)?.iter().any(brings) {
+        return Err(Error::Build(
+            "the commit brings a `.uptick` of its own: that is no pull request's".into(),
+        ));
+    }
+    Ok(())
+}
+
+/// Removes all that other pull requests left: builds, executables, reports. Whatever a program of
+/// theirs wrote over what was built would be built upon, kept for all that have the same sources, and
+/// taken for a measurement of them. What one pull request left itself stays for its next commit.
+fn forget_others(home: &Path, lease: &Lease) -> Result<()> {
+    let owner = home.join("pull");
+    if std::fs::read_to_string(&owner).is_ok_and(|of| of == lease.reference) {
+        return Ok(());
+    }
+    remove(&home.join("clone/.uptick"))?;
+    for file in ["uptick.db", "uptick.db-wal", "uptick.db-shm"] {
+        remove(&home.join(file))?;
+    }
+    std::fs::create_dir_all(home).map_err(Error::io(home))?;
+    // Written last: whoever is ended before begins anew.
+    std::fs::write(&owner, &lease.reference).map_err(Error::io(&owner))
+}
+
+/// Removes a file, a link or a whole directory; it may be gone already.
+fn remove(path: &Path) -> Result<()> {
+    let Ok(facts) = path.symlink_metadata() else {
+        return Ok(());
+    };
+    let removed = match facts.is_dir() {
+        true => {
+            open_up(path);
+            std::fs::remove_dir_all(path)
+        }
+        false => std::fs::remove_file(path),
+    };
+    removed.map_err(Error::io(path))
+}
+
+/// Removes the worktrees that an earlier pull request stood in. Its programs could write there: a
+/// repository of their making, whose configuration names programs, would be obeyed outside of the
+/// sandbox.
+fn forget_trees(clone: &Path) -> Result<()> {
+    let home = std::fs::read_dir(clone.join(".uptick"));
+    for worker in home.into_iter().flatten().flatten() {
+        remove(&worker.path().join("target/package"))?;
+    }
+    Ok(())
+}
+
+/// Gives a directory and those in it back to their owner, from whom a program may have shut them off.
+fn open_up(dir: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let _ = std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700));
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|t| t.is_dir()) {
+            open_up(&entry.path());
+        }
+    }
+}
+
 /// The report of the commit, and the store that holds it.
 fn report(
-    dir: &Path,
+    home: &Path,
+    confined: bool,
     lease: &Lease,
     progress: &dyn Progress,
 ) -> std::result::Result<(Report, Store), (&'static str, Error)> {
-    let home = dir.join("projects").join(&lease.project);
     let clone = home.join("clone");
+    if confined {
+        sandbox::enter(&clone).map_err(|why| ("sandbox", Error::Failed(why)))?;
+    }
+    if lease.is_proposed() {
+        forget_others(home, lease).map_err(|e| ("fetch", e))?;
+    }
+    if confined || lease.is_proposed() {
+        forget_trees(&clone).map_err(|e| ("fetch", e))?;
+    }
     progress.stage(&format!("fetching {}", lease.sha.short()));
     let copy = Copy::clone_at(&clone).map_err(|e| ("fetch", e))?;
     // What a report calls the branch that its commit is on.
     let name = (!lease.reference.is_empty()).then(|| pull_name(&lease.reference));
     let fetched = copy
         .fetch_commit(&lease.url, &lease.branch, &lease.reference, &lease.sha)
+        .and_then(|()| refuse_ours(&copy, lease))
         .and_then(|()| copy.check_out(&lease.sha, name.as_deref()));
     fetched.map_err(|e| ("fetch", e))?;
+    let file = copy.repo().root().join(Config::FILE);
+    if file.symlink_metadata().is_ok() && !sandbox::may_read(&file) {
+        let why = format!("{}: it leads out of the sandbox", Config::FILE);
+        return Err(("configuration", Error::Usage(why)));
+    }
     let mut config = Config::load(copy.repo().root()).map_err(|e| ("configuration", e))?;
     config.baseline.branch = Some(lease.branch.clone());
     if let Some(note) = settle_workspace(&mut config, copy.repo().root(), copy.repo().root()) {
         progress.note(&note);
+    }
+    if lease.is_proposed() {
+        share_lock(home, lease).map_err(|e| ("fetch", e))?;
     }
     let measured = || -> Result<(Report, Store)> {
         let mut store = Store::open(&home.join("uptick.db"))?;

@@ -13,6 +13,8 @@
 //! DIR/lock                          held by the one collector that uses the directory
 //! DIR/projects/NAME/clone/          the clone, with `.uptick/` as in any repository
 //! DIR/projects/NAME/uptick.db       what was measured here
+//! DIR/pulls/NAME/                   both once more, for one pull request after another
+//! DIR/pulls/NAME/pull               whose builds and reports these are: no other one builds upon them
 //! DIR/work/{lease,parcel,stage}     the job under way
 //! ```
 
@@ -21,4 +23,4 @@ mod measure;
 mod turn;
 
 pub use measure::{Outcome, measure};
-pub use turn::{Collector, Said, Turn};
+pub use turn::{Collector, Confined, Said, Turn};

@@ -47,7 +47,30 @@ pub struct Collector<'c> {
     say: &'c Said<'c>,
     /// How long a job may take: a build that stands still keeps no machine for ever.
     limit: Duration,
+    confined: Confined,
     _lock: File,
+}
+
+/// Whose programs run in a sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confined {
+    /// Those of every commit.
+    All,
+    /// Those of pull requests, which nobody may have read.
+    Pulls,
+    /// Nobody's.
+    None,
+}
+
+impl Confined {
+    /// Whether what a lease's commit brings runs in one.
+    const fn holds(self, lease: &Lease) -> bool {
+        match self {
+            Self::All => true,
+            Self::Pulls => lease.is_proposed(),
+            Self::None => false,
+        }
+    }
 }
 
 impl<'c> Collector<'c> {
@@ -62,6 +85,7 @@ impl<'c> Collector<'c> {
         end: &'c AtomicBool,
         say: &'c Said<'c>,
         limit: Duration,
+        confined: Confined,
     ) -> Result<Self> {
         let work = Work::of(&dir);
         std::fs::create_dir_all(work.dir()).map_err(Error::io(work.dir()))?;
@@ -80,6 +104,7 @@ impl<'c> Collector<'c> {
             end,
             say,
             limit,
+            confined,
             _lock: lock,
         })
     }
@@ -119,7 +144,7 @@ impl<'c> Collector<'c> {
         let heart = Heart::start(self.server.clone(), &lease, asked, work.stage());
         let outcome = match self.refused(&lease) {
             Some(why) => Ok(why),
-            None => self.measure(child(), &heart),
+            None => self.measure(self.command(child, &lease), &heart),
         };
         let turn = self.hand_in(&lease, &heart, outcome)?;
         (self.say)(&format!("job {}: {}", lease.job, words(&turn)));
@@ -151,6 +176,15 @@ impl<'c> Collector<'c> {
             stage: "claim".into(),
             why: "this collector takes no pull requests (`uptick collect --untrusted`)".into(),
         })
+    }
+
+    /// The command that measures a lease's commit.
+    fn command(&self, child: &dyn Fn() -> Command, lease: &Lease) -> Command {
+        let mut command = child();
+        if self.confined.holds(lease) {
+            command.arg("--sandbox");
+        }
+        command
     }
 
     /// Runs the child to its end, or ends it where the job is not ours any more.

@@ -7,6 +7,7 @@
 mod owners;
 mod repository;
 mod values;
+mod views;
 
 pub use repository::Repository;
 pub use values::{Fraction, Seconds, glob, words};
@@ -47,6 +48,8 @@ pub struct Config {
     pub baseline: Baseline,
     /// Whose benchmarks are, by their names: `"parse/**" = "ada"`.
     pub owners: BTreeMap<String, String>,
+    /// Lists of the dashboard under names: `"ours, open" = "/changes?state=open&owner=ada"`.
+    pub views: BTreeMap<String, String>,
     /// Where people read the repository.
     pub repository: Repository,
 }
@@ -282,7 +285,18 @@ impl Config {
                 "suite.counter: `{counter}` is none of auto, perf_event, callgrind, clock"
             ));
         }
+        if leads_out(&self.suite.dir) {
+            return Err(format!(
+                "suite.dir: `{}` must lie inside the repository",
+                self.suite.dir
+            ));
+        }
+        let odd = |name: &&String| name.is_empty() || name.contains(['=', '\0']);
+        if let Some(name) = self.suite.env.keys().find(odd) {
+            return Err(format!("suite.env: `{name}` is no name of a variable"));
+        }
         self.check_owners()?;
+        self.check_views()?;
         self.repository.check()?;
         self.check_commands()
     }
@@ -309,7 +323,7 @@ impl Config {
                 .into_iter()
                 .flatten()
             {
-                if Path::new(path).is_absolute() || path.split('/').any(|p| p == "..") {
+                if leads_out(path) {
                     return Err(format!(
                         "command `{}`: `{path}` must lie inside the repository",
                         command.name
@@ -392,6 +406,11 @@ impl Config {
         let passes = |globs: &[String]| globs.is_empty() || any(globs);
         passes(&self.suite.include) && passes(&self.suite.only) && !any(&self.suite.exclude)
     }
+}
+
+/// Whether a path of the configuration names a place outside the repository.
+fn leads_out(path: &str) -> bool {
+    Path::new(path).is_absolute() || path.split('/').any(|p| p == "..")
 }
 
 impl OwnMetric {

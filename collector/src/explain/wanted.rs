@@ -6,7 +6,7 @@ use crate::measure::FunctionTable;
 use crate::model::{Counter, Metric, ProfileKind, ProfileRef, Report, Sha, Verdict};
 use crate::store::{PrunedProfile, Store};
 
-/// The rows to explain, costliest change first: those that moved, and those whose total stayed
+/// The rows to explain, costliest change first, after the regressions that a report names: those that moved, and those whose total stayed
 /// while some function's cost moved by more than the limit.
 ///
 /// # Errors
@@ -33,12 +33,21 @@ pub fn wanted(rows: &[Row], base: &Report, head: &Report, store: &Store) -> Resu
         }
     }
     out.sort_by(|a, b| b.0.total_cmp(&a.0));
-    Ok(out
-        .into_iter()
-        .take(MAX_EXPLAINED)
-        .map(|(_, i)| i)
-        .collect())
+    // What a report names first is what moved by the largest share, however small it is.
+    let share = |i: usize| rows[i].change.map_or(0.0, f64::abs);
+    let mut first: Vec<usize> = out.iter().map(|(_, i)| *i).collect();
+    first.retain(|i| rows[*i].verdict == Verdict::Regressed);
+    first.sort_by(|a, b| share(*b).total_cmp(&share(*a)));
+    first.truncate(NAMED_FIRST);
+    let rest = out.into_iter().map(|(_, i)| i);
+    let rest: Vec<usize> = rest.filter(|i| !first.contains(i)).collect();
+    first.extend(rest);
+    first.truncate(MAX_EXPLAINED);
+    Ok(first)
 }
+
+/// Regressions that a report shows with their functions.
+const NAMED_FIRST: usize = 5;
 
 /// The benchmark that costs most.
 #[must_use]

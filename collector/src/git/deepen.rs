@@ -6,7 +6,7 @@ use super::mirror::{FETCH, within};
 use crate::error::{Error, Result};
 
 impl Repo {
-    /// Brings the whole history and every branch of `origin` into a shallow clone, because somebody
+    /// Brings the whole history, every branch of `origin` and the tags on them into a shallow clone, because somebody
     /// asked for it; nothing where the clone is whole. The checkout, the index and HEAD stay.
     ///
     /// # Errors
@@ -16,7 +16,7 @@ impl Repo {
             return Ok(());
         }
         let mut command = git(self.root());
-        command.args(["fetch", "--quiet", "--unshallow", "--no-tags"]);
+        command.args(["fetch", "--quiet", "--unshallow"]);
         command.args(["--no-recurse-submodules", "--no-write-fetch-head"]);
         command.args(["origin", "+refs/heads/*:refs/remotes/origin/*"]);
         within(command, FETCH, "fetch --unshallow").map_err(|e| {

@@ -194,12 +194,30 @@ impl Copy {
             None => how.push("--detach"),
             Some(name) => {
                 check_branch(name).map_err(Error::Usage)?;
+                self.forget_branches()?;
                 how.extend(["--no-track", "-B", name]);
             }
         }
         how.extend([sha.0.as_str(), "--"]);
         ask(&self.dir, &how)?;
         ask(&self.dir, &["clean", "-ffdq", "-e", ".uptick"]).map(|_| ())
+    }
+
+    /// Deletes the clone's own branches, each of which an earlier job was on: git has no `pull/7`
+    /// beside a `pull/7/merge`.
+    fn forget_branches(&self) -> Result<()> {
+        let own = ask(
+            &self.dir,
+            &["for-each-ref", "--format=%(refname)", "refs/heads/"],
+        )?;
+        if own.is_empty() {
+            return Ok(());
+        }
+        if let Ok(at) = self.repo.resolve("HEAD") {
+            ask(&self.dir, &["update-ref", "--no-deref", "HEAD", &at.0])?;
+        }
+        let delete = |name: &str| ask(&self.dir, &["update-ref", "-d", name]).map(|_| ());
+        own.lines().try_for_each(delete)
     }
 
     pub(super) fn bring(&self, url: &str, spec: &str) -> Result<()> {
@@ -229,12 +247,12 @@ pub fn main_branch(url: &str) -> Result<String> {
     Ok(branch)
 }
 
-/// The tags of a remote with their commits, in the order of their names backwards; at most `most` of
-/// them. Nothing is fetched.
+/// The tags of a remote with their commits, in the order of their names. Nothing is fetched, so that
+/// nobody knows here which are the newest.
 ///
 /// # Errors
 /// As [`Copy::fetch`].
-pub fn remote_tags(url: &str, most: usize) -> Result<Vec<(String, Sha)>> {
+pub fn remote_tags(url: &str) -> Result<Vec<(String, Sha)>> {
     check_address(url)?;
     let mut command = remote_git(Path::new("/"));
     command.args(["ls-remote", "--tags", "--", url]);
@@ -249,8 +267,8 @@ pub fn remote_tags(url: &str, most: usize) -> Result<Vec<(String, Sha)>> {
             tags.insert(name.strip_suffix("^{}").unwrap_or(name), sha);
         }
     }
-    let newest = tags.into_iter().rev().take(most);
-    Ok(newest
+    let all = tags.into_iter();
+    Ok(all
         .map(|(name, sha)| (name.into(), Sha(sha.into())))
         .collect())
 }
@@ -421,10 +439,7 @@ mod tests {
         assert_eq!(tags, [("v1".to_string(), first), ("v2".into(), second)]);
         assert_eq!(repo.tags(1).unwrap().len(), 1);
         // Whoever has no copy asks for them.
-        let mut asked = remote_tags(&remote.url(), 10).unwrap();
-        asked.sort();
-        assert_eq!(asked, tags);
-        assert_eq!(remote_tags(&remote.url(), 1).unwrap(), tags[1..]);
+        assert_eq!(remote_tags(&remote.url()).unwrap(), tags);
     }
 
     #[test]
@@ -452,6 +467,10 @@ mod tests {
         assert_eq!(clone.repo().current_branch(), None);
         clone.check_out(&first, Some("pull/7")).unwrap();
         assert_eq!(clone.repo().current_branch().as_deref(), Some("pull/7"));
+        for nested in ["pull/7/merge", "pull/7", "pull"] {
+            clone.check_out(&first, Some(nested)).unwrap();
+            assert_eq!(clone.repo().current_branch().as_deref(), Some(nested));
+        }
         assert!(clone.check_out(&first, Some("-x")).is_err());
     }
 }

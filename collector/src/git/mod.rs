@@ -48,6 +48,14 @@ impl Repo {
         }
         let out = run(dir, &["rev-parse", "--show-toplevel"])?;
         if !out.status.success() {
+            let bare = run(dir, &["rev-parse", "--is-bare-repository"])?;
+            if text(&bare.stdout) == "true" {
+                return Err(Error::Usage(format!(
+                    "{}: a bare repository has no checkout, which uptick reads its configuration \
+                     from and keeps what it builds beside: clone it, or `git worktree add DIR`",
+                    dir.display()
+                )));
+            }
             // One that git refuses, as another user's, has its reason.
             let hint = if lies_in_one(dir) {
                 text(&out.stderr)
@@ -243,9 +251,19 @@ impl Repo {
     /// # Errors
     /// When git fails; `None` when they share none (as in a shallow clone).
     pub fn merge_base(&self, a: &Sha, b: &Sha) -> Result<Option<Sha>> {
-        let out = run(&self.root, &["merge-base", &a.0, &b.0])?;
+        let out = run(&self.root, &["merge-base", "--all", &a.0, &b.0])?;
         let said = text(&out.stdout);
-        Ok((out.status.success() && !said.is_empty()).then_some(Sha(said)))
+        let all: Vec<&str> = said.lines().collect();
+        let ([first, ..], true) = (all.as_slice(), out.status.success()) else {
+            return Ok(None);
+        };
+        if all.len() == 1 {
+            return Ok(Some(Sha((*first).to_string())));
+        }
+        // Of lines that took each other in: what `b` itself was, and not what came into it.
+        let own = ask(&self.root, &["rev-list", "--first-parent", &b.0])?;
+        let best = own.lines().find(|l| all.contains(l)).unwrap_or(first);
+        Ok(Some(Sha(best.to_string())))
     }
 
     /// Where a branch left a line for good: the first commit along its first parents that `line`
@@ -295,6 +313,8 @@ impl Repo {
         let others = others.iter().map(|r| r.trim_start_matches("refs/remotes/"));
         let mut candidates = vec![format!("origin/{name}")];
         candidates.extend(others.map(String::from));
+        // `origin/main`, as people write it too.
+        candidates.push(name.to_string());
         let remote = candidates.into_iter().find_map(|short| {
             let sha = self.resolve(&format!("refs/remotes/{short}")).ok()?;
             Some((short, sha))

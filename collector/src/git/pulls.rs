@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::address::check_address;
+use super::call::ask;
 use super::mirror::{Copy, LIST, is_name, remote_git, within};
 use crate::error::{Error, Result};
 use crate::jobs::{check_branch, is_pull, pull_number};
@@ -53,6 +54,30 @@ pub fn proposed(url: &str, patterns: &[String], most: usize) -> Result<Vec<Propo
 }
 
 impl Copy {
+    /// Those of these commits that are here and that `tip` has behind it, by two calls of git however
+    /// many they are.
+    ///
+    /// # Errors
+    /// When git cannot walk.
+    pub fn behind<'a>(&self, tip: &Sha, of: &[&'a Sha]) -> Result<HashSet<&'a Sha>> {
+        let named: Vec<&'a Sha> = of.iter().copied().filter(|s| is_name(&s.0)).collect();
+        if named.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let without = format!("^{tip}");
+        let list = |how: &[&str]| {
+            let mut args = vec!["rev-list", "--ignore-missing"];
+            args.extend(how);
+            args.extend(named.iter().map(|s| s.0.as_str()));
+            ask(self.repo().root(), &args)
+        };
+        let (here, beside) = (list(&["--no-walk"])?, list(&[without.as_str()])?);
+        let here: HashSet<&str> = here.lines().collect();
+        let beside: HashSet<&str> = beside.lines().collect();
+        let is_behind = |s: &&Sha| here.contains(s.0.as_str()) && !beside.contains(s.0.as_str());
+        Ok(named.into_iter().filter(is_behind).collect())
+    }
+
     /// Brings the commits of a pull request.
     ///
     /// # Errors
@@ -70,7 +95,6 @@ impl Copy {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::super::call::ask;
     use super::*;
 
     fn git(dir: &Path, args: &[&str]) -> String {
@@ -119,6 +143,11 @@ mod tests {
             .fetch_commit(url, "main", "refs/pull/12/head", &strange)
             .unwrap();
         assert!(clone.has(&strange) && !clone.has(&own));
+        let (tip, gone) = (clone.tip("main").unwrap(), Sha("0".repeat(40)));
+        let behind = clone.behind(&tip, &[&tip, &strange, &own, &gone]).unwrap();
+        assert_eq!(behind, HashSet::from([&tip]));
+        assert_eq!(clone.behind(&strange, &[&tip, &strange]).unwrap().len(), 2);
+        assert_eq!(clone.behind(&tip, &[]).unwrap(), HashSet::new());
         assert!(clone.fetch_pull(url, "heads/main").is_err());
         assert!(clone.fetch_pull(url, "refs/a:refs/b").is_err());
     }

@@ -1,12 +1,12 @@
 //! Worktrees under `.uptick/`, the only things that are ever checked out.
 
 use crate::git::remove_stale_lock;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::call::ask;
 use super::{Lacking, Repo, partial, submodule};
 use crate::error::{Error, Result};
-use crate::model::Sha;
+use crate::model::{Sha, digest};
 
 impl Repo {
     /// Brings the worktree at `path` to `sha`, submodules included, making it where it does not
@@ -24,12 +24,21 @@ impl Repo {
             self.add_worktree(path, sha)?;
         }
         remove_stale_lock(path);
-        let files = check_out(path, sha)?;
+        let files = check_out_anew_where_needed(path, sha)?;
         let mut lacking: Vec<Lacking> = files.into_iter().map(Lacking::File).collect();
         ask(path, &["clean", "-ffdxq", "-e", "target"])?;
         lacking.extend(contents(path, sha)?.into_iter().map(Lacking::Content));
         lacking.extend(submodule::bring(self.root(), path)?);
         Ok(lacking)
+    }
+
+    /// The programs that files go through on their way into a worktree, but for those of git-lfs,
+    /// which give what the commit names; empty where there are none.
+    #[must_use]
+    pub fn filters(&self) -> String {
+        let all = settings(self.root(), r"^filter\..*\.(smudge|process)$");
+        let own = all.lines().filter(|l| !l.starts_with("filter.lfs."));
+        own.map(|l| format!("{l}\n")).collect()
     }
 
     /// Lays `path` as it is in `sha` over the worktree at `tree`, which is ours.
@@ -44,9 +53,20 @@ impl Repo {
         .map(|_| ())
     }
 
+    /// Whether a worktree of this very repository is there: of one that was copied, or restored at
+    /// another path, it may be the first one's.
     fn owns_worktree(&self, path: &Path) -> bool {
-        let top = ask(path, &["rev-parse", "--show-toplevel"]);
-        path.join(".git").is_file() && top.is_ok_and(|t| same_file(Path::new(&t), path))
+        let says = |at: &Path, what: &str| {
+            let said = ask(at, &["rev-parse", what]);
+            said.map(|dir| at.join(dir))
+        };
+        let is_one = |a: Result<PathBuf>, b: Result<PathBuf>| {
+            a.is_ok_and(|a| b.is_ok_and(|b| same_file(&a, &b)))
+        };
+        let shared = "--git-common-dir";
+        path.join(".git").is_file()
+            && is_one(says(path, "--show-toplevel"), Ok(path.to_path_buf()))
+            && is_one(says(path, shared), says(self.root(), shared))
     }
 
     fn add_worktree(&self, path: &Path, sha: &Sha) -> Result<()> {
@@ -64,6 +84,53 @@ impl Repo {
         args.extend([&*at, &sha.0]);
         ask(self.root(), &args).map(|_| ())
     }
+}
+
+/// Brings the worktree's own files to a commit, all of them where git would leave some as other
+/// attributes or filters made them, or where a build told it to leave some alone.
+fn check_out_anew_where_needed(path: &Path, sha: &Sha) -> Result<Vec<String>> {
+    let record = ask(path, &["rev-parse", "--git-path", RECORD]).map(|at| path.join(at))?;
+    let before = std::fs::read_to_string(&record).unwrap_or_default();
+    let whole = |e| {
+        ask(path, &["read-tree", "--empty"])?;
+        check_out(path, sha).map_err(|_| e)
+    };
+    let mut files = check_out(path, sha).or_else(whole)?;
+    let now = translation(path)?;
+    if now != before {
+        // Killed in between, it is done again.
+        let _ = std::fs::remove_file(&record);
+        ask(path, &["read-tree", "--empty"])?;
+        files = check_out(path, sha)?;
+        std::fs::write(&record, &now).map_err(Error::io(&record))?;
+    }
+    Ok(files)
+}
+
+/// Which attributes and filters a worktree's files were written with.
+const RECORD: &str = "uptick-attributes";
+
+/// What decides with which bytes git writes the files of a commit that stands in a worktree: it
+/// writes none again whose object stays.
+fn translation(path: &Path) -> Result<String> {
+    let attributes = ask(
+        path,
+        &["ls-files", "-s", "-z", "--", ":(glob)**/.gitattributes"],
+    )?;
+    let info = ask(path, &["rev-parse", "--git-path", "info/attributes"])?;
+    let info = std::fs::read(path.join(info)).unwrap_or_default();
+    let settings = settings(path, TRANSLATING);
+    Ok(digest(
+        format!("{attributes}\n{settings}\n{}", digest(&info)).as_bytes(),
+    ))
+}
+
+/// Settings that say how files are written.
+const TRANSLATING: &str = r"^(filter\..*|core\.(eol|checkroundtripencoding))$";
+
+/// The settings of a repository whose names match, one a line.
+fn settings(path: &Path, names: &str) -> String {
+    ask(path, &["config", "--get-regexp", names]).unwrap_or_default()
 }
 
 /// Brings the worktree's own files to a commit; gives those that the clone lacks.

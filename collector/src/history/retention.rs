@@ -15,14 +15,14 @@ pub fn plan(store: &mut Store, keep: &Keep, now: i64) -> Result<Plan> {
     store.plan_pruning(keep, now)
 }
 
-/// Drops what a plan lets go, in at most so many transactions. Gives what it was: nothing when all
-/// of it is gone.
+/// Drops what a plan lets go, in at most so many transactions, and makes the plan anew where what it
+/// was made by is over. Gives what it was: nothing when all of it is gone.
 ///
 /// # Errors
 /// [`crate::error::Error::Store`]; what went before is gone.
 pub fn prune(
     store: &mut Store,
-    plan: &Plan,
+    plan: &mut Plan,
     actor: &str,
     now: i64,
     transactions: usize,
@@ -31,6 +31,7 @@ pub fn prune(
     watch::search_for(store, usize::MAX, Audience::Channels { now })?;
     let mut gone = Prunable::default();
     for _ in 0..transactions {
+        store.renew_plan(plan)?;
         let some = store.prune(plan, actor, now)?;
         if some.is_empty() {
             break;

@@ -80,7 +80,7 @@ fn look(
         change.mark_environment(&environment);
     }
     let reported = store.events_of(&series.row.key.id())?;
-    let old = gaps.span(store, &findings.changes, &reported)?;
+    let old = gaps.span(store, (&findings.changes, &points), &reported)?;
     let ripe = |c: &Change| {
         !old.contains(&c.index)
             && ripe::is_ripe(c, &findings, &points)
@@ -109,8 +109,15 @@ fn look(
 struct Gaps(OnceCell<Vec<u64>>);
 
 impl Gaps {
-    /// Those of the changes that are new and span a gap, by their index.
-    fn span(&self, store: &Store, found: &[Change], known: &[Reported]) -> Result<Vec<i64>> {
+    /// Those of the changes in a series that are new and span a gap, by their index. A commit that
+    /// was measured again since is none.
+    fn span(
+        &self,
+        store: &Store,
+        (found, points): (&[Change], &[Point]),
+        known: &[Reported],
+    ) -> Result<Vec<i64>> {
+        let is_measured = |at: &i64| points.binary_search_by_key(at, |p| p.index).is_ok();
         let is_new = |c: &&Change| !known.iter().any(|t| t.event.change.overlaps(c));
         let mut spanning = Vec::new();
         for c in found.iter().filter(|c| c.first < c.last).filter(is_new) {
@@ -122,7 +129,11 @@ impl Gaps {
                 }
             };
             let from = gone.partition_point(|at| at.cast_signed() < c.first);
-            if gone.get(from).is_some_and(|at| at.cast_signed() <= c.last) {
+            let among = gone[from..].iter().map(|at| at.cast_signed());
+            if !among
+                .take_while(|at| *at <= c.last)
+                .all(|at| is_measured(&at))
+            {
                 spanning.push(c.index);
             }
         }

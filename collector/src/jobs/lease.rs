@@ -8,16 +8,19 @@ pub const TTL: u64 = 60;
 pub const JOB_LIMIT: u64 = 6 * 3600;
 /// A label of which no collector has been heard for so long is said to be silent, in milliseconds.
 const SILENCE: i64 = 3_600_000;
+/// How far two looks at the clock lie apart at most that are made for one moment, in milliseconds.
+pub const ASKEW: i64 = 10_000;
 /// The longest pause between two tries to reach a server, in seconds.
 const LONGEST_PAUSE: f64 = 60.0;
 
 /// Whether a lease until `until` is over at `now`, both in milliseconds of the store's clock.
 ///
 /// A clock that was set back would make a lease last for as long as it was set back: one that ends
-/// later than `ttl` from now was given before that, and is over too.
+/// later than `ttl` from now was given before that, and is over too. By a little it is only newer: who
+/// looks has read the clock before it was given, or is another node with a clock of its own.
 #[must_use]
 pub const fn is_expired(until: i64, now: i64, ttl: i64) -> bool {
-    now >= until || until.saturating_sub(now) > ttl
+    now >= until || until.saturating_sub(now) > ttl.saturating_add(ASKEW)
 }
 
 /// Whether those who wait for a label should be said to wait in vain: no collector of it was heard
@@ -49,6 +52,9 @@ mod tests {
     #[test]
     fn a_clock_that_jumps_makes_no_lease_longer() {
         assert!(!is_expired(1_060, 1_000, 60));
+        // Given a moment after this look at the clock.
+        assert!(!is_expired(1_060, 990, 60));
+        assert!(is_expired(1_060, 999 - ASKEW, 60));
         assert!(is_expired(1_060, 1_060, 60));
         // Set back by a year: the lease is over at once.
         assert!(is_expired(1_060, -31_536_000_000, 60));

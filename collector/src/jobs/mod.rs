@@ -18,7 +18,7 @@ mod reference;
 pub mod wire;
 
 pub use fault::{ATTEMPTS, After, Fault, after};
-pub use lease::{JOB_LIMIT, TTL, backoff, is_expired, is_silent};
+pub use lease::{ASKEW, JOB_LIMIT, TTL, backoff, is_expired, is_silent};
 pub use names::{check_branch, check_label, check_name};
 pub use order::{TURN_OF_OLDEST, Waiting, first_new, is_turn_of_oldest, next};
 pub use purpose::{Purpose, State};

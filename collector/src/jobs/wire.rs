@@ -72,6 +72,12 @@ impl Lease {
     /// The schema name of this version.
     pub const SCHEMA: &'static str = "uptick.lease/1";
 
+    /// Whether its commit is one that somebody proposes, and nobody else may have read.
+    #[must_use]
+    pub const fn is_proposed(&self) -> bool {
+        !self.reference.is_empty()
+    }
+
     /// Whether a failure of this attempt leads to another one. Where the server does not count
     /// attempts, each lease is one.
     #[must_use]

@@ -211,6 +211,12 @@ impl Reasons {
         })
     }
 
+    /// Whether fresh runs refuted what the stored numbers say.
+    #[must_use]
+    pub fn refutes(&self) -> bool {
+        self.0.contains(&Reason::DidNotHold)
+    }
+
     /// All of it in one line.
     #[must_use]
     pub fn words(&self) -> String {

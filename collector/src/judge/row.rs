@@ -4,7 +4,7 @@ use crate::detect::gate::{Limit, Ruling};
 use crate::format::{arrow, limit, moved};
 use crate::judge::reason::{Reasons, both};
 use crate::model::{
-    Counter, FunctionDelta, Measurement, Metric, NoiseClass, Sha, Verdict, shown, tagged,
+    Better, Counter, FunctionDelta, Measurement, Metric, NoiseClass, Sha, Verdict, shown, tagged,
 };
 use crate::profile::delta::{LineDelta, Ranked};
 use serde::{Deserialize, Serialize};
@@ -210,6 +210,19 @@ impl Row {
             units: self.limit_units,
             why: self.why.ruling().cloned().unwrap_or_else(Ruling::no_number),
         }
+    }
+
+    /// How many times better it became, where that is ten or more: nothing costs less than what does
+    /// nothing.
+    #[must_use]
+    pub fn tenfold_gain(&self) -> Option<f64> {
+        let (base, head) = self.values();
+        let (more, less) = match self.metric.better() {
+            Better::Lower => (base, head),
+            Better::Higher => (head, base),
+        };
+        let is_such = self.verdict == Verdict::Improved && less >= 0.0 && more >= 10.0 * less;
+        is_such.then(|| more / less)
     }
 
     /// By how much it got worse, in the metric's unit; negative where it got better.

@@ -15,22 +15,56 @@ pub(super) struct Calibrated {
     pub(super) costs: Vec<region::PerIteration>,
 }
 
+/// What the commits around say of a benchmark's count on this testbed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known {
+    /// What made it vary.
+    pub class: NoiseClass,
+    /// Counts that it had.
+    pub counts: Vec<f64>,
+}
+
+impl Known {
+    /// Whether one run with that count is enough.
+    fn settles(&self, count: f64) -> bool {
+        self.class != NoiseClass::Exact || self.counts.contains(&count)
+    }
+}
+
 /// Counts once if that is known to be enough; else finds out what the count depends on.
 ///
 /// A benchmark is seen first with another random seed *and* another stack layout at once:
 /// if the count stays, neither matters, and two runs have settled it. Else the causes are
 /// told apart one by one, and the count is taken over [`RUNS`] values of the cause.
+///
+/// An exact count that no commit around had is looked at in the same way: the commit may have
+/// brought something that varies, and on a busy machine a run may count what none beside it does.
 pub(super) fn calibrate(
-    known: Option<NoiseClass>,
+    known: Option<&Known>,
     run: &mut dyn FnMut(u64, usize) -> std::result::Result<region::PerIteration, RunError>,
 ) -> std::result::Result<Calibrated, RunError> {
     let first = run(SEED, 0)?;
-    let class = match known {
-        Some(class) => class,
-        None if run(OTHER_SEED, OTHER_PADDING)?.warm == first.warm => NoiseClass::Exact,
-        None if run(SEED, 0)?.warm != first.warm => NoiseClass::Threaded,
-        None if run(OTHER_SEED, 0)?.warm != first.warm => NoiseClass::Seeded,
-        None => NoiseClass::Layout,
+    let class = match known.filter(|k| k.settles(first.warm)) {
+        Some(known) => known.class,
+        None => {
+            let other = run(OTHER_SEED, OTHER_PADDING)?;
+            if other.warm == first.warm {
+                return Ok(exact(first));
+            }
+            let second = run(SEED, 0)?;
+            // Neither seed nor layout matters, and the first run is the odd one out, unless it
+            // changes between two counts: one more run tells.
+            if second.warm == other.warm && run(SEED, 0)?.warm == second.warm {
+                return Ok(exact(second));
+            }
+            if second.warm != first.warm {
+                NoiseClass::Threaded
+            } else if run(OTHER_SEED, 0)?.warm != first.warm {
+                NoiseClass::Seeded
+            } else {
+                NoiseClass::Layout
+            }
+        }
     };
     let mut costs = vec![first];
     for i in 1..RUNS {
@@ -42,7 +76,23 @@ pub(super) fn calibrate(
             NoiseClass::Layout => costs.push(run(SEED, 8 << i)?),
         }
     }
+    // What no layout moves was taken for one that does because a single run was odd.
+    if known.is_none_or(|k| k.class != class)
+        && class == NoiseClass::Layout
+        && costs.iter().all(|c| c.warm == costs[0].warm)
+    {
+        costs.truncate(1);
+        let class = NoiseClass::Exact;
+        return Ok(Calibrated { class, costs });
+    }
     Ok(Calibrated { class, costs })
+}
+
+fn exact(cost: region::PerIteration) -> Calibrated {
+    Calibrated {
+        class: NoiseClass::Exact,
+        costs: vec![cost],
+    }
 }
 
 #[cfg(test)]
@@ -81,13 +131,50 @@ mod tests {
         assert_eq!(class_of(|_, _, run| run as f64).0, NoiseClass::Threaded);
     }
 
-    #[test]
-    fn a_known_class_costs_no_calibration() {
+    fn known(counts: &[f64]) -> Known {
+        Known {
+            class: NoiseClass::Exact,
+            counts: counts.to_vec(),
+        }
+    }
+
+    /// The class, the count and the number of runs of a benchmark that gives these counts.
+    fn settled(known: Option<&Known>, counts: &[f64]) -> (NoiseClass, f64, usize) {
         let mut runs = 0;
-        let c = calibrate(Some(NoiseClass::Exact), &mut |_, _| {
+        let c = calibrate(known, &mut |_, _| {
             runs += 1;
-            Ok(cost(1.0))
-        });
-        assert_eq!((c.unwrap().costs.len(), runs), (1, 1));
+            Ok(cost(counts[(runs - 1).min(counts.len() - 1)]))
+        })
+        .unwrap();
+        (c.class, c.costs[0].warm, runs)
+    }
+
+    #[test]
+    fn a_count_that_an_earlier_commit_had_costs_no_calibration() {
+        let earlier = known(&[7.0, 1.0]);
+        let exact = NoiseClass::Exact;
+        assert_eq!(settled(Some(&earlier), &[1.0, 2.0]), (exact, 1.0, 1));
+        assert_eq!(settled(Some(&earlier), &[2.0, 2.0, 9.0]), (exact, 2.0, 2));
+    }
+
+    #[test]
+    fn a_run_that_none_beside_it_repeats_is_not_the_count() {
+        let exact = NoiseClass::Exact;
+        for known in [None, Some(&known(&[8672.0]))] {
+            let first = settled(known, &[19665.0, 14672.0]);
+            assert_eq!(first, (exact, 14672.0, 4));
+            let flips = settled(known, &[1.0, 2.0, 2.0, 1.0, 2.0]);
+            assert_eq!(flips.0, NoiseClass::Threaded);
+            let second = settled(known, &[14672.0, 19665.0, 14672.0]);
+            assert_eq!((second.0, second.1), (exact, 14672.0));
+        }
+    }
+
+    #[test]
+    fn what_begins_to_vary_is_exact_no_more() {
+        let varying: Vec<f64> = (0..9).map(f64::from).collect();
+        let earlier = known(&[1e6]);
+        let (class, ..) = settled(Some(&earlier), &varying);
+        assert_eq!(class, NoiseClass::Threaded);
     }
 }

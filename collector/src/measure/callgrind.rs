@@ -4,6 +4,7 @@ use super::child::{self, Before, Ended};
 use super::env::{Mark as PreloadMark, Pins};
 use super::family::{self, Family};
 use super::region::{self, Harness, Mark, Method, PerIteration, Place, Trouble};
+use super::sandbox;
 use super::symbols::Boundary;
 use crate::measure::{Job, Kind, RunError, Session};
 use crate::profile::callgrind as output;
@@ -166,6 +167,12 @@ fn between_readings(
 const SHARED: &str = "several benchmarks have this name, and the first of them is counted: give \
     each a name of its own";
 
+const LEFT: &str = "a process that it started was still running when it ended, and is not counted: \
+    have the command wait for it (`wait`)";
+
+const KILLED: &str = "a process that it started was killed, and is not counted: have the command \
+    end it in another way, or wait for it (`wait`)";
+
 /// Counts the whole process: commands, and executables into which nothing can be preloaded.
 fn whole(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<Run, RunError> {
     let pins = Pins {
@@ -174,14 +181,23 @@ fn whole(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<R
         ..pins
     };
     let mut files = Vec::new();
-    for file in execute(session, job, pins, purpose)?.all() {
+    let output = execute(session, job, pins, purpose)?;
+    let missing = match (output.left_others, output.killed_one) {
+        (true, _) => Some(LEFT),
+        (false, true) => Some(KILLED),
+        (false, false) => None,
+    };
+    for file in output.all() {
         let (total, parts) = own_parts(&file)?;
         files.push((total, parts, file));
     }
     // A script's own shell comes first; what it started costs more and is what to look at.
     files.sort_by_key(|(total, ..)| std::cmp::Reverse(*total));
     let warm = files.iter().map(|(total, ..)| *total).sum::<u64>() as f64;
-    let note = matches!(job.kind, Kind::Criterion { .. }).then_some(crate::model::WHOLE_PROCESS);
+    let note = match &job.kind {
+        Kind::Criterion { .. } => Some(crate::model::WHOLE_PROCESS),
+        Kind::Command { .. } => missing,
+    };
     let (functions, profile_marks) = match files.first() {
         Some((_, parts, file)) => (functions(file, parts)?, parts.clone()),
         None => (FunctionTable::new(), Vec::new()),
@@ -285,6 +301,10 @@ struct Output {
     others: Vec<(u32, Vec<u8>)>,
     /// When each of those lived.
     family: Family,
+    /// Whether a process that it had started was still running when it ended.
+    left_others: bool,
+    /// Whether a process that it had started was killed while it wrote its file, which is not here.
+    killed_one: bool,
 }
 
 impl Output {
@@ -304,7 +324,8 @@ impl Output {
                 costs.push((*pid, own_parts(file)?.0));
             }
         }
-        Ok(family::add(marks, &self.family, &costs))
+        let missing = family::add(marks, &self.family, &costs);
+        Ok(missing.or(self.killed_one.then_some(family::OUTLIVES)))
     }
 }
 
@@ -326,14 +347,20 @@ fn execute(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result
         .arg(&job.program)
         .args(job.arguments(PROFILE_SECONDS));
     job.surround(&mut command, session, &slot, &pins)?;
-    let ended = child::run(&mut command, Before::default(), job.timeout).map_err(|e| {
+    let stdin = job.open_stdin()?;
+    let before = Before::foreign(stdin.as_ref());
+    let ended = child::run(&mut command, before, job.timeout).map_err(|e| {
         RunError::machine(match e.kind() {
             std::io::ErrorKind::NotFound => "valgrind is not installed".to_string(),
             _ => format!("valgrind could not be started: {e}"),
         })
     })?;
+    sandbox::drop_links(&slot);
     let log = std::fs::read_to_string(slot.join("log")).unwrap_or_default();
-    let output = collect(&slot, ended.pid);
+    // In a sandbox whatever is left ends with it, before anybody can look.
+    let is_command = matches!(job.kind, Kind::Command { .. }) && !sandbox::is_on();
+    let left_others = is_command && ended.left_others;
+    let output = collect(&slot, ended.pid, left_others);
     let _ = std::fs::remove_dir_all(&slot);
     judge_end(&ended, &log, job)?;
     let output = output.map_err(|e| RunError::machine(format!("callgrind's output: {e}")))?;
@@ -391,8 +418,10 @@ fn options(job: &Job, slot: &Path, purpose: Purpose, mark: PreloadMark) -> Vec<S
 }
 
 /// Reads the output files of a run whose main process had that number.
-fn collect(slot: &Path, main: u32) -> std::io::Result<Output> {
+fn collect(slot: &Path, main: u32, left_others: bool) -> std::io::Result<Output> {
     let mut output = Output {
+        left_others,
+        killed_one: false,
         main: Vec::new(),
         others: Vec::new(),
         family: family::read(slot)?,
@@ -406,8 +435,11 @@ fn collect(slot: &Path, main: u32) -> std::io::Result<Output> {
         let file = std::fs::read(entry.path())?;
         if pid == main {
             output.main = file;
-        } else {
+        } else if output::parts(&file).is_ok() {
             output.others.push((pid, file));
+        } else {
+            // What is killed may be writing: at its end, or at its start.
+            output.killed_one = true;
         }
     }
     output.others.sort_by_key(|(pid, _)| *pid);
@@ -420,6 +452,7 @@ fn judge_end(ended: &Ended, log: &str, job: &Job) -> Result<(), RunError> {
         return Err(RunError::timeout(job.timeout));
     }
     if ended.status.success() {
+        job.ended_well(ended);
         return Ok(());
     }
     // 0x62 opens every EVEX-coded instruction, which is how AVX-512 is written.
@@ -449,8 +482,26 @@ fn last_words(log: &str) -> String {
 pub type FunctionTable = Vec<(String, u64)>;
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_a_killed_process_did_not_finish_is_left_out_and_said() {
+        let slot = tempfile::tempdir().unwrap();
+        family::prepare(slot.path()).unwrap();
+        let whole = "desc: Trigger: Client Request: start\nevents: Ir\n\ntotals: 7\n";
+        for (pid, text) in [(1, whole), (2, whole), (3, &whole[..30]), (4, &whole[..58])] {
+            std::fs::write(slot.path().join(format!("o.{pid}")), text).unwrap();
+        }
+        let output = collect(slot.path(), 1, false).unwrap();
+        let pids: Vec<u32> = output.others.iter().map(|(pid, _)| *pid).collect();
+        assert_eq!((pids, output.killed_one), (vec![2], true));
+        assert_eq!(
+            output.count_children(&mut []).map_err(|e| e.message),
+            Ok(Some(family::OUTLIVES))
+        );
+    }
 
     #[test]
     fn triggers_become_places() {

@@ -5,12 +5,15 @@
 //! process group of its own; whatever it started is ended with it. If uptick
 //! itself is killed, the kernel ends the child.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use super::sandbox;
 
 /// How much of each stream's end is kept for messages.
 const KEPT: usize = 64 * 1024;
@@ -26,7 +29,7 @@ pub struct Ended {
     pub stdout: Vec<u8>,
     /// The last 64 KiB of standard error.
     pub stderr: Vec<u8>,
-    /// Its process number while it ran.
+    /// Its process number while it ran, as it saw it itself.
     pub pid: u32,
     /// From spawn to exit.
     pub elapsed: Duration,
@@ -34,6 +37,8 @@ pub struct Ended {
     pub usage: Usage,
     /// Whether the time limit ended it.
     pub timed_out: bool,
+    /// Whether a process of its group was still running when it had ended, and was ended with it.
+    pub left_others: bool,
 }
 
 /// A child's resource usage, from `wait4`.
@@ -59,7 +64,27 @@ impl Ended {
         s.push_str(err.trim());
         s
     }
+
+    /// The first line of standard error that says that something could not be run or read.
+    pub fn complaint(&self) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.stderr);
+        let mut lines = text.lines().map(str::trim_end);
+        let line = lines.find(|l| COULD_NOT.iter().any(|end| l.ends_with(end)))?;
+        Some(crate::error::tail(line, QUOTED).to_string())
+    }
 }
+
+/// The part of a complaint that is quoted, in bytes.
+const QUOTED: usize = 200;
+/// What a shell, or what it started, writes of work that it could not do.
+const COULD_NOT: [&str; 6] = [
+    ": not found",
+    ": command not found",
+    ": No such file or directory",
+    ": No such file",
+    ": Permission denied",
+    ": Exec format error",
+];
 
 /// What is set up in the child between fork and exec.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,6 +93,22 @@ pub struct Before {
     pub fixed_addresses: bool,
     /// Descriptors of ours that the child gets under these numbers.
     pub descriptors: [Option<(RawFd, RawFd)>; 2],
+    /// A descriptor of ours that is its standard input; there is none without.
+    pub stdin: Option<RawFd>,
+    /// A commit brings it, or says what it does: it runs inside a [`sandbox`], where there is one.
+    pub foreign: bool,
+}
+
+impl Before {
+    /// A child that a commit brings, with this file as its standard input.
+    #[must_use]
+    pub fn foreign(stdin: Option<&File>) -> Self {
+        Self {
+            stdin: stdin.map(AsRawFd::as_raw_fd),
+            foreign: true,
+            ..Self::default()
+        }
+    }
 }
 
 /// Runs `command` to its end or to the limit.
@@ -91,7 +132,14 @@ pub fn run_keeping(
     if command.get_program().is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "no program"));
     }
+    let mut inside = match before.foreign {
+        true => sandbox::inside(command)?,
+        false => None,
+    };
+    let is_inside = inside.is_some();
+    let command = inside.as_mut().unwrap_or(command);
     command
+        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
@@ -111,6 +159,7 @@ pub fn run_keeping(
     let pid = child.id();
     let waited = wait(pid, &mut streams, began, limit);
     // Whatever is still in the group was left behind: a daemon, a background job.
+    let left_others = group_outlives(pid);
     kill_group(pid);
     let (status, usage, timed_out) = match waited {
         Ok(w) => w,
@@ -120,14 +169,19 @@ pub fn run_keeping(
         }
     };
     let [out, err] = streams;
+    if is_inside && sandbox::is_its_own(status, &err.kept) {
+        let why = String::from_utf8_lossy(&err.kept).trim().to_string();
+        return Err(io::Error::other(why));
+    }
     Ok(Ended {
         status,
         stdout: out.kept,
         stderr: err.kept,
-        pid,
+        pid: if is_inside { sandbox::FIRST } else { pid },
         elapsed: began.elapsed(),
         usage,
         timed_out,
+        left_others,
     })
 }
 
@@ -173,29 +227,66 @@ pub fn end_children() {
 /// The children of this process.
 fn children() -> Vec<libc::pid_t> {
     let me = std::process::id().to_string();
+    let is_mine = |pid: &libc::pid_t| standing(*pid)[1] == me;
+    processes().filter(is_mine).collect()
+}
+
+/// Whether a process of that group goes on though its leader has ended: not one that is just
+/// ending too, as the reader of a pipe does.
+fn group_outlives(leader: u32) -> bool {
+    let mut looks = 10;
+    while looks > 0 && group_runs(leader) {
+        std::thread::sleep(TICK);
+        looks -= 1;
+    }
+    looks == 0
+}
+
+/// Whether a process of that group runs; one that has ended and nobody has waited for does not.
+fn group_runs(leader: u32) -> bool {
+    let group = leader.to_string();
+    let runs = |pid: libc::pid_t| {
+        let [state, _, of] = standing(pid);
+        of == group && !matches!(state.as_str(), "Z" | "X")
+    };
+    // Most groups are gone by now, which one call tells.
+    has_group(leader) && processes().any(runs)
+}
+
+fn processes() -> impl Iterator<Item = libc::pid_t> {
     let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let named = all.filter_map(|e| e.file_name().to_str()?.parse::<libc::pid_t>().ok());
-    named
-        .filter(|pid| {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            // The name of the program may hold anything; the parent is the second field after it.
-            let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-            after.split_ascii_whitespace().nth(1) == Some(me.as_str())
-        })
-        .collect()
+    all.filter_map(|e| e.file_name().to_str()?.parse().ok())
+}
+
+/// The state of a process, its parent and its group; empty words where there is none.
+fn standing(pid: libc::pid_t) -> [String; 3] {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name of the program may hold anything; these are the first fields after it.
+    let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let mut words = after.split_ascii_whitespace().map(String::from);
+    std::array::from_fn(|_| words.next().unwrap_or_default())
+}
+
+#[expect(unsafe_code, reason = "kill(2)")]
+fn has_group(leader: u32) -> bool {
+    // SAFETY: signal 0 asks only whether there is one.
+    unsafe { libc::kill(-leader.cast_signed(), 0) == 0 }
 }
 
 #[expect(unsafe_code, reason = "pre_exec runs between fork and exec")]
 fn prepare(command: &mut Command, before: Before) {
     let hook = move || {
-        // SAFETY: prctl, personality and dup2 are async-signal-safe system calls on
+        // SAFETY: prctl, signal, personality and dup2 are async-signal-safe calls on
         // plain integers; nothing is allocated and no lock is taken.
         unsafe {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            // Ours alone is ignored, see [`outlive_size_limit`].
+            libc::signal(libc::SIGXFSZ, libc::SIG_DFL);
             if before.fixed_addresses {
                 libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong);
             }
-            for (from, to) in before.descriptors.into_iter().flatten() {
+            let stdin = before.stdin.map(|from| (from, libc::STDIN_FILENO));
+            for (from, to) in before.descriptors.into_iter().chain([stdin]).flatten() {
                 if libc::dup2(from, to) < 0 {
                     return Err(io::Error::last_os_error());
                 }
@@ -206,6 +297,16 @@ fn prepare(command: &mut Command, before: Before) {
     // SAFETY: the hook keeps to async-signal-safe calls, as above.
     unsafe {
         command.pre_exec(hook);
+    }
+}
+
+/// From now on a file that grows beyond `ulimit -f` is an error of the write, with its name, and not
+/// the end of this process without a word. What is measured has the signal as ever.
+#[expect(unsafe_code, reason = "signal is a call of libc")]
+pub fn outlive_size_limit() {
+    // SAFETY: to ignore a signal runs no code in a handler.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
 }
 
@@ -388,6 +489,22 @@ mod tests {
         assert_eq!(e.status.code(), Some(3));
         assert_eq!(e.said(), "out\nerr");
         assert!(e.usage.peak_rss > 0 && e.usage.faults > 0 && !e.timed_out);
+    }
+
+    #[test]
+    fn what_could_not_be_done_is_a_complaint_and_other_words_are_none() {
+        let complaint = |script: &str| sh(script, 10.0).complaint();
+        for script in [
+            "nosuchprog | cat",
+            "cat nosuchfile | cat",
+            "cat < nosuchfile | cat",
+        ] {
+            let said = complaint(script).unwrap();
+            assert!(said.contains("nosuch"), "{said}");
+        }
+        for script in ["true", "echo not found >&2", "echo ': not found: 0' >&2"] {
+            assert_eq!(complaint(script), None, "{script}");
+        }
     }
 
     #[test]

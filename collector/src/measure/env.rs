@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::sandbox;
 use crate::config::Strings;
 use crate::error::{Error, Result};
 
@@ -65,6 +66,7 @@ impl Scratch {
 
     fn fill(dir: PathBuf, lock: File) -> Result<Self> {
         empty(&dir);
+        sandbox::share(&dir);
         let preload = dir.join("preload.so");
         std::fs::write(&preload, PRELOAD).map_err(Error::io(&preload))?;
         Ok(Self {
@@ -137,9 +139,16 @@ impl Scratch {
 /// # Errors
 /// When the disk is full or read-only.
 pub fn copy_program(from: &Path, to: &Path) -> Result<()> {
-    let stripped = Command::new("objcopy")
-        .arg("--strip-debug")
-        .args([from, to])
+    if !sandbox::may_read(from) {
+        let from = from.display();
+        return Err(Error::Failed(format!("{from} leads out of the sandbox")));
+    }
+    let mut objcopy = Command::new("objcopy");
+    objcopy.arg("--strip-debug").args([from, to]);
+    sandbox::surround(&mut objcopy);
+    let inside = sandbox::inside(&objcopy).map_err(Error::io(from))?;
+    let stripped = inside
+        .unwrap_or(objcopy)
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .status()

@@ -98,7 +98,7 @@ pub(super) fn add(
 
 const UNCOUNTED: &str = "it starts a process that cannot be counted (linked statically, or without \
     its environment): what that costs is missing";
-const OUTLIVES: &str = "it starts a process that lives on from one measured call to another, or is \
+pub(super) const OUTLIVES: &str = "it starts a process that lives on from one measured call to another, or is \
     killed: what that costs is missing";
 
 #[cfg(test)]

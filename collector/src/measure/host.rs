@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use serde::Serialize;
 
 use super::env::{self, Pins};
+use super::sandbox::Sandbox;
 use super::{callgrind, child, perf};
 use crate::config::Strings;
 use crate::error::Result;
@@ -144,6 +145,7 @@ pub fn findings() -> Vec<Finding> {
         tool("git"),
         tool("cargo"),
         tool("objcopy"),
+        sandbox(),
     ];
     all.extend(noise(
         Path::new("/sys/devices/system/cpu"),
@@ -178,6 +180,19 @@ fn valgrind() -> Finding {
             "not installed: without it and without hardware counters only time can be sampled, \
              which is hundreds of times less sharp",
             Some(install_valgrind()),
+        ),
+    }
+}
+
+/// What keeps pull requests from the rest of a collector's machine; nothing else needs it.
+fn sandbox() -> Finding {
+    match Sandbox::of(Path::new("/")) {
+        Ok(_) => finding("sandbox", State::Good, "bwrap, for pull requests", None),
+        Err(why) => finding(
+            "sandbox",
+            State::Weak,
+            format!("{why}: `uptick collect --untrusted` needs it"),
+            None,
         ),
     }
 }
@@ -296,7 +311,7 @@ pub fn self_test(counter: &Counter) -> Result<SelfTest> {
         stdin: None,
         env: BTreeMap::new(),
         timeout: std::time::Duration::from_secs(60),
-        jump: 0.into(),
+        seen: super::Seen::default(),
         standing: super::stage::Standing::default(),
     };
     let count = || -> std::result::Result<f64, super::RunError> {

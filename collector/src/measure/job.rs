@@ -1,18 +1,18 @@
 //! A benchmark, ready to run: its program, its arguments for each kind of run, what surrounds it.
 
-use super::RunError;
+use super::child::Ended;
 use super::env::{self, Pins, Scratch};
 use super::stage::{Standing, Turn};
 use super::symbols::Boundary;
+use super::{RunError, sandbox};
 use crate::config::{ClockMode, Strings};
 use crate::model::{Counter, Metric};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// How everything in one go is measured.
@@ -45,10 +45,19 @@ pub struct Job {
     pub env: BTreeMap<String, String>,
     /// The longest that one run may take.
     pub timeout: Duration,
-    /// The reading at which the faked clock jumps, once it is known to differ from the usual.
-    pub jump: AtomicU64,
+    /// What its runs have shown so far.
+    pub seen: Seen,
     /// What must stand where it looks.
     pub standing: Standing,
+}
+
+/// What the runs of a job have shown so far.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The reading at which the faked clock jumps, once it is known to differ from the usual.
+    jump: AtomicU64,
+    /// What a command that ended with 0 wrote of work that it could not do.
+    complaint: OnceLock<String>,
 }
 
 /// What kind of program a job is.
@@ -56,13 +65,16 @@ pub struct Job {
 pub enum Kind {
     /// A benchmark inside a criterion executable.
     Criterion {
+        /// Its id in the executable, which [`Job::name`] is not where another target has the same
+        /// or a variant is measured.
+        id: String,
         /// The methods that bound its calls; empty: the whole process is counted.
         boundaries: Arc<Vec<Boundary>>,
         /// Whether it knows `--exact`.
         exact: bool,
         /// Whether nothing can be preloaded into it.
         is_static: bool,
-        /// What selects it, where its name does not.
+        /// What selects it, where its id does not.
         filter: Option<Filter>,
     },
     /// A command.
@@ -112,14 +124,30 @@ impl Job {
     }
 
     pub(super) fn jump(&self) -> u64 {
-        match self.jump.load(Ordering::Relaxed) {
+        match self.seen.jump.load(Ordering::Relaxed) {
             0 => USUAL_JUMP,
             known => known,
         }
     }
 
     pub(super) fn remember_jump(&self, jump: u64) {
-        self.jump.store(jump, Ordering::Relaxed);
+        self.seen.jump.store(jump, Ordering::Relaxed);
+    }
+
+    /// Takes the end of a run that succeeded: a shell whose pipeline lacks a program goes on
+    /// without it, and may end with 0.
+    pub(super) fn ended_well(&self, ended: &Ended) {
+        if let (Kind::Command { .. }, Some(said)) = (&self.kind, ended.complaint()) {
+            self.seen.complaint.get_or_init(|| said);
+        }
+    }
+
+    /// What a reader must know of a command that complained.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let said = self.seen.complaint.get()?;
+        Some(format!(
+            "it ended with 0 and wrote `{said}`: see that it does its work"
+        ))
     }
 
     /// The jump for a run that is counted whole: a faked clock that never jumps, or none.
@@ -133,8 +161,8 @@ impl Job {
         }
     }
 
-    /// Gives a command this job's directory and standard input, and an environment that holds
-    /// what is declared and pinned and nothing of ours.
+    /// Gives a command this job's directory, and an environment that holds what is declared and
+    /// pinned and nothing of ours.
     pub(super) fn surround(
         &self,
         command: &mut std::process::Command,
@@ -144,41 +172,44 @@ impl Job {
     ) -> std::result::Result<(), RunError> {
         let environment =
             env::environment(&session.scratch, slot, pins, session.strings, &self.env);
-        command
-            .current_dir(&self.dir)
-            .env_clear()
-            .envs(environment)
-            .stdin(self.open_stdin()?);
+        command.current_dir(&self.dir).env_clear().envs(environment);
         Ok(())
     }
 
-    pub(super) fn open_stdin(&self) -> std::result::Result<Stdio, RunError> {
+    /// What it reads as its standard input, which must stay open until it is started.
+    pub(super) fn open_stdin(&self) -> std::result::Result<Option<File>, RunError> {
         let Some(path) = &self.stdin else {
-            return Ok(Stdio::null());
+            return Ok(None);
         };
-        let file = File::open(path)
-            .map_err(|e| RunError::new(format!("stdin: {}: {e}", path.display())))?;
-        Ok(file.into())
+        let failed = |why: String| RunError::new(format!("stdin: {}: {why}", path.display()));
+        if !sandbox::may_read(path) {
+            return Err(failed("it lies outside of the sandbox".into()));
+        }
+        let file = File::open(path).map_err(|e| failed(e.to_string()))?;
+        Ok(Some(file))
     }
 
     /// Selects exactly this benchmark in a criterion executable.
-    fn selection(&self, exact: bool, filter: Option<&Filter>) -> [String; 2] {
+    fn selection(id: &str, exact: bool, filter: Option<&Filter>) -> [String; 2] {
         match filter {
             Some(Filter::Pattern(p) | Filter::FirstOf(p)) => [p.clone(), "--noplot".into()],
-            // A name that begins as an option does would be taken for one.
-            _ if exact && !self.name.starts_with('-') => ["--exact".into(), self.name.clone()],
+            // An id that begins as an option does would be taken for one.
+            _ if exact && !id.starts_with('-') => ["--exact".into(), id.into()],
             // Before 0.5 the filter is a regular expression and nothing else.
-            _ => [format!("^{}$", escape(&self.name)), "--noplot".into()],
+            _ => [format!("^{}$", escape(id)), "--noplot".into()],
         }
     }
 
     pub(super) fn criterion(&self, mode: &[&str]) -> Vec<String> {
-        let Kind::Criterion { exact, filter, .. } = &self.kind else {
+        let Kind::Criterion {
+            id, exact, filter, ..
+        } = &self.kind
+        else {
             return Vec::new();
         };
         let mut all = vec!["--bench".to_string()];
         all.extend(mode.iter().map(|s| (*s).to_string()));
-        all.extend(self.selection(*exact, filter.as_ref()));
+        all.extend(Self::selection(id, *exact, filter.as_ref()));
         all
     }
 

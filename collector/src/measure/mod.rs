@@ -19,6 +19,7 @@ mod job;
 pub mod perf;
 pub mod region;
 mod sampled;
+pub mod sandbox;
 pub mod stage;
 pub mod symbols;
 
@@ -29,10 +30,12 @@ use perf_event::events::{Event, Hardware};
 use crate::error::{Error, Result};
 use crate::model::{Counter, Failure, Measurement, Metric, NoiseClass};
 use crate::stats;
+pub use calibrate::Known;
 use calibrate::calibrate;
+pub use child::outlive_size_limit;
 use env::{Pins, SEED};
 pub(crate) use job::escape;
-pub use job::{Filter, Job, Kind, Session};
+pub use job::{Filter, Job, Kind, Seen, Session};
 /// Processes of criterion's own sampling; each already takes a second or more.
 const WALL_RUNS: usize = 3;
 
@@ -70,10 +73,10 @@ pub struct Measured {
     pub functions: Option<FunctionTable>,
 }
 
-/// Measures one benchmark. `known` is the noise class that the store has for it on this
-/// testbed; without it the benchmark is calibrated.
+/// Measures one benchmark. `known` is what the store has of it on this testbed; without it the
+/// benchmark is calibrated.
 #[must_use]
-pub fn measure(session: &Session, job: &Job, known: Option<NoiseClass>) -> Measured {
+pub fn measure(session: &Session, job: &Job, known: Option<&Known>) -> Measured {
     let mut out = Measured::default();
     let counted = match session.counter {
         Counter::Callgrind => callgrind_measurements(session, job, known, &mut out.functions),
@@ -96,11 +99,16 @@ pub fn measure(session: &Session, job: &Job, known: Option<NoiseClass>) -> Measu
     let wants_usage = [Metric::CpuTime, Metric::PeakRss, Metric::PageFaults]
         .iter()
         .any(|m| session.metrics.contains(m));
-    if is_command || wants_usage {
+    // Of what runs in a sandbox the system counts the sandbox alone.
+    if (is_command || wants_usage) && !sandbox::is_on() {
         more(usage_measurements(session, job));
     }
-    if session.metrics.contains(&Metric::WallTime) && session.counter != Counter::Clock {
+    let is_timed = session.counter != Counter::Clock && !(is_command && sandbox::is_on());
+    if session.metrics.contains(&Metric::WallTime) && is_timed {
         more(wall_measurements(session, job));
+    }
+    if let Some(said) = job.complaint() {
+        out.measurements.iter_mut().for_each(|m| m.doubt(&said));
     }
     out
 }
@@ -108,9 +116,10 @@ pub fn measure(session: &Session, job: &Job, known: Option<NoiseClass>) -> Measu
 fn callgrind_measurements(
     session: &Session,
     job: &Job,
-    known: Option<NoiseClass>,
+    known: Option<&Known>,
     functions: &mut Option<FunctionTable>,
 ) -> std::result::Result<Vec<Measurement>, RunError> {
+    let mut tables: Vec<(f64, FunctionTable)> = Vec::new();
     let runs = calibrate(known, &mut |seed, padding| {
         let pins = Pins {
             seed,
@@ -118,13 +127,16 @@ fn callgrind_measurements(
             ..Pins::plain()
         };
         let run = callgrind::run(session, job, pins, callgrind::Purpose::Count)?;
-        functions.get_or_insert(run.functions);
+        tables.push((run.cost.warm, run.functions));
         Ok(run.cost)
     })?;
+    let counted = runs.costs[0].warm;
+    let of_the_count = tables.into_iter().find(|(warm, _)| *warm == counted);
+    *functions = of_the_count.map(|(_, table)| table);
     let note = runs.costs[0].note.map(String::from);
     let whole = note.as_deref() == Some(crate::model::WHOLE_PROCESS);
     let by_regions = matches!(job.kind, Kind::Criterion { .. }) && !whole;
-    let (class, few) = plausible(runs.costs[0].warm, runs.class, by_regions)?;
+    let (class, few) = plausible(counted, runs.class, by_regions)?;
     let note = note.or(few);
     let sampled = |metric, values: Vec<f64>| Measurement {
         note: note.clone(),

@@ -19,7 +19,7 @@ use perf_event::{Builder, Counter};
 use super::child::{self, Before, Ended};
 use super::env::{Mark, Pins};
 use super::region;
-use super::{Job, Kind, RunError, Session};
+use super::{Job, Kind, RunError, Session, sandbox};
 
 /// The descriptors that `preload.c` reads the counter from and writes its log to.
 const COUNTER_FD: i32 = 198;
@@ -110,6 +110,12 @@ pub(super) fn run(
 }
 
 fn whole_process(session: &Session, job: &Job, pins: Pins, event: &Event) -> Result<f64, RunError> {
+    if sandbox::is_on() {
+        return Err(RunError::machine(
+            "in a sandbox the hardware counter counts the sandbox too: `counter = \"callgrind\"` in \
+             uptick.toml, or `uptick collect --sandbox none`",
+        ));
+    }
     let pins = Pins {
         mark: Mark::None,
         jump: job.whole_process_clock(),
@@ -168,15 +174,18 @@ fn execute(
     // The faked clock jumps by 10 s, past these 5: no call follows the doubling ones.
     command.args(job.arguments("5"));
     job.surround(&mut command, session, &slot, &pins)?;
+    let stdin = job.open_stdin()?;
     let before = Before {
         fixed_addresses: true,
         descriptors: [
             Some((counter.as_raw_fd(), COUNTER_FD)),
             Some((log.as_raw_fd(), LOG_FD)),
         ],
+        ..Before::foreign(stdin.as_ref())
     };
     let ended: Ended = child::run(&mut command, before, job.timeout)
         .map_err(|e| RunError::start(&job.program, &e))?;
+    sandbox::drop_links(&slot);
     let counts = std::fs::read(&log_path);
     let _ = std::fs::remove_dir_all(&slot);
     if ended.timed_out {
@@ -185,6 +194,7 @@ fn execute(
     if !ended.status.success() {
         return Err(RunError::exit(ended.status, &ended.said()));
     }
+    job.ended_well(&ended);
     let counts = counts.map_err(|e| RunError::machine(format!("{}: {e}", log_path.display())))?;
     Ok((counter, counts))
 }
@@ -344,6 +354,7 @@ int main(void) {
             name: "h".into(),
             program,
             kind: Kind::Criterion {
+                id: "h".into(),
                 boundaries: std::sync::Arc::new(Vec::new()),
                 exact: true,
                 is_static: false,
@@ -353,7 +364,7 @@ int main(void) {
             stdin: None,
             env: std::collections::BTreeMap::new(),
             timeout: std::time::Duration::from_secs(60),
-            jump: 0.into(),
+            seen: crate::measure::Seen::default(),
             standing: crate::measure::stage::Standing::default(),
         };
         let event = Event::from(perf_event::events::Software::TASK_CLOCK);

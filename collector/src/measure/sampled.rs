@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::child::{self, Before, Ended};
 use super::env::Pins;
-use super::{Job, Kind, RunError, Session};
+use super::{Job, Kind, RunError, Session, sandbox};
 use crate::model::Metric;
 use crate::stats;
 
@@ -84,14 +84,17 @@ fn native(
     let mut command = Command::new(&job.program);
     command.args(arguments);
     job.surround(&mut command, session, &slot, &Pins::plain())?;
-    let ended = child::run(&mut command, Before::default(), job.timeout)
+    let stdin = job.open_stdin()?;
+    let ended = child::run(&mut command, Before::foreign(stdin.as_ref()), job.timeout)
         .map_err(|e| RunError::start(&job.program, &e))?;
+    sandbox::drop_links(&slot);
     if ended.timed_out {
         return Err(RunError::timeout(job.timeout));
     }
     if !ended.status.success() {
         return Err(RunError::exit(ended.status, &ended.said()));
     }
+    job.ended_well(&ended);
     Ok((ended, slot))
 }
 

@@ -42,6 +42,10 @@ pub struct Measurement {
     /// What a reader must know about this number, in one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The commit's own `uptick.toml` defines this benchmark otherwise: the number serves a
+    /// comparison with another commit, and is no point of a series.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub redefined: bool,
 }
 
 /// The note of a number that holds a criterion benchmark's whole process; never to be compared
@@ -80,6 +84,7 @@ impl Measurement {
             class: NoiseClass::Exact,
             spread: 0.0,
             note: None,
+            redefined: false,
         }
     }
 }

@@ -23,9 +23,10 @@ pub(super) fn compose(store: &Store, lease: &Lease, origin: &Origin) -> Result<O
         News::Recovered => Happened::Recovered,
     };
     let set = match happened {
-        // What was one commit's when this was put down may be several ones' again, or another's.
+        // What was one commit's when this was put down may be several ones' again, or another's,
+        // whom a message that names the first one would blame for it.
         Happened::Narrowed => match store.set_of(lease)? {
-            Some((first, last)) if first == last => (first, last),
+            Some(set) if set.0 == set.1 && (lease.message.is_none() || set == lease.set) => set,
             _ => return Ok(None),
         },
         _ => lease.set,

@@ -5,6 +5,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::time::Duration;
 
+use ureq::http::request::Builder;
+
 use crate::remote::forge::{HttpHeader, HttpMethod, HttpRequest, HttpResponse, Unreachable, Wire};
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -37,6 +39,18 @@ pub(super) fn limited(
         .tls_config(tls.build())
 }
 
+/// A request without its body.
+fn begun<'h>(
+    method: HttpMethod,
+    url: &str,
+    headers: impl Iterator<Item = (&'h str, &'h str)>,
+) -> Builder {
+    let begun = ureq::http::Request::builder()
+        .method(method.name())
+        .uri(url);
+    headers.fold(begun, |b, (name, value)| b.header(name, value))
+}
+
 /// A client of one forge, with the headers that each request carries.
 #[derive(Debug)]
 pub struct Client {
@@ -55,13 +69,16 @@ impl Client {
         }
     }
 
+    fn begun(&self, method: HttpMethod, url: &str) -> Builder {
+        begun(
+            method,
+            url,
+            self.headers.iter().map(|h| (h.name, h.value())),
+        )
+    }
+
     fn sent(&self, request: &HttpRequest) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        let mut builder = ureq::http::Request::builder()
-            .method(request.method.name())
-            .uri(&request.url);
-        for header in &self.headers {
-            builder = builder.header(header.name, header.value());
-        }
+        let builder = self.begun(request.method, &request.url);
         match &request.body {
             None => self.agent.run(builder.body(())?),
             Some(body) => {
@@ -109,10 +126,7 @@ impl Client {
         body: &[u8],
     ) -> Result<HttpResponse, Unreachable> {
         let posted = || -> Result<HttpResponse, ureq::Error> {
-            let mut builder = ureq::http::Request::builder().method("POST").uri(url);
-            for header in &self.headers {
-                builder = builder.header(header.name, header.value());
-            }
+            let mut builder = self.begun(HttpMethod::Post, url);
             builder = builder.header("content-type", kind);
             if !encoding.is_empty() {
                 builder = builder.header("content-encoding", encoding);
@@ -125,12 +139,14 @@ impl Client {
 
 /// A request whose address is signed already: nothing is added to it, and the address is never shown.
 pub(super) struct Signed<'r> {
-    pub(super) method: &'static str,
+    pub(super) method: HttpMethod,
     pub(super) url: &'r str,
     pub(super) headers: &'r [(&'static str, String)],
     pub(super) body: Option<&'r [u8]>,
     /// How long it may take, from the name's look-up to the last byte.
     pub(super) whole: Duration,
+    /// How long nothing may come while something is waited for.
+    pub(super) silence: Duration,
     /// Bytes of an answer that are read; one that is larger is none.
     pub(super) most: u64,
 }
@@ -153,13 +169,14 @@ impl Plain {
     }
 
     fn sent(&self, r: &Signed<'_>) -> Result<(u16, Vec<u8>), ureq::Error> {
-        let mut builder = ureq::http::Request::builder().method(r.method).uri(r.url);
-        for (name, value) in r.headers {
-            builder = builder.header(*name, value);
-        }
+        let builder = begun(
+            r.method,
+            r.url,
+            r.headers.iter().map(|(n, v)| (*n, v.as_str())),
+        );
         let mut answer = match r.body {
-            None => self.0.run(self.timed(builder.body(())?, r.whole))?,
-            Some(body) => self.0.run(self.timed(builder.body(body)?, r.whole))?,
+            None => self.0.run(self.timed(builder.body(())?, r))?,
+            Some(body) => self.0.run(self.timed(builder.body(body)?, r))?,
         };
         let body = answer
             .body_mut()
@@ -172,10 +189,11 @@ impl Plain {
     fn timed<S: ureq::AsSendBody>(
         &self,
         request: ureq::http::Request<S>,
-        whole: Duration,
+        r: &Signed<'_>,
     ) -> ureq::http::Request<S> {
         let limited = self.0.configure_request(request);
-        limited.timeout_global(Some(whole)).build()
+        let limited = limited.timeout_global(Some(r.whole));
+        limited.timeout_per_read(Some(r.silence)).build()
     }
 }
 

@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::blobs::{self, Blobs, Directory, Patient, Place, Shared, Trouble};
+use crate::blobs::{self, Directory, Patient, Place, Shared, Trouble};
 use crate::error::{Error, Result};
+use crate::parallel::parallel;
 use crate::remote::s3::S3;
 use crate::store::Store;
+
+/// Profiles that are read at once when all are, and between two looks whether that is of any use.
+const READERS: usize = 8;
+const CHUNK: usize = 4 * READERS;
 
 /// What is at an address, with the keys of the environment. Nothing is asked of it yet.
 #[must_use]
@@ -63,7 +68,7 @@ pub fn settle(store: &mut Store, place: &Place) -> Result<()> {
     };
     let objects = open(&place.below(&folder));
     if let Some(known) = &known {
-        let missing = missing(store, &*objects, matches!(place, Place::Directory(_)))?;
+        let missing = missing(store, &objects, matches!(place, Place::Directory(_)))?;
         if missing > 0 {
             return Err(Error::Usage(format!(
                 "--blobs {place}: the profiles of this store lie in {}, and {missing} of them are not \
@@ -72,20 +77,26 @@ pub fn settle(store: &mut Store, place: &Place) -> Result<()> {
             )));
         }
     }
+    // The address itself was made before; one without its disk gets no folder.
+    if let Place::Directory(path) = place {
+        Directory::at(path.clone()).stand()?;
+    }
     objects.make()?;
     store.remember_place(place, &folder)
 }
 
-/// How many of a store's profiles are not at another place.
-fn missing(store: &Store, objects: &dyn Blobs, is_directory: bool) -> Result<u64> {
+/// How many of a store's profiles are not whole at another place: each is read there, once.
+fn missing(store: &Store, objects: &Shared, is_directory: bool) -> Result<u64> {
     let mut missing = 0;
-    for hash in store.objects()? {
-        match objects.has(&hash) {
-            Ok(true) => {}
-            Ok(false) => missing += 1,
-            // A directory that is not there has none of them.
-            Err(Trouble::Away(_)) if is_directory => missing += 1,
-            Err(e) => return Err(e.into()),
+    for some in store.objects()?.chunks(CHUNK) {
+        for got in parallel(READERS, some, |hash| objects.get(hash).map(|b| b.is_some())) {
+            match got {
+                Ok(true) => {}
+                // A directory that is not there has none of them.
+                Err(Trouble::Away(_)) if is_directory => missing += 1,
+                Ok(false) | Err(Trouble::Damaged(_)) => missing += 1,
+                Err(e) => return Err(e.into()),
+            }
         }
     }
     Ok(missing)

@@ -23,6 +23,37 @@ pub enum Answer<T> {
     Away(String, Option<u64>),
 }
 
+/// What paths are added to: an address without the slashes at its end.
+///
+/// # Errors
+/// Why it is none: it is not of the web, names no host, or has credentials in it.
+pub fn base(address: &str) -> std::result::Result<&str, &'static str> {
+    let base = address.trim_end_matches('/');
+    let rest = base
+        .strip_prefix("https://")
+        .or_else(|| base.strip_prefix("http://"));
+    match rest {
+        Some(rest) if rest.contains('@') => Err("an address has no credentials in it"),
+        Some(rest) if !host(rest).is_empty() && !rest.contains(char::is_whitespace) => Ok(base),
+        _ => Err("an address begins with https:// (or http://) and names a host"),
+    }
+}
+
+/// Whether what is sent to an address can be read on the way to another machine.
+#[must_use]
+pub fn is_in_the_clear(address: &str) -> bool {
+    let rest = address.strip_prefix("http://");
+    rest.is_some_and(|rest| !matches!(host(rest), "localhost" | "127.0.0.1" | "[::1]"))
+}
+
+/// The host of an address without its scheme; a part of it alone is another host.
+fn host(rest: &str) -> &str {
+    let place = rest.split(['/', '?', '#']).next().unwrap_or("");
+    // An address of version 6 has colons of its own.
+    let port = place.rfind(':').filter(|at| !place[*at..].contains(']'));
+    port.map_or(place, |at| &place[..at])
+}
+
 /// A server, with the token that is shown to it.
 #[derive(Debug)]
 pub struct Server {
@@ -36,32 +67,18 @@ impl Server {
     /// # Errors
     /// [`Error::Usage`] where the address is none, or has credentials in it.
     pub fn at(address: &str, token: &str) -> Result<Self> {
-        let base = address.trim_end_matches('/');
-        let rest = base
-            .strip_prefix("https://")
-            .or_else(|| base.strip_prefix("http://"));
-        let wrong = |why: &str| Err(Error::Usage(format!("--server: {why}")));
-        match rest {
-            Some(rest) if rest.contains('@') => wrong("an address has no credentials in it"),
-            Some(rest) if !rest.is_empty() && !rest.contains(char::is_whitespace) => Ok(Self {
-                base: base.to_string(),
-                client: Client::new(
-                    vec![HttpHeader::new("authorization", format!("Bearer {token}"))],
-                    None,
-                ),
-            }),
-            _ => wrong("an address begins with https:// (or http://) and names a host"),
-        }
+        let base = base(address).map_err(|why| Error::Usage(format!("--server: {why}")))?;
+        let authorization = HttpHeader::new("authorization", format!("Bearer {token}"));
+        Ok(Self {
+            base: base.to_string(),
+            client: Client::new(vec![authorization], None),
+        })
     }
 
     /// Whether what is sent can be read on the way to another machine.
     #[must_use]
     pub fn is_in_the_clear(&self) -> bool {
-        let Some(rest) = self.base.strip_prefix("http://") else {
-            return false;
-        };
-        let host = rest.split(['/', ':']).next().unwrap_or("");
-        !matches!(host, "localhost" | "127.0.0.1") && !rest.starts_with("[::1]")
+        is_in_the_clear(&self.base)
     }
 
     /// Asks for a job, and waits for one as long as the claim says.
@@ -179,13 +196,22 @@ mod tests {
             "example.org",
             "ftp://x",
             "https://",
+            "https:///path",
+            "https://:8787",
             "https://t@example.org",
             "http://a b",
         ] {
             assert!(Server::at(bad, "t").is_err(), "{bad}");
         }
         let clear = |a: &str| Server::at(a, "t").unwrap().is_in_the_clear();
-        assert!(clear("http://example.org:8787/"));
+        for open in [
+            "http://example.org:8787/",
+            "http://127.0.0.1.evil.example/",
+            "http://localhost.evil.example",
+            "http://[::1].evil.example:80",
+        ] {
+            assert!(clear(open), "{open}");
+        }
         for private in [
             "https://example.org",
             "http://127.0.0.1:1/",

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::format::{from_to, moved, name, plural, sentence, share, signed, telling, value};
 use crate::profile::names;
-use crate::report::markdown::{cell, code};
+use crate::report::escape::{code, code_cell, command};
+use crate::report::markdown::cell;
 use crate::report::{from_here, place};
 use crate::search::finding::{Finding, Found, FoundStep, Named};
 use crate::stats::change;
@@ -71,8 +72,16 @@ fn followed(first: &str, second: &str) -> Vec<String> {
     vec![first.trim_end().to_string(), format!("{:16}{second}", "")]
 }
 
+/// Whether both ends are the same build, so that nothing was counted.
+fn is_uncounted(f: &Finding) -> bool {
+    f.outcome == Found::NoRegression && (f.before, f.after) == (0.0, 0.0)
+}
+
 /// The benchmark, its change and both values.
 fn numbers(f: &Finding) -> Vec<String> {
+    if is_uncounted(f) {
+        return vec![name(&f.benchmark, 40)];
+    }
     let first = format!("{}  {}", name(&f.benchmark, 40), size(f));
     followed(&first, &sides(f))
 }
@@ -130,6 +139,7 @@ fn sureness(f: &Finding) -> String {
         None => "",
     };
     match f.outcome {
+        Found::NoRegression if is_uncounted(f) => "both ends are the same build".into(),
         Found::NoRegression => "both ends measured".into(),
         Found::Contradicted => "no: its own verification contradicts it".into(),
         _ => format!("{:.0} %{verified}", 100.0 * f.confidence),
@@ -276,13 +286,12 @@ fn cut(line: String) -> String {
 #[must_use]
 pub fn markdown(f: &Finding) -> String {
     let mut out = vec![title(f), String::new()];
-    out.push(format!(
-        "{} · {} · **{}** · {}",
-        code(&f.benchmark),
-        cell(f.metric.name()),
-        cell(&size(f)),
-        cell(&sides(f))
-    ));
+    let counted = match is_uncounted(f) {
+        true => sureness(f),
+        false => format!("**{}** · {}", cell(&size(f)), cell(&sides(f))),
+    };
+    let metric = cell(f.metric.name());
+    out.push(format!("{} · {metric} · {counted}", code(&f.benchmark)));
     if let Some(c) = &f.culprit {
         out.push(format!("\nby {}, {}", cell(&c.author), c.day()));
     }
@@ -300,17 +309,17 @@ pub fn markdown(f: &Finding) -> String {
         for g in f.functions.iter().take(2 * FUNCTIONS) {
             out.push(format!(
                 "| {} | {} | {} |",
-                code(&names::short(&g.name)),
+                code_cell(&names::short(&g.name)),
                 signed(g.delta as f64),
-                code(&place(g))
+                code_cell(&place(g))
             ));
         }
     }
     lists(f, &mut out);
     if let Some(undo) = &f.undo {
-        out.push(format!("\nundo: {}", code(undo)));
+        out.push(format!("\nundo: {}", command(undo)));
     }
-    out.push(format!("\nagain: {}", code(&f.again)));
+    out.push(format!("\nagain: {}", command(&f.again)));
     out.join("\n") + "\n"
 }
 

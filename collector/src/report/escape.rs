@@ -6,7 +6,7 @@
 //! Markdown is gone. In a code span they do not look, so that names stand in code spans; in
 //! sentences a zero-width space parts the sign from what follows.
 
-use crate::format::name;
+use crate::format::{name, sentence, whole};
 
 const LONGEST: usize = 120;
 /// Characters of a name in a table.
@@ -16,12 +16,33 @@ const APART: char = '\u{200b}';
 /// A name in a code span, outside tables.
 #[must_use]
 pub fn code(text: &str) -> String {
-    let text = name(text, LONGEST)
-        .replace('`', "'")
-        .replace("<!--", "<! --");
+    span(&name(text, LONGEST))
+}
+
+/// What somebody said, in a code span: its beginning tells most.
+#[must_use]
+pub fn said(text: &str, longest: usize) -> String {
+    span(&sentence(text, longest))
+}
+
+fn span(text: &str) -> String {
+    let text = text.replace('`', "'").replace("<!--", "<! --");
     match text.trim() {
         "" => "` `".into(),
         text => format!("`{text}`"),
+    }
+}
+
+/// A command in a code span, whole: whoever copies it runs it.
+#[must_use]
+pub fn command(text: &str) -> String {
+    let text = whole(text);
+    // A span that is fenced by more of them than it holds in a row holds any backtick.
+    let longest = text.split(|c| c != '`').map(str::len).max();
+    let fence = "`".repeat(1 + longest.unwrap_or(0));
+    match fence.len() {
+        1 => format!("`{text}`"),
+        _ => format!("{fence} {text} {fence}"),
     }
 }
 
@@ -42,7 +63,7 @@ pub fn tabled(text: &str) -> String {
 #[must_use]
 pub fn plain(text: &str, longest: usize) -> String {
     let mut out = String::new();
-    for c in apart(&crate::format::sentence(text, longest)).chars() {
+    for c in apart(&sentence(text, longest)).chars() {
         match c {
             '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' | '~' | '!' | '$' => {
                 out.push('\\');
@@ -84,7 +105,8 @@ pub(super) fn apart(text: &str) -> String {
         let next = chars.peek().copied().unwrap_or(' ');
         let refers = match c {
             '@' | '#' | '!' | '~' | '%' | '$' | '&' => next.is_alphanumeric(),
-            ':' => next == '/',
+            ':' => next == '/' || is_shortcode(chars.clone()),
+            '-' => next.is_ascii_digit() && out.ends_with("GH-"),
             '.' => out.to_ascii_lowercase().ends_with("www."),
             _ => false,
         };
@@ -95,12 +117,23 @@ pub(super) fn apart(text: &str) -> String {
     out
 }
 
+/// Whether what follows a colon makes an emoji of it: `:tada:`.
+fn is_shortcode(mut rest: impl Iterator<Item = char>) -> bool {
+    let inside = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_+-".contains(*c);
+    let mut letters = 0;
+    loop {
+        match rest.next() {
+            Some(c) if inside(&c) => letters += 1,
+            Some(':') => return letters > 0,
+            _ => return false,
+        }
+    }
+}
+
 /// A line of a shell inside a fenced block, which it cannot end.
 #[must_use]
 pub fn shell(line: &str) -> String {
-    name(line, 400)
-        .replace("```", "'''")
-        .replace("<!--", "<! --")
+    whole(line).replace("```", "'''").replace("<!--", "<! --")
 }
 
 /// A text as XML shows it, in an attribute or between tags.
@@ -130,11 +163,21 @@ mod tests {
     }
 
     #[test]
+    fn a_command_is_whole_and_ends_where_it_ends() {
+        let long = format!("uptick bisect a b --bench '{}|x'", "y".repeat(300));
+        assert_eq!(command(&long), format!("`{long}`"));
+        assert_eq!(command("echo `id` ``"), "``` echo `id` `` ```");
+    }
+
+    #[test]
     fn a_sentence_mentions_nobody_and_links_nowhere() {
         let said = plain(
             "by @octocat, see #12, https://evil.example/x and www.evil.example",
             200,
         );
+        for live in ["GH-7", ":tada:"] {
+            assert!(!plain(&format!("by {live}"), 200).contains(live), "{live}");
+        }
         for live in ["@octocat", "#12", "://", "www.evil"] {
             assert!(!said.contains(live), "{live} in {said}");
         }

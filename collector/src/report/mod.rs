@@ -16,8 +16,9 @@ mod variants;
 
 pub use changes::{changes, state};
 pub use code_quality::code_quality;
+pub use comment::{page as markdown, page_of};
 pub use junit::junit;
-pub use markdown::{annotations, cell, markdown};
+pub use markdown::{annotations, cell};
 pub use openmetrics::openmetrics;
 pub use replayed::replayed;
 pub use sarif::sarif;

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::format::{flag, name, plural, sentence, share, signed};
+use crate::format::{flag, name, plural, sentence, share, signed, whole};
 use crate::judge::Row;
 use crate::judge::{Judgement, Outcome};
 use crate::model::{Counter, Metric, NoiseClass, Verdict};
@@ -226,7 +226,7 @@ fn functions(row: &Row, out: &mut Vec<String>) {
 fn commands(j: &Judgement, row: &Row, here: &Path, out: &mut Vec<String>) {
     let since = row.creep.as_ref().map_or(&j.base.sha, |c| &c.sha);
     let (base, head) = (since.short(), j.head.sha.short());
-    let bench = name(&row.benchmark, 200);
+    let bench = whole(&row.benchmark);
     let again = match &row.creep {
         None => super::again(j),
         Some(_) => format!("uptick compare {base} {head}"),

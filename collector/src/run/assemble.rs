@@ -3,12 +3,13 @@
 use crate::error::{Error, Result, tail};
 use crate::git::Lacking;
 use crate::history::line_of;
-use crate::measure::{self, Measured};
+use crate::measure::{self, Known, Measured};
 use crate::model::{
-    Commit, Counter, Measurement, Metric, NoiseClass, Phase, ProfileKind, ProfileRef, Report,
+    Commit, Counter, Measurement, Metric, NoiseClass, Phase, ProfileKind, ProfileRef, Report, Tags,
     Testbed, digest,
 };
 use crate::parallel::parallel;
+use crate::run::outside::Outside;
 use crate::run::progress::Progress;
 use crate::run::runner::Runner;
 use crate::run::worker::BuiltCommit;
@@ -43,23 +44,34 @@ impl Runner {
             progress.note(note);
         }
         let fingerprint = testbed.fingerprint(&self.session.counter);
-        let classes = store.classes(&self.session.counter, &fingerprint)?;
+        let counter = &self.session.counter;
+        let at = commit.position.cast_signed();
+        let known = self.precedents(store.counts_around(counter, &fingerprint, at)?);
         progress.stage(&format!("measuring {}", sha.short()));
-        let measured = self.measure_all(&bench, &classes, progress);
+        let measured = self.measure_all(&bench, &known, progress);
+        self.remember(&measured);
         let mut report = Report {
             build_key,
             line,
             ..self.empty_report(commit, testbed, testbed_key)
         };
         let profiles = fill(&mut report, &bench, measured)?;
-        let pointer = pointer(&bench.lacking);
-        if let Some(doubt) = &pointer {
+        let not_whole = not_whole(&bench.lacking);
+        if let Some(doubt) = &not_whole {
             report.measurements.iter_mut().for_each(|m| m.doubt(doubt));
         }
+        self.mark_redefined(&sha, &mut report.measurements);
+        for command in &self.config.commands {
+            if let Some(why) = Outside::escapes(command, self.repo.root()) {
+                let own = |m: &&mut Measurement| Tags::split(&m.benchmark).0 == command.name;
+                let mut numbers = report.measurements.iter_mut();
+                numbers.by_ref().filter(own).for_each(|m| m.doubt(&why));
+            }
+        }
         report.seconds = began.elapsed().as_secs_f64();
-        // What failed for want of a file may work once the clone has it, and what was measured on
-        // pointers is another number then.
-        if pointer.is_none() && (bench.lacking.is_empty() || report.failures.is_empty()) {
+        // What failed for want of a file may work once the clone has it, and what was measured
+        // without it, or on a pointer, is another number then.
+        if not_whole.is_none() && (bench.lacking.is_empty() || report.failures.is_empty()) {
             store.put(&report, &profiles)?;
         }
         Ok(report)
@@ -118,17 +130,39 @@ impl Runner {
         }
     }
 
+    /// What the store and this runner's own earlier commits say of each benchmark.
+    fn precedents(
+        &self,
+        stored: HashMap<String, (NoiseClass, Vec<f64>)>,
+    ) -> HashMap<String, Known> {
+        let known = stored.into_iter().map(|(name, (class, mut counts))| {
+            counts.extend(self.counts.get(&name).into_iter().flatten());
+            (name, Known { class, counts })
+        });
+        known.collect()
+    }
+
+    fn remember(&mut self, measured: &[Measured]) {
+        let all = measured.iter().flat_map(|m| &m.measurements);
+        for m in all.filter(|m| m.metric == Metric::Instructions) {
+            let counts = self.counts.entry(m.benchmark.clone()).or_default();
+            if !counts.contains(&m.value) {
+                counts.push(m.value);
+            }
+        }
+    }
+
     /// Measures every benchmark, several at a time where a neighbour does no harm.
     fn measure_all(
         &self,
         bench: &BuiltCommit,
-        classes: &HashMap<String, NoiseClass>,
+        known: &HashMap<String, Known>,
         progress: &dyn Progress,
     ) -> Vec<Measured> {
         let jobs = &bench.suite.jobs;
         let done = AtomicUsize::new(0);
         parallel(self.parallelism(), jobs, |(job, _)| {
-            let measured = measure::measure(&self.session, job, classes.get(&job.name).copied());
+            let measured = measure::measure(&self.session, job, known.get(&job.name));
             let n = 1 + done.fetch_add(1, Ordering::Relaxed);
             progress.step(n, jobs.len(), &job.name);
             measured
@@ -189,14 +223,18 @@ fn fill(
     Ok(profiles)
 }
 
-/// What is doubtful about numbers of a tree in which git-lfs left pointers.
-fn pointer(lacking: &[Lacking]) -> Option<String> {
+/// What is doubtful about numbers of a tree that lacks files, or in which git-lfs left pointers.
+fn not_whole(lacking: &[Lacking]) -> Option<String> {
     let content = |l: &Lacking| match l {
         Lacking::Content(path) => Some(format!(
             "{path} holds a pointer of git-lfs, and not its content: what reads it is measured on \
              the pointer, so that the number is not stored"
         )),
-        Lacking::File(_) | Lacking::Submodule(_) => None,
+        Lacking::File(path) => Some(format!(
+            "this clone lacks {path}, and what reads it is measured without it, so that the number \
+             is not stored (`git fetch --refetch` brings it)"
+        )),
+        Lacking::Submodule(_) => None,
     };
     lacking.iter().find_map(content)
 }

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::error::Result;
-use crate::model::{Counter, Metric, Sha, Testbed, digest};
+use crate::model::{Counter, Measurement, Metric, Sha, Tags, Testbed, digest};
 use crate::run::runner::Runner;
 use crate::suite::{BuildKey, key, steering};
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ impl Runner {
     }
 
     pub(super) fn suite_key_of(&self, config: &Config) -> String {
-        let steering = steering(config, self.repo.root());
+        let steering = steering(config, self.repo.root()) + &self.filters;
         let key = key::suite_key(config, self.session.counter.name(), &steering);
         let key = self.outside.mark(self.overlay.mark(key, 16), 16);
         self.variables.mark(key, 16)
@@ -25,6 +25,44 @@ impl Runner {
     /// for a whole report.
     pub(super) fn samples_key(&self) -> String {
         digest(format!("samples {}", self.suite_key()).as_bytes())[..16].to_string()
+    }
+
+    /// Marks what the commit's own `uptick.toml` defines otherwise than the one in use. A commit
+    /// that defines a benchmark nowhere takes the definition in use for its own.
+    pub(super) fn mark_redefined(&self, sha: &Sha, measurements: &mut [Measurement]) {
+        if !self.comparing || self.config.commands.is_empty() {
+            return;
+        }
+        let file = self.repo.file(sha, Config::FILE);
+        let Some(mut own) = file.and_then(|text| Config::parse(&text).ok()) else {
+            return;
+        };
+        own.tag(self.config.suite.tags.clone());
+        let is_redefined = |name: &str| {
+            let named = |config: &'_ Config| {
+                let found = config.commands.iter().find(|c| c.name == name);
+                found.map(|c| (c.clone(), config.suite.env.clone()))
+            };
+            let (asked, own) = (named(&self.config), named(&own));
+            own.is_some() && asked.is_some() && own != asked
+        };
+        for m in measurements {
+            m.redefined = is_redefined(Tags::split(&m.benchmark).0);
+        }
+    }
+
+    /// Commands that the base's own `uptick.toml` has, and neither the head's nor the one in use.
+    #[must_use]
+    pub fn removed_commands(&self, base: &Sha, head: &Sha) -> Vec<String> {
+        let own = |sha: &Sha| Config::parse(&self.repo.file(sha, Config::FILE)?).ok();
+        let (Some(before), Some(after)) = (own(base), own(head)) else {
+            return Vec::new();
+        };
+        let has = |config: &Config, name: &str| config.commands.iter().any(|c| c.name == name);
+        let names = before.commands.into_iter().map(|c| c.name);
+        names
+            .filter(|n| !has(&after, n) && !has(&self.config, n) && self.config.wants(n))
+            .collect()
     }
 
     fn toolchain(&mut self, sha: &Sha) -> key::Toolchain {
@@ -71,7 +109,7 @@ impl Runner {
         let inputs = key::build_inputs(&self.config, &self.repo, sha)?;
         let seed = std::fs::read_to_string(self.lock_seed()).unwrap_or_default();
         let toolchain = self.toolchain(sha);
-        let steering = steering(&self.config, self.repo.root());
+        let steering = steering(&self.config, self.repo.root()) + &self.filters;
         let key = key::build_key(&self.config, &inputs, &seed, &toolchain, steering);
         Ok(BuildKey {
             of_commit: self.outside.mark(self.overlay.mark(key, 64), 64),

@@ -94,7 +94,7 @@ impl Runner {
             && let Some(known) = self.known(store, sha)?
             && (reuse == Reuse::Everything || !is_failed(&known))
         {
-            return Ok((known, Source::Stored));
+            return Ok((self.asked_for(store, known)?, Source::Stored));
         }
         let commit = self.repo.commit(sha)?;
         if reuse != Reuse::Nothing
@@ -116,6 +116,19 @@ impl Runner {
             return Ok((self.measure(store, commit, progress)?, Source::Measured));
         }
         Ok((self.measure(store, commit, progress)?, Source::Measured))
+    }
+
+    /// A stored report as it is meant now: what served a comparison becomes points of its series once
+    /// somebody asks for the commit by this definition.
+    fn asked_for(&self, store: &mut Store, mut known: Report) -> Result<Report> {
+        if !self.comparing && known.measurements.iter().any(|m| m.redefined) {
+            known
+                .measurements
+                .iter_mut()
+                .for_each(|m| m.redefined = false);
+            store.put(&known, &[])?;
+        }
+        Ok(known)
     }
 
     /// Every stored report of a commit that may speak of one benchmark under today's
@@ -145,8 +158,9 @@ impl Runner {
         &mut self,
         store: &mut Store,
         sha: &Sha,
-        measurement: Measurement,
+        mut measurement: Measurement,
     ) -> Result<()> {
+        self.mark_redefined(sha, std::slice::from_mut(&mut measurement));
         let (testbed, testbed_key) = (self.testbed(sha), self.testbed_key(sha));
         let report = Report {
             build_key: self.build_key(sha)?,
@@ -175,7 +189,7 @@ impl Runner {
         let Some(original) = store.report_of_build(&key, &self.suite_key(), &testbed)? else {
             return Ok(None);
         };
-        let report = Report {
+        let mut report = Report {
             reused: Some(
                 original
                     .reused
@@ -188,6 +202,12 @@ impl Runner {
             seconds: 0.0,
             ..original
         };
+        // It was said of the other commit.
+        report
+            .measurements
+            .iter_mut()
+            .for_each(|m| m.redefined = false);
+        self.mark_redefined(&commit.sha, &mut report.measurements);
         store.put(&report, &[])?;
         Ok(Some(report))
     }

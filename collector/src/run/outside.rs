@@ -17,6 +17,46 @@ use crate::config::{Command, Config, words};
 use crate::model::digest;
 use crate::run::outside::directories::{read_from, texts_in};
 
+/// Whether a command line names a directory or what is below it.
+fn names(text: &str, dir: &str) -> bool {
+    let whole = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || "-_.".contains(c));
+    let mut found = text.match_indices(dir);
+    found.any(|(at, _)| whole(&text[at + dir.len()..]))
+}
+
+/// Whether a relative path leads out of the worktree.
+fn leaves(dir: &str, path: &str) -> bool {
+    let mut depth = 0i32;
+    let parts = dir.split('/').chain(path.split('/'));
+    for part in parts.filter(|p| !p.is_empty() && *p != ".") {
+        depth += if part == ".." { -1 } else { 1 };
+        if depth < 0 {
+            return !path.starts_with('/');
+        }
+    }
+    false
+}
+
+/// The first relative path of a command line that leads out of the worktree: `cd build && cmake ..`
+/// does not. Where it goes after a directory that is no plain path, nobody knows.
+fn first_outside<'t>(dir: &str, text: &'t str) -> Option<&'t str> {
+    let parts = text.split(|c: char| c.is_whitespace() || "'\"=:;&|<>()".contains(c));
+    let (mut dir, mut enters) = (dir.to_string(), false);
+    for part in parts.filter(|p| !p.is_empty()) {
+        if leaves(&dir, part) {
+            return Some(part);
+        }
+        if enters && part.starts_with(['/', '$', '{', '~', '-']) {
+            return None;
+        }
+        if enters {
+            dir = format!("{dir}/{part}");
+        }
+        enters = matches!(part, "cd" | "pushd");
+    }
+    None
+}
+
 /// Where a measured command finds its programs, unless its environment is set.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// Longer files are known by their size and time alone: nobody waits for their hash.
@@ -62,6 +102,32 @@ impl Outside {
             found.add_directories(command);
         }
         found
+    }
+
+    /// Why a command measures the user's checkout, or what lies beside the worktree, and not the
+    /// commit; `None` where nothing of it says so.
+    #[must_use]
+    pub fn escapes(command: &Command, root: &Path) -> Option<String> {
+        let real = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
+        let roots = [root.to_string_lossy(), real.to_string_lossy()];
+        let build = command.build.as_deref().unwrap_or("");
+        let stdin = command.stdin.as_deref().unwrap_or("");
+        for (what, text) in [("run", &*command.run), ("build", build), ("stdin", stdin)] {
+            if roots.iter().any(|root| names(text, root)) {
+                return Some(format!(
+                    "`{what}` names the checkout, {}: every commit is measured on what lies there \
+                     now (`{{tree}}` stands for the commit's own files)",
+                    root.display()
+                ));
+            }
+            if let Some(part) = first_outside(&command.dir, text) {
+                return Some(format!(
+                    "`{what}` names {part}, which is outside the commit's files: what lies there now \
+                     is measured with every commit"
+                ));
+            }
+        }
+        None
     }
 
     /// A key that follows what was found; unchanged where nothing was.

@@ -47,6 +47,12 @@ pub struct Runner {
     pub(super) outside: Outside,
     /// What builds of this repository read of the environment.
     pub(super) variables: Variables,
+    /// What files go through on their way into a worktree.
+    pub(super) filters: String,
+    /// Counts that this runner took, by benchmark.
+    pub(super) counts: HashMap<String, Vec<f64>>,
+    /// Whether commits are measured to be compared, by one definition of each benchmark.
+    pub(super) comparing: bool,
 }
 
 impl Runner {
@@ -73,6 +79,7 @@ impl Runner {
         let variables = Variables::kept_in(&home.dir().join("cache"));
         let cache = Cache::new(&home.dir().join("cache"), config.suite.cache_mib << 20);
         Ok(Self {
+            filters: repo.filters(),
             repo,
             host: host::testbed(strings),
             outside: Outside::of(&config),
@@ -87,6 +94,8 @@ impl Runner {
             compilers: HashMap::new(),
             overlay: Overlay::default(),
             variables,
+            counts: HashMap::new(),
+            comparing: false,
         })
     }
 
@@ -98,6 +107,7 @@ impl Runner {
     pub fn another(&self) -> Result<Self> {
         let mut other = Self::open(self.repo.clone(), self.config.clone())?;
         other.overlay = self.overlay.clone();
+        other.comparing = self.comparing;
         Ok(other)
     }
 
@@ -115,7 +125,14 @@ impl Runner {
         }
         let mut other = Self::open(self.repo.clone(), config)?;
         other.overlay = self.overlay.clone();
+        other.comparing = self.comparing;
         Ok(other)
+    }
+
+    /// Measures commits to compare them: what a commit itself defines otherwise is no point of
+    /// its series.
+    pub fn comparing(&mut self) {
+        self.comparing = true;
     }
 
     /// Lays these files over every commit before it is built. They are part of every key.

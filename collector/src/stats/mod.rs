@@ -10,8 +10,8 @@ mod rank;
 
 pub use logs::{log_phi, log_sum};
 pub use rank::{
-    RankSum, Shift, hodges_lehmann, min_rank_p, normal_quantile, normal_upper_tail, rank_sum,
-    rank_sum_below,
+    RankSum, Shift, fisher_exact, hodges_lehmann, min_rank_p, normal_quantile, normal_upper_tail,
+    rank_sum, rank_sum_below,
 };
 
 /// MAD × this = the standard deviation of a normal distribution: 1 / Φ⁻¹(3/4).

@@ -165,6 +165,17 @@ pub fn min_rank_p(n: usize, k: usize) -> f64 {
     (2.0 / ways).min(1.0)
 }
 
+/// One-sided p of Fisher's exact test (1935, *The logic of inductive inference*, JRSS 98): as many
+/// of `a` or more of all that are marked, if which ones are is chance. Both are (marked, all).
+#[must_use]
+pub fn fisher_exact(a: (usize, usize), b: (usize, usize)) -> f64 {
+    let ways = |n: usize, k: usize| (1..=k).fold(1.0, |w, i| w * (n - k + i) as f64 / i as f64);
+    let marked = a.0 + b.0;
+    let all = ways(a.1 + b.1, marked);
+    let with = |k: usize| ways(a.1, k) * ways(b.1, marked - k) / all;
+    (a.0..=a.1.min(marked)).map(with).sum()
+}
+
 /// How far `b` lies above `a`, with an interval from ranks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shift {
@@ -292,6 +303,14 @@ mod tests {
         assert!((r.p - min_rank_p(10, 3)).abs() < 1e-12);
         let back = rank_sum(&b, &a);
         assert!((back.p_less - r.p_greater).abs() < 1e-12 && (back.z + r.z).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_lady_tastes_tea() {
+        // Of eight cups, four with the milk first: three of them named rightly, or all.
+        assert!((fisher_exact((3, 4), (1, 4)) - 17.0 / 70.0).abs() < 1e-12);
+        assert!((fisher_exact((4, 4), (0, 4)) - 1.0 / 70.0).abs() < 1e-12);
+        assert!((fisher_exact((0, 3), (0, 250)) - 1.0).abs() < 1e-12);
     }
 
     #[test]

@@ -11,14 +11,15 @@ use rusqlite::backup::{Backup, StepResult};
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
-use crate::store::{Store, Verification, explain};
+use crate::store::{Store, Verification, explain, objects};
 
 /// How long a copy waits for whoever holds the store alone.
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Store {
     /// Copies the store as it stands now into a new file. Others go on writing meanwhile: what
-    /// was acknowledged before this began is in the copy. Gives the bytes of the copy.
+    /// was acknowledged before this began is in the copy. What lies elsewhere stays the store's own:
+    /// whoever serves the copy removes none of it. Gives the bytes of the copy.
     ///
     /// # Errors
     /// [`Error::Usage`] when the file is there already; [`Error::Store`] when the store cannot
@@ -31,6 +32,9 @@ impl Store {
         let whole: String = db
             .query_row("PRAGMA quick_check(1)", [], |r| r.get(0))
             .map_err(|e| explain(to, &e))?;
+        if whole == "ok" {
+            objects::copied(&db, false).map_err(|e| explain(to, &e))?;
+        }
         drop(db);
         if whole != "ok" {
             let what = format!("{}: the copy is not whole: {whole}", self.path.display());
@@ -41,12 +45,13 @@ impl Store {
         Ok(bytes)
     }
 
-    /// Makes a store from a backup, which is read and checked whole first and stays as it is.
+    /// Makes a store from a backup, which is read and checked whole first and stays as it is. Profiles
+    /// elsewhere are its own only where the store that was copied is gone.
     ///
     /// # Errors
     /// [`Error::Usage`] where a store, or what a process left of one, is in the way;
     /// [`Error::Store`] where the backup is no store or is damaged; then nothing was changed.
-    pub fn restore(from: &Path, to: &Path) -> Result<Verification> {
+    pub fn restore(from: &Path, to: &Path, is_gone: bool) -> Result<Verification> {
         refuse_existing(&all_of(to), "a store")?;
         if !from.is_file() {
             return Err(Error::Usage(format!("{}: no such file", from.display())));
@@ -58,6 +63,7 @@ impl Store {
         // The copy is brought up to date, never the backup.
         let restored = Self::open(half.path())?;
         let verified = restored.verify_file()?;
+        restored.ask(|db| objects::copied(db, is_gone))?;
         let mode = match restored.has_secrets()? {
             true => 0o640,
             false => 0o644,

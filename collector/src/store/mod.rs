@@ -15,6 +15,8 @@
 mod backup;
 mod decide;
 mod exclude;
+mod link;
+pub mod locks;
 pub mod log;
 mod main_line;
 mod migrate;
@@ -25,17 +27,19 @@ mod prune;
 pub mod queue;
 mod reporting;
 mod secrets;
+pub mod shared;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
+mod turns;
 mod view;
 
-pub use log::InFile;
 pub use log::{Handed, Imported, MAX_LINE, Outcome, Scope, Token, Triage, Verification};
 pub use objects::{Kept, Left, ObjectCounts, Pending};
 pub use outbox::{Counts, Delivery, Lease, News, Progress};
 pub use prune::{Keep, Plan, Prunable};
 pub use reporting::{Audience, Looked};
+pub use turns::{Appending, Waits};
 pub use view::{
     Care, ChangeFilter, Decision, Event, EventCounts, Excluded, Fate, Fates, Found, Generation,
     MeasuredCommit, Moment, Point, PrunedProfile, ReportRow, Reported, SeriesRow, SeriesState,
@@ -56,6 +60,10 @@ pub struct Store {
     path: PathBuf,
     /// What keeps the profiles that are not in the file, once somebody opened it.
     objects: Option<Shared>,
+    /// Where its truth lies, if not here.
+    link: Option<link::Link>,
+    /// Who goes first where this one derives.
+    appending: turns::Appending,
 }
 
 impl Store {
@@ -77,18 +85,10 @@ impl Store {
     /// Runs a change in one transaction.
     fn change<T>(
         &mut self,
-        change: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
+        mut change: impl FnMut(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        let path = self.path.clone();
-        let apply = || -> rusqlite::Result<T> {
-            let tx = self
-                .db
-                .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            let out = change(&tx)?;
-            tx.commit()?;
-            Ok(out)
-        };
-        apply().map_err(|e| explain(&path, &e))
+        let done = self.transact(|tx| change(tx).map(Some))?;
+        done.ok_or_else(|| self.damaged("a transaction came to nothing"))
     }
 
     fn damaged(&self, what: &str) -> Error {
@@ -102,6 +102,19 @@ impl Store {
             self.path.display()
         )
     }
+}
+
+/// Whether the filesystem of a file has hardly a page left for us.
+fn is_full(path: &Path) -> bool {
+    const PAGES: u64 = 64;
+    let dir = path.parent().filter(|d| !d.as_os_str().is_empty());
+    let facts = rustix::fs::statvfs(dir.unwrap_or(Path::new(".")));
+    facts.is_ok_and(|f| f.f_bavail < PAGES)
+}
+
+/// The size beyond which no file of this process may grow, if there is one.
+fn size_limit() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Fsize).current
 }
 
 /// What a user can do about an error of SQLite.
@@ -119,6 +132,11 @@ fn explain(path: &Path, e: &rusqlite::Error) -> Error {
             "the store cannot be written; nothing was stored"
         }
         Some(ErrorCode::DiskFull) => "the disk is full; nothing was stored",
+        // SQLite calls it a failure where the file that its processes share cannot grow.
+        Some(ErrorCode::SystemIoFailure) if is_full(path) => "the disk is full; nothing was stored",
+        Some(ErrorCode::SystemIoFailure) if size_limit().is_some() => {
+            "a file may not grow beyond `ulimit -f` here, and perhaps it would have; nothing was stored"
+        }
         Some(ErrorCode::SystemIoFailure) => {
             return Error::Disk(format!(
                 "{}: the disk failed; what was being written may be lost ({e})",
@@ -126,7 +144,11 @@ fn explain(path: &Path, e: &rusqlite::Error) -> Error {
             ));
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            "another process has been writing for 30 s; nothing was stored"
+            "another process has been writing for 30 s, or the filesystem gives no locks; nothing \
+             was stored"
+        }
+        Some(ErrorCode::FileLockingProtocolFailed) => {
+            "the filesystem gives no locks that hold: put the store on a local disk"
         }
         Some(ErrorCode::CannotOpen) => "the store cannot be opened",
         _ => return Error::Store(format!("{}: {e}", path.display())),

@@ -8,15 +8,15 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use crate::blobs::{Blobs as _, Place, Shared, Trouble};
+use crate::blobs::{Place, Shared, Trouble, remove_all};
 use crate::error::{Error, Result};
 use crate::parallel::parallel;
 use crate::store::Store;
-use crate::store::log::{InFile, Verification};
+use crate::store::log::Verification;
 
 /// Profiles that are read at once when all are.
 const READERS: usize = 8;
@@ -77,6 +77,18 @@ pub(in crate::store) fn forget(tx: &Transaction<'_>, hash: &str) -> rusqlite::Re
     Ok(())
 }
 
+/// Whether what lies elsewhere is another store's, which this one is a copy of.
+const BORROWED: &str = "EXISTS (SELECT 1 FROM state WHERE name = 'borrowed')";
+
+/// Notes in a copy of a store whose it is what lies elsewhere: the copy's own, or that of the store
+/// that was copied, which alone removes it.
+pub(in crate::store) fn copied(db: &Connection, is_own: bool) -> rusqlite::Result<()> {
+    db.execute_batch(match is_own {
+        true => "DELETE FROM state WHERE name = 'borrowed'",
+        false => "INSERT OR REPLACE INTO state SELECT 'borrowed', 1 FROM object_place",
+    })
+}
+
 impl Store {
     /// Where profiles are kept outside the file, if they are.
     ///
@@ -104,17 +116,32 @@ impl Store {
         self.ask(|db| db.query_row("SELECT lower(hex(randomblob(8)))", [], |r| r.get(0)))
     }
 
-    /// Notes where profiles are kept from now on.
+    /// Whether its profiles elsewhere are those of the store that it is a copy of: it reads them, and
+    /// removes none.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn borrows(&self) -> Result<bool> {
+        self.ask(|db| db.query_row(&format!("SELECT {BORROWED}"), [], |r| r.get(0)))
+    }
+
+    /// Notes where profiles are kept from now on: what is there is its own.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub fn remember_place(&mut self, place: &Place, folder: &str) -> Result<()> {
+        if self.is_replica() {
+            return Err(Error::Store(format!(
+                "{}: this is a node's replica, whose profiles lie in the shared log: leave --blobs out",
+                self.path.display()
+            )));
+        }
         self.change(|tx| {
             tx.execute(
                 "INSERT OR REPLACE INTO object_place VALUES (1, ?1, ?2)",
                 params![place.to_string(), folder],
-            )
-            .map(|_| ())
+            )?;
+            copied(tx, true)
         })
     }
 
@@ -137,7 +164,7 @@ impl Store {
     /// could remove what the other just put.
     ///
     /// # Errors
-    /// [`Error::Store`] when the file for it cannot be made.
+    /// [`Error::Store`] when the file for it cannot be made or locked.
     pub fn mover(&self) -> Result<Option<File>> {
         let mut name = OsString::from(&self.path);
         name.push("-mover");
@@ -148,7 +175,11 @@ impl Store {
             .truncate(false)
             .open(&name)
             .map_err(failed)?;
-        Ok(file.try_lock().is_ok().then_some(file))
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(e)) => Err(failed(e)),
+        }
     }
 
     /// How much lies where.
@@ -170,7 +201,7 @@ impl Store {
                 None => 0,
             },
             moved: count("object")?,
-            left: count("object_left")?,
+            left: count(&format!("object_left WHERE NOT {BORROWED}"))?,
         })
     }
 
@@ -193,11 +224,11 @@ impl Store {
         })
     }
 
-    /// A profile that lies elsewhere.
-    pub(in crate::store) fn object(&self, hash: &str) -> Result<Vec<u8>> {
+    /// A profile that lies elsewhere; `None` where it was pruned meanwhile.
+    pub(in crate::store) fn object(&self, hash: &str) -> Result<Option<Vec<u8>>> {
         match self.elsewhere()?.get(hash)? {
-            Some(bytes) => Ok(bytes),
-            None => Err(Error::Store(self.lost(hash))),
+            None if self.has_object(hash)? => Err(Error::Store(self.lost(hash))),
+            got => Ok(got),
         }
     }
 
@@ -236,14 +267,10 @@ impl Store {
             if room == 0 {
                 break;
             }
-            match InFile(self).get(&hash) {
-                // It was pruned in between.
-                Ok(None) => {}
-                Ok(Some(bytes)) => {
-                    room = room.saturating_sub(bytes.len() as u64);
-                    out.push((hash, Ok(bytes)));
-                }
-                Err(e) => out.push((hash, Err(e))),
+            // Where it is not there, it was pruned in between.
+            if let Some(read) = self.in_file(&hash)? {
+                room = room.saturating_sub(read.as_ref().map_or(0, |b| b.len() as u64));
+                out.push((hash, read));
             }
         }
         Ok(out)
@@ -283,9 +310,11 @@ impl Store {
     /// [`Error::Store`].
     pub fn left(&self, most: usize) -> Result<Vec<String>> {
         self.ask(|db| {
-            db.prepare_cached("SELECT hash FROM object_left ORDER BY hash LIMIT ?1")?
-                .query_map([most as i64], |r| r.get(0))?
-                .collect()
+            db.prepare_cached(&format!(
+                "SELECT hash FROM object_left WHERE NOT {BORROWED} ORDER BY hash LIMIT ?1"
+            ))?
+            .query_map([most as i64], |r| r.get(0))?
+            .collect()
         })
     }
 
@@ -318,8 +347,7 @@ impl Store {
                     if some.is_empty() {
                         break;
                     }
-                    let done = parallel(READERS, &some, |hash| objects.remove(hash));
-                    let (gone, failed) = parted(some, done);
+                    let (gone, failed) = remove_all(&objects, &some, READERS);
                     self.removed(&gone)?;
                     out.removed += gone.len() as u64;
                     out.why = failed.map_or_else(String::new, |t| t.to_string());
@@ -367,16 +395,4 @@ impl Store {
         }
         Ok(())
     }
-}
-
-/// What was done, and why the rest was not.
-fn parted(all: Vec<String>, done: Vec<Result<(), Trouble>>) -> (Vec<String>, Option<Trouble>) {
-    let (mut good, mut bad) = (Vec::new(), None);
-    for (hash, done) in all.into_iter().zip(done) {
-        match done {
-            Ok(()) => good.push(hash),
-            Err(e) => bad = Some(e),
-        }
-    }
-    (good, bad)
 }

@@ -1,13 +1,13 @@
 //! Opening a store: what the file is, is read before anything of it is changed.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::error::{Error, Result};
-use crate::store::{Store, explain, migrate};
+use crate::store::{Appending, Store, explain, locks, migrate};
 
 /// How long one process waits for another one's write.
 const BUSY: Duration = Duration::from_secs(30);
@@ -71,9 +71,13 @@ impl Store {
             db,
             path: path.to_path_buf(),
             objects: None,
+            appending: Appending::default(),
+            link: None,
         };
         store.configure()?;
-        if store.migrate()? {
+        let migrated = store.migrate()?;
+        store.watch_if_replica()?;
+        if migrated {
             store.catch_up()?;
         }
         Ok(store)
@@ -104,7 +108,7 @@ impl Store {
     /// it; commands that run once go beside a server as before.
     ///
     /// # Errors
-    /// [`Error::Store`] where another server holds it, or it cannot be opened.
+    /// [`Error::Store`] where another server holds it, it cannot be opened, or no lock there holds.
     pub fn reserve(path: &Path) -> Result<File> {
         make_folder(path)?;
         let failed = |e: std::io::Error| Error::Store(format!("{}: {e}", path.display()));
@@ -117,18 +121,14 @@ impl Store {
             .map_err(failed)?;
         // This lock and those of SQLite do not see each other; the file must stay open, because
         // closing any handle of a file gives up SQLite's locks of this process.
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => {
-                let who = holder(&file).map_or_else(String::new, |pid| format!(" (process {pid})"));
-                Err(Error::Store(format!(
-                    "{}: another `uptick serve`{who} serves this store; end it first, or add \
-                     --read-only",
-                    path.display()
-                )))
-            }
-            Err(TryLockError::Error(e)) => Err(failed(e)),
+        if locks::take(&file, path)? {
+            return Ok(file);
         }
+        let who = holder(&file).map_or_else(String::new, |pid| format!(" (process {pid})"));
+        Err(Error::Store(format!(
+            "{}: another `uptick serve`{who} serves this store; end it first, or add --read-only",
+            path.display()
+        )))
     }
 
     /// A store that is nobody's: it lies in memory, and in a nameless file where that is not
@@ -140,6 +140,8 @@ impl Store {
             db,
             path: path.to_path_buf(),
             objects: None,
+            appending: Appending::default(),
+            link: None,
         };
         store.migrate()?;
         Ok(store)
@@ -152,6 +154,8 @@ impl Store {
             db,
             path: path.to_path_buf(),
             objects: None,
+            appending: Appending::default(),
+            link: None,
         };
         store.db.busy_timeout(BUSY).map_err(|e| store.error(&e))?;
         Ok(store)

@@ -49,6 +49,7 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn keep_findings(&mut self, all: &[Looked], audience: Audience) -> Result<()> {
+        let shared = self.is_replica();
         self.with_view(|tx| {
             for looked in all {
                 let (series, findings) = (&looked.series, &looked.findings);
@@ -57,7 +58,7 @@ impl Store {
                     Varies::Units(sigma) => (sigma, true),
                 };
                 let now = match audience {
-                    Audience::Channels { now } if was_searched(tx, series.id)? => Some(now),
+                    Audience::Channels { now } if was_searched(tx, series, shared)? => Some(now),
                     _ => None,
                 };
                 tx.prepare_cached(
@@ -74,6 +75,10 @@ impl Store {
                     varies.max(0.0),
                     in_units
                 ])?;
+                if shared {
+                    tx.prepare_cached("INSERT OR IGNORE INTO looked VALUES (?1)")?
+                        .execute([&series.key.id()])?;
+                }
                 for t in &looked.events {
                     let id = reported(tx, &series.key, &t.id, &t.event, now)?;
                     let over = t.event.recovered.is_some() || !t.event.seen;
@@ -110,10 +115,15 @@ const fn class_word(class: Class) -> &'static str {
     }
 }
 
-/// Whether the change finder has looked at a series before.
-fn was_searched(tx: &Transaction<'_>, series: i64) -> rusqlite::Result<bool> {
+/// Whether the change finder has looked at a series before: on any node, where there are several.
+fn was_searched(tx: &Transaction<'_>, of: &SeriesRow, shared: bool) -> rusqlite::Result<bool> {
+    if shared {
+        return tx
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM looked WHERE series = ?1)")?
+            .query_row([of.key.id()], |r| r.get(0));
+    }
     tx.prepare_cached("SELECT searched <> 0 FROM series WHERE id = ?1")?
-        .query_row([series], |r| r.get(0))
+        .query_row([of.id], |r| r.get(0))
 }
 
 /// Whether a change is still one that somebody need care about.

@@ -42,6 +42,10 @@ pub(in crate::store) fn close_to_others(path: &Path) -> Result<()> {
             continue;
         };
         let mode = about.permissions().mode();
+        // Only its owner may change that, and there is nothing to change.
+        if mode & 0o007 == 0 {
+            continue;
+        }
         let closed = std::fs::Permissions::from_mode(mode & !0o007);
         std::fs::set_permissions(&file, closed).map_err(Error::io(&file))?;
     }

@@ -1,12 +1,13 @@
 //! Finished bench executables, kept by build key, the least recently used dropped first.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use super::{BenchExecutable, Executables};
 use crate::error::{Error, Result};
 use crate::measure::env::copy_program;
+use crate::measure::sandbox;
 
 const MANIFEST: &str = "manifest.json";
 /// What lay beside the executables in the target directory, at the same paths.
@@ -65,10 +66,15 @@ impl Cache {
         let mut manifest = built.clone();
         for (i, exe) in manifest.executables.iter_mut().enumerate() {
             let name = PathBuf::from(format!("{i:03}-{}", sanitised(exe)));
+            readable(&exe.file)?;
             std::fs::copy(&exe.file, half.path().join(&name)).map_err(Error::io(&exe.file))?;
             exe.file = name;
         }
         for path in &built.beside {
+            // A build says where they are, and may say anything.
+            if !path.components().all(|c| matches!(c, Component::Normal(_))) {
+                continue;
+            }
             copy(
                 &built.target.join(path),
                 &half.path().join(BESIDE).join(path),
@@ -191,9 +197,21 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         return copy_program(from, to);
     }
     if facts.is_file() {
+        readable(from)?;
         std::fs::copy(from, to).map_err(Error::io(from))?;
     }
     Ok(())
+}
+
+/// Refuses what a link out of the sandbox leads to.
+fn readable(file: &Path) -> Result<()> {
+    match sandbox::may_read(file) {
+        true => Ok(()),
+        false => Err(Error::Failed(format!(
+            "{} leads out of the sandbox",
+            file.display()
+        ))),
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::Place;
 use crate::config::{Command, Config, words};
 use crate::measure::child::{self, Before};
 use crate::measure::stage::{Stage, Standing};
-use crate::measure::{Job, Kind};
+use crate::measure::{Job, Kind, Seen, sandbox};
 use crate::model::{Failure, Phase};
 
 /// A build may take longer than a run, but not for ever.
@@ -50,7 +50,7 @@ pub(super) fn build(
         stdin: command.stdin.as_ref().map(|p| place.tree.join(p)),
         env,
         timeout: Duration::from_secs_f64(config.suite.timeout.0),
-        jump: 0.into(),
+        seen: Seen::default(),
         standing: Standing::new(stage, Vec::new()),
     })
 }
@@ -61,12 +61,13 @@ fn run_build(script: &str, dir: &std::path::Path, place: &Place) -> Result<(), S
         &crate::format::quoted(&place.tree.to_string_lossy()),
     );
     let mut c = Process::new("/bin/sh");
+    sandbox::surround(&mut c);
     c.args(["-c", script])
         .current_dir(dir)
         .env("UPTICK_TREE", &place.tree);
     c.env_remove("CARGO_TARGET_DIR")
         .stdin(std::process::Stdio::null());
-    let ended = child::run(&mut c, Before::default(), BUILD_LIMIT)
+    let ended = child::run(&mut c, Before::foreign(None), BUILD_LIMIT)
         .map_err(|e| format!("`{script}` could not be started in {}: {e}", dir.display()))?;
     if ended.timed_out {
         return Err(format!("`{script}` did not end within an hour"));

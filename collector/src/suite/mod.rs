@@ -28,7 +28,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::measure::env::Scratch;
 use crate::measure::stage::{Stage, Standing};
-use crate::measure::{Job, Kind, symbols};
+use crate::measure::{Job, Kind, Seen, symbols};
 use crate::model::{Failure, Phase, Tags};
 
 pub use cache::Cache;
@@ -90,6 +90,7 @@ pub fn build(config: &Config, build: &mut Build<'_>) -> Result<Suite> {
         ..Suite::default()
     };
     if wants_criterion(config) && cargo::is_cargo(config, place) {
+        cargo::refuse_links(config, place)?;
         let built = match build.known.take() {
             Some(known) => known,
             None => {
@@ -127,6 +128,7 @@ pub fn seed_lock(config: &Config, place: &Place, seed: &Path) -> Result<()> {
     if lock.is_file() || !cargo::is_cargo(config, place) || !wants_criterion(config) {
         return Ok(());
     }
+    cargo::refuse_links(config, place)?;
     if !seed.is_file() {
         cargo::generate_lock(config, place).map_err(Error::of_checkout)?;
         if lock.is_file() {
@@ -271,6 +273,7 @@ fn add_executable(
             name: name.clone(),
             program: program.clone(),
             kind: Kind::Criterion {
+                id: (*benchmark).clone(),
                 filter: exe.filters.get(*benchmark).cloned(),
                 boundaries: boundaries.clone(),
                 exact: facts.exact,
@@ -280,7 +283,7 @@ fn add_executable(
             stdin: None,
             env: run_environment(config, &seen, exe),
             timeout: Duration::from_secs_f64(config.suite.timeout.0),
-            jump: 0.into(),
+            seen: Seen::default(),
             standing: Standing::new(build.stage, built.view(exe, build.place)),
         };
         suite.jobs.push((job, Some(exe.file.clone())));

@@ -48,28 +48,29 @@ pub(crate) const SUMMARIES: [Summary; 15] = [
     (
         "GET",
         "/api/v1/series",
-        "Series with latest value, noise and limit; query: metric, q, order, page",
+        "Series with latest value, noise and limit; query: metric, q, state, order, turned (`yes`), page",
     ),
     (
         "GET",
         "/api/v1/series/{id}",
-        "The points and changes of a series; query: from, to (positions)",
+        "The points and changes of a series; query: from, to (positions), with (other series, up to 5)",
     ),
     (
         "GET",
         "/api/v1/changes",
-        "Open changes, grouped by commit set",
+        "Open changes, grouped by commit set; query: owner (a name, `mine` or `nobody`)",
     ),
     (
         "GET",
         "/api/v1/changes/all",
         "Every change that was ever reported, the newest commit first; query: state, direction \
-         (regressed, improved), metric, q, page",
+         (regressed, improved), metric, owner, q, page",
     ),
     (
         "GET",
         "/api/v1/compare/{range}",
-        "The judgement of `base..head`: uptick.check/1, as the command gives",
+        "The judgement of `base..head`: uptick.check/1, as the command gives; query: tag, against (two \
+         variants of one commit, as `gc=on` and `gc=off`)",
     ),
     (
         "GET",
@@ -79,7 +80,7 @@ pub(crate) const SUMMARIES: [Summary; 15] = [
     (
         "GET",
         "/api/v1/commits",
-        "Measured commits, newest first; query: before (position)",
+        "Measured commits, newest first; query: from, before (positions)",
     ),
     (
         "GET",
@@ -108,7 +109,7 @@ pub(crate) const SUMMARIES: [Summary; 15] = [
         "/api/v1/triage",
         "Decide about changes; form: event (repeated; `ID:N` says that N is the last decision about it \
          that was seen), state, note, link, assignee (`nobody`: none), fixed (a commit), due (a day; \
-         `never`: none), snooze (a day, or a number of commits; `never`: none)",
+         `never`: none), snooze (a day, or a number of commits; `never`: none), group (merge, split)",
     ),
 ];
 

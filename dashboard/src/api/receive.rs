@@ -20,6 +20,7 @@ use collector::store::{Handed, Imported};
 use futures_util::StreamExt;
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
+use zstd::zstd_safe::{DCtx, DParameter, get_error_name};
 
 use crate::app::App;
 use crate::auth::Actor;
@@ -256,21 +257,33 @@ fn unpack(body: &[u8], encoding: &str) -> Result<Vec<u8>, Fail> {
         "gzip" => flate2::read::MultiGzDecoder::new(body)
             .take(limit)
             .read_to_end(&mut out),
-        "zstd" => zstd::stream::read::Decoder::new(body).and_then(|mut d| {
-            // A frame may not ask for a window of more than 8 MiB.
-            d.window_log_max(23)?;
-            d.take(limit).read_to_end(&mut out)
-        }),
+        "zstd" => unzstd(body, limit, &mut out),
         _ => return Err(Fail::Bad("Content-Encoding must be gzip or zstd.".into())),
     };
     read.map_err(|e| match e.kind() {
         std::io::ErrorKind::OutOfMemory => Fail::Busy,
+        // What zstd says of memory that it did not get has no kind.
+        _ if e.to_string().contains("Allocation error") => Fail::Busy,
         _ => Fail::Bad(format!("The body cannot be unpacked: {e}.")),
     })?;
     if out.len() > MAX_BODY {
         return Err(Fail::TooLarge("A report may take 64 MiB unpacked.".into()));
     }
     Ok(out)
+}
+
+/// zstd's own way to a decoder panics where it gets no memory.
+fn unzstd(body: &[u8], limit: u64, out: &mut Vec<u8>) -> std::io::Result<usize> {
+    let none = || std::io::Error::from(std::io::ErrorKind::OutOfMemory);
+    let mut memory = DCtx::try_create().ok_or_else(none)?;
+    // A frame may not ask for a window of more than 8 MiB.
+    let window = DParameter::WindowLogMax(23);
+    memory
+        .set_parameter(window)
+        .map_err(|code| std::io::Error::other(get_error_name(code)))?;
+    zstd::stream::read::Decoder::with_context(body, &mut memory)
+        .take(limit)
+        .read_to_end(out)
 }
 
 #[cfg(test)]

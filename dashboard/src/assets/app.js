@@ -24,7 +24,7 @@ const typing = (e) => /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName) && e.ta
 
 // ---- another page in place of this one's content
 let going = 0;
-async function go(url, { push = true, fresh = false, only = "#main", state = {} } = {}) {
+async function go(url, { push = true, fresh = false, yields = false, only = "#main", state = {} } = {}) {
   const mine = ++going;
   let text;
   try {
@@ -34,6 +34,8 @@ async function go(url, { push = true, fresh = false, only = "#main", state = {} 
     text = await answer.text();
   } catch { if (!fresh) location.href = url; return; }
   if (mine !== going) return;
+  // Somebody began to type or select while it was on its way.
+  if (yields && busy()) { waiting = true; say(NEWS); return; }
   const next = new DOMParser().parseFromString(text, "text/html");
   const main = $(only, next), old = $(only);
   if (!main || !old) { location.href = url; return; }
@@ -65,7 +67,7 @@ const busy = () => $("input:checked") || typing({ target: document.activeElement
 function news() {
   waiting = !document.hidden && !!busy();
   if (waiting) say(NEWS);
-  else if (!document.hidden) go(location.href, { push: false, fresh: true }).then(() => say("Updated."));
+  else if (!document.hidden) go(location.href, { push: false, fresh: true, yields: true }).then(() => waiting || say("Updated."));
 }
 function listen() {
   if (source || !window.EventSource) return;

@@ -171,6 +171,7 @@ impl Suite {
                 class,
                 samples,
                 note: None,
+                redefined: false,
             }
         };
         let runs = if b.class == NoiseClass::Exact { 1 } else { 5 };

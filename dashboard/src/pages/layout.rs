@@ -1,5 +1,6 @@
 //! What every page has around it, and the pieces that several pages share.
 
+use collector::config::Config;
 use collector::format::thousands;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -171,9 +172,9 @@ pub(crate) fn empty(title: &str, why: Markup, commands: &[(&str, &str)]) -> Mark
 
 /// Links to the same thing in other forms; on paper, the page's own address in their place.
 pub(crate) fn forms(links: &[(&str, String)]) -> Markup {
-    let page = links.first().map_or("", |(_, href)| address(href));
+    let page = links.first().map(|(_, href)| address(href));
     html! {
-        p .forms data-page=(page) {
+        p .forms data-page=(page.unwrap_or_default()) {
             @for (i, (word, href)) in links.iter().enumerate() {
                 @if i > 0 { " " }
                 a href=(href) { (word) }
@@ -183,10 +184,10 @@ pub(crate) fn forms(links: &[(&str, String)]) -> Markup {
 }
 
 /// The address of a page from that of one of its other forms.
-fn address(form: &str) -> &str {
-    let (path, query) = form.split_once('?').unwrap_or((form, ""));
+fn address(form: &str) -> String {
+    let (path, query) = form.split_at(form.find('?').unwrap_or(form.len()));
     let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
-    if query.is_empty() { stem } else { form }
+    format!("{stem}{query}")
 }
 
 /// Which of how many rows are seen, and the way to the others.
@@ -220,6 +221,15 @@ pub(crate) fn choice(label: &str, options: &[(&str, String, bool)]) -> Markup {
             }
         }
     }
+}
+
+/// What `[views]` in `uptick.toml` keeps of a page; `here` is the address that is shown.
+pub(crate) fn views(config: &Config, page: &str, here: &str) -> Markup {
+    let options: Vec<(&str, String, bool)> = config
+        .views_of(page)
+        .map(|(name, at)| (name, at.to_owned(), at == here))
+        .collect();
+    html! { @if !options.is_empty() { div .filters { (choice("kept", &options)) } } }
 }
 
 /// A commit in one line: short name, subject, author.

@@ -45,14 +45,27 @@ use crate::cache::Page;
 use crate::error::Fail;
 use crate::query::{self, Format, View, What};
 
-/// Judges one stored commit against another, as Compare does.
+/// Judges a stored commit against `base` where that is measured, and otherwise against what its own
+/// page compares it with; once for each testbed that it was measured on, each with the hash of its
+/// report.
 pub(crate) fn judged(
     store: &Store,
     app: &App,
     (base, head): (&str, &str),
-    how: &str,
-) -> Result<Judgement, Fail> {
-    compare::load(store, app, base, head, how).map(|c| c.judgement)
+) -> Result<Vec<(String, Judgement)>, Fail> {
+    let head = answer::the_commit(store, head)?;
+    let known = store.commit(base)?.filter(|b| b.sha.0 == base);
+    let (base, how) = match known {
+        Some(base) => (Some(base), "where it leaves the main line"),
+        None => compare::usual_base(store, &head)?,
+    };
+    let base = base.ok_or_else(|| {
+        let why = "No commit of the main line is measured that it could be compared with.";
+        Fail::NotFound(why.into())
+    })?;
+    let all = compare::by_testbed(store, app, (&base, &head), how)?;
+    let each = all.into_iter().map(|(hash, c)| (hash, c.judgement));
+    Ok(each.collect())
 }
 
 /// Makes the page.
@@ -66,7 +79,7 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
         What::Health(asked) => health::page(store, app, asked, f),
         What::Find { benchmark, .. } => Err(unknown_benchmark(benchmark)),
         What::Search { text } => search::page(store, app, text, f),
-        What::Choose { base, head } => compare::choose(store, app, (base, head), f),
+        What::Choose { base, head, .. } => compare::choose(store, app, (base, head), f),
         What::Gather(asked) => match f {
             Format::Html => series::choose(store, app, asked),
             f => Err(answer::no_such_form(f)),
@@ -136,9 +149,15 @@ pub(crate) async fn redirect(app: &Arc<App>, view: &View) -> Result<Option<Strin
             app.read(move |store, _| search::only_one(store, &text))
                 .await
         }
-        What::Choose { base, head } => {
-            app.read(move |store, app| compare::chosen(store, app, (&base, &head)))
-                .await
+        What::Choose {
+            base,
+            head,
+            variants,
+        } => {
+            let both = move |store: &Store, app: &App| {
+                compare::chosen(store, app, (&base, &head), variants.as_ref())
+            };
+            app.read(both).await
         }
         _ => Ok(None),
     }

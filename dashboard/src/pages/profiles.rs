@@ -29,7 +29,7 @@ pub(crate) async fn page(
                     "They lie in the store's file. " code { "uptick serve --blobs" }
                     " keeps them in a directory or an object store."
                 },
-                Some(going) => (state(going)),
+                Some(going) => (state(going, reader != Reader::Anybody)),
             }
         }
     };
@@ -37,11 +37,17 @@ pub(crate) async fn page(
     Ok((html, layout::passing(&app, Some(&reader), "Profiles", body)).into_response())
 }
 
-fn state(going: &Going) -> Markup {
+/// How it goes; where they lie, and what that place answered, only to whom is `known`: both name paths
+/// of this machine.
+fn state(going: &Going, known: bool) -> Markup {
     let count = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let counts = going.counts;
     html! {
-        p { (plural(count(counts.moved), "profile")) " in " code { (text::cut(&going.place, 200)) } "." }
+        p {
+            (plural(count(counts.moved), "profile"))
+            @if known { " in " code { (text::cut(&going.place, 200)) } "." }
+            @else { " outside the store’s file." }
+        }
         @if counts.pending > 0 {
             p {
                 (plural(count(counts.pending), "profile")) " pending: in the store's file until written "
@@ -52,7 +58,10 @@ fn state(going: &Going) -> Markup {
             p { (plural(count(counts.left), "pruned profile")) " still to be removed there." }
         }
         @if let Some((time, why)) = &going.last {
-            p { "The last try failed, " (text::moment(*time)) ": " (text::cut(why, 300)) }
+            p {
+                "The last try failed, " (text::moment(*time))
+                @if known { ": " (text::cut(why, 300)) } @else { "." }
+            }
         }
         @if going.failures > 0 {
             p .muted { (plural(count(going.failures), "try")) " failed since the start." }

@@ -109,7 +109,10 @@ fn verdict(t: &Today) -> (Markup, &'static str) {
     }
     match (bad.first(), new) {
         (None, _) => (
-            html! { span .tick aria-hidden="true" { "✓" } " No regression is open" },
+            html! {
+                span .tick aria-hidden="true" { "✓" } " No regression is open"
+                @if t.snoozed > 0 { " but for what is snoozed" }
+            },
             "good",
         ),
         (Some(_), 0) => (
@@ -280,7 +283,9 @@ fn nothing(t: &Today) -> Markup {
     let known = t.counts.resolved + t.counts.recovered;
     let why = html! {
         (plural(t.reports as usize, "report")) " with " (plural(t.points as usize, "point")) " were searched: "
-        @if known > 0 { "every step that lasted is settled or went back. " } @else { "no step that lasted was found. " }
+        @if t.snoozed > 0 { "every step that lasted is snoozed, settled or went back. " }
+        @else if known > 0 { "every step that lasted is settled or went back. " }
+        @else { "no step that lasted was found. " }
         "A step shows here once its new level has lasted some commits"
         @if let Some(c) = &t.newest {
             "; what the newest commit did by itself is on "
@@ -299,8 +304,10 @@ fn nothing(t: &Today) -> Markup {
 fn nothing_of(t: &Today) -> Markup {
     let title = format!("Nothing of what is {} waits", theirs(&t.whose));
     let open = (t.counts.new + t.counts.acknowledged) as usize;
+    let open = open.saturating_sub(t.snoozed);
     let why = html! {
-        @if open == 0 { "Nobody has an open change." }
+        @if open == 0 && t.snoozed > 0 { "Nobody has an open change that is not snoozed." }
+        @else if open == 0 { "Nobody has an open change." }
         @else {
             (plural(open, "change")) @if open == 1 { " is" } @else { " are" } " open that others care for: "
             a href="/" { "everybody’s" } "."

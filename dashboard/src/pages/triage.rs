@@ -132,10 +132,11 @@ fn snooze(value: &str) -> Result<String, Fail> {
     if let Ok(day) = day {
         return Ok(day.to_string());
     }
-    let commits = value
-        .split_whitespace()
-        .next()
-        .and_then(|n| n.parse::<u64>().ok());
+    let words: Vec<&str> = value.split_whitespace().collect();
+    let commits = match words.as_slice() {
+        [n] | [n, "commit" | "commits"] => n.parse::<u64>().ok(),
+        _ => None,
+    };
     match commits {
         Some(n @ 1..=MAX_COMMITS) => Ok(format!("+{n}")),
         _ => Err(Fail::Bad(

@@ -79,6 +79,31 @@ impl Order {
     }
 }
 
+/// By what the series stand together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Grouping {
+    /// The part of their names before the first `/`.
+    Prefix,
+    /// Whose they are, by `[owners]` in `uptick.toml`.
+    Owner,
+    /// They stand each by itself.
+    None,
+}
+
+impl Grouping {
+    pub(crate) const ALL: [(Self, &'static str); 3] = [
+        (Self::Prefix, "prefix"),
+        (Self::Owner, "owner"),
+        (Self::None, "none"),
+    ];
+
+    /// Its word in an address.
+    pub(crate) fn word(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(g, _)| *g == self);
+        found.map_or("none", |(_, word)| word)
+    }
+}
+
 /// A collector of the server that has the project, as Health shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Machine {
@@ -101,8 +126,8 @@ pub(crate) struct Health {
     pub(crate) order: Order,
     /// Whether the order is turned round.
     pub(crate) turned: bool,
-    /// Whether they stand by prefix, where the address says so.
-    pub(crate) grouped: Option<bool>,
+    /// By what they stand together, where the address says so.
+    pub(crate) grouped: Option<Grouping>,
     pub(crate) page: usize,
     /// What the server knows of its collectors; `None` for a store by itself. Of no address: they
     /// are another page's part of what this one shows.
@@ -112,31 +137,34 @@ pub(crate) struct Health {
 impl Health {
     pub(super) fn of(p: &Params) -> Result<Self, Fail> {
         let states = State::ALL.map(|s| (s, s.word()));
-        let yes_or_no = |name: &str, words: [(&str, bool); 2]| match p.get(name) {
-            None => Ok(None),
-            Some(text) => {
-                let found = words.iter().find(|(w, _)| *w == text);
-                let wanted = format!("`{}` or `{}`", words[0].0, words[1].0);
-                found
-                    .map(|(_, v)| Some(*v))
-                    .ok_or_else(|| bad(name, &wanted))
-            }
+        let turned = match p.get("turned") {
+            None | Some("no") => false,
+            Some("yes") => true,
+            Some(_) => return Err(bad("turned", "`yes` or `no`")),
+        };
+        let grouping = |word: &str| {
+            let found = Grouping::ALL.iter().find(|(_, w)| *w == word);
+            let found = found.map(|(grouping, _)| *grouping);
+            found.ok_or_else(|| bad("group", "`prefix`, `owner` or `none`"))
         };
         Ok(Self {
             metric: p.metric()?,
             text: p.shown("q"),
             state: p.one_of("state", &states)?,
             order: p.one_of("order", &Order::ALL)?,
-            turned: yes_or_no("turned", [("yes", true), ("no", false)])?.unwrap_or(false),
-            grouped: yes_or_no("group", [("prefix", true), ("none", false)])?,
+            turned,
+            grouped: p.get("group").map(grouping).transpose()?,
             page: p.page()?,
             machines: None,
         })
     }
 
-    /// Whether they stand by prefix: unless somebody says otherwise, only where no column orders
-    /// them.
-    pub(crate) fn is_grouped(&self) -> bool {
-        self.grouped.unwrap_or(self.order == Order::State)
+    /// By what they stand together: unless somebody says otherwise by prefix where no column
+    /// orders them, and by nothing where one does.
+    pub(crate) fn grouping(&self) -> Grouping {
+        self.grouped.unwrap_or(match self.order {
+            Order::State => Grouping::Prefix,
+            _ => Grouping::None,
+        })
     }
 }

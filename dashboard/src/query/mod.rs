@@ -7,7 +7,7 @@ mod params;
 mod whose;
 
 pub(crate) use changes::{Changes, Way};
-pub(crate) use health::{Health, Machine, Order, State};
+pub(crate) use health::{Grouping, Health, Machine, Order, State};
 pub(crate) use whose::{MINE, NOBODY, Whose, name as named, spelled};
 
 use collector::model::{Sha, Tags, Variants};
@@ -183,6 +183,7 @@ pub(crate) enum What {
     Choose {
         base: String,
         head: String,
+        variants: Option<Variants>,
     },
     Functions {
         id: String,
@@ -206,9 +207,9 @@ pub(crate) enum What {
 /// Series that are chosen for one chart, and what finds more.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Gather {
-    /// The one whose page has the chart.
-    pub(crate) first: Option<String>,
-    /// The others, and what is seen.
+    /// Those that are chosen, each once: the first is the one whose page has the chart.
+    pub(crate) chosen: Vec<String>,
+    /// What is seen, with as many of the others as a chart has room for.
     pub(crate) look: SeriesLook,
     pub(crate) text: String,
     /// Whether the chart is wanted, whatever the text.
@@ -333,6 +334,7 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
                 _ => What::Choose {
                     base: shown_name(&base),
                     head: shown_name(&head),
+                    variants: variants(&p)?,
                 },
             }
         }
@@ -385,42 +387,59 @@ fn today(p: &Params) -> What {
 
 /// What is seen of a series, and what is in its chart too.
 fn series_look(p: &Params, id: &str) -> Result<SeriesLook, Fail> {
+    let others = several(p)?.into_iter().filter(|other| other != id);
+    let with = others_of(others);
+    let words = format!(
+        "`with` must name {BESIDE} other series at most: more lines are told apart by nobody."
+    );
+    look_with(p, with.ok_or(Fail::Bad(words))?)
+}
+
+/// What is seen of several series.
+fn look_with(p: &Params, with: Others) -> Result<SeriesLook, Fail> {
     let (from, to) = p.positions()?;
-    let with = p.get("with").unwrap_or("");
-    let with = with.split(',').filter(|w| !w.trim().is_empty());
-    let more = p.all("id");
     Ok(SeriesLook {
         from,
         to,
         x: p.one_of("x", &Across::ALL)?,
         y: p.one_of("y", &Upward::ALL)?,
-        with: others(with.chain(more), id)?,
+        with,
     })
 }
 
 /// What a form says that chooses series.
 fn gather(p: &Params) -> Result<Gather, Fail> {
-    let first = p.all("id").next().map(series_id).transpose()?;
+    let chosen = several(p)?;
+    let others = chosen.iter().skip(1).take(BESIDE).cloned();
     Ok(Gather {
-        look: series_look(p, first.as_deref().unwrap_or(""))?,
-        first,
+        look: look_with(p, others_of(others).unwrap_or_default())?,
+        chosen,
         text: p.shown("q"),
         show: p.get("show").is_some(),
     })
 }
 
-/// Several series, without the one whose chart it is.
-fn others<'a>(ids: impl Iterator<Item = &'a str>, id: &str) -> Result<Others, Fail> {
-    let mut numbers = Vec::new();
-    for other in ids.map(|o| series_id(o.trim())) {
-        let other = other?;
-        // Sixteen digits are a number.
-        numbers.extend(u64::from_str_radix(&other, 16).ok().filter(|_| other != id));
+/// The series that `id` and `with` name, each once.
+fn several(p: &Params) -> Result<Vec<String>, Fail> {
+    let with = p.get("with").unwrap_or("").split(',');
+    let named = p.all("id").chain(with).map(str::trim);
+    let mut ids = Vec::new();
+    for name in named.filter(|name| !name.is_empty()) {
+        let id = series_id(name)?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
     }
-    let words = format!(
-        "`with` must name {BESIDE} other series at most: more lines are told apart by nobody."
-    );
-    Others::of(&numbers).ok_or(Fail::Bad(words))
+    Ok(ids)
+}
+
+/// `None` where there are more than a chart has room for.
+fn others_of(ids: impl Iterator<Item = String>) -> Option<Others> {
+    // Sixteen digits are a number.
+    let numbers: Vec<u64> = ids
+        .filter_map(|id| u64::from_str_radix(&id, 16).ok())
+        .collect();
+    Others::of(&numbers)
 }
 
 /// How a flame graph is looked at.
@@ -471,6 +490,11 @@ fn variants(p: &Params) -> Result<Option<Variants>, Fail> {
 /// The address of a branch's page.
 pub(crate) fn branch_url(name: &str) -> String {
     format!("/branch?name={}", encode(name))
+}
+
+/// The address of a commit.
+pub(crate) fn commit_url(sha: &Sha) -> String {
+    format!("/commit/{}", sha.short())
 }
 
 /// What the address of a comparison of two variants ends with.

@@ -8,16 +8,22 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::auth::Actor;
+use crate::clock::clock;
 use crate::error::Fail;
-use crate::service::clock::clock;
+use crate::look::address::decode;
 use crate::service::server::Server;
+
+/// What a form says under a name, the first where it says several things.
+pub(super) fn field(form: &[u8], name: &str) -> Option<String> {
+    let text = String::from_utf8_lossy(form);
+    let mut pairs = text.split('&').filter_map(|p| p.split_once('='));
+    let (_, value) = pairs.find(|(n, _)| *n == name)?;
+    Some(decode(&value.replace('+', " ")))
+}
 
 /// The job that a form names.
 fn job(form: &[u8]) -> Result<i64, Fail> {
-    let text = String::from_utf8_lossy(form).into_owned();
-    let named = text
-        .split('&')
-        .find_map(|p| p.strip_prefix("job=")?.parse().ok());
+    let named = field(form, "job").and_then(|job| job.parse().ok());
     named.ok_or_else(|| Fail::Bad("`job` must be a number.".into()))
 }
 
@@ -53,4 +59,18 @@ pub(super) async fn retry(
     let found = app.write(move |store| Ok(store.retry_job(job)?)).await?;
     server.work.notify_waiters();
     back(found, "that failed or was cancelled")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_decoded_and_the_first_counts() {
+        let form = b"project=a%2Bb+c&job=7&job=8&empty=";
+        assert_eq!(field(form, "project").as_deref(), Some("a+b c"));
+        assert_eq!(field(form, "empty").as_deref(), Some(""));
+        assert_eq!(field(form, "jo"), None);
+        assert!(job(form).is_ok_and(|j| j == 7) && job(b"job=x").is_err());
+    }
 }

@@ -9,10 +9,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use collector::error::Error;
 use collector::jobs::wire::{Beat, Beaten, Claim, Failed, LONGEST_WAIT, Lease};
-use collector::jobs::{check_label, check_name};
+use collector::jobs::{check_label, check_name, pull_name};
 use collector::model::Line;
+use collector::store::Handed;
 use collector::store::queue::{Claimant, Closed, Finished, Held, Job, Project};
-use collector::store::{Handed, Store};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -20,8 +20,8 @@ use serde_json::json;
 use crate::api::receive::{Admitted, Share, admitted, handed, show, unreadable};
 use crate::app::App;
 use crate::auth::Shown;
+use crate::clock::clock;
 use crate::error::Fail;
-use crate::service::clock::clock;
 use crate::service::server::Server;
 
 /// Labels of one collector.
@@ -317,17 +317,32 @@ fn append(server: &Server, job: &Job, handed: &Handed) -> collector::error::Resu
             job.position
         )));
     }
-    let mut store = Store::open(&server.home(&job.project).join("uptick.db"))?;
-    // A pull request's report is a branch's, whatever it says: it never becomes a point.
-    let is_branch = matches!(report.line, Some(Line::Branch { .. }));
-    if !job.reference.is_empty() && !is_branch && store.main_position(&job.sha)?.is_none() {
-        return Err(Error::Usage(format!(
-            "the report of the pull request {} says that it is one of the main line",
-            job.reference
-        )));
+    let mut store = server.open_store(&job.project)?;
+    if !job.reference.is_empty() && store.main_position(&job.sha)?.is_none() {
+        is_its_branch(report.line.as_ref(), &pull_name(&job.reference)).map_err(Error::Usage)?;
     }
     store.hold(handed, None, crate::text::now())?;
     Ok(())
+}
+
+/// A pull request's report is that of the branch that is called after it, whatever it says: it never
+/// becomes a point, and never another's.
+fn is_its_branch(line: Option<&Line>, name: &str) -> Result<(), String> {
+    let said = match line {
+        Some(Line::Branch {
+            name: Some(said), ..
+        }) if said == name => return Ok(()),
+        Some(Line::Branch {
+            name: Some(said), ..
+        }) => {
+            format!("one of the branch {}", crate::text::cut(said, STAGE))
+        }
+        Some(Line::Branch { name: None, .. }) => "one of a branch without a name".into(),
+        Some(Line::Main) | None => "one of the main line".into(),
+    };
+    Err(format!(
+        "the report of the pull request {name} says that it is {said}"
+    ))
 }
 
 /// What came of a job by its report. A commit of which nothing could be measured has failed, and
@@ -343,4 +358,30 @@ fn finished(handed: &Handed) -> collector::error::Result<Finished> {
             (f.stage.name().to_string(), why.to_string())
         }),
     })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pull_request_s_report_is_of_its_own_branch() {
+        let branch = |name: Option<&str>| Line::Branch {
+            name: name.map(String::from),
+            merge_base: None,
+        };
+        assert_eq!(
+            is_its_branch(Some(&branch(Some("pull/7"))), "pull/7"),
+            Ok(())
+        );
+        let other = branch(Some("pull/70"));
+        for line in [None, Some(&Line::Main), Some(&branch(None)), Some(&other)] {
+            let why = is_its_branch(line, "pull/7").unwrap_err();
+            assert!(
+                why.contains("the pull request pull/7 says that it is one of"),
+                "{why}"
+            );
+        }
+    }
 }

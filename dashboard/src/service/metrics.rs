@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use collector::jobs::State as JobState;
 
 use crate::app::App;
+use crate::clock::clock;
 use crate::error::Fail;
-use crate::service::clock::clock;
 
 /// Prometheus text.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Fail> {

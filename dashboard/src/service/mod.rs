@@ -14,12 +14,12 @@
 //! wanted no more is a directory to delete. Each is served by an [`App`] of its own, below
 //! `/p/NAME/` from the first one on, so that no address changes when a second one is added.
 
-mod clock;
 mod form;
 mod hook;
 mod jobs;
 mod metrics;
 mod narrow;
+mod notify;
 mod open;
 mod pages;
 mod projects;
@@ -28,7 +28,6 @@ mod pulls;
 mod routes;
 mod scheduler;
 mod server;
-mod tell;
 
 pub use open::open_server;
 pub use routes::{SERVER_ROUTES, router as server_router};
@@ -45,6 +44,6 @@ pub fn tasks(server: &Arc<Server>) -> JoinSet<()> {
     tasks.spawn(projects::keep(server.clone()));
     tasks.spawn(projects::sweep(server.clone()));
     tasks.spawn(narrow::keep(server.clone()));
-    tasks.spawn(tell::keep(server.clone()));
+    tasks.spawn(notify::keep(server.clone()));
     tasks
 }

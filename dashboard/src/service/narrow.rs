@@ -13,8 +13,8 @@ use collector::store::Generation;
 use collector::store::queue::Offer;
 
 use crate::app::App;
+use crate::clock::clock;
 use crate::error::Fail;
-use crate::service::clock::clock;
 use crate::service::server::Server;
 
 /// How often projects are looked at.

@@ -7,7 +7,7 @@ use collector::store::Store;
 use tokio::sync::Notify;
 
 use crate::app::{App, Failure, Options, Role};
-use crate::service::clock::clock;
+use crate::clock::clock;
 use crate::service::projects;
 use crate::service::server::{Server, ServerOptions};
 
@@ -20,14 +20,24 @@ pub async fn open_server(
     local: SocketAddr,
 ) -> Result<Arc<Server>, Failure> {
     let file = Server::file(&options.dir);
-    let (path, ttl) = (file.clone(), options.ttl_millis());
-    let made =
-        tokio::task::spawn_blocking(move || Store::open_service(&path)?.renew_leases(ttl, clock()));
+    let (path, log, ttl) = (file.clone(), options.log.clone(), options.ttl_millis());
+    let made = tokio::task::spawn_blocking(move || {
+        let mut store = Store::open_service(&path)?;
+        if let Some(log) = log {
+            store.share(log.file(Server::LOG_FILE), Server::LOG_FILE)?;
+            store.follow()?;
+        }
+        store.renew_leases(ttl, clock())
+    });
     made.await
         .map_err(|e| Failure::Listen(std::io::Error::other(e)))??;
     let own = Options {
         // It has no profiles.
         blobs: None,
+        log: options
+            .log
+            .clone()
+            .map(|log| (log, Server::LOG_FILE.into())),
         ..Server::app_options(&options, file, &options.name, "")
     };
     let app = App::open(own, Role::Server, local).await?;

@@ -13,11 +13,11 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::clock::clock;
 use crate::error::Fail;
 use crate::pages::answer::HTML;
 use crate::pages::layout::{self, Nav};
 use crate::reader::Reader;
-use crate::service::clock::clock;
 use crate::text;
 
 /// Rows of each state.

@@ -3,11 +3,8 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use collector::git::Copy;
-use collector::store::queue::Project;
-
 use crate::app::{App, Failure, Role};
-use crate::service::clock::clock;
+use crate::clock::clock;
 use crate::service::scheduler;
 use crate::service::server::{Served, Server};
 use crate::{live, routes};
@@ -49,7 +46,7 @@ pub(super) async fn refresh(server: &Arc<Server>) -> Result<(), Failure> {
         let config = match server.new_config(&project.name) {
             Some(config) => config,
             None if server.project(&project.name).is_some() => continue,
-            None => known_config(server, &project).await,
+            None => scheduler::known_config(server, &project).await,
         };
         // One whose store cannot be opened is no reason not to serve the others.
         if let Err(e) = open(server, &project.name, config).await {
@@ -57,18 +54,6 @@ pub(super) async fn refresh(server: &Arc<Server>) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// The `uptick.toml` of the main line as it was seen last; empty before the first look.
-async fn known_config(server: &Arc<Server>, project: &Project) -> String {
-    let (home, branch) = (server.home(&project.name), project.branch.clone());
-    let read = tokio::task::spawn_blocking(move || {
-        let dir = home.join("mirror.git");
-        let mirror = dir.is_dir().then(|| Copy::mirror(&dir).ok()).flatten()?;
-        let tip = mirror.tip(&branch)?;
-        mirror.repo().file(&tip, collector::config::Config::FILE)
-    });
-    read.await.ok().flatten().unwrap_or_default()
 }
 
 /// Opens a project, or opens it anew with another configuration.

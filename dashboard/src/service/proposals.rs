@@ -12,11 +12,12 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::auth::Actor;
+use crate::clock::clock;
 use crate::error::Fail;
 use crate::pages::layout::{self, Nav};
-use crate::query::branch_url;
+use crate::query::commit_url;
 use crate::reader::Reader;
-use crate::service::clock::clock;
+use crate::service::form::field;
 use crate::service::pages::{at, page};
 use crate::service::server::Server;
 use crate::text;
@@ -98,7 +99,7 @@ fn row(p: &Pull, may: bool) -> Markup {
             td { a href={ "/p/" (p.project) "/" } { (p.project) } }
             td {
                 @if p.standing == Standing::Measured {
-                    a .sha href={ "/p/" (p.project) "/commit/" (p.sha.short()) } { (p.sha.short()) }
+                    a .sha href=(judgement(p)) { (p.sha.short()) }
                 } @else { span .sha { (p.sha.short()) } }
                 " " span .subject { (text::cut_or_empty(&p.subject, 80)) }
             }
@@ -109,11 +110,16 @@ fn row(p: &Pull, may: bool) -> Markup {
     }
 }
 
+/// The page of its head: of two that have one head, the branch is called after one alone.
+fn judgement(p: &Pull) -> String {
+    format!("/p/{}{}", p.project, commit_url(&p.sha))
+}
+
 /// Its name, which leads to its page once there is one.
 fn named(p: &Pull) -> Markup {
     html! {
         @if p.standing == Standing::Measured {
-            a href={ "/p/" (p.project) (branch_url(&p.name)) } { (text::cut(&p.name, 60)) }
+            a href=(judgement(p)) { (text::cut(&p.name, 60)) }
         } @else { (text::cut(&p.name, 60)) }
         @if !p.own { " " span .tag { "fork" } }
     }
@@ -128,11 +134,11 @@ fn what(p: &Pull) -> Markup {
             Standing::Running => { "running" }
             Standing::Failed => { a href="/queue#failed" { "failed" } }
             Standing::Measured => {
-                a href={ "/p/" (p.project) (branch_url(&p.name)) } { "its judgement" }
+                a href=(judgement(p)) { "its judgement" }
             }
         }
-        @if !p.untold.is_empty() {
-            " " span .tag.stale { "forge" } " " (text::cut(&p.untold, 200))
+        @if !p.not_notified.is_empty() {
+            " " span .tag.stale { "forge" } " " (text::cut(&p.not_notified, 200))
         }
         @if !p.approved_by.is_empty() {
             " " span .muted { "approved by " (text::cut(&p.approved_by, 40)) }
@@ -167,15 +173,7 @@ pub(super) async fn approve(
     Extension(actor): Extension<Actor>,
     RawForm(form): RawForm,
 ) -> Result<Response, Fail> {
-    let form = String::from_utf8_lossy(&form).into_owned();
-    let field = |name: &str| {
-        let pairs = form.split('&').filter_map(|p| p.split_once('='));
-        let mut values = pairs
-            .filter(|(n, _)| *n == name)
-            .map(|(_, v)| v.to_string());
-        values.next()
-    };
-    let (Some(project), Some(commit)) = (field("project"), field("commit")) else {
+    let (Some(project), Some(commit)) = (field(&form, "project"), field(&form, "commit")) else {
         return Err(Fail::Bad("`project` and `commit` must be named.".into()));
     };
     let (name, head) = (project.clone(), Sha(commit));

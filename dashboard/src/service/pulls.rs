@@ -1,14 +1,15 @@
 //! Looks at the pull requests of a project and offers those that may be measured.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use collector::git::{Copy, proposed};
-use collector::model::Commit;
+use collector::model::{Commit, Sha};
 use collector::store::queue::{Head, Project, Pull};
 
+use crate::clock::clock;
 use crate::error::Fail;
-use crate::service::clock::clock;
 use crate::service::server::Server;
 
 /// Pull requests of one project that are kept an eye on: those of its own branches, then the newest.
@@ -34,10 +35,11 @@ pub(super) async fn follow(server: &Arc<Server>, project: &Project) -> Result<()
     let name = project.name.clone();
     let own = server.app();
     let wanted = own.write(move |store| Ok(store.see_pulls(&name, &heads, clock())?));
+    let mut first = Ok(());
     for pull in wanted.await?.into_iter().take(OFFERED) {
-        offer(server, project, pull).await?;
+        first = first.and(offer(server, project, pull).await);
     }
-    Ok(())
+    first
 }
 
 fn mirror(server: &Server, project: &Project) -> std::path::PathBuf {
@@ -51,28 +53,34 @@ fn list(dir: &Path, project: &Project) -> collector::error::Result<Vec<Head>> {
         return Ok(Vec::new());
     }
     let copy = Copy::mirror(dir)?;
-    let tip = copy.tip(&project.branch);
-    let is_merged = |p: &collector::git::Proposed| {
-        let line = tip.as_ref().filter(|_| copy.has(&p.sha));
-        line.is_some_and(|tip| copy.repo().is_ancestor(&p.sha, tip))
+    let all = proposed(&project.url, &project.pulls, KEPT)?;
+    let heads: Vec<&Sha> = all.iter().map(|p| &p.sha).collect();
+    let merged = match copy.tip(&project.branch) {
+        Some(tip) => copy.behind(&tip, &heads)?,
+        None => HashSet::new(),
     };
-    let mut all = proposed(&project.url, &project.pulls, KEPT)?;
-    all.retain(|p| !is_merged(p));
-    let head = |p: collector::git::Proposed| Head {
-        reference: p.reference,
-        sha: p.sha,
+    let head = |p: &collector::git::Proposed| Head {
+        reference: p.reference.clone(),
+        sha: p.sha.clone(),
         own: p.own,
     };
-    Ok(all.into_iter().map(head).collect())
+    let open = all.iter().filter(|p| !merged.contains(&p.sha));
+    Ok(open.map(head).collect())
 }
 
 /// Offers one: its head, and where it left the main line unless that was measured.
 async fn offer(server: &Arc<Server>, project: &Project, pull: Pull) -> Result<(), Fail> {
     let (dir, asked, of) = (mirror(server, project), project.clone(), pull.clone());
     let described = tokio::task::spawn_blocking(move || describe(&dir, &asked, &of));
-    // One that moved or went meanwhile is another one at the next look.
-    let Ok(Some((head, base))) = described.await.map_err(|_| Fail::panicked())? else {
-        return Ok(());
+    let (head, base) = match described.await.map_err(|_| Fail::panicked())? {
+        Ok(Some(found)) => found,
+        // One that moved or went meanwhile is another one at the next look.
+        Ok(None) => return not_fetched(server, pull).await,
+        Err(e) => {
+            let words = format!("{}: {e}", pull.name);
+            not_fetched(server, pull).await?;
+            return Err(Fail::Store(words));
+        }
     };
     let labels = project.labels.clone();
     let known = match (&base, server.project(&project.name)) {
@@ -92,6 +100,12 @@ async fn offer(server: &Arc<Server>, project: &Project, pull: Pull) -> Result<()
         server.work.notify_waiters();
     }
     Ok(())
+}
+
+async fn not_fetched(server: &Arc<Server>, pull: Pull) -> Result<(), Fail> {
+    let own = server.app();
+    own.write(move |store| Ok(store.pull_not_fetched(&pull, clock())?))
+        .await
 }
 
 /// A head as the mirror has it once it is fetched, and where it left the main line.

@@ -9,11 +9,12 @@ use collector::git::{Copy, remote_tags};
 use collector::history;
 use collector::jobs::{Purpose, first_new};
 use collector::model::{Commit, Sha};
+use collector::store::Store;
 use collector::store::queue::{Offer, Project};
 use tokio::runtime::Handle;
 
+use crate::clock::clock;
 use crate::error::Fail;
-use crate::service::clock::clock;
 use crate::service::pulls;
 use crate::service::server::Server;
 
@@ -78,8 +79,10 @@ async fn look(server: &Arc<Server>, name: &str) -> Result<Duration, Fail> {
 /// Follows the main line, then the pull requests, then the tags.
 async fn follow_all(server: &Arc<Server>, project: &Project) -> Result<(), Fail> {
     follow(server, project.clone()).await?;
-    pulls::follow(server, project).await?;
-    follow_tags(server, project).await
+    // One that cannot be fetched is said, and takes nothing from the tags.
+    let pulls = pulls::follow(server, project).await;
+    follow_tags(server, project).await?;
+    pulls
 }
 
 /// What a look at a repository found.
@@ -96,24 +99,38 @@ struct Found {
 /// Has charts and comparisons know the repository's tags, those of the newest commits first.
 async fn follow_tags(server: &Arc<Server>, project: &Project) -> Result<(), Fail> {
     let url = project.url.clone();
-    let asked = tokio::task::spawn_blocking(move || remote_tags(&url, TAGS)).await;
+    let asked = tokio::task::spawn_blocking(move || remote_tags(&url)).await;
     let Ok(tags) = asked.map_err(|_| Fail::panicked())? else {
         // One that cannot be asked now keeps the tags that were read.
         return Ok(());
     };
     let (app, _) = server.project(&project.name).ok_or(Fail::Ours)?;
-    let placed = app.read(move |store, _| {
-        let mut placed = Vec::new();
-        for (name, sha) in tags {
-            placed.push((store.main_position(&sha)?, name, sha));
-        }
-        placed.sort();
-        placed.reverse();
-        Ok(placed)
-    });
-    let placed = placed.await?.into_iter();
-    app.set_releases(placed.map(|(_, name, sha)| (name, sha)).collect());
+    let known = app.read(move |store, _| newest_tags(store, tags));
+    app.set_releases(known.await?);
     Ok(())
+}
+
+/// Those of the newest commits, the newest first; those beside the line come last.
+fn newest_tags(store: &Store, tags: Vec<(String, Sha)>) -> Result<Vec<(String, Sha)>, Fail> {
+    let mut placed = Vec::with_capacity(tags.len());
+    for (name, sha) in tags {
+        placed.push((store.main_position(&sha)?, name, sha));
+    }
+    placed.sort();
+    let newest = placed.into_iter().rev().take(TAGS);
+    Ok(newest.map(|(_, name, sha)| (name, sha)).collect())
+}
+
+/// The `uptick.toml` of the main line as it was seen last; empty before the first look.
+pub(super) async fn known_config(server: &Arc<Server>, project: &Project) -> String {
+    let (home, branch) = (server.home(&project.name), project.branch.clone());
+    let read = tokio::task::spawn_blocking(move || {
+        let dir = home.join("mirror.git");
+        let mirror = dir.is_dir().then(|| Copy::mirror(&dir).ok()).flatten()?;
+        let tip = mirror.tip(&branch)?;
+        mirror.repo().file(&tip, collector::config::Config::FILE)
+    });
+    read.await.ok().flatten().unwrap_or_default()
 }
 
 async fn follow(server: &Arc<Server>, project: Project) -> Result<(), Fail> {
@@ -122,6 +139,11 @@ async fn follow(server: &Arc<Server>, project: Project) -> Result<(), Fail> {
     let fetched = tokio::task::spawn_blocking(move || fetch(&dir, &asked));
     let found = fetched.await.map_err(|_| Fail::panicked())?;
     let Some(found) = found.map_err(|e| Fail::Store(e.to_string()))? else {
+        // Another node may have offered what is new; the mirror that was fetched is ours.
+        if server.options.log.is_some() {
+            let config = known_config(server, &project).await;
+            server.configure(&project.name, config);
+        }
         return Ok(());
     };
     server.configure(&project.name, found.config);
@@ -182,4 +204,30 @@ fn fetch(dir: &std::path::Path, project: &Project) -> collector::error::Result<O
         line,
         new,
     }))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tags_of_the_newest_commits_are_kept_whatever_they_are_called() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("uptick.db")).unwrap();
+        let line: Vec<Sha> = (0..600).map(|i| Sha(format!("{i:040x}"))).collect();
+        history::set_line(&mut store, &line).unwrap();
+        // By their names the oldest are the last ones, as 0.99 is behind 0.100.
+        let name = |i: usize| format!("v{:04}", 9_999 - i);
+        let mut tags: Vec<(String, Sha)> = line
+            .iter()
+            .enumerate()
+            .map(|(i, s)| (name(i), s.clone()))
+            .collect();
+        tags.push(("beside".into(), Sha("f".repeat(40))));
+        let known = newest_tags(&store, tags).unwrap();
+        assert_eq!(known.len(), TAGS);
+        assert_eq!(known[0], (name(599), line[599].clone()));
+        assert_eq!(known[TAGS - 1].1, line[600 - TAGS]);
+    }
 }

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use axum::Router;
 use collector::blobs::Place;
-use collector::store::Keep;
+use collector::store::{Keep, Store};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::app::{App, Options};
+use crate::postgres::Log;
 use crate::proxy::Proxy;
 
 /// How a server is served.
@@ -41,6 +42,8 @@ pub struct ServerOptions {
     pub proxy: Option<Proxy>,
     /// Where the projects keep their profiles, each in a folder of its own; see [`Options::blobs`].
     pub blobs: Option<Place>,
+    /// The log that several nodes share; `None`: this server is the only one.
+    pub log: Option<Log>,
 }
 
 impl ServerOptions {
@@ -90,6 +93,8 @@ impl Server {
         let stores = all.map(|home| home.path().join("uptick.db"));
         stores.filter(|store| store.is_file()).collect()
     }
+    /// What that file is called in a shared log.
+    pub const LOG_FILE: &str = "service";
 
     /// Its own store, pages and tokens.
     pub(crate) fn app(&self) -> &Arc<App> {
@@ -128,7 +133,24 @@ impl Server {
             embed_in: of.embed_in.clone(),
             proxy: of.proxy.clone(),
             blobs: of.blobs.clone(),
+            log: of.log.clone().map(|log| (log, Self::log_file(name))),
         }
+    }
+
+    /// What a project's store is called in a shared log.
+    #[must_use]
+    pub fn log_file(project: &str) -> String {
+        format!("project/{project}")
+    }
+
+    /// Opens a project's store for writing.
+    pub(super) fn open_store(&self, project: &str) -> collector::error::Result<Store> {
+        let mut store = Store::open(&self.home(project).join("uptick.db"))?;
+        if let Some(log) = &self.options.log {
+            let file = Self::log_file(project);
+            store.share(log.file(&file), &file)?;
+        }
+        Ok(store)
     }
 
     /// The app and the router of a project.

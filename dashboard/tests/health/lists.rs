@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use collector::config::Config;
 use collector::history::watch;
 use serde_json::Value;
 
@@ -211,6 +212,38 @@ async fn groups_say_how_many_need_a_look_and_those_come_first() {
             "{url}"
         );
     }
+}
+
+#[tokio::test]
+async fn series_stand_by_whose_they_are() {
+    let site = Site::demo();
+    let config = "[owners]\n\"parse/**\" = \"ada\"\n\"io/*\" = \"ben\"\n";
+    let config = Config::parse(config).unwrap();
+    let c = site.served_with(|o| o.config = config).await;
+    let whole = json(&c, "/health.json").await;
+    let mut owned: BTreeMap<&str, u64> = BTreeMap::new();
+    for s in list(&whole) {
+        let wanted = match s["benchmark"].as_str().unwrap().split_once('/') {
+            Some(("parse", _)) => Some("ada"),
+            Some(("io", rest)) if !rest.contains('/') => Some("ben"),
+            _ => None,
+        };
+        assert_eq!(s["owner"].as_str(), wanted, "{s}");
+        *owned.entry(wanted.unwrap_or("nobody’s")).or_default() += 1;
+    }
+    assert_eq!(owned.len(), 3);
+    let page = c.get("/health?group=owner").await;
+    let text = page.text();
+    for (owner, n) in owned {
+        assert!(text.contains(&format!("{owner} · {n} series, ")), "{owner}");
+    }
+    assert!(text.contains("href=\"/health?group=owner\" aria-current=\"true\""));
+    // Where nobody owns anything, nothing offers it.
+    let plain = site.client().await.get("/health").await;
+    assert!(!plain.text().contains("group=owner"));
+    let wrong = c.get("/health?group=team").await;
+    assert_eq!(wrong.status, 400);
+    assert!(wrong.text().contains("owner"), "{}", wrong.text());
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! A store with the demo's history, a router or a server over it, and clients.
 
+#[expect(dead_code, reason = "the end-to-end tests use the rest")]
+pub(crate) mod postgres;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -65,6 +68,7 @@ impl Site {
             embed_in: Vec::new(),
             proxy: None,
             blobs: None,
+            log: None,
         }
     }
 

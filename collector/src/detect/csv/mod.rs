@@ -26,7 +26,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, Cursor, Read};
 
 use crate::detect::Point;
-use crate::detect::csv::numbers::{Decimals, Evidence, number};
+use crate::detect::csv::numbers::{Decimals, Evidence, number, unsigned};
 use crate::stats;
 
 /// One series of a CSV.
@@ -89,6 +89,8 @@ pub enum CsvError {
 
 /// Longest name of a series, in bytes: names are shown in tables and pages.
 const NAME_MAX: usize = 4096;
+/// More digits behind a whole value are another column's.
+const DECIMALS: usize = 6;
 /// A header longer than this is none.
 const HEADER_MAX: u64 = 1 << 20;
 /// What parts fields, the usual first.
@@ -248,6 +250,8 @@ struct Header {
     delimiter: u8,
     /// Columns of series, index and value.
     columns: [usize; 3],
+    /// How many columns there are.
+    width: usize,
     /// Lines before the first row.
     line: usize,
     /// The lines' end.
@@ -356,10 +360,15 @@ impl Header {
                 .next()?
                 .ok()?;
             names.trim();
-            let column = |name: &str| names.iter().position(|n| n.eq_ignore_ascii_case(name));
+            // Of two columns of one name nobody says which is meant.
+            let column = |name: &str| {
+                let mut at = (0..names.len()).filter(|i| names[*i].eq_ignore_ascii_case(name));
+                at.next().filter(|_| at.next().is_none())
+            };
             Some(Self {
                 delimiter,
                 columns: [column("series")?, column("index")?, column("value")?],
+                width: names.len(),
                 line: lines,
                 end,
             })
@@ -392,6 +401,17 @@ impl Header {
             field.map(str::trim).ok_or_else(|| too_few(record))
         };
         let (name, index, value) = (field(0)?, field(1)?, field(2)?);
+        let is_last = self.columns[2] + 1 == self.width;
+        let behind = record.get(self.width).filter(|_| is_last);
+        if behind.is_some_and(|f| f.len() == 3 && f.bytes().all(|b| b.is_ascii_digit())) {
+            return Err("three digits behind the value: parted thousands want quotes around them");
+        }
+        // Columns may follow that the header does not name; decimals are few, a time is long.
+        let is_whole = unsigned(value).bytes().all(|b| b.is_ascii_digit());
+        let decimals = |f: &str| f.len() <= DECIMALS && f.bytes().all(|b| b.is_ascii_digit());
+        if is_whole && behind.is_some_and(|f| !f.is_empty() && decimals(f)) {
+            return Err("digits behind the value: a decimal comma wants quotes around the number");
+        }
         if name.is_empty() {
             return Err("the series has no name");
         }
@@ -510,6 +530,13 @@ mod tests {
              `series,index,value`"
         );
         assert!(error("series,index,value\na,0\n").starts_with("line 2: only two columns"));
+        let thousands = error("series,index,value\na,0,1100,000\n");
+        assert!(thousands.starts_with("line 2: three digits"), "{thousands}");
+        let decimals = error("series,index,value\na,0,100,40\n");
+        assert!(decimals.starts_with("line 2: digits behind"), "{decimals}");
+        assert!(read("series,index,value\na,0,1,\n".as_bytes()).is_ok());
+        let twice = error("series,index,value,value\na,0,1,2\n");
+        assert!(twice.contains("expected the header"), "{twice}");
         assert!(error("series,index,value\na,0,fast\n").contains("the value is not a number"));
         assert!(error("series,index,value\n,0,1\n").contains("no name"));
         assert!(error("a,0,1\n").starts_with("line 1: expected the header"));

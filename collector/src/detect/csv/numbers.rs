@@ -142,7 +142,7 @@ pub(super) fn number(text: &str, decimals: Decimals) -> Option<f64> {
     plain.parse().ok()
 }
 
-fn unsigned(text: &str) -> &str {
+pub(super) fn unsigned(text: &str) -> &str {
     text.strip_prefix(['-', '+']).unwrap_or(text)
 }
 

@@ -17,6 +17,8 @@ const VALLEY_SHARE: f64 = 0.1;
 const MODE_LEAST: usize = 4;
 /// … and share of it.
 const SHARE_LEAST: f64 = 0.04;
+/// The share of the way from one mode to the other up to which a point is still of the first.
+const TRIGGER: f64 = 0.25;
 /// Runs of one mode per ten that independent draws of the two would make: a machine that sticks
 /// for ten commits makes two to three, a step one in all.
 const RUNS_SHARE: f64 = 0.15;
@@ -28,6 +30,8 @@ const ROUNDS: usize = 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Modes {
     pub upper: Vec<bool>,
+    /// The same, but that only a point near the other mode's middle changes it.
+    pub mood: Vec<bool>,
     pub distance: f64,
 }
 
@@ -49,8 +53,14 @@ impl Modes {
         }
         let edge = f64::midpoint(sorted[cut - 1], sorted[cut]);
         let upper: Vec<bool> = y.iter().map(|v| *v > edge).collect();
-        let distance = crate::stats::median(high)? - crate::stats::median(low)?;
-        alternate(&upper, low.len(), high.len()).then_some(Self { upper, distance })
+        let middle = crate::stats::median(low)?;
+        let distance = crate::stats::median(high)? - middle;
+        let mood = moods(y, middle, distance, upper[0]);
+        alternate(&mood).then_some(Self {
+            upper,
+            mood,
+            distance,
+        })
     }
 
     /// The series with its rarer mode moved onto the other.
@@ -65,7 +75,7 @@ impl Modes {
     /// How long a run of each mode usually is: the mean of a geometric law with the median of
     /// the runs, which a few that last do not move.
     pub(crate) fn dwell(&self, upper: bool) -> f64 {
-        let runs = self.upper.chunk_by(|a, b| a == b);
+        let runs = self.mood.chunk_by(|a, b| a == b);
         let own: Vec<f64> = runs
             .filter(|r| r[0] == upper)
             .map(|r| r.len() as f64)
@@ -73,9 +83,23 @@ impl Modes {
         crate::stats::median(&own).unwrap_or(1.0) / std::f64::consts::LN_2
     }
 
+    /// How likely a point of a mode is followed by another one, as the runs in some stretches show
+    /// it (the posterior mean by the prior of Jeffreys 1946), and how many runs those are.
+    pub(crate) fn stays(&self, upper: bool, within: [std::ops::Range<usize>; 2]) -> (f64, f64) {
+        let (mut runs, mut points) = (0.0, 0.0);
+        for part in within {
+            let all = self.mood[part].chunk_by(|a, b| a == b);
+            for run in all.filter(|r| r[0] == upper) {
+                runs += 1.0;
+                points += run.len() as f64;
+            }
+        }
+        ((points - runs + 0.5) / (points + 1.0), runs)
+    }
+
     /// The share of the upper mode among some points.
     pub(crate) fn share(&self, from: usize, to: usize) -> f64 {
-        let ups = self.upper[from..to].iter().filter(|u| **u).count();
+        let ups = self.mood[from..to].iter().filter(|u| **u).count();
         ups as f64 / (to - from).max(1) as f64
     }
 }
@@ -120,6 +144,23 @@ fn parted(sorted: &[f64], cut: usize) -> bool {
     fewest as f64 <= VALLEY_SHARE * low.len().min(high.len()) as f64
 }
 
+/// The mode of each point, by two thresholds (Schmitt 1938, *A thermionic trigger*): a point of
+/// one mode's tail that lies between the modes is none of the other. With one threshold four such
+/// points make a step of four sigma a machine of two moods.
+fn moods(y: &[f64], low: f64, distance: f64, first: bool) -> Vec<bool> {
+    let mut upper = first;
+    let mut next = |v: &f64| {
+        let share = (v - low) / distance;
+        upper = if upper {
+            share > TRIGGER
+        } else {
+            share >= 1.0 - TRIGGER
+        };
+        upper
+    };
+    y.iter().map(&mut next).collect()
+}
+
 fn ashman(low: &[f64], high: &[f64]) -> f64 {
     let moments = |v: &[f64]| {
         // The outermost twentieths may be outliers of any size.
@@ -139,8 +180,34 @@ fn ashman(low: &[f64], high: &[f64]) -> f64 {
 
 /// Whether the modes change places often enough to be modes and no steps: the number of runs of
 /// Wald & Wolfowitz (1940).
-fn alternate(upper: &[bool], low: usize, high: usize) -> bool {
-    let runs = upper.chunk_by(|a, b| a == b).count();
-    let expected = 2.0 * (low * high) as f64 / upper.len() as f64;
+fn alternate(mood: &[bool]) -> bool {
+    let runs = mood.chunk_by(|a, b| a == b).count();
+    let high = mood.iter().filter(|m| **m).count();
+    let expected = 2.0 * (high * (mood.len() - high)) as f64 / mood.len() as f64;
     runs >= RUNS_LEAST && runs as f64 >= RUNS_SHARE * expected
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::SplitMix64;
+
+    #[test]
+    fn a_step_whose_noise_crosses_the_middle_is_no_two_moods() {
+        let (mut steps, mut moods) = (0, 0);
+        for seed in 0..200 {
+            let mut g = SplitMix64::new(seed);
+            let mut draw = |far: &dyn Fn(usize, f64) -> bool| -> Vec<f64> {
+                (0..90)
+                    .map(|i| {
+                        let noise = (0..12).map(|_| g.next_f64()).sum::<f64>() - 6.0;
+                        noise + if far(i, g.next_f64()) { 4.0 } else { 0.0 }
+                    })
+                    .collect()
+            };
+            steps += usize::from(Modes::of(&draw(&|i, _| i >= 25)).is_some());
+            moods += usize::from(Modes::of(&draw(&|_, u| u < 0.4)).is_some());
+        }
+        assert!(steps == 0 && moods >= 190, "{steps} {moods}");
+    }
 }

@@ -28,8 +28,14 @@ const LOUD: f64 = 0.8;
 const WALKS_LEAST: usize = 48;
 /// Points on each side of a leap.
 const LEAP: usize = 3;
-/// A run of one mode so many times as long as usual is none of its moods: e⁻⁷ is 1e-3.
+/// A run of one mode so many times as long as usual is none of its moods: e⁻⁷ is 1e-3 …
 const MOOD: f64 = 7.0;
+/// … nor is one of which less than this would be expected among all runs of that mode, …
+const MOOD_LEAST: f64 = 1e-3;
+/// … or among those beside it.
+const AMID_LEAST: f64 = 1e-2;
+/// A stretch in which either mode has this share has both.
+const MIXED: f64 = 0.1;
 /// A piece of which so many points are of one mode is of that mode.
 const PURE: f64 = 0.85;
 
@@ -216,21 +222,70 @@ pub(crate) fn leaps(x: &[f64], kept: &[(usize, f64)]) -> Vec<(usize, f64)> {
 /// other, for no longer than it does again and again.
 pub(crate) fn not_moods(n: usize, modes: &Modes, kept: &[(usize, f64)]) -> Vec<(usize, f64)> {
     let at: Vec<usize> = kept.iter().map(|k| k.0).collect();
-    let spans: Vec<(usize, usize)> = pieces(&at, n).collect();
-    let dwell = [modes.dwell(false), modes.dwell(true)];
-    // Of which mode a piece is, if it is of one for no longer than usual.
-    let mood = |&(from, to): &(usize, usize)| {
-        let share = modes.share(from, to);
-        let upper = share >= PURE;
-        let usual = (to - from) as f64 <= MOOD * dwell[usize::from(upper)];
-        ((upper || share <= 1.0 - PURE) && usual).then_some(upper)
+    let moods = Moods {
+        modes,
+        spans: pieces(&at, n).map(|(from, to)| from..to).collect(),
     };
-    let moods: Vec<Option<bool>> = spans.iter().map(mood).collect();
-    let turns = |i: usize| moods[i].zip(moods[i + 1]).is_some_and(|(a, b)| a != b);
+    let is_mood: Vec<Option<bool>> = (0..=at.len()).map(|i| moods.mood(i)).collect();
+    let amid: Vec<bool> = (0..=at.len()).map(|i| moods.is_amid(i)).collect();
+    let turns = |i: usize| is_mood[i].zip(is_mood[i + 1]).is_some_and(|(a, b)| a != b);
     (0..kept.len())
-        .filter(|i| !turns(*i))
+        .filter(|i| !turns(*i) && !amid[*i] && !amid[i + 1])
         .map(|i| kept[i])
         .collect()
+}
+
+/// The pieces of a series with two modes.
+struct Moods<'a> {
+    modes: &'a Modes,
+    spans: Vec<std::ops::Range<usize>>,
+}
+
+impl Moods<'_> {
+    /// The mode of a piece that is of one.
+    fn pure(&self, i: usize) -> Option<bool> {
+        match self.modes.share(self.spans[i].start, self.spans[i].end) {
+            share if share >= PURE => Some(true),
+            share if share <= 1.0 - PURE => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The mode of a piece that is of one for no longer than usual in the whole.
+    fn mood(&self, i: usize) -> Option<bool> {
+        let (run, n) = (&self.spans[i], self.modes.mood.len());
+        let others = [0..run.start, run.end..n];
+        self.pure(i)
+            .filter(|upper| self.expected(*upper, run.len(), others) > MOOD_LEAST)
+    }
+
+    /// Whether a piece is of one mode amid such as have both, for no longer than they change places
+    /// there.
+    fn is_amid(&self, i: usize) -> bool {
+        let before = i.checked_sub(1).map_or(0..0, |b| self.spans[b].clone());
+        let after = self.spans.get(i + 1).map_or(0..0, Clone::clone);
+        let has_both = |s: &std::ops::Range<usize>| {
+            let share = self.modes.share(s.start, s.end);
+            s.is_empty() || (MIXED..=1.0 - MIXED).contains(&share)
+        };
+        let length = self.spans[i].len();
+        has_both(&before)
+            && has_both(&after)
+            && self
+                .pure(i)
+                .is_some_and(|upper| self.expected(upper, length, [before, after]) > AMID_LEAST)
+    }
+
+    /// How many runs of a mode at least as long are to be expected among those of some stretches;
+    /// none where it is long by the median of all its runs, which a few that last do not move.
+    fn expected(&self, upper: bool, length: usize, among: [std::ops::Range<usize>; 2]) -> f64 {
+        if length as f64 > MOOD * self.modes.dwell(upper) {
+            return 0.0;
+        }
+        let (stays, runs) = self.modes.stays(upper, among);
+        let more = i32::try_from(length).unwrap_or(i32::MAX) - 1;
+        stays.powi(more) * runs.max(1.0)
+    }
 }
 
 #[cfg(test)]
@@ -266,5 +321,36 @@ mod tests {
             modes += usize::from(wanders(&two));
         }
         assert!(walks >= 32 && modes == 0, "{walks} {modes}");
+    }
+
+    fn two_modes(mood: Vec<bool>) -> Modes {
+        Modes {
+            upper: mood.clone(),
+            mood,
+            distance: 1.0,
+        }
+    }
+
+    #[test]
+    fn a_few_points_of_one_mode_amid_both_are_no_step_and_many_are() {
+        let steps = |run: std::ops::Range<usize>| {
+            let mut g = SplitMix64::new(3);
+            let draw = |i: usize| g.below(4) > 0 && !run.contains(&i);
+            let modes = two_modes((0..200).map(draw).collect());
+            not_moods(200, &modes, &[(run.start, 0.0), (run.end, 0.0)]).len()
+        };
+        assert_eq!((steps(101..104), steps(101..130)), (0, 2));
+    }
+
+    #[test]
+    fn a_mode_that_was_rare_and_lasts_is_a_step_and_one_as_long_as_others_is_none() {
+        let kept = |mood: &dyn Fn(usize) -> bool, at: usize| {
+            let modes = two_modes((0..90).map(mood).collect());
+            not_moods(90, &modes, &[(at, 0.0)]).len()
+        };
+        // Now and then a point of the upper mode, and twenty in a row in the end.
+        let rare = |i: usize| [9, 23, 24, 40, 55].contains(&i) || i >= 70;
+        let sticks = |i: usize| i / 18 % 2 == 1;
+        assert_eq!((kept(&rare, 70), kept(&sticks, 72)), (1, 0));
     }
 }

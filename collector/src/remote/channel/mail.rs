@@ -1,7 +1,7 @@
 //! E-mail by SMTP, encrypted unless the server's place was opened at the command line.
 
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
@@ -23,6 +23,10 @@ use crate::report::alert::{Message, plain, said, title};
 const WHOLE: Duration = Duration::from_secs(20);
 
 const TOO_LATE: &str = "it did not answer in time";
+/// Sessions with one server at once: what several channels send and people try, and some that hang.
+pub(super) const MOST: usize = 8;
+/// The servers that there is a session with, each as often as there is one.
+static SESSIONS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Keeps holiday notices and other machines from answering (RFC 3834).
 #[derive(Clone, Debug)]
@@ -66,14 +70,42 @@ pub(super) fn send(channel: &Channel, m: &Message, id: &str) -> Answer {
     send_within(WHOLE, channel, m, id)
 }
 
+/// One session with a mail server, while its thread lives.
+struct Session(String);
+
+impl Session {
+    /// Begins one; `None` where too many with that server came to no end yet.
+    fn begin(address: &str) -> Option<Self> {
+        let mut all = SESSIONS.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.iter().filter(|a| *a == address).count() >= MOST {
+            return None;
+        }
+        all.push(address.to_owned());
+        Some(Self(address.to_owned()))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let mut all = SESSIONS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = all.iter().position(|a| *a == self.0) {
+            all.swap_remove(at);
+        }
+    }
+}
+
 /// The library bounds each read and write, and a server that answers a letter at a time never ends:
-/// what it still does after the whole time is not waited for. Had it taken the message by then, the
-/// next try has the same identity.
+/// what it still does after the whole time is not waited for, and of such sessions there are a few at
+/// most. Had it taken the message by then, the next try has the same identity.
 pub(super) fn send_within(whole: Duration, channel: &Channel, m: &Message, id: &str) -> Answer {
+    let Some(session) = Session::begin(channel.address.expose()) else {
+        return Answer::unsent("earlier messages are still on their way to it".into());
+    };
     let (ended, end) = mpsc::sync_channel(1);
     let (channel, m, id) = (channel.clone(), m.clone(), id.to_owned());
     let sending = std::thread::Builder::new().name("mail".into());
     let sending = sending.spawn(move || {
+        let _session = session;
         // Nobody waits any more where this fails.
         let _ = ended.send(send_now(&channel, &m, &id));
     });

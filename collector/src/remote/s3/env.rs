@@ -4,10 +4,16 @@ use std::path::PathBuf;
 
 use rusty_s3::{Bucket, Credentials, UrlStyle};
 
+/// A value, and the variable that has it.
+type Said = (&'static str, String);
+
+/// The region where none is named.
+const REGION: &str = "us-east-1";
+
 /// What the environment says.
 pub(super) struct Environment {
-    pub(super) endpoint: Option<String>,
-    pub(super) region: String,
+    endpoint: Option<Said>,
+    region: Option<Said>,
     keys: Option<(String, String)>,
     session: Option<String>,
     pub(super) certificates: Option<PathBuf>,
@@ -17,11 +23,11 @@ impl Environment {
     /// Reads it by `get`; what is empty is not there.
     pub(super) fn read(get: &dyn Fn(&str) -> Option<String>) -> Self {
         let get = |name: &str| get(name).filter(|v| !v.trim().is_empty());
-        let either = |a: &str, b: &str| get(a).or_else(|| get(b));
+        let said = |name: &'static str| Some((name, get(name)?));
+        let either = |a, b| said(a).or_else(|| said(b));
         Self {
             endpoint: either("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
-            region: either("AWS_REGION", "AWS_DEFAULT_REGION")
-                .unwrap_or_else(|| "us-east-1".into()),
+            region: either("AWS_REGION", "AWS_DEFAULT_REGION"),
             keys: get("AWS_ACCESS_KEY_ID").zip(get("AWS_SECRET_ACCESS_KEY")),
             session: get("AWS_SESSION_TOKEN"),
             certificates: get("SSL_CERT_FILE").map(PathBuf::from),
@@ -42,20 +48,31 @@ impl Environment {
 
     /// Where the bucket is. A server of one's own has no name for each of its buckets.
     pub(super) fn bucket(&self, name: &str) -> Result<Bucket, String> {
-        let (address, style) = match &self.endpoint {
-            Some(address) => (address.clone(), UrlStyle::Path),
+        let (variable, region) = match &self.region {
+            Some((variable, region)) => (*variable, region.as_str()),
+            None => ("AWS_REGION", REGION),
+        };
+        let (address, style, wrong) = match &self.endpoint {
+            Some((variable, address)) => (
+                address.clone(),
+                UrlStyle::Path,
+                format!("{variable} is no address such as https://s3.example.org"),
+            ),
             None => {
-                let address = format!("https://s3.{}.amazonaws.com", self.region);
+                let address = format!("https://s3.{region}.amazonaws.com");
                 let style = match name.contains('.') {
                     true => UrlStyle::Path,
                     false => UrlStyle::VirtualHost,
                 };
-                (address, style)
+                (
+                    address,
+                    style,
+                    format!("{variable} is no region such as eu-central-1"),
+                )
             }
         };
-        let wrong = "AWS_ENDPOINT_URL is no address such as https://s3.example.org";
-        let endpoint = address.parse().map_err(|_| wrong)?;
-        let bucket = Bucket::new(endpoint, style, name.to_owned(), self.region.clone());
-        bucket.map_err(|_| wrong.into())
+        let endpoint = address.parse().map_err(|_| wrong.clone())?;
+        let bucket = Bucket::new(endpoint, style, name.to_owned(), region.to_owned());
+        bucket.map_err(|_| wrong)
     }
 }

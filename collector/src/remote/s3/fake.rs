@@ -24,6 +24,8 @@ pub(crate) struct Faults {
     pub(crate) busy: usize,
     /// Each answer comes so late.
     pub(crate) slow: Duration,
+    /// A body comes in so many pieces, with a pause before each.
+    pub(crate) pieces: (usize, Duration),
     /// Of ten answers so many break off in the middle of their body.
     pub(crate) cut: usize,
     /// Of ten bodies that are put so many are kept in part only, and said to be whole.
@@ -41,6 +43,7 @@ struct State {
     objects: Mutex<BTreeMap<String, Vec<u8>>>,
     faults: Mutex<Faults>,
     requests: AtomicUsize,
+    faulted: AtomicUsize,
     puts: AtomicUsize,
     down: AtomicBool,
     tokens: Mutex<Vec<String>>,
@@ -102,6 +105,16 @@ impl Fake {
         self.state.puts.load(Ordering::SeqCst)
     }
 
+    /// How many requests met a fault.
+    pub(crate) fn faulted(&self) -> usize {
+        self.state.faulted.load(Ordering::SeqCst)
+    }
+
+    /// How many requests came.
+    pub(crate) fn requests(&self) -> usize {
+        self.state.requests.load(Ordering::SeqCst)
+    }
+
     /// Session tokens that were shown.
     pub(crate) fn tokens(&self) -> Vec<String> {
         self.state.tokens.lock().unwrap().clone()
@@ -134,7 +147,13 @@ impl State {
                 true => (503, error("SlowDown")),
                 false => self.answer(&request, &faults, at),
             };
-            if !reply(&stream, &request.method, status, &body, at < faults.cut) {
+            let how = (at < faults.cut, faults.pieces);
+            let whole = reply(&stream, status, &body, how);
+            let torn = at < faults.torn && request.method == "PUT";
+            if at < faults.busy || torn || !whole || !faults.slow.is_zero() {
+                self.faulted.fetch_add(1, Ordering::SeqCst);
+            }
+            if !whole {
                 break;
             }
         }
@@ -155,7 +174,7 @@ impl State {
         };
         let mut objects = self.objects.lock().unwrap();
         match r.method.as_str() {
-            "GET" | "HEAD" => match objects.get(key) {
+            "GET" => match objects.get(key) {
                 Some(bytes) => (200, bytes.clone()),
                 None => (404, error("NoSuchKey")),
             },
@@ -191,19 +210,27 @@ fn error(code: &str) -> Vec<u8> {
 }
 
 /// Gives whether the connection goes on.
-fn reply(mut stream: &TcpStream, method: &str, status: u16, body: &[u8], cut: bool) -> bool {
+fn reply(
+    mut stream: &TcpStream,
+    status: u16,
+    body: &[u8],
+    (cut, (pieces, pause)): (bool, (usize, Duration)),
+) -> bool {
     let head = format!(
         "HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    let whole = match method {
-        "HEAD" => 0,
-        _ => body.len(),
-    };
-    let shown = if cut { whole / 2 } else { whole };
+    let shown = if cut { body.len() / 2 } else { body.len() };
     let sent = stream.write_all(head.as_bytes());
-    let sent = sent.and_then(|()| stream.write_all(&body[..shown]));
-    sent.is_ok() && shown == whole
+    let size = shown.div_ceil(pieces.max(1)).max(1);
+    let mut pieces = body[..shown].chunks(size);
+    let sent = sent.and_then(|()| {
+        pieces.try_for_each(|piece| {
+            std::thread::sleep(pause);
+            stream.write_all(piece)
+        })
+    });
+    sent.is_ok() && shown == body.len()
 }
 
 impl Request {

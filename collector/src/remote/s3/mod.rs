@@ -21,12 +21,13 @@ use sha2::{Digest, Sha256};
 
 use crate::blobs::{Blobs, MOST, Place, Trouble, check, is_hash};
 use crate::format::sentence;
+use crate::remote::forge::HttpMethod;
 use crate::remote::http::{Plain, Signed};
 use crate::remote::s3::env::Environment;
 
 /// How long a signed address holds: a clock that is five minutes off is one that people have.
 const HOLDS: Duration = Duration::from_secs(600);
-/// How long a request may take, and a second more for so many bytes.
+/// How long a request may take, and a second more for so many bytes that go or may come.
 const WHOLE: Duration = Duration::from_secs(15);
 const BYTES_A_SECOND: u64 = 128 << 10;
 /// How often one is sent that the store was too busy for, and the pauses in between.
@@ -38,6 +39,8 @@ const CHECKSUM: &str = "x-amz-checksum-sha256";
 pub(super) struct S3 {
     place: Place,
     prefix: String,
+    /// How long there may be no answer.
+    patience: Duration,
     /// What is needed to ask; where it is not there, every request says so.
     ready: Result<(Bucket, Credentials, Plain), String>,
 }
@@ -48,29 +51,9 @@ impl fmt::Debug for S3 {
     }
 }
 
-/// What is asked of an object.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Verb {
-    Get,
-    Head,
-    Put,
-    Delete,
-}
-
-impl Verb {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Head => "HEAD",
-            Self::Put => "PUT",
-            Self::Delete => "DELETE",
-        }
-    }
-}
-
 /// A request before it is signed.
 struct Asked<'a> {
-    verb: Verb,
+    method: HttpMethod,
     key: &'a str,
     headers: Vec<(&'static str, String)>,
     body: Option<&'a [u8]>,
@@ -97,6 +80,7 @@ impl S3 {
                 prefix: prefix.into(),
             },
             prefix: prefix.into(),
+            patience: WHOLE,
             ready,
         }
     }
@@ -134,13 +118,22 @@ impl S3 {
     fn once(&self, asked: &Asked<'_>) -> Result<Answer, Trouble> {
         let (bucket, keys, client) = self.ready.as_ref().map_err(|why| self.refused(why))?;
         let url = signed(bucket, keys, asked);
-        let sent = asked.body.map_or(0, |b| b.len() as u64);
+        // How much comes is known to nobody before; what is under way must go on coming.
+        let bytes = match asked.method {
+            HttpMethod::Get => MOST as u64,
+            _ => asked.body.map_or(0, |b| b.len() as u64),
+        };
+        let whole = self.patience + Duration::from_secs(bytes / BYTES_A_SECOND);
         let request = Signed {
-            method: asked.verb.name(),
+            method: asked.method,
             url: &url,
             headers: &asked.headers,
             body: asked.body,
-            whole: WHOLE + Duration::from_secs(sent / BYTES_A_SECOND),
+            whole,
+            silence: match asked.body {
+                Some(_) => whole,
+                None => self.patience,
+            },
             most: MOST as u64 + 1,
         };
         let (status, body) = client.send(&request).map_err(|why| self.away(&why))?;
@@ -189,7 +182,7 @@ impl S3 {
             headers.push(("if-none-match", "*".to_owned()));
         }
         self.ask(&Asked {
-            verb: Verb::Put,
+            method: HttpMethod::Put,
             key: &self.key(hash)?,
             headers,
             body: Some(bytes),
@@ -205,9 +198,9 @@ impl S3 {
         }
     }
 
-    fn plain(&self, verb: Verb, hash: &str) -> Result<Answer, Trouble> {
+    fn plain(&self, method: HttpMethod, hash: &str) -> Result<Answer, Trouble> {
         self.ask(&Asked {
-            verb,
+            method,
             key: &self.key(hash)?,
             headers: Vec::new(),
             body: None,
@@ -223,11 +216,11 @@ fn signed(bucket: &Bucket, keys: &Credentials, asked: &Asked<'_>) -> String {
         action.sign(HOLDS).into()
     }
     let (keys, key) = (Some(keys), asked.key);
-    match asked.verb {
-        Verb::Get => sign(bucket.get_object(keys, key), &asked.headers),
-        Verb::Head => sign(bucket.head_object(keys, key), &asked.headers),
-        Verb::Put => sign(bucket.put_object(keys, key), &asked.headers),
-        Verb::Delete => sign(bucket.delete_object(keys, key), &asked.headers),
+    match asked.method {
+        HttpMethod::Put => sign(bucket.put_object(keys, key), &asked.headers),
+        HttpMethod::Delete => sign(bucket.delete_object(keys, key), &asked.headers),
+        // Nothing else is asked.
+        _ => sign(bucket.get_object(keys, key), &asked.headers),
     }
 }
 
@@ -267,7 +260,7 @@ impl Blobs for S3 {
     }
 
     fn get(&self, hash: &str) -> Result<Option<Vec<u8>>, Trouble> {
-        let answer = self.plain(Verb::Get, hash)?;
+        let answer = self.plain(HttpMethod::Get, hash)?;
         match (answer.status, code(&answer.body).as_str()) {
             (200, _) => {
                 check(hash, &answer.body, &self.name())?;
@@ -278,17 +271,8 @@ impl Blobs for S3 {
         }
     }
 
-    fn has(&self, hash: &str) -> Result<bool, Trouble> {
-        let answer = self.plain(Verb::Head, hash)?;
-        match answer.status {
-            200 => Ok(true),
-            404 => Ok(false),
-            _ => Err(self.trouble(&answer)),
-        }
-    }
-
     fn remove(&self, hash: &str) -> Result<(), Trouble> {
-        let answer = self.plain(Verb::Delete, hash)?;
+        let answer = self.plain(HttpMethod::Delete, hash)?;
         match (answer.status, code(&answer.body).as_str()) {
             (200..=299, _) => Ok(()),
             (404, code) if code != "NoSuchBucket" => Ok(()),

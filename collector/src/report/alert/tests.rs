@@ -131,7 +131,7 @@ fn messages_are_as_they_were_agreed() {
     let now = gallery();
     let golden = include_str!("golden.txt");
     let differs = now.lines().zip(golden.lines()).find(|(a, b)| a != b);
-    assert_eq!(now, golden, "first difference: {differs:#?}\n{now}");
+    assert!(now == golden, "first difference: {differs:#?}");
 }
 
 fn texts(value: &Value, out: &mut Vec<String>) {

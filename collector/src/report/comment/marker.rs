@@ -40,10 +40,16 @@ pub struct LegState {
     pub standing: LegOutcome,
     /// Benchmarks that regressed, accepted ones left out.
     pub regressed: usize,
+    /// Benchmarks that regressed, and a commit's message accepts it.
+    #[serde(default)]
+    pub accepted: usize,
     /// Benchmarks that improved.
     pub improved: usize,
     /// Benchmarks that were judged.
     pub judged: usize,
+    /// Benchmarks that gave no number.
+    #[serde(default)]
+    pub failed: usize,
     /// The benchmark that moved most, and by how much.
     pub worst: Option<(String, String)>,
     /// The hash of its text: whether the comment still says what the leg said.

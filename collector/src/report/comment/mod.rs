@@ -5,9 +5,11 @@
 //! of what stands there and of what one leg has to say, the same whatever the order.
 
 mod marker;
+mod page;
 mod section;
 
 pub use marker::{Hidden, LegOutcome, LegState, is_of};
+pub use page::{page, page_of};
 pub use section::{Leg, section};
 
 use crate::error::{Error, Result};
@@ -161,7 +163,7 @@ fn whole(
 }
 
 /// The verdict and the number.
-fn headline(project: &str, states: &[&LegState]) -> String {
+pub(super) fn headline(project: &str, states: &[&LegState]) -> String {
     let of = if project.is_empty() {
         String::new()
     } else {
@@ -194,13 +196,18 @@ fn headline(project: &str, states: &[&LegState]) -> String {
                 legs(with(LegOutcome::Regressed))
             )
         }
-        LegOutcome::Failed => format!("### ✘ {of}not measured{}", legs(with(LegOutcome::Failed))),
+        LegOutcome::Failed => {
+            let failed = states.iter().map(|s| s.failed).sum();
+            let legs = legs(with(LegOutcome::Failed));
+            format!("### ✘ {of}{}{legs}", not_all(judged, failed))
+        }
         LegOutcome::NoVerdict => {
             format!("### ? {of}no verdict{}", legs(with(LegOutcome::NoVerdict)))
         }
         LegOutcome::Ok => {
             let improved = states.iter().map(|s| s.improved).sum();
-            format!("### ✔ {of}{}", well(judged, improved))
+            let accepted = states.iter().map(|s| s.accepted).sum();
+            format!("### ✔ {of}{}", well(judged, accepted, improved))
         }
     }
 }
@@ -217,18 +224,36 @@ fn standing(s: &LegState) -> String {
             )
         }
         (LegOutcome::Regressed, None) => format!("{} regressed", s.regressed),
-        (LegOutcome::Failed, _) => "not measured".into(),
+        (LegOutcome::Failed, _) => not_all(s.judged, s.failed),
         (LegOutcome::NoVerdict, _) => "no verdict".into(),
-        (LegOutcome::Ok, _) => well(s.judged, s.improved),
+        (LegOutcome::Ok, _) => well(s.judged, s.accepted, s.improved),
     }
 }
 
-fn well(judged: usize, improved: usize) -> String {
+fn well(judged: usize, accepted: usize, improved: usize) -> String {
     let better = match improved {
         0 => String::new(),
         n => format!(", {n} improved"),
     };
-    format!("no regression in {}{better}", benchmarks(judged))
+    match accepted {
+        0 => format!("no regression in {}{better}", benchmarks(judged)),
+        n => format!("{n} of {} regressed, accepted{better}", benchmarks(judged)),
+    }
+}
+
+/// That some gave no number, and what the others say.
+fn not_all(judged: usize, failed: usize) -> String {
+    match (judged, failed) {
+        (0, _) | (_, 0) => "not measured".into(),
+        (1, failed) => format!(
+            "{failed} of {} not measured, the other did not regress",
+            benchmarks(1 + failed)
+        ),
+        (judged, failed) => format!(
+            "{failed} of {} not measured, no regression in the others",
+            benchmarks(judged + failed)
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -251,8 +276,10 @@ mod tests {
             attempt: 1,
             standing,
             regressed: usize::from(standing == LegOutcome::Regressed),
+            accepted: 0,
             improved: 0,
             judged: 3,
+            failed: 0,
             worst: None,
             text: format!("hash of {name} {run}"),
         };

@@ -4,11 +4,13 @@
 use super::marker::{LegOutcome, LegState};
 use super::{LegSection, Style};
 use crate::error::EXIT_NO_VERDICT;
-use crate::format::{benchmarks, flag, signed, telling};
+use crate::format::{benchmarks, flag, share, signed, telling};
 use crate::judge::{Checked, Judgement, Outcome, Row};
-use crate::model::{Verdict, digest};
-use crate::report::escape::{code, code_cell, html, plain, shell, tabled};
-use crate::report::{direction, place, sides, unmeasured};
+use crate::model::{Phase, Sha, Verdict, digest};
+use crate::report::escape::{code, code_cell, html, plain, said, shell, tabled};
+use crate::report::text::class_note;
+use crate::report::{again, direction, flag_costs, place, sides, undo, unmeasured};
+use std::collections::BTreeSet;
 
 /// Characters of two values with their units.
 const NUMBERS: usize = 200;
@@ -18,11 +20,31 @@ const ROWS: usize = 30;
 const DETAILED: usize = 5;
 const FUNCTIONS: usize = 8;
 const NAMES: usize = 10;
-const FAILURES: usize = 5;
-const NOTES: usize = 8;
-/// The text of one leg; blocks at its end go first. Four such legs fit into every forge's limit
-/// but Bitbucket's.
-const LONGEST: usize = 16_000;
+
+/// How much there is room for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    /// Failures of different reasons.
+    failures: usize,
+    notes: usize,
+    /// Bytes of the text; blocks at its end go first.
+    longest: usize,
+}
+
+impl Room {
+    /// In a comment: four such legs fit into every forge's limit but Bitbucket's.
+    const COMMENT: Self = Self {
+        failures: 5,
+        notes: 8,
+        longest: 16_000,
+    };
+    /// On a page of its own. A step's summary of more than 1 MiB is dropped whole by GitHub.
+    pub(super) const PAGE: Self = Self {
+        failures: 50,
+        notes: 50,
+        longest: 500_000,
+    };
+}
 
 /// Which run it is that speaks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,20 +70,19 @@ pub struct Leg {
 /// What a check came to, as a section of the comment.
 #[must_use]
 pub fn section(checked: &Checked, leg: &Leg, style: Style) -> LegSection {
-    let (mut state, blocks) = match checked {
-        Checked::Judged(j) => (judged(j, leg), of_judgement(j, leg, style)),
-        Checked::Failed { message, code } => (failed(*code, leg), of_failure(message, leg)),
+    let mut section = match checked {
+        Checked::Judged(j) => of_judgement(j, leg, style, Room::COMMENT),
+        Checked::Failed { message, code } => of_failure(message, *code, leg),
     };
-    let text = fitting(&blocks);
-    state.text = digest(text.as_bytes())[..16].to_string();
-    LegSection { state, text }
+    section.state.text = digest(section.text.as_bytes())[..16].to_string();
+    section
 }
 
 /// As many blocks as fit; the first always stands.
-fn fitting(blocks: &[String]) -> String {
+fn fitting(blocks: &[String], longest: usize) -> String {
     let mut text = String::new();
     for (i, block) in blocks.iter().filter(|b| !b.is_empty()).enumerate() {
-        if i > 0 && text.len() + block.len() > LONGEST {
+        if i > 0 && text.len() + block.len() > longest {
             text.push_str("\n\nCut here: the log of the run has the rest.");
             break;
         }
@@ -91,8 +112,10 @@ fn blank(leg: &Leg, machine: &str, standing: LegOutcome) -> LegState {
         attempt: leg.attempt,
         standing,
         regressed: 0,
+        accepted: 0,
         improved: 0,
         judged: 0,
+        failed: 0,
         worst: None,
         text: String::new(),
     }
@@ -106,11 +129,17 @@ fn judged(j: &Judgement, leg: &Leg) -> LegState {
         Outcome::NoVerdict => LegOutcome::NoVerdict,
         Outcome::Ok => LegOutcome::Ok,
     };
-    let counted = j.results.iter().filter(|r| r.judged && r.head.is_some());
+    let failing: BTreeSet<&str> = j
+        .failures
+        .iter()
+        .filter_map(|f| f.benchmark.as_deref())
+        .collect();
     LegState {
         regressed: regressed.len(),
+        accepted: j.with(Verdict::Regressed).len() - regressed.len(),
         improved: j.with(Verdict::Improved).len(),
-        judged: counted.count(),
+        failed: failing.len(),
+        judged: j.counted(),
         worst: regressed.first().map(|r| (cut(&r.benchmark), r.moved())),
         ..blank(leg, architecture(j), standing)
     }
@@ -136,29 +165,34 @@ fn architecture(j: &Judgement) -> &str {
         .map_or("this machine", String::as_str)
 }
 
-fn of_judgement(j: &Judgement, leg: &Leg, style: Style) -> Vec<String> {
+pub(super) fn of_judgement(j: &Judgement, leg: &Leg, style: Style, room: Room) -> LegSection {
     let regressed = j.unaccepted();
     let mut blocks = Vec::new();
     if let Some(worst) = regressed.first() {
         blocks.push(where_it_is(worst));
-        blocks.push(commands(j, worst));
+        blocks.push(commands(j, worst, leg));
     }
-    blocks.push(not_measured(j));
+    blocks.push(not_measured(j, room));
     blocks.push(table(j));
     blocks.push(pictures(j, leg));
     let details = regressed.iter().take(DETAILED);
-    blocks.extend(details.map(|r| functions(r, style)));
-    blocks.push(notes(j));
+    blocks.extend(details.map(|r| functions(j, r, style)));
+    blocks.push(notes(j, room));
     blocks.push(foot(j, leg));
-    blocks
+    LegSection {
+        state: judged(j, leg),
+        text: fitting(&blocks, room.longest),
+    }
 }
 
-fn of_failure(message: &str, leg: &Leg) -> Vec<String> {
-    let said = telling(message, 300);
-    vec![
-        format!("Nothing was judged: {}", code(&said)),
-        run_link(leg).map_or_else(String::new, |l| format!("{l} has the whole message.")),
-    ]
+pub(super) fn of_failure(message: &str, code: u8, leg: &Leg) -> LegSection {
+    let why = said(&telling(message, 300), 300);
+    let whole = run_link(leg).map_or_else(String::new, |l| format!("{l} has the whole message."));
+    let blocks = [format!("Nothing was judged: {why}"), whole];
+    LegSection {
+        state: failed(code, leg),
+        text: fitting(&blocks, Room::COMMENT.longest),
+    }
 }
 
 /// The benchmark that moved most: numbers, function, line.
@@ -183,15 +217,41 @@ fn where_it_is(row: &Row) -> String {
     line
 }
 
-/// To reproduce, to search, to undo.
-fn commands(j: &Judgement, row: &Row) -> String {
+/// Characters of a name that stands in a command.
+const NAMED: usize = 200;
+
+/// What was measured, where that is the merge that a forge made of a pull request: only it has that
+/// commit.
+fn merged_by_forge<'a>(j: &'a Judgement, leg: &Leg) -> Option<&'a Sha> {
+    let of_another = !leg.head.is_empty() && leg.head != j.head.sha.0;
+    let merge = j.base.proposal && j.head.parents.len() > 1;
+    (of_another || merge).then_some(&j.head.sha)
+}
+
+/// To reproduce, to search, to take back.
+fn commands(j: &Judgement, row: &Row, leg: &Leg) -> String {
     let since = row.creep.as_ref().map_or(&j.base.sha, |c| &c.sha);
     let (base, head) = (since.short(), j.head.sha.short());
-    let with = |f: &str| flag(f, &crate::format::name(&row.benchmark, 200));
-    let mut lines = vec![format!("uptick compare {base} {head} {}", with("--only"))];
-    if j.base.distance > 1 || row.creep.is_some() {
-        lines.push(format!("uptick bisect {base} {head} {}", with("--bench")));
+    // A comment has to stay short, and a part of a name asks for nothing: without it the command
+    // asks for every benchmark.
+    let name = crate::format::whole(&row.benchmark);
+    let is_short = name.chars().count() <= NAMED;
+    let with = |words: String, f: &str| match is_short {
+        true => format!("{words} {}", flag(f, &name)),
+        false => words,
+    };
+    let merge = merged_by_forge(j, leg);
+    let fetch = merge.map(|sha| format!("git fetch origin {sha}"));
+    let compare = match row.creep {
+        None => again(j),
+        Some(_) => format!("uptick compare {base} {head}"),
+    };
+    let mut lines: Vec<String> = fetch.into_iter().collect();
+    lines.push(with(compare, "--only"));
+    if j.base.distance > 1 || row.creep.is_some() || merge.is_some() {
+        lines.push(with(format!("uptick bisect {base} {head}"), "--bench"));
     }
+    lines.extend(undo(j));
     let lines: Vec<String> = lines.iter().map(|l| shell(l)).collect();
     format!("```sh\n{}\n```", lines.join("\n"))
 }
@@ -215,13 +275,14 @@ fn table(j: &Judgement) -> String {
 fn row(r: &Row) -> String {
     let sign = r.sign();
     let accepted = r.accepted.as_ref().map_or_else(String::new, |reason| {
-        format!(", accepted: {}", code_cell(reason))
+        format!(", accepted: {}", plain(reason, NUMBERS))
     });
+    let class = class_note(r.class).map_or_else(String::new, |c| format!(" ({c})"));
     format!(
-        "| {} | {} | {}{} | {} | {sign} {}{accepted} |",
+        "| {} | {} | {}{}{class} | {} | {sign}\u{a0}{}{accepted} |",
         tabled(&r.benchmark),
         whole(&plain(&r.moved(), NUMBERS)),
-        plain(&sides(r), NUMBERS),
+        whole(&plain(&sides(r), NUMBERS)).replace("\u{a0}→\u{a0}", " →\u{a0}"),
         direction(r),
         whole(&plain(&r.allowed(), NUMBERS)),
         r.verdict.name()
@@ -233,11 +294,12 @@ fn whole(text: &str) -> String {
     text.replace(' ', "\u{a0}")
 }
 
-fn functions(row: &Row, style: Style) -> String {
-    let mut lines = vec![
-        format!("limit {}", plain(&row.why.words(), 300)),
-        String::new(),
-    ];
+fn functions(j: &Judgement, row: &Row, style: Style) -> String {
+    let limit = format!("limit {}", plain(&row.why.words(), 300));
+    let mut lines = match flag_costs(j, row) {
+        Some(costs) => vec![plain(&costs, NUMBERS), String::new(), limit, String::new()],
+        None => vec![limit, String::new()],
+    };
     if !row.functions.is_empty() {
         lines.push("| change | function | where |".into());
         lines.push("|---:|---|---|".into());
@@ -263,12 +325,16 @@ fn functions(row: &Row, style: Style) -> String {
     if !style.folds {
         return format!("**{}**\n\n{text}", code(&row.benchmark));
     }
-    let title = format!("<code>{}</code>: functions and lines", html(&row.benchmark));
+    let what = match row.functions.is_empty() && row.likely.is_empty() {
+        true => "limit",
+        false => "functions and lines",
+    };
+    let title = format!("<code>{}</code>: {what}", html(&row.benchmark));
     format!("<details><summary>{title}</summary>\n\n{text}\n</details>")
 }
 
 /// What a reader might think was judged, and was not.
-fn not_measured(j: &Judgement) -> String {
+fn not_measured(j: &Judgement, room: Room) -> String {
     let mut lines = Vec::new();
     for verdict in [Verdict::Vanished, Verdict::Incomparable, Verdict::New] {
         let rows = j.with(verdict);
@@ -289,18 +355,8 @@ fn not_measured(j: &Judgement) -> String {
         };
         lines.push(format!("- {}{more} ({what})", names.join(", ")));
     }
-    for f in j.failures.iter().take(FAILURES) {
-        let benchmark = f.benchmark.as_deref().unwrap_or("the commit");
-        let said = code(&telling(&f.message, 200));
-        lines.push(format!(
-            "- {} failed ({}): {said}",
-            code(benchmark),
-            f.stage
-        ));
-    }
-    if j.failures.len() > FAILURES {
-        lines.push(format!("- and {} more failed", j.failures.len() - FAILURES));
-    }
+    lines.extend(failures(j, room.failures));
+    lines.extend(cannot_tell(j));
     if let (true, Some(why)) = (lines.is_empty(), unmeasured(j)) {
         return format!("{why}.");
     }
@@ -308,6 +364,52 @@ fn not_measured(j: &Judgement) -> String {
         return String::new();
     }
     format!("Not judged:\n{}", lines.join("\n"))
+}
+
+/// What failed, one line a reason: one build has many benchmarks.
+fn failures(j: &Judgement, most: usize) -> Vec<String> {
+    let mut reasons: Vec<(Phase, String, Vec<&str>)> = Vec::new();
+    for f in &j.failures {
+        let why = telling(&f.message, 200);
+        let name = f.benchmark.as_deref().unwrap_or("the commit");
+        match reasons.iter_mut().find(|r| r.0 == f.stage && r.1 == why) {
+            Some((.., names)) => names.push(name),
+            None => reasons.push((f.stage, why, vec![name])),
+        }
+    }
+    let line = |(stage, why, names): &(Phase, String, Vec<&str>)| {
+        let first: Vec<String> = names.iter().take(NAMES).map(|n| code(n)).collect();
+        let more = match names.len().saturating_sub(NAMES) {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        format!(
+            "- {}{more} failed ({stage}): {}",
+            first.join(", "),
+            said(why, 200)
+        )
+    };
+    let mut lines: Vec<String> = reasons.iter().take(most).map(line).collect();
+    let rest = reasons.iter().skip(most).map(|(.., names)| names.len());
+    match rest.sum::<usize>() {
+        0 => {}
+        n => lines.push(format!("- and {n} more failed")),
+    }
+    lines
+}
+
+/// What moved by less than could be told.
+fn cannot_tell(j: &Judgement) -> Vec<String> {
+    let blind = j.blind();
+    let line = |row: &&Row| {
+        let least = row.cannot_tell_below.filter(|l| l.is_finite());
+        let least = least.map_or_else(String::new, |l| {
+            format!(", changes from {} would show", share(l))
+        });
+        let moved = plain(&row.moved(), NUMBERS);
+        format!("- {} cannot be told: {moved}{least}", code(&row.benchmark))
+    };
+    blind.iter().take(NAMES).map(line).collect()
 }
 
 fn pictures(j: &Judgement, leg: &Leg) -> String {
@@ -318,11 +420,14 @@ fn pictures(j: &Judgement, leg: &Leg) -> String {
     format!("[Flame graphs]({}) of {}", url(link), benchmarks(drawn))
 }
 
-fn notes(j: &Judgement) -> String {
+fn notes(j: &Judgement, room: Room) -> String {
     let all = j.doubts.iter().chain(&j.notes).chain(&j.hints);
-    let notes = all.take(NOTES);
+    let notes = all.take(room.notes);
     let lines: Vec<String> = notes.map(|n| format!("- {}", plain(n, 400))).collect();
-    lines.join("\n")
+    match lines.is_empty() {
+        true => String::new(),
+        false => format!("Notes:\n{}", lines.join("\n")),
+    }
 }
 
 fn foot(j: &Judgement, leg: &Leg) -> String {

@@ -1,7 +1,8 @@
 //! The directories that a command reads from, and the texts in them.
 //!
-//! Most directories that a command names are where it writes: `--out-dir /srv/out`, `TMPDIR=/tmp/b`.
-//! Their texts are new after every run, so that only those behind a word that is known to read count.
+//! Which directories a command reads is its own secret: each that it names counts, but for those that
+//! stand where outputs do (`--out-dir /srv/out`, `TMPDIR=/tmp/b`), whose texts are new after every run.
+//! A look at one ends; what is beyond that is known by its size and time.
 
 use std::fs::File;
 use std::io::Read;
@@ -18,29 +19,9 @@ const LONGEST: u64 = 1 << 20;
 /// How much of a file tells whether it is a text.
 const START: u64 = 1 << 10;
 
-/// The next word is a directory that is read.
-const BEFORE: [&str; 9] = [
-    "cd",
-    "pushd",
-    "-C",
-    "-I",
-    "-L",
-    "-isystem",
-    "--directory",
-    "--chdir",
-    "--cwd",
-];
-/// What stands behind the `=` are directories that are read.
-const EQUALS: [&str; 9] = [
-    "PATH",
-    "PYTHONPATH",
-    "PERL5LIB",
-    "NODE_PATH",
-    "RUBYLIB",
-    "CLASSPATH",
-    "--directory",
-    "--chdir",
-    "--cwd",
+/// What the names of options and variables hold behind which a directory is written.
+const WRITTEN: [&str; 11] = [
+    "out", "tmp", "temp", "cache", "log", "dest", "home", "state", "target", "report", "result",
 ];
 /// What follows without a blank is a directory that is read.
 const ATTACHED: [&str; 3] = ["-C", "-I", "-L"];
@@ -50,28 +31,32 @@ pub(super) fn read_from<'a>(words: impl Iterator<Item = &'a str>) -> Vec<PathBuf
     let (mut found, mut before) = (Vec::new(), "");
     for word in words {
         found.extend(behind(before, word).filter(|d| d.is_absolute() && d.is_dir()));
-        // `python3 /opt/b` runs what lies there.
-        let alone = Path::new(word);
-        if alone.is_absolute() && alone.join("__main__.py").is_file() {
-            found.push(alone.to_path_buf());
-        }
         before = word;
     }
     found
 }
 
-/// What a word names, after the word before it, if that is where something is read.
+/// What a word names, after the word before it, unless that is where something is written.
 fn behind<'a>(before: &str, word: &'a str) -> impl Iterator<Item = PathBuf> + use<'a> {
-    let whole = BEFORE.contains(&before).then_some(word);
-    let assigned = word
-        .split_once('=')
-        .filter(|(name, _)| EQUALS.contains(name));
     let attached = ATTACHED.iter().find_map(|a| word.strip_prefix(a));
-    let value = whole.or(assigned.map(|(_, v)| v)).or(attached);
+    let value = match word.split_once('=') {
+        Some((name, value)) => Some(value).filter(|_| !is_written(name)),
+        None => attached.or_else(|| Some(word).filter(|_| !is_written(before))),
+    };
     value.into_iter().flat_map(std::env::split_paths)
 }
 
-/// The texts in a directory, those that lie highest first; what `skips` says is left out.
+/// Whether what stands behind an option or a variable of that name is written.
+fn is_written(name: &str) -> bool {
+    let is_option = name.starts_with('-');
+    let is_variable = !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    let name = name.trim_start_matches('-').to_ascii_lowercase();
+    let says = WRITTEN.iter().any(|w| name.contains(w));
+    (is_option && name == "o") || ((is_option || is_variable) && says)
+}
+
+/// The texts in a directory, those that lie highest first; what `skips` says is left out. Of what is
+/// beyond the limits, its size and time stand for its text.
 pub(super) fn texts_in(dir: &Path, skips: &dyn Fn(&Path) -> bool) -> Vec<(PathBuf, String)> {
     let mut left = Left {
         entries: ENTRIES,
@@ -81,11 +66,13 @@ pub(super) fn texts_in(dir: &Path, skips: &dyn Fn(&Path) -> bool) -> Vec<(PathBu
     let mut dirs = vec![dir.to_path_buf()];
     for _ in 0..LEVELS {
         let mut below = Vec::new();
-        for path in dirs.iter().flat_map(|d| left.entries_of(d)) {
-            if is_aside(&path) || skips(&path) {
-                continue;
+        for dir in &dirs {
+            match left.entries_of(dir) {
+                Some(entries) => {
+                    below.extend(entries.into_iter().filter(|p| !is_aside(p) && !skips(p)));
+                }
+                None => found.extend(outline(dir).map(|o| (dir.clone(), o))),
             }
-            below.push(path);
         }
         dirs.clear();
         for path in below {
@@ -112,33 +99,39 @@ struct Left {
 }
 
 impl Left {
-    /// A directory's entries in order; none where they are too many, as which come first is the
+    /// A directory's entries in order; `None` where they are too many, as which come first is the
     /// file system's whim.
-    fn entries_of(&mut self, dir: &Path) -> Vec<PathBuf> {
+    fn entries_of(&mut self, dir: &Path) -> Option<Vec<PathBuf>> {
         let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
         let mut paths: Vec<PathBuf> = entries.take(self.entries + 1).map(|e| e.path()).collect();
         if paths.len() > self.entries {
-            return Vec::new();
+            return None;
         }
         self.entries -= paths.len();
         paths.sort();
-        paths
+        Some(paths)
     }
 
     /// The content of a file that is a text. Others are not read beyond their start.
     fn text(&mut self, path: &Path) -> Option<String> {
         let facts = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
-        if facts.len() > LONGEST || self.texts == 0 {
-            return None;
-        }
         let mut file = File::open(path).ok()?;
         let mut bytes = Vec::new();
         let start = file.by_ref().take(START).read_to_end(&mut bytes);
         start.ok().filter(|_| begins_a_text(&bytes))?;
+        if facts.len() > LONGEST || self.texts == 0 {
+            return outline(path);
+        }
         self.texts -= 1;
         file.take(LONGEST).read_to_end(&mut bytes).ok()?;
         String::from_utf8(bytes).ok()
     }
+}
+
+/// What is told of a file or a directory without reading it.
+fn outline(path: &Path) -> Option<String> {
+    let facts = path.metadata().ok()?;
+    Some(format!("{} {:?}", facts.len(), facts.modified().ok()?))
 }
 
 fn begins_a_text(start: &[u8]) -> bool {
@@ -162,31 +155,34 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let at = dir.path().to_str().unwrap();
         let read = |line: &str| {
-            let line = line.replace("DIR", at);
+            let line = line.replace('@', at);
             read_from(line.split(' ')).len()
         };
         for line in [
-            "make -C DIR bench",
-            "make -CDIR",
-            "cd DIR ; ./b",
-            "cc -I DIR -x",
-            "cc -IDIR",
-            "env PYTHONPATH=/nowhere:DIR python3",
-            "tool --directory=DIR",
+            "make -C @ bench",
+            "make -C@",
+            "cd @ ; ./b",
+            "cc -I @ -x",
+            "cc -I@",
+            "env PYTHONPATH=/nowhere:@ python3",
+            "tool --directory=@",
+            "npm --prefix @ run bench",
+            "cmake -S @",
+            "python3 @",
+            "DATA=@ ./b",
         ] {
             assert_eq!(read(line), 1, "{line}");
         }
         for line in [
-            "./app --out-dir DIR",
-            "TMPDIR=DIR ./b",
-            "HOME=DIR ./b",
+            "./app --out-dir @",
+            "TMPDIR=@ ./b",
+            "HOME=@ ./b",
+            "cc x.c -o @",
+            "tool --cache-dir=@",
             "-C x",
         ] {
             assert_eq!(read(line), 0, "{line}");
         }
-        assert_eq!(read("python3 DIR"), 0);
-        std::fs::write(dir.path().join("__main__.py"), "").unwrap();
-        assert_eq!(read("python3 DIR"), 1);
     }
 
     #[test]
@@ -206,10 +202,15 @@ mod tests {
         std::fs::write(at("latin"), b"\xe9t\xe9").unwrap();
         std::fs::write(at("z.py"), "x").unwrap();
         let all = texts_in(dir.path(), &|_| false);
-        // What lies highest is there, whatever lies in its directories.
-        assert_eq!(named(&all)[0], "z.py");
-        assert_eq!(all.len(), MOST);
-        assert!(all[1..].iter().all(|(p, _)| p.starts_with(at("few"))));
+        // What lies highest is there, whatever lies in its directories; the rest by size and time.
+        assert_eq!(named(&all)[..2], ["z.py", "data"]);
+        let (texts, rest): (Vec<_>, Vec<_>) = all.iter().partition(|(_, t)| *t == "x");
+        assert_eq!((texts.len(), rest.len()), (MOST, 1 + 1));
+        assert!(all[2..].iter().all(|(p, _)| p.starts_with(at("few"))));
+        let before = rest.iter().map(|r| r.1.clone()).collect::<Vec<_>>();
+        std::fs::write(at("few/99.py"), "another").unwrap();
+        let after = texts_in(dir.path(), &|_| false);
+        assert!(after.iter().any(|(_, t)| t != "x" && !before.contains(t)));
         assert!(texts_in(&at("few/a"), &|p| p.ends_with("b")).is_empty());
         assert_eq!(named(&texts_in(&at("few/a"), &|_| false)), ["far"]);
     }

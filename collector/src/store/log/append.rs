@@ -1,15 +1,17 @@
 //! Appending to the log, and reading it in its order.
 
-use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+use std::cell::OnceCell;
+
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::error::{Error, Result};
 use crate::model::digest;
+use crate::store::Store;
 use crate::store::log::arrival;
+use crate::store::log::blobs;
 use crate::store::log::codec::{pack, unpack};
 use crate::store::log::entry::{Entry, Kind};
-use crate::store::log::packed;
 use crate::store::log::pruning::Stub;
-use crate::store::{Store, explain};
 
 /// An entry as it lies in the log: its bytes are kept as they came in.
 pub(in crate::store) struct Sealed {
@@ -54,6 +56,20 @@ pub(in crate::store) struct Placed {
     pub(in crate::store) seq: i64,
     pub(in crate::store) hash: String,
     pub(in crate::store) entry: Entry,
+    /// Which numbers of a report become points, once that was asked: it is applied in several parts.
+    pub(in crate::store) numbers: OnceCell<Vec<usize>>,
+}
+
+impl Placed {
+    pub(in crate::store) const fn new(seq: i64, hash: String, entry: Entry) -> Self {
+        let numbers = OnceCell::new();
+        Self {
+            seq,
+            hash,
+            entry,
+            numbers,
+        }
+    }
 }
 
 /// Puts an entry at the log's end; gives its place, or `None` where it is there already.
@@ -78,24 +94,18 @@ impl Store {
         entry: &Sealed,
         profiles: &[(String, Vec<u8>)],
     ) -> Result<bool> {
-        let small: Vec<(&str, Vec<u8>)> = profiles
+        let packed: Vec<(&str, Vec<u8>)> = profiles
             .iter()
             .map(|(hash, bytes)| Ok((hash.as_str(), pack(bytes)?)))
             .collect::<Result<_>>()?;
-        let path = self.path.clone();
-        let mut insert = || -> rusqlite::Result<bool> {
-            let tx = self
-                .db
-                .transaction_with_behavior(TransactionBehavior::Immediate)?;
-            for (hash, bytes) in &small {
-                packed::keep(&tx, hash, bytes)?;
+        self.change(|tx| {
+            for (hash, packed) in &packed {
+                blobs::keep(tx, hash, packed)?;
             }
-            let seq = put(&tx, entry)?;
-            arrival::note(&tx, seq)?;
-            tx.commit()?;
+            let seq = put(tx, entry)?;
+            arrival::note(tx, seq)?;
             Ok(seq.is_some())
-        };
-        insert().map_err(|e| explain(&path, &e))
+        })
     }
 
     /// The entries after a place, in order, at most `most`.
@@ -112,7 +122,7 @@ impl Store {
         rows.into_iter()
             .map(|(seq, kind, hash, document)| {
                 let entry = self.open_entry(&kind, &hash, &document)?;
-                Ok(Placed { seq, hash, entry })
+                Ok(Placed::new(seq, hash, entry))
             })
             .collect()
     }

@@ -1,73 +1,29 @@
 //! Profiles, by the hash of their bytes.
 
-use crate::blobs::{Blobs, Trouble, check};
+use rusqlite::{ErrorCode, OptionalExtension, Transaction, params};
+
+use crate::blobs::Trouble;
 use crate::error::Result;
-use crate::model::{Sha, digest};
+use crate::model::digest;
 use crate::store::Store;
-use crate::store::log::append::Sealed;
-use crate::store::log::codec::{pack, unpack};
-use crate::store::log::entry::{Entry, Stacks};
-use rusqlite::{OptionalExtension, params};
+use crate::store::log::codec::unpack;
 
-/// The profiles in a store's own file.
-#[derive(Debug)]
-pub struct InFile<'s>(pub &'s Store);
+/// A profile that lies in the file, or why it cannot be read.
+type InFile = Result<Vec<u8>, Trouble>;
 
-impl InFile<'_> {
-    fn ask<T>(
-        &self,
-        query: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, Trouble> {
-        let done = self.0.ask(query);
-        done.map_err(|e| Trouble::Damaged(e.to_string()))
-    }
-}
-
-impl Blobs for InFile<'_> {
-    fn name(&self) -> String {
-        self.0.path.display().to_string()
-    }
-
-    fn put(&self, hash: &str, bytes: &[u8]) -> Result<(), Trouble> {
-        check(hash, bytes, "memory")?;
-        let packed = pack(bytes).map_err(|e| Trouble::Away(e.to_string()))?;
-        self.ask(|db| {
-            db.prepare_cached("INSERT OR REPLACE INTO blob VALUES (?1, ?2)")?
-                .execute(params![hash, packed])
-                .map(|_| ())
-        })
-    }
-
-    fn get(&self, hash: &str) -> Result<Option<Vec<u8>>, Trouble> {
-        let row: Option<Vec<u8>> = self.ask(|db| {
-            db.prepare_cached("SELECT bytes FROM blob WHERE hash = ?1")?
-                .query_row([hash], |r| r.get(0))
-                .optional()
-        })?;
-        let Some(packed) = row else { return Ok(None) };
-        let damaged =
-            |what: &str| Trouble::Damaged(self.0.damage(&format!("profile {hash}: {what}")));
-        let bytes = unpack(&packed).map_err(|e| damaged(&e.to_string()))?;
-        if digest(&bytes) != hash {
-            return Err(damaged("its content does not have that hash"));
-        }
-        Ok(Some(bytes))
-    }
-
-    fn has(&self, hash: &str) -> Result<bool, Trouble> {
-        self.ask(|db| {
-            db.prepare_cached("SELECT EXISTS (SELECT 1 FROM blob WHERE hash = ?1)")?
-                .query_row([hash], |r| r.get(0))
-        })
-    }
-
-    fn remove(&self, hash: &str) -> Result<(), Trouble> {
-        self.ask(|db| {
-            db.prepare_cached("DELETE FROM blob WHERE hash = ?1")?
-                .execute([hash])
-                .map(|_| ())
-        })
-    }
+/// Keeps a packed profile in the file, in the place of one that was damaged; one that is in an
+/// object store already as well, to be looked after there once more.
+pub(in crate::store) fn keep(
+    tx: &Transaction<'_>,
+    hash: &str,
+    packed: &[u8],
+) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO blob VALUES (?1, ?2) ON CONFLICT (hash) DO UPDATE SET bytes = excluded.bytes \
+         WHERE bytes <> excluded.bytes",
+    )?
+    .execute(params![hash, packed])
+    .map(|_| ())
 }
 
 impl Store {
@@ -78,53 +34,44 @@ impl Store {
     /// [`crate::error::Error::Store`] when it is damaged or lost, [`crate::error::Error::Objects`]
     /// when it cannot be reached.
     pub fn blob(&self, hash: &str) -> Result<Option<Vec<u8>>> {
-        if let Some(bytes) = InFile(self).get(hash)? {
-            return Ok(Some(bytes));
-        }
-        // One that is moved in between is there by now.
-        match self.has_object(hash)? {
-            true => self.object(hash).map(Some),
-            false => Ok(None),
+        match self.in_file(hash)? {
+            Some(Ok(bytes)) => Ok(Some(bytes)),
+            // One that is damaged here may lie elsewhere whole.
+            Some(Err(why)) if !self.has_object(hash)? => Err(why.into()),
+            // One that is moved in between is there by now.
+            _ => match self.has_object(hash)? {
+                true => self.object(hash),
+                false => Ok(None),
+            },
         }
     }
 
-    /// Keeps a profile of call stacks.
+    /// A profile that lies in the file; `None` where it does not.
     ///
     /// # Errors
-    /// [`crate::error::Error::Store`].
-    pub fn put_stacks(
-        &mut self,
-        sha: &Sha,
-        benchmark: &str,
-        suite: &str,
-        bytes: &[u8],
-    ) -> Result<()> {
-        let blob = digest(bytes);
-        let entry = Entry::Profile(Stacks {
-            sha: sha.clone(),
-            benchmark: benchmark.to_owned(),
-            suite: suite.to_owned(),
-            testbed: None,
-            blob: blob.clone(),
-        });
-        self.append(&Sealed::of(&entry)?, &[(blob, bytes.to_vec())])?;
-        self.catch_up().map(|_| ())
-    }
-
-    /// A profile of call stacks that was kept.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Store`].
-    pub fn stacks(&self, sha: &Sha, benchmark: &str, suite: &str) -> Result<Option<Vec<u8>>> {
-        let hash: Option<String> = self
+    /// [`crate::error::Error::Store`] and [`crate::error::Error::Disk`] where the file cannot be read.
+    pub(in crate::store) fn in_file(&self, hash: &str) -> Result<Option<InFile>> {
+        let row: rusqlite::Result<Option<Vec<u8>>> = self
             .db
-            .query_row(
-                "SELECT blob FROM stacks WHERE sha = ?1 AND benchmark = ?2 AND suite_key = ?3",
-                params![sha.0, benchmark, suite],
-                |r| r.get(0),
-            )
-            .optional()
-            .map_err(|e| self.error(&e))?;
-        hash.map_or(Ok(None), |h| self.blob(&h))
+            .prepare_cached("SELECT bytes FROM blob WHERE hash = ?1")
+            .and_then(|mut query| query.query_row([hash], |r| r.get(0)).optional());
+        let packed = match row {
+            Ok(None) => return Ok(None),
+            Ok(Some(packed)) => packed,
+            // That of others may be whole.
+            Err(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+                return Ok(Some(Err(self.spoiled(hash, &e))));
+            }
+            Err(e) => return Err(self.error(&e)),
+        };
+        Ok(Some(match unpack(&packed) {
+            Ok(bytes) if digest(&bytes) == hash => Ok(bytes),
+            Ok(_) => Err(self.spoiled(hash, &"its content does not have that hash")),
+            Err(e) => Err(self.spoiled(hash, &e)),
+        }))
+    }
+
+    fn spoiled(&self, hash: &str, what: &dyn std::fmt::Display) -> Trouble {
+        Trouble::Damaged(self.damage(&format!("profile {hash}: {what}")))
     }
 }

@@ -147,6 +147,9 @@ fn measurements(r: &Report) -> Result<(), String> {
     for (i, m) in r.measurements.iter().enumerate() {
         let at = |field: &str| format!("measurements[{i}].{field}");
         name(&at("benchmark"), &m.benchmark)?;
+        if m.benchmark.trim().is_empty() || m.benchmark.contains('\0') {
+            return Err(format!("{}: empty, or with a NUL in it", at("benchmark")));
+        }
         name(&at("note"), m.note.as_deref().unwrap_or(""))?;
         let numbers = [("value", m.value), ("low", m.low), ("high", m.high)];
         // What is counted here cannot be negative; what others measure may be.
@@ -162,6 +165,17 @@ fn measurements(r: &Report) -> Result<(), String> {
             return Err(format!(
                 "{}: {} is above high, {}",
                 at("low"),
+                m.low,
+                m.high
+            ));
+        }
+        // Rounded by whoever wrote them.
+        let near = 1e-6 * m.low.abs().max(m.high.abs());
+        if m.value < m.low - near || m.value > m.high + near {
+            return Err(format!(
+                "{}: {} is not between low, {}, and high, {}",
+                at("value"),
+                m.value,
                 m.low,
                 m.high
             ));

@@ -242,6 +242,10 @@ impl Entry {
 }
 
 fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
+    // Only of what is wrong it matters where it stands, and to keep track of that takes time.
+    if let Ok(read) = serde_json::from_slice(bytes) {
+        return Ok(read);
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let (path, inner) = (e.path().to_string(), e.inner());

@@ -1,18 +1,18 @@
 //! What somebody hands in: read, bounded and packed before the one writer sees it, then stored in
 //! one transaction, whole or not at all.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::error::{Error, Result};
 use crate::model::{Report, SeriesKey, digest};
+use crate::store::Store;
 use crate::store::log::append::{Sealed, put};
 use crate::store::log::arrival;
+use crate::store::log::blobs;
 use crate::store::log::codec::pack;
 use crate::store::log::door;
 use crate::store::log::entry::{Entry, Kind};
-use crate::store::log::packed;
 use crate::store::log::transfer::{Imported, Line, SCHEMA, unpack_blob};
-use crate::store::{Store, explain};
 
 /// How long a key is remembered: a client that retries for a week has other troubles.
 const REMEMBERED: i64 = 7 * 86_400;
@@ -185,30 +185,24 @@ impl Store {
         key: Option<&str>,
         now: i64,
     ) -> Result<Option<Imported>> {
-        let path = self.path.clone();
-        let mut hold = || -> rusqlite::Result<Option<Imported>> {
-            let tx = self
-                .db
-                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.transact(|tx| {
             if let Some(key) = key
-                && !claim(&tx, key, &handed.body, now)?
+                && !claim(tx, key, &handed.body, now)?
             {
                 return Ok(None);
             }
-            for (hash, small) in &handed.blobs {
-                packed::keep(&tx, hash, small)?;
+            for (hash, packed) in &handed.blobs {
+                blobs::keep(tx, hash, packed)?;
             }
             let mut new = 0;
             for entry in &handed.entries {
-                let seq = put(&tx, entry)?;
-                arrival::note(&tx, seq)?;
+                let seq = put(tx, entry)?;
+                arrival::note(tx, seq)?;
                 let is_new = seq.is_some();
                 new += u64::from(is_new && entry.kind == Kind::Report);
             }
-            tx.commit()?;
             Ok(Some(handed.imported(new)))
-        };
-        hold().map_err(|e| explain(&path, &e))
+        })
     }
 
     /// Writes what nobody reads, to find out whether it would be kept.
@@ -216,6 +210,7 @@ impl Store {
     /// # Errors
     /// [`Error::Store`] and [`Error::Disk`].
     pub fn probe(&mut self) -> Result<()> {
+        self.check_shared()?;
         self.change(|tx| {
             let sql = "UPDATE state SET value = value + 1 WHERE name = 'probes'";
             tx.execute(sql, [])?;

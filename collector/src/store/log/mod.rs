@@ -8,8 +8,8 @@ pub(in crate::store) mod codec;
 pub(in crate::store) mod door;
 pub mod entry;
 pub(in crate::store) mod handed;
+pub(in crate::store) mod late;
 pub(in crate::store) mod older;
-pub(in crate::store) mod packed;
 pub(in crate::store) mod pruning;
 pub(in crate::store) mod reports;
 pub(in crate::store) mod tokens;
@@ -17,7 +17,6 @@ pub(in crate::store) mod transfer;
 pub(in crate::store) mod triage;
 pub(in crate::store) mod verify;
 
-pub use blobs::InFile;
 pub use handed::Handed;
 pub use tokens::{Scope, Token};
 pub use transfer::{Imported, MAX_LINE};

@@ -1,10 +1,10 @@
-//! Reports: written once, read by their hash, their commit or their build.
+//! Reports and call stacks: written once, read by their hash, their commit or their build.
 
 use crate::error::{Error, Result};
-use crate::model::{Report, Sha};
+use crate::model::{Report, Sha, digest};
 use crate::store::Store;
 use crate::store::log::append::Sealed;
-use crate::store::log::entry::Kind;
+use crate::store::log::entry::{Entry, Kind, Stacks};
 use rusqlite::{OptionalExtension, params};
 
 impl Store {
@@ -33,6 +33,46 @@ impl Store {
         let entry = Sealed::of_bytes(Kind::Report, &json)?;
         self.append(&entry, profiles)?;
         Ok(entry.hash)
+    }
+
+    /// Keeps a profile of call stacks.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn put_stacks(
+        &mut self,
+        sha: &Sha,
+        benchmark: &str,
+        suite: &str,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let blob = digest(bytes);
+        let entry = Entry::Profile(Stacks {
+            sha: sha.clone(),
+            benchmark: benchmark.to_owned(),
+            suite: suite.to_owned(),
+            testbed: None,
+            blob: blob.clone(),
+        });
+        self.append(&Sealed::of(&entry)?, &[(blob, bytes.to_vec())])?;
+        self.catch_up().map(|_| ())
+    }
+
+    /// A profile of call stacks that was kept.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn stacks(&self, sha: &Sha, benchmark: &str, suite: &str) -> Result<Option<Vec<u8>>> {
+        let hash: Option<String> = self
+            .db
+            .query_row(
+                "SELECT blob FROM stacks WHERE sha = ?1 AND benchmark = ?2 AND suite_key = ?3",
+                params![sha.0, benchmark, suite],
+                |r| r.get(0),
+            )
+            .optional()
+            .map_err(|e| self.error(&e))?;
+        hash.map_or(Ok(None), |h| self.blob(&h))
     }
 
     pub(in crate::store) fn report_where(

@@ -67,8 +67,11 @@ pub(super) struct Line<'a> {
 impl<'a> Line<'a> {
     pub(super) fn read(text: &'a [u8]) -> Result<Self> {
         serde_json::from_slice(text).map_err(|e| {
+            let e = e.to_string();
+            // Where in the line is no matter: it is none that an export has.
+            let why = e.split_once(" at line").map_or(e.as_str(), |(why, _)| why);
             Error::Usage(format!(
-                "neither a header, a blob nor an entry of {SCHEMA}: {e}"
+                "neither a header, a blob nor an entry of {SCHEMA}, which `uptick export` writes: {why}"
             ))
         })
     }
@@ -185,7 +188,7 @@ impl Store {
             }
             Ok(None) => Ok(()),
             // Half of the profiles would be no export.
-            Err(e @ Error::Objects(_)) => Err(e),
+            Err(e @ (Error::Objects(_) | Error::Disk(_))) => Err(e),
             Err(e) => {
                 lost.push(e.to_string());
                 Ok(())
@@ -201,6 +204,7 @@ impl Store {
     pub fn import(&mut self, input: &mut dyn BufRead) -> Result<Imported> {
         let mut reading = Reading::default();
         let mut text = Vec::new();
+        let mut is_empty = true;
         for number in 1u64.. {
             text.clear();
             let n = input
@@ -213,6 +217,7 @@ impl Store {
             if text.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
+            is_empty = false;
             let done = if n as u64 == MAX_LINE {
                 Err(Error::Usage("longer than 256 MiB".into()))
             } else {
@@ -222,6 +227,13 @@ impl Store {
                 Error::Usage(what) => Error::Usage(format!("line {number} of the import: {what}")),
                 e => e,
             })?;
+        }
+        // An export of nothing has a header: what wrote this failed.
+        if is_empty {
+            return Err(Error::Usage(
+                "the import is empty: not even the header that `uptick export` writes is there"
+                    .into(),
+            ));
         }
         let older = std::mem::take(&mut reading.older);
         older.commands(|command| {

@@ -12,6 +12,7 @@ use crate::store::{Event, Store};
 /// A message that one process may send until its lease ends.
 #[derive(Clone, Debug)]
 pub struct Lease {
+    /// Of several nodes one that is new may give it again, when what had it is gone; not with the id.
     seq: i64,
     epoch: i64,
     about: Option<i64>,
@@ -102,8 +103,8 @@ impl Store {
     pub fn keep_message(&mut self, lease: &Lease, message: &str) -> Result<()> {
         self.change(|tx| {
             tx.execute(
-                "UPDATE outbox SET message = ?3 WHERE seq = ?1 AND epoch = ?2",
-                params![lease.seq, lease.epoch, message],
+                "UPDATE outbox SET message = ?3 WHERE seq = ?1 AND epoch = ?2 AND id = ?4",
+                params![lease.seq, lease.epoch, message, lease.id],
             )?;
             Ok(())
         })
@@ -159,8 +160,8 @@ impl Store {
         self.change(|tx| {
             let changed = tx.execute(
                 "UPDATE outbox SET due = ?3, leased = 0, answer = ?4 \
-                 WHERE seq = ?1 AND epoch = ?2 AND state = 'waiting'",
-                params![lease.seq, lease.epoch, at, why],
+                 WHERE seq = ?1 AND epoch = ?2 AND state = 'waiting' AND id = ?5",
+                params![lease.seq, lease.epoch, at, why, lease.id],
             )?;
             Ok(changed > 0)
         })
@@ -170,12 +171,13 @@ impl Store {
         self.change(|tx| {
             let changed = tx.execute(
                 "UPDATE outbox SET state = ?3, answer = ?4, ended = ?5, leased = 0 \
-                 WHERE seq = ?1 AND epoch = ?2 AND state = 'waiting'",
-                params![lease.seq, lease.epoch, state, answer, now],
+                 WHERE seq = ?1 AND epoch = ?2 AND state = 'waiting' AND id = ?6",
+                params![lease.seq, lease.epoch, state, answer, now, lease.id],
             )?;
             if changed > 0 {
                 say_back(tx, lease.seq, now)?;
-                say_narrowed(tx, lease.seq, now)?;
+                // One that was dropped because it named another commit is made anew.
+                say_narrowed(tx, lease.about.unwrap_or(lease.seq), now)?;
             }
             forget_old(tx)?;
             Ok(changed > 0)

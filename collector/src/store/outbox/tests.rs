@@ -423,6 +423,32 @@ fn a_commit_that_is_one_of_several_again_is_not_named_until_it_stands_alone() {
 }
 
 #[test]
+fn a_message_that_is_sent_again_names_the_commit_that_it_is_by_then() {
+    let f = Fixture::new();
+    let mut store = flat(&f, 1);
+    hand_in(&mut store, &report(NEXT + 2, 1, 1.2e6), 100);
+    let parcel = take(&mut store, 200).remove(0);
+    settle(&mut store, &parcel, Outcome::Taken, 200);
+    let between = report(NEXT + 1, 1, 1e6);
+    hand_in(&mut store, &report(NEXT, 1, 1e6), 300);
+    hand_in(&mut store, &between, 300);
+    let one = take(&mut store, 400).remove(0);
+    let named = |p: &Parcel| p.message.suspects[0].sha.clone();
+    assert_eq!(named(&one), report(NEXT + 2, 1, 0.0).commit.sha.0);
+    settle(&mut store, &one, Outcome::Later(None), 400);
+    let hash = digest(&serde_json::to_vec(&between).unwrap());
+    let why = ("wrong machine", "me", 401);
+    store.exclude(&hash, false, why).unwrap();
+    search_for(&mut store, usize::MAX, Audience::Channels { now: 401 }).unwrap();
+    hand_in(&mut store, &report(NEXT + 1, 1, 1.2e6), 402);
+    let mut sent = take(&mut store, 4_000);
+    sent.extend(take(&mut store, 4_001));
+    assert_eq!(sent.len(), 1, "{sent:#?}");
+    assert_eq!(sent[0].message.happened, Happened::Narrowed);
+    assert_eq!(named(&sent[0]), report(NEXT + 1, 1, 0.0).commit.sha.0);
+}
+
+#[test]
 fn what_is_measured_before_it_is_sent_narrows_what_is_said() {
     let f = Fixture::new();
     let mut store = flat(&f, 1);
@@ -450,8 +476,8 @@ fn what_nobody_looked_at_yet_is_heard_before_old_points_go() {
         level: 2,
         newest: 8,
     };
-    let plan = store.plan_within(&keep, now, bounds).unwrap();
-    let gone = retention::prune(&mut store, &plan, "p", now, usize::MAX).unwrap();
+    let mut plan = store.plan_within(&keep, now, bounds).unwrap();
+    let gone = retention::prune(&mut store, &mut plan, "p", now, usize::MAX).unwrap();
     assert_eq!(gone.main_reports, NEXT + 1 - 8);
     assert_eq!(only(&store).changes, 1);
     assert_eq!(take(&mut store, now + 100).len(), 1);

@@ -41,7 +41,6 @@ impl Store {
     /// [`crate::error::Error::Store`]; then nothing was dropped.
     pub fn prune(&mut self, plan: &Plan, actor: &str, now: i64) -> Result<Prunable> {
         self.with_view(|tx| {
-            bytes::sweep(tx)?;
             for (what, days) in plan.keep.each() {
                 let mut pruning = Pruning {
                     kept: days,
@@ -61,6 +60,8 @@ impl Store {
                 bytes::drop(tx, &pruning)?;
                 return Ok(Prunable::of(what, &gone));
             }
+            // Once, when the rest is gone: it looks at all that ever went.
+            bytes::sweep(tx)?;
             Ok(Prunable::default())
         })
     }

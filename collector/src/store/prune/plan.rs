@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use rusqlite::{Connection, Row, Rows, params};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -73,7 +73,7 @@ impl Keep {
 pub struct Prunable {
     /// Profiles.
     pub profiles: u64,
-    /// Their packed bytes.
+    /// Their bytes where they lie: packed in the file, as they are elsewhere.
     pub profile_bytes: u64,
     /// Reports of branches.
     pub branch_reports: u64,
@@ -121,7 +121,18 @@ impl Prunable {
 pub struct Plan {
     pub(super) keep: Keep,
     now: i64,
+    bounds: Bounds,
     spared: Spared,
+    /// The last entry of the log, but for prunings, by which it was made.
+    seen: i64,
+}
+
+/// What a plan goes by: the last entry of the log that is no pruning.
+fn seen(db: &Connection) -> rusqlite::Result<i64> {
+    db.prepare_cached("SELECT seq FROM log WHERE kind <> 'pruning' ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |r| r.get(0))
+        .optional()
+        .map(Option::unwrap_or_default)
 }
 
 impl Store {
@@ -141,12 +152,30 @@ impl Store {
         bounds: Bounds,
     ) -> Result<Plan> {
         keep.check()?;
-        let spared = self.ask(|db| {
+        self.ask(|db| {
+            let seen = seen(db)?;
             let branches = keep.end(db, What::Reports { main: false }, now)?;
-            Spared::look(db, now, branches.unwrap_or(-1), bounds)
-        })?;
-        let keep = *keep;
-        Ok(Plan { keep, now, spared })
+            let spared = Spared::look(db, now, branches.unwrap_or(-1), bounds)?;
+            Ok(Plan {
+                keep: *keep,
+                now,
+                bounds,
+                spared,
+                seen,
+            })
+        })
+    }
+
+    /// Makes a plan anew where something was reported, decided or handed in since: whoever drops
+    /// much does it for a long time.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn renew_plan(&self, plan: &mut Plan) -> Result<()> {
+        if self.ask(seen)? != plan.seen {
+            *plan = self.plan_within(&plan.keep, plan.now, plan.bounds)?;
+        }
+        Ok(())
     }
 
     /// How much a plan lets go: nothing is changed.

@@ -1,9 +1,10 @@
-//! The forges that projects lie on, with what lets a server write there; and which pull requests have
-//! not been told of there.
+//! The forges that projects lie on, with what lets a server write there; and which pull requests
+//! they have not been notified of.
 
 use rusqlite::{OptionalExtension, params};
 
 use super::pulls::{COLUMNS, Pull, pull};
+use super::rows::{COLUMNS as JOB, Job, job};
 use crate::error::Result;
 use crate::store::Store;
 use crate::store::secrets::close_to_others;
@@ -68,20 +69,20 @@ impl Store {
         })
     }
 
-    /// Pull requests whose present head and its base are done with, and of which their forge has not
-    /// heard; at most `most`.
+    /// Pull requests whose present head and its base are done with, and whose forge has not been
+    /// notified of it; at most `most`.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn untold(&self, now: i64, most: usize) -> Result<Vec<Pull>> {
+    pub fn not_notified(&self, now: i64, most: usize) -> Result<Vec<Pull>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM pull p WHERE p.project IN (SELECT project FROM forge) \
-             AND p.told <> p.sha AND p.tell_after <= ?1 \
+             AND p.notified <> p.sha AND p.retry_after <= ?1 \
              AND EXISTS (SELECT 1 FROM job j WHERE j.project = p.project AND j.sha = p.sha \
              AND j.purpose = 'pull' AND j.state IN ('done', 'failed')) \
              AND NOT EXISTS (SELECT 1 FROM job j WHERE j.project = p.project \
              AND j.sha IN (p.sha, p.base) AND j.state IN ('waiting', 'leased')) \
-             ORDER BY p.tell_after, p.seen LIMIT ?2"
+             ORDER BY p.retry_after, p.seen LIMIT ?2"
         );
         self.ask(|db| {
             db.prepare_cached(&sql)?
@@ -90,21 +91,53 @@ impl Store {
         })
     }
 
-    /// Notes that the forge heard of a pull request's head, or why it did not and when it is tried
-    /// again.
+    /// Takes on to notify the forge of a pull request's head, until a time; gives whether nobody else
+    /// has.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn told(&mut self, of: &Pull, failed: Option<(&str, i64)>) -> Result<()> {
-        let (told, why, after) = match failed {
+    pub fn take_on(&mut self, of: &Pull, now: i64, until: i64) -> Result<bool> {
+        self.change(|tx| {
+            let changed = tx.execute(
+                "UPDATE pull SET retry_after = ?4 WHERE project = ?1 AND reference = ?2 \
+                 AND sha = ?3 AND notified <> sha AND retry_after <= ?5",
+                params![of.project, of.reference, of.sha.0, until, now],
+            )?;
+            Ok(changed > 0)
+        })
+    }
+
+    /// The jobs of a pull request's present head, one for each label.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn jobs_of_pull(&self, of: &Pull) -> Result<Vec<Job>> {
+        let sql = format!(
+            "SELECT {JOB} FROM job j LEFT JOIN lease l ON l.job = j.id WHERE j.project = ?1 \
+             AND j.sha = ?2 AND j.purpose = 'pull' AND j.state <> 'withdrawn' ORDER BY j.label"
+        );
+        self.ask(|db| {
+            db.prepare_cached(&sql)?
+                .query_map([&of.project, &of.sha.0], job)?
+                .collect()
+        })
+    }
+
+    /// Notes that the forge was notified of a pull request's head, or why it was not and when it is
+    /// tried again.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn note_notified(&mut self, of: &Pull, failed: Option<(&str, i64)>) -> Result<()> {
+        let (notified, why, after) = match failed {
             None => (of.sha.0.as_str(), "", 0),
             Some((why, after)) => ("", why, after),
         };
         self.change(|tx| {
             tx.execute(
-                "UPDATE pull SET told = ?4, tell_why = ?5, tell_after = ?6 \
+                "UPDATE pull SET notified = ?4, notify_why = ?5, retry_after = ?6 \
                  WHERE project = ?1 AND reference = ?2 AND sha = ?3",
-                params![of.project, of.reference, of.sha.0, told, why, after],
+                params![of.project, of.reference, of.sha.0, notified, why, after],
             )?;
             Ok(())
         })

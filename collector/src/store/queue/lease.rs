@@ -1,14 +1,14 @@
 //! Leases: taken, renewed, closed, and taken away.
 
-use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::json;
 use super::pulls::MAY_BE_MEASURED;
 use super::rows::{self, Job};
 use crate::error::{Error, Result};
 use crate::jobs::wire::{Claim, Going};
-use crate::jobs::{After, Fault, after, is_expired, is_turn_of_oldest};
-use crate::store::{Store, explain};
+use crate::jobs::{ASKEW, After, Fault, after, is_expired, is_turn_of_oldest};
+use crate::store::Store;
 
 /// A pause that a clock which was set back makes longer than this is none.
 const LONGEST_PAUSE: i64 = 600_000;
@@ -122,7 +122,7 @@ impl Store {
                 params![
                     json(&claim.labels),
                     now,
-                    ttl,
+                    ttl.saturating_add(ASKEW),
                     LONGEST_PAUSE,
                     claim.untrusted
                 ],
@@ -136,6 +136,11 @@ impl Store {
     /// # Errors
     /// [`Error::Store`].
     pub fn beat(&mut self, held: &Held<'_>, stage: &str, ttl: i64, now: i64) -> Result<Going> {
+        let gone = |g: &Going| *g != Going::Go;
+        self.surely(gone, |store| store.beat_here(held, stage, ttl, now))
+    }
+
+    fn beat_here(&mut self, held: &Held<'_>, stage: &str, ttl: i64, now: i64) -> Result<Going> {
         self.change(|tx| {
             let collector: Option<String> = tx
                 .prepare_cached(
@@ -180,22 +185,19 @@ impl Store {
         held: &Held<'_>,
         done: &Finished,
         now: i64,
-        append: impl FnOnce(&Job) -> Result<()>,
+        mut append: impl FnMut(&Job) -> Result<()>,
     ) -> Result<Closed> {
-        let path = self.path.clone();
-        let wrong = |e: rusqlite::Error| explain(&path, &e);
-        let tx = self
-            .db
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(wrong)?;
-        let Some(job) = leased(&tx, held).map_err(wrong)? else {
-            let closed = is_closed_with(&tx, held, &done.report).map_err(wrong)?;
-            return Ok(if closed { Closed::Yes } else { Closed::Lost });
-        };
-        append(&job)?;
-        close(&tx, held, done, now).map_err(wrong)?;
-        tx.commit().map_err(wrong)?;
-        Ok(Closed::Yes)
+        self.surely(is_lost, |store| {
+            store.transact_held(
+                |tx| match leased(tx, held)? {
+                    Some(job) => Ok(Ok(job)),
+                    None if is_closed_with(tx, held, &done.report)? => Ok(Err(Closed::Yes)),
+                    None => Ok(Err(Closed::Lost)),
+                },
+                &mut append,
+                |tx, _| close(tx, held, done, now).map(|()| Closed::Yes),
+            )
+        })
     }
 
     /// Notes that a collector could not do it; the job waits again, or has failed.
@@ -209,12 +211,14 @@ impl Store {
         (stage, why): (&str, &str),
         now: i64,
     ) -> Result<Closed> {
-        self.change(|tx| {
-            if leased(tx, held)?.is_none() {
-                return Ok(Closed::Lost);
-            }
-            put_back(tx, held.job, fault, (stage, why), now)?;
-            Ok(Closed::Yes)
+        self.surely(is_lost, |store| {
+            store.change(|tx| {
+                if leased(tx, held)?.is_none() {
+                    return Ok(Closed::Lost);
+                }
+                put_back(tx, held.job, fault, (stage, why), now)?;
+                Ok(Closed::Yes)
+            })
         })
     }
 
@@ -234,6 +238,10 @@ impl Store {
     pub fn expire(&mut self, ttl: i64, now: i64) -> Result<usize> {
         self.change(|tx| sweep(tx, ttl, now))
     }
+}
+
+fn is_lost(closed: &Closed) -> bool {
+    *closed == Closed::Lost
 }
 
 /// The job that another run under the same name has.

@@ -32,7 +32,11 @@ use crate::error::{Error, Result};
 use crate::store::Store;
 
 /// Each migration raises the queue's number by one.
-const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("pulls.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("schema.sql"),
+    include_str!("pulls.sql"),
+    include_str!("notify.sql"),
+];
 
 impl Store {
     /// Opens a server's own file at `path`, making it as needed: tokens, and the queue.

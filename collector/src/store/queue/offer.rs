@@ -169,7 +169,8 @@ pub(super) fn put(
              purpose = ?6, rank = ?7, offered = ?8, attempts = 0, not_before = 0, avoid = '', \
              stage = '', why = '', ended = NULL WHERE id = (SELECT id FROM job \
              WHERE project = ?1 AND sha = ?2 AND label = ?5 AND state = 'withdrawn' \
-             AND (purpose = ?6 OR ?6 IN ('commit', 'narrow')) ORDER BY purpose <> ?6 LIMIT 1)",
+             AND (purpose = ?6 OR ?6 IN ('commit', 'narrow') \
+             AND purpose IN ('commit', 'narrow')) ORDER BY purpose <> ?6 LIMIT 1)",
         )?
         .execute(job)?;
     if revived > 0 {

@@ -70,14 +70,14 @@ pub struct Pull {
     pub seen: i64,
     /// How far it is.
     pub standing: Standing,
-    /// Why its forge has not heard of it; empty where it has, or need not.
-    pub untold: String,
+    /// Why its forge could not be notified; empty where it was, or need not be.
+    pub not_notified: String,
 }
 
 pub(super) const COLUMNS: &str = "p.project, p.reference, p.sha, p.subject, p.base, p.own, \
     iif(p.approved = p.sha, p.approved_by, ''), p.seen, p.own OR p.approved = p.sha, \
     (SELECT group_concat(j.state) FROM job j WHERE j.project = p.project AND j.sha = p.sha \
-    AND j.purpose = 'pull' AND j.state <> 'withdrawn'), p.tell_why";
+    AND j.purpose = 'pull' AND j.state <> 'withdrawn'), p.notify_why";
 
 pub(super) fn pull(r: &Row<'_>) -> rusqlite::Result<Pull> {
     let (reference, may, jobs): (String, bool, Option<String>) = (r.get(1)?, r.get(8)?, r.get(9)?);
@@ -92,7 +92,7 @@ pub(super) fn pull(r: &Row<'_>) -> rusqlite::Result<Pull> {
         approved_by: r.get(6)?,
         seen: r.get(7)?,
         standing: standing(may, &jobs.unwrap_or_default()),
-        untold: r.get(10)?,
+        not_notified: r.get(10)?,
     })
 }
 
@@ -100,14 +100,14 @@ fn standing(may: bool, jobs: &str) -> Standing {
     let has = |state: &str| jobs.split(',').any(|j| j == state);
     if has("leased") {
         Standing::Running
-    } else if !may {
-        Standing::Unapproved
-    } else if has("waiting") {
+    } else if has("waiting") && may {
         Standing::Waiting
     } else if has("failed") || has("cancelled") {
         Standing::Failed
     } else if has("done") {
         Standing::Measured
+    } else if !may {
+        Standing::Unapproved
     } else {
         Standing::Found
     }
@@ -116,7 +116,7 @@ fn standing(may: bool, jobs: &str) -> Standing {
 impl Store {
     /// Notes which pull requests a project's repository has. A head that moved is another one: what
     /// was approved of it is void, and its jobs are withdrawn, also those under way. Gives those that
-    /// may be measured and were not offered yet.
+    /// may be measured and were not offered yet, those last that could not be fetched.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
@@ -134,7 +134,8 @@ impl Store {
             withdraw(tx, project, now)?;
             let sql = format!(
                 "SELECT {COLUMNS} FROM pull p WHERE p.project = ?1 \
-                 AND (p.own OR p.approved = p.sha) AND p.offered <> p.sha ORDER BY p.seen"
+                 AND (p.own OR p.approved = p.sha) AND p.offered <> p.sha \
+                 ORDER BY p.tried, p.seen"
             );
             tx.prepare_cached(&sql)?
                 .query_map([project], pull)?
@@ -143,8 +144,9 @@ impl Store {
     }
 
     /// Offers the head of a pull request, and where it left the main line unless that is `known`
-    /// or was offered before; nothing where the head is another one by now, or not approved any more. Gives
-    /// how many jobs are new.
+    /// or was offered before; nothing where the head is another one by now, or not approved any more.
+    /// Which label measured what is known is not said: it counts only where there is one. Gives how
+    /// many jobs are new.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`]; then nothing was offered.
@@ -176,6 +178,7 @@ impl Store {
                 labels,
                 purpose: Purpose::Pull,
             };
+            let known = known && labels.len() == 1;
             let mut new = 0;
             for label in labels {
                 if let Some(base) = base.filter(|_| !known)
@@ -193,20 +196,35 @@ impl Store {
         })
     }
 
+    /// Notes that a head could not be fetched: others come before it at the next look.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn pull_not_fetched(&mut self, of: &Pull, now: i64) -> Result<()> {
+        self.change(|tx| {
+            tx.execute(
+                "UPDATE pull SET tried = ?4 WHERE project = ?1 AND reference = ?2 AND sha = ?3",
+                params![of.project, of.reference, of.sha.0, now],
+            )
+            .map(|_| ())
+        })
+    }
+
     /// Lets the head of a fork's pull request be measured: that commit, and none that is pushed
     /// later. Gives whether one has that head now.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn approve_pull(&mut self, project: &str, head: &Sha, who: &str) -> Result<bool> {
-        self.change(|tx| {
+        let approve = |tx: &Transaction<'_>| {
             let changed = tx.execute(
                 "UPDATE pull SET approved = sha, approved_by = ?3 \
                  WHERE project = ?1 AND sha = ?2",
                 params![project, head.0, who],
             )?;
             Ok(changed > 0)
-        })
+        };
+        self.surely(|found| !found, |store| store.change(approve))
     }
 
     /// The pull requests of every project, or of one, whose head was seen last first; at most `most`.
@@ -226,18 +244,22 @@ impl Store {
     }
 }
 
+/// A head that a branch of the repository had once came from somebody who may push there, whatever
+/// became of the branch: it is often deleted once it is merged.
 fn see(tx: &Transaction<'_>, project: &str, head: &Head, now: i64) -> rusqlite::Result<()> {
     tx.prepare_cached(
         "INSERT INTO pull (project, reference, sha, own, seen) VALUES (?1, ?2, ?3, ?4, ?5) \
-         ON CONFLICT (project, reference) DO UPDATE SET own = excluded.own, \
+         ON CONFLICT (project, reference) DO UPDATE SET \
+         own = iif(sha = excluded.sha, own OR excluded.own, excluded.own), \
          approved = iif(sha = excluded.sha, approved, ''), \
          approved_by = iif(sha = excluded.sha, approved_by, ''), \
          offered = iif(sha = excluded.sha, offered, ''), \
          subject = iif(sha = excluded.sha, subject, ''), \
          base = iif(sha = excluded.sha, base, ''), \
-         told = iif(sha = excluded.sha, told, ''), \
-         tell_after = iif(sha = excluded.sha, tell_after, 0), \
-         tell_why = iif(sha = excluded.sha, tell_why, ''), \
+         notified = iif(sha = excluded.sha, notified, ''), \
+         retry_after = iif(sha = excluded.sha, retry_after, 0), \
+         notify_why = iif(sha = excluded.sha, notify_why, ''), \
+         tried = iif(sha = excluded.sha, tried, 0), \
          seen = iif(sha = excluded.sha, seen, excluded.seen), sha = excluded.sha",
     )?
     .execute(params![project, head.reference, head.sha.0, head.own, now])

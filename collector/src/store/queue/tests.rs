@@ -268,6 +268,16 @@ fn a_clock_that_is_set_back_makes_no_lease_longer() {
     assert_eq!((second.id, second.epoch), (first.id, 2));
 }
 
+/// Of two that come at once, one may have read the clock before the other's lease was given.
+#[test]
+fn a_look_at_the_clock_from_a_moment_before_takes_no_lease_away() {
+    let mut queue = Queue::with(2);
+    let first = queue.claim("one", 1_000).unwrap();
+    let second = queue.claim("two", 990).unwrap();
+    assert_ne!(first.id, second.id);
+    assert_eq!(queue.state(first.id), State::Leased);
+}
+
 #[test]
 fn a_job_that_kills_its_collector_fails_after_three_attempts_and_the_queue_moves_on() {
     let mut queue = Queue::with(2);
@@ -678,16 +688,76 @@ fn what_was_approved_of_a_fork_is_void_after_a_push() {
 }
 
 #[test]
+fn a_head_whose_branch_was_deleted_stays_measured_and_its_jobs_run_on() {
+    let mut queue = Queue::new();
+    let seen = |position, own| [head("refs/pull/7/head", position, own)];
+    queue.look(&seen(100, true), 1);
+    let job = queue.claim_untrusted("u", 2).unwrap();
+    // Merged as one commit, and the branch is gone: nobody has to approve what was the project's own.
+    assert_eq!(queue.look(&seen(100, false), 3), 0);
+    assert_eq!(queue.standing("refs/pull/7/head"), Standing::Running);
+    assert_eq!(queue.finish(&job, "u", 4), Closed::Yes);
+    assert_eq!(queue.look(&seen(100, false), 5), 0);
+    assert_eq!(queue.standing("refs/pull/7/head"), Standing::Measured);
+    // Another head is another question.
+    assert_eq!(queue.look(&seen(101, false), 6), 0);
+    assert_eq!(queue.standing("refs/pull/7/head"), Standing::Unapproved);
+    // A pull request opened anew at a head that was measured has nothing that waits for a word.
+    assert_eq!(queue.look(&[], 7), 0);
+    assert_eq!(queue.look(&[head("refs/pull/8/head", 100, false)], 8), 0);
+    assert_eq!(queue.standing("refs/pull/8/head"), Standing::Measured);
+}
+
+#[test]
+fn a_head_that_cannot_be_fetched_lets_others_go_first() {
+    let mut queue = Queue::new();
+    let heads = [7, 8].map(|n| head(&format!("refs/pull/{n}/head"), 100 + n, true));
+    let mut first = |now| {
+        let wanted = queue.store.see_pulls("p", &heads, now).unwrap();
+        queue.store.pull_not_fetched(&wanted[0], now).unwrap();
+        wanted[0].name.clone()
+    };
+    assert_eq!([1, 2, 3].map(&mut first), ["pull/7", "pull/8", "pull/7"]);
+}
+
+#[test]
+fn each_of_several_labels_is_offered_where_a_pull_request_left_the_line() {
+    for (labels, jobs) in [(&["a"][..], 1), (&["a", "b"][..], 4)] {
+        let mut queue = Queue::new();
+        let own = [head("refs/pull/7/head", 100, true)];
+        let pull = queue.store.see_pulls("p", &own, 1).unwrap().remove(0);
+        let labels: Vec<String> = labels.iter().map(ToString::to_string).collect();
+        let ends = (&commit(100), Some(&commit(1)), true);
+        let new = queue.store.offer_pull(&pull, ends, &labels, 1).unwrap();
+        assert_eq!(new, jobs, "{labels:?}");
+    }
+}
+
+#[test]
+fn a_pull_request_s_withdrawn_job_never_becomes_one_of_the_main_line() {
+    let mut queue = Queue::new();
+    queue.look(&[head("refs/pull/7/head", 100, true)], 1);
+    queue.look(&[], 2);
+    assert_eq!(queue.offer(100..101, "a", Purpose::Commit, 3), 1);
+    let job = queue.claim("c", 4).unwrap();
+    assert_eq!((job.position, job.reference.as_str()), (100, ""));
+}
+
+#[test]
 fn a_forge_hears_of_a_head_once_it_and_its_base_are_done_with() {
     let mut queue = Queue::new();
     let own = [head("refs/pull/7/head", 100, true)];
     queue.look(&own, 1);
     for _ in 0..2 {
-        assert_eq!(queue.store.untold(9, 10).unwrap(), []);
+        assert_eq!(queue.store.not_notified(9, 10).unwrap(), []);
         let job = queue.claim_untrusted("u", 2).unwrap();
         queue.finish(&job, "u", 3);
     }
-    assert_eq!(queue.store.untold(9, 10).unwrap(), [], "no forge is named");
+    assert_eq!(
+        queue.store.not_notified(9, 10).unwrap(),
+        [],
+        "no forge is named"
+    );
     let forge = Forge {
         kind: "github".into(),
         api: "https://forge.example/api/v3".into(),
@@ -697,19 +767,25 @@ fn a_forge_hears_of_a_head_once_it_and_its_base_are_done_with() {
     queue.store.set_forge("p", Some(&forge)).unwrap();
     assert_eq!(queue.store.forge("p").unwrap(), Some(forge.clone()));
     assert!(!format!("{forge:?}").contains("tok-9"));
-    let one = queue.store.untold(9, 10).unwrap().remove(0);
+    let one = queue.store.not_notified(9, 10).unwrap().remove(0);
     assert_eq!(one.base, commit(1).sha.0);
-    queue.store.told(&one, Some(("away", 50))).unwrap();
-    assert_eq!(queue.store.untold(49, 10).unwrap(), []);
-    let again = queue.store.untold(50, 10).unwrap().remove(0);
-    assert_eq!(again.untold, "away");
-    queue.store.told(&again, None).unwrap();
-    assert_eq!(queue.store.untold(99, 10).unwrap(), []);
+    queue.store.note_notified(&one, Some(("away", 50))).unwrap();
+    assert_eq!(queue.store.not_notified(49, 10).unwrap(), []);
+    let again = queue.store.not_notified(50, 10).unwrap().remove(0);
+    assert_eq!(again.not_notified, "away");
+    // One notifies, and whoever dies over it is not waited for longer than that.
+    assert!(queue.store.take_on(&again, 50, 60).unwrap());
+    assert!(!queue.store.take_on(&again, 51, 61).unwrap());
+    assert_eq!(queue.store.not_notified(59, 10).unwrap(), []);
+    assert!(queue.store.take_on(&again, 60, 70).unwrap());
+    queue.store.note_notified(&again, None).unwrap();
+    assert!(!queue.store.take_on(&again, 99, 109).unwrap());
+    assert_eq!(queue.store.not_notified(99, 10).unwrap(), []);
     // Of another head it has not heard.
     queue.look(&[head("refs/pull/7/head", 101, true)], 100);
     let job = queue.claim_untrusted("u", 101).unwrap();
     queue.finish(&job, "u", 102);
-    assert_eq!(queue.store.untold(103, 10).unwrap().len(), 1);
+    assert_eq!(queue.store.not_notified(103, 10).unwrap().len(), 1);
     queue.store.set_forge("p", None).unwrap();
-    assert_eq!(queue.store.untold(103, 10).unwrap(), []);
+    assert_eq!(queue.store.not_notified(103, 10).unwrap(), []);
 }

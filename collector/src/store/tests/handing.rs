@@ -6,7 +6,8 @@ use crate::history::watch;
 use crate::model::{Better, Counter, Measurement, Metric, NoiseClass, digest};
 use crate::store::log::append::Sealed;
 use crate::store::log::entry::{Entry, Exclusion, Kind};
-use crate::store::{Handed, Scope, SeriesState, Store};
+use crate::store::turns::PAUSE;
+use crate::store::{Appending, Handed, Scope, SeriesState, Store};
 
 fn filled(f: &Fixture) -> Store {
     let mut store = f.store();
@@ -225,14 +226,17 @@ fn a_backup_is_the_store_and_never_written_over() {
             .contains("there already")
     );
     let to = f.path.with_extension("restored");
-    assert!(Store::restore(&copy, &f.path).is_err());
-    assert_eq!(Store::restore(&copy, &to).unwrap(), store.verify().unwrap());
+    assert!(Store::restore(&copy, &f.path, false).is_err());
+    assert_eq!(
+        Store::restore(&copy, &to, false).unwrap(),
+        store.verify().unwrap()
+    );
     assert_eq!(difference(&rows(&f.path), &rows(&to)), Vec::<String>::new());
     // A log that another store left would be taken for part of this one.
     std::fs::remove_file(&to).unwrap();
     let left = f.path.with_extension("restored-wal");
     std::fs::write(&left, "x").unwrap();
-    let why = Store::restore(&copy, &to).unwrap_err().to_string();
+    let why = Store::restore(&copy, &to, false).unwrap_err().to_string();
     assert!(why.contains("restored-wal"), "{why}");
     std::fs::remove_file(&left).unwrap();
     let mut bytes = std::fs::read(&copy).unwrap();
@@ -246,7 +250,7 @@ fn a_backup_is_the_store_and_never_written_over() {
         bytes[at + 40] ^= 0xff;
     }
     std::fs::write(&copy, &bytes).unwrap();
-    let why = Store::restore(&copy, &to).unwrap_err().to_string();
+    let why = Store::restore(&copy, &to, false).unwrap_err().to_string();
     assert!(why.contains("damaged") && !to.exists(), "{why}");
 }
 
@@ -292,4 +296,23 @@ fn a_token_of_any_scope_is_sound() {
         store.add_token("t", scope, &hash, 1, None).unwrap();
     }
     assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
+}
+
+/// SQLite's lock goes to whoever looks at the right moment, which is hardly ever who waits.
+#[test]
+fn whoever_derives_lets_those_go_first_who_append() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    let names: Vec<String> = (0..20_000).map(|n| format!("b{n}")).collect();
+    let values: Vec<(&str, f64)> = names.iter().map(|n| (n.as_str(), 1.0)).collect();
+    store.put_durably(&report(1, 'a', &values), &[]).unwrap();
+    let appending = Appending::default();
+    store.stand_behind(appending.clone());
+    let waits = appending.one_more();
+    let begin = std::time::Instant::now();
+    // Nobody waits for ever, though somebody always appends.
+    store.derive().unwrap();
+    assert!(begin.elapsed() >= PAUSE * 10, "{:?}", begin.elapsed());
+    assert!(!store.is_behind().unwrap());
+    drop(waits);
 }

@@ -17,7 +17,7 @@ use rusqlite::types::Value;
 use super::{Fixture, append, difference, main_line, pruning, report, rows};
 use crate::detect::alerts::life::{Resolution, State};
 use crate::history::watch;
-use crate::store::{Store, Triage};
+use crate::store::{Appending, Store, Triage};
 
 /// Places at which a process dies.
 const POINTS: u64 = 200;
@@ -111,6 +111,8 @@ fn bring_up_to_date(db: Connection, path: &Path) {
         db,
         path,
         objects: None,
+        appending: Appending::default(),
+        link: None,
     };
     store.configure().unwrap();
     assert!(store.migrate().unwrap());

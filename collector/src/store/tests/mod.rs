@@ -212,6 +212,33 @@ fn a_report_that_says_its_line_is_believed_where_the_store_knows_none() {
 }
 
 #[test]
+fn counts_around_a_commit_are_those_of_branches_too() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    for (at, line, count) in [
+        (0, 'a', 1e6),
+        (50, 'a', 2e6),
+        (51, 'a', 3e6),
+        (51, 'f', 9e6),
+    ] {
+        store.put(&report(at, line, &[("b", count)]), &[]).unwrap();
+    }
+    append(&mut store, &main_line(0, 60));
+    store.catch_up().unwrap();
+    let series = store.series().unwrap();
+    let fingerprint = &series[0].key.fingerprint;
+    let around = |position: i64| {
+        let counts = store.counts_around(&Counter::Callgrind, fingerprint, position);
+        let (class, mut counts) = counts.unwrap().remove("b").unwrap();
+        assert_eq!(class, NoiseClass::Exact);
+        counts.sort_by(f64::total_cmp);
+        counts
+    };
+    assert_eq!(around(52), [2e6, 3e6, 9e6]);
+    assert_eq!(around(1), [1e6, 3e6], "of before, and the newest");
+}
+
+#[test]
 fn a_main_line_that_was_rewritten_moves_its_commits() {
     let f = Fixture::new();
     let mut store = f.store();

@@ -8,12 +8,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::json;
 
 use super::{Fixture, report};
-use crate::blobs::tests::contract;
 use crate::blobs::{Blobs, Directory, Place, Trouble, deliver};
 use crate::error::Error;
 use crate::model::{ProfileKind, ProfileRef, Report, digest};
 use crate::store::log::codec::pack;
-use crate::store::{Handed, InFile, Keep, Left, Store};
+use crate::store::{Handed, Keep, Left, Store};
 
 const NOW: i64 = 1_900_000_000;
 const DAY: i64 = 86_400;
@@ -101,16 +100,74 @@ fn problems(store: &Store) -> Vec<String> {
     store.verify().unwrap().problems
 }
 
+/// Replaces what lies in the file under the hash of a profile.
+fn spoil(store: &Store, at: u64, packed: &[u8]) {
+    let sql = "UPDATE blob SET bytes = ?2 WHERE hash = ?1";
+    let changed = store.db.execute(sql, (profile(at).0, packed));
+    assert_eq!(changed, Ok(1));
+}
+
 #[test]
-fn the_file_keeps_the_contract() {
+fn what_is_damaged_in_the_file_is_given_to_nobody_and_is_put_right_when_it_comes_again() {
     let f = Fixture::new();
-    let store = f.store();
-    let spoil = |hash: &str, bytes: &[u8]| {
-        let sql = "UPDATE blob SET bytes = ?2 WHERE hash = ?1";
-        let changed = store.db.execute(sql, (hash, pack(bytes).unwrap()));
-        assert_eq!(changed, Ok(1));
-    };
-    contract(&InFile(&store), &spoil);
+    let mut store = f.store();
+    let (report, blobs) = profiled(1);
+    let (hash, bytes) = profile(1);
+    store.put(&report, &blobs).unwrap();
+    for wrong in [pack(b"another").unwrap(), pack(b"").unwrap(), vec![1, 2, 3]] {
+        spoil(&store, 1, &wrong);
+        let e = store.blob(&hash).unwrap_err();
+        assert!(
+            matches!(&e, Error::Store(why) if why.contains(&hash)),
+            "{e}"
+        );
+        assert_eq!(problems(&store).len(), 1);
+        store.put(&report, &blobs).unwrap();
+        assert_eq!(store.blob(&hash).unwrap(), Some(bytes.clone()));
+    }
+    assert_eq!(problems(&store), Vec::<String>::new());
+}
+
+#[test]
+fn one_that_is_damaged_in_the_file_and_whole_elsewhere_is_read_there() {
+    let moved = Moved::all();
+    let mut store = moved.store();
+    let (report, blobs) = profiled(2);
+    store.put(&report, &blobs).unwrap();
+    assert_eq!(counts(&store), (1, 3, 0));
+    spoil(&store, 2, &pack(b"another").unwrap());
+    assert_eq!(store.blob(&profile(2).0).unwrap(), Some(profile(2).1));
+}
+
+/// Has a profile pruned before it answers that it does not have it.
+#[derive(Debug)]
+struct Prunes(PathBuf);
+
+impl Blobs for Prunes {
+    fn name(&self) -> String {
+        "s3://prunes".into()
+    }
+
+    fn put(&self, _: &str, _: &[u8]) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    fn get(&self, _: &str) -> Result<Option<Vec<u8>>, Trouble> {
+        prune(&mut Store::open(&self.0).unwrap());
+        Ok(None)
+    }
+
+    fn remove(&self, _: &str) -> Result<(), Trouble> {
+        Ok(())
+    }
+}
+
+#[test]
+fn one_that_is_pruned_while_it_is_fetched_is_not_lost() {
+    let moved = Moved::all();
+    let mut store = moved.f.store();
+    store.attach(Arc::new(Prunes(moved.f.path.clone())));
+    assert_eq!(store.blob(&profile(2).0).unwrap(), None);
 }
 
 #[test]
@@ -214,11 +271,32 @@ fn a_backup_is_restored_whether_the_place_can_be_reached_or_not() {
     );
     moved.store().backup(&file).unwrap();
     std::fs::rename(&moved.dir, moved.dir.with_extension("away")).unwrap();
-    let v = Store::restore(&file, &to).unwrap();
+    let v = Store::restore(&file, &to, false).unwrap();
     assert_eq!((v.reports, v.blobs), (3, 0));
     let restored = Store::open(&to).unwrap();
     assert_eq!(counts(&restored), (0, 3, 0));
     assert_eq!(restored.place().unwrap(), moved.store().place().unwrap());
+}
+
+#[test]
+fn a_copy_removes_nothing_of_the_store_that_was_copied_unless_that_is_gone() {
+    let moved = Moved::all();
+    let at = |name: &str| moved.f.path.with_extension(name);
+    moved.store().backup(&at("copy")).unwrap();
+    Store::restore(&at("copy"), &at("new"), false).unwrap();
+    for name in ["copy", "new"] {
+        let mut copy = Store::open(&at(name)).unwrap();
+        copy.attach(Arc::new(moved.place()));
+        assert!(copy.borrows().unwrap());
+        prune(&mut copy);
+        assert_eq!(copy.remove_left().unwrap(), Left::default());
+        assert_eq!(counts(&copy), (0, 0, 0));
+    }
+    assert_eq!(problems(&moved.store()), Vec::<String>::new());
+    Store::restore(&at("copy"), &at("instead"), true).unwrap();
+    let mut instead = Store::open(&at("instead")).unwrap();
+    instead.attach(Arc::new(moved.place()));
+    assert_eq!(instead.remove_left().unwrap().removed, 3);
 }
 
 /// Lets everything go that has a profile.
@@ -305,9 +383,7 @@ fn one_that_was_pruned_and_comes_again_stays() {
 fn one_that_is_damaged_in_the_file_is_not_moved() {
     let moved = Moved::new();
     let store = moved.store();
-    let sql = "UPDATE blob SET bytes = ?2 WHERE hash = ?1";
-    let packed = pack(b"another").unwrap();
-    store.db.execute(sql, (profile(2).0, packed)).unwrap();
+    spoil(&store, 2, &pack(b"another").unwrap());
     let waiting = store.pending("", 100, 1 << 20).unwrap();
     let bad = waiting.iter().filter(|(_, b)| b.is_err());
     let bad: Vec<_> = bad.collect();

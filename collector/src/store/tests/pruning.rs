@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::{Fixture, append, difference, main_line, report, rows, sha};
 use crate::detect::alerts::life::{Resolution, State};
-use crate::history::watch;
+use crate::history::{retention, watch};
 use crate::model::{Line, ProfileKind, ProfileRef, Report, digest};
 use crate::store::prune::Bounds;
 use crate::store::{Handed, Keep, Plan, Prunable, Store, Triage};
@@ -277,6 +277,27 @@ fn reports_of_the_main_line_go_but_for_what_open_changes_need() {
 /// Between what an open change holds and the newest commits the level crept, by a two-thousandth a
 /// commit: no step was there to be reported, and none is made by what went.
 #[test]
+fn a_change_that_is_reported_while_old_points_go_holds_what_it_needs() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    let put = |store: &mut Store, at: u64, value: f64| {
+        store.put(&report(at, 'a', &[("a", value)]), &[]).unwrap();
+        watch::search(store, usize::MAX).unwrap();
+    };
+    (0..40).for_each(|at| put(&mut store, at, 1e6));
+    let bounds = Bounds {
+        level: 20,
+        newest: 8,
+    };
+    let keep = keep(1, Some(1), Some(1));
+    let mut plan = store.plan_within(&keep, later(3), bounds).unwrap();
+    put(&mut store, 40, 2e6);
+    let gone = retention::prune(&mut store, &mut plan, "p", later(3), usize::MAX).unwrap();
+    assert_eq!(store.open_events(9).unwrap().len(), 1);
+    assert_eq!(gone.main_reports, 20);
+}
+
+#[test]
 fn what_crept_before_its_points_went_is_no_step_across_the_gap() {
     let f = Fixture::new();
     let mut store = f.store();
@@ -311,6 +332,36 @@ fn what_crept_before_its_points_went_is_no_step_across_the_gap() {
     }
     assert_eq!(reported(&store), [10]);
     holds(&mut store, &f.path);
+}
+
+/// Of every second commit, so that a step is one of two commits'.
+#[test]
+fn a_step_at_a_commit_that_was_measured_again_after_its_points_went_is_news() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    let put = |store: &mut Store, at: u64, value: f64| {
+        store.put(&report(at, 'a', &[("a", value)]), &[]).unwrap();
+    };
+    for at in (0..80).step_by(2) {
+        put(&mut store, at, 2e6);
+    }
+    append(&mut store, &main_line(0, 100));
+    store.catch_up().unwrap();
+    watch::search(&mut store, usize::MAX).unwrap();
+    let bounds = Bounds {
+        level: 8,
+        newest: 10,
+    };
+    drop_all(&mut store, &keep(1, Some(1), Some(1)), later(2), bounds);
+    assert_eq!(store.pruned_positions().unwrap().len(), 30);
+    for at in (0..60).step_by(2) {
+        put(&mut store, at, if at < 40 { 1e6 } else { 2.000_001e6 });
+    }
+    watch::search(&mut store, usize::MAX).unwrap();
+    let open = store.open_events(9).unwrap();
+    let sets = open.iter().map(|e| &e.reported.event.change);
+    let sets: Vec<_> = sets.map(|c| (c.first, c.last)).collect();
+    assert_eq!(sets, [(39, 40)]);
 }
 
 #[test]

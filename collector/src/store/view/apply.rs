@@ -1,15 +1,17 @@
 //! From the log to the view: entries are applied in their order, each once. What is derived is a
 //! function of that order alone, whatever the batches.
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction};
 
 use crate::error::{Error, Result};
+use crate::store::Store;
 use crate::store::log::append::{self, Placed};
 use crate::store::log::arrival;
 use crate::store::log::entry::Entry;
+use crate::store::log::late;
 use crate::store::log::pruning::Pruning;
+use crate::store::turns::Appending;
 use crate::store::view::{changes, decided, measured, pruned};
-use crate::store::{Store, explain};
 
 /// Entries that are applied in one transaction.
 const BATCH: usize = 16;
@@ -32,6 +34,7 @@ impl Store {
             done += batch.len() as u64;
             let mut rest = batch.as_slice();
             while !rest.is_empty() {
+                self.appending.let_by();
                 let n = self.change(|tx| apply_some(tx, rest))?;
                 rest = rest.get(n..).unwrap_or_default();
             }
@@ -44,6 +47,11 @@ impl Store {
     /// [`crate::error::Error::Store`].
     pub fn derive(&mut self) -> Result<u64> {
         self.catch_up()
+    }
+
+    /// Lets others go first, part by part, while this one derives.
+    pub fn stand_behind(&mut self, others: Appending) {
+        self.appending = others;
     }
 
     /// Whether the log has entries that are not applied yet.
@@ -81,27 +89,21 @@ impl Store {
         &mut self,
         mut work: impl FnMut(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        let path = self.path.clone();
         for _ in 0..TRIES {
             self.catch_up()?;
-            let mut attempt = || -> rusqlite::Result<Option<T>> {
-                let tx = self
-                    .db
-                    .transaction_with_behavior(TransactionBehavior::Immediate)?;
-                if applied(&tx)? != append::head(&tx)? {
+            let attempt = self.transact(|tx| {
+                if applied(tx)? != append::head(tx)? {
                     return Ok(None);
                 }
-                let out = work(&tx)?;
-                tx.commit()?;
-                Ok(Some(out))
-            };
-            if let Some(out) = attempt().map_err(|e| explain(&path, &e))? {
+                work(tx).map(Some)
+            });
+            if let Some(out) = attempt? {
                 return Ok(out);
             }
         }
         Err(Error::Store(format!(
             "{}: other processes write without a pause; try again",
-            path.display()
+            self.path.display()
         )))
     }
 }
@@ -120,7 +122,7 @@ pub(in crate::store) fn append_and_apply(
     arrival::note(tx, Some(seq))?;
     let hash = sealed.hash;
     let mut room = usize::MAX;
-    apply(tx, &Placed { seq, hash, entry }, &mut room)?;
+    apply(tx, &Placed::new(seq, hash, entry), &mut room)?;
     Ok(Some(seq))
 }
 
@@ -137,7 +139,7 @@ pub(in crate::store) fn apply_new(
         Entry::Pruning(Box::new(pruning.clone())),
     );
     let mut room = usize::MAX;
-    apply(tx, &Placed { seq, hash, entry }, &mut room).map(|_| ())
+    apply(tx, &Placed::new(seq, hash, entry), &mut room).map(|_| ())
 }
 
 /// Applies entries as far as one transaction goes; gives how many are done.
@@ -170,20 +172,26 @@ fn apply(tx: &Transaction<'_>, placed: &Placed, room: &mut usize) -> rusqlite::R
     match &placed.entry {
         Entry::Report(r) => {
             let (seq, hash) = (placed.seq, placed.hash.as_str());
-            if !measured::report(tx, (seq, hash), r, room)? {
+            let numbers = placed.numbers.get_or_init(|| measured::numbers(r));
+            if !measured::report(tx, (seq, hash), (r, numbers), room)? {
                 return Ok(false);
             }
             pruned::named(tx, seq, r.profiles.iter().map(|p| &p.blob))?;
         }
         Entry::Stub(s) => {
             let (seq, hash) = (placed.seq, placed.hash.as_str());
-            measured::report(tx, (seq, hash), &s.as_report(), room)?;
+            let report = s.as_report();
+            let numbers = measured::numbers(&report);
+            measured::report(tx, (seq, hash), (&report, &numbers), room)?;
         }
         Entry::Profile(p) => {
             measured::profile(tx, p)?;
             pruned::named(tx, placed.seq, std::iter::once(&p.blob))?;
         }
-        Entry::Pruning(p) => pruned::pruning(tx, p)?,
+        Entry::Pruning(p) => {
+            pruned::pruning(tx, p)?;
+            late::settle(tx, p)?;
+        }
         Entry::MainLine(s) => measured::main_line(tx, s)?,
         Entry::Alert(a) => changes::alert(tx, a)?,
         Entry::Decision(c) => decided::decision(tx, placed.seq, c)?,

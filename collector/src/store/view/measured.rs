@@ -19,19 +19,18 @@ struct Place {
     position: i64,
 }
 
-/// Derives series and points from a report, at most `room` points from where it was left. Gives
-/// whether that was all.
+/// Derives series and points from a report with its [`numbers`], at most `room` points from where it
+/// was left. Gives whether that was all.
 pub(super) fn report(
     tx: &Transaction<'_>,
     (seq, hash): (i64, &str),
-    report: &Report,
+    (report, all): (&Report, &[usize]),
     room: &mut usize,
 ) -> rusqlite::Result<bool> {
     if excluded::is_out(tx, hash, &report.commit.sha)? || excluded::is_gone(tx, seq)? {
         return Ok(true);
     }
     let place = place(tx, report)?;
-    let all = numbers(report);
     let from = part(tx)?.min(all.len());
     let to = from.saturating_add(*room).min(all.len());
     *room -= to - from;
@@ -64,13 +63,14 @@ fn set_part(tx: &Transaction<'_>, n: usize) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The numbers of a report that become points. An older store may hold a report that says one
-/// thing twice: the first counts.
-fn numbers(report: &Report) -> Vec<&Measurement> {
+/// Which measurements of a report become points: those of the commit's own benchmarks. An older
+/// store may hold a report that says one thing twice: the first counts.
+pub(super) fn numbers(report: &Report) -> Vec<usize> {
     let mut seen = std::collections::HashSet::new();
-    let finite = report.measurements.iter().filter(|m| m.value.is_finite());
-    finite
-        .filter(|m| seen.insert((&m.benchmark, &m.metric, &m.counter)))
+    let own = |m: &Measurement| m.value.is_finite() && !m.redefined;
+    let all = report.measurements.iter().enumerate();
+    all.filter(|(_, m)| own(m) && seen.insert((&m.benchmark, &m.metric, &m.counter)))
+        .map(|(i, _)| i)
         .collect()
 }
 
@@ -145,7 +145,7 @@ fn points(
     tx: &Transaction<'_>,
     seq: i64,
     report: &Report,
-    (numbers, place): (&[&Measurement], &Place),
+    (numbers, place): (&[usize], &Place),
 ) -> rusqlite::Result<()> {
     let mut series = tx.prepare_cached(if place.main { ON_MAIN } else { BESIDE })?;
     let table = if place.main { "point" } else { "branch_point" };
@@ -153,7 +153,7 @@ fn points(
         "INSERT OR IGNORE INTO {table} VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
     ))?;
     let mut fingerprints = HashMap::new();
-    for m in numbers {
+    for m in numbers.iter().filter_map(|i| report.measurements.get(*i)) {
         let fingerprint = fingerprints
             .entry(&m.counter)
             .or_insert_with(|| report.testbed.fingerprint(&m.counter));
@@ -324,7 +324,7 @@ pub(super) fn file_anew(tx: &Transaction<'_>, sha: &str) -> rusqlite::Result<()>
 fn file(tx: &Transaction<'_>, reports: &[Taken]) -> rusqlite::Result<()> {
     for (seq, hash, r) in reports {
         let mut room = usize::MAX;
-        report(tx, (*seq, hash), r, &mut room)?;
+        report(tx, (*seq, hash), (r, &numbers(r)), &mut room)?;
     }
     Ok(())
 }

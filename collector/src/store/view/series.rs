@@ -123,26 +123,40 @@ impl Store {
         })
     }
 
-    /// The noise class of each benchmark's instruction count on a testbed.
+    /// The noise class of each benchmark's instruction count on a testbed, and values that it has
+    /// around a place on the main line and on branches.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn classes(
+    pub fn counts_around(
         &self,
         counter: &Counter,
         fingerprint: &str,
-    ) -> Result<HashMap<String, NoiseClass>> {
-        let query = || -> rusqlite::Result<HashMap<String, NoiseClass>> {
+        position: i64,
+    ) -> Result<HashMap<String, (NoiseClass, Vec<f64>)>> {
+        /// Commits on each side that are looked at.
+        const AROUND: i64 = 20;
+        let query = || -> rusqlite::Result<HashMap<String, (NoiseClass, Vec<f64>)>> {
             let mut s = self.db.prepare_cached(
-                "SELECT benchmark, class FROM series \
-                 WHERE metric = ?1 AND counter = ?2 AND fingerprint = ?3",
+                "WITH own AS (SELECT id, benchmark, class, latest_value FROM series \
+                   WHERE metric = ?1 AND counter = ?2 AND fingerprint = ?3) \
+                 SELECT benchmark, class, latest_value FROM own UNION \
+                 SELECT benchmark, class, value FROM own JOIN point ON series = id \
+                   AND position BETWEEN ?4 - ?5 AND ?4 + ?5 UNION \
+                 SELECT benchmark, class, value FROM own JOIN branch_point ON series = id \
+                   AND position BETWEEN ?4 - ?5 AND ?4 + ?5",
             )?;
-            let name = params![Metric::Instructions.name(), counter.name(), fingerprint];
-            s.query_map(name, |r| {
+            let metric = Metric::Instructions;
+            let asked = params![metric.name(), counter.name(), fingerprint, position, AROUND];
+            let mut out: HashMap<String, (NoiseClass, Vec<f64>)> = HashMap::new();
+            let mut rows = s.query(asked)?;
+            while let Some(r) = rows.next()? {
                 let class: String = r.get(1)?;
-                Ok((r.get(0)?, class_from_name(&class)))
-            })?
-            .collect()
+                let known = out.entry(r.get(0)?);
+                let known = known.or_insert_with(|| (class_from_name(&class), Vec::new()));
+                known.1.push(r.get(2)?);
+            }
+            Ok(out)
         };
         query().map_err(|e| self.error(&e))
     }

@@ -237,7 +237,7 @@ impl Call<'_> {
         let dir = workspace(self.config, &self.place.tree);
         c.arg(dir.join("Cargo.toml"));
         c.args(["--profile", &suite.profile]);
-        let packages: BTreeSet<&String> = self.targets.iter().map(|t| &t.package).collect();
+        let packages = self.found.packages_of(&self.targets);
         let names: BTreeSet<&String> = self.targets.iter().map(|t| &t.name).collect();
         for p in &packages {
             c.args(["-p", &self.found.packages[*p].spec]);

@@ -56,6 +56,8 @@ pub(super) struct Facts {
     pub(super) features: BTreeSet<String>,
     /// Its bench targets that are not to be built.
     pub(super) left_out: BTreeSet<String>,
+    /// Whether `cargo bench` takes it without `-p`.
+    pub(super) is_default: bool,
 }
 
 #[derive(Deserialize)]
@@ -108,7 +110,10 @@ pub fn discover(config: &Config, place: &Place) -> Result<Discovery> {
         .collect();
     let default = default_members(config, &metadata);
     let reaching = reaching_criterion(&members);
-    let mut found = Discovery::default();
+    let mut found = Discovery {
+        left_out: absent(&config.suite.packages, &members)?,
+        ..Discovery::default()
+    };
     for package in members {
         let named = &config.suite.packages;
         if !named.is_empty() && !named.contains(&package.name) {
@@ -124,7 +129,7 @@ pub fn discover(config: &Config, place: &Place) -> Result<Discovery> {
             found.left_out.extend(not_default(package));
             continue;
         }
-        discover_package(config, package, likely, &mut found);
+        discover_package(config, package, (likely, is_default), &mut found);
     }
     Ok(found)
 }
@@ -147,6 +152,28 @@ fn declares_default_members(root: &Path) -> bool {
     let table = text.parse::<toml::Table>().unwrap_or_default();
     let workspace = table.get("workspace");
     workspace.is_some_and(|w| w.get("default-members").is_some())
+}
+
+/// The packages that are named and are not here, in words; that none is here is an error, so that a
+/// slip of the pen measures nothing for nobody.
+fn absent(named: &[String], members: &[&Package]) -> Result<Vec<String>> {
+    let is_here = |name: &&String| members.iter().any(|p| p.name == **name);
+    let (here, absent): (Vec<&String>, Vec<&String>) = named.iter().partition(is_here);
+    if here.is_empty() && !absent.is_empty() {
+        let known: Vec<&str> = members.iter().map(|p| p.name.as_str()).collect();
+        return Err(Error::Failed(format!(
+            "there is no package {} here (`packages` under [suite] in uptick.toml, or --package), only {}",
+            quoted(absent.iter().map(|n| n.as_str())),
+            quoted(known.into_iter()),
+        )));
+    }
+    let note = |n: &&String| format!("package `{n}` is named and is not in this commit");
+    Ok(absent.iter().map(note).collect())
+}
+
+fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|n| format!("`{n}`")).collect();
+    names.join(", ")
 }
 
 fn not_default(package: &Package) -> Option<String> {
@@ -181,7 +208,12 @@ fn reaching_criterion<'a>(members: &[&'a Package]) -> BTreeSet<&'a str> {
     }
 }
 
-fn discover_package(config: &Config, package: &Package, likely: Likely, found: &mut Discovery) {
+fn discover_package(
+    config: &Config,
+    package: &Package,
+    (likely, is_default): (Likely, bool),
+    found: &mut Discovery,
+) {
     let own_harness = targets_with_own_harness(&package.manifest_path);
     let on = enabled_features(config, &package.features);
     let dir = package.manifest_path.parent().unwrap_or(Path::new("/"));
@@ -189,6 +221,7 @@ fn discover_package(config: &Config, package: &Package, likely: Likely, found: &
         spec: spec(&package.id, &package.name),
         features: package.features.keys().cloned().collect(),
         left_out: BTreeSet::new(),
+        is_default,
     };
     for target in package.targets.iter().filter(|t| t.is_bench()) {
         let wanted = config.suite.benches.is_empty()
@@ -252,6 +285,29 @@ impl Discovery {
         }
         calls
     }
+
+    /// The packages that a call for these targets names. `cargo bench` decides the features of a
+    /// dependency for all that it takes together, so a call for some of that names the rest too,
+    /// but for a package that has another target of such a name.
+    pub(super) fn packages_of<'a>(&'a self, targets: &[&'a BenchTarget]) -> BTreeSet<&'a String> {
+        let mut named: BTreeSet<&String> = targets.iter().map(|t| &t.package).collect();
+        let is_default = |package: &String| self.packages[package].is_default;
+        if !named.iter().all(|p| is_default(p)) {
+            return named;
+        }
+        let is_taken = |name: &String| targets.iter().any(|t| t.name == *name);
+        let has_another = |package: &String| {
+            let mut others = self.targets.iter().filter(|t| t.package == *package);
+            others.any(|t| is_taken(&t.name)) || self.packages[package].left_out.iter().any(is_taken)
+        };
+        let rest: Vec<&String> = self
+            .packages
+            .keys()
+            .filter(|p| !named.contains(p) && is_default(p) && !has_another(p))
+            .collect();
+        named.extend(rest);
+        named
+    }
 }
 
 /// What names a package for `cargo -p`. Its name alone is ambiguous where a dependency depends on
@@ -297,6 +353,7 @@ fn targets_with_own_harness(manifest: &Path) -> BTreeSet<String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -340,6 +397,60 @@ mod tests {
             .map(|c| c.iter().map(|t| t.package.as_str()).collect())
             .collect();
         assert_eq!(names, [vec!["one", "three"], vec!["two"]]);
+    }
+
+    #[test]
+    fn what_cargo_bench_takes_together_has_its_features_together() {
+        let mut found = Discovery {
+            targets: vec![target("one", "bench"), target("four", "bench")],
+            ..Discovery::default()
+        };
+        for (package, is_default, left_out) in [
+            ("one", true, None),
+            ("two", true, None),
+            ("three", true, Some("bench")),
+            ("four", true, None),
+            ("five", false, None),
+        ] {
+            let facts = Facts {
+                is_default,
+                left_out: left_out.into_iter().map(String::from).collect(),
+                ..Facts::default()
+            };
+            found.packages.insert(package.into(), facts);
+        }
+        let packages = |of: &[&BenchTarget]| -> Vec<String> {
+            found.packages_of(of).into_iter().cloned().collect()
+        };
+        assert_eq!(packages(&[&found.targets[0]]), ["one", "two"]);
+        assert_eq!(packages(&[&target("five", "more")]), ["five"]);
+        assert_eq!(
+            packages(&[&found.targets[0], &found.targets[1]]),
+            ["four", "one", "two"]
+        );
+    }
+
+    #[test]
+    fn a_package_that_is_named_must_be_here() {
+        let package = |name: &str| Package {
+            id: name.into(),
+            name: name.into(),
+            manifest_path: PathBuf::new(),
+            targets: Vec::new(),
+            dependencies: Vec::new(),
+            features: BTreeMap::new(),
+        };
+        let (one, two) = (package("one"), package("two"));
+        let named = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|n| (*n).to_string()).collect();
+            absent(&names, &[&one, &two])
+        };
+        assert_eq!(named(&[]).unwrap(), Vec::<String>::new());
+        assert_eq!(named(&["two"]).unwrap(), Vec::<String>::new());
+        let some = named(&["one", "old"]).unwrap();
+        assert_eq!(some, ["package `old` is named and is not in this commit"]);
+        let none = named(&["tow"]).unwrap_err().to_string();
+        assert!(none.contains("no package `tow` here") && none.ends_with("only `one`, `two`"));
     }
 
     #[test]

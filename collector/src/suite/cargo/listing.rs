@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::error::tail;
 use crate::measure::child::{self, Before};
 use crate::measure::env::{Pins, Scratch, environment};
-use crate::measure::{Filter, escape};
+use crate::measure::{Filter, escape, sandbox};
 use crate::suite::{BenchExecutable, Place, run_environment};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -83,6 +83,7 @@ impl Asked<'_> {
         c.args(["--quick", "--nresamples", "1001", "--noplot", pattern])
             .env("CRITERION_HOME", &slot);
         let ran = self.answer(&mut c);
+        sandbox::drop_links(&slot);
         let mut ids = Vec::new();
         add_ids_below(&slot, &mut ids);
         let _ = std::fs::remove_dir_all(slot);
@@ -108,7 +109,7 @@ impl Asked<'_> {
 
     fn answer(&self, c: &mut Command) -> Result<String, String> {
         let limit = Duration::from_secs_f64(self.config.suite.timeout.0);
-        let ended = child::run_keeping(c, Before::default(), limit, LONGEST)
+        let ended = child::run_keeping(c, Before::foreign(None), limit, LONGEST)
             .map_err(|e| format!("--list: {e}"))?;
         if ended.stdout.len() >= LONGEST {
             return Err(format!("--list prints more than {} MiB", LONGEST >> 20));

@@ -21,21 +21,65 @@ pub(super) use toolchain::{pinned_by, rustc_version};
 
 use crate::suite::cargo::compile::{Compiled, compile};
 use crate::suite::cargo::run::cargo;
-use crate::suite::cargo::run::output;
+use crate::suite::cargo::run::{failed, output, plain};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::measure::child::{self, Before};
 use crate::measure::env::Scratch;
+use crate::measure::sandbox;
 use crate::suite::{BenchExecutable, Executables, Place, workspace};
+
+/// How long fetching may take.
+const FETCH: Duration = Duration::from_secs(600);
 
 /// Whether the worktree holds a Cargo workspace where the configuration says.
 pub(super) fn is_cargo(config: &Config, place: &Place) -> bool {
     workspace(config, &place.tree).join("Cargo.toml").is_file()
 }
 
+/// Refuses a workspace of a sandbox that leads out of it: where it lies is for the commit to say, and
+/// uptick itself writes its lock file.
+pub(super) fn refuse_links(config: &Config, place: &Place) -> Result<()> {
+    let dir = workspace(config, &place.tree);
+    let lock = dir.join("Cargo.lock");
+    let is_linked = lock.symlink_metadata().is_ok_and(|f| f.is_symlink());
+    if sandbox::is_on() && (!sandbox::may_read(&dir) || is_linked) {
+        return Err(Error::Build(format!(
+            "{}, or its lock file, leads out of the sandbox",
+            config.suite.dir
+        )));
+    }
+    Ok(())
+}
+
+/// Brings what a commit depends on, before anything of it runs in a sandbox, where there is no
+/// network. Nothing of the commit is obeyed here: its configuration of cargo may name programs.
+fn fetch(config: &Config, place: &Place) -> Result<()> {
+    if !sandbox::is_on() {
+        return Ok(());
+    }
+    let mut c = plain();
+    c.args(["fetch", "--quiet", "--manifest-path"]);
+    c.arg(workspace(config, &place.tree).join("Cargo.toml"));
+    c.env_remove("RUSTUP_TOOLCHAIN");
+    let ended = child::run(&mut c, Before::default(), FETCH);
+    let why = match &ended {
+        Ok(ended) if ended.status.success() => return Ok(()),
+        Ok(ended) if ended.timed_out => "it did not end within ten minutes".to_string(),
+        Ok(ended) => ended.said(),
+        Err(e) => e.to_string(),
+    };
+    Err(failed("cargo fetch failed", &why).of_checkout())
+}
+
 /// Makes the lock file of a worktree that has none, so that all commits get the same versions.
 pub(super) fn generate_lock(config: &Config, place: &Place) -> Result<()> {
+    if sandbox::is_on() {
+        return fetch(config, place);
+    }
     let mut c = cargo(config, place);
     c.args(["generate-lockfile", "--manifest-path"]);
     c.arg(workspace(config, &place.tree).join("Cargo.toml"));
@@ -45,6 +89,7 @@ pub(super) fn generate_lock(config: &Config, place: &Place) -> Result<()> {
 /// Builds the bench targets and asks each for its benchmarks.
 pub(super) fn build(config: &Config, place: &Place, scratch: &Scratch) -> Result<Executables> {
     let found = discover(config, place)?;
+    fetch(config, place)?;
     let compiled = compile(config, place, scratch, &found)?;
     let mut built = Executables {
         left_out: [found.left_out.clone(), compiled.notes.clone()].concat(),

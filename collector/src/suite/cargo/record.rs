@@ -5,6 +5,7 @@
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::measure::env::Scratch;
+use crate::measure::sandbox;
 use crate::suite::Place;
 use crate::suite::cargo::configuration::{built_for, declared_outside, lists_runner, obeyed};
 use crate::suite::cargo::toolchain::{checkout, chosen_in, host};
@@ -78,6 +79,7 @@ impl Recorder {
 
     /// Reads what was recorded, by executable.
     pub(super) fn read(&self, place: &Place) -> BTreeMap<PathBuf, Surroundings> {
+        sandbox::drop_links(&self.dir);
         let entries = std::fs::read_dir(&self.dir).into_iter().flatten().flatten();
         let records = entries.filter_map(|e| std::fs::read(e.path()).ok());
         let all = records.filter_map(|r| self.one(&r, place)).collect();

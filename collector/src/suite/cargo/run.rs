@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::measure::sandbox;
 use crate::suite::Place;
 use crate::suite::cargo::configuration::{
     declared, handed_over, of_the_commit, outranked, outside,
@@ -104,17 +105,32 @@ pub fn steering(config: &Config, root: &Path) -> String {
     all.concat()
 }
 
-/// cargo, ready for a subcommand on the worktree.
-pub(crate) fn cargo(config: &Config, place: &Place) -> Command {
+/// cargo as the user has it, that obeys no commit.
+pub(super) fn plain() -> Command {
     let mut c = Command::new("cargo");
+    leave_out_foreign(&mut c);
+    c.current_dir("/")
+        .stdin(Stdio::null())
+        .env("CARGO_TERM_COLOR", "never");
+    c
+}
+
+fn leave_out_foreign(c: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(is_foreign) {
             c.env_remove(&name);
         }
     }
-    c.current_dir("/")
-        .stdin(Stdio::null())
-        .env("CARGO_TERM_COLOR", "never");
+}
+
+/// cargo, ready for a subcommand on the worktree.
+pub(crate) fn cargo(config: &Config, place: &Place) -> Command {
+    let mut c = plain();
+    if sandbox::is_on() {
+        sandbox::surround(&mut c);
+        leave_out_foreign(&mut c);
+        c.env("CARGO_TERM_COLOR", "never");
+    }
     if let Some(channel) = chosen_in(config, &place.tree) {
         c.env("RUSTUP_TOOLCHAIN", channel);
     }
@@ -161,6 +177,8 @@ pub(crate) fn output(command: &mut Command, what: &str) -> Result<Vec<u8>> {
 
 /// What cargo printed, or its complaint.
 pub(super) fn outcome(command: &mut Command) -> Result<std::result::Result<Vec<u8>, String>> {
+    let mut inside = sandbox::inside(command).map_err(|e| Error::Failed(e.to_string()))?;
+    let command = inside.as_mut().unwrap_or(command);
     crate::measure::child::end_with_us(command);
     let out = command.output().map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => {
@@ -170,6 +188,10 @@ pub(super) fn outcome(command: &mut Command) -> Result<std::result::Result<Vec<u
     })?;
     if out.status.success() {
         return Ok(Ok(out.stdout));
+    }
+    if sandbox::is_on() && sandbox::is_its_own(out.status, &out.stderr) {
+        let why = String::from_utf8_lossy(&out.stderr);
+        return Err(Error::Failed(format!("cargo could not be started: {why}")));
     }
     let mut said = diagnostics(&out.stdout);
     said.push_str(&String::from_utf8_lossy(&out.stderr));

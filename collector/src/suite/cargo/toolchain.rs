@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::git::Repo;
+use crate::measure::sandbox;
 use crate::model::Sha;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -57,7 +58,10 @@ pub(in crate::suite) fn pinned_by(config: &Config, repo: &Repo, sha: &Sha) -> Op
 
 /// The same for a commit that is checked out.
 pub(super) fn chosen_in(config: &Config, tree: &Path) -> Option<String> {
-    let read = |path: &str| std::fs::read_to_string(tree.join(path)).ok();
+    let read = |path: &str| {
+        let file = Some(tree.join(path)).filter(|f| sandbox::may_read(f))?;
+        std::fs::read_to_string(file).ok()
+    };
     // The checkout is what overrides are made for.
     chosen(checkout(tree).unwrap_or(tree), &config.suite.dir, &read)
 }
@@ -85,10 +89,14 @@ fn overrides() -> BTreeMap<PathBuf, String> {
 /// `rustc -vV` of a channel (the machine's default without one): first line and host.
 pub(in crate::suite) fn rustc_version(channel: Option<&str>) -> Option<String> {
     let mut c = Command::new("rustc");
+    sandbox::surround(&mut c);
     c.arg("-vV").current_dir("/").stdin(Stdio::null());
     if let Some(channel) = channel {
         c.env("RUSTUP_TOOLCHAIN", channel);
     }
+    // A commit may name a toolchain by its path.
+    let mut inside = sandbox::inside(&c).ok()?;
+    let c = inside.as_mut().unwrap_or(&mut c);
     let out = c.output().ok().filter(|o| o.status.success())?;
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     let host = text

@@ -1,5 +1,6 @@
 //! All changes as a table, with the filters that live in its address.
 
+use collector::config::Config;
 use collector::detect::Kind;
 use collector::format::thousands;
 use collector::store::Fate;
@@ -11,13 +12,14 @@ use crate::query::{Changes, MINE, NOBODY, Way, compare_url, spelled};
 use crate::reader::Reader;
 use crate::text::{self, plural};
 
-pub(super) fn html(list: &List, reader: &Reader, asked: &Changes) -> Markup {
+pub(super) fn html(list: &List, config: &Config, reader: &Reader, asked: &Changes) -> Markup {
     let turn = |page| {
         let asked = asked.clone();
         Changes { page, ..asked }.url("")
     };
     html! {
         (head(list, asked))
+        (layout::views(config, "/changes", &whole(asked).url("")))
         (filters(list, reader, asked))
         @if list.rows.is_empty() { (none(asked)) } @else {
             (table(list))
@@ -240,7 +242,7 @@ mod tests {
                 total,
                 metrics: Vec::new(),
             };
-            let page = html(&list, &Reader::Owner, &asked).into_string();
+            let page = html(&list, &Config::default(), &Reader::Owner, &asked).into_string();
             assert_eq!(page.contains("holds the first 5,000"), is_said, "{page}");
             assert!(page.contains("\"/changes.csv?q=b\""), "{page}");
             assert!(page.contains("\"/changes.json?q=b&amp;page=2\""), "{page}");

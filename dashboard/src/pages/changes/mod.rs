@@ -29,7 +29,7 @@ pub(super) fn page(
     let list = load::load(store, &app.options.config, (reader, asked), take)?;
     match format {
         Format::Html => {
-            let body = html::html(&list, reader, asked);
+            let body = html::html(&list, &app.options.config, reader, asked);
             Ok(layout::page(app, Nav::None, "All changes", body))
         }
         Format::Json => json_page(&documents::json(&list, asked)),

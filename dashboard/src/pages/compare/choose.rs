@@ -1,5 +1,6 @@
 //! Which two commits to compare, for whoever has no address yet.
 
+use collector::model::Variants;
 use collector::store::{MeasuredCommit, Store};
 use maud::{Markup, html};
 
@@ -9,7 +10,7 @@ use crate::error::Fail;
 use crate::pages::answer::no_such_form;
 use crate::pages::compare::releases::{self, named};
 use crate::pages::layout::{self, Nav};
-use crate::query::{Format, compare_url};
+use crate::query::{Format, compare_url, variants_query};
 use crate::text;
 
 /// Commits that are offered.
@@ -22,10 +23,13 @@ pub(in crate::pages) fn chosen(
     store: &Store,
     app: &App,
     (base, head): (&str, &str),
+    variants: Option<&Variants>,
 ) -> Result<Option<String>, Fail> {
     let (base, head) = (named(store, app, base)?, named(store, app, head)?);
     let both = base.zip(head);
-    Ok(both.map(|(base, head)| compare_url(&base.sha, &head.sha)))
+    let query = variants.map(|v| format!("?{}", variants_query(v)));
+    let query = query.unwrap_or_default();
+    Ok(both.map(|(base, head)| format!("{}{query}", compare_url(&base.sha, &head.sha))))
 }
 
 /// The form. A side that names no measured commit is said to.

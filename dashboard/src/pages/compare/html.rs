@@ -55,7 +55,7 @@ pub(super) fn html(
             (table(c, rows, &shown))
             (layout::pager(rows.page, ROWS, selected.len() as u64, &turn))
         }
-        (worst::section(store, c, rows.metric))
+        (worst::section(store, c, rows.metric)?)
         (failing::section(c, &failing))
         (decide::section(store, app, reader, ("Lasting changes here", events))?)
         (variants::offered(store, c)?)

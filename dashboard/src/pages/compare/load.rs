@@ -1,9 +1,11 @@
 //! Two commits judged from what is stored.
 
+use std::collections::BTreeSet;
+
 use collector::judge::{self, Beside, Judgement, Overrides, Row};
 use collector::model::{Counter, Measurement, Metric, Report, SeriesKey, Testbed, Variants};
 use collector::stats;
-use collector::store::{MeasuredCommit, Store};
+use collector::store::{MeasuredCommit, ReportRow, Store};
 
 use crate::app::App;
 use crate::error::Fail;
@@ -13,6 +15,9 @@ use crate::query::{compare_url, variants_query};
 
 /// Earlier values that a limit is taken from, as `uptick check` does.
 const HISTORY: usize = 200;
+
+/// Reports of one commit that are looked at, the newest.
+const REPORTS: usize = 20;
 
 /// Characters of a report's hash.
 const HASH: usize = 64;
@@ -180,12 +185,51 @@ pub(super) fn pinned(store: &Store, name: &str) -> Result<Option<Side>, Fail> {
     }))
 }
 
+/// Judges `head` against `base` once for each testbed that the head was measured on, each with the
+/// hash of the head's report: against the base's report of the same testbed, where there is one.
+pub(in crate::pages) fn by_testbed(
+    store: &Store,
+    app: &App,
+    (base, head): (&MeasuredCommit, &MeasuredCommit),
+    how: &str,
+) -> Result<Vec<(String, Comparison)>, Fail> {
+    let heads = store.reports(Some(&head.sha), REPORTS)?;
+    let bases = store.reports(Some(&base.sha), REPORTS)?;
+    let testbeds: BTreeSet<&str> = heads.iter().map(|h| h.testbed_key.as_str()).collect();
+    let mut out = Vec::new();
+    for testbed in testbeds {
+        let of_it = heads.iter().filter(|h| h.testbed_key == testbed);
+        let Some((h, b)) = best(of_it, &bases) else {
+            continue;
+        };
+        let sides = (side(store, base.clone(), b)?, side(store, head.clone(), h)?);
+        let judged = judged(store, app, sides, (false, None), how)?;
+        out.push((h.hash.clone(), judged));
+    }
+    Ok(out)
+}
+
 /// A report of each commit, from the same testbed where there is one.
 fn latest(store: &Store, base: MeasuredCommit, head: MeasuredCommit) -> Result<(Side, Side), Fail> {
-    let heads = store.reports(Some(&head.sha), 20)?;
-    let bases = store.reports(Some(&base.sha), 20)?;
-    let pairs = heads.iter().flat_map(|h| bases.iter().map(move |b| (h, b)));
-    let rank = |(h, b): &(&collector::store::ReportRow, &collector::store::ReportRow)| {
+    let heads = store.reports(Some(&head.sha), REPORTS)?;
+    let bases = store.reports(Some(&base.sha), REPORTS)?;
+    let (h, b) = best(heads.iter(), &bases).ok_or(Fail::Ours)?;
+    Ok((side(store, base, b)?, side(store, head, h)?))
+}
+
+fn side(store: &Store, commit: MeasuredCommit, row: &ReportRow) -> Result<Side, Fail> {
+    let report = store.report(&row.hash)?.ok_or(Fail::Ours)?;
+    Ok(Side::new(commit, report, row.hash.clone()))
+}
+
+/// The reports of a head and of a base that are best compared: those of one testbed and of one
+/// suite first, then the newest.
+fn best<'a>(
+    heads: impl Iterator<Item = &'a ReportRow>,
+    bases: &'a [ReportRow],
+) -> Option<(&'a ReportRow, &'a ReportRow)> {
+    let pairs = heads.flat_map(|h| bases.iter().map(move |b| (h, b)));
+    let rank = |(h, b): &(&ReportRow, &ReportRow)| {
         (
             h.failed || b.failed,
             h.testbed_key != b.testbed_key,
@@ -194,17 +238,7 @@ fn latest(store: &Store, base: MeasuredCommit, head: MeasuredCommit) -> Result<(
             std::cmp::Reverse(b.started),
         )
     };
-    let best = pairs.min_by_key(rank).ok_or(Fail::Ours)?;
-    let (base_hash, head_hash) = (best.1.hash.clone(), best.0.hash.clone());
-    let side = |commit, hash: String| {
-        let report = store.report(&hash)?.ok_or(Fail::Ours)?;
-        Ok::<_, Fail>(Side {
-            commit,
-            report,
-            hash,
-        })
-    };
-    Ok((side(base, base_hash)?, side(head, head_hash)?))
+    pairs.min_by_key(rank)
 }
 
 /// The counter of what is judged.

@@ -61,68 +61,21 @@ fn changes_between(store: &Store, a: u64, b: u64) -> Result<String, Fail> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use std::path::Path;
+    use collector::model::Report;
 
     use super::*;
-    use crate::app::Options;
-    use collector::model::{Commit, Counter, Measurement, Metric, Report, Sha, Testbed};
-    use collector::store::Keep;
+    use crate::fixture;
 
     /// One series that costs a fifth more from commit 20 on.
     fn report(position: u64) -> Report {
-        let value = if position < 20 { 1e6 } else { 1.2e6 };
-        let counter = Counter::Callgrind;
-        Report {
-            schema: Report::SCHEMA.into(),
-            commit: Commit {
-                sha: Sha(format!("{position:06x}{}", "a".repeat(34))),
-                position,
-                parents: vec![],
-                author: "A".into(),
-                time: 1_700_000_000 + position.cast_signed() * 86_400,
-                subject: format!("commit {position}"),
-            },
-            testbed: Testbed::default(),
-            build_key: position.to_string(),
-            suite_key: "s".into(),
-            testbed_key: "t".into(),
-            started: 1_700_000_000,
-            seconds: 1.0,
-            reused: None,
-            line: None,
-            measurements: vec![Measurement::once("b", Metric::Instructions, counter, value)],
-            failures: vec![],
-            profiles: vec![],
-        }
-    }
-
-    /// An app of a store of its own, which is asked for its configuration and what it keeps alone.
-    async fn app(dir: &Path) -> Arc<App> {
-        let store = dir.join("other.db");
-        Store::open(&store).unwrap();
-        let options = Options {
-            store,
-            name: "x".into(),
-            config: collector::config::Config::default(),
-            public: false,
-            read_only: false,
-            always_ask: false,
-            keep: Keep::default(),
-            keep_free: 0,
-            new_series: 9,
-            public_url: None,
-            embed_in: Vec::new(),
-            proxy: None,
-            blobs: None,
-        };
-        let local = "127.0.0.1:8787".parse().unwrap();
-        crate::open(options, local).await.unwrap()
+        fixture::report(position, if position < 20 { 1e6 } else { 1.2e6 })
     }
 
     #[tokio::test]
     async fn a_new_change_has_the_verdict_on_its_own_pair_alone_made_anew() {
         let dir = tempfile::tempdir().unwrap();
-        let app = app(dir.path()).await;
+        // Asked for its configuration and what it keeps alone.
+        let app = fixture::app(&dir.path().join("other.db")).await;
         let mut store = Store::open(&dir.path().join("uptick.db")).unwrap();
         for position in 0..40 {
             store.put(&report(position), &[]).unwrap();

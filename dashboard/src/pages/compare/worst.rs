@@ -6,6 +6,7 @@ use collector::model::{FunctionDelta, Metric, Verdict};
 use collector::store::Store;
 use maud::{Markup, html};
 
+use crate::error::Fail;
 use crate::headline;
 use crate::pages::compare::load::Comparison;
 use crate::pages::functions;
@@ -21,25 +22,34 @@ fn row<'a>(c: &'a Comparison, metric: Option<&str>) -> Option<&'a Row> {
     rows.find(|r| r.metric == Metric::Instructions)
 }
 
-/// Nothing where no profile is stored of both, or one cannot be read: the page of the functions
-/// says which.
-pub(super) fn section(store: &Store, c: &Comparison, metric: Option<&str>) -> Markup {
+/// Nothing where no profile is stored of both. Where one cannot be read, the page of the functions
+/// says which and why.
+pub(super) fn section(store: &Store, c: &Comparison, metric: Option<&str>) -> Result<Markup, Fail> {
     let Some(row) = row(c, metric).filter(|_| c.judgement.variants.is_none()) else {
-        return html! {};
+        return Ok(html! {});
     };
     let id = c.series(row).id();
     let (base, head) = (c.base.sha.short(), c.head.sha.short());
-    let (most, total) = functions::most(store, (&id, base, head), NAMED).unwrap_or_default();
+    let (most, total) = match functions::most(store, (&id, base, head), NAMED) {
+        Ok(known) => (Some(known.0), known.1),
+        Err(Fail::NotFound(_)) => return Ok(html! {}),
+        Err(Fail::Objects(_) | Fail::Store(_)) => (None, (0, 0)),
+        Err(fail) => return Err(fail),
+    };
     let all = total.1 as f64 - total.0 as f64;
-    html! {
-        @if !most.is_empty() {
+    Ok(html! {
+        @if most.as_ref().is_none_or(|most| !most.is_empty()) {
             section #worst {
                 h2 { "Functions of " (text::name(&row.benchmark)) ", " (text::tight(&row.moved())) }
-                ul .plain { @for f in &most { li { (function(f, all)) } } }
+                @match &most {
+                    Some(most) => ul .plain { @for f in most { li { (function(f, all)) } } },
+                    // The page is kept for as long as nothing is stored.
+                    None => p .muted { "Their profiles could not be read when this page was made." },
+                }
                 p { a href={ "/functions/" (id) "/" (base) ".." (head) } { "All functions, flame graph" } }
             }
         }
-    }
+    })
 }
 
 fn function(f: &FunctionDelta, all: f64) -> Markup {

@@ -32,7 +32,7 @@ pub(super) fn parameters(asked: &Health) -> Vec<(&'static str, String)> {
         parts.push(("turned", "yes".into()));
     }
     if let Some(grouped) = asked.grouped {
-        parts.push(("group", if grouped { "prefix" } else { "none" }.into()));
+        parts.push(("group", grouped.word().into()));
     }
     if asked.page > 1 {
         parts.push(("page", asked.page.to_string()));

@@ -37,7 +37,7 @@ fn row(h: &Health, r: &Row) -> Value {
     let (s, key) = (&e.series, &e.series.row.key);
     json!({
         "series": key.id(), "benchmark": key.benchmark, "metric": key.metric,
-        "unit": key.metric.unit(), "better": key.metric.better(),
+        "unit": key.metric.unit(), "better": key.metric.better(), "owner": e.owner.as_deref(),
         "counter": key.counter, "testbed": key.fingerprint, "class": s.row.class,
         "kind": s.kind, "points": s.row.points, "latest": s.row.latest_value,
         "latest_sha": s.latest_sha, "latest_time": s.latest_time, "noise": s.noise,

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::address::{address, parameters};
 use super::rows::{Count, Health};
 use crate::pages::layout;
-use crate::query::{self, Order, State};
+use crate::query::{self, Grouping, State};
 use crate::text::{self, plural};
 
 /// Metrics that one can choose by a link; the others by the address.
@@ -83,7 +83,7 @@ pub(super) fn filters(h: &Health, asked: &query::Health) -> Markup {
         (states(h, asked))
         div .filters {
             (metrics(h, asked))
-            (groups(asked))
+            (groups(h, asked))
             form action="/health" role="search" {
                 @for (name, value) in kept(asked) { input type="hidden" name=(name) value=(value); }
                 label .hidden for="q" { "Filter by name" }
@@ -166,19 +166,26 @@ fn worded(name: &str, count: Count) -> String {
     }
 }
 
-fn groups(asked: &query::Health) -> Markup {
-    let by_itself = asked.order == Order::State;
-    let to = |on: bool| {
-        let url = address(&query::Health {
-            grouped: (on != by_itself).then_some(on),
-            page: 1,
-            ..asked.clone()
-        });
-        (
-            if on { "prefix" } else { "none" },
-            url,
-            asked.is_grouped() == on,
-        )
+/// By what the series stand together; by owner only where somebody owns any.
+fn groups(h: &Health, asked: &query::Health) -> Markup {
+    let by_itself = query::Health {
+        grouped: None,
+        ..asked.clone()
     };
-    layout::choice("group", &[to(true), to(false)])
+    let asks = asked.grouping() == Grouping::Owner;
+    let has_owners = asks || h.overview.entries.iter().any(|e| e.owner.is_some());
+    let offered = Grouping::ALL
+        .iter()
+        .filter(|(g, _)| has_owners || *g != Grouping::Owner);
+    let links: Vec<(&str, String, bool)> = offered
+        .map(|(grouping, word)| {
+            let url = address(&query::Health {
+                grouped: (*grouping != by_itself.grouping()).then_some(*grouping),
+                page: 1,
+                ..asked.clone()
+            });
+            (*word, url, asked.grouping() == *grouping)
+        })
+        .collect();
+    layout::choice("group", &links)
 }

@@ -9,6 +9,7 @@ mod machines;
 mod rows;
 mod table;
 
+use collector::config::Config;
 use collector::store::Store;
 use maud::{Markup, html};
 
@@ -41,7 +42,12 @@ pub(super) fn page(
     let config = &app.options.config;
     let h = rows::load((store, config), &app.overview, asked, (take, is_html))?;
     match format {
-        Format::Html => Ok(layout::page(app, Nav::Health, "Health", html(&h, asked))),
+        Format::Html => Ok(layout::page(
+            app,
+            Nav::Health,
+            "Health",
+            html(&h, config, asked),
+        )),
         Format::Json => json_page(&documents::json(&h, asked)),
         Format::Csv => Ok(csv_page("series", documents::csv(&h))),
         Format::Markdown => Ok(markdown_page(documents::markdown(&h))),
@@ -49,10 +55,11 @@ pub(super) fn page(
     }
 }
 
-fn html(h: &Health, asked: &query::Health) -> Markup {
+fn html(h: &Health, config: &Config, asked: &query::Health) -> Markup {
     html! {
         (head::judgement(h, asked))
         @if h.overview.counts.0 == 0 { (nothing_yet()) } @else {
+            (layout::views(config, "/health", &address::address(asked)))
             (head::filters(h, asked))
             @if h.rows.is_empty() { (no_match(asked)) } @else {
                 (table::html(h, asked))

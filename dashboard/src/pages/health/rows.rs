@@ -13,7 +13,7 @@ use collector::store::Store;
 use crate::error::Fail;
 use crate::overview::{Entry, Overview, Shelf};
 use crate::pages::drift::Drift;
-use crate::query::{self, Order, State};
+use crate::query::{self, Grouping, Order, State};
 use crate::text::{self, plural};
 
 /// Rows on a page.
@@ -39,11 +39,12 @@ impl Count {
     }
 }
 
-/// A group of series whose names begin alike.
+/// Series that stand together.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
-    /// The part of their names before the first `/`; empty for the others.
-    pub(super) prefix: String,
+    /// What they have in common: the part of their names before the first `/`, or their owner;
+    /// empty for the others.
+    pub(super) name: String,
     pub(super) count: Count,
 }
 
@@ -97,10 +98,9 @@ pub(super) fn load(
     }
     let entries = &overview.entries;
     listed.sort_by(|a, b| in_order(asked, &entries[*a], &entries[*b]));
-    let mut heads = if asked.is_grouped() {
-        group(entries, &mut listed, asked.order)
-    } else {
-        HashMap::new()
+    let mut heads = match asked.grouping() {
+        Grouping::None => HashMap::new(),
+        grouping => group(entries, &mut listed, (grouping, asked.order)),
     };
     let total = listed.len() as u64;
     let skip = (asked.page - 1) * ROWS;
@@ -206,18 +206,30 @@ fn urgency(e: &Entry) -> usize {
         .unwrap_or(Trouble::ALL.len())
 }
 
-fn prefix(name: &str) -> &str {
-    name.split_once('/').map_or(OTHERS, |(prefix, _)| prefix)
+/// The name of the group that a series belongs to.
+fn group_of(e: &Entry, grouping: Grouping) -> &str {
+    let name = match grouping {
+        Grouping::Owner => e.owner.as_deref(),
+        _ => {
+            let parts = e.series.row.key.benchmark.split_once('/');
+            parts.map(|(prefix, _)| prefix)
+        }
+    };
+    name.unwrap_or(OTHERS)
 }
 
-/// Moves series of one prefix together, and gives where each group begins. Without a column that
+/// Moves series of one group together, and gives where each group begins. Without a column that
 /// orders them, groups that need a look stand first, then by name, the others behind them; else each
 /// stands where its first series would, and the others last.
-fn group(entries: &[Entry], listed: &mut [usize], order: Order) -> HashMap<usize, Group> {
+fn group(
+    entries: &[Entry],
+    listed: &mut [usize],
+    (grouping, order): (Grouping, Order),
+) -> HashMap<usize, Group> {
     let mut counts: HashMap<&str, (usize, Count)> = HashMap::new();
     for (place, at) in listed.iter().enumerate() {
         let e = &entries[*at];
-        let name = prefix(&e.series.row.key.benchmark);
+        let name = group_of(e, grouping);
         counts
             .entry(name)
             .or_insert((place, Count::default()))
@@ -226,7 +238,8 @@ fn group(entries: &[Entry], listed: &mut [usize], order: Order) -> HashMap<usize
     }
     let mut others = Count::default();
     counts.retain(|name, (_, count)| {
-        let stays = count.all > 1 && *name != OTHERS;
+        // An owner's only series is still theirs.
+        let stays = (count.all > 1 || grouping == Grouping::Owner) && *name != OTHERS;
         if !stays {
             others.all += count.all;
             others.look += count.look;
@@ -234,7 +247,7 @@ fn group(entries: &[Entry], listed: &mut [usize], order: Order) -> HashMap<usize
         stays
     });
     let rank = |at: &usize| {
-        let name = prefix(&entries[*at].series.row.key.benchmark);
+        let name = group_of(&entries[*at], grouping);
         match (counts.get(name), order) {
             (None, Order::State) => (usize::from(others.look == 0), 1, OTHERS),
             (None, _) => (1, 0, OTHERS),
@@ -249,8 +262,8 @@ fn group(entries: &[Entry], listed: &mut [usize], order: Order) -> HashMap<usize
         let (.., name) = rank(at);
         if last.replace(name) != Some(name) {
             let count = counts.get(name).map_or(others, |(_, count)| *count);
-            let prefix = name.to_string();
-            heads.insert(place, Group { prefix, count });
+            let name = name.to_string();
+            heads.insert(place, Group { name, count });
         }
     }
     heads

@@ -8,7 +8,7 @@ use super::address::address;
 use super::glossary;
 use super::rows::{Group, Health, Row, SPARK, noise_of};
 use crate::chart::trend;
-use crate::query::{self, Order};
+use crate::query::{self, Grouping, Order};
 use crate::text;
 
 /// How many columns the table has.
@@ -20,7 +20,7 @@ pub(super) fn html(h: &Health, asked: &query::Health) -> Markup {
             thead { (head(asked)) }
             tbody {
                 @for r in &h.rows {
-                    @if let Some(group) = &r.head { (group_head(group)) }
+                    @if let Some(group) = &r.head { (group_head(group, asked.grouping())) }
                     (row(h, r, asked))
                 }
             }
@@ -74,11 +74,13 @@ fn column(asked: &query::Health, order: Order, word: &str, title: &str, num: boo
     }
 }
 
-fn group_head(g: &Group) -> Markup {
+fn group_head(g: &Group, grouping: Grouping) -> Markup {
+    let is_owner = grouping == Grouping::Owner;
     html! {
         tr .prefix {
             th scope="rowgroup" colspan=(COLUMNS) {
-                @if g.prefix.is_empty() { "others" } @else { (text::name(&g.prefix)) "/" }
+                @if g.name.is_empty() { @if is_owner { "nobody’s" } @else { "others" } }
+                @else { (text::name(&g.name)) @if !is_owner { "/" } }
                 " · " (g.count.all) " series, "
                 @if g.count.look == 0 { "fine" }
                 @else { (g.count.look) @if g.count.look == 1 { " needs a look" } @else { " need a look" } }

@@ -18,17 +18,21 @@ const BENCHMARKS: usize = 40;
 /// Series that are offered.
 const OFFERED: usize = 120;
 
-/// The chart that was asked for; `None` where something is to be chosen first.
+/// The chart that was asked for; `None` where something is to be chosen first, or taken off.
 pub(in crate::pages) fn chart(asked: &Gather) -> Option<String> {
-    let first = asked.first.as_ref()?;
+    let first = asked.chosen.first()?;
     let is_chosen = asked.show || asked.text.trim().is_empty();
-    is_chosen.then(|| format!("/series/{first}{}", asked.look.query()))
+    (is_chosen && !is_too_many(asked)).then(|| format!("/series/{first}{}", asked.look.query()))
+}
+
+fn is_too_many(asked: &Gather) -> bool {
+    asked.chosen.len() > BESIDE + 1
 }
 
 /// Those that were chosen, and those that the text finds.
 pub(in crate::pages) fn page(store: &Store, app: &App, asked: &Gather) -> Result<Page, Fail> {
-    let ids = asked.first.iter().cloned().chain(asked.look.with.ids());
-    let chosen: Result<Vec<SeriesState>, Fail> = ids.map(|id| the_series(store, &id)).collect();
+    let ids = asked.chosen.iter();
+    let chosen: Result<Vec<SeriesState>, Fail> = ids.map(|id| the_series(store, id)).collect();
     let chosen = chosen?;
     let mut found = Vec::new();
     if !asked.text.trim().is_empty() {
@@ -56,6 +60,10 @@ fn html(asked: &Gather, chosen: &[SeriesState], found: &[SeriesState]) -> Markup
                 input #q name="q" type="search" value=(asked.text) placeholder="part of a benchmark’s name"
                     maxlength="512" spellcheck="false";
                 button .small type="submit" { "Find" }
+            }
+            @if is_too_many(asked) {
+                p .note role="alert" { (chosen.len()) " are chosen: take off " (chosen.len() - BESIDE - 1)
+                    ", more lines are told apart by nobody." }
             }
             @if !chosen.is_empty() { (table("In the chart", chosen, true)) }
             @if !shown.is_empty() { (table("Found", shown, false)) }

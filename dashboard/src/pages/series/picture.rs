@@ -14,7 +14,7 @@ use crate::pages::health;
 use crate::query::branch_url;
 use crate::text;
 
-/// Tags and branches that are marked.
+/// Tags that are marked, and branches.
 const LANDMARKS: usize = 40;
 /// Changes of the testbed that are marked.
 const TESTBEDS: usize = 50;
@@ -105,10 +105,17 @@ fn points(h: &History, values: &[Value]) -> Series {
     }
 }
 
+/// The newest tags, and the newest places where a branch left: many of the one push out none of the
+/// other.
+fn newest(all: &[Landmark]) -> impl Iterator<Item = &Landmark> {
+    let is_tag = |l: &Landmark| l.what == What::Tag;
+    let tags = all.iter().rev().filter(move |l| is_tag(l)).take(LANDMARKS);
+    let left = all.iter().rev().filter(move |l| !is_tag(l));
+    tags.chain(left.take(LANDMARKS))
+}
+
 /// Tags and where branches left, the newest; each leads to its commit or branch.
 fn landmarks(h: &History) -> Vec<Mark> {
-    let all = h.landmarks();
-    let newest = &all[all.len().saturating_sub(LANDMARKS)..];
     let mark = |l: &Landmark| {
         let (name, day) = (text::cut(&l.name, 60), h.day(l.position as f64));
         let (what, href, words) = match l.what {
@@ -133,7 +140,7 @@ fn landmarks(h: &History) -> Vec<Mark> {
             words,
         }
     };
-    newest.iter().map(mark).collect()
+    newest(h.landmarks()).map(mark).collect()
 }
 
 fn environment(h: &History) -> Vec<Mark> {
@@ -221,7 +228,25 @@ pub(super) fn standalone(svg: &str, names: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use collector::model::Sha;
+
     use super::*;
+
+    #[test]
+    fn many_branches_push_no_tag_out() {
+        let landmark = |position: u64, what| Landmark {
+            position,
+            name: position.to_string(),
+            sha: Sha(String::new()),
+            what,
+        };
+        let tags = (0..3).map(|n| landmark(n, What::Tag));
+        let left = (3..200).map(|n| landmark(n, What::Branch(1)));
+        let all: Vec<Landmark> = tags.chain(left).collect();
+        let marked: Vec<u64> = newest(&all).map(|l| l.position).collect();
+        assert_eq!(marked[..4], [2, 1, 0, 199]);
+        assert_eq!(marked.len(), 3 + LANDMARKS);
+    }
 
     #[test]
     fn what_rounds_to_nothing_has_no_sign() {

@@ -1,0 +1,120 @@
+//! A server as one of several nodes on a shared log.
+
+use std::path::{Path, PathBuf};
+
+use collector::error::{Error, Result};
+use collector::store::Store;
+use collector::store::shared::{Marker, Server as Seen};
+use dashboard::{Log, Server};
+
+use crate::args::Serve;
+use crate::print;
+
+/// The log that a server is to share, if any. Without one the directory must not be the replica of
+/// one, or be made a server by itself now.
+pub(crate) fn log(dir: &Path, a: &Serve) -> Result<Option<Log>> {
+    let Some(address) = a.address() else {
+        return alone(dir, a.detach).map(|()| None);
+    };
+    if a.detach {
+        let why = "--detach leaves the shared log: leave --log postgres://… out with it";
+        return Err(Error::Usage(why.into()));
+    }
+    if a.collect {
+        let why = "--collect is for one server by itself: run `uptick collect` beside the nodes";
+        return Err(Error::Usage(why.into()));
+    }
+    if a.blobs.is_some() {
+        let why =
+            "--blobs is for one server by itself: nodes keep their profiles in the shared log";
+        return Err(Error::Usage(why.into()));
+    }
+    Log::open_after(&address, seen(dir)).map(Some)
+}
+
+/// What says that a store is a node's; one that cannot be opened says nothing, and is told of where
+/// it is served.
+fn marker(file: &Path) -> Option<Marker> {
+    let store = Store::open_existing(file).ok()?;
+    store.marker().ok().flatten()
+}
+
+/// The newest state of a log's server that a directory has seen.
+fn seen(dir: &Path) -> Seen {
+    let all = stores(dir).into_iter().filter_map(|file| marker(&file));
+    let newest = all.map(|m| m.server).max_by_key(|s| s.timeline);
+    newest.unwrap_or_default()
+}
+
+fn alone(dir: &Path, detach: bool) -> Result<()> {
+    for file in stores(dir) {
+        if detach {
+            Store::detach(&file)?;
+        } else if let Some(known) = marker(&file) {
+            return Err(Error::Usage(format!(
+                "{}: this directory is a node's, and the truth of it lies in {}: serve it with \
+                 `--log {}`, or with `--detach` as a server by itself from now on (nothing was \
+                 changed)",
+                dir.display(),
+                known.address,
+                known.address
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The stores of a directory, those of projects first: a directory is moved whole once its own file
+/// is.
+fn stores(dir: &Path) -> Vec<PathBuf> {
+    let own = Server::file(dir);
+    let projects = projects(dir).into_iter().map(|(_, path)| path);
+    projects.chain([own]).filter(|p| p.is_file()).collect()
+}
+
+/// The projects of a directory, with their stores.
+fn projects(dir: &Path) -> Vec<(String, PathBuf)> {
+    let Ok(entries) = std::fs::read_dir(dir.join("projects")) else {
+        return Vec::new();
+    };
+    let store = |e: std::fs::DirEntry| {
+        let name = e.file_name().into_string().ok()?;
+        Some((name, e.path().join("uptick.db")))
+    };
+    let mut all: Vec<_> = entries.flatten().filter_map(store).collect();
+    all.retain(|(_, path)| path.is_file());
+    all.sort();
+    all
+}
+
+/// Makes a directory a replica of a log: what it has moves there, where nothing is yet, and what is
+/// there comes here.
+pub(crate) fn join(dir: &Path, store: &mut Store, log: &Log) -> Result<()> {
+    let own = Server::LOG_FILE;
+    let moves = store.marker()?.is_none() && !store.projects()?.is_empty();
+    if moves {
+        print::note(&format!(
+            "note: {} moves to the log at {}; interrupted, it goes on at the next start",
+            dir.display(),
+            log.address()
+        ));
+    }
+    store.announce(log.file(own), own)?;
+    for (name, path) in projects(dir) {
+        let file = Server::log_file(&name);
+        Store::open(&path)?.share(log.file(&file), &file)?;
+    }
+    store.share(log.file(own), own)?;
+    store.follow()?;
+    Ok(())
+}
+
+/// Has what is written to a replica go where its truth lies.
+pub(crate) fn linked(mut store: Store) -> Result<Store> {
+    if let Some(known) = store.marker()? {
+        let log = Log::open_after(&known.address, known.server)?;
+        store.share(log.file(&known.file), &known.file)?;
+        store.follow()?;
+    }
+    Ok(store)
+}

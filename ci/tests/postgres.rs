@@ -1,0 +1,629 @@
+//! Nodes on one log in PostgreSQL: what one takes the others show, whichever of them is killed, and
+//! what they do while the database is away.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::alerts::receiver::Receiver;
+use crate::collect::{ask, said, start, uptick};
+use crate::support::{Repo, wait, wait_within};
+
+#[path = "../../dashboard/tests/support/postgres.rs"]
+mod server;
+
+use server::Cluster;
+
+/// What people call all nodes.
+const SITE: &str = "https://uptick.example";
+
+/// One of several servers; it is killed with the test.
+struct Node {
+    data: PathBuf,
+    child: Child,
+    address: String,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Node {
+    fn start(data: &Path, log: &str) -> Self {
+        let (child, address) = start(data, "127.0.0.1:0", &["--log", log, "--public-url", SITE]);
+        Self {
+            data: data.into(),
+            child,
+            address,
+        }
+    }
+
+    fn said(&self, args: &[&str]) -> String {
+        said(uptick(args).arg("--data").arg(&self.data))
+    }
+
+    /// A project that has reports, and no repository.
+    fn project(&self) {
+        self.said(&[
+            "project", "add", "lexis", "--url", "/nowhere", "--branch", "main", "--poll", "3600",
+        ]);
+    }
+
+    fn token(&self, scope: &str) -> String {
+        self.said(&["token", "create", scope, "--scope", scope])
+    }
+
+    fn get(&self, path: &str, token: &str) -> (u16, String) {
+        ask(&self.address, "GET", path, token, &[], b"")
+    }
+
+    /// The tag of a page's content.
+    fn etag(&self, path: &str, token: &str) -> String {
+        let mut socket = TcpStream::connect(&self.address).unwrap();
+        let longest = Some(Duration::from_secs(60));
+        socket.set_read_timeout(longest).unwrap();
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+             authorization: Bearer {token}\r\n\r\n"
+        );
+        socket.write_all(head.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).unwrap();
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        let line = text.lines().find_map(|l| l.strip_prefix("etag: "));
+        line.unwrap_or_else(|| panic!("{path}: {text}")).to_string()
+    }
+
+    fn post(&self, token: &str, n: u64) -> (u16, String) {
+        self.post_value(token, n, 5e6)
+    }
+
+    fn post_value(&self, token: &str, n: u64, value: f64) -> (u16, String) {
+        let body = report(n, value).to_string();
+        let json = ["content-type: application/json"];
+        let path = "/p/lexis/api/v1/reports";
+        ask(&self.address, "POST", path, token, &json, body.as_bytes())
+    }
+
+    /// The commits that have a report here.
+    fn commits(&self, token: &str) -> Vec<String> {
+        let (status, body) = self.get("/p/lexis/api/v1/reports?limit=1000", token);
+        if status != 200 {
+            return Vec::new();
+        }
+        let all: Value = serde_json::from_str(&body).unwrap();
+        let all = all["reports"].as_array().unwrap();
+        all.iter()
+            .map(|r| r["sha"].as_str().unwrap().into())
+            .collect()
+    }
+
+    fn jobs(&self, token: &str, sha: &str) -> Vec<String> {
+        let (_, body) = self.get("/api/v1/jobs", token);
+        let all: Value = serde_json::from_str(&body).unwrap_or_default();
+        let all = all["jobs"].as_array().cloned().unwrap_or_default();
+        let mine = all.iter().filter(|j| j["sha"] == sha);
+        mine.map(|j| j["state"].as_str().unwrap().into()).collect()
+    }
+}
+
+fn sha(n: u64) -> String {
+    format!("{n:040x}")
+}
+
+fn report(n: u64, value: f64) -> Value {
+    json!({
+        "schema": "uptick.report/1",
+        "commit": { "sha": sha(n), "position": n, "parents": [], "author": "A",
+            "time": 1_700_000_000 + n, "subject": "s" },
+        "testbed": { "facts": { "arch": "x86_64" } },
+        "build_key": n.to_string(), "suite_key": "s", "testbed_key": "t",
+        "started": 1_700_000_000, "seconds": 1.0,
+        "measurements": [{ "benchmark": "parse", "metric": "instructions", "counter": "callgrind",
+            "value": value, "low": value, "high": value, "samples": [value], "class": "exact" }],
+        "failures": [], "profiles": []
+    })
+}
+
+#[test]
+fn what_one_node_takes_the_others_show_and_any_of_them_may_go() {
+    let mut cluster = Cluster::new();
+    let (repo, dir) = (Repo::with_command(), tempfile::tempdir().unwrap());
+    let log = cluster.address("postgres");
+    let mut a = Node::start(&dir.path().join("a"), &log);
+    let admin = a.token("admin");
+    let url = repo.path().to_str().unwrap().to_string();
+    a.said(&["project", "add", "lexis", "--url", &url, "--poll", "1"]);
+    let b = Node::start(&dir.path().join("b"), &log);
+    let is_served = |n: &Node| n.get("/p/lexis/", &admin).0 == 200;
+    wait("both nodes serve the project", || {
+        is_served(&a) && is_served(&b)
+    });
+
+    // What was handed to one is there at once, and on the other's page.
+    let write = b.token("write");
+    wait("the token is known", || a.get("/p/lexis/", &write).0 == 200);
+    assert_eq!(a.post(&write, 900).0, 201);
+    assert_eq!(a.commits(&admin), [sha(900)]);
+    wait_within(5, "the other has it", || b.commits(&admin) == [sha(900)]);
+    assert_eq!(b.post(&write, 900).0, 200, "it is no second one");
+
+    let collect = a.token("collect");
+    each_gives_jobs([&a, &b], &repo, (&admin, &collect), dir.path());
+
+    // Both look at the repository, and one job comes of it; one node is killed.
+    let pushed = repo.commit("pushed");
+    wait("it is offered", || !b.jobs(&admin, &pushed).is_empty());
+    wait("both know of it", || {
+        a.jobs(&admin, &pushed) == b.jobs(&admin, &pushed)
+    });
+    assert_eq!(b.jobs(&admin, &pushed), ["waiting"]);
+    a.child.kill().unwrap();
+    a.child.wait().unwrap();
+    let mut done = collector(&b, "c", &collect, dir.path());
+    assert!(done.wait().unwrap().success());
+    assert_eq!(b.jobs(&admin, &pushed), ["done"]);
+    a = Node::start(&a.data, &log);
+    assert!(a.commits(&admin).contains(&pushed));
+
+    away(&mut cluster, &b, &admin, &write);
+    wait("the other node is back too", || {
+        a.commits(&admin).contains(&sha(902))
+    });
+    let second = b.said(&["token", "list"]);
+    assert!(second.contains("write"), "{second}");
+    drop(b);
+    by_itself(a, &admin);
+}
+
+/// A collector that does one job.
+fn collector(of: &Node, name: &str, token: &str, dir: &Path) -> Child {
+    uptick(&["collect", "--name", name, "--once", "--server"])
+        .arg(format!("http://{}", of.address))
+        .arg("--dir")
+        .arg(dir.join(name))
+        .env("UPTICK_TOKEN", token)
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap()
+}
+
+/// Two commits, a collector at each node: each takes one, and both nodes show both.
+fn each_gives_jobs(nodes: [&Node; 2], repo: &Repo, (admin, token): (&str, &str), dir: &Path) {
+    let pushed = [repo.commit("one"), repo.commit("two")];
+    wait("both nodes know of both jobs", || {
+        let waits = |n: &Node, sha: &String| n.jobs(admin, sha) == ["waiting"];
+        nodes.iter().all(|n| pushed.iter().all(|sha| waits(n, sha)))
+    });
+    let working: Vec<Child> = [(nodes[0], "at-a"), (nodes[1], "at-b")]
+        .iter()
+        .map(|(node, name)| collector(node, name, token, dir))
+        .collect();
+    for mut child in working {
+        assert!(child.wait().unwrap().success());
+    }
+    for node in nodes {
+        wait("both are done", || {
+            pushed.iter().all(|sha| node.jobs(admin, sha) == ["done"])
+        });
+        let (_, body) = node.get("/api/v1/jobs", admin);
+        let all: Value = serde_json::from_str(&body).unwrap();
+        let all = all["jobs"].as_array().unwrap();
+        let mine = all
+            .iter()
+            .filter(|j| pushed.iter().any(|sha| j["sha"] == *sha));
+        let mut by: Vec<_> = mine
+            .map(|j| (j["collector"].as_str(), j["epoch"].as_u64()))
+            .collect();
+        by.sort_unstable();
+        assert_eq!(by, [(Some("at-a"), Some(1)), (Some("at-b"), Some(1))]);
+    }
+}
+
+/// Reads go on while the database is away or hangs, and writes come back with it.
+fn away(cluster: &mut Cluster, node: &Node, admin: &str, write: &str) {
+    cluster.stop();
+    is_refused(node, admin, write);
+    cluster.start();
+    wait_within(20, "it is ready again", || node.get("/readyz", "").0 == 200);
+    assert_eq!(node.post(write, 902).0, 201);
+    cluster.signal("STOP");
+    is_refused(node, admin, write);
+    cluster.signal("CONT");
+    wait_within(20, "it is ready again", || node.get("/readyz", "").0 == 200);
+    assert!(matches!(node.post(write, 901).0, 200 | 201));
+    // It answers and would keep nothing: that is found before anybody writes.
+    cluster.sql("ALTER SYSTEM SET synchronous_standby_names = 'gone'");
+    cluster.sql("SELECT pg_reload_conf()");
+    wait_within(30, "it is not ready", || node.get("/readyz", "").0 == 503);
+    cluster.sql("ALTER SYSTEM RESET synchronous_standby_names");
+    cluster.sql("SELECT pg_reload_conf()");
+    wait_within(20, "it is ready again", || node.get("/readyz", "").0 == 200);
+}
+
+fn is_refused(node: &Node, admin: &str, write: &str) {
+    let began = Instant::now();
+    let (status, body) = node.post(write, 901);
+    assert_eq!(status, 503, "{body}");
+    assert!(
+        began.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(body.contains("the log at postgres://"), "{body}");
+    let (status, why) = node.get("/readyz", "");
+    assert!(
+        status == 503 && why.contains("the log at"),
+        "{status} {why}"
+    );
+    assert_eq!(node.get("/healthz", "").0, 200);
+    assert_eq!(node.get("/p/lexis/", admin).0, 200);
+    assert!(node.commits(admin).contains(&sha(900)));
+}
+
+/// A node's directory is no server by itself, unless it is told to be one.
+fn by_itself(mut node: Node, admin: &str) {
+    node.child.kill().unwrap();
+    node.child.wait().unwrap();
+    let out = uptick(&["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(&node.data)
+        .output()
+        .unwrap();
+    let why = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(2), "{why}");
+    assert!(
+        why.contains("--detach") && why.contains("postgres://"),
+        "{why}"
+    );
+    let (child, address) = start(&node.data, "127.0.0.1:0", &["--detach"]);
+    (node.child, node.address) = (child, address);
+    assert_eq!(node.commits(admin).len(), 6);
+    let write = node.token("write");
+    assert_eq!(node.post(&write, 903).0, 201);
+}
+
+/// What was acknowledged, with its commit, hash and time.
+type Kept = Mutex<Vec<(u64, String, Instant)>>;
+
+/// Hands in reports, those that are refused as well once more, until it is over.
+fn hand_in(node: &Node, write: &str, first: u64, (kept, over): (&Kept, &AtomicBool)) {
+    let mut n = first;
+    while !over.load(Ordering::SeqCst) {
+        match node.post(write, n) {
+            (200..=202, body) => {
+                let body: Value = serde_json::from_str(&body).unwrap();
+                let hash = body["hash"].as_str().unwrap().to_string();
+                kept.lock().unwrap().push((n, hash, Instant::now()));
+                n += 1;
+            }
+            (503, _) => std::thread::sleep(Duration::from_millis(100)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Ends the handing in, also where an assertion fails meanwhile.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Two nodes take reports; when some are acknowledged `fail` happens, and more are acknowledged
+/// afterwards by both. Gives all of them, and how long it took until the first.
+fn through(nodes: [&Node; 2], write: &str, fail: impl FnOnce()) -> (Vec<(u64, String)>, Duration) {
+    let (kept, over) = (Kept::default(), AtomicBool::new(false));
+    let since = |node: u64, at: Option<Instant>| {
+        let kept = kept.lock().unwrap();
+        let mine = kept.iter().filter(|(n, _, _)| n / 1_000_000 == node);
+        mine.filter(|(_, _, when)| at.is_none_or(|at| *when > at))
+            .count()
+    };
+    let failed = std::thread::scope(|s| {
+        let _end = End(&over);
+        for (i, node) in (1..).zip(nodes) {
+            let state = (&kept, &over);
+            s.spawn(move || hand_in(node, write, i * 1_000_000, state));
+        }
+        let both = |at| since(1, at) >= 10 && since(2, at) >= 10;
+        wait("both acknowledge some", || both(None));
+        let failed = Instant::now();
+        fail();
+        wait_within(40, "both acknowledge more", || both(Some(failed)));
+        failed
+    });
+    let kept = kept.into_inner().unwrap();
+    let after = kept.iter().map(|k| k.2).filter(|at| *at > failed).min();
+    let all = kept.into_iter().map(|(n, hash, _)| (n, hash)).collect();
+    (all, after.unwrap() - failed)
+}
+
+/// Asserts that a node has every report, and in the end both writers' last ones: which of those
+/// was acknowledged last does not say which one comes first in the log.
+#[track_caller]
+fn has_all(node: &Node, admin: &str, all: &[(u64, String)]) {
+    let is_there = |hash: &str| {
+        let path = format!("/p/lexis/api/v1/reports/{hash}");
+        node.get(&path, admin).0 == 200
+    };
+    let missing = |some: &mut dyn Iterator<Item = &(u64, String)>| {
+        some.filter(|(_, hash)| !is_there(hash))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let last = [1, 2].map(|writer| {
+        let own = |(n, _): &&(u64, String)| n / 1_000_000 == writer;
+        all.iter().rfind(own).unwrap()
+    });
+    wait("the node is level", || {
+        missing(&mut last.into_iter()).is_empty()
+    });
+    assert_eq!(missing(&mut all.iter()), [], "of {}", all.len());
+}
+
+/// The primary is killed while both nodes take reports, and its synchronous standby takes its place.
+#[test]
+fn nothing_that_was_acknowledged_is_lost_with_the_primary() {
+    let mut primary = Cluster::new();
+    let standby = primary.standby();
+    let dir = tempfile::tempdir().unwrap();
+    let hosts = format!("{},{}", primary.host(), standby.host());
+    let log = format!("postgres://uptick@{hosts}/postgres");
+    let a = Node::start(&dir.path().join("a"), &log);
+    let (admin, write) = (a.token("admin"), a.token("write"));
+    a.project();
+    let b = Node::start(&dir.path().join("b"), &log);
+    served([&a, &b], &write);
+    let (all, took) = through([&a, &b], &write, || {
+        primary.kill();
+        standby.promote();
+    });
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    // What the database has counts, and not what the nodes remember.
+    let held = standby.sql("SELECT count(*) FROM uptick.entry WHERE file = 'project/lexis'");
+    assert!(held.parse::<usize>().unwrap() >= all.len());
+    let fresh = Node::start(&dir.path().join("c"), &standby.address("postgres"));
+    served([&fresh, &fresh], &admin);
+    for node in [&a, &b, &fresh] {
+        has_all(node, &admin, &all);
+    }
+    // The old one comes back, and is named first: whoever starts anew goes by what it saw before.
+    primary.start();
+    let data = b.data.clone();
+    drop(b);
+    let b = Node::start(&data, &log);
+    let (status, body) = b.post(&write, 3_000_000);
+    assert_eq!(status, 201, "{body}");
+    wait("it is in the new one", || {
+        a.commits(&admin).contains(&sha(3_000_000))
+    });
+}
+
+fn served(nodes: [&Node; 2], token: &str) {
+    wait("the project is served", || {
+        nodes.iter().all(|n| n.get("/p/lexis/", token).0 == 200)
+    });
+}
+
+/// The only database is killed and started again, between writes of both nodes: each report is in
+/// both, and the pages are the same ones. A change is reported once, whichever node took what shows it.
+#[test]
+fn two_nodes_say_the_same_and_report_once() {
+    let mut cluster = Cluster::new();
+    let dir = tempfile::tempdir().unwrap();
+    let log = cluster.address("postgres");
+    let a = Node::start(&dir.path().join("a"), &log);
+    let (admin, write) = (a.token("admin"), a.token("write"));
+    a.project();
+    let b = Node::start(&dir.path().join("b"), &log);
+    served([&a, &b], &write);
+    let (all, _) = through([&a, &b], &write, || {
+        cluster.kill();
+        cluster.start();
+    });
+    for node in [&a, &b] {
+        has_all(node, &admin, &all);
+    }
+    let pages = [
+        "/p/lexis/",
+        "/p/lexis/health",
+        "/p/lexis/commits",
+        "/p/lexis/api/v1/reports",
+    ];
+    let tags = |n: &Node| pages.map(|path| n.etag(path, &admin));
+    wait("both have the same pages", || tags(&a) == tags(&b));
+    let before = tags(&a);
+
+    let receiver = Receiver::new();
+    said(
+        uptick(&["channel", "add", "hook", "--kind", "webhook", "--store"])
+            .arg(a.data.join("projects/lexis/uptick.db"))
+            .args(["--url-from-env", "HOOK", "--allow", &receiver.place])
+            .env("HOOK", format!("http://{}/hook", receiver.place)),
+    );
+    let level = [&a, &b].into_iter().cycle();
+    for (node, n) in level.zip(9_000_000..9_000_014) {
+        // Both find it, at once and each by itself.
+        let value = if n < 9_000_012 { 5e6 } else { 7e6 };
+        assert!(matches!(node.post_value(&write, n, value).0, 201 | 202));
+    }
+    assert_eq!(receiver.received(1).len(), 1);
+    wait("both have the same pages", || tags(&a) == tags(&b));
+    let after = tags(&a);
+    assert!(
+        before.iter().zip(&after).all(|(b, a)| b != a),
+        "{before:?} {after:?}"
+    );
+    // As long as a lease of a message would be looked at again by the other node.
+    std::thread::sleep(Duration::from_secs(8));
+    assert_eq!(receiver.received(1).len(), 1);
+}
+
+/// A way to a database that can be cut, with all that goes over it.
+struct Way {
+    dir: tempfile::TempDir,
+    is_cut: Arc<AtomicBool>,
+    open: Arc<Mutex<Vec<UnixStream>>>,
+}
+
+impl Way {
+    const SOCKET: &str = ".s.PGSQL.5432";
+
+    fn to(cluster: &Cluster) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(dir.path().join(Self::SOCKET)).unwrap();
+        let way = Self {
+            dir,
+            is_cut: Arc::default(),
+            open: Arc::default(),
+        };
+        let (is_cut, open) = (way.is_cut.clone(), way.open.clone());
+        let end = cluster.path().join(Self::SOCKET);
+        std::thread::spawn(move || {
+            for near in listener.incoming().flatten() {
+                if is_cut.load(Ordering::SeqCst) {
+                    continue;
+                }
+                let Ok(far) = UnixStream::connect(&end) else {
+                    continue;
+                };
+                for (from, to) in [(&near, &far), (&far, &near)] {
+                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+                open.lock().unwrap().extend([near, far]);
+            }
+        });
+        way
+    }
+
+    fn address(&self) -> String {
+        let host = self.dir.path().to_str().unwrap().replace('/', "%2F");
+        format!("postgres://uptick@{host}/postgres")
+    }
+
+    fn cut(&self) {
+        self.is_cut.store(true, Ordering::SeqCst);
+        for stream in self.open.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn mend(&self) {
+        self.is_cut.store(false, Ordering::SeqCst);
+    }
+}
+
+/// One node is cut off: it says so, shows what it has, and is level again when the way is back; the
+/// other one takes what comes.
+#[test]
+fn a_node_that_is_cut_off_refuses_in_words_and_comes_back() {
+    let cluster = Cluster::new();
+    let way = Way::to(&cluster);
+    let dir = tempfile::tempdir().unwrap();
+    let a = Node::start(&dir.path().join("a"), &cluster.address("postgres"));
+    let (admin, write) = (a.token("admin"), a.token("write"));
+    a.project();
+    let b = Node::start(&dir.path().join("b"), &way.address());
+    served([&a, &b], &write);
+    assert_eq!(b.post(&write, 900).0, 201);
+    way.cut();
+    is_refused(&b, &admin, &write);
+    assert_eq!(a.post(&write, 902).0, 201);
+    assert_eq!(a.get("/readyz", "").0, 200);
+    assert!(!b.commits(&admin).contains(&sha(902)));
+    way.mend();
+    wait_within(20, "it is ready again", || b.get("/readyz", "").0 == 200);
+    wait_within(5, "it is level", || b.commits(&admin).contains(&sha(902)));
+    assert_eq!(b.post(&write, 903).0, 201);
+    wait_within(5, "so is the other", || {
+        a.commits(&admin).contains(&sha(903))
+    });
+}
+
+/// A password is in no error, no line of the server's log and no file, whether it is right or wrong.
+#[test]
+fn a_password_is_written_nowhere() {
+    const WORD: &str = "pw-9f3-never-shown";
+    let mut cluster = Cluster::new();
+    cluster.sql(&format!(
+        "CREATE ROLE guarded LOGIN SUPERUSER PASSWORD '{WORD}'"
+    ));
+    let rules = "local all guarded scram-sha-256\nlocal all all trust\n";
+    std::fs::write(cluster.path().join("data/pg_hba.conf"), rules).unwrap();
+    cluster.sql("SELECT pg_reload_conf()");
+    let dir = tempfile::tempdir().unwrap();
+    let (data, err) = (dir.path().join("a"), dir.path().join("err"));
+    let log = format!("postgres://guarded@{}/postgres", cluster.host());
+    let serve = |log: &str, word: &str| {
+        let mut command = uptick(&[
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--log",
+            "debug",
+            "--data",
+        ]);
+        command
+            .arg(&data)
+            .args(["--log", log])
+            .env("PGPASSWORD", word);
+        command
+    };
+    let refused = |log: &str, word: &str, says: &str| {
+        let out = serve(log, word).output().unwrap();
+        let why = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(
+            !out.status.success() && why.contains(says) && !why.contains(WORD),
+            "{why}"
+        );
+    };
+    refused(&log, &format!("{WORD}!"), "password authentication failed");
+    let inside = log.replace("guarded@", &format!("guarded:{WORD}@"));
+    refused(&inside, WORD, "PGPASSWORD");
+    refused(&format!("{log}?password={WORD}"), WORD, "PGPASSWORD");
+
+    let mut child = serve(&log, WORD)
+        .stdout(Stdio::piped())
+        .stderr(std::fs::File::create(&err).unwrap())
+        .spawn()
+        .unwrap();
+    let address = crate::serve::address(&mut child);
+    let node = Node {
+        data,
+        child,
+        address,
+    };
+    cluster.stop();
+    wait("it says that the log is away", || {
+        node.get("/readyz", "").0 == 503
+    });
+    cluster.start();
+    wait("it is back", || node.get("/readyz", "").0 == 200);
+    let text = std::fs::read_to_string(&err).unwrap();
+    assert!(
+        text.contains("the log is away") && !text.contains(WORD),
+        "{text}"
+    );
+    for file in std::fs::read_dir(&node.data).unwrap().flatten() {
+        let bytes = std::fs::read(file.path()).unwrap_or_default();
+        let found = bytes.windows(WORD.len()).any(|w| w == WORD.as_bytes());
+        assert!(!found, "{}", file.path().display());
+    }
+}
