@@ -21,15 +21,20 @@ pub(crate) fn check(args: &Args, a: &Check) -> anyhow::Result<u8> {
     let checked = match judged {
         Ok(judgement) => Checked::Judged(Box::new(judgement)),
         Err(e) => {
-            leave(args, &failed(&e), a)?;
+            // What went wrong first is the answer.
+            if let Err(other) = leave(args, &failed(&e), a) {
+                print::note(&format!("note: {other:#}"));
+            }
             return Err(e);
         }
     };
-    leave(args, &checked, a)?;
-    let Checked::Judged(judgement) = checked else {
+    let Checked::Judged(judgement) = &checked else {
         return Ok(EXIT_FAILED);
     };
-    say(&judgement, &a.judging)?;
+    // Neither keeps the other: a file that cannot be written hides no verdict.
+    let said = say(judgement, &a.judging);
+    leave(args, &checked, a)?;
+    said?;
     Ok(judgement.exit_code())
 }
 
@@ -186,7 +191,10 @@ fn summary(checked: &Checked, judging: &Judging) -> anyhow::Result<()> {
         }
     }
     if let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY") {
-        append(Path::new(&file), &text)?;
+        // The runner's file, which nobody asked for by name.
+        if let Err(e) = append(Path::new(&file), &text) {
+            print::note(&format!("note: the step has no summary: {e:#}"));
+        }
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use crate::check::Options;
 use crate::check::baseline::Baseline;
 use crate::check::confirm::{Sides, apply, confirm_row};
 use crate::check::release::Release;
-use crate::config::Config;
+use crate::config::{Config, glob};
 use crate::detect::gate;
 use crate::error::Result;
 use crate::explain;
@@ -282,6 +282,7 @@ impl<'a> Run<'a> {
         notes.extend(optimised_away(&self.rows));
         notes.extend(refuted(&self.rows));
         notes.extend(redefined(&self.base));
+        notes.extend(idle_limits(self.runner.config(), &self.rows, &self.head));
         let only = &self.runner.config().suite.only;
         if self.rows.is_empty() && self.head.failures.is_empty() && !only.is_empty() {
             let asked = only.iter().map(|o| format!("`{}`", name(o, 60)));
@@ -337,6 +338,26 @@ fn redefined(base: &Report) -> Option<String> {
          says",
         Config::FILE
     ))
+}
+
+/// Limits that hold for no benchmark: a slip of the pen would leave the general one in force unseen.
+fn idle_limits(config: &Config, rows: &[Row], head: &Report) -> Vec<String> {
+    if rows.is_empty() || !head.failures.is_empty() || !config.suite.only.is_empty() {
+        return Vec::new();
+    }
+    let holds = |pattern: &str| rows.iter().any(|r| glob(pattern, &r.benchmark));
+    let idle = config
+        .benchmark_limits
+        .iter()
+        .filter(|l| !holds(&l.benchmark));
+    let say = |pattern: &str| {
+        format!(
+            "the [[limit]] for `{}` in {} holds for no benchmark: `uptick list` names them",
+            name(pattern, 120),
+            Config::FILE
+        )
+    };
+    idle.take(5).map(|l| say(&l.benchmark)).collect()
 }
 
 /// Benchmarks of so few instructions that their work is probably not done at all.

@@ -71,7 +71,11 @@ fn part_head(data: &[u8], start: usize, foot: usize) -> Result<PartHead, ParseEr
     let end = line_end(data, foot + TOTALS.len());
     let line = &data[foot + TOTALS.len()..end];
     if end == data.len() {
-        return Err(error_at(data, foot + 1, "the file was cut short at a total"));
+        return Err(error_at(
+            data,
+            foot + 1,
+            "the file was cut short at a total",
+        ));
     }
     let total = words(line).nth(column).and_then(parse_decimal);
     let total = total.ok_or_else(|| error_at(data, foot + 1, "the total is no number"))?;

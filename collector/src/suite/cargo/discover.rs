@@ -298,7 +298,8 @@ impl Discovery {
         let is_taken = |name: &String| targets.iter().any(|t| t.name == *name);
         let has_another = |package: &String| {
             let mut others = self.targets.iter().filter(|t| t.package == *package);
-            others.any(|t| is_taken(&t.name)) || self.packages[package].left_out.iter().any(is_taken)
+            others.any(|t| is_taken(&t.name))
+                || self.packages[package].left_out.iter().any(is_taken)
         };
         let rest: Vec<&String> = self
             .packages
