@@ -55,8 +55,21 @@ fn failed(error: &anyhow::Error) -> Checked {
     }
 }
 
-/// What the check leaves for others: files, a comment, a status.
+/// What the check leaves for others: files, a comment, a status. One that cannot be left keeps
+/// none of the rest.
 fn leave(args: &Args, checked: &Checked, a: &Check) -> anyhow::Result<()> {
+    let left = [
+        document(args, checked, a),
+        files(checked, a),
+        summary(checked, &a.judging),
+    ];
+    if a.comment.is_some() || a.speaker.status {
+        forge::say(checked, &a.speaker, a.comment);
+    }
+    left.into_iter().collect()
+}
+
+fn document(args: &Args, checked: &Checked, a: &Check) -> anyhow::Result<()> {
     if let Some(file) = &a.judgement {
         let mut document = match checked {
             Checked::Judged(j) => serde_json::to_value(j)?,
@@ -67,11 +80,6 @@ fn leave(args: &Args, checked: &Checked, a: &Check) -> anyhow::Result<()> {
             document["leg"] = leg.into();
         }
         collector::files::write(file, &format!("{document:#}\n"))?;
-    }
-    files(checked, a)?;
-    summary(checked, &a.judging)?;
-    if a.comment.is_some() || a.speaker.status {
-        forge::say(checked, &a.speaker, a.comment);
     }
     Ok(())
 }

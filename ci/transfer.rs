@@ -25,7 +25,7 @@ pub(crate) fn export(args: &Args, a: &Export) -> anyhow::Result<u8> {
             half.flush().map_err(Error::io(path))?;
             half.persist(path).map_err(|e| Error::Io {
                 path: path.clone(),
-                source: e.error,
+                why: e.error,
             })?;
             lost
         }

@@ -88,6 +88,48 @@ fn actions_get_a_summary_and_an_annotation() {
 }
 
 #[test]
+fn a_file_that_cannot_be_written_hides_no_verdict() {
+    let repo = Repo::with_command();
+    repo.work(2000);
+    repo.commit("twice");
+    // A file stands where a directory would have to.
+    let nowhere = repo.path().join("work.c/file");
+    let check = |more: &[&str], code: i32| {
+        repo.uptick_with(&[&["check"], more].concat(), |c| {
+            c.env("GITHUB_ACTIONS", "true")
+                .env("GITHUB_STEP_SUMMARY", &nowhere);
+        })
+        .exits(code)
+    };
+    let ran = check(&[], 1);
+    assert!(ran.stdout.contains("REGRESSED"), "{}", ran.stdout);
+    ran.says(&["the step has no summary", "work.c/file"]);
+    let junit = nowhere.to_str().unwrap();
+    let ran = check(&["--junit", junit], 4);
+    assert!(ran.stdout.contains("REGRESSED"), "{}", ran.stdout);
+    let ran = ran.says(&["work.c: "]);
+    assert_eq!(ran.stderr.matches("os error").count(), 2, "{}", ran.stderr);
+    check(&["--junit", junit, "--base", "nonsense"], 2)
+        .says(&["work.c: ", "`nonsense` names no commit"]);
+}
+
+#[test]
+fn a_limit_that_holds_for_nothing_is_said() {
+    let repo = Repo::with_command();
+    repo.work(1001);
+    repo.commit("a little");
+    let limits = |pattern: &str| {
+        let limit = format!("[[limit]]\nbenchmark = \"{pattern}\"\nlimit = \"5%\"\n");
+        repo.write("uptick.toml", &format!("{COMMAND}{limit}"));
+        let d = repo.uptick(&["check", "--json"]).exits(0).json();
+        d["notes"].to_string()
+    };
+    let said = "the [[limit]] for `wrok*` in uptick.toml holds for no benchmark";
+    assert!(limits("wrok*").contains(said));
+    assert!(!limits("work*").contains("[[limit]]"));
+}
+
+#[test]
 fn actions_get_a_summary_of_a_check_that_came_to_nothing() {
     let repo = Repo::with_command();
     repo.work(2000);

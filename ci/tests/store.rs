@@ -1,7 +1,5 @@
 //! The store as its user meets it: damaged, read-only, newer, shared, moved.
 
-use std::os::unix::fs::PermissionsExt;
-
 use crate::support::Repo;
 
 fn database(repo: &Repo) -> std::path::PathBuf {
@@ -111,9 +109,50 @@ fn a_store_that_cannot_be_written_is_an_error_of_the_store() {
     let missing = repo.uptick(&["--store", "none.db", "log"]).exits(5);
     missing.says(&["no store here yet", "uptick run"]);
     assert!(!repo.path().join("none.db").exists());
-    let file = repo.path().join("mode");
-    std::fs::write(&file, "").unwrap();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o444)).unwrap();
+}
+
+#[test]
+fn a_store_where_nothing_can_be_written_is_read() {
+    let repo = Repo::with_command();
+    repo.uptick(&["run"]).exits(0);
+    std::fs::create_dir(repo.path().join("a #1?")).unwrap();
+    let from = repo.path().join(".uptick/uptick.db");
+    std::fs::rename(from, repo.path().join("a #1?/up%20tick.db")).unwrap();
+    for args in [
+        &["log", "work"][..],
+        &["changes"],
+        &["verify"],
+        &["export"],
+        &["compare", "HEAD", "HEAD"],
+    ] {
+        let ran = |read_only: bool| {
+            let dir = repo.path().join("a #1?");
+            let mut command = std::process::Command::new("bwrap");
+            command.args(["--dev-bind", "/", "/"]);
+            if read_only {
+                command.arg("--ro-bind").arg(&dir).arg(&dir);
+            }
+            command.arg("--chdir").arg(repo.path());
+            command.args([
+                env!("CARGO_BIN_EXE_uptick"),
+                "--store",
+                "a #1?/up%20tick.db",
+            ]);
+            command.args(args).output().unwrap()
+        };
+        let (free, held) = (ran(false), ran(true));
+        let said = String::from_utf8_lossy(&held.stderr);
+        if args[0] == "compare" {
+            assert_eq!(held.status.code(), Some(5), "{said}");
+            assert!(
+                said.contains("cannot be written, because its directory"),
+                "{said}"
+            );
+        } else {
+            assert_eq!(held.status.code(), Some(0), "{args:?}: {said}");
+            assert_eq!(free.stdout, held.stdout, "{args:?}");
+        }
+    }
 }
 
 #[test]

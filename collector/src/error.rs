@@ -71,12 +71,12 @@ pub enum Error {
     #[error("{0}")]
     Objects(String),
     /// A file could not be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}: {why}")]
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+        /// What the system said; part of the message, and so no source of its own.
+        why: std::io::Error,
     },
 }
 
@@ -150,7 +150,7 @@ impl Error {
     /// Wraps an I/O error with the path that it happened at.
     pub fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_path_buf();
-        move |source| Self::Io { path, source }
+        move |why| Self::Io { path, why }
     }
 }
 

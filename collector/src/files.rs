@@ -29,7 +29,7 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
         .map_err(Error::io(path))?;
     file.persist(path).map_err(|e| Error::Io {
         path: path.to_path_buf(),
-        source: e.error,
+        why: e.error,
     })?;
     Ok(())
 }

@@ -144,7 +144,7 @@ fn settle(half: NamedTempFile, to: &Path) -> Result<()> {
     half.as_file().sync_all().map_err(Error::io(to))?;
     half.persist_noclobber(to).map_err(|e| Error::Io {
         path: to.to_path_buf(),
-        source: e.error,
+        why: e.error,
     })?;
     let dir = folder(to);
     let synced = File::open(dir).and_then(|d| d.sync_all());

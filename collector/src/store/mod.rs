@@ -104,11 +104,21 @@ impl Store {
     }
 }
 
+/// The directory of a file.
+fn dir_of(path: &Path) -> &Path {
+    let dir = path.parent().filter(|d| !d.as_os_str().is_empty());
+    dir.unwrap_or(Path::new("."))
+}
+
+/// Whether this process may make files in the directory of a file.
+fn may_write_beside(path: &Path) -> bool {
+    rustix::fs::access(dir_of(path), rustix::fs::Access::WRITE_OK).is_ok()
+}
+
 /// Whether the filesystem of a file has hardly a page left for us.
 fn is_full(path: &Path) -> bool {
     const PAGES: u64 = 64;
-    let dir = path.parent().filter(|d| !d.as_os_str().is_empty());
-    let facts = rustix::fs::statvfs(dir.unwrap_or(Path::new(".")));
+    let facts = rustix::fs::statvfs(dir_of(path));
     facts.is_ok_and(|f| f.f_bavail < PAGES)
 }
 
@@ -149,6 +159,9 @@ fn explain(path: &Path, e: &rusqlite::Error) -> Error {
         }
         Some(ErrorCode::FileLockingProtocolFailed) => {
             "the filesystem gives no locks that hold: put the store on a local disk"
+        }
+        Some(ErrorCode::CannotOpen) if dir_of(path).is_dir() && !may_write_beside(path) => {
+            "the store cannot be written, because its directory cannot; nothing was stored"
         }
         Some(ErrorCode::CannotOpen) => "the store cannot be opened",
         _ => return Error::Store(format!("{}: {e}", path.display())),

@@ -1,13 +1,15 @@
 //! Opening a store: what the file is, is read before anything of it is changed.
 
+use std::ffi::OsString;
 use std::fs::File;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::error::{Error, Result};
-use crate::store::{Appending, Store, explain, locks, migrate};
+use crate::store::{Appending, Store, explain, locks, may_write_beside, migrate};
 
 /// How long one process waits for another one's write.
 const BUSY: Duration = Duration::from_secs(30);
@@ -52,6 +54,31 @@ fn holder(file: &File) -> Option<u32> {
         words.nth(1) == Some("FLOCK") && words.nth(3).is_some_and(|w| w.ends_with(&inode))
     })?;
     line.split_whitespace().nth(4)?.parse().ok()
+}
+
+/// Whether a store lies where this process writes nothing, and nobody has it open: SQLite would
+/// make a file beside it even to read.
+fn nobody_writes(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    !may_write_beside(path) && !Path::new(&log).exists()
+}
+
+/// The address by which SQLite reads a file that does not change.
+fn immutable(path: &Path) -> OsString {
+    let mut address = b"file:".to_vec();
+    // Two slashes at the front would begin a host's name.
+    if path.is_absolute() {
+        address.extend(b"//");
+    }
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => address.extend(format!("%{byte:02X}").bytes()),
+            _ => address.push(byte),
+        }
+    }
+    address.extend(b"?immutable=1");
+    OsString::from_vec(address)
 }
 
 impl Store {
@@ -149,7 +176,13 @@ impl Store {
 
     pub(in crate::store) fn open_read_only(path: &Path) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(path, flags).map_err(|e| explain(path, &e))?;
+        let db = if nobody_writes(path) {
+            let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+            Connection::open_with_flags(immutable(path), flags)
+        } else {
+            Connection::open_with_flags(path, flags)
+        };
+        let db = db.map_err(|e| explain(path, &e))?;
         let store = Self {
             db,
             path: path.to_path_buf(),
