@@ -9,8 +9,9 @@ use super::symbols::Boundary;
 use crate::measure::{Job, Kind, RunError, Session};
 use crate::profile::callgrind as output;
 use crate::profile::names;
+use rustix::fs::{Access, access};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// How often the reading at which the clock jumps is corrected before giving up.
@@ -38,9 +39,16 @@ pub(super) struct Run {
     pub(super) functions: FunctionTable,
 }
 
+/// valgrind, by this process's own `PATH`: what is measured may be given another one.
+fn found() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let mut all = std::env::split_paths(&path).map(|dir| dir.join("valgrind"));
+    all.find(|p| access(p, Access::EXEC_OK).is_ok() && p.is_file())
+}
+
 /// The version that `valgrind --version` prints, without its name.
 pub fn version() -> Option<String> {
-    let out = Command::new("valgrind")
+    let out = Command::new(found()?)
         .arg("--version")
         .stdin(Stdio::null())
         .output()
@@ -341,7 +349,9 @@ fn execute(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result
     let _turn = job.stand()?;
     let slot = session.scratch.slot().map_err(RunError::environment)?;
     family::prepare(&slot)?;
-    let mut command = Command::new("valgrind");
+    let valgrind =
+        found().ok_or_else(|| RunError::machine("valgrind is not installed".to_string()))?;
+    let mut command = Command::new(valgrind);
     command.args(options(job, &slot, purpose, pins.mark));
     command
         .arg(&job.program)
@@ -350,10 +360,8 @@ fn execute(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result
     let stdin = job.open_stdin()?;
     let before = Before::foreign(stdin.as_ref());
     let ended = child::run(&mut command, before, job.timeout).map_err(|e| {
-        RunError::machine(match e.kind() {
-            std::io::ErrorKind::NotFound => "valgrind is not installed".to_string(),
-            _ => format!("valgrind could not be started: {e}"),
-        })
+        let dir = job.dir.display();
+        RunError::machine(format!("valgrind could not be started in {dir}: {e}"))
     })?;
     sandbox::drop_links(&slot);
     let log = std::fs::read_to_string(slot.join("log")).unwrap_or_default();
