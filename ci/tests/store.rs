@@ -48,6 +48,12 @@ fn a_line_that_is_no_export_is_named() {
         repo.uptick(&["import", "wrong"]).exits(2)
     };
     wrong("").says(&["wrong: the import is empty"]);
+    let gzip = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x4b];
+    std::fs::write(repo.path().join("x.gz"), gzip).unwrap();
+    for args in [["import", "x.gz", "--json"], ["changes", "--csv", "x.gz"]] {
+        let unpack = "x.gz: it is compressed: unpack it first (`gunzip`)";
+        repo.uptick(&args).exits(2).says(&[unpack]);
+    }
     let other = wrong("{\n  \"benchmarks\": []\n}\n");
     other.says(&["wrong: line 1 of the import", "`uptick export` writes"]);
     let folder = repo.uptick(&["import", "."]).exits(2);

@@ -53,12 +53,19 @@ pub fn lock_file(path: &Path) -> Result<File> {
 }
 
 /// Refuses a directory of ours that is a link, or has one among its files: a checkout may bring
-/// such, and what is written through it lands anywhere.
+/// such, and what is written through it lands anywhere. Nothing else may stand in its place.
 ///
 /// # Errors
-/// [`Error::Usage`] that names the link.
+/// [`Error::Usage`] that names the link, or what stands there.
 pub fn refuse_links(dir: &Path) -> Result<()> {
-    refuse_below(dir, DEPTH)
+    refuse_below(dir, DEPTH)?;
+    if dir.exists() && !dir.is_dir() {
+        return Err(Error::Usage(format!(
+            "{}: a file stands where uptick has its directory: move it away",
+            dir.display()
+        )));
+    }
+    Ok(())
 }
 
 fn refuse_below(path: &Path, depth: usize) -> Result<()> {
@@ -121,6 +128,9 @@ mod tests {
         symlink(&ours, dir.path().join("link")).unwrap();
         assert!(refuse_links(&dir.path().join("link")).is_err());
         assert!(refuse_links(&dir.path().join("none")).is_ok());
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        let why = refuse_links(&dir.path().join("file")).unwrap_err();
+        assert!(why.to_string().ends_with("move it away"), "{why}");
         assert_eq!(std::fs::read_to_string(&precious).unwrap(), "kept");
     }
 

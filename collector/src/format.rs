@@ -317,6 +317,20 @@ fn part(text: &str, sign: &str) -> String {
     out
 }
 
+/// The command that unpacks a compressed file that begins like this.
+#[must_use]
+pub fn unpacked_by(start: &[u8]) -> Option<&'static str> {
+    const KINDS: [(&[u8], &str); 5] = [
+        (b"\x1f\x8b", "gunzip"),
+        (b"\x28\xb5\x2f\xfd", "unzstd"),
+        (b"\xfd7zXZ", "unxz"),
+        (b"BZh", "bunzip2"),
+        (b"PK\x03\x04", "unzip"),
+    ];
+    let kind = KINDS.iter().find(|(mark, _)| start.starts_with(mark))?;
+    Some(kind.1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -455,5 +469,14 @@ mod tests {
         let toml =
             "u.toml: TOML parse error at line 2, column 1\n  |\n2 | x\n  | ^\n0.5 % or 50 %?\n";
         assert!(telling(toml, 80).ends_with("column 1: 0.5 % or 50 %?"));
+    }
+
+    #[test]
+    fn a_compressed_file_is_known_by_its_first_bytes() {
+        assert_eq!(unpacked_by(b"\x1f\x8b\x08"), Some("gunzip"));
+        assert_eq!(unpacked_by(b"PK\x03\x04\x14"), Some("unzip"));
+        for text in [&b"series,index,value"[..], b"{", b"PK,1,2", b""] {
+            assert_eq!(unpacked_by(text), None);
+        }
     }
 }

@@ -27,6 +27,7 @@ use std::io::{BufRead, Cursor, Read};
 
 use crate::detect::Point;
 use crate::detect::csv::numbers::{Decimals, Evidence, number, unsigned};
+use crate::format::unpacked_by;
 use crate::stats;
 
 /// One series of a CSV.
@@ -61,6 +62,9 @@ pub enum CsvError {
         /// The line, from 1.
         line: usize,
     },
+    /// The file is compressed.
+    #[error("it is compressed: unpack it first (`{0}`)")]
+    Compressed(&'static str),
     /// There is no row.
     #[error("{0}: expected the header `series,index,value` and rows")]
     Empty(&'static str),
@@ -227,6 +231,9 @@ fn decoded<'a>(mut reader: impl BufRead + 'a) -> Result<Source<'a>, CsvError> {
     let start = reader.fill_buf().map_err(failed)?;
     if start.is_empty() {
         return Err(CsvError::Empty("the file is empty"));
+    }
+    if let Some(command) = unpacked_by(start) {
+        return Err(CsvError::Compressed(command));
     }
     let unit: fn([u8; 2]) -> u16 = match start {
         [0xff, 0xfe, ..] => u16::from_le_bytes,

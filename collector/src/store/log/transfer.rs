@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
+use crate::format::unpacked_by;
 use crate::model::{Line as Measured, Report, digest};
 use crate::store::Store;
 use crate::store::log::append::Sealed;
@@ -202,6 +203,12 @@ impl Store {
     /// [`Error::Usage`] that names the line which is no part of an export, and what is wrong with
     /// it; what stood before it has been stored.
     pub fn import(&mut self, input: &mut dyn BufRead) -> Result<Imported> {
+        let unread = |e| Error::Failed(format!("the import cannot be read: {e}"));
+        if let Some(command) = unpacked_by(input.fill_buf().map_err(unread)?) {
+            return Err(Error::Usage(format!(
+                "it is compressed: unpack it first (`{command}`)"
+            )));
+        }
         let mut reading = Reading::default();
         let mut text = Vec::new();
         let mut is_empty = true;
@@ -210,7 +217,7 @@ impl Store {
             let n = input
                 .take(MAX_LINE)
                 .read_until(b'\n', &mut text)
-                .map_err(|e| Error::Failed(format!("the import cannot be read: {e}")))?;
+                .map_err(unread)?;
             if n == 0 {
                 break;
             }
