@@ -11,6 +11,7 @@ mod changes;
 mod collect;
 mod commands;
 mod criterion;
+mod doubts;
 mod faults;
 mod first;
 mod forge;

@@ -144,6 +144,20 @@ impl Repo {
             "BUILD",
             "DRONE_",
             "CHANGE_",
+            "CIRCLE_",
+            "CIRRUS_",
+            "TRAVIS_",
+            "APPVEYOR_",
+            "PULL_",
+            "CODEBUILD_",
+            "SEMAPHORE_",
+            "ZUUL_",
+            "GERRIT_",
+            "GIT_PREVIOUS",
+            "GIT_BRANCH",
+            "BRANCH_NAME",
+            "ghprb",
+            "gitlab",
         ];
         for (name, _) in std::env::vars() {
             if ci.iter().any(|c| name.starts_with(c)) {

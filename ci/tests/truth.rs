@@ -302,6 +302,20 @@ fn cargo_s_files_outside_the_commits_are_obeyed_and_part_of_the_key() {
 }
 
 #[test]
+fn a_runner_that_is_not_used_is_said() {
+    let scene = Scene::new("runner");
+    let turns = "std::env::var(\"N\").map_or(10, |n| n.parse().unwrap())";
+    scene.write("benches/b.rs", &bench(&format!("let n: u64 = {turns}; c.bench_function(\"work\", |b| b.iter(|| demo::work(black_box(n))));")));
+    let config = "[target.\"cfg(unix)\"]\nrunner = [\"sh\", \"run.sh\"]\n";
+    scene.write(".cargo/config.toml", config);
+    scene.write("run.sh", "N=1000 exec \"$@\"\n");
+    scene.commit("start");
+    let d = scene.0.uptick(&["run", "--json"]).exits(0).json();
+    let said = d["commits"][0]["measurements"].to_string();
+    assert!(said.contains("cargo would run it by `sh run.sh`"), "{said}");
+}
+
+#[test]
 fn variables_that_are_compiled_in_are_part_of_the_key() {
     let scene = Scene::new("compiled-in");
     let turns = "option_env!(\"DEMO_TURNS\").map_or(1000, |n| n.parse().unwrap())";
@@ -463,18 +477,26 @@ fn targets_of_a_workspace_fail_and_are_found_one_by_one() {
 fn one_name_in_two_targets_is_counted_in_each() {
     let scene = Scene::new("namesakes");
     let second = "[[bench]]\nname = \"c\"\nharness = false\n";
-    scene.write("Cargo.toml", &format!("{MANIFEST}{second}"));
     let work = |n: u32| {
         bench(&format!(
             "c.bench_function(\"work\", |b| b.iter(|| demo::work(black_box({n}))));"
         ))
     };
-    scene.write("benches/b.rs", &work(1000));
     scene.write("benches/c.rs", &work(3000));
-    scene.commit("start");
-    let first = "work";
+    let alone = MANIFEST.replace("name = \"b\"", "name = \"c\"");
+    scene.write("Cargo.toml", &alone);
+    scene.commit("one of them");
+    assert_eq!(scene.list().0, ["work"]);
+    scene.write("benches/b.rs", &work(1000));
+    scene.write("Cargo.toml", &format!("{MANIFEST}{second}"));
+    scene.commit("another of that name, which comes first");
+    let first = "work (bench b of demo)";
     let second = "work (bench c of demo)";
     assert_eq!(scene.list().0, [first, second]);
+    // Neither takes the name of what was there before, nor its history.
+    let ran = scene.check(&[]).exits(3);
+    let said = ran.json();
+    assert!(!said.to_string().contains("improved\""), "{said:#}");
     let d = scene.run();
     let ratio = counted(&d, second).0 / counted(&d, first).0;
     assert!((2.9..3.1).contains(&ratio), "{d:#}");

@@ -15,6 +15,17 @@ const DEPTH: usize = 2;
 /// # Errors
 /// When the disk is full or read-only.
 pub fn write(path: &Path, text: &str) -> Result<()> {
+    if path.is_dir() {
+        return Err(Error::Usage(format!(
+            "{}: a directory stands there: name a file",
+            path.display()
+        )));
+    }
+    if is_device(path) {
+        let open = std::fs::OpenOptions::new().write(true).open(path);
+        let written = open.and_then(|mut f| std::io::Write::write_all(&mut f, text.as_bytes()));
+        return written.map_err(Error::io(path));
+    }
     let dir = path
         .parent()
         .filter(|d| !d.as_os_str().is_empty())
@@ -32,6 +43,14 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
         why: e.error,
     })?;
     Ok(())
+}
+
+/// Whether a path is a device, a pipe, or stands for one (`/dev/stdout`): what is written goes into
+/// it, and no file takes its place.
+fn is_device(path: &Path) -> bool {
+    let is_link = path.symlink_metadata().is_ok_and(|f| f.is_symlink());
+    let stands_for_one = is_link && (path.starts_with("/dev") || path.starts_with("/proc"));
+    stands_for_one || path.metadata().is_ok_and(|f| !f.is_file() && !f.is_dir())
 }
 
 /// Opens a file of ours to lock it. It is made where it is missing, its content stays, and a link

@@ -99,7 +99,14 @@ pub fn choose(
         return of_push(repo, head, "its branch", event);
     }
     match repo.merge_base(head, &tip)? {
-        Some(sha) => Ok(Baseline::found(sha, format!("merge-base with {branch}"))),
+        Some(sha) => {
+            let note = event.untargeted.as_ref();
+            let note = note.map(|why| format!("{why}: {branch} is taken; --base names another"));
+            Ok(Baseline {
+                note,
+                ..Baseline::found(sha, format!("merge-base with {branch}"))
+            })
+        }
         None if repo.is_shallow() => Err(Error::NoVerdict(MEND_SHALLOW.into())),
         None => first_parent(
             repo,

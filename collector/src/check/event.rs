@@ -18,6 +18,8 @@ pub struct Event {
     pub after: Option<String>,
     /// Why nobody knows which commits a push brought.
     pub unread: Option<String>,
+    /// Why nobody knows into which branch a pull request goes.
+    pub untargeted: Option<String>,
     /// The push is to a branch that lasts (a release's) and is no proposal to another.
     pub lasting: bool,
     /// The repository's default branch.
@@ -26,7 +28,7 @@ pub struct Event {
 
 /// Where a system names a pull request's target. The second variable must be set, and to
 /// nothing that says no, for the first to mean that.
-const TARGETS: [(&str, Option<&str>); 11] = [
+const TARGETS: [(&str, Option<&str>); 22] = [
     // GitHub, Gitea, Forgejo.
     ("GITHUB_BASE_REF", None),
     // GitLab.
@@ -43,19 +45,53 @@ const TARGETS: [(&str, Option<&str>); 11] = [
     ("TRAVIS_BRANCH", Some("TRAVIS_PULL_REQUEST")),
     ("APPVEYOR_REPO_BRANCH", Some("APPVEYOR_PULL_REQUEST_NUMBER")),
     ("CIRRUS_BASE_BRANCH", Some("CIRRUS_PR")),
+    ("BUILDKITE_MERGE_QUEUE_BASE_BRANCH", None),
+    // GitLab, of a pull request on GitHub.
+    ("CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_NAME", None),
+    // Jenkins' plugins for GitLab, for pull requests of GitHub, and for Gerrit.
+    ("gitlabTargetBranch", Some("gitlabMergeRequestIid")),
+    ("ghprbTargetBranch", Some("ghprbPullId")),
+    ("GERRIT_BRANCH", Some("GERRIT_CHANGE_NUMBER")),
+    ("ZUUL_BRANCH", Some("ZUUL_CHANGE")),
+    // Prow.
+    ("PULL_BASE_REF", Some("PULL_NUMBER")),
+    ("CODEBUILD_WEBHOOK_BASE_REF", None),
+    ("BITRISEIO_GIT_BRANCH_DEST", None),
+    // Semaphore, whose branch is the target only there.
+    ("SEMAPHORE_GIT_BRANCH", Some("SEMAPHORE_GIT_PR_NUMBER")),
+    ("SEMAPHORE_GIT_BRANCH", Some("SEMAPHORE_GIT_PR_SLUG")),
 ];
 
-const BASES: [&str; 4] = [
+/// Systems that say of a pull request that it is one, and not where it goes.
+const UNTARGETED: [(&str, &str); 1] = [("CIRCLE_PULL_REQUEST", "CircleCI")];
+
+/// Where a system names the branch that it builds. GitHub makes one for a merge queue's group.
+const BRANCHES: [&str; 8] = [
+    "GITHUB_REF",
+    "BUILDKITE_BRANCH",
+    "CIRCLE_BRANCH",
+    "CIRRUS_BRANCH",
+    "TRAVIS_BRANCH",
+    "DRONE_BRANCH",
+    "BRANCH_NAME",
+    "GIT_BRANCH",
+];
+
+const BASES: [&str; 6] = [
     "CI_MERGE_REQUEST_TARGET_BRANCH_SHA",
     "CI_MERGE_REQUEST_DIFF_BASE_SHA",
     "BITBUCKET_PR_DESTINATION_COMMIT",
     "CIRRUS_BASE_SHA",
+    "CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_SHA",
+    "PULL_BASE_SHA",
 ];
 
-const BEFORE: [&str; 3] = [
+const BEFORE: [&str; 4] = [
     "CI_COMMIT_BEFORE_SHA",
     "DRONE_COMMIT_BEFORE",
     "CI_PREV_COMMIT_SHA",
+    // Jenkins: what it built last of this branch.
+    "GIT_PREVIOUS_COMMIT",
 ];
 
 /// Of a push that names no commit before it, as one that makes a branch.
@@ -90,7 +126,8 @@ impl Event {
             .find_map(|(name, _)| get(name));
         let target = named
             .or_else(|| inside("/pull_request/base/ref"))
-            .or_else(|| inside("/merge_group/base_ref"));
+            .or_else(|| inside("/merge_group/base_ref"))
+            .or_else(|| BRANCHES.iter().find_map(|name| queued_for(&get(name)?)));
         let base = BASES.iter().find_map(|name| get(name));
         let base = base
             .or_else(|| inside("/merge_group/base_sha"))
@@ -100,6 +137,8 @@ impl Event {
             || get("CI_MERGE_REQUEST_EVENT_TYPE").is_some_and(|t| t != "detached")
             || get("BUILD_SOURCEBRANCH").is_some_and(|b| b.starts_with("refs/pull/"));
         let before = inside("/before").or_else(|| BEFORE.iter().find_map(|name| get(name)));
+        let of_nothing = UNTARGETED.iter().find(|(name, _)| get(name).is_some());
+        let of_nothing = of_nothing.filter(|_| target.is_none());
         let names_one = |sha: &String| sha.chars().any(|c| c != '0');
         let is_unknown = is_push && target.is_none() && !before.as_ref().is_some_and(names_one);
         let branch = reference.strip_prefix("refs/heads/").map(String::from);
@@ -111,6 +150,9 @@ impl Event {
             base,
             merged,
             after: inside("/after"),
+            untargeted: of_nothing.map(|(_, system)| {
+                format!("{system} does not say into which branch this pull request goes")
+            }),
             unread: unread.or_else(|| is_unknown.then(|| UNKNOWN.to_string())),
             lasting: protected
                 .iter()
@@ -122,6 +164,14 @@ impl Event {
                 .or_else(|| get("BUILDKITE_PIPELINE_DEFAULT_BRANCH")),
         }
     }
+}
+
+/// Where a merge queue's group goes, by the branch that GitHub makes for it:
+/// `gh-readonly-queue/main/pr-7-SHA`.
+fn queued_for(branch: &str) -> Option<String> {
+    let (_, rest) = branch.split_once("gh-readonly-queue/")?;
+    let (target, _) = rest.rsplit_once("/pr-")?;
+    Some(target.to_string())
 }
 
 fn plain(branch: String) -> String {
@@ -182,6 +232,31 @@ mod tests {
             let e = event(variables, "");
             assert_eq!((e.target.as_deref(), e.merged), (Some("rel"), merged));
         }
+        for (target, with) in TARGETS {
+            let with = with.map(|name| (name, "7"));
+            let variables: Vec<(&str, &str)> = [(target, "rel")].into_iter().chain(with).collect();
+            assert_eq!(
+                event(&variables, "").target.as_deref(),
+                Some("rel"),
+                "{target}"
+            );
+            if with.is_some() {
+                assert_eq!(event(&variables[..1], "").target, None, "{target}");
+            }
+        }
+        for queue in BRANCHES {
+            let e = event(
+                &[(queue, "refs/heads/gh-readonly-queue/a/b/pr-7-0123abc")],
+                "",
+            );
+            assert_eq!(e.target.as_deref(), Some("a/b"), "{queue}");
+        }
+        let circle = event(&[("CIRCLE_PULL_REQUEST", "https://x/pull/1")], "");
+        assert!(
+            circle
+                .untargeted
+                .is_some_and(|why| why.starts_with("CircleCI"))
+        );
         let push = [("TRAVIS_BRANCH", "rel"), ("TRAVIS_PULL_REQUEST", "false")];
         assert_eq!(event(&push, ""), Event::default());
         assert_eq!(event(&[("GITHUB_BASE_REF", "")], ""), Event::default());

@@ -9,6 +9,7 @@ use crate::detect::gate;
 use crate::error::Result;
 use crate::explain;
 use crate::format::{benchmarks, name, telling};
+use crate::git::Repo;
 use crate::judge::{self, Beside, HISTORY, Judgement, Reason, Row};
 use crate::model::{
     Failure, Measurement, Metric, Phase, Report, SeriesKey, Sha, Variants, Verdict,
@@ -282,6 +283,12 @@ impl<'a> Run<'a> {
         notes.extend(optimised_away(&self.rows));
         notes.extend(refuted(&self.rows));
         notes.extend(redefined(&self.base));
+        let repo = self.runner.repo();
+        notes.extend(built_otherwise(
+            repo,
+            &self.base.commit.sha,
+            &self.head.commit.sha,
+        ));
         notes.extend(idle_limits(self.runner.config(), &self.rows, &self.head));
         let only = &self.runner.config().suite.only;
         if self.rows.is_empty() && self.head.failures.is_empty() && !only.is_empty() {
@@ -358,6 +365,38 @@ fn idle_limits(config: &Config, rows: &[Row], head: &Report) -> Vec<String> {
         )
     };
     idle.take(5).map(|l| say(&l.benchmark)).collect()
+}
+
+/// What under [suite] the head's file says otherwise than the base's: both are built by one of them.
+fn built_otherwise(repo: &Repo, base: &Sha, head: &Sha) -> Option<String> {
+    let suite = |sha: &Sha| {
+        let text = repo.file(sha, Config::FILE).unwrap_or_default();
+        Config::parse(&text).ok().map(|c| c.suite)
+    };
+    let (a, b) = (suite(base)?, suite(head)?);
+    let differs = [
+        ("features", a.features != b.features),
+        ("all-features", a.all_features != b.all_features),
+        (
+            "no-default-features",
+            a.no_default_features != b.no_default_features,
+        ),
+        ("profile", a.profile != b.profile),
+        ("env", a.env != b.env),
+    ];
+    let keys: Vec<String> = differs
+        .iter()
+        .filter(|(_, differs)| *differs)
+        .map(|(key, _)| format!("`{key}`"))
+        .collect();
+    (!keys.is_empty()).then(|| {
+        format!(
+            "{} under [suite] differs between the two commits' {}: both sides are built and run by \
+             the one in use, and what that change itself costs is not seen",
+            keys.join(", "),
+            Config::FILE
+        )
+    })
 }
 
 /// Benchmarks of so few instructions that their work is probably not done at all.

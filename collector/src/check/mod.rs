@@ -15,7 +15,7 @@ use crate::check::baseline::Baseline;
 use crate::config::Config;
 use crate::error::Result;
 use crate::judge::Judgement;
-use crate::model::{Failure, Measurement, Report, Sha, Tags};
+use crate::model::{Failure, Measurement, Phase, Report, Sha, Tags};
 use crate::run::{Progress, Reuse, Runner};
 use crate::store::Store;
 use judging::Run;
@@ -135,8 +135,12 @@ fn base_report(
     let ancestors = runner.repo().ancestors(&baseline.sha, BASE_ATTEMPTS)?;
     for sha in ancestors.into_iter().skip(1) {
         progress.note(&format!(
-            "the baseline {} does not build; looking at the commits before it ({})",
+            "the baseline {} {}; looking at the commits before it ({})",
             baseline.sha.short(),
+            match first.failures.iter().any(|f| f.stage == Phase::Build) {
+                true => "does not build",
+                false => "gives no number",
+            },
             first_failure(&first)
         ));
         let report = runner.report(store, &sha, reuse, progress)?;

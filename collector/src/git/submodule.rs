@@ -18,6 +18,9 @@ pub enum Lacking {
     File(String),
     /// The content of a file that git-lfs would bring: a pointer to it is there instead.
     Content(String),
+    /// Nothing of a link but what stands outside of the commit: the link, and where it leads to in
+    /// the user's own checkout.
+    Linked(String, PathBuf),
     /// A submodule: what is missing of it and how to get it, in words.
     Submodule(String),
 }

@@ -178,8 +178,8 @@ const SHARED: &str = "several benchmarks have this name, and the first of them i
 const LEFT: &str = "a process that it started was still running when it ended, and is not counted: \
     have the command wait for it (`wait`)";
 
-const KILLED: &str = "a process that it started was killed, and is not counted: have the command \
-    end it in another way, or wait for it (`wait`)";
+const UNFINISHED: &str = "a process that it started was killed, or had not ended when it did, and is \
+    not counted: have the command end it in another way (SIGTERM), and wait for it";
 
 /// Counts the whole process: commands, and executables into which nothing can be preloaded.
 fn whole(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<Run, RunError> {
@@ -192,7 +192,7 @@ fn whole(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<R
     let output = execute(session, job, pins, purpose)?;
     let missing = match (output.left_others, output.killed_one) {
         (true, _) => Some(LEFT),
-        (false, true) => Some(KILLED),
+        (false, true) => Some(UNFINISHED),
         (false, false) => None,
     };
     for file in output.all() {
@@ -311,7 +311,8 @@ struct Output {
     family: Family,
     /// Whether a process that it had started was still running when it ended.
     left_others: bool,
-    /// Whether a process that it had started was killed while it wrote its file, which is not here.
+    /// Whether a process that it had started left no file, or one that tells of no end: it was
+    /// killed, or lives on.
     killed_one: bool,
 }
 
@@ -321,6 +322,18 @@ impl Output {
         let others = self.others.into_iter().map(|(_, file)| file);
         let main = Some(self.main).filter(|m| !m.is_empty());
         main.into_iter().chain(others).collect()
+    }
+
+    /// Whether a process that entered the family left no file that tells of its end.
+    fn lacks_one(&self, main: u32) -> bool {
+        let ended = |file: &Vec<u8>| {
+            let parts = output::parts(file).unwrap_or_default();
+            let last = parts.last().and_then(|p| p.trigger.as_deref());
+            last == Some("Program termination")
+        };
+        let of = |pid: &u32| self.others.iter().find(|(p, _)| p == pid);
+        let is_whole = |pid: &u32| *pid == main || of(pid).is_some_and(|(_, file)| ended(file));
+        !self.family.keys().all(is_whole)
     }
 
     /// Adds the cost of the children to the marks; gives what could not be counted, in words.
@@ -368,7 +381,10 @@ fn execute(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result
     // In a sandbox whatever is left ends with it, before anybody can look.
     let is_command = matches!(job.kind, Kind::Command { .. }) && !sandbox::is_on();
     let left_others = is_command && ended.left_others;
-    let output = collect(&slot, ended.pid, left_others);
+    let mut output = collect(&slot, ended.pid, left_others);
+    if let (true, Ok(output)) = (matches!(job.kind, Kind::Command { .. }), &mut output) {
+        output.killed_one |= output.lacks_one(ended.pid);
+    }
     let _ = std::fs::remove_dir_all(&slot);
     judge_end(&ended, &log, job)?;
     let output = output.map_err(|e| RunError::machine(format!("callgrind's output: {e}")))?;
@@ -390,6 +406,8 @@ fn options(job: &Job, slot: &Path, purpose: Purpose, mark: PreloadMark) -> Vec<S
         "--cache-sim=no",
         "--combine-dumps=yes",
         "--child-silent-after-fork=yes",
+        // A `.valgrindrc` in the commit's directory says nothing of how it is measured.
+        "--command-line-only=yes",
     ]
     .map(String::from)
     .to_vec();

@@ -65,11 +65,13 @@ impl Ended {
         s
     }
 
-    /// The first line of standard error that says that something could not be run or read.
+    /// The first line of standard error that says that something could not be run or read, or
+    /// crashed.
     pub fn complaint(&self) -> Option<String> {
         let text = String::from_utf8_lossy(&self.stderr);
         let mut lines = text.lines().map(str::trim_end);
-        let line = lines.find(|l| COULD_NOT.iter().any(|end| l.ends_with(end)))?;
+        let could_not = |l: &str| COULD_NOT.iter().any(|end| l.ends_with(end));
+        let line = lines.find(|l| could_not(l) || says_crashed(l))?;
         Some(crate::error::tail(line, QUOTED).to_string())
     }
 }
@@ -85,6 +87,31 @@ const COULD_NOT: [&str; 6] = [
     ": Permission denied",
     ": Exec format error",
 ];
+
+/// What a shell writes of a program that a signal ended, as it goes on without it.
+const CRASHED: [&str; 7] = [
+    "Segmentation fault",
+    "Bus error",
+    "Aborted",
+    "Illegal instruction",
+    "Floating point exception",
+    "Trace/breakpoint trap",
+    "Killed",
+];
+
+/// Whether a line says so as shells do: by itself (dash), or `run.sh: line 1:  42 Killed  ./a`.
+fn says_crashed(line: &str) -> bool {
+    let by_itself = line.strip_suffix(" (core dumped)").unwrap_or(line);
+    let crashed = |text: &str| CRASHED.iter().any(|what| text.starts_with(what));
+    let of_bash = || {
+        let (_, rest) = line.split_once(": line ")?;
+        let (number, rest) = rest.split_once(": ")?;
+        let (process, rest) = rest.trim_start().split_once(' ')?;
+        let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        Some(is_number(number) && is_number(process) && crashed(rest.trim_start()))
+    };
+    CRASHED.contains(&by_itself) || of_bash().unwrap_or(false)
+}
 
 /// What is set up in the child between fork and exec.
 #[derive(Clone, Copy, Debug, Default)]
@@ -501,6 +528,23 @@ mod tests {
         ] {
             let said = complaint(script).unwrap();
             assert!(said.contains("nosuch"), "{said}");
+        }
+        for crash in ["sh -c 'kill -SEGV $$'; true", "sh -c 'kill -9 $$'; true"] {
+            assert!(complaint(crash).is_some(), "{crash}");
+        }
+        for line in [
+            "./run.sh: line 3:   117 Segmentation fault      (core dumped) ./a > out.txt",
+            "run.sh: line 1: 42 Killed                  ./a",
+            "Aborted (core dumped)",
+        ] {
+            assert!(says_crashed(line), "{line}");
+        }
+        for line in [
+            "Killed 3 monsters",
+            "a: line 4: Aborted is a word",
+            "a: line 4: 7 lines",
+        ] {
+            assert!(!says_crashed(line), "{line}");
         }
         for script in ["true", "echo not found >&2", "echo ': not found: 0' >&2"] {
             assert_eq!(complaint(script), None, "{script}");

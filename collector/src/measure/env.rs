@@ -297,12 +297,17 @@ pub fn environment(
     );
     set("LC_ALL", "C".into());
     set("GLIBC_TUNABLES", tunables.into());
-    set("LD_PRELOAD", scratch.preload().display().to_string());
+    // What is declared is preloaded behind ours, never in its place.
+    let preload = match declared.get("LD_PRELOAD").filter(|d| !d.is_empty()) {
+        Some(declared) => format!("{}:{declared}", scratch.preload().display()),
+        None => scratch.preload().display().to_string(),
+    };
     set("UPTICK_PRELOAD", pins.settings());
     set(
         "UPTICK_CHILDREN",
         super::family::path(slot).display().to_string(),
     );
+    env.insert("LD_PRELOAD".into(), preload);
     let size: usize = env.iter().map(|(k, v)| k.len() + v.len() + 2).sum();
     let full = (size + "UPTICK_FILL=".len() + 1).next_multiple_of(BLOCK);
     let fill = full - size - "UPTICK_FILL=".len() - 1 + pins.padding;
@@ -346,6 +351,17 @@ mod tests {
             size(&[("CARGO_MANIFEST_DIR", "/a/b/c"), ("X", "")], 0)
         );
         assert_eq!(usual + 64, size(&[], 64));
+    }
+
+    #[test]
+    fn what_is_declared_is_preloaded_behind_ours() {
+        let scratch = Scratch::new().unwrap();
+        let slot = scratch.slot().unwrap();
+        let declared = [("LD_PRELOAD".to_string(), "libm.so.6".to_string())].into();
+        let pins = Pins::plain();
+        let env = environment(&scratch, &slot, &pins, Strings::Portable, &declared);
+        let ours = scratch.preload().display().to_string();
+        assert_eq!(env["LD_PRELOAD"], format!("{ours}:libm.so.6"));
     }
 
     #[test]

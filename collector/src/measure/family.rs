@@ -26,6 +26,14 @@ pub(super) fn prepare(slot: &Path) -> Result<(), RunError> {
     made.map_err(|e| RunError::machine(format!("{}: {e}", path(slot).display())))
 }
 
+/// The most memory that a process of a run that is not counted said it had; such a run has nothing
+/// else in the file.
+pub(super) fn most_memory(slot: &Path) -> Option<u64> {
+    let bytes = std::fs::read(path(slot)).ok()?;
+    let first = bytes.first_chunk::<WORD>()?;
+    Some(u64::from_ne_bytes(*first)).filter(|most| *most > 0)
+}
+
 /// Between which readings a process lived; it may not have said when it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Life {

@@ -58,6 +58,19 @@ pub struct Seen {
     jump: AtomicU64,
     /// What a command that ended with 0 wrote of work that it could not do.
     complaint: OnceLock<String>,
+    /// The program by which cargo would run it, and which is not used.
+    runner: Option<String>,
+}
+
+impl Seen {
+    /// Nothing yet; what cargo would run it by is known before.
+    #[must_use]
+    pub fn without(runner: Option<String>) -> Self {
+        Self {
+            runner,
+            ..Self::default()
+        }
+    }
 }
 
 /// What kind of program a job is.
@@ -142,8 +155,16 @@ impl Job {
         }
     }
 
-    /// What a reader must know of a command that complained.
+    /// What a reader must know of a command that complained, or of a benchmark that is not run as
+    /// cargo would run it.
     pub(super) fn complaint(&self) -> Option<String> {
+        if let Some(runner) = &self.seen.runner {
+            let runner = crate::error::tail(runner, 100);
+            return Some(format!(
+                "cargo would run it by `{runner}`, the `runner` of its configuration, and it is \
+                 counted without: what that sets (as `env` under [suite] can) is missing"
+            ));
+        }
         let said = self.seen.complaint.get()?;
         Some(format!(
             "it ended with 0 and wrote `{said}`: see that it does its work"

@@ -17,7 +17,8 @@
  *        benchmark: what sets up all the others runs five times as fast until then
  *   'V'  the same, with instrumentation on from the start
  *   'p'  the value of a perf_event counter that the parent opened, to a log
- *   'n'  no mark
+ *   'n'  no mark; at its end a process writes down how much memory it had at most, which the
+ *        kernel's own figure mixes with what the process had before it executed the program
  *   'w'  as 'n', but one cut in callgrind's totals before the program's own code
  *        begins: how long the dynamic linker takes is no cost of the program, and
  *        it is the one part that does not repeat to the instruction
@@ -44,6 +45,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -112,22 +114,56 @@ struct family {
 static struct family *family;
 static struct child *self;
 static int is_child;
+static int native;
 
 static void enter_family(void) {
-    is_child = 1;
-    jump_at = UINT64_MAX;
     uint64_t i = __atomic_fetch_add(&family->count, 1, __ATOMIC_RELAXED);
     self = i < CHILDREN_MAX ? &family->child[i] : NULL;
     if (self) {
         self->began = family->readings;
         self->pid = (uint64_t)getpid();
     }
+    /* A command's processes are only listed: one that leaves no output was killed. */
+    if (mode == 'w') return;
+    is_child = 1;
+    jump_at = UINT64_MAX;
     /* What the dynamic linker did, or the parent before it forked, is no cost of the child. */
     request(START_INSTRUMENTATION, NULL);
     cut_totals("start");
 }
 
+/* The most memory that this program had, in bytes, from "VmHWM:   123 kB". */
+static uint64_t most_memory(void) {
+    char text[4096];
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/status", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    long n = syscall(SYS_read, fd, text, sizeof text - 1);
+    syscall(SYS_close, fd);
+    if (n <= 0) return 0;
+    text[n] = 0;
+    const char *p = strstr(text, "VmHWM:");
+    if (!p) return 0;
+    p += 6;
+    while (*p == ' ' || *p == '\t') p++;
+    return number(p, 19, 10) * 1024;
+}
+
+/* Writes it where the family is, if it is more than what another process wrote. */
+static void leave_memory(void) {
+    const char *path = native ? getenv("UPTICK_CHILDREN") : NULL;
+    if (!path || !*path) return;
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) return;
+    uint64_t before = 0, now = most_memory();
+    /* Held until it is closed: two ends of a pipe end at once. */
+    syscall(SYS_flock, fd, 2);
+    syscall(SYS_pread64, fd, &before, sizeof before, 0L);
+    if (now > before) syscall(SYS_pwrite64, fd, &now, sizeof now, 0L);
+    syscall(SYS_close, fd);
+}
+
 static void leave_family(void) {
+    leave_memory();
     if (self) self->ended = family->readings + 1;
 }
 
@@ -170,8 +206,9 @@ __attribute__((constructor)) static void start(void) {
     rng = number(e + 12, 16, 16);
     jump_after_ms = number(e + 29, 8, 10);
     if (jump_after_ms) began_ms = real_ms();
+    if (mode == 'v' || mode == 'V' || mode == 'w') find_family();
     if (mode == 'w') cut_totals("start");
-    if (mode == 'v' || mode == 'V') find_family();
+    if (mode == 'n') native = 1;
 }
 
 /* --- randomness ----------------------------------------------------------- */

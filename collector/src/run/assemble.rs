@@ -60,6 +60,9 @@ impl Runner {
         if let Some(doubt) = &not_whole {
             report.measurements.iter_mut().for_each(|m| m.doubt(doubt));
         }
+        if let Some(doubt) = linked_back(&bench.lacking) {
+            report.measurements.iter_mut().for_each(|m| m.doubt(&doubt));
+        }
         self.mark_redefined(&sha, &mut report.measurements);
         for command in &self.config.commands {
             if let Some(why) = Outside::escapes(command, self.repo.root()) {
@@ -68,10 +71,14 @@ impl Runner {
                 numbers.by_ref().filter(own).for_each(|m| m.doubt(&why));
             }
         }
+        let lacks_nothing = bench
+            .lacking
+            .iter()
+            .all(|l| matches!(l, Lacking::Linked(..)));
         report.seconds = began.elapsed().as_secs_f64();
         // What failed for want of a file may work once the clone has it, and what was measured
         // without it, or on a pointer, is another number then.
-        if not_whole.is_none() && (bench.lacking.is_empty() || report.failures.is_empty()) {
+        if not_whole.is_none() && (lacks_nothing || report.failures.is_empty()) {
             store.put(&report, &profiles)?;
         }
         Ok(report)
@@ -234,9 +241,21 @@ fn not_whole(lacking: &[Lacking]) -> Option<String> {
             "this clone lacks {path}, and what reads it is measured without it, so that the number \
              is not stored (`git fetch --refetch` brings it)"
         )),
-        Lacking::Submodule(_) => None,
+        Lacking::Submodule(_) | Lacking::Linked(..) => None,
     };
     lacking.iter().find_map(content)
+}
+
+/// What is doubtful about numbers of a tree with links into the user's checkout.
+fn linked_back(lacking: &[Lacking]) -> Option<String> {
+    lacking.iter().find_map(|l| match l {
+        Lacking::Linked(path, to) => Some(format!(
+            "{path} is a link into the checkout, {}: what reads it is measured on what lies there now, \
+             whatever the commit has",
+            to.display()
+        )),
+        _ => None,
+    })
 }
 
 fn size_of(benchmark: &str, bytes: u64) -> Measurement {

@@ -218,6 +218,11 @@ fn lacks(missing: &[Lacking]) -> Option<String> {
             "{path}{more} holds a pointer of git-lfs, and not its content: what reads it is measured \
              on the pointer (`git lfs install` and `git lfs pull` bring the content)"
         ),
+        Lacking::Linked(path, to) => format!(
+            "{path}{more} is a link into the checkout, {}: every commit is measured on what lies \
+             there now (a relative link stays within the commit)",
+            to.display()
+        ),
         Lacking::File(path) => format!(
             "this clone lacks {path}{more}: commits are built without (`git fetch --refetch` brings \
              what a partial clone left out)"
@@ -229,9 +234,9 @@ fn lacks(missing: &[Lacking]) -> Option<String> {
 /// the commit.
 fn perhaps_therefore(why: &str, missing: &[Lacking]) -> String {
     // A pointer is there to be read, and where it lies was said.
-    let is_away = |l: &&Lacking| !matches!(l, Lacking::Content(_));
+    let is_away = |l: &&Lacking| matches!(l, Lacking::Submodule(_) | Lacking::File(_));
     match missing.iter().find(is_away) {
-        None | Some(Lacking::Content(_)) => why.to_string(),
+        None | Some(Lacking::Content(_) | Lacking::Linked(..)) => why.to_string(),
         Some(Lacking::Submodule(one)) => format!("{one}\nperhaps therefore: {why}"),
         Some(Lacking::File(file)) => format!("git has no {file}, perhaps therefore: {why}"),
     }

@@ -130,6 +130,12 @@ fn size_limit() -> Option<u64> {
 /// What a user can do about an error of SQLite.
 fn explain(path: &Path, e: &rusqlite::Error) -> Error {
     use rusqlite::ErrorCode;
+    if path.is_dir() {
+        let path = path.display();
+        return Error::Store(format!(
+            "{path}: a directory stands there: name a file with --store"
+        ));
+    }
     let advice = match e.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => {
             "this file is no uptick store; name another with --store, or move it away"

@@ -19,7 +19,7 @@ mod variables;
 
 use crate::suite::place::run_environment;
 use crate::suite::place::workspace;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,6 +161,7 @@ fn add_criterion(
 ) -> Result<()> {
     list_again_where_needed(config, build, &mut built)?;
     let names = told_apart(&built.executables);
+    suite.notes.extend(of_one_name(&built.executables));
     for (exe, names) in built.executables.iter().zip(names) {
         if let Some(why) = &exe.unlisted {
             let failure = Failure::new(Some(exe.title()), Phase::List, why.clone());
@@ -169,7 +170,9 @@ fn add_criterion(
             suite.notes.push(lists_none(exe));
         }
         let named = exe.benchmarks.iter().zip(names);
-        let wanted: Vec<(&String, String)> = named.filter(|(_, n)| config.wants(n)).collect();
+        let asked =
+            |own: &str, name: &str| config.wants(name) || (own != name && config.wants(own));
+        let wanted: Vec<(&String, String)> = named.filter(|(own, n)| asked(own, n)).collect();
         if !wanted.is_empty() {
             add_executable(suite, config, build, &built, exe, &wanted)?;
         }
@@ -178,21 +181,48 @@ fn add_criterion(
     Ok(())
 }
 
-/// The names of each executable's benchmarks. Where two targets have one of the same name, the
-/// later one says beside it which target it is of.
-fn told_apart(executables: &[BenchExecutable]) -> Vec<Vec<String>> {
-    let mut seen = BTreeSet::new();
-    let mut name = |exe: &BenchExecutable, benchmark: &String| {
-        if seen.insert(benchmark.clone()) {
-            return benchmark.clone();
+/// How many targets have a benchmark of each name.
+fn targets_of(executables: &[BenchExecutable]) -> BTreeMap<&String, usize> {
+    let mut targets = BTreeMap::new();
+    for exe in executables {
+        let own: BTreeSet<&String> = exe.benchmarks.iter().collect();
+        for benchmark in own {
+            *targets.entry(benchmark).or_insert(0) += 1;
         }
-        format!("{benchmark} ({})", exe.title())
+    }
+    targets
+}
+
+/// The names of each executable's benchmarks. Where two targets have one of the same name, each says
+/// beside it which target it is of: a commit that adds a target must not give the name of an older
+/// one's benchmark to another.
+fn told_apart(executables: &[BenchExecutable]) -> Vec<Vec<String>> {
+    let targets = targets_of(executables);
+    let name = |exe: &BenchExecutable, benchmark: &String| match targets[benchmark] {
+        1 => benchmark.clone(),
+        _ => format!("{benchmark} ({})", exe.title()),
     };
     let names = executables.iter().map(|exe| {
         let all = exe.benchmarks.iter().map(|b| name(exe, b));
         all.collect()
     });
     names.collect()
+}
+
+/// What to say of benchmarks that share their name.
+fn of_one_name(executables: &[BenchExecutable]) -> Option<String> {
+    let targets = targets_of(executables);
+    let mut shared = targets.into_iter().filter(|(_, n)| *n > 1);
+    let (first, n) = shared.next()?;
+    let more = match shared.count() {
+        0 => String::new(),
+        n => format!(" (and {n} more like it)"),
+    };
+    Some(format!(
+        "{n} targets have a benchmark called `{}`{more}: each has its target beside its name here; a \
+         name of its own keeps its history",
+        crate::format::name(first, 60)
+    ))
 }
 
 /// Where single benchmarks are asked for and found, it does not matter that another target
@@ -283,7 +313,7 @@ fn add_executable(
             stdin: None,
             env: run_environment(config, &seen, exe),
             timeout: Duration::from_secs_f64(config.suite.timeout.0),
-            seen: Seen::default(),
+            seen: Seen::without(built.runner.clone()),
             standing: Standing::new(build.stage, built.view(exe, build.place)),
         };
         suite.jobs.push((job, Some(exe.file.clone())));
@@ -351,8 +381,15 @@ mod tests {
             ..BenchExecutable::default()
         };
         let names = told_apart(&[target("a", &["parse", "lex"]), target("b", &["parse"])]);
-        let want = [vec!["parse", "lex"], vec!["parse (bench b of p)"]];
+        let want = [
+            vec!["parse (bench a of p)", "lex"],
+            vec!["parse (bench b of p)"],
+        ];
         assert_eq!(names, want);
+        // Twice in one target is the target's own matter.
+        let one = [target("a", &["parse", "parse"])];
+        assert_eq!(told_apart(&one), [vec!["parse", "parse"]]);
+        assert_eq!(of_one_name(&one), None);
     }
 
     #[test]

@@ -70,6 +70,9 @@ pub struct Executables {
     /// paths below `target`.
     #[serde(default)]
     pub beside: Vec<PathBuf>,
+    /// The program by which cargo would run them, which is not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runner: Option<String>,
     /// Where the cache keeps those.
     #[serde(skip)]
     pub kept: Option<PathBuf>,

@@ -392,14 +392,18 @@ impl Header {
         (self.line + stands).saturating_sub(inside + behind)
     }
 
-    /// What psql draws around a table: a rule below the header, a count at the end.
+    /// What psql draws around a table: a rule below the header, a count at the end; and the rows
+    /// without anything in them that a spreadsheet leaves below one.
     fn is_ornament(&self, record: &::csv::StringRecord) -> bool {
+        if record.iter().all(|field| field.trim().is_empty()) {
+            return true;
+        }
         let (1, Some(one)) = (record.len(), record.get(0).map(str::trim)) else {
             return false;
         };
         let rule = self.delimiter == b'|' && one.bytes().all(|b| matches!(b, b'-' | b'+'));
         let count = one.starts_with('(') && (one.ends_with(" rows)") || one.ends_with(" row)"));
-        one.is_empty() || rule || count
+        rule || count
     }
 
     fn row<'a>(&self, record: &'a ::csv::StringRecord) -> Result<Row<'a>, &'static str> {

@@ -10,7 +10,7 @@
 pub enum Unclear {
     /// A number that two countries read differently, and nothing tells which one is meant.
     #[error(
-        "line {line}: `{found}` may be {decimal} (decimal comma) or {whole} (thousands), and no other \
+        "line {line}: `{found}` may be {decimal} (decimal {sign}) or {whole} (thousands), and no other \
          number of its column tells which: write it as one of these"
     )]
     Either {
@@ -18,6 +18,8 @@ pub enum Unclear {
         line: usize,
         /// The number as it is.
         found: String,
+        /// What parts its decimals, if anything does.
+        sign: &'static str,
         /// Its one reading.
         decimal: String,
         /// Its other reading.
@@ -55,6 +57,8 @@ enum Shows {
     Nothing,
     /// Digits that a separator of thousands would part.
     Unparted,
+    /// Digits too few to be parted, in a file that may part thousands.
+    Few,
     Decimals(Decimals),
     /// Decimals behind a comma, or a comma between thousands.
     EitherComma,
@@ -76,7 +80,19 @@ pub(super) struct Evidence {
 #[derive(Debug, Default)]
 struct Column {
     unparted: Seen,
+    few: Seen,
     either: Seen,
+    either_point: Seen,
+}
+
+impl Column {
+    /// A number with three digits behind a point beside whole ones: `990` and `1.012`. A program
+    /// that prints three decimals prints them of every number, and a country that parts thousands
+    /// by points has none to part in `990`.
+    fn unclear_point(&self) -> Seen {
+        let beside = self.few.is_some() && self.unparted.is_none();
+        self.either_point.clone().filter(|_| beside)
+    }
 }
 
 impl Evidence {
@@ -86,8 +102,10 @@ impl Evidence {
             Shows::Decimals(Decimals::Point) => &mut self.point,
             Shows::Decimals(Decimals::Comma) => &mut self.comma,
             Shows::Unparted => &mut self.columns[column].unparted,
+            Shows::Few => &mut self.columns[column].few,
             Shows::EitherComma => &mut self.columns[column].either,
-            Shows::Nothing | Shows::EitherPoint | Shows::Decimals(Decimals::Plain) => return,
+            Shows::EitherPoint => &mut self.columns[column].either_point,
+            Shows::Nothing | Shows::Decimals(Decimals::Plain) => return,
         };
         to.get_or_insert_with(|| (line, text.to_string()));
     }
@@ -99,6 +117,7 @@ impl Evidence {
             let mut unparted = columns.filter(|c| c.unparted.is_some());
             unparted.find_map(|c| c.either.clone())
         });
+        let point_or_thousands = self.columns.iter().find_map(Column::unclear_point);
         let either = self.columns.into_iter().find_map(|c| c.either);
         match (self.point, comma, either) {
             (Some(a), Some(b), _) => {
@@ -113,10 +132,21 @@ impl Evidence {
             }
             (None, None, Some((line, found))) => Err(Unclear::Either {
                 line,
+                sign: "comma",
                 decimal: found.replace(',', "."),
                 whole: found.replace(',', ""),
                 found,
             }),
+            (None, None, None) if point_or_thousands.is_some() => {
+                let (line, found) = point_or_thousands.unwrap_or_default();
+                Err(Unclear::Either {
+                    line,
+                    sign: "point",
+                    decimal: found.clone(),
+                    whole: found.replace('.', ""),
+                    found,
+                })
+            }
             (None, Some(_), _) => Ok(Decimals::Comma),
             (_, None, _) => Ok(Decimals::Point),
         }
@@ -163,6 +193,11 @@ fn shows(text: &str) -> Shows {
     };
     match (commas, points) {
         (0, 0) if text.len() > 3 && text.bytes().all(|b| b.is_ascii_digit()) => Shows::Unparted,
+        (0, 0)
+            if text.bytes().all(|b| b.is_ascii_digit()) && !text.trim_matches('0').is_empty() =>
+        {
+            Shows::Few
+        }
         (0, 0) => Shows::Nothing,
         (1, 0) if is_grouped(text, ',') && !text.starts_with('0') => Shows::EitherComma,
         (0, 1) if is_grouped(text, '.') && !text.starts_with('0') => Shows::EitherPoint,

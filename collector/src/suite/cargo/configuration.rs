@@ -13,7 +13,7 @@
 
 use crate::config::Config;
 use crate::suite::Place;
-use crate::suite::cargo::toolchain::checkout;
+use crate::suite::cargo::toolchain::{checkout, chosen_in, host};
 use std::path::{Path, PathBuf};
 
 /// The tables that steer what is built and how it is run; the others tell where things come from.
@@ -195,6 +195,58 @@ pub(super) fn lists_runner(file: &Path, target: &str) -> bool {
     runner.is_some_and(toml::Value::is_array)
 }
 
+/// The program by which cargo would run the benchmarks: of the closest file that names one.
+pub(super) fn runner(config: &Config, place: &Place) -> Option<String> {
+    let files = obeyed(config, place);
+    let mut targets: Vec<String> = files.iter().flat_map(|f| built_for(f)).collect();
+    targets.extend(host(chosen_in(config, &place.tree).as_deref()));
+    let of_variable = targets.iter().find_map(|target| {
+        let target = target.to_uppercase().replace(['-', '.'], "_");
+        std::env::var(format!("CARGO_TARGET_{target}_RUNNER")).ok()
+    });
+    of_variable.or_else(|| {
+        files
+            .iter()
+            .rev()
+            .find_map(|f| runner_in(&table(f), &targets))
+    })
+}
+
+/// The runner of a table for some targets, or for what is like this machine.
+fn runner_in(table: &toml::Table, targets: &[String]) -> Option<String> {
+    let sections = table.get("target")?.as_table()?;
+    let concerned = sections
+        .iter()
+        .filter(|(name, _)| targets.contains(name) || is_like_here(name));
+    let mut runners = concerned.filter_map(|(_, section)| section.get("runner"));
+    let words = match runners.next()? {
+        toml::Value::String(one) => one.clone(),
+        toml::Value::Array(all) => {
+            let words: Vec<&str> = all.iter().filter_map(toml::Value::as_str).collect();
+            words.join(" ")
+        }
+        _ => return None,
+    };
+    Some(words).filter(|w| !w.is_empty() && !is_harmless(w))
+}
+
+/// Whether a runner says only when and where a program runs, which changes no count.
+fn is_harmless(runner: &str) -> bool {
+    let program = runner.split_whitespace().next().unwrap_or_default();
+    let name = program.rsplit('/').next().unwrap_or_default();
+    ["nice", "ionice", "chrt", "taskset", "numactl"].contains(&name)
+}
+
+/// Whether `cfg(…)` speaks of Unix, Linux or every machine, as far as its words tell.
+fn is_like_here(section: &str) -> bool {
+    const OTHERS: [&str; 8] = [
+        "windows", "wasm", "apple", "macos", "android", "ios", "\"none\"", "not(",
+    ];
+    let of_another_cpu =
+        section.contains("target_arch") && !section.contains(std::env::consts::ARCH);
+    section.starts_with("cfg(") && !of_another_cpu && !OTHERS.iter().any(|o| section.contains(o))
+}
+
 /// What a file builds for: `build.target`, a name or several.
 pub(super) fn built_for(file: &Path) -> Vec<String> {
     let table = table(file);
@@ -242,6 +294,31 @@ mod tests {
         config.suite.dir = ".".into();
         let found = handed_over(&config, &place);
         assert_eq!(found[found.len() - 2..], wanted[..2]);
+    }
+
+    #[test]
+    fn a_runner_is_known_where_it_would_run_the_benchmarks() {
+        let of =
+            |text: &str| runner_in(&text.parse().unwrap(), &["x86_64-unknown-linux-gnu".into()]);
+        assert_eq!(
+            of("[target.x86_64-unknown-linux-gnu]\nrunner = [\"sh\", \"run.sh\"]\n").as_deref(),
+            Some("sh run.sh")
+        );
+        assert_eq!(
+            of("[target.\"cfg(unix)\"]\nrunner = \"./run.sh\"\n").as_deref(),
+            Some("./run.sh")
+        );
+        assert_eq!(of("[target.\"cfg(unix)\"]\nrunner = \"nice -n 5\"\n"), None);
+        for other in [
+            "'cfg(all(target_arch = \"arm\", target_os = \"none\"))'",
+            "\"cfg(windows)\"",
+            "thumbv7em-none-eabihf",
+        ] {
+            assert_eq!(
+                of(&format!("[target.{other}]\nrunner = \"probe-rs\"\n")),
+                None
+            );
+        }
     }
 
     #[test]

@@ -95,6 +95,7 @@ pub(super) fn build(config: &Config, place: &Place, scratch: &Scratch) -> Result
         left_out: [found.left_out.clone(), compiled.notes.clone()].concat(),
         tree: place.tree.clone(),
         target: place.target.clone(),
+        runner: configuration::runner(config, place),
         ..Executables::default()
     };
     for (target, file) in compiled.benches(&found) {

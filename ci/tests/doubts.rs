@@ -1,0 +1,151 @@
+//! What was not counted, or is no part of the commit, is said beside the number, and `--strict`
+//! judges nothing on it.
+
+use std::os::unix::fs::FileTypeExt;
+use std::process::Command;
+
+use crate::support::{COMMAND, Repo};
+
+/// A repository with one command, `script`, and one more commit beside which nothing changed.
+fn with_script(script: &str, more: &str) -> Repo {
+    let repo = Repo::new();
+    let command = "[[command]]\nname = \"script\"\nrun = \"sh script.sh\"\n";
+    repo.write("uptick.toml", &format!("{more}{command}"));
+    repo.write("script.sh", script);
+    repo.write(".gitignore", "/work\n");
+    repo.commit("a script");
+    repo
+}
+
+/// What the number of `script` says of itself.
+fn note(repo: &Repo) -> String {
+    let d = repo.uptick(&["run", "--fresh", "--json"]).exits(0).json();
+    let all = d["commits"][0]["measurements"].as_array().unwrap();
+    let count = |m: &&serde_json::Value| m["metric"] == "instructions";
+    all.iter().find(count).unwrap()["note"].to_string()
+}
+
+#[test]
+fn a_process_that_was_killed_or_left_is_not_counted_and_said() {
+    let killed = "sleep 100 & p=$!\nsleep 0.5; kill -9 $p; wait $p 2>/dev/null\n";
+    let left = "setsid sh -c 'sleep 2; kill -0 $$' > /dev/null 2>&1 &\n";
+    for script in [killed, left] {
+        let repo = with_script(&format!("{script}exit 0\n"), "");
+        let said = note(&repo);
+        assert!(said.contains("is not counted"), "{script}: {said}");
+        repo.write("script.sh", &format!("{script}true; exit 0\n"));
+        repo.commit("more");
+        repo.uptick(&["check", "--strict", "--limit", "50%"])
+            .exits(3);
+    }
+    // Whoever ends by a signal that can be caught is counted, and so is whoever is waited for.
+    let ended = "sh -c 'kill $$' 2>/dev/null\nsh -c : & wait\nsh -c : | cat\nexit 0\n";
+    assert_eq!(note(&with_script(ended, "")), "null");
+}
+
+#[test]
+fn a_program_that_crashed_in_a_script_that_went_on_is_said() {
+    let repo = with_script("sh -c 'kill -SEGV $$' > /dev/null\ntrue\n", "");
+    let said = note(&repo);
+    assert!(said.contains("Segmentation fault"), "{said}");
+}
+
+#[test]
+fn what_a_commit_tells_valgrind_changes_no_count() {
+    let repo = Repo::with_command();
+    let count = || {
+        let d = repo.uptick(&["run", "--fresh", "--json"]).exits(0).json();
+        let all = d["commits"][0]["measurements"].as_array().unwrap();
+        let count = |m: &&serde_json::Value| m["metric"] == "instructions";
+        all.iter().find(count).unwrap()["value"].as_f64().unwrap()
+    };
+    let before = count();
+    repo.write(".valgrindrc", "--callgrind:toggle-collect=nothing\n");
+    repo.commit("a file of valgrind's");
+    assert_eq!(count(), before);
+}
+
+#[test]
+fn a_link_into_the_checkout_is_said() {
+    let repo = with_script("cat data/input | wc -c\n", "");
+    repo.write("kept/input", "1234\n");
+    let into = repo.path().join("kept");
+    std::os::unix::fs::symlink(&into, repo.path().join("data")).unwrap();
+    repo.commit("a link that is absolute");
+    let said = note(&repo);
+    assert!(said.contains("data is a link into the checkout"), "{said}");
+    repo.write("kept/input", &"1234\n".repeat(1000));
+    repo.commit("a thousand times");
+    repo.uptick(&["check", "--strict"]).exits(3);
+    std::fs::remove_file(repo.path().join("data")).unwrap();
+    std::os::unix::fs::symlink("kept", repo.path().join("data")).unwrap();
+    repo.commit("a link that is relative");
+    assert_eq!(note(&repo), "null");
+}
+
+#[test]
+fn the_memory_of_a_small_program_is_its_own() {
+    let repo = Repo::with_command();
+    let touch = |mib: usize| {
+        repo.write(
+            "work.c",
+            &format!(
+                "#include <stdlib.h>\n#include <string.h>\nint main(void) {{\n    \
+                 volatile char *p = malloc({mib} << 20);\n    \
+                 for (long i = 0; i < {mib} << 20; i += 512) p[i] = 1;\n    return 0;\n}}\n"
+            ),
+        );
+        repo.commit("touch it");
+    };
+    touch(1);
+    repo.uptick(&["run"]).exits(0);
+    touch(3);
+    let check = ["check", "--only", "work", "--metric", "peak_rss", "--json"];
+    let d = repo.uptick(&check).exits(1).json();
+    let rows = d["results"].as_array().unwrap();
+    let row = rows.iter().find(|r| r["metric"] == "peak_rss").unwrap();
+    let change = row["change"].as_f64().unwrap();
+    assert!((0.4..3.0).contains(&change), "{row}");
+}
+
+#[test]
+fn what_is_built_otherwise_on_one_side_is_said() {
+    let repo = with_script("test -n \"$DEEP\" || exit 0\ntrue\n", "");
+    let file = std::fs::read_to_string(repo.path().join("uptick.toml")).unwrap();
+    repo.write("uptick.toml", &format!("[suite.env]\nDEEP = \"1\"\n{file}"));
+    repo.commit("deeper");
+    let d = repo.uptick(&["check", "--json"]).exits(0).json();
+    let notes = d["notes"].to_string();
+    assert!(
+        notes.contains("`env` under [suite] differs between the two commits' uptick.toml"),
+        "{notes}"
+    );
+}
+
+#[test]
+fn what_is_written_takes_the_place_of_files_alone() {
+    let repo = Repo::with_command();
+    repo.write("uptick.toml", COMMAND);
+    repo.work(1001);
+    repo.commit("more");
+    let pipe = repo.path().join("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let reader = Command::new("cat")
+        .arg(&pipe)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    repo.uptick(&["check", "--junit", "pipe"]).exits(0);
+    let read = reader.wait_with_output().unwrap().stdout;
+    assert!(read.starts_with(b"<?xml"), "{read:?}");
+    assert!(pipe.metadata().unwrap().file_type().is_fifo());
+    repo.uptick(&["check", "--sarif", "."])
+        .exits(2)
+        .says(&["a directory stands there"]);
+}
