@@ -395,7 +395,8 @@ impl Header {
     /// What psql draws around a table: a rule below the header, a count at the end; and the rows
     /// without anything in them that a spreadsheet leaves below one.
     fn is_ornament(&self, record: &::csv::StringRecord) -> bool {
-        if record.iter().all(|field| field.trim().is_empty()) {
+        // Of most rows this looks at one letter.
+        if record.as_slice().bytes().all(|b| b.is_ascii_whitespace()) {
             return true;
         }
         let (1, Some(one)) = (record.len(), record.get(0).map(str::trim)) else {
@@ -531,6 +532,12 @@ mod tests {
         let s = rows("a,0,NaN\na,1,inf\na,2,-inf\na,3,1e999\nb,0,1\n\n");
         assert_eq!((s[0].points.len(), s[0].left_out), (0, 4));
         assert_eq!((s[1].points.len(), s[1].left_out), (1, 0));
+    }
+
+    #[test]
+    fn rows_of_nothing_below_a_table_are_none() {
+        let s = rows("a,0,1\na,1,2\n,,\n , ,\n");
+        assert_eq!((s.len(), s[0].points.len(), s[0].left_out), (1, 2, 0));
     }
 
     #[test]

@@ -256,6 +256,19 @@ mod tests {
             assert!(said.starts_with("line 3: `1,234` may be 1.234"), "{said}");
             assert!(said.contains("or 1234"), "{said}");
         }
+        let said = decimals(&["990", "1.012"]).unwrap_err();
+        assert!(
+            said.starts_with("line 3: `1.012` may be 1.012 (decimal point) or 1012"),
+            "{said}"
+        );
+        // Of these one is no thousand, or three decimals are what every number has.
+        for more in ["0.5", "1500", "0", "1.013"] {
+            assert_eq!(
+                decimals(&["1.012", more]).unwrap(),
+                Decimals::Point,
+                "{more}"
+            );
+        }
         let said = decimals(&["1,5", "1.5"]).unwrap_err();
         assert!(
             said.starts_with("line 3: `1.5`") && said.contains("line 2, `1,5`"),
