@@ -181,7 +181,10 @@ impl Reading {
         let series = self.named(row.name);
         match (index, value) {
             (Some(index), Some(value)) => {
-                series.dated |= dated;
+                if !series.points.is_empty() && series.dated != dated {
+                    return Err("dates and numbers are mixed as the index of one series");
+                }
+                series.dated = dated;
                 series.points.push(Point { index, value });
             }
             _ => series.left_out += 1,
@@ -532,6 +535,15 @@ mod tests {
         let s = rows("a,0,NaN\na,1,inf\na,2,-inf\na,3,1e999\nb,0,1\n\n");
         assert_eq!((s[0].points.len(), s[0].left_out), (0, 4));
         assert_eq!((s[1].points.len(), s[1].left_out), (1, 0));
+    }
+
+    #[test]
+    fn dates_and_numbers_are_no_index_together() {
+        let said = error("series,index,value\na,2024-01-01,1\nb,7,1\na,40,2\n");
+        assert!(
+            said.starts_with("line 4: dates and numbers are mixed"),
+            "{said}"
+        );
     }
 
     #[test]
