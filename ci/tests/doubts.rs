@@ -117,7 +117,7 @@ fn what_is_built_otherwise_on_one_side_is_said() {
     let d = repo.uptick(&["check", "--json"]).exits(0).json();
     let notes = d["notes"].to_string();
     assert!(
-        notes.contains("`env` under [suite] differs between the two commits' uptick.toml"),
+        notes.contains("the two commits' uptick.toml differ under [suite] in `env`: "),
         "{notes}"
     );
 }

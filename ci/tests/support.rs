@@ -151,6 +151,7 @@ impl Repo {
             "PULL_",
             "CODEBUILD_",
             "SEMAPHORE_",
+            "BITRISE",
             "ZUUL_",
             "GERRIT_",
             "GIT_PREVIOUS",

@@ -137,8 +137,8 @@ impl Event {
             || get("CI_MERGE_REQUEST_EVENT_TYPE").is_some_and(|t| t != "detached")
             || get("BUILD_SOURCEBRANCH").is_some_and(|b| b.starts_with("refs/pull/"));
         let before = inside("/before").or_else(|| BEFORE.iter().find_map(|name| get(name)));
-        let of_nothing = UNTARGETED.iter().find(|(name, _)| get(name).is_some());
-        let of_nothing = of_nothing.filter(|_| target.is_none());
+        let silent = UNTARGETED.iter().find(|(name, _)| get(name).is_some());
+        let silent = silent.filter(|_| target.is_none());
         let names_one = |sha: &String| sha.chars().any(|c| c != '0');
         let is_unknown = is_push && target.is_none() && !before.as_ref().is_some_and(names_one);
         let branch = reference.strip_prefix("refs/heads/").map(String::from);
@@ -150,7 +150,7 @@ impl Event {
             base,
             merged,
             after: inside("/after"),
-            untargeted: of_nothing.map(|(_, system)| {
+            untargeted: silent.map(|(_, system)| {
                 format!("{system} does not say into which branch this pull request goes")
             }),
             unread: unread.or_else(|| is_unknown.then(|| UNKNOWN.to_string())),

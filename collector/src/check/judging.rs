@@ -391,10 +391,10 @@ fn built_otherwise(repo: &Repo, base: &Sha, head: &Sha) -> Option<String> {
         .collect();
     (!keys.is_empty()).then(|| {
         format!(
-            "{} under [suite] differs between the two commits' {}: both sides are built and run by \
-             the one in use, and what that change itself costs is not seen",
-            keys.join(", "),
-            Config::FILE
+            "the two commits' {} differ under [suite] in {}: both sides are built and run by the one \
+             in use, and what that change itself costs is not seen",
+            Config::FILE,
+            keys.join(", ")
         )
     })
 }

@@ -137,16 +137,16 @@ impl Evidence {
                 whole: found.replace(',', ""),
                 found,
             }),
-            (None, None, None) if point_or_thousands.is_some() => {
-                let (line, found) = point_or_thousands.unwrap_or_default();
-                Err(Unclear::Either {
+            (None, None, None) => match point_or_thousands {
+                Some((line, found)) => Err(Unclear::Either {
                     line,
                     sign: "point",
                     decimal: found.clone(),
                     whole: found.replace('.', ""),
                     found,
-                })
-            }
+                }),
+                None => Ok(Decimals::Point),
+            },
             (None, Some(_), _) => Ok(Decimals::Comma),
             (_, None, _) => Ok(Decimals::Point),
         }

@@ -202,7 +202,8 @@ pub(super) fn runner(config: &Config, place: &Place) -> Option<String> {
     targets.extend(host(chosen_in(config, &place.tree).as_deref()));
     let of_variable = targets.iter().find_map(|target| {
         let target = target.to_uppercase().replace(['-', '.'], "_");
-        std::env::var(format!("CARGO_TARGET_{target}_RUNNER")).ok()
+        let said = std::env::var(format!("CARGO_TARGET_{target}_RUNNER"));
+        said.ok().filter(|w| !w.is_empty() && !is_harmless(w))
     });
     of_variable.or_else(|| {
         files
