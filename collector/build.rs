@@ -7,6 +7,9 @@ fn main() {
     println!("cargo::rerun-if-changed=src/measure/preload.c");
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let object = out.join("preload.so");
+    if std::env::var_os("CARGO_FEATURE_FULL").is_none() {
+        return; // nothing is measured
+    }
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("linux") {
         // Without it nothing is fenced; `doctor` says that this system cannot count.
         std::fs::write(&object, b"").expect("OUT_DIR is writable");

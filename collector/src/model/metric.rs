@@ -315,7 +315,11 @@ pub mod stored {
 pub mod shown {
     use super::{Cow, Deserializer, Fields, Metric, Serialize, Serializer};
 
-    pub(crate) fn serialize<S: Serializer>(m: &Metric, s: S) -> Result<S::Ok, S::Error> {
+    /// Writes the three fields.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(m: &Metric, s: S) -> Result<S::Ok, S::Error> {
         Fields {
             metric: Cow::Borrowed(m.name()),
             unit: Some(Cow::Borrowed(m.unit())),
@@ -324,7 +328,11 @@ pub mod shown {
         .serialize(s)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Metric, D::Error> {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// When they are no metric.
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Metric, D::Error> {
         super::read(d)
     }
 }

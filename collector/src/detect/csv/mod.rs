@@ -123,11 +123,9 @@ pub fn read(reader: impl BufRead) -> Result<Vec<Series>, CsvError> {
                 return Err(CsvError::Io { line, source });
             }
         }
-        let text = ::csv::StringRecord::from_byte_record(record.clone())
+        // The same memory for every row, as text and back.
+        let text = ::csv::StringRecord::from_byte_record(record)
             .map_err(|_| CsvError::Encoding { line })?;
-        if header.is_ornament(&text) {
-            continue;
-        }
         let row = header.row(&text).and_then(|row| {
             if header.delimiter != b',' && row.is_for_later(line, &mut read.evidence) {
                 read.named(row.name);
@@ -136,7 +134,12 @@ pub fn read(reader: impl BufRead) -> Result<Vec<Series>, CsvError> {
             }
             read.add(&row, Decimals::Plain)
         });
-        row.map_err(|what| header.refused(line, what, &text))?;
+        match row {
+            // No row: it has one field, or no name.
+            Err(_) if header.is_ornament(&text) => {}
+            row => row.map_err(|what| header.refused(line, what, &text))?,
+        }
+        record = text.into_byte_record();
     }
     let mut all = read.finish(&header)?;
     if all.is_empty() {
@@ -398,8 +401,7 @@ impl Header {
     /// What psql draws around a table: a rule below the header, a count at the end; and the rows
     /// without anything in them that a spreadsheet leaves below one.
     fn is_ornament(&self, record: &::csv::StringRecord) -> bool {
-        // Of most rows this looks at one letter.
-        if record.as_slice().bytes().all(|b| b.is_ascii_whitespace()) {
+        if record.as_slice().trim().is_empty() {
             return true;
         }
         let (1, Some(one)) = (record.len(), record.get(0).map(str::trim)) else {
