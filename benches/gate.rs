@@ -7,7 +7,7 @@
 
 use std::convert::Infallible;
 
-use collector::detect::gate::{self, Confirmation, Decision, Policy, Screen};
+use collector::detect::gate::{self, Confirmation, Decision, Past, Policy, Screen};
 use collector::model::{Counter, Metric};
 use collector::search::simulate::Rng;
 
@@ -134,8 +134,9 @@ fn judge(policy: &Policy, kind: Kind, history: usize, step: f64, rng: &mut Rng) 
         ..Tally::default()
     };
     let shift = if rng.uniform() < 0.5 { step } else { -step };
-    let past = kind.values(rng, history, 0.0);
-    let base = past[history - 1];
+    let values = kind.values(rng, history, 0.0);
+    let base = values[history - 1];
+    let past = Past::of(&values);
     let limit = gate::limit(policy, &past, base, 0.0);
     let head = kind.values(rng, 1, shift)[0];
     let expected = gate::expected(&past, base, &limit);
@@ -146,7 +147,7 @@ fn judge(policy: &Policy, kind: Kind, history: usize, step: f64, rng: &mut Rng) 
         return tally;
     }
     tally.suspects = 1;
-    let said = gate::confirm_in_rounds(policy, &limit, &past, |round, bases, heads| {
+    let said = gate::confirm_in_rounds(policy, &limit, &values, |round, bases, heads| {
         tally.second = round;
         bases.extend(kind.values(rng, policy.rerun, 0.0));
         heads.extend(kind.values(rng, policy.rerun, shift));

@@ -281,6 +281,10 @@ impl App {
         if let Some(seen) = self.lookout.glance() {
             return seen;
         }
+        let _turn = self.lookout.turn().await;
+        if let Some(seen) = self.lookout.glance() {
+            return seen;
+        }
         let app = self.clone();
         let looking = tokio::task::spawn_blocking(move || app.look_now());
         let seen = looking.await.unwrap_or_else(|_| Err(Fail::panicked()));

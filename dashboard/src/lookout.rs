@@ -4,6 +4,7 @@
 //! published only ever moves as the store does.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,11 @@ const PAST: usize = 64;
 pub(crate) struct Lookout {
     held: Mutex<Held>,
     generation: watch::Sender<Generation>,
+    began: Instant,
+    /// Microseconds from `began` to the last look that is published.
+    published: AtomicU64,
+    /// Held by the request that looks; who waits for it needs no look of its own.
+    turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -43,6 +49,9 @@ impl Lookout {
                 past: VecDeque::with_capacity(PAST),
             }),
             generation,
+            began: Instant::now(),
+            published: AtomicU64::new(0),
+            turn: tokio::sync::Mutex::new(()),
         })
     }
 
@@ -83,13 +92,21 @@ impl Lookout {
             }
             held.past.push_back(before);
         }
+        let at = micros(looking.saturating_duration_since(self.began));
+        self.published.store(at, Ordering::Release);
         Ok((now, moved))
     }
 
     /// What was seen within the last millisecond, if anybody looked.
     pub(crate) fn glance(&self) -> Option<Generation> {
-        let held = self.held.try_lock().ok()?;
-        (held.looked.elapsed() < GLANCE).then(|| self.seen())
+        let at = self.published.load(Ordering::Acquire);
+        let age = micros(self.began.elapsed()).saturating_sub(at);
+        (age < micros(GLANCE)).then(|| self.seen())
+    }
+
+    /// The right to look: one looks at a time, and whoever had to wait glances once more.
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     /// When these counters were last seen to be the store's; `None` where that is long ago.
@@ -101,6 +118,10 @@ impl Lookout {
         let then = held.past.iter().rfind(|(g, _)| *g == at);
         then.map(|(_, looked)| *looked)
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod lists;
 use std::collections::{BTreeMap, BTreeSet};
 
 use collector::config::Config;
-use collector::detect::gate::{self, Policy};
+use collector::detect::gate::{self, Past, Policy};
 use collector::detect::steps::smallest_step;
 use collector::detect::{Finder, Point};
 use collector::history::Floor;
@@ -116,7 +116,7 @@ impl Raw {
         };
         gate::limit(
             &self.policy(),
-            history,
+            &Past::of(history),
             self.newest.value,
             self.newest.spread,
         )
@@ -281,7 +281,7 @@ async fn the_next_commit_is_stopped_from_the_limit_on() {
                 let values: Vec<f64> = raw.values.values().copied().collect();
                 let repeats = raw.newest.class.repeats();
                 let history = if repeats { &[] } else { values.as_slice() };
-                let from = gate::expected(history, raw.newest.value, &limit);
+                let from = gate::expected(&Past::of(history), raw.newest.value, &limit);
                 let said = list(&health);
                 let said = said.iter().find(|s| s["series"] == key.id()).unwrap();
                 m.value = from + factor * number(&said["limit_units"]);

@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 
 use crate::detect::alerts::{life, replay, ripe};
-use crate::detect::gate::Varies;
+use crate::detect::gate::{Past, Varies};
 use crate::detect::{Change, Finder, Findings, Point, Settings};
 use crate::error::Result;
 use crate::history::Floor;
@@ -149,7 +149,7 @@ fn varies(series: &SeriesRow, points: &[Point]) -> Varies {
     }
     let newest = points.len().saturating_sub(HISTORY);
     let values: Vec<f64> = points[newest..].iter().map(|p| p.value).collect();
-    Varies::of(&values)
+    Past::of(&values).varies()
 }
 
 /// Whether earlier looks saw a change too, as many in a row as it takes to be reported. Looks are

@@ -30,7 +30,7 @@ pub use variants::{same_commit, variant_sides};
 use pairs::pairs;
 
 use crate::config::{self, Config};
-use crate::detect::gate::{self, Limit, Policy, Screen};
+use crate::detect::gate::{self, Limit, Past, Policy, Screen};
 use crate::format::moved;
 use crate::model::{Counter, Failure, Measurement, Metric, Report, Tags, Verdict};
 use crate::stats;
@@ -219,11 +219,12 @@ fn compare(
     let exact = base.class.repeats() && head.class.repeats();
     let history = if exact { Vec::new() } else { history(base) };
     let spread = base.spread.max(head.spread);
-    let mut limit = gate::limit(&policy, &history, base.value, spread);
+    let past = Past::of(&history);
+    let mut limit = gate::limit(&policy, &past, base.value, spread);
     // A limit that somebody set is what they want to know.
     let blind = limit.fraction.is_finite() && limit.fraction >= BLIND && words.is_none();
     limit.why = limit.why.set_by(words);
-    let expected = gate::expected(&history, base.value, &limit);
+    let expected = gate::expected(&past, base.value, &limit);
     let verdict = match gate::screen(expected, head.value, &limit) {
         Screen::Within => Verdict::Unchanged,
         Screen::SuspectUp if exact => Verdict::of_move(&head.metric, 1.0),

@@ -43,12 +43,13 @@ impl Seat {
         Answering(self.clone())
     }
 
-    fn is_idle(&self) -> bool {
-        self.busy.load(Ordering::Relaxed) == 0
+    /// When the last byte went either way.
+    pub(super) fn spoke(&self) -> Instant {
+        self.born + std::time::Duration::from_millis(self.last.load(Ordering::Relaxed))
     }
 
-    fn spoke(&self) -> Instant {
-        self.born + std::time::Duration::from_millis(self.last.load(Ordering::Relaxed))
+    fn is_idle(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) == 0
     }
 }
 

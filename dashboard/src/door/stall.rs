@@ -32,7 +32,8 @@ impl Watched {
         }
     }
 
-    /// What the socket gave, or the end of patience.
+    /// What the socket gave, or the end of patience. The clock is not wound up at each byte: when it
+    /// rings it is set to what is left since the last one.
     fn watched<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -40,13 +41,16 @@ impl Watched {
     ) -> Poll<io::Result<T>> {
         if given.is_ready() {
             self.seat.touch();
-            self.deadline.as_mut().reset(Instant::now() + STALL);
             return given;
         }
-        match self.deadline.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
+        while self.deadline.as_mut().poll(cx).is_ready() {
+            let patience = Instant::from_std(self.seat.spoke()) + STALL;
+            if patience <= Instant::now() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            self.deadline.as_mut().reset(patience);
         }
+        Poll::Pending
     }
 }
 

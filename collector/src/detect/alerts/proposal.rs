@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::detect::Point;
 use crate::detect::alerts::estimate;
 use crate::detect::alerts::replay::{Flag, Replay};
-use crate::detect::gate::{self, Policy, Screen};
+use crate::detect::gate::{self, Past, Policy, Screen};
 use crate::detect::steps::finder::{Change, Direction, Finder, Settings};
 use crate::detect::steps::place::NEAR;
 use crate::stats;
@@ -95,8 +95,9 @@ fn at_gate(points: &[Point], i: usize, policy: &Policy, exact: bool) -> Option<F
     // An exact count has no noise: what its history varied by were real changes.
     let from = if exact { i } else { i.saturating_sub(HISTORY) };
     let history: Vec<f64> = points[from..i].iter().map(|p| p.value).collect();
-    let limit = gate::limit(policy, &history, base.value, 0.0);
-    let expected = gate::expected(&history, base.value, &limit);
+    let past = Past::of(&history);
+    let limit = gate::limit(policy, &past, base.value, 0.0);
+    let expected = gate::expected(&past, base.value, &limit);
     let direction = match gate::screen(expected, head.value, &limit) {
         Screen::SuspectUp => Direction::Up,
         Screen::SuspectDown => Direction::Down,

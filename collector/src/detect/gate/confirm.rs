@@ -1,6 +1,6 @@
 //! What fresh interleaved runs of both sides say about a suspicion.
 
-use crate::detect::gate::level;
+use crate::detect::gate::level::Past;
 use crate::detect::gate::limit::Limit;
 use crate::detect::gate::policy::Policy;
 use crate::detect::gate::{Screen, screen};
@@ -153,12 +153,12 @@ fn confirm_exact(limit: &Limit, base: &[f64], head: &[f64]) -> Option<Confirmati
 
 /// Fresh runs of the base with the points of the series' present level.
 fn base_pool(policy: &Policy, history: &[f64], fresh: Vec<f64>) -> Vec<f64> {
-    let present = level::present(history);
-    let moved = fresh.len() >= 3 && stats::rank_sum(&present, &fresh).p <= policy.alpha;
+    let past = Past::of(history);
+    let moved = fresh.len() >= 3 && stats::rank_sum(past.present(), &fresh).p <= policy.alpha;
     if moved {
         return fresh;
     }
-    present.into_iter().chain(fresh).collect()
+    past.present().iter().copied().chain(fresh).collect()
 }
 
 /// The smallest shift, in units, that a rank test at the policy's alpha shows four times out of

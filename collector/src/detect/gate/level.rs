@@ -20,50 +20,64 @@ pub enum Varies {
     Units(f64),
 }
 
-impl Varies {
-    /// Of these values.
+/// What the earlier values of a series say, found in them once.
+#[derive(Clone, Debug)]
+pub struct Past {
+    /// Spread around the levels, relative to their size; 0 when unknown.
+    noise: f64,
+    /// The points since the last change of level, at most 200.
+    present: Vec<f64>,
+    /// Some values are 0 or negative.
+    signed: bool,
+}
+
+impl Past {
+    /// Of these values, in order.
     #[must_use]
     pub fn of(history: &[f64]) -> Self {
-        if history.iter().any(|x| *x <= 0.0) {
-            Self::Units(sigma(history))
-        } else {
-            Self::Relative(relative_sigma(history))
+        let points = points(history);
+        let found = Finder::new(Settings::default()).find(&points);
+        let from = found.changes.last().map_or(0, |c| c.index as usize);
+        let from = from.max(points.len().saturating_sub(PRESENT));
+        Self {
+            noise: if points.len() < LEAST {
+                0.0
+            } else {
+                found.noise
+            },
+            present: points[from..].iter().map(|p| p.value).collect(),
+            signed: history.iter().any(|x| *x <= 0.0),
         }
     }
-}
 
-/// Robust spread of a history around its levels, relative to their size; 0 when unknown.
-#[must_use]
-pub(crate) fn relative_sigma(history: &[f64]) -> f64 {
-    if history.len() < LEAST {
-        return 0.0;
+    /// How far they vary.
+    #[must_use]
+    pub fn varies(&self) -> Varies {
+        match self.signed {
+            true => Varies::Units(self.sigma()),
+            false => Varies::Relative(self.noise),
+        }
     }
-    Finder::default().find(&points(history)).noise
-}
 
-/// Robust spread of the present level in units, whatever its sign; 0 when unknown.
-#[must_use]
-pub(crate) fn sigma(history: &[f64]) -> f64 {
-    let present = present(history);
-    if present.len() < LEAST {
-        return 0.0;
+    /// Robust spread of the present level in units, whatever its sign; 0 when unknown.
+    #[must_use]
+    pub(crate) fn sigma(&self) -> f64 {
+        if self.present.len() < LEAST {
+            return 0.0;
+        }
+        stats::clipped_sigma(&residuals(&self.present)).unwrap_or(0.0)
     }
-    stats::clipped_sigma(&residuals(&present)).unwrap_or(0.0)
+
+    /// The points since the last change of level, at most 200.
+    #[must_use]
+    pub(crate) fn present(&self) -> &[f64] {
+        &self.present
+    }
 }
 
 fn residuals(values: &[f64]) -> Vec<f64> {
     let middle = stats::median(values).unwrap_or(0.0);
     values.iter().map(|v| v - middle).collect()
-}
-
-/// The points since the last change of level, at most 200.
-#[must_use]
-pub(crate) fn present(history: &[f64]) -> Vec<f64> {
-    let points = points(history);
-    let found = Finder::new(Settings::default()).find(&points);
-    let from = found.changes.last().map_or(0, |c| c.index as usize);
-    let from = from.max(points.len().saturating_sub(PRESENT));
-    points[from..].iter().map(|p| p.value).collect()
 }
 
 fn points(history: &[f64]) -> Vec<Point> {

@@ -1,6 +1,6 @@
 //! How far one benchmark may move, and which rule says so.
 
-use crate::detect::gate::level::{self, Varies};
+use crate::detect::gate::level::{Past, Varies};
 use crate::detect::gate::policy::Policy;
 use crate::detect::gate::ruling::{Rule, Ruling};
 use crate::stats;
@@ -18,16 +18,16 @@ pub struct Limit {
 
 /// The limit of one measurement: the largest of floors and spreads.
 ///
-/// `history` holds the series' values at earlier commits in order, across
+/// `past` is of the series' values at earlier commits in order, across
 /// accepted changes too (steps do not widen the spread: it is taken from the
 /// residuals of all segments). `base` is the baseline's value, `spread` the
 /// relative spread that calibration saw for this benchmark (0 for exact).
 #[must_use]
-pub fn limit(policy: &Policy, history: &[f64], base: f64, spread: f64) -> Limit {
+pub fn limit(policy: &Policy, past: &Past, base: f64, spread: f64) -> Limit {
     let varies = if base <= 0.0 {
-        Varies::Units(level::sigma(history))
+        Varies::Units(past.sigma())
     } else {
-        Varies::of(history)
+        past.varies()
     };
     limit_of(policy, varies, base, spread)
 }
@@ -143,8 +143,8 @@ fn signed(policy: &Policy, sigma: f64, size: f64) -> Limit {
 /// miss a quarter of 3-sigma steps. So it is the level of the series since its
 /// last change, unless the base itself lies further from that than the limit.
 #[must_use]
-pub fn expected(history: &[f64], base: f64, limit: &Limit) -> f64 {
-    match stats::median(&level::present(history)) {
+pub fn expected(past: &Past, base: f64, limit: &Limit) -> f64 {
+    match stats::median(past.present()) {
         Some(level) if (level - base).abs() <= limit.units => level,
         _ => base,
     }

@@ -25,7 +25,7 @@ mod tests;
 
 pub use confirm::{Confirmation, Decision, confirm, confirm_in_rounds};
 pub use fdr::benjamini_hochberg;
-pub use level::Varies;
+pub use level::{Past, Varies};
 pub use limit::{Limit, expected, limit, limit_of};
 pub use policy::Policy;
 pub use ruling::{Rule, Ruling};

@@ -14,6 +14,15 @@ fn time() -> Policy {
     Policy::for_series(&Metric::WallTime, &Counter::Clock)
 }
 
+/// The limit, and the value expected, by a history as it is.
+fn limit(policy: &Policy, history: &[f64], base: f64, spread: f64) -> Limit {
+    super::limit(policy, &Past::of(history), base, spread)
+}
+
+fn expected(history: &[f64], base: f64, limit: &Limit) -> f64 {
+    super::expected(&Past::of(history), base, limit)
+}
+
 /// Nearly normal noise: the sum of twelve uniforms.
 fn noise(g: &mut SplitMix64, n: usize, level: f64, sigma: f64) -> Vec<f64> {
     (0..n)
