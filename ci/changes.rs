@@ -9,7 +9,7 @@ use collector::detect::csv::{self, CsvError, Series};
 use collector::detect::steps::finder::STUCK;
 use collector::detect::{Change, Class, Kind};
 use collector::error::{EXIT_OK, Error};
-use collector::format::{arrow, instant, name, percent, plural};
+use collector::format::{arrow, instant, name, percent, plural, thousands};
 use collector::history::steps::Steps;
 use collector::report;
 
@@ -160,10 +160,16 @@ fn heading(s: &SeriesChanges) -> String {
 /// `  ▲ +4.10 % (+3.20 … +5.00 %)  at 1312 (1310–1313)  sure to 99.99 %`
 fn line(c: &Change, dated: bool) -> String {
     let mark = arrow(c.change);
-    let interval = if c.low == c.high {
+    // Of 0, and of what is too far for a number, there is no part.
+    let is_part = [c.change, c.low, c.high].iter().all(|x| x.is_finite());
+    let interval = if c.low == c.high || !is_part {
         String::new()
     } else {
         format!(" ({} … {})", percent(c.low), percent(c.high))
+    };
+    let size = match is_part {
+        true => percent(c.change),
+        false => format!("{} → {}", level(c.before), level(c.after)),
     };
     let set = if c.first == c.last {
         String::new()
@@ -176,10 +182,16 @@ fn line(c: &Change, dated: bool) -> String {
         ""
     };
     format!(
-        "  {mark} {:>9}{interval}  at {}{set}{blame}\n",
-        percent(c.change),
+        "  {mark} {size:>9}{interval}  at {}{set}{blame}\n",
         index(c.index, dated)
     )
+}
+
+fn level(value: f64) -> String {
+    match value.abs() < 1e15 {
+        true => thousands(value),
+        false => format!("{value:.2e}"),
+    }
 }
 
 /// An index as the file had it: a number, or the day or second of a date.
@@ -211,6 +223,20 @@ mod tests {
         assert_eq!(line::settings_of_csv(None).unwrap().relative_floor, 0.0);
         for bad in ["", "x", "-1%", "NaN", "inf"] {
             assert!(line::settings_of_csv(Some(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_change_from_nothing_has_an_amount() {
+        for (before, after, said) in [
+            ("0", "1200", "0 → 1,200"),
+            ("-1e308", "1e308", "-1.00e308 → 1.00e308"),
+        ] {
+            let level = |i: usize| if i < 20 { before } else { after };
+            let rows: String = (0..40).map(|i| format!("a,{i},{}\n", level(i))).collect();
+            let series = csv::read(format!("series,index,value\n{rows}").as_bytes()).unwrap();
+            let text = text(&Document::of(&series, Settings::default()), &series);
+            assert!(text.contains(said), "{text}");
         }
     }
 

@@ -3,13 +3,15 @@
 //! Made for what R, pandas, PowerShell, psql and spreadsheets write. Answers to odd input, each
 //! one tested:
 //! - the header names the columns, in any order, quoted or not, others between them (row names);
-//!   a byte-order mark, UTF-16 with one, `sep=;` and `#TYPE` before it are understood;
-//! - fields are parted by `,`, `;`, tab or `|`, whichever the header uses; where it is no comma,
-//!   numbers may have a decimal comma or parted thousands: [the others tell](numbers) which, or the
-//!   file is refused;
+//!   a byte-order mark, UTF-16, `sep=;` and comments before it are understood; so is the header again
+//!   further down;
+//! - fields are parted by `,`, `;`, tab, `|` or a blank, whichever the header uses; where it is no
+//!   comma, numbers may have a decimal comma or parted thousands: [the others tell](numbers) which, or
+//!   the file is refused; blanks and apostrophes part thousands everywhere;
 //! - rows come in any order, series mixed: a series is sorted by index at the end;
 //! - several rows with one series and index are samples of one commit: their median counts;
-//! - an index is a whole number (`7`, `7.0`, `1e3`) or a date (then seconds since 1970);
+//! - an index is a whole number (`7`, `7.0`, `1e3`) or a date or month (then seconds since
+//!   1970);
 //! - a value or index that is missing (empty, `NA`, `NULL`, `NaN`, …), infinite or too large for an
 //!   `f64` is no measurement: the row is left out and counted;
 //! - gaps between indices are commits that were not measured;
@@ -98,10 +100,11 @@ const DECIMALS: usize = 6;
 /// A header longer than this is none.
 const HEADER_MAX: u64 = 1 << 20;
 /// What parts fields, the usual first.
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+const DELIMITERS: [u8; 5] = [b',', b';', b'\t', b'|', b' '];
 /// How tools write that there is no value.
-const MISSING: [&str; 12] = [
-    "", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "nil", "\\n", ".",
+const MISSING: [&str; 15] = [
+    "", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "nil", "\\n", ".", "-", "--",
+    "\u{2013}",
 ];
 
 /// Reads all series, in the order in which they first appear.
@@ -241,9 +244,12 @@ fn decoded<'a>(mut reader: impl BufRead + 'a) -> Result<Source<'a>, CsvError> {
     if let Some(command) = unpacked_by(start) {
         return Err(CsvError::Compressed(command));
     }
-    let unit: fn([u8; 2]) -> u16 = match start {
-        [0xff, 0xfe, ..] => u16::from_le_bytes,
-        [0xfe, 0xff, ..] => u16::from_be_bytes,
+    // Without a mark: a header has letters of one byte, and so every other byte is 0.
+    let (unit, mark): (fn([u8; 2]) -> u16, usize) = match start {
+        [0xff, 0xfe, ..] => (u16::from_le_bytes, 2),
+        [0xfe, 0xff, ..] => (u16::from_be_bytes, 2),
+        [a, 0, b, 0, ..] if *a != 0 && *b != 0 => (u16::from_le_bytes, 0),
+        [0, a, 0, b, ..] if *a != 0 && *b != 0 => (u16::from_be_bytes, 0),
         _ => {
             let marked = start.starts_with(b"\xef\xbb\xbf");
             reader.consume(if marked { 3 } else { 0 });
@@ -252,7 +258,7 @@ fn decoded<'a>(mut reader: impl BufRead + 'a) -> Result<Source<'a>, CsvError> {
     };
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes).map_err(failed)?;
-    let (pairs, _) = bytes[2..].as_chunks::<2>();
+    let (pairs, _) = bytes[mark..].as_chunks::<2>();
     let units: Vec<u16> = pairs.iter().map(|p| unit(*p)).collect();
     let text = String::from_utf16(&units).map_err(|_| CsvError::Encoding { line: 1 })?;
     Ok(Box::new(Cursor::new(text.into_bytes())))
@@ -269,6 +275,8 @@ struct Header {
     line: usize,
     /// The lines' end.
     end: &'static [u8],
+    /// A blank stands before each quote: then it is part of its field, and taken off here.
+    quotes_apart: bool,
 }
 
 /// A row, taken apart.
@@ -290,11 +298,11 @@ impl Row<'_> {
 
     /// The index, if there is one, and whether it is a date.
     fn index(&self, decimals: Decimals) -> Result<(Option<i64>, bool), &'static str> {
-        if is_missing(self.index) {
-            return Ok((None, false));
-        }
         if let Some(whole) = number(self.index, decimals).and_then(whole) {
             return Ok((Some(whole), false));
+        }
+        if is_missing(self.index) {
+            return Ok((None, false));
         }
         let date = seconds(self.index).ok_or("the index is neither a whole number nor a date")?;
         Ok((Some(date), true))
@@ -302,11 +310,11 @@ impl Row<'_> {
 
     /// The value, if there is one.
     fn value(&self, decimals: Decimals) -> Result<Option<f64>, &'static str> {
-        if is_missing(self.value) {
-            return Ok(None);
+        match number(self.value, decimals) {
+            Some(value) => Ok(Some(value).filter(|v| v.is_finite())),
+            None if is_missing(self.value) => Ok(None),
+            None => Err("the value is not a number"),
         }
-        let value = number(self.value, decimals).ok_or("the value is not a number")?;
-        Ok(Some(value).filter(|v| v.is_finite()))
     }
 }
 
@@ -343,8 +351,13 @@ impl Header {
                 std::str::from_utf8(first).map_err(|_| CsvError::Encoding { line: lines })?;
             if let Some(delimiter) = line.strip_prefix("sep=") {
                 forced = delimiter.bytes().next();
-            } else if !line.trim().is_empty() && !line.starts_with("#TYPE") {
-                let header = Self::of(line, forced, lines, end);
+            } else if !line.trim().is_empty() {
+                // A comment, unless the header itself is written as one.
+                let inside = line.strip_prefix('#').map(str::trim_start);
+                let header = Self::of(inside.unwrap_or(line), forced, lines, end);
+                if inside.is_some() && header.is_none() {
+                    continue;
+                }
                 let header = header.ok_or_else(|| CsvError::Header {
                     line: lines,
                     found: cut(line),
@@ -373,6 +386,10 @@ impl Header {
                 .next()?
                 .ok()?;
             names.trim();
+            let quotes_apart = names.iter().any(|n| unquoted(n) != n);
+            if quotes_apart {
+                names = names.iter().map(unquoted).collect();
+            }
             // Of two columns of one name nobody says which is meant.
             let column = |name: &str| {
                 let mut at = (0..names.len()).filter(|i| names[*i].eq_ignore_ascii_case(name));
@@ -384,6 +401,7 @@ impl Header {
                 width: names.len(),
                 line: lines,
                 end,
+                quotes_apart,
             })
         };
         candidates.into_iter().find_map(with)
@@ -398,10 +416,19 @@ impl Header {
         (self.line + stands).saturating_sub(inside + behind)
     }
 
-    /// What psql draws around a table: a rule below the header, a count at the end; and the rows
-    /// without anything in them that a spreadsheet leaves below one.
+    /// What psql draws around a table: a rule below the header, a count at the end; the rows
+    /// without anything in them that a spreadsheet leaves below one; and the header again, where
+    /// files were put one behind the other.
     fn is_ornament(&self, record: &::csv::StringRecord) -> bool {
         if record.as_slice().trim().is_empty() {
+            return true;
+        }
+        let names = ["series", "index", "value"];
+        let says = |(at, name): (usize, &str)| {
+            let field = record.get(at).map(|f| unquoted(f.trim()));
+            field.is_some_and(|f| f.eq_ignore_ascii_case(name))
+        };
+        if self.columns.into_iter().zip(names).all(says) {
             return true;
         }
         let (1, Some(one)) = (record.len(), record.get(0).map(str::trim)) else {
@@ -415,9 +442,19 @@ impl Header {
     fn row<'a>(&self, record: &'a ::csv::StringRecord) -> Result<Row<'a>, &'static str> {
         let field = |i: usize| {
             let field = record.get(self.columns[i]);
-            field.map(str::trim).ok_or_else(|| too_few(record))
+            let field = field.map(str::trim).ok_or_else(|| too_few(record))?;
+            match self.quotes_apart {
+                false => Ok(field),
+                true if field.starts_with('"') && unquoted(field) == field => {
+                    Err("a blank before a quote, and within the quotes what parts fields")
+                }
+                true => Ok(unquoted(field)),
+            }
         };
         let (name, index, value) = (field(0)?, field(1)?, field(2)?);
+        if self.delimiter == b' ' && record.len() != self.width {
+            return Err("another number of columns than the header");
+        }
         let is_last = self.columns[2] + 1 == self.width;
         let behind = record.get(self.width).filter(|_| is_last);
         if behind.is_some_and(|f| f.len() == 3 && f.bytes().all(|b| b.is_ascii_digit())) {
@@ -456,6 +493,12 @@ fn too_few(record: &::csv::StringRecord) -> &'static str {
     }
 }
 
+/// A field without the quotes around it, where it has some.
+fn unquoted(field: &str) -> &str {
+    let inside = field.strip_prefix('"').and_then(|f| f.strip_suffix('"'));
+    inside.unwrap_or(field)
+}
+
 fn is_missing(text: &str) -> bool {
     MISSING.iter().any(|m| text.eq_ignore_ascii_case(m))
 }
@@ -484,6 +527,10 @@ fn seconds(text: &str) -> Option<i64> {
     }
     let time: DateTime = match text.parse::<DateTime>() {
         Ok(time) => time,
+        // A month begins on its first day.
+        Err(_) if text.len() == "2024-01".len() => {
+            format!("{text}-01").parse::<Date>().ok()?.into()
+        }
         Err(_) => text.parse::<Date>().ok()?.into(),
     };
     let zoned = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
@@ -546,6 +593,38 @@ mod tests {
             said.starts_with("line 4: dates and numbers are mixed"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn files_of_more_tools_are_read_as_they_write_them() {
+        let plain = rows("a b,0,1.5\na b,1,1100.5\n");
+        let wide =
+            |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+        for text in [
+            "\"series\", \"index\", \"value\"\n\"a b\", 0, 1.5\n\"a b\", \"1\", 1100.5\n",
+            "# made by hand\n#\nseries,index,value\na b,0,1.5\na b,1,1100.5\n",
+            "# series,index,value\na b,0,1.5\na b,1,1100.5\n",
+            "series,index,value\na b,0,1.5\nseries,index,value\na b,1,1100.5\n",
+            "\"series\" \"index\" \"value\"\n\"a b\" 0 1.5\n\"a b\" 1 1100.5\n",
+            "series;index;value\na b;0;1,5\na b;1;1 100,5\n",
+            "series;index;value\na b;0;1.5\na b;1;1'100.5\n",
+        ] {
+            let read = read(text.as_bytes()).unwrap();
+            assert_eq!(read[0].points, plain[0].points, "{text}");
+            assert_eq!((read.len(), read[0].name.as_str()), (1, "a b"), "{text}");
+        }
+        let marked = wide("series,index,value\na b,0,1.5\na b,1,1100.5\n");
+        assert_eq!(read(&*marked).unwrap()[0].points, plain[0].points);
+        let s = rows("a,2024-02,1\na,2024-01,-\na,2024-03,\u{2212}2\n");
+        assert_eq!((s[0].points.len(), s[0].left_out), (2, 1));
+        assert_eq!(
+            (s[0].points[0].index, s[0].points[1].value),
+            (1_706_745_600, -2.0)
+        );
+        // Written with its row's name, which the header has not.
+        assert!(error("series index value\n1 5 1 2.0\n").contains("another number of columns"));
+        let parted = error("\"series\", \"index\", \"value\"\na, 0, \"1,5\"\n");
+        assert!(parted.contains("within the quotes"), "{parted}");
     }
 
     #[test]

@@ -155,6 +155,33 @@ impl Evidence {
 
 /// A number of a file whose decimals are written so.
 pub(super) fn number(text: &str, decimals: Decimals) -> Option<f64> {
+    let as_it_is = written(text, decimals);
+    as_it_is.or_else(|| written(&bare(text)?, decimals))
+}
+
+/// What parts thousands and is nothing else: blanks, of which some have no width to break a line
+/// at, and apostrophes.
+const GAPS: [char; 6] = [' ', '\u{a0}', '\u{2009}', '\u{202f}', '\'', '\u{2019}'];
+/// A minus as typesetters set it.
+const MINUS: char = '\u{2212}';
+
+/// The number without what its digits are parted by, and with a program's minus; `None` where it
+/// has neither.
+fn bare(text: &str) -> Option<String> {
+    if !text.contains(MINUS) && !text.contains(GAPS) {
+        return None;
+    }
+    let plain = text.replacen(MINUS, "-", 1);
+    let end = plain.find([',', '.']).unwrap_or(plain.len());
+    let (whole, rest) = plain.split_at(end);
+    match whole.chars().find(|c| GAPS.contains(c)) {
+        Some(gap) if is_grouped(unsigned(whole), gap) => Some(whole.replace(gap, "") + rest),
+        Some(_) => None,
+        None => (plain != text).then_some(plain),
+    }
+}
+
+fn written(text: &str, decimals: Decimals) -> Option<f64> {
     let (point, thousands) = match decimals {
         Decimals::Plain => return text.parse().ok(),
         Decimals::Point => ('.', ','),
@@ -185,6 +212,9 @@ fn is_grouped(text: &str, by: char) -> bool {
 }
 
 fn shows(text: &str) -> Shows {
+    if let Some(bare) = bare(text) {
+        return shows(&bare);
+    }
     let text = unsigned(text);
     let (commas, points) = (text.matches(',').count(), text.matches('.').count());
     let or_nothing = |is: bool, decimals| match is {
@@ -216,6 +246,27 @@ fn shows(text: &str) -> Shows {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blanks_and_apostrophes_part_thousands_wherever_they_stand() {
+        for (text, decimals, is) in [
+            ("1 100,5", Decimals::Comma, Some(1100.5)),
+            (
+                "1\u{202f}234\u{202f}567",
+                Decimals::Plain,
+                Some(1_234_567.0),
+            ),
+            ("1'100.5", Decimals::Plain, Some(1100.5)),
+            ("\u{2212}3.5", Decimals::Plain, Some(-3.5)),
+            ("1 10", Decimals::Plain, None),
+            ("1 100 5.0", Decimals::Plain, None),
+            ("2024 01", Decimals::Plain, None),
+        ] {
+            assert_eq!(number(text, decimals), is, "{text}");
+        }
+        // Where blanks part thousands a comma does not.
+        assert_eq!(decimals(&["1 100", "1,234"]).unwrap(), Decimals::Comma);
+    }
 
     fn decimals(values: &[&str]) -> Result<Decimals, String> {
         let mut evidence = Evidence::default();
