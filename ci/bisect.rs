@@ -1,11 +1,11 @@
 //! `uptick bisect` and `uptick bisect-step`: from "it got slower" to the commit.
 
 use collector::bisect::{self, Journal, Request};
-use collector::config::{Config, Fraction};
+use collector::config::Fraction;
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
 use collector::model::{Metric, Sha};
-use collector::run::{Home, Runner, Source};
+use collector::run::{Home, Outside, Runner, Source};
 use collector::search::{Action, Observation, StepVerdict};
 use collector::suite::Overlay;
 use collector::{format, report};
@@ -62,7 +62,7 @@ fn open(repo: &Repo, a: &Bisect) -> anyhow::Result<(Journal, Runner)> {
         return Ok((journal, runner));
     }
     let request = request(repo, a)?;
-    request.refuse_missing_program(repo, &Config::load(repo.root())?)?;
+    request.refuse_missing_program(repo, &context::file(repo)?)?;
     let overlay = Overlay::take(repo, Home::make(repo)?.dir(), &a.subject.overlay)?;
     let runner = runner(repo, &request, &overlay)?;
     let logs = bisect::logs(runner.home());
@@ -73,6 +73,12 @@ fn open(repo: &Repo, a: &Bisect) -> anyhow::Result<(Journal, Runner)> {
 fn runner(repo: &Repo, request: &Request, overlay: &Overlay) -> anyhow::Result<Runner> {
     let mut config = context::load(repo)?;
     request.configure(&mut config)?;
+    for command in &config.commands {
+        let why = Outside::escapes(command, repo.root());
+        if let Some(why) = why.filter(|_| config.wants(&command.name)) {
+            print::note(&format!("note: {why}"));
+        }
+    }
     let mut runner = Runner::open(repo.clone(), config)?;
     runner.overlay(overlay.clone());
     runner.comparing();
@@ -246,7 +252,7 @@ fn judge(args: &Args, a: &BisectStep) -> anyhow::Result<u8> {
         bad: end(&a.bad, told.map(|t| t.1), "bad")?.0,
         ..subject(&a.subject)?
     };
-    request.refuse_missing_program(&repo, &Config::load(repo.root())?)?;
+    request.refuse_missing_program(&repo, &context::file(&repo)?)?;
     let overlay = Overlay::take(&repo, Home::make(&repo)?.dir(), &a.subject.overlay)?;
     let head = repo.resolve(&a.rev)?;
     let mut runner = runner(&repo, &request, &overlay)?;

@@ -26,10 +26,19 @@ pub(crate) fn event() -> Event {
     })
 }
 
+/// What `uptick.toml` says, also where a sparse checkout has left it out.
+pub(crate) fn file(repo: &Repo) -> anyhow::Result<Config> {
+    let Some(text) = repo.left_out(Config::FILE) else {
+        return Ok(Config::load(repo.root())?);
+    };
+    let config = Config::parse(&text);
+    Ok(config.map_err(|e| Error::Usage(format!("HEAD:{}: {e}", Config::FILE)))?)
+}
+
 /// The repository's configuration; where neither it nor the clone names the default branch, the
 /// CI system may.
 pub(crate) fn load(repo: &Repo) -> anyhow::Result<Config> {
-    let mut config = Config::load(repo.root())?;
+    let mut config = file(repo)?;
     if config.baseline.branch.is_none() {
         let known = event().default_branch;
         config.baseline.branch = known.filter(|b| repo.branch(b).is_some());

@@ -14,7 +14,7 @@ use collector::store::Store;
 use collector::suite::{Discovery, Place, discover};
 
 use crate::args::Args;
-use crate::print;
+use crate::{context, print};
 
 /// What is found, each in a few words.
 struct Overview {
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         print::note(ELSEWHERE);
         return Ok(EXIT_USAGE);
     };
-    let config = Config::load(repo.root())?;
+    let config = context::file(&repo)?;
     let found = look(&repo, &config);
     print::out(&text(&repo, &args.dir, &found))?;
     Ok(EXIT_OK)
@@ -81,7 +81,8 @@ fn look(repo: &Repo, config: &Config) -> Overview {
         any,
         counter,
         baseline,
-        configured: repo.root().join(Config::FILE).exists(),
+        configured: repo.root().join(Config::FILE).exists()
+            || repo.left_out(Config::FILE).is_some(),
         committed: repo.resolve("HEAD").is_ok(),
         shallow: repo.is_shallow(),
         stored: match measured {

@@ -32,7 +32,7 @@ fn of_store(args: &Args, a: &Replay) -> anyhow::Result<u8> {
     let store = context::existing_store(args)?;
     let (line, tracks) = line::tracks(args, &store, &a.selection)?;
     let config = match Repo::open(&args.dir) {
-        Ok(repo) => Config::load(repo.root())?,
+        Ok(repo) => context::file(&repo)?,
         Err(_) => Config::default(),
     };
     let proposed = Proposed {

@@ -6,7 +6,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use collector::blobs::{Place, Trouble};
-use collector::config::Config;
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
 use collector::history::{self, Whose};
@@ -48,7 +47,7 @@ pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
     let repo = Repo::open(&args.dir).ok();
     let config = repo
         .as_ref()
-        .map(|r| Config::load(r.root()))
+        .map(context::file)
         .transpose()?
         .unwrap_or_default();
     let name = a

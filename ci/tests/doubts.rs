@@ -149,3 +149,36 @@ fn what_is_written_takes_the_place_of_files_alone() {
         .exits(2)
         .says(&["a directory stands there"]);
 }
+
+#[test]
+fn a_command_that_asks_git_is_measured_on_every_commit() {
+    let repo = Repo::new();
+    let command = "[[command]]\nname = \"log\"\nrun = \"sh -c 'git log --format=%B | wc -c'\"\n";
+    repo.write("uptick.toml", command);
+    repo.commit("a file");
+    repo.git(&["commit", "-q", "--allow-empty", "-m", &"long ".repeat(9000)]);
+    repo.uptick(&["check", "--limit", "1%"]).exits(1);
+}
+
+#[test]
+fn a_sparse_checkout_has_the_settings_of_its_commit() {
+    let repo = Repo::with_command();
+    repo.write("kept/file", "");
+    repo.commit("a folder");
+    repo.git(&["sparse-checkout", "set", "--no-cone", "kept"]);
+    assert!(!repo.path().join("uptick.toml").exists());
+    let said = repo.uptick(&["check"]).exits(0).stdout;
+    assert!(said.contains("1 benchmark"), "{said}");
+}
+
+#[test]
+fn a_search_that_measures_the_checkout_says_so() {
+    let repo = Repo::new();
+    repo.write("big", "1\n");
+    repo.commit("small");
+    repo.write("big", &"1\n".repeat(9000));
+    repo.commit("large");
+    let run = format!("wc -w {}", repo.path().join("big").display());
+    let ran = repo.uptick(&["bisect", "HEAD~1", "HEAD", "--run", &run]);
+    ran.says(&["names the checkout", "{tree}"]);
+}

@@ -64,7 +64,53 @@ impl Ran {
 pub(crate) fn uptick(dir: &Path, args: &[&str]) -> Ran {
     let mut c = Command::new(env!("CARGO_BIN_EXE_uptick"));
     c.args(args).current_dir(dir).env_remove("UPTICK_STORE");
+    outside_ci(&mut c);
     Ran::of(c.output().unwrap())
+}
+
+/// A test may run in CI, of whose event it is no part.
+fn outside_ci(c: &mut Command) {
+    let ci = [
+        "GITHUB_",
+        "CI",
+        "BITBUCKET_",
+        "SYSTEM_",
+        "BUILD",
+        "BUDDY_",
+        "DRONE_",
+        "CHANGE_",
+        "TRAVIS_",
+        "APPVEYOR_",
+        "PULL_",
+        "CODEBUILD_",
+        "SEMAPHORE_",
+        "BITRISE",
+        "ZUUL_",
+        "GERRIT_",
+        "GIT_PREVIOUS",
+        "GIT_BRANCH",
+        "BRANCH_NAME",
+        "JENKINS_",
+        "TEAMCITY_",
+        "TF_BUILD",
+        "PROW_",
+        "CF_PULL",
+        "CM_PULL",
+        "SD_PULL",
+        "PR_BASE",
+        "IS_PULL",
+        "VERCEL_",
+        "_PR_NUMBER",
+        "_BASE_BRANCH",
+        "bamboo_",
+        "ghprb",
+        "gitlab",
+    ];
+    for (name, _) in std::env::vars() {
+        if ci.iter().any(|c| name.starts_with(c)) {
+            c.env_remove(name);
+        }
+    }
 }
 
 impl Repo {
@@ -135,36 +181,7 @@ impl Repo {
         let mut c = Command::new(env!("CARGO_BIN_EXE_uptick"));
         c.args(args).current_dir(self.path());
         c.env_remove("UPTICK_STORE");
-        // A test may run in CI, of whose event it is no part.
-        let ci = [
-            "GITHUB_",
-            "CI_",
-            "BITBUCKET_",
-            "SYSTEM_",
-            "BUILD",
-            "DRONE_",
-            "CHANGE_",
-            "CIRCLE_",
-            "CIRRUS_",
-            "TRAVIS_",
-            "APPVEYOR_",
-            "PULL_",
-            "CODEBUILD_",
-            "SEMAPHORE_",
-            "BITRISE",
-            "ZUUL_",
-            "GERRIT_",
-            "GIT_PREVIOUS",
-            "GIT_BRANCH",
-            "BRANCH_NAME",
-            "ghprb",
-            "gitlab",
-        ];
-        for (name, _) in std::env::vars() {
-            if ci.iter().any(|c| name.starts_with(c)) {
-                c.env_remove(name);
-            }
-        }
+        outside_ci(&mut c);
         c
     }
 

@@ -535,6 +535,45 @@ fn every_commit_of_a_push_is_judged_and_the_worst_is_named() {
 }
 
 #[test]
+fn a_push_is_judged_whole_however_long_and_whatever_is_checked_out() {
+    let forge = counted(2000);
+    let before = forge.git(&["rev-parse", "HEAD"]);
+    let first = numbers(&forge, &[4000, 4001]);
+    let rest: Vec<u64> = [vec![2000], vec![2001; 49]].concat();
+    let rest = numbers(&forge, &rest);
+    let clone = ci_clone(&forge, &[HEADS], "refs/remotes/origin/main", None);
+    let check = |variables: &[(&str, &str)], code| {
+        let set = |c: &mut std::process::Command| {
+            c.envs(variables.iter().copied());
+        };
+        let ran = clone.uptick_with(&["check", "--json"], set);
+        ran.exits(code).json()
+    };
+    // Two of the 52 are judged together, by the second.
+    let range = format!("{before}...{}", rest[49]);
+    let d = check(&[("TRAVIS_COMMIT_RANGE", &range)], 1);
+    assert_eq!(d["head"]["sha"], first[1].as_str(), "{d:#}");
+    assert_eq!(d["base"]["sha"], before.as_str());
+    let notes = d["notes"].to_string();
+    assert!(notes.contains("the first 2 of 52 commits"), "{notes}");
+    // The newest of the branch is checked out, and the event is of an earlier push.
+    let event = clone.path().join(".git/event.json");
+    let text = format!(r#"{{"before":"{before}","after":"{}"}}"#, first[0]);
+    std::fs::write(&event, text).unwrap();
+    let path = event.to_str().unwrap();
+    let d = check(&[("GITHUB_EVENT_PATH", path)], 1);
+    assert_eq!(d["head"]["sha"], first[1].as_str(), "{d:#}");
+    // A CI system that says nothing of what came before.
+    let d = check(&[("TF_BUILD", "True")], 0);
+    let notes = d["notes"].to_string();
+    assert!(notes.contains("only the last commit"), "{notes}");
+    // A commit is what its hash says, whatever the clone puts in its place.
+    clone.git(&["replace", &before, &first[0]]);
+    let d = check(&[("TRAVIS_COMMIT_RANGE", &range)], 1);
+    assert_eq!(d["head"]["sha"], first[1].as_str(), "{d:#}");
+}
+
+#[test]
 fn a_default_branch_of_another_name_is_found() {
     let forge = counted(2000);
     forge.git(&["branch", "-q", "-m", "main", "next"]);

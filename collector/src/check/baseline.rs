@@ -150,27 +150,28 @@ fn of_pull_request(repo: &Repo, head: &Sha, target: &str, event: &Event) -> Resu
     )))
 }
 
-const LAST: &str = "of this push only the last commit is judged";
+const LAST: &str = "only the last commit is judged";
 
 /// The tip before the push that brought a commit; the first parent where no push is known, or
 /// it brought this commit alone.
 fn of_push(repo: &Repo, head: &Sha, branch: &str, event: &Event) -> Result<Baseline> {
     let plain = format!("first parent on {branch}");
-    let is_head = |after: &String| *after == head.0;
-    let before = event
-        .before
-        .as_ref()
-        .filter(|b| b.chars().any(|c| c != '0'))
-        .filter(|_| event.after.as_ref().is_none_or(is_head));
+    let before = event.before.as_ref();
+    let before = before.filter(|b| b.chars().any(|c| c != '0'));
     let Some(before) = before else {
         return Ok(Baseline {
-            note: event.unread.as_ref().map(|why| format!("{why}; {LAST}")),
+            note: event
+                .untargeted
+                .as_ref()
+                .or(event.unread.as_ref())
+                .map(|why| format!("{why}; {LAST}")),
             ..first_parent(repo, head, &plain)?
         });
     };
     let Ok(tip) = repo.resolve(before) else {
-        // A rewritten branch may have left it behind; a shallow clone has not got so far.
-        if repo.is_shallow() {
+        // A rewritten branch may have left it behind; a shallow clone has not got so far, if it is
+        // of this push.
+        if repo.is_shallow() && event.after.as_ref().is_none_or(|after| *after == head.0) {
             return Err(Error::NoVerdict(MEND_SHALLOW.into()));
         }
         let short = before.get(..9).unwrap_or(before);
@@ -182,6 +183,16 @@ fn of_push(repo: &Repo, head: &Sha, branch: &str, event: &Event) -> Result<Basel
     };
     // Of a branch that was rewritten the push brought what both do not share.
     let is_rewritten = !repo.is_ancestor(&tip, head);
+    // Another commit than the event's is checked out: a newer one of the branch, or of another.
+    let after = event.after.as_ref().filter(|after| **after != head.0);
+    if let Some(after) = after.filter(|_| is_rewritten) {
+        let short = after.get(..9).unwrap_or(after);
+        let why = format!("the push ended with {short}, which is not checked out; {LAST}");
+        return Ok(Baseline {
+            note: Some(why),
+            ..first_parent(repo, head, &plain)?
+        });
+    }
     let before = match is_rewritten {
         false => Some(tip),
         true => repo.merge_base(head, &tip)?,

@@ -74,10 +74,17 @@ fn sample(
 /// Writes a confirmation into its row.
 pub(super) fn apply(row: &mut Row, c: &gate::Confirmation) {
     row.confirmed = true;
-    if row.class != NoiseClass::Exact && c.effect.is_finite() {
+    let exact = row.class == NoiseClass::Exact;
+    // What is stored of a change that did not hold is told as what is wrong.
+    let stays = exact && matches!(c.decision, Decision::Pass);
+    if c.effect.is_finite() && !stays {
         // What all runs of both sides say, not what one stored value of each says: the verdict
         // is about this number, and so is the limit beside it.
-        row.change = Some(c.effect);
+        let stored = row.change.replace(c.effect);
+        let turned = stored.is_some_and(|s| s * c.effect < 0.0);
+        if exact && turned {
+            row.why.add(Reason::Turned);
+        }
     }
     match c.decision {
         Decision::Higher => row.verdict = Verdict::of_move(&row.metric, 1.0),
@@ -111,6 +118,26 @@ mod tests {
         let policy = gate::Policy::for_series(&Metric::WallTime, &Counter::Clock);
         assert_eq!(runs_needed(&policy, 0), 7);
         assert_eq!(runs_needed(&policy, 50), policy.rerun);
+    }
+
+    #[test]
+    fn the_number_shown_is_the_one_that_is_judged() {
+        let mut row = Row::of_metric(Metric::Instructions);
+        row.class = NoiseClass::Exact;
+        row.change = Some(-0.015);
+        let said = gate::Confirmation {
+            decision: Decision::Higher,
+            p: 0.0,
+            effect: 0.0129,
+            low: 0.0129,
+            high: 0.0129,
+        };
+        apply(&mut row, &said);
+        assert_eq!(
+            (row.verdict, row.change),
+            (Verdict::Regressed, Some(0.0129))
+        );
+        assert!(row.why.words().contains("run --fresh"));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct Event {
 
 /// Where a system names a pull request's target. The second variable must be set, and to
 /// nothing that says no, for the first to mean that.
-const TARGETS: [(&str, Option<&str>); 22] = [
+const TARGETS: [(&str, Option<&str>); 29] = [
     // GitHub, Gitea, Forgejo.
     ("GITHUB_BASE_REF", None),
     // GitLab.
@@ -60,10 +60,38 @@ const TARGETS: [(&str, Option<&str>); 22] = [
     // Semaphore, whose branch is the target only there.
     ("SEMAPHORE_GIT_BRANCH", Some("SEMAPHORE_GIT_PR_NUMBER")),
     ("SEMAPHORE_GIT_BRANCH", Some("SEMAPHORE_GIT_PR_SLUG")),
+    // Codefresh, Bamboo, Xcode Cloud, Codemagic, Screwdriver, Buddy, Google's Cloud Build.
+    ("CF_PULL_REQUEST_TARGET", None),
+    ("bamboo_repository_pr_targetBranch", None),
+    ("CI_PULL_REQUEST_TARGET_BRANCH", None),
+    ("CM_PULL_REQUEST_DEST", None),
+    ("PR_BASE_BRANCH_NAME", None),
+    ("BUDDY_EXECUTION_PULL_REQUEST_BASE_BRANCH", None),
+    ("_BASE_BRANCH", Some("_PR_NUMBER")),
 ];
 
-/// Systems that say of a pull request that it is one, and not where it goes.
-const UNTARGETED: [(&str, &str); 1] = [("CIRCLE_PULL_REQUEST", "CircleCI")];
+/// What is set for a pull request, and by which system: where no target is named, nobody knows it.
+const UNTARGETED: [(&str, &str); 19] = [
+    ("CIRCLE_PULL_REQUEST", "CircleCI"),
+    ("BUILDKITE_PULL_REQUEST", "Buildkite"),
+    ("TRAVIS_PULL_REQUEST", "Travis CI"),
+    ("DRONE_PULL_REQUEST", "Drone"),
+    ("APPVEYOR_PULL_REQUEST_NUMBER", "AppVeyor"),
+    ("CIRRUS_PR", "Cirrus CI"),
+    ("SEMAPHORE_GIT_PR_NUMBER", "Semaphore"),
+    ("PULL_NUMBER", "Prow"),
+    ("BITRISE_PULL_REQUEST", "Bitrise"),
+    ("CF_PULL_REQUEST_NUMBER", "Codefresh"),
+    ("bamboo_repository_pr_key", "Bamboo"),
+    ("CI_PULL_REQUEST_NUMBER", "Xcode Cloud"),
+    ("CM_PULL_REQUEST_NUMBER", "Codemagic"),
+    ("SD_PULL_REQUEST", "Screwdriver"),
+    ("BUDDY_EXECUTION_PULL_REQUEST_ID", "Buddy"),
+    ("_PR_NUMBER", "Cloud Build"),
+    ("VERCEL_GIT_PULL_REQUEST_ID", "Vercel"),
+    ("IS_PULL_REQUEST", "Render"),
+    ("PULL_REQUEST", "Netlify"),
+];
 
 /// Where a system names the branch that it builds. GitHub makes one for a merge queue's group.
 const BRANCHES: [&str; 8] = [
@@ -86,16 +114,34 @@ const BASES: [&str; 6] = [
     "PULL_BASE_SHA",
 ];
 
-const BEFORE: [&str; 4] = [
+/// The tip before a push, or a range that begins with it.
+const BEFORE: [&str; 7] = [
     "CI_COMMIT_BEFORE_SHA",
     "DRONE_COMMIT_BEFORE",
     "CI_PREV_COMMIT_SHA",
-    // Jenkins: what it built last of this branch.
+    "CODEBUILD_WEBHOOK_PREV_COMMIT",
+    "TRAVIS_COMMIT_RANGE",
+    "SEMAPHORE_GIT_COMMIT_RANGE",
+    // Jenkins: what it built last of this branch. (The newest that was found good is no tip before:
+    // with it, what is taken back would be red until it is forgotten.)
     "GIT_PREVIOUS_COMMIT",
 ];
 
-/// Of a push that names no commit before it, as one that makes a branch.
-const UNKNOWN: &str = "this push does not say with which commit it began";
+/// What is set where a CI system runs us; most set the first.
+const SYSTEMS: [&str; 8] = [
+    "CI",
+    "TF_BUILD",
+    "JENKINS_URL",
+    "TEAMCITY_VERSION",
+    "CODEBUILD_BUILD_ID",
+    "PROW_JOB_ID",
+    "BITBUCKET_BUILD_NUMBER",
+    "bamboo_buildKey",
+];
+
+/// Of a push that names no commit before it, as one that makes a branch; of what runs by the clock;
+/// and of systems that never say.
+const UNKNOWN: &str = "nothing here says which commits are new";
 
 impl Event {
     /// Reads the event from variables, and from the file that GitHub and Gitea name.
@@ -127,6 +173,12 @@ impl Event {
         let target = named
             .or_else(|| inside("/pull_request/base/ref"))
             .or_else(|| inside("/merge_group/base_ref"))
+            .or_else(|| {
+                // The second workflow, which follows the one of the pull request.
+                let of = inside("/workflow_run/event")?;
+                let base = inside("/workflow_run/pull_requests/0/base/ref");
+                base.filter(|_| of.starts_with("pull_request"))
+            })
             .or_else(|| BRANCHES.iter().find_map(|name| queued_for(&get(name)?)));
         let base = BASES.iter().find_map(|name| get(name));
         let base = base
@@ -136,11 +188,17 @@ impl Event {
         let merged = reference.starts_with("refs/pull/") && reference.ends_with("/merge")
             || get("CI_MERGE_REQUEST_EVENT_TYPE").is_some_and(|t| t != "detached")
             || get("BUILD_SOURCEBRANCH").is_some_and(|b| b.starts_with("refs/pull/"));
-        let before = inside("/before").or_else(|| BEFORE.iter().find_map(|name| get(name)));
-        let silent = UNTARGETED.iter().find(|(name, _)| get(name).is_some());
+        let begin = |range: String| range.split("..").next().map(String::from);
+        let before = || BEFORE.iter().find_map(|name| get(name)).and_then(begin);
+        let before = inside("/before").or_else(before);
+        // A comment on a pull request, which may ask for a benchmark, says no more than that.
+        let silent = UNTARGETED.iter().find(|(name, _)| says(name));
+        let silent = silent.map(|(_, system)| *system);
+        let silent = silent.or_else(|| inside("/issue/pull_request/url").map(|_| "this event"));
         let silent = silent.filter(|_| target.is_none());
         let names_one = |sha: &String| sha.chars().any(|c| c != '0');
-        let is_unknown = is_push && target.is_none() && !before.as_ref().is_some_and(names_one);
+        let is_ci = is_push || SYSTEMS.iter().any(|name| says(name));
+        let is_unknown = is_ci && target.is_none() && !before.as_ref().is_some_and(names_one);
         let branch = reference.strip_prefix("refs/heads/").map(String::from);
         let branch = branch.or_else(|| get("CI_COMMIT_BRANCH"));
         let protected = ["GITHUB_REF_PROTECTED", "CI_COMMIT_REF_PROTECTED"];
@@ -150,7 +208,7 @@ impl Event {
             base,
             merged,
             after: inside("/after"),
-            untargeted: silent.map(|(_, system)| {
+            untargeted: silent.map(|system| {
                 format!("{system} does not say into which branch this pull request goes")
             }),
             unread: unread.or_else(|| is_unknown.then(|| UNKNOWN.to_string())),
@@ -257,6 +315,23 @@ mod tests {
                 .untargeted
                 .is_some_and(|why| why.starts_with("CircleCI"))
         );
+        for (name, system) in UNTARGETED {
+            let e = event(&[(name, "7")], "");
+            assert!(
+                e.untargeted.is_some_and(|why| why.starts_with(system)),
+                "{name}"
+            );
+        }
+        let path = ("GITHUB_EVENT_PATH", "event.json");
+        let asked = r#"{"issue":{"pull_request":{"url":"https://x/pulls/1"}}}"#;
+        assert!(event(&[path], asked).untargeted.is_some());
+        let second = |of: &str| {
+            let base = r#""pull_requests":[{"base":{"ref":"rel"}}]"#;
+            let text = format!(r#"{{"workflow_run":{{"event":"{of}",{base}}}}}"#);
+            event(&[path], &text).target
+        };
+        assert_eq!(second("pull_request").as_deref(), Some("rel"));
+        assert_eq!(second("push"), None);
         let push = [("TRAVIS_BRANCH", "rel"), ("TRAVIS_PULL_REQUEST", "false")];
         assert_eq!(event(&push, ""), Event::default());
         assert_eq!(event(&[("GITHUB_BASE_REF", "")], ""), Event::default());
@@ -286,6 +361,22 @@ mod tests {
             (e.before, e.target.as_deref(), e.base.as_deref()),
             (None, Some("next"), Some("s"))
         );
+    }
+
+    #[test]
+    fn where_a_system_names_no_tip_before_that_is_said() {
+        for name in BEFORE {
+            for value in ["b", "b...h", "b..h"] {
+                let e = event(&[("CI", "true"), (name, value)], "");
+                assert_eq!((e.before.as_deref(), e.unread), (Some("b"), None), "{name}");
+            }
+        }
+        for system in SYSTEMS {
+            assert!(event(&[(system, "1")], "").unread.is_some(), "{system}");
+        }
+        let scheduled = [("CI", "true"), ("CI_COMMIT_BEFORE_SHA", "0000000")];
+        assert!(event(&scheduled, "").unread.is_some());
+        assert_eq!(event(&[("CI", "false")], "").unread, None);
     }
 
     #[test]

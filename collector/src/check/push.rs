@@ -4,7 +4,7 @@
 use crate::check::baseline::Baseline;
 use crate::check::{Options, run};
 use crate::error::Result;
-use crate::format::sentence;
+use crate::format::{plural, sentence};
 use crate::judge::Judgement;
 use crate::model::Sha;
 use crate::run::{Progress, Reuse, Runner, is_failed};
@@ -37,11 +37,9 @@ pub fn push(
         ..options.clone()
     };
     let mut regressed = Vec::new();
-    let mut last = match left_out {
-        0 => before,
-        n => pushed[n - 1].clone(),
-    };
-    for sha in pushed.iter().skip(left_out) {
+    let mut last = before;
+    // Those that are not judged alone are judged together, by the last of them.
+    for (i, sha) in pushed.iter().enumerate().skip(left_out.saturating_sub(1)) {
         if is_failed(&runner.report(store, sha, Reuse::Numbers, progress)?) {
             whole.notes.push(format!(
                 "{} of the push does not build: what it costs is judged with the next that does",
@@ -49,7 +47,13 @@ pub fn push(
             ));
             continue;
         }
-        let how = format!("the commit before, of a push of {}", pushed.len());
+        let how = match i < left_out {
+            true => format!(
+                "the tip before the push, {} before",
+                plural(left_out, "commit")
+            ),
+            false => format!("the commit before, of a push of {}", pushed.len()),
+        };
         let base = Baseline::found(last, how);
         let judgement = run(runner, store, sha, base, &alone, progress)?;
         last = sha.clone();
@@ -57,7 +61,7 @@ pub fn push(
             regressed.push(judgement);
         }
     }
-    if left_out > 0 {
+    if left_out > 1 {
         whole.notes.push(format!(
             "the first {left_out} of {} commits pushed were judged together",
             pushed.len()

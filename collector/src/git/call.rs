@@ -133,6 +133,10 @@ pub(super) fn git(dir: &Path) -> Command {
     c.env("GIT_OPTIONAL_LOCKS", "0")
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("GIT_ATTR_NOSYSTEM", "1")
+        // A commit is what its hash says: no object stands in for it, and its parents are its own.
+        // (A file that is there, `/dev/null` too, makes git warn that grafts are old.)
+        .env("GIT_NO_REPLACE_OBJECTS", "1")
+        .env("GIT_GRAFT_FILE", "/dev/null/none")
         .env("LC_ALL", "C");
     c.stdin(Stdio::null());
     c

@@ -423,6 +423,19 @@ impl Repo {
         out.status.success().then(|| text(&out.stdout))
     }
 
+    /// A file of HEAD that a sparse checkout leaves out; `None` where it is there, or is not HEAD's.
+    #[must_use]
+    pub fn left_out(&self, path: &str) -> Option<String> {
+        if self.root.join(path).exists() {
+            return None;
+        }
+        let marked = ask(&self.root, &["ls-files", "-t", "--", path]).ok()?;
+        let head = marked
+            .starts_with("S ")
+            .then(|| self.resolve("HEAD").ok())??;
+        self.file(&head, path)
+    }
+
     /// The first-parent ancestors of a commit and itself, newest first, at most `limit`.
     ///
     /// # Errors

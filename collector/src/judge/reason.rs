@@ -67,6 +67,8 @@ pub enum Reason {
     },
     /// Measured again, the change did not hold.
     DidNotHold,
+    /// Measured again, it moved the other way than the stored numbers say.
+    Turned,
     /// Measured again, it is likely and not proven.
     NotProven,
     /// Measured again, it is too noisy to tell.
@@ -141,6 +143,10 @@ impl fmt::Display for Reason {
                 after,
             } => write!(f, "another testbed: {fact} was `{before}` and is `{after}`"),
             Self::DidNotHold => f.write_str("measured again, the change did not hold"),
+            Self::Turned => f.write_str(
+                "measured again, it moved the other way than the stored numbers, of which one is wrong: \
+                 `uptick run --fresh COMMIT` replaces it",
+            ),
             Self::NotProven => f.write_str("measured again, a change is likely but not proven"),
             Self::TooNoisy { detectable: None } => f.write_str("too noisy to tell"),
             Self::TooNoisy {
@@ -333,6 +339,7 @@ mod tests {
                 after: text(),
             },
             Reason::DidNotHold,
+            Reason::Turned,
             Reason::NotProven,
             Reason::TooNoisy {
                 detectable: Some(0.25),

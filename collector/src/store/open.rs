@@ -6,6 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::error::{Error, Result};
@@ -19,6 +20,13 @@ const APPLICATION: i64 = 1_970_304_617;
 const MARKED: i64 = 4;
 /// The newest schema.
 const NEWEST: i64 = migrate::STEPS.len() as i64;
+
+/// Plans a query without a look at what is bound to it: one that looked is made anew whenever
+/// something else is bound, and with the partial indexes here that is each time it is asked.
+fn plan_once(db: &Connection) -> rusqlite::Result<()> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map(drop)
+}
 
 /// Does what SQLite refuses at once, without waiting, while another process does the same: of two
 /// that make a store in the same moment, both change its mode.
@@ -190,8 +198,12 @@ impl Store {
             appending: Appending::default(),
             link: None,
         };
-        store.db.busy_timeout(BUSY).map_err(|e| store.error(&e))?;
-        Ok(store)
+        store
+            .ask(|db| {
+                db.busy_timeout(BUSY)?;
+                plan_once(db)
+            })
+            .map(|_| store)
     }
 
     pub(in crate::store) fn configure(&self) -> Result<()> {
@@ -202,6 +214,7 @@ impl Store {
             if pages == 0 {
                 db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
             }
+            plan_once(db)?;
             in_turn(|| db.pragma_update(None, "journal_mode", "WAL"))?;
             db.pragma_update(None, "synchronous", "FULL")?;
             db.pragma_update(None, "foreign_keys", true)

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::cargo;
 use super::unread::Unread;
 use super::variables::Variables;
-use crate::config::Config;
+use crate::config::{Command, Config};
 use crate::error::Result;
 use crate::git::Repo;
 use crate::model::{Sha, digest};
@@ -21,7 +21,21 @@ pub fn build_inputs(config: &Config, repo: &Repo, sha: &Sha) -> Result<Vec<Strin
     let path_of = |line: &str| line.split_once('\t').map_or(line, |(_, p)| p).to_string();
     let mut tree = repo.tree(sha)?;
     tree.retain(|line| unread.is_input(&path_of(line)));
+    let mut wanted = config.commands.iter().filter(|c| config.wants(&c.name));
+    if wanted.any(reads_history) {
+        tree.push(format!("commit {sha}"));
+    }
     Ok(tree)
+}
+
+/// Whether a command asks git: then commits of equal files may give unequal numbers.
+fn reads_history(command: &Command) -> bool {
+    let in_name = |c: char| c.is_alphanumeric() || "_-./".contains(c);
+    let build = command.build.as_deref().unwrap_or("");
+    let mut words = [&*command.run, build]
+        .into_iter()
+        .flat_map(|text| text.split(|c| !in_name(c)));
+    words.any(|word| word.split('/').any(|p| p == ".git") || word.rsplit('/').next() == Some("git"))
 }
 
 /// Names what we add to the user's own profile; raised when that changes.
@@ -134,8 +148,32 @@ pub fn suite_key(config: &Config, counter: &str, steering: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_that_ask_git_are_known() {
+        let asks = |run: &str| {
+            let text = format!("[[command]]\nname = 'a'\nrun = \"{run}\"\n");
+            Config::parse(&text)
+                .unwrap()
+                .commands
+                .iter()
+                .any(reads_history)
+        };
+        for run in [
+            "git log",
+            "sh -c 'git log | wc'",
+            "/usr/bin/git show",
+            "cat .git/HEAD",
+        ] {
+            assert!(asks(run), "{run}");
+        }
+        for run in ["digit", "./legit.sh", "cat .gitignore", "git-lfs"] {
+            assert!(!asks(run), "{run}");
+        }
+    }
 
     #[test]
     fn the_key_follows_everything_it_should() {

@@ -110,11 +110,13 @@ impl Store {
         };
         let sql = format!(
             "SELECT {COLUMNS} FROM job j LEFT JOIN lease l ON l.job = j.id \
-             WHERE j.state = ?1 ORDER BY {order} LIMIT ?2"
+             WHERE j.state = '{}' ORDER BY {order} LIMIT ?1",
+            // As the index of those that wait has it.
+            state.name()
         );
         self.ask(|db| {
             db.prepare_cached(&sql)?
-                .query_map(params![state.name(), most as i64], job)?
+                .query_map(params![most as i64], job)?
                 .collect()
         })
     }
