@@ -28,11 +28,16 @@ fn a_costlier_command_is_a_regression_and_names_the_function() {
     assert_eq!(r["functions"][0]["name"], "main");
     assert_eq!(r["functions"][0]["delta"].as_i64().unwrap() % 1000, 0);
     assert!(std::path::Path::new(r["flamegraph"].as_str().unwrap()).is_file());
-    assert!(
-        std::fs::read_to_string(repo.path().join("out.md"))
-            .unwrap()
-            .contains("regressed")
-    );
+    let told = std::fs::read_to_string(repo.path().join("out.md")).unwrap();
+    // The unit of all rows stands once.
+    for words in ["regressed", "| before → after, instructions |", " | 0.50"] {
+        assert!(told.contains(words), "`{words}` is missing in:\n{told}");
+    }
+    assert_eq!(told.matches("instructions").count(), 2, "{told}");
+    let at = told
+        .lines()
+        .find(|l| l.contains("likely") || l.contains(", in "));
+    assert!(at.is_some_and(|l| l.contains("`main`")), "{told}");
     std::fs::remove_file(repo.path().join("out.md")).unwrap();
     assert_eq!(before, repo.state(), "the user's checkout was touched");
 

@@ -7,6 +7,7 @@ use crate::error::EXIT_NO_VERDICT;
 use crate::format::{benchmarks, flag, share, signed, telling};
 use crate::judge::{Checked, Judgement, Outcome, Row};
 use crate::model::{Phase, Sha, Verdict, digest};
+use crate::profile::names::UNKNOWN;
 use crate::report::escape::{code, code_cell, html, plain, said, shell, tabled};
 use crate::report::text::class_note;
 use crate::report::{again, direction, flag_costs, place, sides, undo, unmeasured};
@@ -205,7 +206,11 @@ fn where_it_is(row: &Row) -> String {
         direction(row)
     );
     if let Some(f) = row.functions.iter().max_by_key(|f| f.delta) {
-        line.push_str(&format!(", in {}", code(&f.name)));
+        let inside = match f.name.as_str() {
+            UNKNOWN => "code without symbols".to_string(),
+            known => code(known),
+        };
+        line.push_str(&format!(", in {inside}"));
     }
     if let Some(l) = row.likely.first() {
         let at = code(&format!("{}:{}", l.file, l.line));
@@ -261,19 +266,35 @@ fn table(j: &Judgement) -> String {
     if moved.is_empty() {
         return String::new();
     }
+    let shown: Vec<&Row> = moved.iter().take(ROWS).copied().collect();
+    let unit = one_unit(&shown);
+    let named = unit.as_ref().map_or_else(String::new, |u| format!(", {u}"));
     let mut lines = vec![
-        "| benchmark | change | before → after | limit | verdict |".to_string(),
+        format!("| benchmark | change | before → after{named} | limit | verdict |"),
         "|---|---:|---|---:|---|".to_string(),
     ];
-    lines.extend(moved.iter().take(ROWS).map(|r| row(r)));
+    let unit = unit.unwrap_or_default();
+    lines.extend(shown.iter().map(|r| row(r, &unit)));
     if moved.len() > ROWS {
         lines.push(format!("\n… and {} more", moved.len() - ROWS));
     }
     lines.join("\n")
 }
 
-fn row(r: &Row) -> String {
+/// The unit of all these numbers, where they have one: it stands once, above them.
+fn one_unit(rows: &[&Row]) -> Option<String> {
+    let unit = |r: &Row| Some(plain(&sides(r), NUMBERS).rsplit_once(' ')?.1.to_string());
+    let first = unit(rows.first()?)?;
+    let is_word = first.chars().all(char::is_alphabetic);
+    let is_one = rows.iter().all(|r| unit(r).as_ref() == Some(&first));
+    (is_word && is_one).then_some(first)
+}
+
+/// A row of the table, above which `unit` stands.
+fn row(r: &Row, unit: &str) -> String {
     let sign = r.sign();
+    let numbers = plain(&sides(r), NUMBERS);
+    let numbers = numbers.strip_suffix(unit).unwrap_or(&numbers).trim_end();
     let accepted = r.accepted.as_ref().map_or_else(String::new, |reason| {
         format!(", accepted: {}", plain(reason, NUMBERS))
     });
@@ -282,7 +303,7 @@ fn row(r: &Row) -> String {
         "| {} | {} | {}{}{class} | {} | {sign}\u{a0}{}{accepted} |",
         tabled(&r.benchmark),
         whole(&plain(&r.moved(), NUMBERS)),
-        whole(&plain(&sides(r), NUMBERS)).replace("\u{a0}→\u{a0}", " →\u{a0}"),
+        whole(numbers).replace("\u{a0}→\u{a0}", " →\u{a0}"),
         direction(r),
         whole(&plain(&r.allowed(), NUMBERS)),
         r.verdict.name()
@@ -305,11 +326,15 @@ fn functions(j: &Judgement, row: &Row, style: Style) -> String {
         lines.push("|---:|---|---|".into());
     }
     for f in row.functions.iter().take(FUNCTIONS) {
+        let place = place(f);
+        let place = match place.is_empty() {
+            true => String::new(),
+            false => code_cell(&place),
+        };
         lines.push(format!(
-            "| {} | {} | {} |",
+            "| {} | {} | {place} |",
             signed(f.delta as f64),
-            code_cell(&f.name),
-            code_cell(&place(f))
+            code_cell(&f.name)
         ));
     }
     for l in row.likely.iter().take(3) {

@@ -249,6 +249,8 @@ fn diagnostics(stdout: &[u8]) -> String {
 
 /// A commit that cargo cannot build, with the end of what it said.
 pub(crate) fn failed(what: &str, said: &str) -> Error {
+    // Where `RUST_BACKTRACE` is set rustup ends with where in rustup it failed.
+    let said = said.split("\nStack backtrace:\n").next().unwrap_or(said);
     Error::Build(format!(
         "{what}:\n{}",
         crate::error::tail(said.trim(), 3000)
@@ -258,6 +260,13 @@ pub(crate) fn failed(what: &str, said: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_rustup_says_is_the_last_that_is_said() {
+        let said = "error: toolchain 'x' is not installed\n\nStack backtrace:\n   0: rustup\n";
+        let error = failed("cargo failed", said).to_string();
+        assert!(error.ends_with("is not installed"), "{error}");
+    }
 
     #[test]
     fn a_calling_cargo_leaves_nothing_behind() {
