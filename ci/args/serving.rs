@@ -45,7 +45,7 @@ pub(crate) struct Serve {
     pub(crate) name: Option<String>,
     /// How much to say on standard error (off, error, warn, info, debug; `info` has a line for each
     /// request) [default: warn]; and, with --data, where the log lies that several nodes share:
-    /// postgres://HOST[,HOST]/DATABASE
+    /// `postgres://HOST[,HOST]/DATABASE`
     #[arg(
         long,
         value_name = "LEVEL|ADDRESS",

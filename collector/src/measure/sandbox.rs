@@ -4,8 +4,8 @@
 //! A collector measures one job in a process of its own, so that this is said once, for all that
 //! the process starts. Only the worktree, the target directory and the runs' own directories can be
 //! written; the clone, with its repository and its cache of executables, can be read. What can be
-//! written may hold links afterwards: uptick itself reads through none of them, see [`may_read`] and
-//! [`drop_links`].
+//! written may hold links afterwards: uptick itself reads through none of them, see `may_read` and
+//! `drop_links`.
 
 use std::ffi::{OsStr, OsString};
 use std::io;

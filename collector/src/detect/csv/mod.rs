@@ -6,7 +6,7 @@
 //!   a byte-order mark, UTF-16, `sep=;` and comments before it are understood; so is the header again
 //!   further down;
 //! - fields are parted by `,`, `;`, tab, `|` or a blank, whichever the header uses; where it is no
-//!   comma, numbers may have a decimal comma or parted thousands: [the others tell](numbers) which, or
+//!   comma, numbers may have a decimal comma or parted thousands: the others tell (`numbers`) which, or
 //!   the file is refused; blanks and apostrophes part thousands everywhere;
 //! - rows come in any order, series mixed: a series is sorted by index at the end;
 //! - several rows with one series and index are samples of one commit: their median counts;

@@ -8,7 +8,7 @@
 //!
 //! A replica has the version of the shared log up to which it is the same. A transaction on it runs
 //! as on any store; right before its commit everything that it changed outside the view (entries,
-//! profiles, and rows of the tables in [`capture`]) is shipped in one transaction there, which is
+//! profiles, and rows of the tables in `capture`) is shipped in one transaction there, which is
 //! done only where the shared log still has that version. Else somebody else wrote: this one is
 //! rolled back, the replica follows, and the work is done again on what stands now; after some such
 //! tries it first waits in line until nobody else writes. So a store is
