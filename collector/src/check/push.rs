@@ -4,7 +4,7 @@
 use crate::check::baseline::Baseline;
 use crate::check::{Options, run};
 use crate::error::Result;
-use crate::format::{plural, sentence};
+use crate::format::sentence;
 use crate::judge::Judgement;
 use crate::model::Sha;
 use crate::run::{Progress, Reuse, Runner, is_failed};
@@ -38,6 +38,8 @@ pub fn push(
     };
     let mut regressed = Vec::new();
     let mut last = before;
+    // How many of the push lie up to it.
+    let mut reached = 0;
     // Those that are not judged alone are judged together, by the last of them.
     for (i, sha) in pushed.iter().enumerate().skip(left_out.saturating_sub(1)) {
         if is_failed(&runner.report(store, sha, Reuse::Numbers, progress)?) {
@@ -47,16 +49,14 @@ pub fn push(
             ));
             continue;
         }
-        let how = match i < left_out {
-            true => format!(
-                "the tip before the push, {} before",
-                plural(left_out, "commit")
-            ),
-            false => format!("the commit before, of a push of {}", pushed.len()),
+        let how = match i + 1 - reached {
+            1 => format!("the commit before, of a push of {}", pushed.len()),
+            n => format!("{n} commits before, of a push of {}", pushed.len()),
         };
         let base = Baseline::found(last, how);
         let judgement = run(runner, store, sha, base, &alone, progress)?;
         last = sha.clone();
+        reached = i + 1;
         if !judgement.unaccepted().is_empty() {
             regressed.push(judgement);
         }

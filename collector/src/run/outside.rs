@@ -113,11 +113,6 @@ impl Outside {
         let build = command.build.as_deref().unwrap_or("");
         let stdin = command.stdin.as_deref().unwrap_or("");
         for (what, text) in [("run", &*command.run), ("build", build), ("stdin", stdin)] {
-            // A script of the user's own that is handed the commit's files reads those.
-            let handed = text
-                .split_once(' ')
-                .filter(|(_, rest)| rest.contains("{tree}"));
-            let text = handed.map_or(text, |(_, rest)| rest);
             if roots.iter().any(|root| names(text, root)) {
                 return Some(format!(
                     "`{what}` names the checkout, {}: every commit is measured on what lies there \

@@ -598,8 +598,10 @@ mod tests {
     #[test]
     fn files_of_more_tools_are_read_as_they_write_them() {
         let plain = rows("a b,0,1.5\na b,1,1100.5\n");
-        let wide =
-            |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+        let wide = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            let text = "series,index,value\na b,0,1.5\na b,1,1100.5\n";
+            text.encode_utf16().flat_map(bytes).collect()
+        };
         for text in [
             "\"series\", \"index\", \"value\"\n\"a b\", 0, 1.5\n\"a b\", \"1\", 1100.5\n",
             "# made by hand\n#\nseries,index,value\na b,0,1.5\na b,1,1100.5\n",
@@ -613,8 +615,9 @@ mod tests {
             assert_eq!(read[0].points, plain[0].points, "{text}");
             assert_eq!((read.len(), read[0].name.as_str()), (1, "a b"), "{text}");
         }
-        let marked = wide("series,index,value\na b,0,1.5\na b,1,1100.5\n");
-        assert_eq!(read(&*marked).unwrap()[0].points, plain[0].points);
+        for unmarked in [wide(u16::to_le_bytes), wide(u16::to_be_bytes)] {
+            assert_eq!(read(&*unmarked).unwrap()[0].points, plain[0].points);
+        }
         let s = rows("a,2024-02,1\na,2024-01,-\na,2024-03,\u{2212}2\n");
         assert_eq!((s[0].points.len(), s[0].left_out), (2, 1));
         assert_eq!(
