@@ -1,7 +1,7 @@
 //! Counting under valgrind's callgrind: exact, on any machine, without a hardware counter.
 
 use super::child::{self, Before, Ended};
-use super::env::{Mark as PreloadMark, Pins};
+use super::env::{Mark as PreloadMark, Pins, own_name};
 use super::family::{self, Family};
 use super::region::{self, Harness, Mark, Method, PerIteration, Place, Trouble};
 use super::sandbox;
@@ -13,6 +13,9 @@ use rustix::fs::{Access, access};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// What callgrind's output files begin with.
+const OUTPUT: &str = "o";
 
 /// How often the reading at which the clock jumps is corrected before giving up.
 const ATTEMPTS: u64 = 6;
@@ -413,7 +416,7 @@ fn options(job: &Job, slot: &Path, purpose: Purpose, mark: PreloadMark) -> Vec<S
     .to_vec();
     all.push(format!(
         "--callgrind-out-file={}",
-        slot.join("o.%p").display()
+        slot.join(format!("{}.%p", own_name(OUTPUT))).display()
     ));
     all.push(format!("--log-file={}", slot.join("log").display()));
     let late = mark == PreloadMark::Valgrind;
@@ -452,10 +455,11 @@ fn collect(slot: &Path, main: u32, left_others: bool) -> std::io::Result<Output>
         others: Vec::new(),
         family: family::read(slot)?,
     };
+    let prefix = format!("{}.", own_name(OUTPUT));
     for entry in std::fs::read_dir(slot)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(pid) = name.strip_prefix("o.").and_then(|p| p.parse().ok()) else {
+        let Some(pid) = name.strip_prefix(&prefix).and_then(|p| p.parse().ok()) else {
             continue;
         };
         let file = std::fs::read(entry.path())?;
@@ -518,8 +522,11 @@ mod tests {
         family::prepare(slot.path()).unwrap();
         let whole = "desc: Trigger: Client Request: start\nevents: Ir\n\ntotals: 7\n";
         for (pid, text) in [(1, whole), (2, whole), (3, &whole[..30]), (4, &whole[..58])] {
-            std::fs::write(slot.path().join(format!("o.{pid}")), text).unwrap();
+            let name = format!("{}.{pid}", own_name(OUTPUT));
+            std::fs::write(slot.path().join(name), text).unwrap();
         }
+        // What a process writes whose uptick was killed, and had its run here before.
+        std::fs::write(slot.path().join("o-1.9"), whole).unwrap();
         let output = collect(slot.path(), 1, false).unwrap();
         let pids: Vec<u32> = output.others.iter().map(|(pid, _)| *pid).collect();
         assert_eq!((pids, output.killed_one), (vec![2], true));

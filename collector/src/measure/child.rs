@@ -302,11 +302,16 @@ fn has_group(leader: u32) -> bool {
 
 #[expect(unsafe_code, reason = "pre_exec runs between fork and exec")]
 fn prepare(command: &mut Command, before: Before) {
+    let parent = std::process::id().cast_signed();
     let hook = move || {
-        // SAFETY: prctl, signal, personality and dup2 are async-signal-safe calls on
+        // SAFETY: prctl, getppid, signal, personality and dup2 are async-signal-safe calls on
         // plain integers; nothing is allocated and no lock is taken.
         unsafe {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            // Killed before it could be asked for.
+            if libc::getppid() != parent {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
             // Ours alone is ignored, see [`outlive_size_limit`].
             libc::signal(libc::SIGXFSZ, libc::SIG_DFL);
             if before.fixed_addresses {

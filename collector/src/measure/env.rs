@@ -7,8 +7,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::sandbox;
@@ -30,6 +32,14 @@ const MAX_SCRATCH: usize = 100;
 const PORTABLE_TUNABLES: &str = "glibc.cpu.hwcaps=-AVX512F,-AVX2,-AVX2_Usable,\
 -AVX_Fast_Unaligned_Load,-ERMS,-FSRM:glibc.malloc.arena_max=1";
 const NATIVE_TUNABLES: &str = "glibc.malloc.arena_max=1";
+
+/// What a file of this process's runs is called: not as a process that was killed called its own,
+/// whose slots had the same paths, and of whose children one may go on and write there.
+pub(super) fn own_name(name: &str) -> String {
+    static TAG: OnceLock<u32> = OnceLock::new();
+    let tag = TAG.get_or_init(|| RandomState::new().hash_one(std::process::id()) as u32);
+    format!("{name}-{tag:08x}")
+}
 
 /// The environment block is filled up to a multiple of this.
 const BLOCK: usize = 4096;

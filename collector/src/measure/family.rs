@@ -6,8 +6,6 @@ use super::region::{Mark, Place};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The file's name in a run's directory.
-const FILE: &str = "children";
 /// Three words of its own, and three for each child.
 const WORD: usize = 8;
 const HEAD: usize = 3 * WORD;
@@ -16,7 +14,7 @@ const MOST: usize = 4096;
 
 /// Where a run's file lies.
 pub(super) fn path(slot: &Path) -> PathBuf {
-    slot.join(FILE)
+    slot.join(super::env::own_name("children"))
 }
 
 /// Makes the empty file before a run.
