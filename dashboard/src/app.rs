@@ -27,7 +27,7 @@ use crate::proxy::Proxy;
 use crate::quota::Quota;
 use crate::standing::Standing;
 use crate::verdicts::Verdicts;
-use crate::writer::{self, Writer};
+use crate::writer::{self, Beside, Writer};
 
 /// Readers at once; more would only wait for the same cores and the same disk.
 const READERS: usize = 8;
@@ -146,7 +146,9 @@ pub struct App {
     standing: Arc<Standing>,
     /// Reports that are being received; more would fill memory while they wait for the one writer.
     pub(crate) receiving: Arc<Semaphore>,
-    pub(crate) unpacking: Arc<Semaphore>,
+    /// Reports that are unpacked and read, and the threads that do it.
+    unpacking: Arc<Semaphore>,
+    beside: Beside,
     pub(crate) listeners: Arc<Semaphore>,
     /// Test messages that are being sent.
     pub(crate) trials: Semaphore,
@@ -242,6 +244,7 @@ impl App {
             standing,
             receiving: Arc::new(Semaphore::new(RECEIVING)),
             unpacking: Arc::new(Semaphore::new(UNPACKING)),
+            beside: Beside::start(UNPACKING).map_err(Failure::Listen)?,
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             trials: Semaphore::new(TRIALS),
             unsearched: tokio::sync::Notify::new(),
@@ -405,17 +408,50 @@ impl App {
     ) -> Result<T, Fail> {
         let _permit = self.reading.acquire().await.map_err(|_| Fail::busy())?;
         let app = self.clone();
-        let task = tokio::task::spawn_blocking(move || {
-            let free = lock(&app.readers).pop();
-            let store = match free {
-                Some(store) => store,
-                None => app.open_reader()?,
-            };
-            let result = work(&store, &app);
-            lock(&app.readers).push(store);
-            result
-        });
+        let task = tokio::task::spawn_blocking(move || app.with_reader(work));
         task.await.map_err(|_| Fail::panicked())?
+    }
+
+    fn with_reader<T>(
+        &self,
+        work: impl FnOnce(&Store, &Self) -> Result<T, Fail>,
+    ) -> Result<T, Fail> {
+        let free = lock(&self.readers).pop();
+        let store = match free {
+            Some(store) => store,
+            None => self.open_reader()?,
+        };
+        let result = work(&store, self);
+        lock(&self.readers).push(store);
+        result
+    }
+
+    /// The same, on a thread that gives way to whoever asks for a page.
+    pub(crate) async fn read_beside<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Store, &Self) -> Result<T, Fail> + Send + 'static,
+    ) -> Result<T, Fail> {
+        let app = self.clone();
+        self.beside(move || app.with_reader(work)).await
+    }
+
+    /// Runs `work` on a thread that gives way, a few at a time; what was begun is done, whoever
+    /// goes away meanwhile.
+    pub(crate) async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Fail> + Send + 'static,
+    ) -> Result<T, Fail> {
+        let turn = self.unpacking.clone().acquire_owned().await;
+        let turn = turn.map_err(|_| Fail::busy())?;
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let taken = self.beside.hand(Box::new(move || {
+            let _turn = turn;
+            let _ = tell.send(work());
+        }));
+        if !taken {
+            return Err(Fail::busy());
+        }
+        told.await.map_err(|_| Fail::panicked())?
     }
 
     /// Runs `work` with the writer, once what came before is derived: what people decide, they

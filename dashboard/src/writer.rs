@@ -1,13 +1,15 @@
-//! The threads that write: one keeps what comes in, durably and at once; the other derives points
-//! from it, searches them for changes, and gives way to whoever reads.
+//! The threads that take in what is handed in: some unpack and read it, one keeps it, durably and
+//! at once, and one derives points from it and searches them for changes. All but the one that
+//! keeps give way to whoever reads.
 //!
-//! A report of 20,000 measurements keeps a core busy for some tenths of a second while its
-//! points are derived. On the threads that serve requests, or at their priority, every page
-//! asked for meanwhile would wait a time slice for it; and on a busy machine whoever hands in a
-//! report must not wait for what gives way to everybody.
+//! A report of 20,000 measurements keeps a core busy for some tenths of a second while it is
+//! unpacked, and again while its points are derived. On the threads that serve requests, or at
+//! their priority, every page asked for meanwhile would wait a time slice for it; and on a busy
+//! machine whoever hands in a report must not wait for what gives way to everybody.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use collector::store::Store;
 
@@ -42,10 +44,56 @@ impl Writer {
 }
 
 fn work(mut store: Option<Store>, receiver: &Receiver<Work>, nice: i32) {
-    // On Linux this is the calling thread's alone. Without it writing is right, and less polite.
-    let _ = rustix::process::nice(nice);
+    step_back(nice);
     for work in receiver {
         // Whoever waits for the answer is told by the drop of its channel; the next one is served.
         let _ = catch_unwind(AssertUnwindSafe(|| work(store.as_mut())));
+    }
+}
+
+/// On Linux this is the calling thread's alone. Without it all is right, and less polite.
+fn step_back(nice: i32) {
+    let _ = rustix::process::nice(nice);
+}
+
+/// What a thread beside the requests does.
+type Chore = Box<dyn FnOnce() + Send>;
+
+/// A few threads that give way, for what is no writing; they end when the last handle is gone.
+#[derive(Debug)]
+pub(crate) struct Beside(SyncSender<Chore>);
+
+impl Beside {
+    /// Starts so many threads; as many pieces of work wait for them at most.
+    pub(crate) fn start(threads: usize) -> std::io::Result<Self> {
+        let (sender, receiver) = sync_channel(threads);
+        let receiver = Arc::new(Mutex::new(receiver));
+        for _ in 0..threads {
+            let receiver = receiver.clone();
+            std::thread::Builder::new()
+                .name("unpacking".into())
+                .spawn(move || do_chores(&receiver))?;
+        }
+        Ok(Self(sender))
+    }
+
+    /// Whether the work was taken: not, where too much waits already.
+    pub(crate) fn hand(&self, work: Chore) -> bool {
+        self.0.try_send(work).is_ok()
+    }
+}
+
+fn do_chores(receiver: &Mutex<Receiver<Chore>>) {
+    step_back(GIVES_WAY);
+    loop {
+        // One waits for the next piece at a time, the others for their turn to wait.
+        let next = receiver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv();
+        let Ok(work) = next else {
+            return;
+        };
+        let _ = catch_unwind(AssertUnwindSafe(work));
     }
 }

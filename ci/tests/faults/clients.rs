@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::server::{
@@ -181,4 +182,88 @@ fn l3_little_memory_refuses_and_does_not_abort() {
     );
     drop(server);
     holds(&place.store(), &[kept]);
+}
+
+/// What one of those who take part in an attack does, again and again.
+type Blow<'a> = Box<dyn Fn(usize) + Sync + 'a>;
+
+#[test]
+fn l4_who_only_reads_is_answered_beside_every_attack() {
+    let place = Place::new();
+    let server = Server::start(&place.store());
+    let begun: Vec<String> = (0..20)
+        .map(|n| until_kept(&server.address, &report(n, times(20, 300))))
+        .collect();
+    let address = server.address.clone();
+    let text = measurements(times(500, 20_000));
+    let zeros = zstd::bulk::compress(&vec![b' '; 300 << 20], 1).unwrap();
+    let packed = format!(
+        "Content-Length: {}\r\nContent-Encoding: zstd\r\n",
+        zeros.len()
+    );
+    let get = |path: String| drop(ask(&address, &format!("GET {path} HTTP/1.1"), "", b""));
+    let report = |n| drop(post(&address, "/api/v1/reports", &report_of(n, &text)));
+    let bomb = || {
+        drop(ask(
+            &address,
+            "POST /api/v1/reports HTTP/1.1",
+            &packed,
+            &zeros,
+        ))
+    };
+    // The first is none: what a machine that is busy with something else costs a reader.
+    let attacks: [(&str, Blow<'_>); 5] = [
+        (
+            "a busy machine",
+            Box::new(|_| drop(super::server::measurements(100))),
+        ),
+        ("large reports", Box::new(report)),
+        ("bombs", Box::new(|_| bomb())),
+        ("cold pages", Box::new(|n| get(format!("/changes?q={n}")))),
+        (
+            "long sign-ins",
+            Box::new(|_| drop(post(&address, "/login", &[b'x'; 1 << 20]))),
+        ),
+    ];
+    let quiet = answered(&server, times(1, 8));
+    let mut told = format!("quiet {quiet}");
+    for (name, blow) in &attacks {
+        let over = AtomicBool::new(false);
+        let count = AtomicUsize::new(1000);
+        let beside = std::thread::scope(|s| {
+            for _ in 0..times(4, 16) {
+                s.spawn(|| {
+                    while !over.load(Ordering::Relaxed) {
+                        blow(count.fetch_add(1, Ordering::Relaxed));
+                    }
+                });
+            }
+            let beside = answered(&server, times(1, 8));
+            over.store(true, Ordering::Relaxed);
+            beside
+        });
+        told = format!("{told}; {name} {beside}");
+    }
+    seen(
+        "L4",
+        &format!("a page beside 16 attackers, p50 / p99 in ms: {told}"),
+    );
+    drop(server);
+    holds(&place.store(), &begun);
+}
+
+/// Asks for a page again and again for so many seconds, each time on a connection of its own; every
+/// time there is an answer. Gives the median and the 99th percentile in ms.
+fn answered(server: &Server, seconds: usize) -> String {
+    let end = Instant::now() + Duration::from_secs(seconds as u64);
+    let mut took = Vec::new();
+    while Instant::now() < end {
+        let begin = Instant::now();
+        assert_eq!(server.get("/").status, 200);
+        took.push(begin.elapsed().as_secs_f64() * 1000.0);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    took.sort_by(f64::total_cmp);
+    let at = |share: f64| took[(took.len() as f64 * share) as usize];
+    format!("{:.1} / {:.1}", at(0.5), at(0.99))
 }

@@ -95,13 +95,7 @@ pub(crate) async fn handed(
         .unwrap_or("")
         .to_string();
     let (body, turn) = receive(app, body).await?;
-    let unpacking = app.unpacking.clone().acquire_owned();
-    let unpacking = unpacking.await.map_err(|_| Fail::busy())?;
-    let reading = tokio::task::spawn_blocking(move || {
-        let _unpacking = unpacking;
-        read(&body, &encoding)
-    });
-    let handed = reading.await.map_err(|_| Fail::panicked())??;
+    let handed = app.beside(move || read(&body, &encoding)).await?;
     Ok((Arc::new(handed), turn))
 }
 
@@ -215,7 +209,7 @@ pub(crate) async fn admitted(
     key: Option<String>,
 ) -> Result<Admitted, Fail> {
     let sharing = app.clone();
-    app.read(move |store, app| {
+    app.read_beside(move |store, app| {
         app.may_write()?;
         if let Some(done) = store.holds(&handed, key.as_deref())? {
             return Ok(Admitted::Stored(done));
