@@ -61,8 +61,12 @@ pub const ROUTES: &[Route] = &[
     Route::post("/api/v1/reports", WRITE, MAX_WIRE, || {
         post(api::receive::hand_in)
     }),
+    Route::post("/api/v1/drifts", WRITE, MAX_LITTLE, || {
+        post(pages::drift::open_api)
+    }),
     Route::post("/api/v1/triage", WRITE, MAX_FORM, || post(api::triage)),
     Route::post("/triage", WRITE, MAX_FORM, || post(pages::triage::decide)),
+    Route::post("/drift", WRITE, MAX_LITTLE, || post(pages::drift::open)),
     Route::post("/triage/undo", WRITE, MAX_LITTLE, || {
         post(pages::triage::undo)
     }),

@@ -4,6 +4,7 @@ mod lists;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use axum::http::{Method, StatusCode};
 use collector::config::Config;
 use collector::detect::gate::{self, Past, Policy};
 use collector::detect::steps::smallest_step;
@@ -257,6 +258,65 @@ async fn a_drift_is_told_with_its_slope_and_since_when() {
     let page = site.client().await.get("/health?state=drifting").await;
     let slope = format!("{:+.3} % a commit", 100.0 * number(&s["drift"]));
     assert!(page.text().contains(&slope), "{slope}");
+}
+
+#[tokio::test]
+async fn a_drift_is_opened_as_a_change_by_one_press() {
+    let site = Site::demo();
+    let c = site.client().await;
+    let health = json(&c, "/health.json?state=drifting").await;
+    let series = list(&health)[0]["series"].as_str().unwrap().to_string();
+    let press = format!("value=\"{series}\"");
+    let page = c.get("/health?state=drifting").await;
+    assert!(page.text().contains(&press) && page.text().contains("Open as a change"));
+    assert!(
+        c.get(&format!("/series/{series}"))
+            .await
+            .text()
+            .contains(&press)
+    );
+    let form = format!("series={series}");
+    let pressed = c.send(Method::POST, "/drift", &[], form.as_bytes()).await;
+    assert_eq!(pressed.status, StatusCode::SEE_OTHER, "{}", pressed.text());
+    let to = pressed.header("location").to_string();
+    let (path, id) = to.split_once("#g").unwrap();
+    assert_eq!(path, format!("/series/{series}"));
+    let page = c.get(path).await;
+    assert!(page.text().contains(&format!("id=\"g{id}\"")), "{to}");
+    assert!(page.text().contains("open as a change") && !page.text().contains("action=\"/drift\""));
+    // It stands on Today by itself, says what it is, and is no commit's.
+    let today = c.get("/").await;
+    let own = today
+        .text()
+        .split("<article")
+        .find(|a| a.contains(&format!("\"g{id}\"")));
+    let own = own.unwrap_or_else(|| panic!("{}", today.text()));
+    assert!(
+        own.contains("no single commit did it") && !own.contains("uptick bisect"),
+        "{own}"
+    );
+    // Again it is the same one, for programs too; what does not drift has none.
+    let again = c
+        .send(Method::POST, "/api/v1/drifts", &[], form.as_bytes())
+        .await;
+    let again: Value = serde_json::from_str(again.text()).unwrap();
+    assert_eq!(
+        (again["id"].as_str(), again["series"].as_str()),
+        (Some(id), Some(&*series))
+    );
+    let calm = json(&c, "/health.json?state=fine").await;
+    let calm = format!("series={}", list(&calm)[0]["series"].as_str().unwrap());
+    let refused = c
+        .send(Method::POST, "/api/v1/drifts", &[], calm.as_bytes())
+        .await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        refused.text().contains("does not drift"),
+        "{}",
+        refused.text()
+    );
+    let nothing = c.send(Method::POST, "/drift", &[], b"").await;
+    assert_eq!(nothing.status, StatusCode::BAD_REQUEST);
 }
 
 /// What Health calls the smallest change that stops the next commit stops it, and a little less

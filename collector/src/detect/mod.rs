@@ -18,7 +18,7 @@ pub mod gate;
 mod properties;
 pub mod steps;
 
-pub use steps::{Change, Class, Direction, Finder, Findings, Kind, Settings, Silence};
+pub use steps::{Change, Class, Direction, Finder, Findings, Kind, Settings, Silence, drifted};
 
 /// One commit's value.
 #[derive(Clone, Copy, Debug, PartialEq)]

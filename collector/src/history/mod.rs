@@ -1,6 +1,7 @@
 //! The series of a store along the main line, and the changes in them.
 
 mod causes;
+mod drifts;
 mod floor;
 pub mod health;
 mod mainline;
@@ -12,6 +13,7 @@ pub mod steps;
 pub mod watch;
 
 pub use causes::causes;
+pub use drifts::open_drift;
 pub use floor::Floor;
 pub use mainline::{Fact, MainLine, TestbedChange, Track, tracks};
 pub use narrowing::{Wanted, narrowing};

@@ -7,7 +7,7 @@ use crate::detect::alerts::group::Group;
 use crate::detect::alerts::life::{self, Event, Resolution, State};
 use crate::detect::alerts::persist::{Persistence, persistence};
 use crate::detect::steps::finder::STUCK;
-use crate::detect::{Change, Class, Finder, Findings};
+use crate::detect::{Change, Class, Finder, Findings, Kind};
 use crate::history::{Floor, MainLine, TestbedChange, Track, causes};
 use crate::judge::CommitRef;
 use crate::model::{Counter, Metric, SeriesKey, Verdict, shown, tagged};
@@ -233,6 +233,15 @@ fn entry(f: &Found, line: &MainLine) -> SeriesSteps {
     let changes = &f.findings.changes;
     let ends = changes.iter().skip(1).map(|c| c.index);
     let ends = ends.chain(std::iter::once(i64::MAX));
+    let steps = changes.iter().zip(ends);
+    // A drift that somebody opened is no step that could be found.
+    let drifts = f.events.iter().map(|t| &t.event.change);
+    let drifts = drifts.filter(|c| c.kind == Kind::Drift);
+    let mut changes: Vec<Step> = steps
+        .chain(drifts.map(|c| (c, i64::MAX)))
+        .map(|(c, until)| step(f, c, until, line))
+        .collect();
+    changes.sort_by_key(|s| s.change.index);
     let environment = f
         .track
         .testbed_change
@@ -255,11 +264,7 @@ fn entry(f: &Found, line: &MainLine) -> SeriesSteps {
             n if n >= STUCK => n,
             _ => 0,
         },
-        changes: changes
-            .iter()
-            .zip(ends)
-            .map(|(c, until)| step(f, c, until, line))
-            .collect(),
+        changes,
         environment,
     }
 }
@@ -308,7 +313,8 @@ fn step(f: &Found, c: &Change, until: i64, line: &MainLine) -> Step {
 }
 
 fn same(a: &Change, b: &Change) -> bool {
-    a.direction() == b.direction() && a.overlaps(b)
+    let drifts = [a, b].map(|c| c.kind == Kind::Drift);
+    drifts[0] == drifts[1] && a.direction() == b.direction() && a.overlaps(b)
 }
 
 /// Groups the changes by cause.

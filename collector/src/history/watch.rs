@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 
 use crate::detect::alerts::{life, replay, ripe};
 use crate::detect::gate::{Past, Varies};
-use crate::detect::{Change, Finder, Findings, Point, Settings};
+use crate::detect::{Change, Finder, Findings, Kind, Point, Settings};
 use crate::error::Result;
 use crate::history::Floor;
 use crate::judge::HISTORY;
@@ -118,7 +118,8 @@ impl Gaps {
         known: &[Reported],
     ) -> Result<Vec<i64>> {
         let is_measured = |at: &i64| points.binary_search_by_key(at, |p| p.index).is_ok();
-        let is_new = |c: &&Change| !known.iter().any(|t| t.event.change.overlaps(c));
+        let steps = || known.iter().filter(|t| t.event.change.kind != Kind::Drift);
+        let is_new = |c: &&Change| !steps().any(|t| t.event.change.overlaps(c));
         let mut spanning = Vec::new();
         for c in found.iter().filter(|c| c.first < c.last).filter(is_new) {
             let gone = match self.0.get() {

@@ -1,7 +1,7 @@
 //! The changes of a store in a terminal: by commit, the newest first, 80 columns wide.
 
-use crate::detect::Class;
 use crate::detect::alerts::life::{Resolution, State};
+use crate::detect::{Class, Kind};
 use crate::format::{arrow, from_to, moved, name, percent, plural, sentence, share, value};
 use crate::history::steps::{GroupRef, SeriesSteps, Step, Steps};
 use crate::model::{Better, Sha};
@@ -44,7 +44,12 @@ fn group(d: &Steps, g: &GroupRef, all: bool, out: &mut Vec<String>) {
     if members.is_empty() {
         return;
     }
-    out.push(heading(g));
+    let is_drift = members.iter().all(|(_, c)| c.change.kind == Kind::Drift);
+    out.push(if is_drift {
+        format!("a drift up to {}", heading(g))
+    } else {
+        heading(g)
+    });
     if g.everything {
         out.push("  every series of this testbed moved: did the machine change?".into());
     }
@@ -88,12 +93,15 @@ fn step(s: &SeriesSteps, c: &Step) -> Vec<String> {
         worth(s, c)
     )];
     lines.push(format!("      {} {}", levels(s, c), s.counter.by()));
-    lines.push(format!(
-        "      held in {} of {} since; {}",
-        c.since.held,
-        plural(c.since.measured, "commit"),
-        noise(s)
-    ));
+    lines.push(match change.kind {
+        Kind::Drift => format!("      no single commit did it; {}", noise(s)),
+        Kind::Step | Kind::Environment => format!(
+            "      held in {} of {} since; {}",
+            c.since.held,
+            plural(c.since.measured, "commit"),
+            noise(s)
+        ),
+    });
     if c.in_set > 1 {
         lines.push(set(c));
     }

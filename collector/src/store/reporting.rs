@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::detect::alerts::life;
 use crate::detect::gate::Varies;
-use crate::detect::{Change, Class, Findings};
+use crate::detect::{Change, Class, Findings, Kind};
 use crate::error::Result;
 use crate::model::SeriesKey;
 use crate::store::log::entry::{Alert, Entry, identity};
@@ -102,7 +102,12 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn report_change(&mut self, key: &SeriesKey, event: &life::Event) -> Result<String> {
-        self.with_view(|tx| reported(tx, key, "", event, None))
+        self.with_view(|tx| {
+            let id = reported(tx, key, "", event, None)?;
+            // Whoever asked sees it on the next page, as what people decide.
+            bump(tx, "people_generation")?;
+            Ok(id)
+        })
     }
 }
 
@@ -146,7 +151,11 @@ fn reported(
     if !known.is_empty() {
         return Ok(known.to_string());
     }
-    if let Some(id) = alike(tx, key, &event.change)? {
+    let known = match event.change.kind {
+        Kind::Drift => open_drift(tx, key, &event.change)?,
+        Kind::Step | Kind::Environment => alike(tx, key, &event.change)?,
+    };
+    if let Some(id) = known {
         return Ok(id);
     }
     let alert = Alert {
@@ -167,12 +176,26 @@ fn reported(
 fn alike(tx: &Transaction<'_>, key: &SeriesKey, c: &Change) -> rusqlite::Result<Option<String>> {
     tx.prepare_cached(
         "SELECT id FROM change WHERE series = ?1 AND first <= ?3 AND last >= ?2 \
-         AND (after >= before) = ?4 ORDER BY position, id LIMIT 1",
+         AND (after >= before) = ?4 AND kind <> 'drift' ORDER BY position, id LIMIT 1",
     )?
     .query_row(
         params![key.id(), c.first, c.last, c.after >= c.before],
         |r| r.get(0),
     )
+    .optional()
+}
+
+/// The drift of a series that way which is open, if there is one: it goes on.
+fn open_drift(
+    tx: &Transaction<'_>,
+    key: &SeriesKey,
+    c: &Change,
+) -> rusqlite::Result<Option<String>> {
+    tx.prepare_cached(&format!(
+        "SELECT id FROM change e WHERE e.series = ?1 AND e.kind = 'drift' \
+         AND (e.after >= e.before) = ?2 AND {OPEN} ORDER BY e.position, e.id LIMIT 1"
+    ))?
+    .query_row(params![key.id(), c.after >= c.before], |r| r.get(0))
     .optional()
 }
 

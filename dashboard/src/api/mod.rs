@@ -38,7 +38,7 @@ pub(crate) async fn tokens(State(app): State<Arc<App>>) -> Result<Response, Fail
 pub(crate) type Summary = (&'static str, &'static str, &'static str);
 
 /// What each route of the API is for; a test holds it against the routes.
-pub(crate) const SUMMARIES: [Summary; 15] = [
+pub(crate) const SUMMARIES: [Summary; 16] = [
     ("GET", "/api/v1/reports", "The newest reports"),
     (
         "GET",
@@ -103,6 +103,11 @@ pub(crate) const SUMMARIES: [Summary; 15] = [
         "/api/v1/reports",
         "Hand in a report: uptick.report/1, or lines of uptick.export/1; plain, gzip or zstd; header \
          Idempotency-Key: the same key with another body is 409",
+    ),
+    (
+        "POST",
+        "/api/v1/drifts",
+        "Open the drift of a series as a change, or get the one that is open; form: series (its id)",
     ),
     (
         "POST",

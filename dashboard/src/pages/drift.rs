@@ -1,10 +1,21 @@
-//! A drift, as pages say it: how much a commit, how much in all, since when.
+//! A drift, as pages say it: how much a commit, how much in all, since when; and the press that
+//! opens it as a change.
 
+use std::sync::Arc;
+
+use axum::extract::{RawForm, State};
+use axum::response::{IntoResponse, Response};
 use collector::detect::alerts::replay::WINDOW;
-use collector::history::health;
+use collector::history::{health, open_drift};
 use collector::store::{SeriesState, Store};
+use maud::{Markup, html};
+use serde_json::json;
 
+use crate::app::App;
 use crate::error::Fail;
+use crate::pages::answer::the_series;
+use crate::pages::triage::back;
+use crate::query::decode;
 use crate::text;
 
 /// A slope that goes through a series.
@@ -60,6 +71,51 @@ impl Drift {
         let total = text::minus(&collector::format::percent(total));
         format!("{slope} a commit, {total}")
     }
+}
+
+/// The press that opens the drift of a series as a change.
+pub(super) fn offer(series: &str) -> Markup {
+    html! {
+        form .opens method="post" action="/drift" {
+            input type="hidden" name="series" value=(series);
+            button title="Somebody then decides about it as about any other change" { "Open as a change" }
+        }
+    }
+}
+
+/// Opens a drift, and leads to where it is decided about.
+pub(crate) async fn open(
+    State(app): State<Arc<App>>,
+    RawForm(form): RawForm,
+) -> Result<Response, Fail> {
+    let (series, change) = opened(&app, &form).await?;
+    Ok(back(format!("/series/{series}#g{change}")))
+}
+
+/// The same for programs.
+pub(crate) async fn open_api(
+    State(app): State<Arc<App>>,
+    RawForm(form): RawForm,
+) -> Result<Response, Fail> {
+    let (series, change) = opened(&app, &form).await?;
+    let document = json!({ "schema": "uptick.opened/1", "id": change, "series": series });
+    Ok(axum::Json(document).into_response())
+}
+
+/// The series that a form names, and the identity of its drift.
+async fn opened(app: &Arc<App>, form: &[u8]) -> Result<(String, String), Fail> {
+    let text = String::from_utf8_lossy(form);
+    let named = text.split('&').find_map(|p| p.strip_prefix("series="));
+    let series = named.map(decode).unwrap_or_default();
+    if series.is_empty() {
+        return Err(Fail::Bad("`series` names no series.".into()));
+    }
+    app.write(move |store| {
+        let found = the_series(store, &series)?;
+        let change = open_drift(store, &found).map_err(crate::api::receive::unreadable)?;
+        Ok((series, change))
+    })
+    .await
 }
 
 /// A slope is small: `+0.026 %`, where two digits would say `+0.03 %`.

@@ -31,7 +31,11 @@ fn entry(g: &Group) -> String {
     let first = &g.events[0];
     let change = groups::moved(g.worst());
     let commit = g.suspects.last();
-    let subject = commit.map_or("", |c| c.subject.as_str());
+    let subject = match commit {
+        _ if g.is_drift() => "a drift, no single commit did it",
+        Some(c) => &c.subject,
+        None => "",
+    };
     let title = format!(
         "{change} in {}: {}",
         plural(g.events.len(), "series"),

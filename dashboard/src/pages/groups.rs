@@ -58,6 +58,13 @@ impl Group {
             .all(|e| e.reported.event.change.kind == Kind::Environment)
     }
 
+    /// Whether it is a drift that somebody opened: no commit did it.
+    pub(super) fn is_drift(&self) -> bool {
+        self.events
+            .iter()
+            .all(|e| e.reported.event.change.kind == Kind::Drift)
+    }
+
     /// Its changes, as forms name them.
     pub(super) fn ids(&self) -> String {
         let ids: Vec<String> = self.events.iter().map(named).collect();
@@ -69,7 +76,11 @@ impl Group {
         (self.last - self.first + 1).saturating_sub(self.suspects.len() as u64)
     }
 
+    /// The comparison that shows it; of a drift no commit's does.
     pub(super) fn compare(&self) -> Option<String> {
+        if self.is_drift() {
+            return None;
+        }
         Some(compare_url(
             &self.base.as_ref()?.sha,
             &self.suspects.last()?.sha,

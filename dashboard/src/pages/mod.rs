@@ -12,7 +12,7 @@ mod commit;
 mod commits;
 mod compare;
 mod decide;
-mod drift;
+pub(crate) mod drift;
 mod embed;
 mod excluded;
 mod feed;
@@ -76,7 +76,7 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
         What::Changes(asked) => changes::page(store, app, (reader, asked), f),
         What::Log => log::page(store, app, reader, f),
         What::Commits { from, before } => commits::page(store, app, (*from, *before), f),
-        What::Health(asked) => health::page(store, app, asked, f),
+        What::Health(asked) => health::page(store, app, (reader, asked), f),
         What::Find { benchmark, .. } => Err(unknown_benchmark(benchmark)),
         What::Search { text } => search::page(store, app, text, f),
         What::Choose { base, head, .. } => compare::choose(store, app, (base, head), f),

@@ -386,6 +386,8 @@ fn suspected(app: &App, g: &Group) -> Markup {
         p .cause {
             @if g.is_environment() {
                 strong { "The testbed changed here" } ": ask what happened to the machine first. "
+            } @else if g.is_drift() {
+                strong { "A drift" } ": no single commit did it. Up to "
             } @else if g.everything {
                 strong { "Every series of a testbed moved" } ": perhaps the machine did. "
             }

@@ -285,7 +285,7 @@ fn leads_to(form: &[u8], headers: &HeaderMap) -> String {
     }
 }
 
-fn back(to: String) -> Response {
+pub(crate) fn back(to: String) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response()
 }
 

@@ -1,6 +1,6 @@
 //! One cause, many series: changes that one commit explains are reported together.
 
-use crate::detect::steps::finder::Change;
+use crate::detect::steps::finder::{Change, Kind};
 
 /// Changes of several series on one testbed that share a commit.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,8 +33,15 @@ pub fn group(changes: &[(usize, &Change)], series: usize) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for i in order {
         let (owner, c) = changes[i];
-        let fits =
-            |g: &Group| c.first <= g.last && g.members.iter().all(|m| changes[*m].0 != owner);
+        // A drift has no commit in common with anything.
+        let stands_alone = |of: usize| changes[of].1.kind == Kind::Drift;
+        let fits = |g: &Group| {
+            c.first <= g.last
+                && !stands_alone(i)
+                && g.members
+                    .iter()
+                    .all(|m| changes[*m].0 != owner && !stands_alone(*m))
+        };
         match groups.iter_mut().find(|g| fits(g)) {
             Some(g) => {
                 g.members.push(i);

@@ -11,7 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Point;
-use crate::detect::steps::finder::{Change, Direction, Findings};
+use crate::detect::steps::finder::{Change, Direction, Findings, Kind};
 use crate::detect::steps::place::NEAR;
 use crate::stats;
 
@@ -85,6 +85,11 @@ impl Event {
         is_same(&self.change, c)
     }
 
+    /// Whether it stands for a drift, which no look at single commits can confirm or refute.
+    fn is_drift(&self) -> bool {
+        self.change.kind == Kind::Drift
+    }
+
     /// How many commits it names, and the first of them.
     const fn width(&self) -> (i64, i64) {
         (self.change.last - self.change.first, self.change.first)
@@ -121,6 +126,7 @@ pub fn update(
         return Vec::new();
     };
     let known = events.len();
+    settle_drifts(events, points, findings.noise);
     let of = matched(events, points, findings);
     for (c, known) in findings.changes.iter().zip(of) {
         if let Some(near) = near_edge(events, c, findings.noise) {
@@ -142,13 +148,33 @@ pub fn update(
     (known..events.len()).collect()
 }
 
+/// A drift that somebody opened stays until somebody settles it, or the level is back where it
+/// began: for as many commits as it takes a change to be believed, within one sigma.
+fn settle_drifts(events: &mut [Event], points: &[Point], noise: f64) {
+    for event in events.iter_mut().filter(|e| e.is_drift()) {
+        let c = &event.change;
+        let begin = points.partition_point(|p| p.index <= c.index);
+        let sigma = noise * c.before.abs();
+        let is_back = |p: &Point| match c.direction() {
+            Direction::Up => p.value <= c.before + sigma,
+            Direction::Down => p.value >= c.before - sigma,
+        };
+        let mut after = points[begin..].windows(BACK_POINTS);
+        let back = after.find(|w| w.iter().all(is_back));
+        event.recovered = back.map(|w| w[0].index);
+        event.seen = true;
+    }
+}
+
 /// The event of each change that was found, if it has one: one that named commits of its set, of
 /// several the one that named the fewest, else one that named neighbouring ones. It takes the
 /// change as it is seen now. Of the other events those stand that a second look still sees and no
 /// found change tells of.
 fn matched(events: &mut [Event], points: &[Point], findings: &Findings) -> Vec<Option<usize>> {
     let changes = &findings.changes;
-    let mut free: Vec<usize> = (0..events.len()).collect();
+    let mut free: Vec<usize> = (0..events.len())
+        .filter(|i| !events[*i].is_drift())
+        .collect();
     let mut of = vec![None; changes.len()];
     for fits in [Event::is, Event::is_near] {
         for (of, c) in of.iter_mut().zip(changes) {
@@ -159,7 +185,7 @@ fn matched(events: &mut [Event], points: &[Point], findings: &Findings) -> Vec<O
             }
         }
     }
-    for event in events.iter_mut() {
+    for event in events.iter_mut().filter(|e| !e.is_drift()) {
         event.recovered = None;
         event.seen = false;
     }
@@ -195,7 +221,8 @@ fn near_edge(events: &[Event], c: &Change, noise: f64) -> Option<usize> {
         (noise * e.change.before.abs()).max((e.change.after - e.change.before).abs() / 1000.0)
     };
     (0..events.len())
-        .filter(|i| events[*i].seen && events[*i].taken_back(c, sigma(&events[*i])))
+        .filter(|i| events[*i].seen && !events[*i].is_drift())
+        .filter(|i| events[*i].taken_back(c, sigma(&events[*i])))
         .max_by_key(|i| events[*i].change.index)
 }
 

@@ -47,6 +47,9 @@ pub enum Kind {
     Step,
     /// The testbed changed within the commit set: no commit is blamed.
     Environment,
+    /// A slope over many commits, which somebody opened as a change: no commit is blamed. It is
+    /// named by the commit up to which it went then.
+    Drift,
 }
 
 /// A step in a series that lasted.
@@ -356,7 +359,7 @@ fn describe(points: &[Point], y: &[f64], found: &[Boundary], i: usize) -> Change
 
 /// The relative shift with its interval, on the log scale where all values are positive:
 /// errors of time and counts are relative, and +100 % undoes −50 %.
-fn effect(left: &[f64], right: &[f64], before: f64, after: f64) -> (f64, f64, f64) {
+pub(super) fn effect(left: &[f64], right: &[f64], before: f64, after: f64) -> (f64, f64, f64) {
     let exact = stats::change(before, after);
     let repeat = |v: &[f64]| v.iter().all(|x| *x == v[0]);
     if repeat(left) && repeat(right) {

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::detect::{Change, Direction};
+use crate::detect::{self, Change, Direction};
 use crate::model::{Report, SeriesKey, Sha, digest};
 use crate::store::log::pruning::{Pruning, Stub};
 
@@ -265,8 +265,13 @@ pub fn identity(series: &SeriesKey, change: &Change) -> String {
         Direction::Up => "up",
         Direction::Down => "down",
     };
+    // What drifted up to a commit is not what that commit did.
+    let kind = match change.kind {
+        detect::Kind::Drift => "\0drift",
+        detect::Kind::Step | detect::Kind::Environment => "",
+    };
     let name = format!(
-        "{}\0{direction}\0{}\0{}",
+        "{}\0{direction}\0{}\0{}{kind}",
         series.id(),
         change.first,
         change.last

@@ -1,6 +1,7 @@
 //! The store: what is derived is a function of the log, whoever interrupts, in whatever batches.
 
 mod arrival;
+mod drifts;
 mod handing;
 mod killed;
 mod objects;

@@ -44,5 +44,14 @@ pub(in crate::store) const fn kind_word(kind: Kind) -> &'static str {
     match kind {
         Kind::Environment => "environment",
         Kind::Step => "step",
+        Kind::Drift => "drift",
+    }
+}
+
+pub(super) fn kind_of(word: &str) -> Kind {
+    match word {
+        "environment" => Kind::Environment,
+        "drift" => Kind::Drift,
+        _ => Kind::Step,
     }
 }

@@ -6,9 +6,10 @@ use rusqlite::types::Type;
 use rusqlite::{Row, params};
 use serde::Serialize;
 
+use crate::detect::Change;
 use crate::detect::alerts::life;
-use crate::detect::{Change, Kind};
 use crate::error::Result;
+use crate::store::view::changes::kind_of;
 use crate::store::view::series::{COLUMNS, SERIES, SeriesRow, series_row};
 use crate::store::{Store, Triage};
 
@@ -130,11 +131,7 @@ pub(super) fn reported(r: &Row<'_>, at: usize) -> rusqlite::Result<Reported> {
                 low: r.get(at + 8)?,
                 high: r.get(at + 9)?,
                 confidence: r.get(at + 10)?,
-                kind: if kind == "environment" {
-                    Kind::Environment
-                } else {
-                    Kind::Step
-                },
+                kind: kind_of(&kind),
             },
             state: state_in(at + 12, &state)?,
             recovered: r.get(at + 13)?,
@@ -199,13 +196,14 @@ impl Store {
         self.events_where(&condition, params![limit as i64])
     }
 
-    /// Events whose commit set touches positions `first..=last`, the newest commit first.
+    /// Events whose commit set touches positions `first..=last`, the newest commit first; of a
+    /// drift no commit is the cause.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn events_within(&self, first: u64, last: u64, limit: usize) -> Result<Vec<Event>> {
         self.events_where(
-            "e.judged = 1 AND e.seen = 1 AND e.last >= ?2 AND e.first <= ?3",
+            "e.judged = 1 AND e.seen = 1 AND e.kind <> 'drift' AND e.last >= ?2 AND e.first <= ?3",
             params![limit as i64, first.cast_signed(), last.cast_signed()],
         )
     }

@@ -189,12 +189,13 @@ fn row(r: &Row) -> Markup {
                 a href=(series) title=(text::whole(&key.benchmark)) { (text::name(&key.benchmark)) }
                 " " span .muted { (text::metric(&key.metric)) }
                 @if c.kind == Kind::Environment { " " span .tag.noisy { "testbed change" } }
+                @if c.kind == Kind::Drift { " " span .tag.drifting { "drift" } }
             }
             td .pair { (text::value(c.before, &key.metric)) " → " (text::value(c.after, &key.metric)) }
             td .suspects { (commit(r)) }
             td { @if let Some((_, head)) = &r.around { (text::time(head.time)) } @else { "–" } }
             td .muted { code { (text::cut(&key.fingerprint, 16)) } }
-            td { @if let Some((base, head)) = &r.around {
+            td { @if let Some((base, head)) = &r.around && c.kind != Kind::Drift {
                 a href=(compare_url(&base.sha, &head.sha)) { "Compare" }
             } }
         }
@@ -208,6 +209,7 @@ fn commit(r: &Row) -> Markup {
         @match &r.around {
             Some((_, head)) => {
                 @if set > 1 { "one of " (plural(set, "commit")) " up to " }
+                @else if c.kind == Kind::Drift { "up to " }
                 (layout::commit_line(head))
             }
             None => { "no measured commit is in the range" }

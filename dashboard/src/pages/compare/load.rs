@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use collector::detect::Kind;
 use collector::judge::{self, Beside, Judgement, Overrides, Row};
 use collector::model::{Counter, Measurement, Metric, Report, SeriesKey, Testbed, Variants};
 use collector::stats;
@@ -301,6 +302,7 @@ fn lasting(
     events
         .iter()
         .map(|t| &t.event)
+        .filter(|e| e.change.kind != Kind::Drift)
         .filter(|e| e.seen && within.start < e.change.index && e.change.index <= within.end)
         .map(|e| e.change.change)
         .max_by(|a, b| a.abs().total_cmp(&b.abs()))

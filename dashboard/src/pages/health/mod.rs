@@ -20,6 +20,7 @@ use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form};
 use crate::pages::layout::{self, Nav};
 use crate::pages::output;
 use crate::query::{self, Format, State};
+use crate::reader::Reader;
 use crate::text;
 
 pub(super) use environment::differences;
@@ -34,7 +35,7 @@ const FAILURES: usize = 20;
 pub(super) fn page(
     store: &Store,
     app: &App,
-    asked: &query::Health,
+    (reader, asked): (&Reader, &query::Health),
     format: Format,
 ) -> Result<Page, Fail> {
     let is_html = format == Format::Html;
@@ -46,7 +47,11 @@ pub(super) fn page(
             app,
             Nav::Health,
             "Health",
-            html(&h, config, asked),
+            html(
+                &h,
+                config,
+                (reader.may_decide(app.options.read_only), asked),
+            ),
         )),
         Format::Json => json_page(&documents::json(&h, asked)),
         Format::Csv => Ok(csv_page("series", documents::csv(&h))),
@@ -55,14 +60,14 @@ pub(super) fn page(
     }
 }
 
-fn html(h: &Health, config: &Config, asked: &query::Health) -> Markup {
+fn html(h: &Health, config: &Config, (may, asked): (bool, &query::Health)) -> Markup {
     html! {
         (head::judgement(h, asked))
         @if h.overview.counts.0 == 0 { (nothing_yet()) } @else {
             (layout::views(config, "/health", &address::address(asked)))
             (head::filters(h, asked))
             @if h.rows.is_empty() { (no_match(asked)) } @else {
-                (table::html(h, asked))
+                (table::html(h, may, asked))
                 (pager(h, asked))
             }
             (glossary::html())

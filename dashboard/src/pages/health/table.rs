@@ -2,26 +2,28 @@
 
 use collector::detect::steps::LASTING;
 use collector::format::share;
+use collector::history::health::Trouble;
 use maud::{Markup, html};
 
 use super::address::address;
 use super::glossary;
 use super::rows::{Group, Health, Row, SPARK, noise_of};
 use crate::chart::trend;
+use crate::pages::drift;
 use crate::query::{self, Grouping, Order};
 use crate::text;
 
 /// How many columns the table has.
 const COLUMNS: usize = 9;
 
-pub(super) fn html(h: &Health, asked: &query::Health) -> Markup {
+pub(super) fn html(h: &Health, may: bool, asked: &query::Health) -> Markup {
     html! {
         div .scroll { table .rows.stack.suite {
             thead { (head(asked)) }
             tbody {
                 @for r in &h.rows {
                     @if let Some(group) = &r.head { (group_head(group, asked.grouping())) }
-                    (row(h, r, asked))
+                    (row(h, may, (r, asked)))
                 }
             }
         } }
@@ -89,7 +91,7 @@ fn group_head(g: &Group, grouping: Grouping) -> Markup {
     }
 }
 
-fn row(h: &Health, r: &Row, asked: &query::Health) -> Markup {
+fn row(h: &Health, may: bool, (r, asked): (&Row, &query::Health)) -> Markup {
     let e = h.entry(r);
     let (s, key) = (&e.series, &e.series.row.key);
     let name = text::name(&key.benchmark);
@@ -109,7 +111,7 @@ fn row(h: &Health, r: &Row, asked: &query::Health) -> Markup {
             td .num title=(r.sight.next.why.to_string()) { (h.allowed(r)) }
             td .num { (share(r.sight.lasting)) }
             td .num { (e.alerts.0) @if e.alerts.1 > 0 { " (" (e.alerts.1) " false)" } }
-            (state(h, r))
+            (state(h, may, r))
             @if s.row.latest_position < h.overview.position() {
                 td title=(text::iso(s.latest_time)) { (text::date(s.latest_time)) }
             }
@@ -117,7 +119,7 @@ fn row(h: &Health, r: &Row, asked: &query::Health) -> Markup {
     }
 }
 
-fn state(h: &Health, r: &Row) -> Markup {
+fn state(h: &Health, may: bool, r: &Row) -> Markup {
     let troubles = h.troubles(r);
     let series = &h.entry(r).series;
     if troubles.is_empty() {
@@ -129,6 +131,7 @@ fn state(h: &Health, r: &Row) -> Markup {
             @for (i, (trouble, why)) in troubles.iter().enumerate() {
                 @if i > 0 { br; }
                 span .tag.(trouble.name()) { (trouble.name()) } " " (why)
+                @if may && *trouble == Trouble::Drifting { (drift::offer(&series.row.key.id())) }
             }
         }
     }

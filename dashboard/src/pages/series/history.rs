@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use collector::detect::Kind;
 use collector::stats;
 use collector::store::{Event, MeasuredCommit, Reported, SeriesState, Store, TestbedRow, Value};
 
@@ -108,6 +109,11 @@ fn others(store: &Store, look: SeriesLook) -> Result<Vec<(SeriesState, Vec<Value
     Ok(out)
 }
 
+/// Whether a change is a drift that somebody opened.
+pub(super) fn is_drift(t: &Reported) -> bool {
+    t.event.change.kind == Kind::Drift
+}
+
 /// The first position of the series and of those that are drawn with it.
 fn first(store: &Store, h: &History) -> Result<u64, Fail> {
     if !h.look.is_zoomed() {
@@ -168,6 +174,12 @@ impl History {
             .map(|(i, t)| (i + 1, t))
     }
 
+    /// The drift that somebody opened as a change, while nobody has settled it.
+    pub(super) fn open_drift(&self) -> Option<&Reported> {
+        let mut all = self.all_changes().map(|(_, t)| t);
+        all.rfind(|t| is_drift(t) && t.event.is_open())
+    }
+
     /// Those at the commits that are shown.
     pub(super) fn changes(&self) -> impl DoubleEndedIterator<Item = (usize, &Reported)> {
         let (from, to) = (self.look.from, self.look.to);
@@ -226,7 +238,8 @@ impl History {
             let index = position(t.event.change.index);
             self.values.partition_point(|v| v.position < index)
         };
-        let mut cuts: Vec<usize> = self.changes().map(|(_, t)| at(t)).collect();
+        let steps = self.changes().filter(|(_, t)| !is_drift(t));
+        let mut cuts: Vec<usize> = steps.map(|(_, t)| at(t)).collect();
         cuts.push(self.values.len());
         let mut from = 0;
         let mut out = Vec::new();
@@ -281,6 +294,9 @@ pub(in crate::pages) fn around(
 
 /// The comparison that shows a change.
 pub(super) fn link(store: &Store, change: &Reported) -> Result<Option<String>, Fail> {
+    if is_drift(change) {
+        return Ok(None);
+    }
     Ok(around(store, change)?.map(|(b, h)| compare_url(&b.sha, &h.sha)))
 }
 

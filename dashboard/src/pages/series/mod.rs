@@ -22,8 +22,8 @@ use crate::cache::{Page, Policy};
 use crate::error::Fail;
 use crate::look::SeriesLook;
 use crate::pages::answer::{SVG, csv_page, json_page, markdown_page, no_such_form};
-use crate::pages::decide;
 use crate::pages::layout::{self, Nav};
+use crate::pages::{decide, drift};
 use crate::query::Format;
 use crate::reader::Reader;
 use crate::text::{self, plural};
@@ -72,6 +72,7 @@ fn html(store: &Store, app: &App, reader: &Reader, h: &History) -> Result<Markup
         (head(h))
         (controls::html(h, &url))
         (figure(store, h, &url)?)
+        (drifts(reader.may_decide(app.options.read_only), h))
         (beside::add(h))
         (sections::changes(store, h)?)
         (decide::section(store, app, reader, ("Decisions", h.events()))?)
@@ -127,6 +128,20 @@ fn figure(store: &Store, h: &History, url: &str) -> Result<Markup, Fail> {
             }
         }
     })
+}
+
+/// What may be done about a drift: it is opened as a change once.
+fn drifts(may: bool, h: &History) -> Markup {
+    html! {
+        @if let Some(words) = &h.drift { div .drift #drift {
+            span { "It " (words.words()) "." } " "
+            @match h.open_drift() {
+                Some(t) => { "That is open as a change: " a href={ "#g" (t.id) } { "decide about it" } "." }
+                None if may => { (drift::offer(&h.id)) }
+                None => {}
+            }
+        } }
+    }
 }
 
 /// The way out of a range, and to what lies in it.

@@ -158,12 +158,24 @@ fn change_row(h: &History, line: &Line<'_>) -> Markup {
             td .num { (text::delta(c.change, (c.before, c.after), metric)) }
             td .pair { (text::value(c.before, metric)) " → " (text::value(c.after, metric)) }
             td .suspects {
-                @if c.kind == Kind::Environment { span .tag.noisy { "testbed change" } " " }
+                (kind(c.kind))
+                @if c.kind == Kind::Drift { "up to " }
                 (who(&line.suspects))
             }
             td .muted { (groups::sure(c)) }
             td { (state(line.change)) }
             td { @if let Some(url) = &line.url { a href=(url) { "Compare" } } }
+        }
+    }
+}
+
+/// What a change is, where it is no step of a commit's.
+fn kind(kind: Kind) -> Markup {
+    html! {
+        @match kind {
+            Kind::Step => {}
+            Kind::Environment => { span .tag.noisy { "testbed change" } " " }
+            Kind::Drift => { span .tag.drifting { "drift" } " " }
         }
     }
 }

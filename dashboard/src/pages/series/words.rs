@@ -4,7 +4,7 @@ use collector::detect::{Class, Silence};
 use collector::format::{self, share};
 
 use super::beside::{self, Scale};
-use super::history::History;
+use super::history::{History, is_drift};
 use crate::landmarks::What;
 use crate::text::{self, plural};
 
@@ -87,6 +87,7 @@ fn drift(h: &History) -> Option<String> {
 fn steps(h: &History) -> String {
     let changes: Vec<String> = h
         .changes()
+        .filter(|(_, t)| !is_drift(t))
         .map(|(_, t)| {
             let c = &t.event.change;
             let moved = format::moved(c.change, (c.before, c.after), &h.series.row.key.metric);
