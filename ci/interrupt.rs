@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM during long work: the terminal is left clean, and it is said how to go on.
 //!
 //! What was measured is stored and a search's log is on disk before it is acted upon, so that
-//! there is nothing to save; the kernel ends whatever was being measured.
+//! there is nothing to save; whatever was being measured is ended.
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +26,7 @@ pub(crate) fn say(how_to_go_on: &'static str) {
             let _ = write!(err, "\r\x1b[K");
         }
         print::note(&format!("stopped: {how_to_go_on}"));
+        collector::measure::end_groups();
         std::process::exit(128 + number);
     });
 }
@@ -43,6 +44,7 @@ pub(crate) fn flag() -> &'static AtomicBool {
                 return;
             };
             if END.swap(true, Ordering::SeqCst) {
+                collector::measure::end_groups();
                 std::process::exit(128 + number);
             }
         }

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use collector::format::unspoken;
+use collector::model::is_hostile;
 use serde::Serialize;
 
 /// One JSON document on standard output. A number sign that could begin a runner's command is
@@ -30,12 +31,40 @@ pub(crate) fn error(text: &str) {
     note(&format!("error: {text}"));
 }
 
-/// A line on standard error, as [`out`]; nobody listening is nobody's error.
+/// A line on standard error, as [`out`], in which no name or file speaks to the terminal; nobody
+/// listening is nobody's error.
 pub(crate) fn note(text: &str) {
-    command(&unspoken(text));
+    command(&unspoken(&visible(text)));
+}
+
+/// The text with what a terminal would obey written out: `\u{1b}`.
+fn visible(text: &str) -> String {
+    let is_layout = |c: char| matches!(c, '\n' | '\t');
+    let write_out = |c: char| {
+        if is_hostile(c) && !is_layout(c) {
+            c.escape_unicode().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    text.chars().map(write_out).collect()
 }
 
 /// A line on standard error that may speak to the runner: an annotation.
 pub(crate) fn command(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_obeys_nothing_of_a_file() {
+        assert_eq!(
+            visible("a\u{1b}[31mX\0\r\n\tb"),
+            "a\\u{1b}[31mX\\u{0}\\u{d}\n\tb"
+        );
+        assert_eq!(visible("größer ▲ 5 %"), "größer ▲ 5 %");
+    }
 }

@@ -213,6 +213,30 @@ fn a_program_that_the_benchmark_starts_is_counted_and_is_its_own_commit_s() {
 }
 
 #[test]
+fn sides_that_run_what_was_built_last_outside_have_no_verdict() {
+    let repo = Repo::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let installed = elsewhere.path().join("prog").display().to_string();
+    let turns = |n: u32| {
+        format!(
+            "int main() {{ volatile int s = 0; for (int i = 0; i < {n}; i++) s += i; return 0; }}\n"
+        )
+    };
+    repo.write("uptick.toml", &format!("[[command]]\nname = \"installed\"\nbuild = \"cc -O1 -o prog main.c && cp prog {installed}\"\nrun = \"{installed}\"\n"));
+    repo.write("main.c", &turns(100_000));
+    repo.commit("one");
+    repo.write("main.c", &turns(200_000));
+    repo.commit("two");
+    let d = repo
+        .uptick(&["check", "--base", "HEAD~", "--json"])
+        .exits(4)
+        .json();
+    let said = d["failures"][0]["message"].as_str().unwrap();
+    assert!(said.contains("both run what was built last"), "{d:#}");
+    assert_eq!(row(&d, "installed")["verdict"], "incomparable");
+}
+
+#[test]
 fn the_environment_is_the_one_that_cargo_gives() {
     let scene = Scene::new("environment");
     scene.write(
@@ -227,6 +251,19 @@ fn the_environment_is_the_one_that_cargo_gives() {
     scene.commit("start");
     let (value, class, note) = counted(&scene.run(), "work");
     assert!((4000.0..20_000.0).contains(&value), "{value}");
+    assert_eq!((class.as_str(), note.as_str()), ("exact", ""));
+}
+
+#[test]
+fn a_library_next_to_the_executable_is_found_there() {
+    let scene = Scene::new("library");
+    scene.write(
+        "Cargo.toml",
+        &format!("{MANIFEST}[lib]\ncrate-type = [\"cdylib\", \"rlib\"]\n"),
+    );
+    scene.write("benches/b.rs", &bench("let here = std::env::current_exe().unwrap(); if here.parent().unwrap().join(\"libdemo.so\").exists() { c.bench_function(\"found\", |b| b.iter(|| demo::work(black_box(1000)))); }"));
+    scene.commit("start");
+    let (_, class, note) = counted(&scene.run(), "found");
     assert_eq!((class.as_str(), note.as_str()), ("exact", ""));
 }
 

@@ -740,7 +740,7 @@ fn an_interrupted_search_says_how_to_go_on() {
     let repo = counted(2000);
     repo.write(
         "uptick.toml",
-        &COUNTED.replace("test ! -e broken", "sleep 60"),
+        &COUNTED.replace("test ! -e broken", "sh -c 'sleep 61.237; true'"),
     );
     repo.commit("builds slowly");
     numbers(&repo, &[2001]);
@@ -757,7 +757,20 @@ fn an_interrupted_search_says_how_to_go_on() {
         let said = String::from_utf8_lossy(&out.stderr);
         assert_eq!(out.status.code(), Some(code), "{said}");
         assert!(said.contains("`uptick bisect --resume` goes on"), "{said}");
+        // Nor does what its build had started.
+        let gone = (0..50).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(40));
+            !runs("sleep\061.237\0")
+        });
+        assert!(gone, "a process of the build goes on");
     }
+}
+
+/// Whether a process with that command line runs, its words ended by NUL.
+fn runs(words: &str) -> bool {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let line = |e: std::fs::DirEntry| std::fs::read(e.path().join("cmdline")).unwrap_or_default();
+    all.map(line).any(|l| l == words.as_bytes())
 }
 
 #[test]

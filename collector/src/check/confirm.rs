@@ -30,6 +30,8 @@ pub(super) fn confirm_row(
     let policy = judge::floors(runner.config(), &row.metric, &row.counter);
     let exact = row.class == NoiseClass::Exact;
     let runs = runs_needed(&policy, row.history.len());
+    let mut commands = runner.config().commands.iter();
+    let is_built = commands.any(|c| c.build.is_some() && c.name == row.benchmark);
     gate::confirm_in_rounds(&policy, &limit, &row.history, |round, bs, hs| {
         if exact && round == 0 {
             // The stored value is the first of two: an exact count must come again as it was.
@@ -39,6 +41,11 @@ pub(super) fn confirm_row(
         for i in round * runs..(round + 1) * runs {
             bs.push(sample(other.session(), b, row, i)?);
             hs.push(sample(runner.session(), h, row, i)?);
+            if let (true, [b, .., again], [h, .., other]) = (exact && is_built, &bs[..], &hs[..])
+                && are_one((*b, *h), (*again, *other))
+            {
+                return Err(ONE_PROGRAM.into());
+            }
             let repeats = |v: &[f64]| v.iter().all(|x| *x == v[0]);
             if exact && repeats(bs) && repeats(hs) {
                 break;
@@ -46,6 +53,16 @@ pub(super) fn confirm_row(
         }
         Ok(())
     })
+}
+
+const ONE_PROGRAM: &str = "both sides now count what one of them counted before. Where its build \
+    leaves something outside of the commit's files (`make install`, `cp`, a link), both run what was \
+    built last: have `build` keep it inside, where `{tree}` names it. If it does not, one of the stored \
+    numbers is wrong, and `uptick run --fresh COMMIT` replaces it";
+
+/// Whether two sides that counted differently have both become one of them.
+fn are_one((base, head): (f64, f64), again: (f64, f64)) -> bool {
+    base != head && again.0 == again.1 && (again.0 == base || again.0 == head)
 }
 
 /// The least number of fresh runs of each side with which the rank test can reach the policy's
@@ -112,6 +129,13 @@ pub(super) fn apply(row: &mut Row, c: &gate::Confirmation) {
 mod tests {
     use super::*;
     use crate::model::{Better, Counter, Metric};
+
+    #[test]
+    fn sides_that_become_one_are_seen() {
+        assert!(are_one((1.0, 2.0), (2.0, 2.0)) && are_one((1.0, 2.0), (1.0, 1.0)));
+        assert!(!are_one((1.0, 2.0), (1.0, 2.0)) && !are_one((1.0, 2.0), (3.0, 3.0)));
+        assert!(!are_one((1.0, 1.0), (1.0, 1.0)));
+    }
 
     #[test]
     fn enough_runs_are_taken_to_prove_a_change() {

@@ -5,12 +5,14 @@
 //! process group of its own; whatever it started is ended with it. If uptick
 //! itself is killed, the kernel ends the child.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::sandbox;
@@ -172,7 +174,7 @@ pub fn run_keeping(
         .process_group(0);
     prepare(command, before);
     let began = Instant::now();
-    let mut child = command.spawn()?;
+    let mut child = spawn_known(command)?;
     let mut streams = [
         Stream::new(
             child.stdout.take().map(|s| Box::new(s) as Box<dyn Source>),
@@ -188,6 +190,7 @@ pub fn run_keeping(
     // Whatever is still in the group was left behind: a daemon, a background job.
     let left_others = group_outlives(pid);
     kill_group(pid);
+    groups().remove(&pid);
     let (status, usage, timed_out) = match waited {
         Ok(w) => w,
         Err(e) => {
@@ -210,6 +213,28 @@ pub fn run_keeping(
         timed_out,
         left_others,
     })
+}
+
+/// The groups that run now, by their leaders.
+static GROUPS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+fn groups() -> MutexGuard<'static, BTreeSet<u32>> {
+    GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn spawn_known(command: &mut Command) -> io::Result<Child> {
+    let mut groups = groups();
+    let child = command.spawn()?;
+    groups.insert(child.id());
+    Ok(child)
+}
+
+/// Ends whatever [`run`] started, for a process that is about to end: the kernel ends the leaders
+/// with it, and not what they started. Nothing is started any more.
+pub fn end_groups() {
+    let groups = groups();
+    groups.iter().for_each(|leader| kill_group(*leader));
+    std::mem::forget(groups);
 }
 
 /// Makes a child that is run by other means than [`run`] end when uptick is killed.

@@ -106,7 +106,7 @@ impl Scratch {
 
     /// A copy of a program at a path of fixed length, without debug information where
     /// `objcopy` is at hand: the counter then starts a third faster. The files that it expects
-    /// one directory up, where cargo puts programs, are linked there.
+    /// one directory up, where cargo puts programs, are linked there, and those of `deps` next to it.
     ///
     /// # Errors
     /// When the disk is full or read-only.
@@ -117,7 +117,9 @@ impl Scratch {
             let deps = at.join("deps");
             std::fs::create_dir_all(&deps).map_err(Error::io(&deps))?;
             for file in beside {
-                let link = at.join(file.file_name().unwrap_or_default());
+                let is_next_to_it = file.parent().is_some_and(|dir| dir.ends_with("deps"));
+                let dir = if is_next_to_it { &deps } else { &at };
+                let link = dir.join(file.file_name().unwrap_or_default());
                 let made = std::os::unix::fs::symlink(file, &link);
                 made.map_err(Error::io(&link))?;
             }

@@ -321,12 +321,18 @@ fn add_executable(
     Ok(())
 }
 
-/// The package's own programs: `current_exe` finds them one directory up from its own.
+/// The package's own programs, one directory up from `current_exe`, and its shared libraries, there
+/// or next to it.
 fn beside_it(built: &Executables) -> Vec<PathBuf> {
     let Some(kept) = &built.kept else {
         return Vec::new();
     };
-    let is_program = |p: &&PathBuf| p.components().count() <= 3 && kept.join(p).is_file();
+    // `release/libx.so`, `x86_64-unknown-linux-gnu/release/libx.so`, and the same in `deps`.
+    let depth = |p: &PathBuf| {
+        let in_deps = p.parent().is_some_and(|dir| dir.ends_with("deps"));
+        p.components().count() - usize::from(in_deps)
+    };
+    let is_program = |p: &&PathBuf| depth(p) <= 3 && kept.join(p).is_file();
     let found = built.beside.iter().filter(is_program);
     found.map(|p| kept.join(p)).collect()
 }

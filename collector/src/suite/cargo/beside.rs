@@ -50,7 +50,14 @@ fn programs(built: &Executables, compiled: &Compiled) -> Vec<PathBuf> {
             all.extend(m.executable.clone());
         }
         if is("dylib") || is("cdylib") {
-            all.extend(m.filenames.iter().filter(|f| is_library(f)).cloned());
+            for file in m.filenames.iter().filter(|f| is_library(f)) {
+                all.push(file.clone());
+                // Cargo names one, and leaves a second one next to the executables.
+                let second = file
+                    .file_name()
+                    .map(|n| file.with_file_name("deps").join(n));
+                all.extend(second.filter(|s| s.is_file()));
+            }
         }
         for dir in library_directories(m, &built.target) {
             let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
