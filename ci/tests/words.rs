@@ -760,7 +760,7 @@ fn an_interrupted_search_says_how_to_go_on() {
         // Nor does what its build had started.
         let gone = (0..50).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(40));
-            !runs("sleep\061.237\0")
+            !runs("sleep\x0061.237\0")
         });
         assert!(gone, "a process of the build goes on");
     }
