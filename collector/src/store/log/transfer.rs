@@ -35,6 +35,9 @@ use crate::store::log::door;
 use crate::store::log::entry::{Entry, Kind};
 use crate::store::log::older::{Batches, Decided};
 
+/// Reports of an import after which the view follows.
+const FOLLOWED: u64 = 64;
+
 /// The longest line that is read: 256 MiB.
 pub const MAX_LINE: u64 = 256 << 20;
 pub(super) const SCHEMA: &str = "uptick.export/1";
@@ -286,6 +289,7 @@ impl Store {
         }
         if let Entry::Pruning(p) = &entry {
             reading.blobs.clear();
+            self.catch_up()?;
             return self.import_pruning(&sealed, p);
         }
         let new = self.append(&sealed, &reading.blobs)?;
@@ -293,7 +297,10 @@ impl Store {
         if kind == Kind::Report {
             reading.done.reports += 1;
             reading.done.new += u64::from(new);
-            self.catch_up()?;
+            // The view follows some at a time: each time is a transaction of its own.
+            if reading.done.reports % FOLLOWED == 0 {
+                self.catch_up()?;
+            }
         }
         Ok(())
     }
@@ -306,6 +313,7 @@ impl Store {
     }
 
     fn import_older(&mut self, decided: &Decided, reading: &mut Reading) -> Result<()> {
+        self.catch_up()?;
         let alert = decided.alert();
         let event = crate::detect::alerts::life::Event {
             change: alert.change,
