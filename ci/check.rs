@@ -132,7 +132,7 @@ fn judge(
     let options = options(judging, release)?;
     let mut runner = context::runner(args, &judging.measuring)?;
     let mut store = context::store(args)?;
-    interrupt::say("what was measured is stored; the same command goes on");
+    interrupt::say("commits that are done are stored; the same command goes on");
     let progress = Terminal::new();
     let sha = runner.repo().resolve(head)?;
     // An event speaks of what is checked out.
@@ -163,7 +163,7 @@ fn judge_variants(args: &Args, a: &Compare) -> anyhow::Result<Judgement> {
     let options = options(&a.judging, false)?;
     let mut runner = context::runner(args, &a.judging.measuring)?;
     let mut store = context::store(args)?;
-    interrupt::say("what was measured is stored; the same command goes on");
+    interrupt::say("commits that are done are stored; the same command goes on");
     let progress = Terminal::new();
     let sha = runner.repo().resolve(&a.base)?;
     let judgement = check::variants(&mut runner, &mut store, &sha, variants, &options, &progress);

@@ -21,7 +21,12 @@ pub(crate) fn run(args: &Args, a: &Init) -> anyhow::Result<u8> {
     }
     let mut config = Config::default();
     context::find_workspace(&repo, &mut config, &args.dir);
-    let found = look(&repo, &config)?;
+    let mut found = look(&repo, &config)?;
+    if found.targets.is_empty() && !found.not_default.is_empty() {
+        // Whoever wants a benchmark here wants these.
+        config.suite.packages = std::mem::take(&mut found.not_default);
+        found = look(&repo, &config)?;
+    }
     let text = template(&found, &config);
     collector::files::write(&path, &text)?;
     if a.json {
@@ -35,15 +40,16 @@ pub(crate) fn run(args: &Args, a: &Init) -> anyhow::Result<u8> {
         }))
         .map(|()| EXIT_OK);
     }
-    print::out(&format!(
-        "{} written; {} found. Next: uptick run\n",
-        path.display(),
-        match found.targets.len() {
-            0 => "no criterion bench target was".to_string(),
-            1 => "1 criterion bench target".to_string(),
-            n => format!("{n} criterion bench targets"),
-        }
-    ))?;
+    let (targets, next) = match found.targets.len() {
+        0 => (
+            "no criterion bench target was".to_string(),
+            "add a [[command]] benchmark to it, then `uptick run`",
+        ),
+        1 => ("1 criterion bench target".to_string(), "uptick run"),
+        n => (format!("{n} criterion bench targets"), "uptick run"),
+    };
+    let path = path.display();
+    print::out(&format!("{path} written; {targets} found. Next: {next}\n"))?;
     for why in &found.left_out {
         print::note(&format!("note: {why}"));
     }
@@ -74,7 +80,7 @@ fn template(found: &Discovery, config: &Config) -> String {
         benches.push_str("#   (none: add [[command]] benchmarks below)\n");
     }
     for why in &found.left_out {
-        benches.push_str(&format!("#   left out: {why}\n"));
+        benches.push_str(&format!("#   {why}\n"));
     }
     let needs = &found.needs;
     let features = if needs.is_empty() {
@@ -87,7 +93,12 @@ fn template(found: &Discovery, config: &Config) -> String {
         "." => "# dir = \".\"                 ".to_string(),
         found => format!("dir = {found:?}  "),
     };
+    let packages = match config.suite.packages.as_slice() {
+        [] => "# packages = []             ".to_string(),
+        named => format!("packages = {named:?}"),
+    };
     TEMPLATE
+        .replace("@PACKAGES@", &packages)
         .replace("@DIR@", &dir)
         .replace("@BENCHES@", &benches)
         .replace("@FEATURES@", &features)
@@ -100,7 +111,7 @@ const TEMPLATE: &str = r#"# uptick counts what a program costs, on every commit.
 # The criterion benchmarks of the Cargo workspace are found by themselves:
 @BENCHES@# criterion = true
 @DIR@ # the workspace, relative to the repository
-# packages = []              # only these packages
+@PACKAGES@ # only these packages
 # benches = []               # only these bench targets (globs)
 @FEATURES@
 # all-features = false

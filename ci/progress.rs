@@ -95,30 +95,32 @@ fn draw(line: &str) {
     let _ = err.flush();
 }
 
-/// A log hears of a stage that takes this long, and again each time as much has passed: nobody
-/// should take a long build for a process that hangs.
-const SILENCE: Duration = Duration::from_secs(300);
+/// A log hears of what goes on after so long, then after twice as long and so on, up to the second:
+/// nobody should take a long build for a process that hangs.
+const SILENCE: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(300)];
 
 /// Shows how long the present stage has taken, for as long as anybody tells of stages.
 fn tick(live: bool, state: &Weak<Mutex<State>>) {
     const BEAT: Duration = Duration::from_secs(1);
-    let mut reported = Duration::ZERO;
+    let (mut said, mut silence) = (Instant::now(), SILENCE[0]);
     loop {
         std::thread::sleep(BEAT);
         let Some(state) = state.upgrade() else { return };
         let state = state.lock().unwrap_or_else(PoisonError::into_inner);
         let elapsed = state.began.elapsed();
-        if elapsed < reported {
-            reported = Duration::ZERO;
+        if state.line.is_empty() {
+            (said, silence) = (Instant::now(), SILENCE[0]);
+            continue;
         }
-        if state.line.is_empty() || elapsed < 2 * BEAT {
+        if elapsed < 2 * BEAT {
             continue;
         }
         let line = format!("{} {}", state.line, elapsed_in_words(elapsed));
         if live {
             draw(&line);
-        } else if elapsed >= reported + SILENCE {
-            reported = elapsed;
+        } else if said.elapsed() >= silence {
+            said = Instant::now();
+            silence = (2 * silence).min(SILENCE[1]);
             crate::print::note(&format!("still {line}"));
         }
     }

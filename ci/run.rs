@@ -15,7 +15,7 @@ pub(crate) fn run(args: &Args, a: &Run) -> anyhow::Result<u8> {
     let mut runner = context::runner(args, &a.measuring)?;
     let commits = commits(&runner, &a.what)?;
     let mut store = context::store(args)?;
-    interrupt::say("what was measured is stored; the same command goes on");
+    interrupt::say("commits that are done are stored; the same command goes on");
     let progress = Terminal::new();
     let reuse = match (a.fresh, a.retry || commits.len() == 1) {
         (true, _) => Reuse::Nothing,

@@ -181,3 +181,31 @@ fn the_configuration_of_the_topic_is_read() {
     repo.write("uptick.toml", &text.join("\n"));
     repo.uptick(&[]).exits(0);
 }
+
+#[test]
+fn init_names_what_the_default_members_leave_out_and_what_comes_next() {
+    let repo = Repo::new();
+    repo.write(
+        "Cargo.toml",
+        "[package]\nname = \"plain\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\nmembers = [\"speed\"]\ndefault-members = [\".\"]\n",
+    );
+    repo.write("src/lib.rs", "");
+    repo.write(
+        "speed/Cargo.toml",
+        "[package]\nname = \"speed\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[dev-dependencies]\ncriterion = \"0.8\"\n[[bench]]\nname = \"b\"\nharness = false\n",
+    );
+    repo.write("speed/src/lib.rs", "");
+    repo.write("speed/benches/b.rs", "fn main() {}\n");
+    repo.commit("benches in a member");
+    let said = repo.uptick(&["init"]).exits(0).stdout;
+    assert!(
+        said.contains("1 criterion bench target found. Next: uptick run"),
+        "{said}"
+    );
+    let written = std::fs::read_to_string(repo.path().join("uptick.toml")).unwrap();
+    assert!(written.contains("\npackages = [\"speed\"]"), "{written}");
+    assert!(!written.contains("left out"), "{written}");
+    let empty = Repo::new();
+    let said = empty.uptick(&["init"]).exits(0).stdout;
+    assert!(said.contains("add a [[command]] benchmark"), "{said}");
+}

@@ -207,7 +207,9 @@ pub fn benchmarks(n: usize) -> String {
 /// [`name`], but its beginning is kept, which tells what it is about.
 #[must_use]
 pub fn sentence(text: &str, width: usize) -> String {
-    let clean = crate::profile::names::clean(text, crate::profile::names::MAX_NAME);
+    // Lines that follow one another are words apart.
+    let text = text.replace(['\n', '\r'], " ");
+    let clean = crate::profile::names::clean(&text, crate::profile::names::MAX_NAME);
     if clean.chars().count() <= width {
         return clean;
     }
@@ -444,6 +446,10 @@ mod tests {
         assert_eq!(sentence("Use a string", 40), "Use a string");
         assert_eq!(sentence("Use a string", 7), "Use a…");
         assert!(!sentence("a\u{1b}[31mb", 20).contains('\u{1b}'));
+        assert_eq!(
+            sentence("metadata failed:\nerror: x", 40),
+            "metadata failed: error: x"
+        );
     }
 
     #[test]

@@ -298,7 +298,7 @@ impl Store {
             reading.done.reports += 1;
             reading.done.new += u64::from(new);
             // The view follows some at a time: each time is a transaction of its own.
-            if reading.done.reports % FOLLOWED == 0 {
+            if reading.done.reports.is_multiple_of(FOLLOWED) {
                 self.catch_up()?;
             }
         }

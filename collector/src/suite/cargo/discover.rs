@@ -41,6 +41,8 @@ pub struct Discovery {
     pub targets: Vec<BenchTarget>,
     /// Those that are left out, and why, in words.
     pub left_out: Vec<String>,
+    /// Packages with benches that reach criterion and that plain `cargo bench` leaves out.
+    pub not_default: Vec<String>,
     /// Features that targets need and this configuration does not switch on.
     pub needs: BTreeSet<String>,
     /// What `cargo` must know of each package.
@@ -126,7 +128,11 @@ pub fn discover(config: &Config, place: &Place) -> Result<Discovery> {
             (false, _) => Likely::Perhaps,
         };
         if !is_default && declares_default_members(&metadata.workspace_root) {
-            found.left_out.extend(not_default(package));
+            let why = not_default(package);
+            if why.is_some() && likely > Likely::Perhaps {
+                found.not_default.push(package.name.clone());
+            }
+            found.left_out.extend(why);
             continue;
         }
         discover_package(config, package, (likely, is_default), &mut found);
