@@ -185,6 +185,22 @@ fn a_pointer_of_git_lfs_is_no_content() {
         !said.contains("b.txt") && !said.contains("more holds"),
         "{said}"
     );
+    // What reads it by `stdin` is not measured.
+    let config = std::fs::read_to_string(repo.path().join("uptick.toml")).unwrap();
+    repo.write(
+        "uptick.toml",
+        &format!("{config}\n[[command]]\nname = \"reads\"\nrun = \"cat\"\nstdin = \"a.bin\"\n"),
+    );
+    repo.commit("reads it");
+    let d = repo.uptick(&["run", "--json"]).exits(4).json();
+    let failure = &d["commits"][0]["failures"][0];
+    assert_eq!(failure["benchmark"], "reads", "{d:#}");
+    assert!(
+        failure["message"]
+            .as_str()
+            .unwrap()
+            .contains("holds a pointer of git-lfs")
+    );
     repo.write("a.bin", "the content\n");
     repo.commit("content");
     let said = repo.uptick(&["run"]).exits(0).stderr;

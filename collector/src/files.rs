@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// How deep links are looked for: below that lie worktrees and what is cached of them, which have
@@ -125,6 +125,16 @@ pub fn read_text(path: &Path, most: u64) -> std::io::Result<String> {
         return Err(std::io::Error::other(format!("larger than {most} bytes")));
     }
     Ok(text)
+}
+
+/// How a pointer of git-lfs begins.
+const POINTER: &[u8; 42] = b"version https://git-lfs.github.com/spec/v1";
+
+/// Whether a file holds a pointer of git-lfs, and not its content.
+#[must_use]
+pub fn is_pointer(file: &File) -> bool {
+    let mut start = [0; POINTER.len()];
+    file.read_exact_at(&mut start, 0).is_ok() && start == *POINTER
 }
 
 #[cfg(test)]

@@ -193,17 +193,12 @@ fn linked_back(root: &Path, path: &Path) -> Result<Vec<Lacking>> {
 fn pointers(path: &Path) -> Result<Vec<String>> {
     let all = ask(path, &["ls-files", "-z", "--", ":(attr:filter=lfs)"])?;
     let is_pointer = |file: &&str| {
-        let mut start = [0; POINTER.len()];
         let opened = std::fs::File::open(path.join(file));
-        let read = opened.and_then(|mut f| std::io::Read::read_exact(&mut f, &mut start));
-        read.is_ok() && start == *POINTER
+        opened.is_ok_and(|f| crate::files::is_pointer(&f))
     };
     let names = all.split('\0').filter(|f| !f.is_empty());
     Ok(names.filter(is_pointer).map(String::from).collect())
 }
-
-/// How a pointer of git-lfs begins.
-const POINTER: &[u8; 42] = b"version https://git-lfs.github.com/spec/v1";
 
 fn same_file(a: &Path, b: &Path) -> bool {
     match (a.canonicalize(), b.canonicalize()) {

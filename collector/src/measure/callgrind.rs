@@ -1,11 +1,12 @@
 //! Counting under valgrind's callgrind: exact, on any machine, without a hardware counter.
 
 use super::child::{self, Before, Ended};
-use super::env::{Mark as PreloadMark, Pins, own_name};
+use super::env::{Mark as PreloadMark, Pins};
 use super::family::{self, Family};
 use super::region::{self, Harness, Mark, Method, PerIteration, Place, Trouble};
 use super::sandbox;
 use super::symbols::Boundary;
+use super::tag::own_name;
 use crate::measure::{Job, Kind, RunError, Session};
 use crate::profile::callgrind as output;
 use crate::profile::names;

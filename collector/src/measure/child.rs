@@ -237,6 +237,26 @@ pub fn end_groups() {
     std::mem::forget(groups);
 }
 
+/// Ends what a killed uptick left running: every process in whose environment some variable begins
+/// with this.
+pub(super) fn end_left(variable: &str) {
+    for pid in processes() {
+        let all = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let mut all = all.split(|byte| *byte == 0);
+        if all.any(|v| v.starts_with(variable.as_bytes())) {
+            kill(pid);
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "kill(2)")]
+fn kill(pid: libc::pid_t) {
+    // SAFETY: plain integers.
+    unsafe {
+        libc::kill(pid, libc::SIGKILL);
+    }
+}
+
 /// Makes a child that is run by other means than [`run`] end when uptick is killed.
 pub fn end_with_us(command: &mut Command) {
     prepare(command, Before::default());
@@ -602,6 +622,25 @@ mod tests {
         let e = sh("sleep 1000 & echo started", 60.0);
         assert!(e.status.success() && !e.timed_out);
         assert!(e.elapsed < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn what_a_killed_process_left_running_is_ended() {
+        let sleeper = |variable: &str| {
+            let mut c = Command::new("sleep");
+            c.arg("300")
+                .env("UPTICK_CHILDREN", variable)
+                .spawn()
+                .unwrap()
+        };
+        let of = format!("/tmp/uptick-test-{}", std::process::id());
+        let mut left = sleeper(&format!("{of}/s000001/children"));
+        let mut other = sleeper(&format!("{of}0/s000001/children"));
+        end_left(&format!("UPTICK_CHILDREN={of}/"));
+        assert_eq!(left.wait().unwrap().signal(), Some(libc::SIGKILL));
+        assert!(other.try_wait().unwrap().is_none());
+        other.kill().unwrap();
+        other.wait().unwrap();
     }
 
     fn gone_within_a_second(pid: i32) -> bool {

@@ -7,10 +7,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::sandbox;
@@ -33,13 +31,8 @@ const PORTABLE_TUNABLES: &str = "glibc.cpu.hwcaps=-AVX512F,-AVX2,-AVX2_Usable,\
 -AVX_Fast_Unaligned_Load,-ERMS,-FSRM:glibc.malloc.arena_max=1";
 const NATIVE_TUNABLES: &str = "glibc.malloc.arena_max=1";
 
-/// What a file of this process's runs is called: not as a process that was killed called its own,
-/// whose slots had the same paths, and of whose children one may go on and write there.
-pub(super) fn own_name(name: &str) -> String {
-    static TAG: OnceLock<u32> = OnceLock::new();
-    let tag = TAG.get_or_init(|| RandomState::new().hash_one(std::process::id()) as u32);
-    format!("{name}-{tag:08x}")
-}
+/// The variable that tells each process of a run where its family's file is.
+const CHILDREN: &str = "UPTICK_CHILDREN";
 
 /// The environment block is filled up to a multiple of this.
 const BLOCK: usize = 4096;
@@ -75,6 +68,9 @@ impl Scratch {
     }
 
     fn fill(dir: PathBuf, lock: File) -> Result<Self> {
+        if is_left_behind(&dir) {
+            super::child::end_left(&format!("{CHILDREN}={}/", dir.display()));
+        }
         empty(&dir);
         sandbox::share(&dir);
         let preload = dir.join("preload.so");
@@ -199,6 +195,13 @@ fn user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// Whether a scratch directory holds runs of a process that was killed: each removes its own.
+fn is_left_behind(dir: &Path) -> bool {
+    let is_slot = |name: std::ffi::OsString| name.to_string_lossy().starts_with('s');
+    let mut all = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    all.any(|e| is_slot(e.file_name()))
+}
+
 /// Removes everything in a scratch directory but its lock.
 fn empty(dir: &Path) {
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
@@ -315,10 +318,7 @@ pub fn environment(
         None => scratch.preload().display().to_string(),
     };
     set("UPTICK_PRELOAD", pins.settings());
-    set(
-        "UPTICK_CHILDREN",
-        super::family::path(slot).display().to_string(),
-    );
+    set(CHILDREN, super::family::path(slot).display().to_string());
     env.insert("LD_PRELOAD".into(), preload);
     let size: usize = env.iter().map(|(k, v)| k.len() + v.len() + 2).sum();
     let full = (size + "UPTICK_FILL=".len() + 1).next_multiple_of(BLOCK);

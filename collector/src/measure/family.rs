@@ -3,6 +3,7 @@
 
 use super::RunError;
 use super::region::{Mark, Place};
+use super::tag::own_name;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ const MOST: usize = 4096;
 
 /// Where a run's file lies.
 pub(super) fn path(slot: &Path) -> PathBuf {
-    slot.join(super::env::own_name("children"))
+    slot.join(own_name("children"))
 }
 
 /// Makes the empty file before a run.

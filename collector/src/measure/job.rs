@@ -207,6 +207,13 @@ impl Job {
             return Err(failed("it lies outside of the sandbox".into()));
         }
         let file = File::open(path).map_err(|e| failed(e.to_string()))?;
+        if crate::files::is_pointer(&file) {
+            return Err(failed(
+                "it holds a pointer of git-lfs, and not its content, which `git lfs install` and \
+                 `git lfs pull` bring"
+                    .into(),
+            ));
+        }
         Ok(Some(file))
     }
 

@@ -22,6 +22,7 @@ mod sampled;
 pub mod sandbox;
 pub mod stage;
 pub mod symbols;
+mod tag;
 
 use std::collections::BTreeMap;
 

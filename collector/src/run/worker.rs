@@ -216,7 +216,8 @@ fn lacks(missing: &[Lacking]) -> Option<String> {
         }
         Lacking::Content(path) => format!(
             "{path}{more} holds a pointer of git-lfs, and not its content: what reads it is measured \
-             on the pointer (`git lfs install` and `git lfs pull` bring the content)"
+             on the pointer, and the commit's numbers are not stored (`git lfs install` and `git lfs \
+             pull` bring the content)"
         ),
         Lacking::Linked(path, to) => format!(
             "{path}{more} is a link into the checkout, {}: every commit is measured on what lies \
@@ -224,8 +225,8 @@ fn lacks(missing: &[Lacking]) -> Option<String> {
             to.display()
         ),
         Lacking::File(path) => format!(
-            "this clone lacks {path}{more}: commits are built without (`git fetch --refetch` brings \
-             what a partial clone left out)"
+            "this clone lacks {path}{more}: commits are built without, and their numbers are not stored \
+             (`git fetch --refetch` brings what a partial clone left out)"
         ),
     })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::{RawForm, State};
 use axum::response::{IntoResponse, Response};
 use collector::detect::alerts::replay::WINDOW;
+use collector::error::Error;
 use collector::history::{health, open_drift};
 use collector::store::{SeriesState, Store};
 use maud::{Markup, html};
@@ -112,10 +113,18 @@ async fn opened(app: &Arc<App>, form: &[u8]) -> Result<(String, String), Fail> {
     }
     app.write(move |store| {
         let found = the_series(store, &series)?;
-        let change = open_drift(store, &found).map_err(crate::api::receive::unreadable)?;
+        let change = open_drift(store, &found).map_err(refused)?;
         Ok((series, change))
     })
     .await
+}
+
+/// That a series does not drift is the asker's matter.
+fn refused(e: Error) -> Fail {
+    match e {
+        Error::Usage(what) => Fail::Unreadable(what),
+        e => e.into(),
+    }
 }
 
 /// A slope is small: `+0.026 %`, where two digits would say `+0.03 %`.

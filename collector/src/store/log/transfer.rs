@@ -224,6 +224,10 @@ impl Store {
             if n == 0 {
                 break;
             }
+            // Some editors put a mark before the first line.
+            if number == 1 && text.starts_with("\u{feff}".as_bytes()) {
+                text.drain(..3);
+            }
             if text.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
