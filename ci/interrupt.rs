@@ -1,6 +1,6 @@
 //! Ctrl-C and SIGTERM during long work: the terminal is left clean, and it is said how to go on.
 //!
-//! What was measured is stored and a search's log is on disk before it is acted upon, so that
+//! Commits that are done are stored and a search's log is on disk before it is acted upon, so that
 //! there is nothing to save; whatever was being measured is ended.
 
 use std::io::{IsTerminal, Write};

@@ -47,7 +47,7 @@ fn visible(text: &str) -> String {
             c.to_string()
         }
     };
-    text.chars().map(write_out).collect()
+    text.replace("\r\n", "\n").chars().map(write_out).collect()
 }
 
 /// A line on standard error that may speak to the runner: an annotation.
@@ -62,8 +62,8 @@ mod tests {
     #[test]
     fn a_terminal_obeys_nothing_of_a_file() {
         assert_eq!(
-            visible("a\u{1b}[31mX\0\r\n\tb"),
-            "a\\u{1b}[31mX\\u{0}\\u{d}\n\tb"
+            visible("a\u{1b}[31mX\0\rY\r\n\tb"),
+            "a\\u{1b}[31mX\\u{0}\\u{d}Y\n\tb"
         );
         assert_eq!(visible("größer ▲ 5 %"), "größer ▲ 5 %");
     }

@@ -27,7 +27,7 @@ use crate::proxy::Proxy;
 use crate::quota::Quota;
 use crate::standing::Standing;
 use crate::verdicts::Verdicts;
-use crate::writer::{self, Beside, Writer};
+use crate::writer::{self, Writer};
 
 /// Readers at once; more would only wait for the same cores and the same disk.
 const READERS: usize = 8;
@@ -148,7 +148,7 @@ pub struct App {
     pub(crate) receiving: Arc<Semaphore>,
     /// Reports that are unpacked and read, and the threads that do it.
     unpacking: Arc<Semaphore>,
-    beside: Beside,
+    beside: Writer,
     pub(crate) listeners: Arc<Semaphore>,
     /// Test messages that are being sent.
     pub(crate) trials: Semaphore,
@@ -220,7 +220,7 @@ impl App {
             .await
             .map_err(|e| Failure::Listen(std::io::Error::other(e)))??;
         let standing = Arc::new(Standing::of(&options.store, options.keep_free));
-        let start = |store, nice| Writer::start(store, 2 * WRITES, nice).map_err(Failure::Listen);
+        let start = |stores, nice| Writer::start(stores, 2 * WRITES, nice).map_err(Failure::Listen);
         Ok(Arc::new(Self {
             role,
             local,
@@ -232,8 +232,8 @@ impl App {
             lookout: Arc::new(lookout),
             reading: Semaphore::new(READERS),
             quota: Quota::new(options.new_series),
-            writer: start(writer, writer::AT_ONCE)?,
-            deriver: start(deriver, writer::GIVES_WAY)?,
+            writer: start(vec![writer], writer::AT_ONCE)?,
+            deriver: start(vec![deriver], writer::GIVES_WAY)?,
             writing: Arc::new(Semaphore::new(WRITES)),
             appending,
             cache: Cache::new(options.log.is_some()),
@@ -244,7 +244,7 @@ impl App {
             standing,
             receiving: Arc::new(Semaphore::new(RECEIVING)),
             unpacking: Arc::new(Semaphore::new(UNPACKING)),
-            beside: Beside::start(UNPACKING).map_err(Failure::Listen)?,
+            beside: start((0..UNPACKING).map(|_| None).collect(), writer::GIVES_WAY)?,
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             trials: Semaphore::new(TRIALS),
             unsearched: tokio::sync::Notify::new(),
@@ -444,7 +444,7 @@ impl App {
         let turn = self.unpacking.clone().acquire_owned().await;
         let turn = turn.map_err(|_| Fail::busy())?;
         let (tell, told) = tokio::sync::oneshot::channel();
-        let taken = self.beside.hand(Box::new(move || {
+        let taken = self.beside.hand(Box::new(move |_| {
             let _turn = turn;
             let _ = tell.send(work());
         }));

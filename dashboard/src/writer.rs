@@ -23,17 +23,26 @@ pub(crate) const GIVES_WAY: i32 = 5;
 /// A thread that keeps what comes in does not step back.
 pub(crate) const AT_ONCE: i32 = 0;
 
-/// Hands work to the thread; it ends when the last handle is gone.
+/// Hands work to threads that have one queue; they end when the last handle is gone.
 #[derive(Debug)]
 pub(crate) struct Writer(SyncSender<Work>);
 
 impl Writer {
-    /// Starts a thread that steps back by `nice`; at most `waiting` pieces of work wait for it.
-    pub(crate) fn start(store: Option<Store>, waiting: usize, nice: i32) -> std::io::Result<Self> {
+    /// Starts one thread for each store, which steps back by `nice`; at most `waiting` pieces of
+    /// work wait for them.
+    pub(crate) fn start(
+        stores: Vec<Option<Store>>,
+        waiting: usize,
+        nice: i32,
+    ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(waiting);
-        std::thread::Builder::new()
-            .name("writer".into())
-            .spawn(move || work(store, &receiver, nice))?;
+        let receiver = Arc::new(Mutex::new(receiver));
+        for store in stores {
+            let receiver = receiver.clone();
+            std::thread::Builder::new()
+                .name("writer".into())
+                .spawn(move || work(store, &receiver, nice))?;
+        }
         Ok(Self(sender))
     }
 
@@ -43,50 +52,11 @@ impl Writer {
     }
 }
 
-fn work(mut store: Option<Store>, receiver: &Receiver<Work>, nice: i32) {
-    step_back(nice);
-    for work in receiver {
-        // Whoever waits for the answer is told by the drop of its channel; the next one is served.
-        let _ = catch_unwind(AssertUnwindSafe(|| work(store.as_mut())));
-    }
-}
-
-/// On Linux this is the calling thread's alone. Without it all is right, and less polite.
-fn step_back(nice: i32) {
+fn work(mut store: Option<Store>, receiver: &Mutex<Receiver<Work>>, nice: i32) {
+    // On Linux this is the calling thread's alone. Without it all is right, and less polite.
     let _ = rustix::process::nice(nice);
-}
-
-/// What a thread beside the requests does.
-type Chore = Box<dyn FnOnce() + Send>;
-
-/// A few threads that give way, for what is no writing; they end when the last handle is gone.
-#[derive(Debug)]
-pub(crate) struct Beside(SyncSender<Chore>);
-
-impl Beside {
-    /// Starts so many threads; as many pieces of work wait for them at most.
-    pub(crate) fn start(threads: usize) -> std::io::Result<Self> {
-        let (sender, receiver) = sync_channel(threads);
-        let receiver = Arc::new(Mutex::new(receiver));
-        for _ in 0..threads {
-            let receiver = receiver.clone();
-            std::thread::Builder::new()
-                .name("unpacking".into())
-                .spawn(move || do_chores(&receiver))?;
-        }
-        Ok(Self(sender))
-    }
-
-    /// Whether the work was taken: not, where too much waits already.
-    pub(crate) fn hand(&self, work: Chore) -> bool {
-        self.0.try_send(work).is_ok()
-    }
-}
-
-fn do_chores(receiver: &Mutex<Receiver<Chore>>) {
-    step_back(GIVES_WAY);
     loop {
-        // One waits for the next piece at a time, the others for their turn to wait.
+        // One waits for the next piece, the others for their turn to wait.
         let next = receiver
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -94,6 +64,7 @@ fn do_chores(receiver: &Mutex<Receiver<Chore>>) {
         let Ok(work) = next else {
             return;
         };
-        let _ = catch_unwind(AssertUnwindSafe(work));
+        // Whoever waits for the answer is told by the drop of its channel; the next one is served.
+        let _ = catch_unwind(AssertUnwindSafe(|| work(store.as_mut())));
     }
 }

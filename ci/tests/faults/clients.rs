@@ -225,13 +225,14 @@ fn l4_who_only_reads_is_answered_beside_every_attack() {
             Box::new(|_| drop(post(&address, "/login", &[b'x'; 1 << 20]))),
         ),
     ];
+    let attackers = times(4, 16);
     let quiet = answered(&server, times(1, 8));
     let mut told = format!("quiet {quiet}");
     for (name, blow) in &attacks {
         let over = AtomicBool::new(false);
         let count = AtomicUsize::new(1000);
         let beside = std::thread::scope(|s| {
-            for _ in 0..times(4, 16) {
+            for _ in 0..attackers {
                 s.spawn(|| {
                     while !over.load(Ordering::Relaxed) {
                         blow(count.fetch_add(1, Ordering::Relaxed));
@@ -246,7 +247,7 @@ fn l4_who_only_reads_is_answered_beside_every_attack() {
     }
     seen(
         "L4",
-        &format!("a page beside 16 attackers, p50 / p99 in ms: {told}"),
+        &format!("a page beside {attackers} attackers, p50 / p99 in ms: {told}"),
     );
     drop(server);
     holds(&place.store(), &begun);

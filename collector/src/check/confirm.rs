@@ -3,7 +3,7 @@
 use crate::detect::gate::{self, Decision};
 use crate::judge::{self, Reason, Row};
 use crate::measure;
-use crate::model::{NoiseClass, Verdict};
+use crate::model::{NoiseClass, Tags, Verdict};
 use crate::run::{BuiltCommit, Runner};
 
 /// Both sides, built, each with what runs it.
@@ -31,7 +31,7 @@ pub(super) fn confirm_row(
     let exact = row.class == NoiseClass::Exact;
     let runs = runs_needed(&policy, row.history.len());
     let mut commands = runner.config().commands.iter();
-    let is_built = commands.any(|c| c.build.is_some() && c.name == row.benchmark);
+    let is_built = commands.any(|c| c.build.is_some() && c.name == Tags::split(&row.benchmark).0);
     gate::confirm_in_rounds(&policy, &limit, &row.history, |round, bs, hs| {
         if exact && round == 0 {
             // The stored value is the first of two: an exact count must come again as it was.

@@ -2,8 +2,9 @@
 
 use crate::detect::alerts::life::{self, State};
 use crate::detect::alerts::replay::WINDOW;
-use crate::detect::{Finder, Point, drifted};
+use crate::detect::{Finder, drifted};
 use crate::error::{Error, Result};
+use crate::history::watch::points_of;
 use crate::history::{Floor, health};
 use crate::store::{SeriesState, Store};
 
@@ -14,13 +15,7 @@ use crate::store::{SeriesState, Store};
 /// [`Error::Usage`] where the series does not drift by more than its limit allows for.
 pub fn open_drift(store: &mut Store, series: &SeriesState) -> Result<String> {
     let values = store.recent(series.row.id, u64::MAX, WINDOW)?;
-    let points: Vec<Point> = values
-        .iter()
-        .map(|v| Point {
-            index: v.position.cast_signed(),
-            value: v.value,
-        })
-        .collect();
+    let points = points_of(&values);
     let settings = Floor::default().settings(&series.row.key, series.row.class);
     let findings = Finder::new(settings).find(&points);
     let drift = health::drift(series).and_then(|_| drifted(&points, &findings));

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::history::Floor;
 use crate::judge::HISTORY;
 use crate::model::{SeriesKey, Testbed};
-use crate::store::{Audience, Looked, Reported, SeriesRow, Store, TestbedRow, Unsearched};
+use crate::store::{Audience, Looked, Reported, SeriesRow, Store, TestbedRow, Unsearched, Value};
 
 /// Points that a series is searched with the first time; later only the newest ones.
 const WHOLE: usize = 5_000;
@@ -62,13 +62,7 @@ fn look(
         replay::WINDOW + STALE
     };
     let values = store.recent(series.row.id, u64::MAX, n)?;
-    let points: Vec<Point> = values
-        .iter()
-        .map(|v| Point {
-            index: v.position.cast_signed(),
-            value: v.value,
-        })
-        .collect();
+    let points = points_of(&values);
     let settings = Floor::default().settings(&series.row.key, series.row.class);
     let mut findings = Finder::new(settings).find(&points);
     if values.len() == n {
@@ -98,6 +92,15 @@ fn look(
         findings,
         events,
     })
+}
+
+/// Values of the store as the change finder reads them.
+pub(super) fn points_of(values: &[Value]) -> Vec<Point> {
+    let point = |v: &Value| Point {
+        index: v.position.cast_signed(),
+        value: v.value,
+    };
+    values.iter().map(point).collect()
 }
 
 /// The commits of which no number is left because their time was over.

@@ -213,6 +213,24 @@ impl Store {
             )));
         }
         let mut reading = Reading::default();
+        let read = self.import_lines(input, &mut reading);
+        if read.is_err() {
+            // What stood before the line that is wrong is stored, and shown.
+            self.catch_up()?;
+        }
+        read?;
+        let older = std::mem::take(&mut reading.older);
+        older.commands(|command| {
+            let sealed = Sealed::of(&Entry::Decision(command))?;
+            self.append(&sealed, &[])?;
+            Ok::<_, Error>(sealed.hash)
+        })?;
+        self.catch_up()?;
+        Ok(reading.done)
+    }
+
+    fn import_lines(&mut self, input: &mut dyn BufRead, reading: &mut Reading) -> Result<()> {
+        let unread = |e| Error::Failed(format!("the import cannot be read: {e}"));
         let mut text = Vec::new();
         let mut is_empty = true;
         for number in 1u64.. {
@@ -235,7 +253,7 @@ impl Store {
             let done = if n as u64 == MAX_LINE {
                 Err(Error::Usage("longer than 256 MiB".into()))
             } else {
-                self.import_line(&text, &mut reading)
+                self.import_line(&text, reading)
             };
             done.map_err(|e| match e {
                 Error::Usage(what) => Error::Usage(format!("line {number} of the import: {what}")),
@@ -249,14 +267,7 @@ impl Store {
                     .into(),
             ));
         }
-        let older = std::mem::take(&mut reading.older);
-        older.commands(|command| {
-            let sealed = Sealed::of(&Entry::Decision(command))?;
-            self.append(&sealed, &[])?;
-            Ok::<_, Error>(sealed.hash)
-        })?;
-        self.catch_up()?;
-        Ok(reading.done)
+        Ok(())
     }
 
     fn import_line(&mut self, text: &[u8], reading: &mut Reading) -> Result<()> {

@@ -316,3 +316,24 @@ fn whoever_derives_lets_those_go_first_who_append() {
     assert!(!store.is_behind().unwrap());
     drop(waits);
 }
+
+#[test]
+fn what_stood_before_a_wrong_line_of_an_import_is_stored_and_shown() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    let line = |r| format!("{{\"report\":{}}}\n", serde_json::to_string(r).unwrap());
+    let mut text = String::from("\u{feff}{\"schema\":\"uptick.export/1\"}\n");
+    text.extend(history().iter().take(3).map(line));
+    text.push_str("{\"report\":3}\n");
+    let refused = store.import(&mut text.as_bytes()).unwrap_err();
+    assert!(
+        refused.to_string().contains("line 5 of the import"),
+        "{refused}"
+    );
+    let shown: i64 = store
+        .db
+        .query_row("SELECT count(*) FROM point", [], |r| r.get(0))
+        .unwrap();
+    assert_eq!(shown, 6);
+    assert_eq!(store.commits(u64::MAX, 9).unwrap().len(), 3);
+}
