@@ -93,7 +93,7 @@ fn token(a: &Collect) -> anyhow::Result<String> {
 fn claim(a: &Collect) -> anyhow::Result<Claim> {
     let collector = match &a.name {
         Some(name) => name.clone(),
-        None => machine(),
+        None => host::name(),
     };
     check_name(&collector).map_err(|e| Error::Usage(format!("--name: {e}")))?;
     let mut labels = a.label.clone();
@@ -113,18 +113,6 @@ fn claim(a: &Collect) -> anyhow::Result<Claim> {
         wait: if a.once { 0 } else { LONGEST_WAIT },
         untrusted: a.untrusted,
     })
-}
-
-/// The machine's name, as far as it can be a collector's.
-fn machine() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let fits = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
-    let name: String = name.trim().chars().filter(fits).take(60).collect();
-    if name.is_empty() {
-        "collector".into()
-    } else {
-        name
-    }
 }
 
 fn directory(a: &Collect) -> anyhow::Result<PathBuf> {

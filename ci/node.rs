@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use collector::error::{Error, Result};
+use collector::measure::host;
+use collector::model::digest;
 use collector::store::Store;
-use collector::store::shared::{Marker, Server as Seen};
+use collector::store::shared::{Marker, Seen};
 use dashboard::{Log, Server};
 
 use crate::args::Serve;
@@ -20,16 +22,21 @@ pub(crate) fn log(dir: &Path, a: &Serve) -> Result<Option<Log>> {
         let why = "--detach leaves the shared log: leave --log postgres://… out with it";
         return Err(Error::Usage(why.into()));
     }
-    if a.collect {
-        let why = "--collect is for one server by itself: run `uptick collect` beside the nodes";
-        return Err(Error::Usage(why.into()));
-    }
     if a.blobs.is_some() {
         let why =
             "--blobs is for one server by itself: nodes keep their profiles in the shared log";
         return Err(Error::Usage(why.into()));
     }
     Log::open_after(&address, seen(dir)).map(Some)
+}
+
+/// A name that is a node's alone, and the same at each start: that of its machine, and a mark of its
+/// directory.
+pub(crate) fn own_name(dir: &Path) -> String {
+    let place = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.into());
+    let mark = digest(place.to_string_lossy().as_bytes());
+    let machine: String = host::name().chars().take(50).collect();
+    format!("{machine}-{}", mark.get(..6).unwrap_or_default())
 }
 
 /// What says that a store is a node's; one that cannot be opened says nothing, and is told of where
@@ -39,11 +46,17 @@ fn marker(file: &Path) -> Option<Marker> {
     store.marker().ok().flatten()
 }
 
-/// The newest state of a log's server that a directory has seen.
+/// What a directory has seen of its log: the newest state of its server, and which one it is where
+/// all that is here can be shown without it.
 fn seen(dir: &Path) -> Seen {
-    let all = stores(dir).into_iter().filter_map(|file| marker(&file));
-    let newest = all.map(|m| m.server).max_by_key(|s| s.timeline);
-    newest.unwrap_or_default()
+    let all: Vec<_> = stores(dir).iter().map(|file| marker(file)).collect();
+    let own = marker(&Server::file(dir)).filter(Marker::is_whole);
+    let whole = |m: &Option<Marker>| m.as_ref().is_some_and(Marker::is_whole);
+    let server = all.iter().flatten().map(|m| m.server.clone());
+    Seen {
+        database: own.filter(|_| all.iter().all(whole)).map(|m| m.database),
+        server: server.max_by_key(|s| s.timeline).unwrap_or_default(),
+    }
 }
 
 fn alone(dir: &Path, detach: bool) -> Result<()> {
@@ -105,14 +118,25 @@ pub(crate) fn join(dir: &Path, store: &mut Store, log: &Log) -> Result<()> {
         Store::open(&path)?.share(log.file(&file), &file)?;
     }
     store.share(log.file(own), own)?;
-    store.follow()?;
+    match log.trouble() {
+        None => {
+            store.follow()?;
+        }
+        Some(why) => print::note(&format!(
+            "note: {why}; pages show what this node had, and nothing is taken until it is back"
+        )),
+    }
     Ok(())
 }
 
 /// Has what is written to a replica go where its truth lies.
 pub(crate) fn linked(mut store: Store) -> Result<Store> {
     if let Some(known) = store.marker()? {
-        let log = Log::open_after(&known.address, known.server)?;
+        let seen = Seen {
+            server: known.server,
+            database: None,
+        };
+        let log = Log::open_after(&known.address, seen)?;
         store.share(log.file(&known.file), &known.file)?;
         store.follow()?;
     }

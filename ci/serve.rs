@@ -148,7 +148,14 @@ fn server(dir: &Path, a: &Serve, blobs: Option<Place>) -> anyhow::Result<u8> {
         node::join(dir, &mut store, log)?;
     }
     first_token(&mut store)?;
-    let collector = a.collect.then(|| Beside::token(&mut store)).transpose()?;
+    let beside = || match &log {
+        None => "beside".to_string(),
+        Some(_) => node::own_name(dir),
+    };
+    let collector = a
+        .collect
+        .then(|| Beside::of(&mut store, beside()))
+        .transpose()?;
     drop(store);
     let options = ServerOptions {
         dir: dir.to_path_buf(),
@@ -296,21 +303,25 @@ fn politely(mut child: std::process::Child) {
 
 /// A collector that a server starts beside itself.
 struct Beside {
+    name: String,
     token: String,
 }
 
 impl Beside {
-    /// What its token is called; those of earlier starts end.
-    const NAME: &str = "collector of this server";
-
-    fn token(store: &mut Store) -> anyhow::Result<Self> {
+    /// Makes its token; those of earlier starts end, and those of other nodes do not.
+    fn of(store: &mut Store, name: String) -> anyhow::Result<Self> {
         let now = context::now();
-        for old in store.tokens()?.iter().filter(|t| t.name == Self::NAME) {
+        let called = match name.as_str() {
+            "beside" => "collector of this server".to_string(),
+            name => format!("collector {name}"),
+        };
+        for old in store.tokens()?.iter().filter(|t| t.name == called) {
             store.revoke_token(old.id, now)?;
         }
         let minted = dashboard::mint().map_err(|e| Error::Failed(format!("no randomness: {e}")))?;
-        store.add_token(Self::NAME, Scope::Collect, &minted.hash, now, None)?;
+        store.add_token(&called, Scope::Collect, &minted.hash, now, None)?;
         Ok(Self {
+            name,
             token: minted.token,
         })
     }
@@ -325,7 +336,7 @@ impl Beside {
         let mut command = std::process::Command::new(program);
         command
             .arg("collect")
-            .args(["--server", &format!("http://{host}"), "--name", "beside"])
+            .args(["--server", &format!("http://{host}"), "--name", &self.name])
             .arg("--dir")
             .arg(dir.join("collector"))
             .env("UPTICK_TOKEN", self.token)

@@ -169,6 +169,19 @@ pub(crate) fn ask(
     headers: &[&str],
     body: &[u8],
 ) -> (u16, String) {
+    let (status, _, body) = answer(address, method, path, token, headers, body);
+    (status, body)
+}
+
+/// The same with the head of the answer in the middle.
+pub(crate) fn answer(
+    address: &str,
+    method: &str,
+    path: &str,
+    token: &str,
+    headers: &[&str],
+    body: &[u8],
+) -> (u16, String, String) {
     let mut socket = TcpStream::connect(address).unwrap();
     let longest = Some(std::time::Duration::from_secs(60));
     socket.set_read_timeout(longest).unwrap();
@@ -190,7 +203,7 @@ pub(crate) fn ask(
     let text = String::from_utf8_lossy(&answer).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, body.to_string())
+    (status, head.to_string(), body.to_string())
 }
 
 pub(crate) fn start(data: &Path, listen: &str, args: &[&str]) -> (Child, String) {

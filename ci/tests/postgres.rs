@@ -2,22 +2,22 @@
 //! what they do while the database is away.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::alerts::receiver::Receiver;
-use crate::collect::{ask, said, start, uptick};
+use crate::collect::{answer, ask, said, start, uptick};
 use crate::support::{Repo, wait, wait_within};
 
 #[path = "../../dashboard/tests/support/postgres.rs"]
-mod server;
+pub(crate) mod server;
 
 use server::Cluster;
 
@@ -40,7 +40,12 @@ impl Drop for Node {
 
 impl Node {
     fn start(data: &Path, log: &str) -> Self {
-        let (child, address) = start(data, "127.0.0.1:0", &["--log", log, "--public-url", SITE]);
+        Self::start_with(data, log, &[])
+    }
+
+    fn start_with(data: &Path, log: &str, more: &[&str]) -> Self {
+        let args = [&["--log", log, "--public-url", SITE], more].concat();
+        let (child, address) = start(data, "127.0.0.1:0", &args);
         Self {
             data: data.into(),
             child,
@@ -69,19 +74,8 @@ impl Node {
 
     /// The tag of a page's content.
     fn etag(&self, path: &str, token: &str) -> String {
-        let mut socket = TcpStream::connect(&self.address).unwrap();
-        let longest = Some(Duration::from_secs(60));
-        socket.set_read_timeout(longest).unwrap();
-        let head = format!(
-            "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
-             authorization: Bearer {token}\r\n\r\n"
-        );
-        socket.write_all(head.as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        socket.read_to_end(&mut answer).unwrap();
-        let text = String::from_utf8_lossy(&answer).into_owned();
-        let line = text.lines().find_map(|l| l.strip_prefix("etag: "));
-        line.unwrap_or_else(|| panic!("{path}: {text}")).to_string()
+        let (_, head, body) = answer(&self.address, "GET", path, token, &[], b"");
+        field(&head, "etag").unwrap_or_else(|| panic!("{path}: {head}\n{body}"))
     }
 
     fn post(&self, token: &str, n: u64) -> (u16, String) {
@@ -89,10 +83,16 @@ impl Node {
     }
 
     fn post_value(&self, token: &str, n: u64, value: f64) -> (u16, String) {
+        let (status, _, body) = self.hand_in(token, n, value);
+        (status, body)
+    }
+
+    /// Hands a report in; gives the answer with its head.
+    fn hand_in(&self, token: &str, n: u64, value: f64) -> (u16, String, String) {
         let body = report(n, value).to_string();
         let json = ["content-type: application/json"];
         let path = "/p/lexis/api/v1/reports";
-        ask(&self.address, "POST", path, token, &json, body.as_bytes())
+        answer(&self.address, "POST", path, token, &json, body.as_bytes())
     }
 
     /// The commits that have a report here.
@@ -115,6 +115,12 @@ impl Node {
         let mine = all.iter().filter(|j| j["sha"] == sha);
         mine.map(|j| j["state"].as_str().unwrap().into()).collect()
     }
+}
+
+/// A field of an answer's head.
+fn field(head: &str, name: &str) -> Option<String> {
+    let mut lines = head.lines().filter_map(|l| l.split_once(": "));
+    lines.find(|(n, _)| *n == name).map(|(_, v)| v.to_string())
 }
 
 fn sha(n: u64) -> String {
@@ -475,8 +481,23 @@ fn two_nodes_say_the_same_and_report_once() {
 /// A way to a database that can be cut, with all that goes over it.
 struct Way {
     dir: tempfile::TempDir,
+    end: Arc<Mutex<PathBuf>>,
     is_cut: Arc<AtomicBool>,
+    /// Milliseconds that what comes from the database takes.
+    delay: Arc<AtomicU64>,
     open: Arc<Mutex<Vec<UnixStream>>>,
+}
+
+/// Hands on what comes, each piece so much later.
+fn hand_on(mut from: UnixStream, mut to: UnixStream, delay: &AtomicU64) {
+    let mut piece = [0; 16 << 10];
+    while let Ok(n @ 1..) = from.read(&mut piece) {
+        std::thread::sleep(Duration::from_millis(delay.load(Ordering::SeqCst)));
+        if to.write_all(&piece[..n]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
 }
 
 impl Way {
@@ -487,30 +508,37 @@ impl Way {
         let listener = UnixListener::bind(dir.path().join(Self::SOCKET)).unwrap();
         let way = Self {
             dir,
+            end: Arc::default(),
             is_cut: Arc::default(),
+            delay: Arc::default(),
             open: Arc::default(),
         };
+        way.lead_to(cluster);
         let (is_cut, open) = (way.is_cut.clone(), way.open.clone());
-        let end = cluster.path().join(Self::SOCKET);
+        let (end, delay) = (way.end.clone(), way.delay.clone());
         std::thread::spawn(move || {
             for near in listener.incoming().flatten() {
                 if is_cut.load(Ordering::SeqCst) {
                     continue;
                 }
-                let Ok(far) = UnixStream::connect(&end) else {
+                let end = end.lock().unwrap().clone();
+                let Ok(far) = UnixStream::connect(end) else {
                     continue;
                 };
-                for (from, to) in [(&near, &far), (&far, &near)] {
-                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-                    std::thread::spawn(move || {
-                        let _ = std::io::copy(&mut from, &mut to);
-                        let _ = to.shutdown(Shutdown::Both);
-                    });
-                }
+                let copy = |of: &UnixStream| of.try_clone().unwrap();
+                let (from, to) = (copy(&near), copy(&far));
+                std::thread::spawn(move || hand_on(from, to, &AtomicU64::new(0)));
+                let (from, to, delay) = (copy(&far), copy(&near), delay.clone());
+                std::thread::spawn(move || hand_on(from, to, &delay));
                 open.lock().unwrap().extend([near, far]);
             }
         });
         way
+    }
+
+    /// Where new connections go.
+    fn lead_to(&self, cluster: &Cluster) {
+        *self.end.lock().unwrap() = cluster.path().join(Self::SOCKET);
     }
 
     fn address(&self) -> String {
@@ -555,6 +583,131 @@ fn a_node_that_is_cut_off_refuses_in_words_and_comes_back() {
     wait_within(5, "so is the other", || {
         a.commits(&admin).contains(&sha(903))
     });
+}
+
+/// Whoever wrote at one node is never shown at another one what was before, however late that one
+/// hears of it: it waits, and then refuses. Whoever wrote nothing is shown what there is.
+#[test]
+fn whoever_wrote_at_one_node_reads_it_at_every_other() {
+    let cluster = Cluster::new();
+    let way = Way::to(&cluster);
+    let dir = tempfile::tempdir().unwrap();
+    let a = Node::start(&dir.path().join("a"), &cluster.address("postgres"));
+    let (admin, write) = (a.token("admin"), a.token("write"));
+    a.project();
+    let b = Node::start(&dir.path().join("b"), &way.address());
+    served([&a, &b], &write);
+    // Longer than a request waits, and shorter than a database may take.
+    way.delay.store(3_000, Ordering::SeqCst);
+    let (status, head, body) = a.hand_in(&write, 900, 5e6);
+    assert_eq!(status, 201, "{body}");
+    assert!(!b.commits(&admin).contains(&sha(900)), "it heard too early");
+    let reached = field(&head, "uptick-reached").unwrap();
+    let cookie = field(&head, "set-cookie").unwrap();
+    assert!(cookie.contains("Path=/p/lexis/;"), "{cookie}");
+    let cookie = format!("cookie: {}", cookie.split(';').next().unwrap());
+    let header = format!("uptick-reached: {reached}");
+    let path = "/p/lexis/api/v1/reports";
+    let read = |with: &str| ask(&b.address, "GET", path, &admin, &[with], b"");
+    let (status, why) = read(&header);
+    assert_eq!(status, 503, "{why}");
+    assert!(why.contains("has not followed yet"), "{why}");
+    way.delay.store(300, Ordering::SeqCst);
+    let mut last = String::new();
+    wait("it is as far", || {
+        let (status, body) = read(&cookie);
+        last = body;
+        assert!(matches!(status, 200 | 503), "{status} {last}");
+        status == 200
+    });
+    assert!(last.contains(&sha(900)), "{last}");
+    assert_eq!(read(&header).0, 200);
+    // What is no state asks for nothing, and one that nobody reached is not waited for long.
+    assert_eq!(read("uptick-reached: soon").0, 200);
+    assert_eq!(read("uptick-reached: 4000000000.1").0, 503);
+    way.delay.store(0, Ordering::SeqCst);
+    assert_eq!(b.post(&write, 901).0, 201);
+    let behind = "uptick_log_behind 0";
+    wait("it says that it is level", || {
+        b.get("/p/lexis/metrics", &admin).1.contains(behind)
+    });
+}
+
+/// A node that had everything once starts while the database is away: it shows what it has, takes
+/// nothing, and follows once the database is back. Another database in its place is refused.
+#[test]
+fn a_node_starts_while_its_log_is_away() {
+    let (mut cluster, other) = (Cluster::new(), Cluster::new());
+    let way = Way::to(&cluster);
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("a");
+    let mut a = Node::start(&data, &way.address());
+    let (admin, write) = (a.token("admin"), a.token("write"));
+    a.project();
+    served([&a, &a], &write);
+    assert_eq!(a.post(&write, 900).0, 201);
+    a.child.kill().unwrap();
+    a.child.wait().unwrap();
+    cluster.stop();
+    // A new one has nothing to show.
+    let new = uptick(&["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(dir.path().join("b"))
+        .args(["--log", &way.address()])
+        .output()
+        .unwrap();
+    let why = String::from_utf8_lossy(&new.stderr);
+    assert!(
+        new.status.code() == Some(5) && why.contains("the log at"),
+        "{why}"
+    );
+
+    a = Node::start(&data, &way.address());
+    is_refused(&a, &admin, &write);
+    way.lead_to(&other);
+    let says = |words: &str| wait(words, || a.get("/readyz", "").1.contains(words));
+    says("another database cluster");
+    is_refused(&a, &admin, &write);
+    way.lead_to(&cluster);
+    cluster.start();
+    wait_within(20, "it is ready", || a.get("/readyz", "").0 == 200);
+    assert_eq!(a.post(&write, 901).0, 201);
+    let all = a.commits(&admin);
+    assert!([900, 901].iter().all(|n| all.contains(&sha(*n))), "{all:?}");
+}
+
+/// Nodes that each have a collector beside them: each commit is measured once, and a node that starts
+/// again takes the token of its own collector only.
+#[test]
+fn each_node_may_measure_beside_itself() {
+    let cluster = Cluster::new();
+    let (repo, dir) = (Repo::with_command(), tempfile::tempdir().unwrap());
+    let log = cluster.address("postgres");
+    let node = |name: &str| Node::start_with(&dir.path().join(name), &log, &["--collect"]);
+    let a = node("a");
+    let admin = a.token("admin");
+    let url = repo.path().to_str().unwrap().to_string();
+    a.said(&["project", "add", "lexis", "--url", &url, "--poll", "1"]);
+    let mut b = node("b");
+    let collectors = |n: &Node| -> Vec<String> {
+        let all: Value = serde_json::from_str(&n.get("/api/v1/collectors", &admin).1).unwrap();
+        let all = all["collectors"].as_array().unwrap();
+        all.iter()
+            .map(|c| c["name"].as_str().unwrap().into())
+            .collect()
+    };
+    wait("both collectors", || collectors(&b).len() == 2);
+    b.child.kill().unwrap();
+    b.child.wait().unwrap();
+    b = node("b");
+    let pushed = [repo.commit("one"), repo.commit("two")];
+    let done = |sha: &String| a.jobs(&admin, sha) == ["done"];
+    wait("both commits are measured", || pushed.iter().all(done));
+    assert_eq!(collectors(&b).len(), 2, "{:?}", collectors(&b));
+    let tokens = a.said(&["token", "list"]);
+    let live = tokens
+        .lines()
+        .filter(|l| l.contains("collector ") && !l.contains("revoked"));
+    assert_eq!(live.count(), 2, "{tokens}");
 }
 
 /// A password is in no error, no line of the server's log and no file, whether it is right or wrong.

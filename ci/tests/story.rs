@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::alerts::receiver::Receiver;
 use crate::collect::{ask, held_up, said, start, uptick};
+use crate::postgres::server::Cluster;
 use crate::readme::lines_of;
 use crate::support::{Repo, wait, wait_within};
 
@@ -20,6 +21,8 @@ struct Day {
     parser: Repo,
     receiver: Receiver,
     address: String,
+    /// The log that its server shares.
+    log: Option<String>,
     children: Vec<Child>,
 }
 
@@ -34,7 +37,7 @@ impl Drop for Day {
 
 impl Day {
     /// The parser's builds wait for as long as the day's file `wait` is there.
-    fn new() -> Self {
+    fn new(log: Option<String>) -> Self {
         let (dir, parser) = (tempfile::tempdir().unwrap(), Repo::with_command());
         held_up(&parser, &dir.path().join("wait"));
         parser.git(&["commit", "-qa", "--amend", "--no-edit"]);
@@ -43,6 +46,7 @@ impl Day {
             parser,
             receiver: Receiver::new(),
             address: String::new(),
+            log,
             children: Vec::new(),
         }
     }
@@ -73,7 +77,10 @@ impl Day {
 
     /// With leases that hold longer than a busy machine stalls.
     fn serve(&mut self) {
-        let (child, address) = start(&self.data(), "127.0.0.1:0", &["--lease", "20", "--public"]);
+        let mut args = vec!["--lease", "20", "--public"];
+        let log = self.log.clone();
+        args.extend(log.iter().flat_map(|log| ["--log", log.as_str()]));
+        let (child, address) = start(&self.data(), "127.0.0.1:0", &args);
         self.children.push(child);
         self.address = address;
     }
@@ -206,7 +213,24 @@ fn add(day: &Day, name: &str, repo: &Path) {
 
 #[test]
 fn a_regression_among_ten_commits_is_told_though_a_collector_is_killed() {
-    let mut day = Day::new();
+    is_told(Day::new(None), || {});
+}
+
+#[test]
+fn the_same_is_told_on_postgresql_though_its_primary_is_killed_too() {
+    let mut primary = Cluster::new();
+    let standby = primary.standby();
+    let hosts = format!("{},{}", primary.host(), standby.host());
+    let log = format!("postgres://uptick@{hosts}/postgres");
+    is_told(Day::new(Some(log)), || {
+        primary.kill();
+        standby.promote();
+    });
+}
+
+/// Ten commits, of which one is slow, are pushed; a collector is killed at work, and `fail` happens
+/// while another one takes its place.
+fn is_told(mut day: Day, fail: impl FnOnce()) {
     let (secret, collect, token) = set_up(&mut day);
     let lexer = Repo::with_command();
     add(&day, "lexer", lexer.path());
@@ -224,6 +248,7 @@ fn a_regression_among_ten_commits_is_told_though_a_collector_is_killed() {
         "token", "create", "bare-2", "--scope", "collect", "--data", "srv",
     ]));
     day.collect(&collect, "bare-2", &token);
+    fail();
     wait_within(180, "every commit", || {
         day.done("parser") == 11 && day.done("lexer") == 2
     });

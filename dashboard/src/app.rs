@@ -204,8 +204,10 @@ impl App {
                 deriver.stand_behind(others);
             }
             // A node shows what the log has before it shows anything.
-            if let (Some(store), true) = (&mut writers.0, opening.log.is_some()) {
-                store.follow()?;
+            if let (Some(store), Some((log, _))) = (&mut writers.0, &opening.log) {
+                if log.trouble().is_none() {
+                    store.follow()?;
+                }
                 store.derive()?;
             }
             if let (Some(writer), Some(place)) = (&mut writers.0, &opening.blobs) {

@@ -202,8 +202,9 @@ impl Cache {
         self.fresh.get(&(view.clone(), at)).await
     }
 
-    /// The page of just before, if only facts have come since. `stood` says when counters were
-    /// last the store's: until then the page was right, however long ago it was made.
+    /// The page of just before, if only facts have come since; not for programs, which ask for what
+    /// they just handed in. `stood` says when counters were last the store's: until then the page was
+    /// right, however long ago it was made.
     pub(crate) fn before(
         &self,
         view: &View,
@@ -211,7 +212,7 @@ impl Cache {
         stood: impl FnOnce(Generation) -> Option<Instant>,
     ) -> Option<Before> {
         let (then, made, page) = self.last.get(view)?;
-        if then.triage != at.triage {
+        if then.triage != at.triage || !page.kind.starts_with("text/html") {
             return None;
         }
         // One that takes long to make is of before when it is ready, and the newest that there is.
@@ -254,9 +255,14 @@ mod tests {
         let cache = Cache::new(false);
         let view = crate::query::view("/health", "").unwrap();
         let at = Generation { data: 1, triage: 1 };
-        let page = async { Ok(Page::new("text/plain", Policy::Page, b"one".to_vec())) };
-        cache.make(view.clone(), at, page).await.unwrap();
         let facts = Generation { data: 2, triage: 1 };
+        let page = async { Ok(Page::new("text/html", Policy::Page, b"one".to_vec())) };
+        cache.make(view.clone(), at, page).await.unwrap();
+        // A program never gets one.
+        let document = crate::query::view("/health.json", "").unwrap();
+        let json = async { Ok(Page::new("application/json", Policy::Page, b"1".to_vec())) };
+        cache.make(document.clone(), at, json).await.unwrap();
+        assert!(cache.before(&document, facts, |_| None).is_none());
         let long_ago = Instant::now().checked_sub(2 * STALE);
         // Made a moment ago, whatever stood when.
         assert!(cache.before(&view, facts, |_| long_ago).is_some());

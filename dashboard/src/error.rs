@@ -22,6 +22,8 @@ pub(crate) enum Fail {
     Denied(StatusCode, String),
     /// Too much at once.
     Busy,
+    /// This node does not show yet what the asker wrote at another one.
+    Behind,
     /// The store is served for reading only.
     ReadOnly,
     /// It is not the asker's any more, or somebody else's: what, and what to do.
@@ -62,7 +64,7 @@ impl Fail {
             Self::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Denied(status, _) => *status,
-            Self::Busy | Self::Store(_) | Self::Objects(_) | Self::Disk(_) => {
+            Self::Busy | Self::Behind | Self::Store(_) | Self::Objects(_) | Self::Disk(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::ReadOnly | Self::Taken(_) | Self::Conflict(_) | Self::Overtaken(_) => {
@@ -77,7 +79,7 @@ impl Fail {
         match self {
             Self::TooOften(wait) => Some(seconds(*wait)),
             Self::Denied(StatusCode::TOO_MANY_REQUESTS, _) => Some(60),
-            Self::Busy | Self::Store(_) => Some(2),
+            Self::Busy | Self::Behind | Self::Store(_) => Some(2),
             Self::Full(_) => Some(60),
             Self::Objects(_) => Some(5),
             Self::Quota(_) => Some(3_600),
@@ -95,6 +97,7 @@ impl Fail {
             Self::TooLarge(_) => "Too large",
             Self::Denied(..) => "Not allowed",
             Self::Busy => "Busy",
+            Self::Behind => "This node is not as far yet",
             Self::Conflict(_) => "Not yours (any more)",
             Self::Overtaken(_) => "Somebody decided in between",
             Self::ReadOnly => "Nothing can be written here",
@@ -128,6 +131,11 @@ impl Fail {
             ),
             Self::Busy => {
                 "Too many requests are under way; the same one will do in a second.".into()
+            }
+            Self::Behind => {
+                "What you wrote was stored, and this node has not followed yet; the same \
+                             request will do in a second."
+                    .into()
             }
             Self::ReadOnly => "This dashboard serves its store for reading only.".into(),
             Self::Ours => "The page could not be made because of a mistake in uptick; nothing was \

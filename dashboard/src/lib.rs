@@ -35,6 +35,7 @@ mod lookout;
 mod mover;
 mod objects;
 mod overview;
+mod own_writes;
 mod pages;
 mod postgres;
 mod proxy;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Extension, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use collector::store::Scope;
@@ -18,8 +18,10 @@ use crate::app::App;
 use crate::cache::{Page, Policy};
 use crate::counters::Counters;
 use crate::error::Fail;
+use crate::pages::login;
 use crate::reader::Reader;
-use crate::{api, auth, live, pages, query, trace};
+use crate::trace::Traced;
+use crate::{api, auth, live, own_writes, pages, query};
 /// Bytes of an address.
 const MAX_URI: usize = 8 << 10;
 /// Longer than any page takes; whoever waits longer is told so.
@@ -100,20 +102,35 @@ pub(crate) fn assemble(app: &Arc<App>, routes: &'static [Route]) -> Router {
         let guard = from_fn_with_state(app.clone(), move |state, request, next| {
             guarded(state, route, request, next)
         });
-        let method = (route.make)()
-            .route_layer(DefaultBodyLimit::max(route.body))
-            .route_layer(guard);
+        // In one layer: each is made anew for every request.
+        let method = (route.make)().route_layer((guard, DefaultBodyLimit::max(route.body)));
         router = router.route(route.path, method);
     }
     router
         .fallback(pages::status::nowhere)
         .layer(from_fn_with_state(app.clone(), around))
-        .layer(from_fn(trace::request))
         .with_state(app.clone())
 }
 
-/// What goes around every request: limits before, headers after.
+/// What goes around every request: limits before, headers after, a line of the log.
 async fn around(State(app): State<Arc<App>>, request: Request<Body>, next: Next) -> Response {
+    let traced = Traced::new(&request);
+    let mut response = limited(&app, request, next).await;
+    let headers = response.headers_mut();
+    for (name, value) in FIXED {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(PAGE_POLICY));
+    traced.answered(&mut response);
+    response
+}
+
+/// The answer in bounded time, or the page of what went wrong.
+async fn limited(app: &Arc<App>, request: Request<Body>, next: Next) -> Response {
     Counters::add(&app.counters.requests);
     let too_long = request
         .uri()
@@ -134,11 +151,11 @@ async fn around(State(app): State<Arc<App>>, request: Request<Body>, next: Next)
     };
     if let Some(fail) = response.extensions_mut().remove::<Fail>() {
         Counters::add(&app.counters.errors);
-        response = pages::status::error(&app, &fail, &asked);
+        response = pages::status::error(app, &fail, &asked);
     } else if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
         // The extractors say so in their own words, and without ours around them.
         let fail = Fail::TooLarge("This address does not take as much.".into());
-        response = pages::status::error(&app, &fail, &asked);
+        response = pages::status::error(app, &fail, &asked);
     } else if response.status().is_client_error()
         && response.headers().get(header::CONTENT_TYPE).is_none()
     {
@@ -146,17 +163,8 @@ async fn around(State(app): State<Arc<App>>, request: Request<Body>, next: Next)
             response.status(),
             "This address does not take such a request.".into(),
         );
-        response = pages::status::error(&app, &fail, &asked);
+        response = pages::status::error(app, &fail, &asked);
     }
-    let headers = response.headers_mut();
-    for (name, value) in FIXED {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
-    }
-    headers
-        .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static(PAGE_POLICY));
     response
 }
 
@@ -205,10 +213,22 @@ async fn guarded(
     if declared(request.headers()).is_some_and(|n| n > route.body as u64) {
         return too_large(route.body).into_response();
     }
+    // What nobody has to sign in for shows nothing that was written.
+    if route.scope.is_some()
+        && let Err(fail) = own_writes::wait(&app, request.headers()).await
+    {
+        return fail.into_response();
+    }
+    let secure = login::secure(request.headers());
+    let writes = request.method() == Method::POST;
     request.extensions_mut().insert(admitted.actor);
     request.extensions_mut().insert(admitted.shown);
     request.extensions_mut().insert(admitted.reader);
-    next.run(request).await
+    let mut response = next.run(request).await;
+    if writes {
+        own_writes::tell(&app, secure, &mut response).await;
+    }
+    response
 }
 
 /// How many bytes a request says that it brings.
@@ -252,7 +272,7 @@ async fn page(
     if let Some(words) = app.trouble() {
         return Err(Fail::Store(words));
     }
-    let before = match wants_now(&headers) {
+    let before = match wants_now(&headers) || own_writes::brought(&app, &headers).is_some() {
         true => None,
         false => app.cache.before(&view, at, |then| app.lookout.stood(then)),
     };

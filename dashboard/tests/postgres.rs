@@ -16,7 +16,7 @@ use collector::model::{
     Sha, Sink, Testbed, digest,
 };
 use collector::store::queue::{Claimant, Closed, Finished, Head, Held, Job, Offer};
-use collector::store::shared::{News, Reach, Server, Shared, Shipment, Version};
+use collector::store::shared::{News, Reach, Seen, Server, Shared, Shipment, Version};
 use collector::store::{Audience, Handed, Keep, Scope, Store};
 use uptick_dashboard::Log;
 

@@ -16,6 +16,19 @@ use crate::model::{Counter, Testbed};
 /// Raised whenever the way of counting changes so that numbers before and after differ.
 const PROTOCOL: &str = "2";
 
+/// The machine's name, as far as it can be a collector's.
+#[must_use]
+pub fn name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let fits = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
+    let name: String = name.trim().chars().filter(fits).take(60).collect();
+    if name.is_empty() {
+        "collector".into()
+    } else {
+        name
+    }
+}
+
 /// The facts of this machine, without the build's.
 #[must_use]
 pub fn testbed(strings: Strings) -> Testbed {

@@ -60,6 +60,15 @@ impl std::fmt::Display for Server {
     }
 }
 
+/// What a replica knows of its log before it asks there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The newest state of its server that was seen.
+    pub server: Server,
+    /// Which database it is; `None`: whichever is found.
+    pub database: Option<String>,
+}
+
 /// An entry of the log as it lies there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRow {

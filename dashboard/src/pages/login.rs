@@ -147,14 +147,7 @@ pub(crate) async fn sign_in(
         Err(fail @ (Fail::Denied(..) | Fail::TooOften(_))) => return Ok(refused(&fail)),
         Err(fail) => return Err(fail),
     }
-    let secure = if headers
-        .get("x-forwarded-proto")
-        .is_some_and(|p| p == "https")
-    {
-        "; Secure"
-    } else {
-        ""
-    };
+    let secure = secure(&headers);
     let cookie = format!(
         "{}={token}; Path=/; Max-Age={KEEP}; HttpOnly; SameSite=Lax{secure}",
         auth::COOKIE
@@ -167,6 +160,14 @@ pub(crate) async fn sign_in(
         ],
     )
         .into_response())
+}
+
+/// What a cookie says besides where people come over TLS.
+pub(crate) fn secure(headers: &HeaderMap) -> &'static str {
+    match headers.get("x-forwarded-proto") {
+        Some(scheme) if scheme == "https" => "; Secure",
+        _ => "",
+    }
 }
 
 pub(crate) async fn sign_out() -> Response {

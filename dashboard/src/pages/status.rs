@@ -170,7 +170,42 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Fai
     if let Some(going) = objects {
         out.push_str(&of_objects(&going));
     }
+    out.push_str(&of_log(&app).await?);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], out).into_response())
+}
+
+/// How far this node follows the log that it shares with others; nothing where it is by itself.
+async fn of_log(app: &Arc<App>) -> Result<String, Fail> {
+    let Some((log, file)) = &app.options.log else {
+        return Ok(String::new());
+    };
+    let here = app.read(|store, _| Ok(store.reached()?)).await?.version();
+    let there = log.heads().borrow().get(file).copied().unwrap_or(here);
+    let lines = [
+        (
+            "reachable",
+            "1 while the shared log takes writes.",
+            i64::from(log.trouble().is_none()),
+        ),
+        (
+            "version",
+            "Writes to the shared log that this node has.",
+            here,
+        ),
+        (
+            "behind",
+            "Writes to the shared log that this node has heard of and not followed yet.",
+            (there - here).max(0),
+        ),
+    ];
+    Ok(lines
+        .map(|(name, help, value)| {
+            format!(
+                "# HELP uptick_log_{name} {help}\n# TYPE uptick_log_{name} gauge\n\
+                 uptick_log_{name} {value}\n"
+            )
+        })
+        .concat())
 }
 
 /// How moving profiles goes. Why one failed is on their page, and in no label.

@@ -26,7 +26,7 @@ mod trouble;
 use std::sync::Arc;
 
 use collector::error::Result;
-use collector::store::shared::{Server, Shared};
+use collector::store::shared::{Seen, Shared};
 use tokio::sync::watch;
 
 use address::Address;
@@ -47,14 +47,15 @@ impl Log {
     /// [`collector::error::Error::Usage`] where the address is none, and
     /// [`collector::error::Error::Store`] where the database cannot be reached or is newer.
     pub fn open(address: &str) -> Result<Self> {
-        Self::open_after(address, Server::default())
+        Self::open_after(address, Seen::default())
     }
 
-    /// The same for whoever has seen a server of it: one that was left behind since is passed over.
+    /// The same for whoever has seen it: a server that was left behind since is passed over, and
+    /// where the database is known and away, it is tried until it is back.
     ///
     /// # Errors
     /// As [`Log::open`].
-    pub fn open_after(address: &str, seen: Server) -> Result<Self> {
+    pub fn open_after(address: &str, seen: Seen) -> Result<Self> {
         let pool = Arc::new(Pool::open(Address::parse(address)?, seen)?);
         let heads = tail::start(&pool);
         Ok(Self { pool, heads })
@@ -73,7 +74,8 @@ impl Log {
     }
 
     /// Why nothing can be written there.
-    pub(crate) fn trouble(&self) -> Option<String> {
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
         self.pool.trouble()
     }
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use collector::error::{Error, Result};
-use collector::store::shared::Server;
+use collector::store::shared::{Seen, Server};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio_postgres::{AsyncMessage, Client, Config};
@@ -41,6 +42,8 @@ pub(super) struct Pool {
     wrote: Mutex<Instant>,
     /// The name that the log got when it was made.
     database: OnceLock<String>,
+    /// Whether that name was seen there, and the schema is up to date.
+    is_met: AtomicBool,
 }
 
 /// A connection, and the server that it is to.
@@ -84,7 +87,8 @@ fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl Pool {
     /// Connects to a server that is no older than what was seen, and brings the schema up to date.
-    pub(super) fn open(address: Address, seen: Server) -> Result<Self> {
+    /// Where it is away this is done once it is back, if it is known what is expected there.
+    pub(super) fn open(address: Address, seen: Seen) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("log")
@@ -97,23 +101,48 @@ impl Pool {
             runtime: Some(runtime),
             idle: Mutex::default(),
             down: Mutex::default(),
-            server: Mutex::new(seen),
+            server: Mutex::new(seen.server),
             wrote: Mutex::new(Instant::now()),
             database: OnceLock::new(),
+            is_met: AtomicBool::new(false),
         };
-        let name = pool.block(async {
+        let is_known = seen.database.is_some();
+        if let Some(name) = seen.database {
+            let _ = pool.database.set(name);
+        }
+        let met = pool.block(async {
             let mut client = pool.connect().await?;
-            let made = tokio::time::timeout(SESSION * 10, schema::migrate(&mut client)).await;
-            let name = match made {
-                Ok(done) => done?,
-                Err(_) => return Err(Trouble::Lost("its schema was not ready after 30 s".into())),
-            };
+            pool.meet(&mut client).await?;
             pool.give(client);
-            Ok(name)
+            Ok(())
         });
-        let name = name.map_err(|t| pool.words(&t))?;
-        let _ = pool.database.set(name);
+        match met {
+            Ok(()) => {}
+            Err(Trouble::Lost(why)) if is_known => pool.set_down(&why),
+            Err(trouble) => return Err(pool.words(&trouble)),
+        }
         Ok(pool)
+    }
+
+    /// Brings the schema up to date, once, and sees that this is the log that is expected.
+    pub(super) async fn meet(&self, client: &mut Client) -> Tried<()> {
+        if self.is_met.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let made = tokio::time::timeout(SESSION * 10, schema::migrate(client)).await;
+        let name = match made {
+            Ok(done) => done?,
+            Err(_) => return Err(Trouble::Lost("its schema was not ready after 30 s".into())),
+        };
+        let expected = self.database.get_or_init(|| name.clone());
+        if *expected != name {
+            return Err(Trouble::Refused(format!(
+                "it is the log {name}, and this directory belongs to {expected}: serve with that one, or \
+                 move the directory away and let it be filled anew"
+            )));
+        }
+        self.is_met.store(true, Ordering::Release);
+        Ok(())
     }
 
     pub(super) fn database(&self) -> &str {

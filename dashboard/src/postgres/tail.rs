@@ -47,7 +47,12 @@ async fn session(pool: &Weak<Pool>, tell: &watch::Sender<Arc<Heads>>) -> Trouble
         let Some(pool) = pool.upgrade() else {
             return closed();
         };
-        match pool.connect_and(Some(&news)).await {
+        let connected = pool.connect_and(Some(&news)).await;
+        let met = match connected {
+            Ok(mut client) => pool.meet(&mut client).await.map(|()| client),
+            Err(trouble) => Err(trouble),
+        };
+        match met {
             Ok(client) => client,
             Err(trouble) => return trouble,
         }

@@ -25,9 +25,12 @@ pub async fn open_server(
         let mut store = Store::open_service(&path)?;
         if let Some(log) = log {
             store.share(log.file(Server::LOG_FILE), Server::LOG_FILE)?;
+            if log.trouble().is_some() {
+                return Ok(());
+            }
             store.follow()?;
         }
-        store.renew_leases(ttl, clock())
+        store.renew_leases(ttl, clock()).map(|_| ())
     });
     made.await
         .map_err(|e| Failure::Listen(std::io::Error::other(e)))??;

@@ -22,12 +22,28 @@ pub(super) async fn keep(server: Arc<Server>) {
 }
 
 /// Takes away the leases that are over, for ever, so that what collectors left shows without another
-/// one asking.
+/// one asking. While the log was away no heartbeat could be taken, and so none is over for that.
 pub(super) async fn sweep(server: Arc<Server>) {
     let ttl = server.ttl();
     let every = server.ttl().clamp(1_000, 8_000).cast_unsigned() / 4;
+    let is_away = || {
+        let log = server.options.log.as_ref();
+        log.is_some_and(|log| log.trouble().is_some())
+    };
+    let mut was_away = is_away();
     while !server.app().is_closing() {
         tokio::time::sleep(Duration::from_millis(every)).await;
+        if is_away() {
+            was_away = true;
+            continue;
+        }
+        if was_away {
+            let renewed = server
+                .app()
+                .write(move |store| Ok(store.renew_leases(ttl, clock())?));
+            was_away = renewed.await.is_err();
+            continue;
+        }
         let over = server
             .app()
             .write(move |store| Ok(store.expire(ttl, clock())?))

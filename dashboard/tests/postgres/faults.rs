@@ -168,7 +168,11 @@ fn a_server_that_was_left_behind_is_refused_after_a_start_too() {
     };
     let address = cluster.address("postgres");
     for (server, word) in [(newer, "left behind"), (other, "another database cluster")] {
-        let why = Log::open_after(&address, server.clone()).unwrap_err();
+        let seen = Seen {
+            server: server.clone(),
+            database: None,
+        };
+        let why = Log::open_after(&address, seen).unwrap_err();
         assert!(why.to_string().contains(word), "{why}");
         // One who did not ask before opens a store that knows it.
         let db = rusqlite::Connection::open(store.path()).unwrap();

@@ -37,6 +37,14 @@ pub struct Marker {
     complete: bool,
 }
 
+impl Marker {
+    /// Whether it can be served before it was asked what came since: it had everything once.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.complete && self.moving.is_empty()
+    }
+}
+
 fn marker(db: &Connection) -> rusqlite::Result<Option<Marker>> {
     let sql =
         "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'replica')";

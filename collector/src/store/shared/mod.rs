@@ -22,9 +22,11 @@
 mod attach;
 mod capture;
 mod follow;
+mod reached;
 mod transact;
 
 pub use crate::store::link::{
-    BlobRow, Kin, LogRow, News, Reach, Row, Server, Shared, Shipment, Version,
+    BlobRow, Kin, LogRow, News, Reach, Row, Seen, Server, Shared, Shipment, Version,
 };
 pub use attach::Marker;
+pub use reached::Reached;

@@ -156,8 +156,8 @@ pub(in crate::store) fn apply_some(
     Ok(entries.len())
 }
 
-/// How far the view has come.
-fn applied(db: &Connection) -> rusqlite::Result<i64> {
+/// How far the view has come: the newest entry that it has.
+pub(in crate::store) fn applied(db: &Connection) -> rusqlite::Result<i64> {
     db.prepare_cached("SELECT value FROM state WHERE name = 'applied'")?
         .query_row([], |r| r.get(0))
 }
