@@ -675,6 +675,87 @@ fn a_node_starts_while_its_log_is_away() {
     assert!([900, 901].iter().all(|n| all.contains(&sha(*n))), "{all:?}");
 }
 
+/// A small disk of its own, for as long as this lives.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    fn mount(&self, options: &str) -> bool {
+        let out = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(self.0.path())
+            .output();
+        out.is_ok_and(|o| o.status.success())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let mut umount = std::process::Command::new("umount");
+        let _ = umount.arg("-l").arg(self.0.path()).status();
+    }
+}
+
+/// The database's disk is full: what it cannot keep is refused in words, pages go on, and reports are
+/// taken again once there is room, without a restart.
+#[test]
+fn a_database_whose_disk_is_full_refuses_and_goes_on_when_there_is_room() {
+    let disk = Disk(tempfile::tempdir().unwrap());
+    if !disk.mount("size=16m,mode=755") {
+        eprintln!("NOT ASKED: this user may mount no tmpfs");
+        return;
+    }
+    let cluster = Cluster::new();
+    let place = disk.0.path().join("small");
+    std::fs::create_dir(&place).unwrap();
+    server::give(&place);
+    let place = place.display();
+    cluster.sql(&format!("CREATE TABLESPACE small LOCATION '{place}'"));
+    cluster.sql("CREATE DATABASE log TABLESPACE small");
+    let dir = tempfile::tempdir().unwrap();
+    let node = Node::start(&dir.path().join("a"), &cluster.address("log"));
+    let (admin, write) = (node.token("admin"), node.token("write"));
+    node.project();
+    served([&node, &node], &write);
+    // Samples that cannot be packed.
+    let post = |n: u64| {
+        let mut body = report(n, 5e6);
+        let mut g = collector::stats::SplitMix64::new(n);
+        let samples: Vec<f64> = (0..10_000).map(|_| 5e6 * (1.0 + g.next_f64())).collect();
+        body["measurements"][0]["samples"] = json!(samples);
+        let (json, path) = (
+            ["content-type: application/json"],
+            "/p/lexis/api/v1/reports",
+        );
+        let body = body.to_string();
+        ask(&node.address, "POST", path, &write, &json, body.as_bytes())
+    };
+    let mut kept = Vec::new();
+    let refused = (1_000_000..1_001_000).find_map(|n| match post(n) {
+        (200..=202, body) => {
+            let body: Value = serde_json::from_str(&body).unwrap();
+            kept.push((n, body["hash"].as_str().unwrap().to_string()));
+            None
+        }
+        other => Some(other),
+    });
+    let (status, why) = refused.unwrap();
+    assert_eq!(status, 503, "{why}");
+    assert!(why.contains("No space left on device"), "{why}");
+    assert!(kept.len() > 5, "{}", kept.len());
+    assert_eq!(node.get("/p/lexis/", &admin).0, 200);
+    assert!(disk.mount("remount,size=64m"));
+    wait_within(20, "it takes reports again", || post(2_000_000).0 < 300);
+    let is_there = |hash: &str| {
+        let path = format!("/p/lexis/api/v1/reports/{hash}");
+        node.get(&path, &admin).0 == 200
+    };
+    assert!(
+        kept.iter().all(|(_, hash)| is_there(hash)),
+        "{}",
+        kept.len()
+    );
+}
+
 /// Nodes that each have a collector beside them: each commit is measured once, and a node that starts
 /// again takes the token of its own collector only.
 #[test]

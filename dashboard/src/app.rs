@@ -283,17 +283,31 @@ impl App {
     /// The counters as they stand in the store, whoever wrote last; as last seen where it cannot
     /// be read.
     pub(crate) async fn look(self: &Arc<Self>) -> Generation {
-        if let Some(seen) = self.lookout.glance() {
-            return seen;
+        if let Some(glance) = self.lookout.glance() {
+            if glance.is_due {
+                self.look_beside();
+            }
+            return glance.seen;
         }
         let _turn = self.lookout.turn().await;
-        if let Some(seen) = self.lookout.glance() {
-            return seen;
+        if let Some(glance) = self.lookout.glance() {
+            return glance.seen;
         }
         let app = self.clone();
         let looking = tokio::task::spawn_blocking(move || app.look_now());
         let seen = looking.await.unwrap_or_else(|_| Err(Fail::panicked()));
         seen.unwrap_or_else(|_| self.now_at())
+    }
+
+    /// Begins a look that nobody waits for, unless one is under way.
+    fn look_beside(self: &Arc<Self>) {
+        if let Some(turn) = self.lookout.turn_now() {
+            let app = self.clone();
+            tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                let _ = app.look_now();
+            });
+        }
     }
 
     /// Looks, and has searched whatever came.

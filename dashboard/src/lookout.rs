@@ -5,14 +5,16 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use collector::store::{Generation, Store};
 use tokio::sync::watch;
 
 /// Under load one look serves whoever comes within this time.
-const GLANCE: Duration = Duration::from_millis(1);
+const GLANCE: Duration = Duration::from_millis(2);
+/// Whoever comes after this time has the next look begun, so that nobody waits for it.
+const YOUNG: Duration = Duration::from_millis(1);
 /// Counters of before that are remembered: more than a busy store goes through in a second.
 const PAST: usize = 64;
 
@@ -25,7 +27,15 @@ pub(crate) struct Lookout {
     /// Microseconds from `began` to the last look that is published.
     published: AtomicU64,
     /// Held by the request that looks; who waits for it needs no look of its own.
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What a look of a moment ago saw.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Glance {
+    pub(crate) seen: Generation,
+    /// Whether another look is due.
+    pub(crate) is_due: bool,
 }
 
 #[derive(Debug)]
@@ -51,7 +61,7 @@ impl Lookout {
             generation,
             began: Instant::now(),
             published: AtomicU64::new(0),
-            turn: tokio::sync::Mutex::new(()),
+            turn: Arc::default(),
         })
     }
 
@@ -97,16 +107,24 @@ impl Lookout {
         Ok((now, moved))
     }
 
-    /// What was seen within the last millisecond, if anybody looked.
-    pub(crate) fn glance(&self) -> Option<Generation> {
+    /// What was seen a moment ago, if anybody looked.
+    pub(crate) fn glance(&self) -> Option<Glance> {
         let at = self.published.load(Ordering::Acquire);
         let age = micros(self.began.elapsed()).saturating_sub(at);
-        (age < micros(GLANCE)).then(|| self.seen())
+        (age < micros(GLANCE)).then(|| Glance {
+            seen: self.seen(),
+            is_due: age >= micros(YOUNG),
+        })
     }
 
     /// The right to look: one looks at a time, and whoever had to wait glances once more.
     pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.turn.lock().await
+    }
+
+    /// The same, if nobody looks now.
+    pub(crate) fn turn_now(&self) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+        self.turn.clone().try_lock_owned().ok()
     }
 
     /// When these counters were last seen to be the store's; `None` where that is long ago.

@@ -16,7 +16,7 @@ use collector::model::{
     Sha, Sink, Testbed, digest,
 };
 use collector::store::queue::{Claimant, Closed, Finished, Head, Held, Job, Offer};
-use collector::store::shared::{News, Reach, Seen, Server, Shared, Shipment, Version};
+use collector::store::shared::{News, Reach, Row, Seen, Server, Shared, Shipment, Version};
 use collector::store::{Audience, Handed, Keep, Scope, Store};
 use uptick_dashboard::Log;
 
@@ -560,6 +560,9 @@ impl Shared for Dying {
     }
     fn news(&mut self, after: &Version, seq: i64) -> Result<News> {
         self.inner.news(after, seq)
+    }
+    fn rows(&mut self) -> Result<Vec<Row>> {
+        self.inner.rows()
     }
     fn unique(&self) -> Result<String> {
         self.inner.unique()

@@ -195,6 +195,12 @@ pub trait Shared: Send + std::fmt::Debug {
     /// [`crate::error::Error::Store`] when it is unreachable, or somebody moves a store there.
     fn news(&mut self, after: &Version, seq: i64) -> Result<News>;
 
+    /// Every row of the tables that are neither log nor view.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`] when it is unreachable.
+    fn rows(&mut self) -> Result<Vec<Row>>;
+
     /// A name that nobody else has.
     ///
     /// # Errors
@@ -226,4 +232,6 @@ pub trait Shared: Send + std::fmt::Debug {
 #[derive(Debug, Default)]
 pub(in crate::store) struct Link {
     pub(in crate::store) shared: Option<Box<dyn Shared>>,
+    /// Whether the replica has the rows of every table and column that this uptick knows.
+    pub(in crate::store) has_all: bool,
 }

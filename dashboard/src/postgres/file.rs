@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use collector::error::{Error, Result};
-use collector::store::shared::{News, Reach, Server, Shared, Shipment, Version};
+use collector::store::shared::{News, Reach, Row, Server, Shared, Shipment, Version};
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -21,7 +21,8 @@ const LOOK_WITHIN: Duration = Duration::from_secs(3);
 const SLOWEST: usize = 8 << 10;
 
 /// One statement, and so one transaction and one round trip: the version goes up where it is the
-/// expected one, and everything else is done where it went up. Of what went nobody is told whose
+/// expected one, and everything else is done where it went up. A row keeps what only a newer uptick
+/// knows of it (a text with a NUL is no `jsonb`, and is replaced whole). Of what went nobody is told whose
 /// replica is so far behind that it is refused.
 const SHIP: &str = "\
     WITH h AS (UPDATE uptick.head SET version = version + 1, mark = $13 \
@@ -35,11 +36,13 @@ const SHIP: &str = "\
         SELECT $1, u.hash, u.bytes, h.version FROM h CROSS JOIN unnest($8, $9) AS u (hash, bytes) \
         ON CONFLICT (file, hash) DO UPDATE SET bytes = excluded.bytes, \
         version = excluded.version), \
-    r AS (INSERT INTO uptick.line (file, name, key, value, version) \
+    r AS (INSERT INTO uptick.line AS l (file, name, key, value, version) \
         SELECT $1, u.name, u.key, u.value, h.version FROM h CROSS JOIN \
         unnest($10, $11, $12) AS u (name, key, value) \
-        ON CONFLICT (file, name, key) DO UPDATE SET value = excluded.value, \
-        version = excluded.version), \
+        ON CONFLICT (file, name, key) DO UPDATE SET version = excluded.version, value = CASE \
+            WHEN l.value IS NULL OR excluded.value IS NULL OR l.value || excluded.value LIKE \
+                '%\\u0000%' THEN excluded.value \
+            ELSE (l.value::jsonb || excluded.value::jsonb)::text END), \
     w AS (INSERT INTO uptick.written (file, version, mark) SELECT $1, h.version, $13 FROM h), \
     d AS (DELETE FROM uptick.written WHERE file = $1 AND version < $2 - $15), \
     x AS (DELETE FROM uptick.blob WHERE file = $1 AND bytes IS NULL AND version < $2 - $15), \
@@ -327,6 +330,11 @@ impl Shared for File {
                 self.name, self.pool.address.shown
             ))),
         }
+    }
+
+    fn rows(&mut self) -> Result<Vec<Row>> {
+        self.pool
+            .call_slow(async |client| news::all_rows(client, &self.name).await)
     }
 
     fn unique(&self) -> Result<String> {

@@ -186,6 +186,25 @@ async fn mark(client: &Client, file: &str, version: i64) -> Tried<Option<String>
     Ok(row.map(|r| r.get(0)))
 }
 
+/// Every row of the tables that are neither log nor view.
+pub(super) async fn all_rows(client: &Client, file: &str) -> Tried<Vec<Row>> {
+    let come = Cell::new(Instant::now());
+    let given = [
+        (&file as &(dyn ToSql + Sync), Type::TEXT),
+        (&0_i64, Type::INT8),
+        (&i64::MAX, Type::INT8),
+    ];
+    while_it_comes(&come, rows(client, LINES, &given, &come, line)).await
+}
+
+fn line(r: &Found) -> Row {
+    Row {
+        table: r.get(0),
+        key: r.get(1),
+        value: r.get(2),
+    }
+}
+
 /// Everything that has one of these versions, and every entry before the last of them; it ends the
 /// transaction.
 async fn changes(
@@ -210,11 +229,6 @@ async fn changes(
     let blob = |r: &Found| BlobRow {
         hash: r.get(0),
         bytes: r.get(1),
-    };
-    let line = |r: &Found| Row {
-        table: r.get(0),
-        key: r.get(1),
-        value: r.get(2),
     };
     let (entries, blobs, rows, ()) = tokio::try_join!(
         rows(client, ENTRIES, &given, come, entry),

@@ -254,3 +254,49 @@ fn what_went_goes_from_the_log_and_a_replica_of_before_is_refused() {
     let why = b.follow().unwrap_err().to_string();
     assert!(why.contains("away for too long"), "{why}");
 }
+
+/// Two versions of the program on one log: what the older one writes keeps what only the newer one
+/// knows, and once it is newer it has that too.
+#[test]
+fn an_older_node_keeps_what_a_newer_one_knows() {
+    let cluster = Cluster::new();
+    let pair = Pair::on(&cluster);
+    let (mut newer, mut older) = pair.both("f");
+    newer.add_channel(&channel()).unwrap();
+    // The newer one has a column more, and a table.
+    let of_channel = "FROM uptick.line WHERE name = 'channel'";
+    cluster.sql(
+        "UPDATE uptick.line SET value = (value::jsonb || '{\"newer\": 7}')::text \
+         WHERE name = 'channel'",
+    );
+    cluster.sql(&format!(
+        "INSERT INTO uptick.line SELECT file, 'newer', '[1]', '{{\"id\": 1}}', version {of_channel}"
+    ));
+    older.follow().unwrap();
+    let id = older.channels().unwrap()[0].id;
+    older.disable_channel(id, "a reason", 5).unwrap();
+    newer.follow().unwrap();
+    assert_eq!(newer.channels().unwrap()[0].why, "a reason");
+    let kept = format!("SELECT value::jsonb ->> 'newer' {of_channel}");
+    assert_eq!(cluster.sql(&kept), "7");
+    // A text that PostgreSQL's JSON cannot hold is written all the same.
+    newer.enable_channel(id).unwrap();
+    newer.disable_channel(id, "a \0 in it", 6).unwrap();
+    older.follow().unwrap();
+    assert_eq!(older.channels().unwrap()[0].why, "a \0 in it");
+
+    // A replica that was filled by a program without that table.
+    let expected = newer.channels().unwrap();
+    let path = older.path().to_path_buf();
+    drop(older);
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch("DELETE FROM channel; UPDATE replica SET tables = 'outbox(id)'")
+        .unwrap();
+    drop(db);
+    let level = pair.node(true, "f");
+    assert_eq!(level.channels().unwrap(), expected);
+    let filled = "SELECT tables FROM replica";
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let tables: String = db.query_row(filled, [], |r| r.get(0)).unwrap();
+    assert!(tables.contains("channel(id,"), "{tables}");
+}

@@ -58,10 +58,15 @@ fn done(command: &mut Command) {
 
 fn place() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    if let Some((user, group)) = unprivileged() {
-        std::os::unix::fs::chown(dir.path(), Some(user), Some(group)).unwrap();
-    }
+    give(dir.path());
     dir
+}
+
+/// Has a directory belong to the user who runs the server.
+pub(crate) fn give(dir: &Path) {
+    if let Some((user, group)) = unprivileged() {
+        std::os::unix::fs::chown(dir, Some(user), Some(group)).unwrap();
+    }
 }
 
 impl Cluster {

@@ -18,7 +18,10 @@ const BYTES: usize = 1 << 20;
 /// Rows that are moved in one transaction.
 const ROWS: i64 = 2_000;
 
-const SERVER: &str = "ALTER TABLE replica ADD COLUMN server TEXT NOT NULL DEFAULT ''";
+/// What the first replicas do not say: of which server they are, and which tables they were filled
+/// with.
+const SERVER: &str = "server";
+const TABLES: &str = "tables";
 
 /// What a replica says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +54,7 @@ fn marker(db: &Connection) -> rusqlite::Result<Option<Marker>> {
     if !db.query_row(sql, [], |r| r.get::<_, bool>(0))? {
         return Ok(None);
     }
-    let server = match knows_server(db)? {
+    let server = match says(db, SERVER)? {
         true => "server",
         false => "''",
     };
@@ -69,10 +72,10 @@ fn marker(db: &Connection) -> rusqlite::Result<Option<Marker>> {
     .optional()
 }
 
-/// Whether a replica says which server it is of: the first ones did not.
-fn knows_server(db: &Connection) -> rusqlite::Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('replica') WHERE name = 'server')";
-    db.query_row(sql, [], |r| r.get(0))
+/// Whether a replica has a column.
+fn says(db: &Connection, column: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('replica') WHERE name = ?1)";
+    db.query_row(sql, [column], |r| r.get(0))
 }
 
 impl Store {
@@ -116,6 +119,7 @@ impl Store {
         self.watch()?;
         self.link = Some(Link {
             shared: Some(shared),
+            ..Link::default()
         });
         Ok(())
     }
@@ -140,11 +144,15 @@ impl Store {
             None => self.mark(shared, file)?,
         };
         self.is_of(&known, shared, file)?;
-        if !self.ask(knows_server)? {
-            // Another process that opens it may be faster.
-            let added = self.ask(|db| db.execute_batch(SERVER));
-            if !self.ask(knows_server)? {
-                added?;
+        for column in [SERVER, TABLES] {
+            if !self.ask(|db| says(db, column))? {
+                // Another process that opens it may be faster.
+                let sql =
+                    format!("ALTER TABLE replica ADD COLUMN {column} TEXT NOT NULL DEFAULT ''");
+                let added = self.ask(|db| db.execute_batch(&sql));
+                if !self.ask(|db| says(db, column))? {
+                    added?;
+                }
             }
         }
         let (address, server) = (shared.address(), shared.server());

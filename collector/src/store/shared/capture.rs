@@ -59,6 +59,15 @@ impl Table {
         tables.collect()
     }
 
+    /// Their names and columns, in a text that is another one where either is.
+    pub(super) fn known(db: &Connection) -> rusqlite::Result<String> {
+        let all = Self::all(db)?;
+        let each = all
+            .iter()
+            .map(|t| format!("{}({})", t.name, t.columns.join(",")));
+        Ok(each.collect::<Vec<_>>().join(" "))
+    }
+
     /// A condition for the row of a key, which is bound.
     pub(super) fn is_key(&self) -> String {
         let each = self.key.iter().enumerate();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params, params_from_iter};
 
 use crate::error::{Error, Result};
-use crate::store::link::{Kin, News, Row, Server, Shared, Version};
+use crate::store::link::{Kin, News, Row, Server, Shared, Shipment, Version};
 use crate::store::log::append::head;
 use crate::store::log::late;
 use crate::store::secrets::close_to_others;
@@ -61,9 +61,52 @@ impl Store {
             let done = news.version.number == news.head;
             moved |= self.apply_news(&at, &news, &server)?;
             if done {
+                self.fill_new_tables()?;
                 return Ok(moved);
             }
         }
+    }
+
+    /// Reads rows anew that an older uptick had no table or column for when they came.
+    fn fill_new_tables(&mut self) -> Result<()> {
+        let Some(link) = self.link.as_mut().filter(|l| !l.has_all) else {
+            return Ok(());
+        };
+        let Some(shared) = link.shared.as_mut() else {
+            return Ok(());
+        };
+        let wrong = |e: rusqlite::Error| explain(&self.path, &e);
+        let filled = |db: &Connection| {
+            let sql = "SELECT tables FROM replica";
+            Ok((
+                db.query_row(sql, [], |r| r.get::<_, String>(0))?,
+                Table::known(db)?,
+            ))
+        };
+        let (had, known) = filled(&self.db).map_err(wrong)?;
+        if had != known {
+            let (rows, server) = (shared.rows()?, shared.server());
+            let tx = self
+                .db
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .map_err(wrong)?;
+            let at = version(&tx).map_err(wrong)?;
+            let news = News {
+                what: Shipment {
+                    rows,
+                    ..Shipment::default()
+                },
+                head: at.number,
+                version: at,
+                kin: Kin::Same,
+            };
+            take(&tx, &self.path, &news, &server)?;
+            tx.execute("UPDATE replica SET tables = ?1", [known])
+                .map_err(wrong)?;
+            tx.commit().map_err(wrong)?;
+        }
+        link.has_all = true;
+        Ok(())
     }
 
     fn ahead(&self, at: i64, head: i64) -> Error {
