@@ -284,6 +284,14 @@ async fn a_drift_is_opened_as_a_change_by_one_press() {
     let page = c.get(path).await;
     assert!(page.text().contains(&format!("id=\"g{id}\"")), "{to}");
     assert!(page.text().contains("open as a change") && !page.text().contains("action=\"/drift\""));
+    assert!(page.text().contains("opened as a change"), "who did it");
+    let listed = c.get("/health?state=drifting").await;
+    let link = format!("href=\"/series/{series}#g{id}\"");
+    assert!(
+        listed.text().contains(&link) && !listed.text().contains("action=\"/drift\""),
+        "{}",
+        listed.text()
+    );
     // It stands on Today by itself, says what it is, and is no commit's.
     let today = c.get("/").await;
     let own = today

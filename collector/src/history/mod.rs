@@ -13,7 +13,7 @@ pub mod steps;
 pub mod watch;
 
 pub use causes::causes;
-pub use drifts::open_drift;
+pub use drifts::{open_among, open_drift};
 pub use floor::Floor;
 pub use mainline::{Fact, MainLine, TestbedChange, Track, tracks};
 pub use narrowing::{Wanted, narrowing};

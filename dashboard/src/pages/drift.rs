@@ -3,21 +3,29 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{RawForm, State};
 use axum::response::{IntoResponse, Response};
+use collector::detect::Kind;
 use collector::detect::alerts::replay::WINDOW;
 use collector::error::Error;
-use collector::history::{health, open_drift};
-use collector::store::{SeriesState, Store};
+use collector::history::{health, open_among, open_drift};
+use collector::store::{Reported, SeriesState, Store};
 use maud::{Markup, html};
 use serde_json::json;
 
 use crate::app::App;
+use crate::auth::Actor;
 use crate::error::Fail;
 use crate::pages::answer::the_series;
 use crate::pages::triage::back;
 use crate::query::decode;
 use crate::text;
+
+/// Whether a change is a drift that somebody opened.
+pub(super) fn is_drift(t: &Reported) -> bool {
+    t.event.change.kind == Kind::Drift
+}
 
 /// A slope that goes through a series.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +36,8 @@ pub(super) struct Drift {
     pub(super) total: f64,
     /// When the first of them was written, in seconds since 1970-01-01 UTC.
     pub(super) since: Option<i64>,
+    /// The change as which somebody opened it.
+    pub(super) opened: Option<String>,
 }
 
 impl Drift {
@@ -41,10 +51,12 @@ impl Drift {
             Some(v) => store.commits_from(v.position, 1)?.pop(),
             None => None,
         };
+        let changes = store.events_of(&series.row.key.id())?;
         Ok(Some(Self {
             slope: series.drift,
             total,
             since: commit.map(|c| c.time),
+            opened: open_among(&changes).map(|t| t.id.clone()),
         }))
     }
 
@@ -87,24 +99,26 @@ pub(super) fn offer(series: &str) -> Markup {
 /// Opens a drift, and leads to where it is decided about.
 pub(crate) async fn open(
     State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
     RawForm(form): RawForm,
 ) -> Result<Response, Fail> {
-    let (series, change) = opened(&app, &form).await?;
+    let (series, change) = opened(&app, &form, actor).await?;
     Ok(back(format!("/series/{series}#g{change}")))
 }
 
 /// The same for programs.
 pub(crate) async fn open_api(
     State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
     RawForm(form): RawForm,
 ) -> Result<Response, Fail> {
-    let (series, change) = opened(&app, &form).await?;
+    let (series, change) = opened(&app, &form, actor).await?;
     let document = json!({ "schema": "uptick.opened/1", "id": change, "series": series });
     Ok(axum::Json(document).into_response())
 }
 
 /// The series that a form names, and the identity of its drift.
-async fn opened(app: &Arc<App>, form: &[u8]) -> Result<(String, String), Fail> {
+async fn opened(app: &Arc<App>, form: &[u8], actor: Actor) -> Result<(String, String), Fail> {
     let text = String::from_utf8_lossy(form);
     let named = text.split('&').find_map(|p| p.strip_prefix("series="));
     let series = named.map(decode).unwrap_or_default();
@@ -113,7 +127,7 @@ async fn opened(app: &Arc<App>, form: &[u8]) -> Result<(String, String), Fail> {
     }
     app.write(move |store| {
         let found = the_series(store, &series)?;
-        let change = open_drift(store, &found).map_err(refused)?;
+        let change = open_drift(store, &found, &actor.0, text::now()).map_err(refused)?;
         Ok((series, change))
     })
     .await
@@ -142,6 +156,7 @@ mod tests {
             slope: 0.000_26,
             total: 0.039,
             since: Some(0),
+            opened: None,
         };
         assert_eq!(
             drift.words(),

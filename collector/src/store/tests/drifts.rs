@@ -49,7 +49,7 @@ fn open(store: &mut Store, name: &str) -> crate::error::Result<String> {
         .into_iter()
         .find(|s| s.key.benchmark == name);
     let series = store.series_by_id(&row.unwrap().key.id()).unwrap().unwrap();
-    open_drift(store, &series)
+    open_drift(store, &series, "Ann", 0)
 }
 
 #[test]
@@ -65,6 +65,9 @@ fn it_is_one_change_for_life_until_somebody_settles_it() {
     );
     let id = open(&mut store, "grows").unwrap();
     assert_eq!(open(&mut store, "grows").unwrap(), id);
+    let decisions = store.decisions(10).unwrap();
+    let who: Vec<_> = decisions.iter().map(|d| (&*d.actor, &*d.event)).collect();
+    assert_eq!(who, [("Ann", &*id)], "once, and by whom");
     let [t] = drifts(&store)
         .try_into()
         .unwrap_or_else(|all| panic!("{all:?}"));

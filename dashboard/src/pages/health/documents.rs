@@ -43,6 +43,7 @@ fn row(h: &Health, r: &Row) -> Value {
         "latest_sha": s.latest_sha, "latest_time": s.latest_time, "noise": s.noise,
         "drift": s.drift, "drift_total": r.drift.as_ref().map(|d| d.total),
         "drift_since": r.drift.as_ref().and_then(|d| d.since),
+        "drift_change": r.drift.as_ref().and_then(|d| d.opened.as_deref()),
         "limit": r.sight.next.fraction, "limit_units": r.sight.next.units,
         "why": r.sight.next.why.to_string(), "reason": r.sight.next.why,
         "lasting_step": r.sight.lasting,

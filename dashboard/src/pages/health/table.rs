@@ -131,8 +131,19 @@ fn state(h: &Health, may: bool, r: &Row) -> Markup {
             @for (i, (trouble, why)) in troubles.iter().enumerate() {
                 @if i > 0 { br; }
                 span .tag.(trouble.name()) { (trouble.name()) } " " (why)
-                @if may && *trouble == Trouble::Drifting { (drift::offer(&series.row.key.id())) }
+                @if *trouble == Trouble::Drifting { (opened(may, &series.row.key.id(), r)) }
             }
+        }
+    }
+}
+
+/// What may be done about a drift: it is opened as a change once.
+fn opened(may: bool, series: &str, r: &Row) -> Markup {
+    html! {
+        @match r.drift.as_ref().and_then(|d| d.opened.as_ref()) {
+            Some(id) => { " " a href={ "/series/" (series) "#g" (id) } { "open as a change" } }
+            None if may => { (drift::offer(series)) }
+            None => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use collector::detect::Kind;
+use collector::history::open_among;
 use collector::stats;
 use collector::store::{Event, MeasuredCommit, Reported, SeriesState, Store, TestbedRow, Value};
 
@@ -12,7 +12,7 @@ use crate::error::Fail;
 use crate::landmarks::Landmark;
 use crate::look::{Across, SeriesLook};
 use crate::pages::answer::the_series;
-use crate::pages::drift::Drift;
+use crate::pages::drift::{Drift, is_drift};
 use crate::query::compare_url;
 use crate::text;
 
@@ -109,11 +109,6 @@ fn others(store: &Store, look: SeriesLook) -> Result<Vec<(SeriesState, Vec<Value
     Ok(out)
 }
 
-/// Whether a change is a drift that somebody opened.
-pub(super) fn is_drift(t: &Reported) -> bool {
-    t.event.change.kind == Kind::Drift
-}
-
 /// The first position of the series and of those that are drawn with it.
 fn first(store: &Store, h: &History) -> Result<u64, Fail> {
     if !h.look.is_zoomed() {
@@ -176,8 +171,7 @@ impl History {
 
     /// The drift that somebody opened as a change, while nobody has settled it.
     pub(super) fn open_drift(&self) -> Option<&Reported> {
-        let mut all = self.all_changes().map(|(_, t)| t);
-        all.rfind(|t| is_drift(t) && t.event.is_open())
+        open_among(&self.changes)
     }
 
     /// Those at the commits that are shown.

@@ -4,8 +4,9 @@ use collector::detect::{Class, Silence};
 use collector::format::{self, share};
 
 use super::beside::{self, Scale};
-use super::history::{History, is_drift};
+use super::history::History;
 use crate::landmarks::What;
+use crate::pages::drift::is_drift;
 use crate::text::{self, plural};
 
 /// What is in view, in one sentence.
