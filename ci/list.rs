@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use collector::error::{EXIT_NO_VERDICT, EXIT_OK};
+use collector::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK};
 use collector::format::whole;
 
 use crate::args::{Args, List};
@@ -43,9 +43,9 @@ pub(crate) fn run(args: &Args, a: &List) -> anyhow::Result<u8> {
             );
         }
     }
-    Ok(if names.is_empty() {
-        EXIT_NO_VERDICT
-    } else {
-        EXIT_OK
+    Ok(match (suite.failures.is_empty(), names.is_empty()) {
+        (false, _) => EXIT_FAILED,
+        (true, true) => EXIT_NO_VERDICT,
+        (true, false) => EXIT_OK,
     })
 }

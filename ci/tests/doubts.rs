@@ -190,3 +190,61 @@ fn a_search_that_measures_the_checkout_says_so() {
         ran.says(&["names the checkout", "{tree}"]);
     }
 }
+
+fn command(build: &str, run: &str) -> String {
+    format!("[[command]]\nname = \"work\"\nbuild = \"{build}\"\nrun = \"{run}\"\n")
+}
+
+/// Worktrees keep their `target` directories from commit to commit: what a command names there is
+/// made anew, or it is missing.
+#[test]
+fn what_an_earlier_commit_left_in_target_is_neither_run_nor_read() {
+    let renamed = Repo::new();
+    renamed.write(".gitignore", "target/\n");
+    let build = "mkdir -p target && cc -O1 -o target/`cat name` work.c";
+    renamed.write("uptick.toml", &command(build, "target/old"));
+    for (name, turns) in [("old", 1000), ("new", 9000)] {
+        renamed.write("name", name);
+        renamed.work(turns);
+        renamed.commit(name);
+    }
+    let check = ["check", "--base", "HEAD~1"];
+    let ran = renamed.uptick(&check).exits(4);
+    assert!(ran.stdout.contains("target/old"), "{}", ran.stdout);
+
+    let made_once = Repo::new();
+    made_once.write(".gitignore", "target/\n/work\n");
+    made_once.write(
+        "work.c",
+        "#include <stdio.h>\nint main(int n, char **v) {\n    FILE *f = fopen(v[1], \"rb\");\n    \
+         volatile long s = 0;\n    int c;\n    if (!f) return 3;\n    \
+         while ((c = getc(f)) != EOF) s += c;\n    return 0;\n}\n",
+    );
+    let build = "mkdir -p target && { test -f target/data || seq `cat size` > target/data; } && \
+                 cc -O1 -o work work.c";
+    made_once.write("uptick.toml", &command(build, "./work target/data"));
+    for size in ["10000", "20000"] {
+        made_once.write("size", size);
+        made_once.commit(size);
+    }
+    let ran = made_once.uptick(&check).exits(1);
+    assert!(ran.stdout.contains("REGRESSED"), "{}", ran.stdout);
+}
+
+/// A worktree lies within the checkout, where many tools look for their files too.
+#[test]
+fn what_only_the_checkout_has_above_the_commit_is_said() {
+    let repo = Repo::with_command();
+    repo.write("notes", "more");
+    repo.commit("notes");
+    repo.uptick(&["check", "--strict"]).exits(0);
+    repo.write("rust-toolchain.toml", "[toolchain]\nchannel = \"stable\"\n");
+    let words = "rust-toolchain.toml is not the commit's";
+    let says = |args: &[&str]| {
+        let ran = repo.uptick(args).exits(3);
+        assert!(ran.stdout.contains(words), "{}", ran.stdout);
+    };
+    says(&["check", "--strict", "--fresh"]);
+    repo.commit("a toolchain");
+    says(&["check", "--strict", "--base", "HEAD~2"]);
+}

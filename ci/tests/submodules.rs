@@ -124,6 +124,36 @@ fn a_step_in_a_submodule_is_found_without_a_word_in_the_users_configuration() {
     );
 }
 
+/// A submodule's commit that nobody has leaves its place empty, and not what the commit before had
+/// there; so does one that git is told to leave alone.
+#[test]
+fn another_commits_submodule_is_never_built() {
+    let nested = Nested::new();
+    nested.top.uptick(&["run", "HEAD"]).exits(0);
+    nested.turns(2000);
+    // The submodule's commit is nowhere any more.
+    let copy = nested.top.path().join("lib");
+    git(&copy, &["remote", "remove", "origin"]);
+    for repo in [nested.lib.path().to_path_buf(), copy] {
+        git(&repo, &["reset", "-q", "--hard", "HEAD~1"]);
+        git(&repo, &["reflog", "expire", "--expire=now", "--all"]);
+        git(&repo, &["gc", "-q", "--prune=now"]);
+    }
+    let ran = nested.top.uptick(&["check", "--base", "HEAD~1"]).exits(4);
+    for words in ["the submodule lib needs", "turns.h"] {
+        assert!(ran.stdout.contains(words), "{}", ran.stdout);
+    }
+
+    nested.top.git(&["checkout", "-q", "HEAD~1"]);
+    let modules = std::fs::read_to_string(nested.top.path().join(".gitmodules")).unwrap();
+    nested
+        .top
+        .write(".gitmodules", &format!("{modules}\tupdate = none\n"));
+    nested.top.commit("left alone");
+    let ran = nested.top.uptick(&["run", "HEAD"]).exits(4);
+    assert!(ran.stdout.contains("turns.h"), "{}", ran.stdout);
+}
+
 #[test]
 fn a_submodule_that_points_out_of_place_is_refused() {
     let nested = Nested::new();

@@ -87,7 +87,10 @@ impl Scene {
     /// The names that `list` gives, and what it says besides.
     #[track_caller]
     fn list(&self) -> (Vec<String>, String) {
-        let d = self.0.uptick(&["list", "--json"]).exits(0).json();
+        let ran = self.0.uptick(&["list", "--json"]);
+        let d = ran.json();
+        let failed = !d["failures"].as_array().unwrap().is_empty();
+        ran.exits(if failed { 4 } else { 0 });
         let names = d["benchmarks"].as_array().unwrap().iter();
         let names = names.map(|n| n.as_str().unwrap().to_string()).collect();
         (names, format!("{} {}", d["failures"], d["notes"]))

@@ -20,6 +20,12 @@ pub(crate) fn of<'a>(j: &'a Judgement, metric: Option<&str>, verdict: Verdict) -
     rows
 }
 
+/// Those of some rows that went the wrong way.
+fn worse(mut rows: Vec<&Row>) -> Vec<&Row> {
+    rows.retain(|r| r.harm() > 0.0);
+    rows
+}
+
 pub(crate) fn size(r: &Row) -> f64 {
     r.change.map_or(0.0, f64::abs)
 }
@@ -54,9 +60,15 @@ pub(crate) struct Headline {
     regressed: Option<Moved>,
     improved: Option<Moved>,
     suspect: usize,
+    /// Those of the suspects that may be worse.
+    #[serde(skip)]
+    maybe_worse: Option<Moved>,
     unchanged: usize,
     /// Benchmarks that gave a number in the head.
     total: usize,
+    /// Those of them that have nothing to be compared with.
+    #[serde(skip)]
+    alone: usize,
     /// Why there is no verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     no_verdict: Option<String>,
@@ -77,8 +89,12 @@ impl Headline {
             regressed: Moved::of(&of(j, metric, Verdict::Regressed)),
             improved: Moved::of(&of(j, metric, Verdict::Improved)),
             suspect: count(Verdict::Suspect),
+            maybe_worse: Moved::of(&worse(of(j, metric, Verdict::Suspect))),
             unchanged: count(Verdict::Unchanged),
             total: rows().filter(|r| r.head.is_some()).count(),
+            alone: rows()
+                .filter(|r| r.head.is_some() && !r.is_compared())
+                .count(),
             no_verdict: none.then(|| why_not(j, metric)),
             failed: j.failures.len(),
             still_failing: failures.saturating_sub(j.failures.len()),
@@ -89,7 +105,7 @@ impl Headline {
     pub(crate) fn html(&self) -> Markup {
         html! {
             (self.first())
-            @if self.regressed.is_some() || self.no_verdict.is_some() {
+            @if self.regressed.is_some() || self.no_verdict.is_some() || self.maybe_worse.is_some() {
                 @if let Some(best) = &self.improved {
                     " · " (best.benchmarks) " improved, best " (best.size())
                 }
@@ -107,6 +123,9 @@ impl Headline {
                 (of_all) ", worst " (worst.size())
             } @else if let Some(why) = &self.no_verdict {
                 "No verdict: " (why)
+            } @else if let Some(worst) = &self.maybe_worse {
+                "Not confirmed: " (worst.benchmarks) " of " (of_all) " may be worse, at most "
+                (worst.size()) " · 0 regressed"
             } @else if let Some(best) = &self.improved {
                 span .tick aria-hidden="true" { (best.sign) } " Improved: " (best.benchmarks)
                 " of " (of_all) ", best " (best.size()) " · 0 regressed"
@@ -120,6 +139,7 @@ impl Headline {
         html! {
             @if self.suspect > 0 { " · " (self.suspect) " suspect" }
             @if self.unchanged > 0 { " · " (self.unchanged) " unchanged" }
+            @if self.alone > 0 && self.alone < self.total { " · " (self.alone) " not compared" }
             @if self.failed > 0 { " · " (self.failed) " failed" }
             @if self.still_failing > 0 { " · " (self.still_failing) " still failing" }
         }
@@ -150,7 +170,8 @@ impl Headline {
 
     /// How the verdict looks: red only for what regressed.
     pub(crate) const fn class(&self) -> &'static str {
-        match (self.regressed.is_some(), self.no_verdict.is_some()) {
+        let unsure = self.no_verdict.is_some() || self.maybe_worse.is_some();
+        match (self.regressed.is_some(), unsure) {
             (true, _) => "bad",
             (false, true) => "quiet",
             (false, false) => "good",

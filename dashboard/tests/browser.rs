@@ -157,7 +157,9 @@ async fn a_commit_is_triaged_on_its_own_page_by_keys() {
     b.see(".decide .person", "@write").await;
     b.keys_here("f").await;
     b.see("#live", "Which commit fixed it?").await;
-    b.keys_here(&format!("{head}{enter}")).await;
+    let newest = site.store().commits(u64::MAX, 1).unwrap().remove(0);
+    let newest = newest.sha.short();
+    b.keys_here(&format!("{newest}{enter}")).await;
     b.see(".decide .state.fixed_by", "fixed by").await;
     b.see(".decide .note", "Fixed by").await;
     b.at(&page).await;

@@ -433,6 +433,24 @@ async fn changes_have_owners_and_are_taken_on() {
         let answer = eve.post(&c, ("/triage", &form), page).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{bad}");
     }
+    // The commit that a change came with cannot have mended it.
+    let (_, own) = site.around("Split Lexer");
+    let open = site.store().open_events(100).unwrap();
+    let at = site.store().commit(&own).unwrap().unwrap().position;
+    let of_it = open
+        .iter()
+        .find(|e| e.reported.event.change.first == at.cast_signed());
+    let form = format!(
+        "event={}&state=fixed_by&fixed={own}",
+        of_it.unwrap().reported.id
+    );
+    let answer = eve.post(&c, ("/triage", &form), page).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(
+        answer.text().contains("cannot have mended it"),
+        "{}",
+        answer.text()
+    );
     // Nobody's own list is asked for without a name.
     let answer = site.client().await.get("/changes?owner=mine").await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);

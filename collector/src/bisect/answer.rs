@@ -57,7 +57,7 @@ impl Hunt<'_> {
             // With --fixed the commit is a gain, which nobody takes back.
             undo: culprit
                 .filter(|_| !self.journal.request.fixed)
-                .map(|(c, p)| undo(c, p)),
+                .map(|(c, _)| undo(c)),
             reason: reason(main, &self.journal.request, &self.asked.metric),
             notes: Vec::new(),
             again: self.journal.request.again(),
@@ -168,15 +168,11 @@ fn skipped(main: &Trail, last: &Trail) -> Vec<Unmeasured> {
     all
 }
 
-/// The command that takes a commit back; a merge needs the parent that stays.
-fn undo(culprit: &Commit, parent: &Commit) -> String {
-    let stays = culprit.parents.iter().position(|p| *p == parent.sha);
+/// The command that takes a commit back. Of a merge its first parent stays, whichever parent it is
+/// slow beside: to go back to another one would take the main line's own commits along.
+fn undo(culprit: &Commit) -> String {
     match culprit.parents.len() {
         0 | 1 => format!("git revert {}", culprit.sha.short()),
-        _ => format!(
-            "git revert -m {} {}",
-            stays.map_or(1, |i| i + 1),
-            culprit.sha.short()
-        ),
+        _ => format!("git revert -m 1 {}", culprit.sha.short()),
     }
 }

@@ -307,6 +307,12 @@ impl Config {
             if command.name.trim().is_empty() {
                 return Err("command: `name` is empty".into());
             }
+            if command.name.chars().any(char::is_control) {
+                return Err(format!(
+                    "command: `{}` has a character that nobody can type, such as a tab or a NUL",
+                    crate::format::whole(&command.name)
+                ));
+            }
             if !seen.insert(&command.name) {
                 return Err(format!(
                     "command: two benchmarks are named `{}`",
@@ -401,7 +407,9 @@ impl Config {
     pub fn wants(&self, benchmark: &str) -> bool {
         let (bare, _) = Tags::split(benchmark);
         let full = self.suite.tags.name(bare);
-        let names = [benchmark, bare, &full];
+        // As it is listed, where that is not how it is written.
+        let shown = crate::format::whole(benchmark);
+        let names = [benchmark, bare, &full, &shown];
         let any = |globs: &[String]| globs.iter().any(|p| names.iter().any(|n| glob(p, n)));
         let passes = |globs: &[String]| globs.is_empty() || any(globs);
         passes(&self.suite.include) && passes(&self.suite.only) && !any(&self.suite.exclude)

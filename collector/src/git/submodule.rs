@@ -72,11 +72,23 @@ pub(super) fn bring(root: &Path, tree: &Path) -> Result<Vec<Lacking>> {
 
 /// The submodules of one tree, and theirs.
 fn level(origin: &Origin, tree: &Path, depth: usize, lacking: &mut Vec<Lacking>) -> Result<()> {
-    if depth == 0 || !tree.join(".gitmodules").is_file() {
+    let index = ask(tree, &["ls-files", "--stage", "-z"])?;
+    let commits: Vec<(&str, &str)> = index.split('\0').filter_map(gitlink).collect();
+    let listed = match depth > 0 && tree.join(".gitmodules").is_file() {
+        true => listed(tree, &commits)?,
+        false => Vec::new(),
+    };
+    // What git leaves alone is an empty directory in a fresh clone; here another commit's may be in it.
+    for (_, path) in &commits {
+        if !listed.iter().any(|s| s.path == *path) {
+            empty(&tree.join(path))?;
+        }
+    }
+    if listed.is_empty() {
         return Ok(());
     }
     let own = PathBuf::from(ask(tree, &["rev-parse", "--absolute-git-dir"])?);
-    for submodule in listed(tree)? {
+    for submodule in listed {
         let copies = copies(origin, &submodule);
         let store = own.join("modules").join(&submodule.name);
         let place = tree.join(&submodule.path);
@@ -87,6 +99,7 @@ fn level(origin: &Origin, tree: &Path, depth: usize, lacking: &mut Vec<Lacking>)
         let address = set.unwrap_or_else(|| absolute(&submodule.url, &origin.address));
         match one(&submodule, &store, &place, &copies, &address) {
             Err(Error::Failed(why)) => {
+                empty(&place)?;
                 lacking.push(Lacking::Submodule(why));
                 continue;
             }
@@ -102,11 +115,17 @@ fn level(origin: &Origin, tree: &Path, depth: usize, lacking: &mut Vec<Lacking>)
     Ok(())
 }
 
+/// Leaves nothing in the place of a submodule: what is there is another commit's.
+fn empty(place: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(place) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io(place)(e)),
+        _ => std::fs::create_dir_all(place).map_err(Error::io(place)),
+    }
+}
+
 /// The submodules that the tree's index holds and `.gitmodules` explains; those that are told
 /// not to be updated are left out, as git does.
-fn listed(tree: &Path) -> Result<Vec<Submodule>> {
-    let index = ask(tree, &["ls-files", "--stage", "-z"])?;
-    let commits: Vec<(&str, &str)> = index.split('\0').filter_map(gitlink).collect();
+fn listed(tree: &Path, commits: &[(&str, &str)]) -> Result<Vec<Submodule>> {
     let said = ask(tree, &["config", "-z", "-f", ".gitmodules", "--list"])?;
     let value = |name: &str, what: &str| {
         let key = format!("submodule.{name}.{what}\n");
@@ -114,7 +133,7 @@ fn listed(tree: &Path) -> Result<Vec<Submodule>> {
         found.next_back().map(str::to_string)
     };
     let mut all = Vec::new();
-    for (commit, path) in commits {
+    for &(commit, path) in commits {
         let name = said.split('\0').find_map(|entry| {
             let (key, at) = entry.split_once('\n')?;
             let name = key.strip_prefix("submodule.")?.strip_suffix(".path")?;

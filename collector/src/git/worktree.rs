@@ -87,6 +87,26 @@ impl Repo {
     }
 }
 
+/// Those of some paths of a worktree of which its commit has nothing.
+///
+/// # Errors
+/// When git fails.
+pub fn untracked(tree: &Path, mut paths: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
+    if paths.is_empty() {
+        return Ok(paths);
+    }
+    let named: Vec<_> = paths.iter().map(|p| p.to_string_lossy()).collect();
+    let mut args = vec!["--literal-pathspecs", "ls-files", "-z", "--"];
+    args.extend(named.iter().map(|p| &**p));
+    let listed = ask(tree, &args)?;
+    let known: Vec<PathBuf> = listed
+        .split_terminator('\0')
+        .map(|p| tree.join(p))
+        .collect();
+    paths.retain(|p| !known.iter().any(|k| k.starts_with(p)));
+    Ok(paths)
+}
+
 /// Brings the worktree's own files to a commit, all of them where git would leave some as other
 /// attributes or filters made them, or where a build told it to leave some alone.
 fn check_out_anew_where_needed(path: &Path, sha: &Sha) -> Result<Vec<String>> {

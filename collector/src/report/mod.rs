@@ -78,7 +78,7 @@ pub(crate) fn fingerprint(j: &Judgement, row: &Row) -> String {
 }
 
 /// The command that takes a regression back, and nothing else: the head is one commit on its
-/// base (a merge names the parent that stays), it is no pull request, and improved nothing.
+/// base (a merge's first parent, which stays), it is no pull request, and improved nothing.
 #[must_use]
 pub fn undo(j: &Judgement) -> Option<String> {
     let harm = !j.unaccepted().is_empty();
@@ -87,10 +87,13 @@ pub fn undo(j: &Judgement) -> Option<String> {
         return None;
     }
     let head = j.head.sha.short();
-    let stays = j.head.parents.iter().position(|p| *p == j.base.sha)?;
+    // To go back to another parent of a merge would take the main line's own commits along.
+    if j.head.parents.first() != Some(&j.base.sha) {
+        return None;
+    }
     Some(match j.head.parents.len() {
         1 => format!("git revert {head}"),
-        _ => format!("git revert -m {} {head}", stays + 1),
+        _ => format!("git revert -m 1 {head}"),
     })
 }
 

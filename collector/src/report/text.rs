@@ -207,17 +207,19 @@ fn functions(row: &Row, out: &mut Vec<String>) {
     if let Some(explained) = row.explained
         && row.functions.len() > FUNCTIONS
     {
-        let shown: i64 = row.functions.iter().take(FUNCTIONS).map(|f| f.delta).sum();
+        let first = row.functions.iter().take(FUNCTIONS);
+        let shown: i64 = first.clone().map(|f| f.delta).sum();
+        let one_way = first.clone().all(|f| (f.delta as f64) * row.delta() >= 0.0);
         let part = shown as f64 / row.delta();
         let all = share(explained);
         if row.verdict != Verdict::Shifted && part.is_finite() {
-            // Beyond the whole, as where others gained what these lost, a share says nothing.
-            out.push(if (0.0..=1.0).contains(&part) {
+            // Of losses and gains that cancel, and beyond the whole, a share says nothing.
+            out.push(if one_way && part <= 1.0 {
                 let part = share(part);
                 format!("    these explain {part}; all listed functions {all}")
             } else {
                 let (shown, whole) = (signed(shown as f64), signed(row.delta()));
-                format!("    these {shown} of {whole}; all listed functions explain {all}")
+                format!("    these come to {shown} of {whole}; all listed functions explain {all}")
             });
         }
     }

@@ -9,6 +9,7 @@ use crate::model::{
     Testbed, digest,
 };
 use crate::parallel::parallel;
+use crate::run::above;
 use crate::run::outside::Outside;
 use crate::run::progress::Progress;
 use crate::run::runner::Runner;
@@ -64,8 +65,10 @@ impl Runner {
             report.measurements.iter_mut().for_each(|m| m.doubt(&doubt));
         }
         self.mark_redefined(&sha, &mut report.measurements);
+        let above = above::doubt(&bench.tree, self.repo.root());
         for command in &self.config.commands {
-            if let Some(why) = Outside::escapes(command, self.repo.root()) {
+            let why = Outside::escapes(command, self.repo.root());
+            if let Some(why) = why.or_else(|| above.clone()) {
                 let own = |m: &&mut Measurement| Tags::split(&m.benchmark).0 == command.name;
                 let mut numbers = report.measurements.iter_mut();
                 numbers.by_ref().filter(own).for_each(|m| m.doubt(&why));
@@ -230,7 +233,8 @@ fn fill(
     Ok(profiles)
 }
 
-/// What is doubtful about numbers of a tree that lacks files, or in which git-lfs left pointers.
+/// What is doubtful about numbers of a tree that lacks files or submodules, or in which git-lfs left
+/// pointers.
 fn not_whole(lacking: &[Lacking]) -> Option<String> {
     let content = |l: &Lacking| match l {
         Lacking::Content(path) => Some(format!(
@@ -241,7 +245,11 @@ fn not_whole(lacking: &[Lacking]) -> Option<String> {
             "this clone lacks {path}, and what reads it is measured without it, so that the number \
              is not stored (`git fetch --refetch` brings it)"
         )),
-        Lacking::Submodule(_) | Lacking::Linked(..) => None,
+        Lacking::Submodule(why) => Some(format!(
+            "{}; what reads it is measured without it, so that the number is not stored",
+            why.lines().next().unwrap_or(why)
+        )),
+        Lacking::Linked(..) => None,
     };
     lacking.iter().find_map(content)
 }

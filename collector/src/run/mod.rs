@@ -17,6 +17,7 @@
 //! stops looking upwards for a workspace: an old commit whose manifest has no `[workspace]`
 //! would otherwise be taken for a stray member of the user's own checkout.
 
+mod above;
 mod assemble;
 mod home;
 mod keys;

@@ -238,7 +238,7 @@ fn perhaps_therefore(why: &str, missing: &[Lacking]) -> String {
     let is_away = |l: &&Lacking| matches!(l, Lacking::Submodule(_) | Lacking::File(_));
     match missing.iter().find(is_away) {
         None | Some(Lacking::Content(_) | Lacking::Linked(..)) => why.to_string(),
-        Some(Lacking::Submodule(one)) => format!("{one}\nperhaps therefore: {why}"),
-        Some(Lacking::File(file)) => format!("git has no {file}, perhaps therefore: {why}"),
+        Some(Lacking::Submodule(one)) => format!("{why}\nperhaps for this: {one}"),
+        Some(Lacking::File(file)) => format!("{why}\nperhaps for this: git has no {file}"),
     }
 }

@@ -100,9 +100,11 @@ pub fn build(config: &Config, build: &mut Build<'_>) -> Result<Suite> {
             }
         };
         suite.notes.extend(built.left_out.iter().cloned());
+        suite.notes.extend(cargo::flags_left_out(config, place));
         suite.built_in.clone_from(&built.tree);
         add_criterion(&mut suite, config, build, built)?;
     }
+    command::forget_outputs(config, place)?;
     for command in &config.commands {
         if !config.wants(&command.name) {
             continue;

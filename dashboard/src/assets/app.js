@@ -146,6 +146,7 @@ addEventListener("submit", async (e) => {
 // ---- search: suggestions as one types; complete without
 function suggest() {
   const input = $("#find"), list = $("#suggested");
+  if (!input) return;
   let timer, asked = "";
   input.addEventListener("input", () => {
     clearTimeout(timer);
@@ -376,7 +377,7 @@ addEventListener("keydown", (e) => {
   else if (key === "x") { if (current < 0) mark(0); const box = here() && $("input[type=checkbox]", here()); if (box) box.click(); }
   else if (key in STATES) decide(key);
   else if (key === "u") { const undo = $('form[action*="/triage/undo"] button', here() || document) || $('form[action*="/triage/undo"] button'); if (undo) undo.click(); }
-  else if (key === "/") { const box = $(".flamesearch") || $("#q") || $("#find"); box.focus(); }
+  else if (key === "/") { const box = $(".flamesearch") || $("#q") || $("#find"); if (box) box.focus(); }
   else if (key === "?") go(`${base}/help`);
   else if (key === "0" || key === "Escape") { const all = $(".flamereset"); if (all) look(all.href); else return; }
   else return;

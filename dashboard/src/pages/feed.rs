@@ -31,15 +31,18 @@ fn entry(g: &Group) -> String {
     let first = &g.events[0];
     let change = groups::moved(g.worst());
     let commit = g.suspects.last();
-    let subject = match commit {
-        _ if g.is_drift() => "a drift, no single commit did it",
-        Some(c) => &c.subject,
-        None => "",
+    let subject = if g.is_drift() {
+        "a drift, no single commit did it".to_string()
+    } else {
+        groups::who_in_words(g, |c| c.subject.clone())
     };
+    // Of several nobody is named.
+    let is_one = g.suspects.len() == 1 && g.unmeasured() == 0 && !g.is_drift();
+    let author = commit.filter(|_| is_one);
     let title = format!(
         "{change} in {}: {}",
         plural(g.events.len(), "series"),
-        cut(subject, 120)
+        cut(&subject, 120)
     );
     let lines: Vec<String> = g
         .events
@@ -56,7 +59,7 @@ fn entry(g: &Group) -> String {
         xml(&title),
         first.reported.id,
         iso(commit.map_or(0, |c| c.time)),
-        xml(&cut(commit.map_or("", |c| c.author.as_str()), 80)),
+        xml(&cut(author.map_or("uptick", |c| c.author.as_str()), 80)),
         xml(&link),
         xml(&lines.join("; "))
     )

@@ -1,16 +1,16 @@
 //! Changes that have one cause, as pages show them.
 
 use crate::error::Fail;
-use crate::pages::bisect;
+use crate::pages::{bisect, layout};
 use crate::query::compare_url;
-use crate::text;
+use crate::text::{self, plural};
 use collector::detect::alerts::life::State;
 use collector::detect::{Change, Kind};
 use collector::format::percent;
 use collector::history::causes;
 use collector::model::{SeriesKey, Verdict};
 use collector::store::{Event, MeasuredCommit, Store};
-use maud::Markup;
+use maud::{Markup, html};
 use std::collections::BTreeMap;
 
 /// Changes with one cause.
@@ -94,6 +94,35 @@ impl Group {
             head,
             &self.events[0].series.key.benchmark,
         ))
+    }
+}
+
+/// Which commits a change may be of, of which some were not measured.
+pub(super) fn who(suspects: &[MeasuredCommit], unmeasured: u64) -> Markup {
+    let all = suspects.len() as u64 + unmeasured;
+    html! {
+        @match suspects {
+            [] => { "No measured commit is in the range." }
+            [one] if unmeasured == 0 => { (layout::commit_line(one)) }
+            [.., last] => { (plural(all as usize, "commit")) " up to " (layout::commit_line(last)) }
+        }
+    }
+}
+
+/// The same in a line of plain text, with one commit's name as `name` gives it.
+pub(super) fn who_in_words(g: &Group, name: impl Fn(&MeasuredCommit) -> String) -> String {
+    let unmeasured = g.unmeasured();
+    match g.suspects.as_slice() {
+        [] => String::new(),
+        [one] if unmeasured == 0 => name(one),
+        [.., last] => {
+            let all = plural((g.last - g.first + 1) as usize, "commit");
+            let left = match unmeasured {
+                0 => String::new(),
+                n => format!(" ({n} of them not measured)"),
+            };
+            format!("{all} up to {}{left}", name(last))
+        }
     }
 }
 

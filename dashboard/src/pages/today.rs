@@ -469,16 +469,11 @@ fn state_html(e: &Event) -> Markup {
 fn cause(app: &App, g: &Group) -> Markup {
     let unmeasured = g.unmeasured();
     html! {
-        @match g.suspects.as_slice() {
-            [] => { "No measured commit is in the range." }
-            [one] if unmeasured == 0 => { (layout::commit_line(one)) }
-            [.., last] => {
-                (plural((g.last - g.first + 1) as usize, "commit")) " up to " (layout::commit_line(last))
-                @if unmeasured > 0 && app.is_narrowing(g.first, g.last) {
-                    span .muted { ": narrowing, " (g.suspects.len()) " of " (g.last - g.first + 1) " built" }
-                } @else if unmeasured > 0 { span .muted { ", " (unmeasured) " of them not measured" } }
-            }
-        }
+        (groups::who(&g.suspects, unmeasured))
+        @if g.suspects.is_empty() || unmeasured == 0 {}
+        @else if app.is_narrowing(g.first, g.last) {
+            span .muted { ": narrowing, " (g.suspects.len()) " of " (g.last - g.first + 1) " built" }
+        } @else { span .muted { ", " (unmeasured) " of them not measured" } }
     }
 }
 
@@ -585,9 +580,11 @@ fn markdown(t: &Today) -> String {
         out.push_str("\nNothing waits.\n");
     }
     for g in &t.groups {
-        let subject = g.suspects.last().map_or_else(String::new, |s| {
-            format!("`{}` {}", s.sha.short(), md(&s.subject))
-        });
+        let subject = if g.is_drift() {
+            "a drift, no single commit did it".to_string()
+        } else {
+            groups::who_in_words(g, |s| format!("`{}` {}", s.sha.short(), md(&s.subject)))
+        };
         out.push_str(&format!(
             "\n## {} · {subject}\n\n| benchmark | metric | change | before | after | state |\n\
              |---|---|--:|--:|--:|---|\n",

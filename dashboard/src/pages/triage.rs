@@ -6,7 +6,7 @@ use axum::extract::{Extension, RawForm, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use collector::detect::alerts::life::{Resolution, State as Stands};
-use collector::store::{Outcome, Store, Triage};
+use collector::store::{MeasuredCommit, Outcome, Store, Triage};
 
 use crate::app::App;
 use crate::auth::Actor;
@@ -162,12 +162,30 @@ fn check(what: &Triage, merges: bool) -> Result<(), Fail> {
     Ok(())
 }
 
+/// Refuses a commit that was there before the change that it is to have mended.
+fn is_later(store: &Store, commit: &MeasuredCommit, changes: &[String]) -> Result<(), Fail> {
+    let at = commit.position.cast_signed();
+    for change in changes {
+        if store.first_of(change)?.is_some_and(|first| at <= first) {
+            return Err(Fail::Bad(format!(
+                "{} is no later than change {change}, and cannot have mended it: `fixed` names the \
+                 commit that did.",
+                commit.sha.short()
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Decides, unless somebody did so since the decider looked; gives its place in the log, where
 /// anything was to be decided.
 pub(crate) fn apply(store: &mut Store, mut what: Triage, actor: &str) -> Result<Option<i64>, Fail> {
     if let Some(fixed) = &what.fixed {
         // A commit that was measured is kept by its whole name.
         let known = store.commit(fixed)?;
+        if let Some(commit) = &known {
+            is_later(store, commit, &what.events)?;
+        }
         what.fixed = known.map(|c| c.sha.0).or(what.fixed);
         what.state = what.state.or(Some(FIXED));
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rusqlite::types::Type;
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 
 use crate::detect::Change;
@@ -175,6 +175,19 @@ impl Store {
             ))?
             .query_map([series], |r| reported(r, 0))?
             .collect()
+        })
+    }
+
+    /// The first commit that a change may be of, by its place on the main line; `None` where there is
+    /// no such change.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn first_of(&self, change: &str) -> Result<Option<i64>> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT first FROM change WHERE id = ?1")?
+                .query_row([change], |r| r.get(0))
+                .optional()
         })
     }
 

@@ -128,9 +128,70 @@ fn in_directory(dir: &Path) -> Option<PathBuf> {
     names.map(|name| dir.join(name)).find(|f| f.is_file())
 }
 
+/// What a file says, with the files that it includes.
 fn table(file: &Path) -> toml::Table {
+    with_included(file, INCLUDES)
+}
+
+/// A file may include others that do, so far.
+const INCLUDES: usize = 8;
+
+fn with_included(file: &Path, deeper: usize) -> toml::Table {
     let text = std::fs::read_to_string(file).unwrap_or_default();
-    text.parse().unwrap_or_default()
+    let own: toml::Table = text.parse().unwrap_or_default();
+    let dir = file.parent().unwrap_or(Path::new("/"));
+    let mut all = toml::Table::new();
+    for named in included(&own).filter(|_| deeper > 0) {
+        join(&mut all, with_included(&dir.join(named), deeper - 1));
+    }
+    join(&mut all, own);
+    all
+}
+
+/// The files that `include` names: one, a list, or a list of tables with a `path`.
+fn included(table: &toml::Table) -> impl Iterator<Item = &str> {
+    let all = match table.get("include") {
+        Some(toml::Value::Array(all)) => all.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    };
+    all.iter().filter_map(|one| match one {
+        toml::Value::Table(t) => t.get("path")?.as_str(),
+        one => one.as_str(),
+    })
+}
+
+/// Lays a closer file over others, as cargo does: lists are joined, the closer value stands.
+fn join(all: &mut toml::Table, closer: toml::Table) {
+    for (name, value) in closer {
+        match (all.get_mut(&name), value) {
+            (Some(toml::Value::Table(old)), toml::Value::Table(new)) => join(old, new),
+            (Some(toml::Value::Array(old)), toml::Value::Array(new)) => old.extend(new),
+            (_, value) => {
+                all.insert(name, value);
+            }
+        }
+    }
+}
+
+/// Says that flags of the commit's own files are not used, where they are not.
+pub(crate) fn flags_left_out(config: &Config, place: &Place) -> Option<String> {
+    if config.suite.rustflags.is_empty() {
+        return None;
+    }
+    let says = |file: &PathBuf| {
+        let table = table(file);
+        let build = table.get("build").and_then(|b| b.get("rustflags"));
+        let targets = table.get("target").and_then(toml::Value::as_table);
+        let mut targets = targets.into_iter().flatten();
+        build.is_some() || targets.any(|(_, t)| t.get("rustflags").is_some())
+    };
+    let file = of_the_commit(config, place).into_iter().find(says)?;
+    let file = file.strip_prefix(&place.tree).unwrap_or(&file);
+    Some(format!(
+        "`rustflags` of {} are not used: those of uptick.toml take their place, as RUSTFLAGS does",
+        file.display()
+    ))
 }
 
 /// The variables that a file's `[env]` declares.
@@ -266,6 +327,38 @@ pub(super) fn built_for(file: &Path) -> Vec<String> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn included_files_say_what_they_say() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            std::fs::write(dir.path().join(name), text).unwrap();
+            dir.path().join(name)
+        };
+        write(
+            "far.toml",
+            "[build]\nrustflags = [\"-a\"]\ntarget = \"x\"\n",
+        );
+        write(
+            "near.toml",
+            "include = [{ path = \"far.toml\" }]\n[build]\nrustflags = [\"-b\"]\n",
+        );
+        let top = "include = \"near.toml\"\n[build]\nrustflags = [\"-c\"]\ntarget = \"y\"\n";
+        let file = write("config.toml", top);
+        let build = &table(&file)["build"];
+        let flags: Vec<_> = build["rustflags"].as_array().unwrap().iter().collect();
+        let flags: Vec<_> = flags.iter().filter_map(|f| f.as_str()).collect();
+        assert_eq!(
+            (flags, built_for(&file)),
+            (vec!["-a", "-b", "-c"], vec!["y".into()])
+        );
+        // One that includes itself ends.
+        let file = write(
+            "self.toml",
+            "include = \"self.toml\"\n[build]\ntarget = \"z\"\n",
+        );
+        assert_eq!(built_for(&file), ["z"]);
+    }
 
     #[test]
     fn files_above_the_checkout_and_down_to_the_workspace_are_handed_over() {

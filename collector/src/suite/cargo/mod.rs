@@ -14,6 +14,7 @@ mod record;
 mod run;
 mod toolchain;
 
+pub(super) use configuration::flags_left_out;
 pub use discover::{BenchTarget, Discovery, discover};
 pub(super) use listing::list;
 pub use run::steering;

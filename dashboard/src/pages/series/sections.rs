@@ -11,7 +11,7 @@ use crate::error::Fail;
 use crate::pages::layout;
 use crate::pages::{bisect, groups, health, log};
 use crate::query::compare_url;
-use crate::text::{self, plural};
+use crate::text;
 
 /// Changes of the testbed that are spelled out.
 const TESTBEDS: usize = 6;
@@ -160,7 +160,8 @@ fn change_row(h: &History, line: &Line<'_>) -> Markup {
             td .suspects {
                 (kind(c.kind))
                 @if c.kind == Kind::Drift { "up to " }
-                (who(&line.suspects))
+                (groups::who(&line.suspects, unmeasured(line)))
+                @if unmeasured(line) > 0 { span .muted { ", " (unmeasured(line)) " of them not measured" } }
             }
             td .muted { (groups::sure(c)) }
             td { (state(line.change)) }
@@ -180,13 +181,13 @@ fn kind(kind: Kind) -> Markup {
     }
 }
 
-fn who(suspects: &[MeasuredCommit]) -> Markup {
-    html! {
-        @match suspects {
-            [] => { "–" }
-            [one] => { (layout::commit_line(one)) }
-            [.., last] => { (plural(suspects.len(), "commit")) " up to " (layout::commit_line(last)) }
-        }
+/// Commits that may be the cause and were not measured; a drift has none.
+fn unmeasured(line: &Line<'_>) -> u64 {
+    let c = &line.change.event.change;
+    let all = c.last.saturating_sub(c.first).cast_unsigned() + 1;
+    match c.kind {
+        Kind::Drift => 0,
+        _ => all.saturating_sub(line.suspects.len() as u64),
     }
 }
 
