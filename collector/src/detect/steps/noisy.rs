@@ -98,11 +98,28 @@ pub(crate) struct Scratch {
     seeded: Seeded,
 }
 
-/// Levels, and the noise around them as one.
+/// How many neighbours count as one value in most of some stretches, the levels of each taken out.
+pub(crate) fn usual_tau<'y>(
+    stretches: impl Iterator<Item = &'y [f64]>,
+    scratch: &mut Scratch,
+) -> f64 {
+    let mut tau = |y: &[f64]| {
+        let noise = Noise::of(y);
+        let x = y.iter().map(|v| (v - y[0]) / noise.sigma).collect();
+        cut(x, &noise, &mut scratch.segmenter).1
+    };
+    let mut taus: Vec<f64> = stretches.map(&mut tau).collect();
+    let usual = stats::median_in_place(&mut taus).unwrap_or(1.0);
+    if usual <= TAU_CLOSE { 1.0 } else { usual }
+}
+
+/// Levels, and the noise around them as one, of which at least `least` neighbours count as one
+/// value.
 pub(crate) fn levels(
     y: &[f64],
     modes: Option<&Modes>,
     is_whole: bool,
+    least: f64,
     scratch: &mut Scratch,
 ) -> Levels {
     let Scratch { segmenter, seeded } = scratch;
@@ -133,8 +150,9 @@ pub(crate) fn levels(
     let of_own = |i: &usize| own.contains(&at[*i]);
     let own: Vec<usize> = (0..at.len()).filter(of_own).map(|i| places[i]).collect();
     let at = places;
-    let kept = settle(&fit.x, &at, &own, tau, floor);
-    let kept = regained(&fit.x, &at, &kept, floor);
+    let least = Least { tau: least, floor };
+    let kept = settle(&fit.x, &at, &own, tau, least);
+    let kept = regained(&fit.x, &at, &kept, least);
     let kept = sifted(&fit.x, modes, &kept);
     Levels {
         found: placed(&fit.x, &kept, &noise.weights),
@@ -199,38 +217,53 @@ fn sifted(x: &[f64], modes: Option<&Modes>, kept: &[(usize, f64)]) -> Vec<(usize
     sift::not_twice(x, &sift::not_drift(x, &kept))
 }
 
+/// What is believed of the noise of a stretch, however little of it shows there.
+#[derive(Clone, Copy, Debug)]
+struct Least {
+    /// How many neighbours count as one value.
+    tau: f64,
+    /// The spread.
+    floor: f64,
+}
+
+impl Least {
+    /// The noise around some levels, if so many neighbours count as one value: correlation is
+    /// looked for around the levels `at`, spread around the levels `around`.
+    fn noise(self, x: &[f64], at: &[usize], around: &[usize], tau: f64) -> Correlated {
+        Correlated {
+            tau,
+            certain: certain_tau(x, at, tau).max(self.tau),
+            spread: clipped_spread(x, around, tau),
+            floor: self.floor,
+        }
+    }
+}
+
 /// The boundaries that hold.
 ///
 /// Begins with the correlation that the search left over. What looked like correlation may have
 /// been the drift, or steps: those that hold all the same are taken out, and the others looked
 /// at again with what is left.
-fn settle(x: &[f64], at: &[usize], own: &[usize], tau: f64, floor: f64) -> Vec<(usize, f64)> {
-    let mut tau = tau;
+fn settle(x: &[f64], at: &[usize], own: &[usize], tau: f64, least: Least) -> Vec<(usize, f64)> {
+    let mut tau = tau.max(least.tau);
     let mut kept: Vec<(usize, f64)> = Vec::new();
     for _ in 0..SETTLE_ROUNDS {
         let places: Vec<usize> = kept.iter().map(|k| k.0).collect();
-        let spread = clipped_spread(x, &places, tau);
-        let noise = Correlated {
-            tau,
-            certain: certain_tau(x, if kept.is_empty() { at } else { &places }, tau),
-            spread,
-            floor,
-        };
-        kept = verify(x, at, own, noise);
+        let seen = if kept.is_empty() { at } else { &places };
+        kept = verify(x, at, own, least.noise(x, seen, &places, tau));
         let places: Vec<usize> = kept.iter().map(|k| k.0).collect();
-        let left = residual_tau(x, &places);
+        let left = residual_tau(x, &places).max(least.tau);
         if left >= tau {
             break;
         }
         tau = left;
     }
-    if tau > 1.0 && steps_explain(x, at, own, &kept) {
-        let spread = clipped_spread(x, at, 1.0);
+    if tau > 1.0 && least.tau <= 1.0 && steps_explain(x, at, own, &kept) {
         let noise = Correlated {
             tau: 1.0,
             certain: 1.0,
-            spread,
-            floor,
+            spread: clipped_spread(x, at, 1.0),
+            floor: least.floor,
         };
         return verify(x, at, own, noise);
     }
@@ -277,7 +310,7 @@ fn main_mode(fit: drift::Fit, noise: &Noise, x: Vec<f64>, segmenter: &mut Segmen
 
 /// The boundaries that hold, and those of the others that their own surroundings bear out: with
 /// the correlation that is left there, which may be that of another stretch in the whole.
-fn regained(x: &[f64], at: &[usize], kept: &[(usize, f64)], floor: f64) -> Vec<(usize, f64)> {
+fn regained(x: &[f64], at: &[usize], kept: &[(usize, f64)], least: Least) -> Vec<(usize, f64)> {
     let mut out = kept.to_vec();
     for &a in at {
         let i = out.partition_point(|k| k.0 <= a);
@@ -292,14 +325,9 @@ fn regained(x: &[f64], at: &[usize], kept: &[(usize, f64)], floor: f64) -> Vec<(
         }
         let (from, to) = (from.max(a.saturating_sub(AROUND)), to.min(a + AROUND));
         let part = &x[from..to];
-        let tau = residual_tau(part, &[a - from]);
-        let noise = Correlated {
-            tau,
-            certain: certain_tau(part, &[a - from], tau),
-            spread: clipped_spread(part, &[a - from], tau),
-            floor,
-        };
-        let p = p_value(&x[from..a], &x[a..to], noise);
+        let here = [a - from];
+        let tau = residual_tau(part, &here).max(least.tau);
+        let p = p_value(&x[from..a], &x[a..to], least.noise(part, &here, &here, tau));
         if p <= ALPHA * OWN * OWN {
             out.insert(i, (a, p));
         }

@@ -1,8 +1,10 @@
 //! Searches the whole, and then each of its pieces by its own nature.
 
+use std::cell::OnceCell;
+
 use crate::detect::steps::modes::Modes;
 use crate::detect::steps::noise::Noise;
-use crate::detect::steps::noisy::{SAME, Scratch, levels};
+use crate::detect::steps::noisy::{SAME, Scratch, levels, usual_tau};
 use crate::detect::steps::pieces::Boundary;
 use crate::detect::steps::pieces::pieces;
 use crate::detect::steps::place::NEAR;
@@ -17,6 +19,8 @@ const PART_LEAST: usize = 12;
 const WINDOW: usize = 160;
 /// … and how far from its ends it is believed.
 const EDGE: usize = 8;
+/// Each point counts.
+const INDEPENDENT: f64 = 1.0;
 /// How many times quieter than the whole a piece must be: what is as loud was searched already.
 const OTHER: f64 = 1.25;
 /// The ratio of the ninth tenth of the values to the first from which on they are judged by
@@ -57,10 +61,11 @@ fn logs(y: &[f64]) -> Option<Vec<f64>> {
 /// is plain in a quiet piece is hidden by a loud one beside it, and what a window shows by a
 /// whole of another nature.
 fn in_pieces(y: &[f64], scratch: &mut Scratch) -> (Vec<Boundary>, f64) {
-    let whole = levels(y, Modes::of(y).as_ref(), true, scratch);
+    let whole = levels(y, Modes::of(y).as_ref(), true, INDEPENDENT, scratch);
     let usual = Usual {
+        y,
         sigma: Noise::of(y).sigma,
-        n: y.len(),
+        tau: OnceCell::new(),
     };
     let mut out = whole.found;
     if whole.plain {
@@ -73,7 +78,7 @@ fn in_pieces(y: &[f64], scratch: &mut Scratch) -> (Vec<Boundary>, f64) {
         let within = |p: &(usize, usize)| open.iter().any(|o| o.0 <= p.0 && p.1 <= o.1);
         let mut next = Vec::new();
         for piece in all.filter(within) {
-            let found = more(y, piece, &usual, scratch);
+            let found = more(piece, &usual, scratch);
             if !found.is_empty() {
                 next.push(piece);
             }
@@ -89,21 +94,31 @@ fn in_pieces(y: &[f64], scratch: &mut Scratch) -> (Vec<Boundary>, f64) {
 }
 
 /// What is known of the whole when its pieces are searched.
-struct Usual {
+struct Usual<'y> {
+    y: &'y [f64],
     sigma: f64,
-    n: usize,
+    tau: OnceCell<f64>,
+}
+
+impl Usual<'_> {
+    /// How many neighbours count as one value in most windows, where there are several.
+    ///
+    /// Of many windows of correlated noise those that look least correlated are those whose waves
+    /// look like steps: each by itself would be believed, and the longer a series, the more there
+    /// are. So none is taken for less correlated than they usually are.
+    fn tau(&self, scratch: &mut Scratch) -> f64 {
+        *self.tau.get_or_init(|| {
+            let windows = halves(0, self.y.len());
+            usual_tau(windows.map(|(f, t)| &self.y[f..t]), scratch)
+        })
+    }
 }
 
 /// What a piece shows beyond the boundaries that are known, window by window where it is long.
-fn more(
-    y: &[f64],
-    (from, to): (usize, usize),
-    usual: &Usual,
-    scratch: &mut Scratch,
-) -> Vec<Boundary> {
+fn more((from, to): (usize, usize), usual: &Usual<'_>, scratch: &mut Scratch) -> Vec<Boundary> {
     let mut out: Vec<Boundary> = Vec::new();
-    for (f, t) in windows(from, to) {
-        for b in again(&y[f..t], usual, scratch) {
+    for (f, t) in std::iter::once((from, to)).chain(halves(from, to)) {
+        for b in again(&usual.y[f..t], usual, scratch) {
             let b = b.moved(f);
             // Next to a boundary that is known already it is the same one.
             let apart = b.at > from + SAME && b.at + SAME < to;
@@ -119,38 +134,44 @@ fn more(
     out
 }
 
-/// The piece itself, and half-overlapping windows where it is longer than two of them.
-fn windows(from: usize, to: usize) -> Vec<(usize, usize)> {
-    let mut out = vec![(from, to)];
-    if to - from >= 2 * WINDOW {
-        let starts = (from..).step_by(WINDOW / 2);
-        out.extend(
-            starts
-                .map(|s| (s, (s + WINDOW).min(to)))
-                .take_while(|w| w.1 < to || w.1 - w.0 > WINDOW / 2),
-        );
-    }
-    out
+/// Half-overlapping windows of a piece that is longer than two of them.
+fn halves(from: usize, to: usize) -> impl Iterator<Item = (usize, usize)> {
+    let starts = (from..to).step_by(WINDOW / 2);
+    let window = move |s: usize| (s, (s + WINDOW).min(to));
+    starts
+        .map(window)
+        .take_while(move |w| w.1 < to || w.1 - w.0 > WINDOW / 2)
+        .take_while(move |_| to - from >= 2 * WINDOW)
 }
 
 /// The levels of a stretch, where it may show more than the whole did: its modes looked through,
 /// or by noise that is not the whole's.
-fn again(part: &[f64], usual: &Usual, scratch: &mut Scratch) -> Vec<Boundary> {
+fn again(part: &[f64], usual: &Usual<'_>, scratch: &mut Scratch) -> Vec<Boundary> {
     if part.len() < PART_LEAST {
         return Vec::new();
     }
+    let is_whole = part.len() == usual.y.len();
     if let Some(modes) = Modes::of(part) {
-        return levels(
-            &modes.looked_through(part),
-            None,
-            part.len() == usual.n,
-            scratch,
-        )
-        .found;
+        return believed(&modes.looked_through(part), is_whole, usual, scratch);
     }
-    if part.len() < usual.n && Noise::of(part).sigma < usual.sigma / OTHER {
-        levels(part, None, false, scratch).found
+    if !is_whole && Noise::of(part).sigma < usual.sigma / OTHER {
+        believed(part, false, usual, scratch)
     } else {
         Vec::new()
     }
+}
+
+/// The levels of a stretch that hold with the correlation it usually has, too. Few show any, so
+/// that the others need not know it.
+fn believed(
+    part: &[f64],
+    is_whole: bool,
+    usual: &Usual<'_>,
+    scratch: &mut Scratch,
+) -> Vec<Boundary> {
+    let found = levels(part, None, is_whole, INDEPENDENT, scratch).found;
+    if found.is_empty() || usual.tau(scratch) <= INDEPENDENT {
+        return found;
+    }
+    levels(part, None, is_whole, usual.tau(scratch), scratch).found
 }
