@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::suite::cargo::run::Target;
 use crate::suite::cargo::run::cargo;
 use crate::suite::cargo::run::output;
+use crate::suite::cargo::scripts::Script;
 use crate::suite::{Place, workspace};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +48,8 @@ pub struct Discovery {
     pub needs: BTreeSet<String>,
     /// What `cargo` must know of each package.
     pub(super) packages: BTreeMap<String, Facts>,
+    /// The build scripts of the workspace.
+    pub(super) scripts: Vec<Script>,
 }
 
 /// What is known of a package.
@@ -114,6 +117,7 @@ pub fn discover(config: &Config, place: &Place) -> Result<Discovery> {
     let reaching = reaching_criterion(&members);
     let mut found = Discovery {
         left_out: absent(&config.suite.packages, &members)?,
+        scripts: members.iter().filter_map(|p| script(p)).collect(),
         ..Discovery::default()
     };
     for package in members {
@@ -212,6 +216,13 @@ fn reaching_criterion<'a>(members: &[&'a Package]) -> BTreeSet<&'a str> {
             return reaching;
         }
     }
+}
+
+/// The build script of a package, if it has one.
+fn script(package: &Package) -> Option<Script> {
+    let script = package.targets.iter().find(|t| t.is_build_script())?;
+    let dir = package.manifest_path.parent()?;
+    Some((dir.to_path_buf(), script.src_path.clone()))
 }
 
 fn discover_package(

@@ -18,9 +18,15 @@ pub(crate) struct Target {
     pub(super) kind: Vec<String>,
     #[serde(default, rename = "required-features")]
     pub(super) required_features: Vec<String>,
+    #[serde(default)]
+    pub(super) src_path: PathBuf,
 }
 
 impl Target {
+    pub(super) fn is_build_script(&self) -> bool {
+        self.kind.iter().any(|k| k == "custom-build")
+    }
+
     pub(super) fn is_bench(&self) -> bool {
         self.kind.iter().any(|k| k == "bench")
     }
