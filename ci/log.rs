@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use collector::config::glob;
 use collector::detect::{Change, Finder};
 use collector::error::{EXIT_OK, Error};
-use collector::format::{arrow, moved, name, sentence, value};
+use collector::format::{arrow, moved, name, quoted, sentence, value};
 use collector::git::Repo;
 use collector::history::{self, Floor};
 use collector::model::SeriesKey;
@@ -18,14 +18,15 @@ use crate::{context, line, print};
 pub(crate) fn run(args: &Args, a: &Log) -> anyhow::Result<u8> {
     let store = context::existing_store(args)?;
     let metric = line::known_metric(&store, &a.metric)?;
-    let series: Vec<SeriesRow> = store
-        .series()?
-        .into_iter()
+    let all = store.series()?;
+    let series: Vec<SeriesRow> = all
+        .iter()
         .filter(|s| s.key.metric.name() == metric)
         .filter(|s| a.bench.as_ref().is_none_or(|b| glob(b, &s.key.benchmark)))
+        .cloned()
         .collect();
     if series.is_empty() {
-        return Err(nothing(a, &metric).into());
+        return Err(nothing(a, &metric, &all).into());
     }
     let repo = Repo::open(&args.dir).ok();
     let marks = if a.bench.is_some() || a.json {
@@ -81,10 +82,17 @@ fn marks(
     Ok(all)
 }
 
-fn nothing(a: &Log, metric: &str) -> Error {
-    Error::NoVerdict(match &a.bench {
-        Some(b) => format!("no series of {metric} matches `{b}`; `uptick log` lists them all"),
-        None => format!("the store holds no {metric} yet; `uptick run` measures a commit"),
+fn nothing(a: &Log, metric: &str, all: &[SeriesRow]) -> Error {
+    let other = all.iter().map(|s| s.key.metric.name());
+    Error::NoVerdict(match (&a.bench, other.clone().find(|m| *m != metric)) {
+        (Some(b), _) if other.clone().any(|m| m == metric) => {
+            format!("no series of {metric} matches `{b}`; `uptick log` lists them all")
+        }
+        (_, Some(other)) => format!(
+            "the store holds no {metric}, but other metrics: `uptick log --metric {}`",
+            quoted(other)
+        ),
+        (_, None) => format!("the store holds no {metric} yet; `uptick run` measures a commit"),
     })
 }
 

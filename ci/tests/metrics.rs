@@ -43,6 +43,8 @@ fn a_metric_of_ones_own_is_imported_and_its_fall_is_a_regression() {
         reports.push(json!({ "report": report(&sha, position) }));
     }
     repo.import(&reports);
+    let ran = repo.uptick(&["log"]).exits(3);
+    ran.says(&["but other metrics: `uptick log --metric errors`"]);
 
     let d = repo.uptick(&["changes", "--json"]).exits(0).json();
     let of = |metric: &str| -> Value {

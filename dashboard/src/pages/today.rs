@@ -573,8 +573,10 @@ fn csv(t: &Today) -> Vec<Vec<String>> {
 
 fn markdown(t: &Today) -> String {
     let mut out = format!(
-        "# Open changes\n\n{} new, {} acknowledged.\n",
-        t.counts.new, t.counts.acknowledged
+        "# Open changes\n\n{}: {} new and {} acknowledged changes of single series.\n",
+        plural(t.groups.len(), "group"),
+        t.counts.new,
+        t.counts.acknowledged
     );
     if t.groups.is_empty() {
         out.push_str("\nNothing waits.\n");

@@ -40,8 +40,8 @@ const SHIP: &str = "\
         SELECT $1, u.name, u.key, u.value, h.version FROM h CROSS JOIN \
         unnest($10, $11, $12) AS u (name, key, value) \
         ON CONFLICT (file, name, key) DO UPDATE SET version = excluded.version, value = CASE \
-            WHEN l.value IS NULL OR excluded.value IS NULL OR l.value || excluded.value LIKE \
-                '%\\u0000%' THEN excluded.value \
+            WHEN l.value IS NULL OR excluded.value IS NULL \
+                OR position('\\u0000' in l.value || excluded.value) > 0 THEN excluded.value \
             ELSE (l.value::jsonb || excluded.value::jsonb)::text END), \
     w AS (INSERT INTO uptick.written (file, version, mark) SELECT $1, h.version, $13 FROM h), \
     d AS (DELETE FROM uptick.written WHERE file = $1 AND version < $2 - $15), \

@@ -56,7 +56,7 @@ pub(super) fn page(
 ) -> Result<Page, Fail> {
     let c = match rows.variants {
         Some(variants) => variants::load(store, app, (base, head), variants)?,
-        None => load(store, app, base, head, "chosen by the reader")?,
+        None => load(store, app, base, head, "named in the address")?,
     };
     match format {
         Format::Html => {

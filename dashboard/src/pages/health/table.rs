@@ -91,6 +91,9 @@ fn group_head(g: &Group, grouping: Grouping) -> Markup {
     }
 }
 
+/// Below so many values nothing is said of a series' noise.
+const FEW: u64 = 3;
+
 fn row(h: &Health, may: bool, (r, asked): (&Row, &query::Health)) -> Markup {
     let e = h.entry(r);
     let (s, key) = (&e.series, &e.series.row.key);
@@ -98,6 +101,7 @@ fn row(h: &Health, may: bool, (r, asked): (&Row, &query::Health)) -> Markup {
     let words = format!("the last {} values of {name}", r.recent.len());
     let noise = noise_of(e);
     let calm = noise == 0.0;
+    let few = s.row.points < FEW;
     html! {
         tr {
             th scope="row" .name {
@@ -107,9 +111,12 @@ fn row(h: &Health, may: bool, (r, asked): (&Row, &query::Health)) -> Markup {
             }
             td { (trend(&r.recent, &words)) }
             td .num { (text::value(s.row.latest_value, &key.metric)) }
-            td .num.muted[calm] { @if calm { "none" } @else { (share(noise)) } }
+            td .num.muted[calm] {
+                @if few { span title="Measured too seldom to say" { "–" } }
+                @else if calm { "none" } @else { (share(noise)) }
+            }
             td .num title=(r.sight.next.why.to_string()) { (h.allowed(r)) }
-            td .num { (share(r.sight.lasting)) }
+            td .num { @if few { "–" } @else { (share(r.sight.lasting)) } }
             td .num { (e.alerts.0) @if e.alerts.1 > 0 { " (" (e.alerts.1) " false)" } }
             (state(h, may, r))
             @if s.row.latest_position < h.overview.position() {
