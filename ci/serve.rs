@@ -148,13 +148,10 @@ fn server(dir: &Path, a: &Serve, blobs: Option<Place>) -> anyhow::Result<u8> {
         node::join(dir, &mut store, log)?;
     }
     first_token(&mut store)?;
-    let beside = || match &log {
-        None => "beside".to_string(),
-        Some(_) => node::own_name(dir),
-    };
+    let node = log.as_ref().map(|_| node::own_name(dir));
     let collector = a
         .collect
-        .then(|| Beside::of(&mut store, beside()))
+        .then(|| Beside::of(&mut store, node))
         .transpose()?;
     drop(store);
     let options = ServerOptions {
@@ -308,12 +305,13 @@ struct Beside {
 }
 
 impl Beside {
-    /// Makes its token; those of earlier starts end, and those of other nodes do not.
-    fn of(store: &mut Store, name: String) -> anyhow::Result<Self> {
+    /// Makes its token, that of a node by the node's name; those of earlier starts end, and those of
+    /// other nodes do not.
+    fn of(store: &mut Store, node: Option<String>) -> anyhow::Result<Self> {
         let now = context::now();
-        let called = match name.as_str() {
-            "beside" => "collector of this server".to_string(),
-            name => format!("collector {name}"),
+        let called = match &node {
+            None => "collector of this server".to_string(),
+            Some(node) => format!("collector {node}"),
         };
         for old in store.tokens()?.iter().filter(|t| t.name == called) {
             store.revoke_token(old.id, now)?;
@@ -321,7 +319,7 @@ impl Beside {
         let minted = dashboard::mint().map_err(|e| Error::Failed(format!("no randomness: {e}")))?;
         store.add_token(&called, Scope::Collect, &minted.hash, now, None)?;
         Ok(Self {
-            name,
+            name: node.unwrap_or_else(|| "beside".into()),
             token: minted.token,
         })
     }

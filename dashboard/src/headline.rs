@@ -124,7 +124,7 @@ impl Headline {
             } @else if let Some(why) = &self.no_verdict {
                 "No verdict: " (why)
             } @else if let Some(worst) = &self.maybe_worse {
-                "Not confirmed: " (worst.benchmarks) " of " (of_all) " may be worse, at most "
+                "Not confirmed: " (worst.benchmarks) " of " (of_all) " may be worse, worst "
                 (worst.size()) " · 0 regressed"
             } @else if let Some(best) = &self.improved {
                 span .tick aria-hidden="true" { (best.sign) } " Improved: " (best.benchmarks)

@@ -153,7 +153,7 @@ async fn a_suspect_is_never_red_and_stands_apart() {
     let site = Site::demo();
     let c = site.client().await;
     let commits = site.store().commits(u64::MAX, 60).unwrap();
-    let mut seen = 0;
+    let (mut seen, mut unsure) = (0, 0);
     for pair in commits.windows(2) {
         let stem = format!("/compare/{}..{}", pair[1].sha.short(), pair[0].sha.short());
         let document = json(&c, &format!("{stem}.json")).await;
@@ -187,11 +187,33 @@ async fn a_suspect_is_never_red_and_stands_apart() {
             text.contains("uptick compare") && text.contains("--only"),
             "how to confirm it"
         );
-        if !heading(text).contains("Regression") {
-            assert!(!text.contains("verdict bad"));
+        let said = heading(text);
+        if said.contains("Regression") {
+            continue;
+        }
+        assert!(!text.contains("verdict bad"));
+        // What may be worse is said first, and nothing about it is green.
+        let rows = document["results"].as_array().unwrap();
+        let is_worse = |r: &&serde_json::Value| {
+            r["metric"] == "instructions"
+                && r["verdict"] == "suspect"
+                && r["change"].as_f64().is_some_and(|c| c > 0.0)
+        };
+        let worse = rows.iter().filter(is_worse).count();
+        if worse > 0 && !said.contains("No verdict") {
+            unsure += 1;
+            assert!(
+                said.contains(&format!("Not confirmed: {worse} of "))
+                    && said.contains("0 regressed"),
+                "{said}"
+            );
+            assert!(!text.contains("verdict good"), "{said}");
         }
     }
-    assert!(seen > 0, "the demo has suspects");
+    assert!(
+        seen > 0 && unsure > 0,
+        "the demo has suspects: {seen}, {unsure}"
+    );
 }
 
 #[tokio::test]

@@ -214,19 +214,21 @@ fn a_drift_is_told_as_drift_and_not_as_steps() {
     assert!(steps <= 2, "{steps}");
 }
 
+/// Noise of which each value keeps seven tenths of the one before.
+fn correlated(seed: u64, n: usize) -> Vec<f64> {
+    let mut last = 0.0;
+    let mut next = |v: &f64| {
+        last = 0.7 * last + (v - 100.0);
+        100.0 + last
+    };
+    series(seed, n, &[]).iter().map(&mut next).collect()
+}
+
 #[test]
 fn correlated_noise_is_no_chain_of_steps() {
     let mut alarms = 0;
     for seed in 0..60 {
-        let mut last = 0.0;
-        let y: Vec<f64> = series(seed, 300, &[])
-            .iter()
-            .map(|v| {
-                last = 0.7 * last + (v - 100.0);
-                100.0 + last
-            })
-            .collect();
-        alarms += found(&y).len();
+        alarms += found(&correlated(seed, 300)).len();
     }
     // The hardest of the 13 kinds: about 0.3 per 1000, over 18,000 commits.
     assert!(alarms <= 9, "{alarms}");
@@ -236,15 +238,7 @@ fn correlated_noise_is_no_chain_of_steps() {
 fn correlated_noise_shows_no_more_steps_where_there_is_much_of_it() {
     let mut alarms = 0;
     for seed in 0..16 {
-        let mut last = 0.0;
-        let y: Vec<f64> = series(seed, 3000, &[])
-            .iter()
-            .map(|v| {
-                last = 0.7 * last + (v - 100.0);
-                100.0 + last
-            })
-            .collect();
-        alarms += found(&y).len();
+        alarms += found(&correlated(seed, 3000)).len();
     }
     // 48,000 commits at 0.10 per 1000; with each window's own correlation they are 13.
     assert!(alarms <= 4, "{alarms}");

@@ -15,7 +15,7 @@ const OPENED: &str = "opened as a change";
 #[must_use]
 pub fn open_among(changes: &[Reported]) -> Option<&Reported> {
     let is_open = |t: &&Reported| t.event.change.kind == Kind::Drift && t.event.is_open();
-    changes.iter().rfind(|t| is_open(t) && t.event.seen)
+    changes.iter().rfind(is_open)
 }
 
 /// Opens the drift of a series as a change, with who did it and when, or gives the one that is open

@@ -213,12 +213,12 @@ impl Store {
             )));
         }
         let mut reading = Reading::default();
-        let read = self.import_lines(input, &mut reading);
-        if read.is_err() {
-            // What stood before the line that is wrong is stored, and shown.
-            self.catch_up()?;
+        if let Err(wrong) = self.import_lines(input, &mut reading) {
+            // What stood before the line that is wrong is stored, and shown; where that fails, the
+            // next who opens the store shows it, and the line is what there is to mend.
+            let _ = self.catch_up();
+            return Err(wrong);
         }
-        read?;
         let older = std::mem::take(&mut reading.older);
         older.commands(|command| {
             let sealed = Sealed::of(&Entry::Decision(command))?;

@@ -67,7 +67,9 @@ impl Store {
         }
     }
 
-    /// Reads rows anew that an older uptick had no table or column for when they came.
+    /// Reads rows anew that an older uptick had no table or column for when they came. Where another
+    /// connection to this file wrote or followed meanwhile, what was read may be of before that: it is
+    /// read again the next time.
     fn fill_new_tables(&mut self) -> Result<()> {
         let Some(link) = self.link.as_mut().filter(|l| !l.has_all) else {
             return Ok(());
@@ -78,19 +80,19 @@ impl Store {
         let wrong = |e: rusqlite::Error| explain(&self.path, &e);
         let filled = |db: &Connection| {
             let sql = "SELECT tables FROM replica";
-            Ok((
-                db.query_row(sql, [], |r| r.get::<_, String>(0))?,
-                Table::known(db)?,
-            ))
+            let had: String = db.query_row(sql, [], |r| r.get(0))?;
+            Ok((had, Table::known(db)?, version(db)?))
         };
-        let (had, known) = filled(&self.db).map_err(wrong)?;
+        let (had, known, at) = filled(&self.db).map_err(wrong)?;
         if had != known {
             let (rows, server) = (shared.rows()?, shared.server());
             let tx = self
                 .db
                 .transaction_with_behavior(TransactionBehavior::Immediate)
                 .map_err(wrong)?;
-            let at = version(&tx).map_err(wrong)?;
+            if version(&tx).map_err(wrong)? != at {
+                return Ok(());
+            }
             let news = News {
                 what: Shipment {
                     rows,

@@ -92,7 +92,7 @@ pub(super) fn generate_lock(config: &Config, place: &Place) -> Result<()> {
 pub(super) fn build(config: &Config, place: &Place, scratch: &Scratch) -> Result<Executables> {
     let found = discover(config, place)?;
     fetch(config, place)?;
-    scripts::renew(&found.scripts)?;
+    scripts::renew(&found.scripts, &place.tree)?;
     let compiled = compile(config, place, scratch, &found)?;
     let mut built = Executables {
         left_out: [found.left_out.clone(), compiled.notes.clone()].concat(),

@@ -16,13 +16,14 @@ const BESIDE: [&str; 3] = ["target", ".git", "node_modules"];
 /// A package that has one: its directory, and the script.
 pub(super) type Script = (PathBuf, PathBuf);
 
-/// Has cargo run each script again whose package has a file that is newer than it.
+/// Has cargo run each script again whose package has a file that is newer than it. One that lies
+/// outside of the worktree, or is a link, may be the user's own and is left alone.
 ///
 /// # Errors
 /// When the time of a script's file cannot be set.
-pub(super) fn renew(all: &[Script]) -> Result<()> {
+pub(super) fn renew(all: &[Script], tree: &Path) -> Result<()> {
     for (dir, script) in all {
-        let Some(own) = modified(script) else {
+        let Some(own) = modified(script).filter(|_| is_within(script, tree)) else {
             continue;
         };
         if newest(dir).is_some_and(|newest| newest > own) {
@@ -32,6 +33,11 @@ pub(super) fn renew(all: &[Script]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn is_within(script: &Path, tree: &Path) -> bool {
+    let real = script.canonicalize().ok().zip(tree.canonicalize().ok());
+    real.is_some_and(|(script, tree)| script.starts_with(tree))
 }
 
 fn modified(file: &Path) -> Option<SystemTime> {
@@ -75,13 +81,22 @@ mod tests {
         let all = [(dir.path().to_path_buf(), at("build.rs"))];
         let renewed = || {
             let before = modified(&at("build.rs"));
-            renew(&all).unwrap();
+            renew(&all, dir.path()).unwrap();
             modified(&at("build.rs")) != before
         };
         assert!(!renewed(), "nothing is newer");
         write("src/n.txt", 11);
         assert!(renewed());
         assert!(!renewed(), "once");
-        renew(&[(at("none"), at("none/build.rs"))]).unwrap();
+        renew(&[(at("none"), at("none/build.rs"))], dir.path()).unwrap();
+        // A link to a file of the user's.
+        let users = tempfile::NamedTempFile::new().unwrap();
+        let file = File::options().append(true).open(users.path()).unwrap();
+        file.set_modified(long_ago).unwrap();
+        fs::remove_file(at("build.rs")).unwrap();
+        std::os::unix::fs::symlink(users.path(), at("build.rs")).unwrap();
+        write("src/n.txt", 7200);
+        renew(&all, dir.path()).unwrap();
+        assert_eq!(modified(users.path()), Some(long_ago));
     }
 }

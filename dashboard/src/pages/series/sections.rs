@@ -161,7 +161,9 @@ fn change_row(h: &History, line: &Line<'_>) -> Markup {
                 (kind(c.kind))
                 @if c.kind == Kind::Drift { "up to " }
                 (groups::who(&line.suspects, unmeasured(line)))
-                @if unmeasured(line) > 0 { span .muted { ", " (unmeasured(line)) " of them not measured" } }
+                @if unmeasured(line) > 0 && !line.suspects.is_empty() {
+                    span .muted { ", " (unmeasured(line)) " of them not measured" }
+                }
             }
             td .muted { (groups::sure(c)) }
             td { (state(line.change)) }
