@@ -72,6 +72,9 @@ fn open(repo: &Repo, a: &Bisect) -> anyhow::Result<(Journal, Runner)> {
 
 fn runner(repo: &Repo, request: &Request, overlay: &Overlay) -> anyhow::Result<Runner> {
     let mut config = context::load(repo)?;
+    if let Some(note) = request.adopt(repo, &mut config) {
+        print::note(&format!("note: {note}"));
+    }
     request.configure(&mut config)?;
     for command in &config.commands {
         let why = Outside::escapes(command, repo.root());

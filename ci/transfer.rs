@@ -56,15 +56,19 @@ pub(crate) fn import(args: &Args, a: &Import) -> anyhow::Result<u8> {
         }
     };
     if a.json {
-        print::json(
-            &json!({ "schema": "uptick.import/1", "reports": done.reports, "new": done.new }),
-        )?;
+        print::json(&json!({
+            "schema": "uptick.import/1", "reports": done.reports, "new": done.new,
+            "note": done.note,
+        }))?;
     } else {
         print::out(&format!(
             "{} read, {} of them new\n",
             plural(done.reports, "report"),
             done.new
         ))?;
+        if let Some(note) = &done.note {
+            print::note(&format!("note: {note}"));
+        }
     }
     Ok(EXIT_OK)
 }

@@ -88,6 +88,26 @@ fn a_run_that_leaves_a_daemon_behind_is_not_waited_for() {
     assert_eq!(d["skipped"].as_array().unwrap().len(), 0, "{d:#}");
 }
 
+/// A benchmark that `uptick.toml` calls otherwise by now is searched under the name that it had.
+#[test]
+fn a_command_that_was_renamed_is_searched_as_an_end_defines_it() {
+    let (repo, good, culprit) = history(&toml("./work", ""), 3, |i| {
+        program(if i >= Some(3) { 2000 } else { 1000 }, "")
+    });
+    repo.write(
+        "uptick.toml",
+        &toml("./work", "").replace("\"work\"", "\"renamed\""),
+    );
+    repo.commit("another name");
+    let ran = bisect(&repo, &good).exits(0);
+    assert_eq!(ran.json()["culprit"]["sha"], culprit.as_str());
+    assert!(
+        ran.stderr.contains("does not define `work`"),
+        "{}",
+        ran.stderr
+    );
+}
+
 /// `.uptick` on a file system of its own, as small as that. Where that cannot be mounted the
 /// test says so and asks nothing; root always can.
 #[test]

@@ -309,6 +309,28 @@ fn files_are_written_anew_where_their_filter_is_another_one() {
     assert!(twice > 1.5 * once, "{once} {twice}");
 }
 
+/// Nor where this clone alone says how files are written: what was measured before is not what
+/// would be measured now.
+#[test]
+fn a_clones_own_attributes_are_part_of_what_is_measured() {
+    let repo = reading("in.txt text\n");
+    let count = || {
+        let d = repo.uptick(&["run", "--json"]).exits(0).json();
+        let all = d["commits"][0]["measurements"].as_array().unwrap();
+        let m = all.iter().find(|m| m["metric"] == "instructions").unwrap();
+        m["value"].as_f64().unwrap()
+    };
+    let plain = count();
+    repo.write(".git/info/attributes", "in.txt text eol=crlf\n");
+    let attributes = count();
+    repo.write(".git/info/attributes", "");
+    assert_eq!(count(), plain);
+    repo.git(&["config", "core.eol", "crlf"]);
+    let setting = count();
+    assert!(attributes > 1.3 * plain, "{plain} {attributes}");
+    assert_eq!(setting, attributes);
+}
+
 /// What a build tells git of its worktree is nobody's business afterwards.
 #[test]
 fn a_build_that_tells_git_to_leave_a_file_alone_is_survived() {

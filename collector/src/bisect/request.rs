@@ -87,6 +87,28 @@ impl Request {
         words.join(" ")
     }
 
+    /// Takes a command that the repository's configuration has no more from an end's own, where
+    /// that has it: it was renamed, or removed. Gives what to know about that.
+    pub fn adopt(&self, repo: &Repo, config: &mut Config) -> Option<String> {
+        let (name, _) = Tags::split(&self.benchmark);
+        let has = |c: &Command| c.name == name;
+        if self.run.is_some() || config.commands.iter().any(has) {
+            return None;
+        }
+        let of_end = |end: &str| {
+            let own = Config::parse(&repo.file(&Sha(end.to_owned()), Config::FILE)?).ok()?;
+            let command = own.commands.into_iter().find(has)?;
+            Some((command, Sha(end.to_owned())))
+        };
+        let (command, end) = of_end(&self.bad).or_else(|| of_end(&self.good))?;
+        config.commands.push(command);
+        Some(format!(
+            "{} does not define `{name}`: every commit is measured as that of {} defines it",
+            Config::FILE,
+            end.short()
+        ))
+    }
+
     /// Lays the request over the repository's configuration.
     ///
     /// # Errors

@@ -33,13 +33,19 @@ impl Repo {
         Ok(lacking)
     }
 
-    /// The programs that files go through on their way into a worktree, but for those of git-lfs,
-    /// which give what the commit names; empty where there are none.
+    /// What of this clone alone decides what is written into a worktree: the programs that files go
+    /// through, but for those of git-lfs, which give what the commit names, how lines end, and
+    /// attributes that no commit has. Empty where there is nothing of it.
     #[must_use]
     pub fn filters(&self) -> String {
-        let all = settings(self.root(), r"^filter\..*\.(smudge|process)$");
+        let all = settings(
+            self.root(),
+            r"^(filter\..*\.(smudge|process)|core\.(eol|checkroundtripencoding))$",
+        );
         let own = all.lines().filter(|l| !l.starts_with("filter.lfs."));
-        own.map(|l| format!("{l}\n")).collect()
+        let mut said: String = own.map(|l| format!("{l}\n")).collect();
+        said.extend(own_attributes(self.root()).map(|a| String::from_utf8_lossy(&a).into_owned()));
+        said
     }
 
     /// Lays `path` as it is in `sha` over the worktree at `tree`, which is ours.
@@ -138,12 +144,19 @@ fn translation(path: &Path) -> Result<String> {
         path,
         &["ls-files", "-s", "-z", "--", ":(glob)**/.gitattributes"],
     )?;
-    let info = ask(path, &["rev-parse", "--git-path", "info/attributes"])?;
-    let info = std::fs::read(path.join(info)).unwrap_or_default();
+    let info = own_attributes(path).unwrap_or_default();
     let settings = settings(path, TRANSLATING);
     Ok(digest(
         format!("{attributes}\n{settings}\n{}", digest(&info)).as_bytes(),
     ))
+}
+
+/// The attributes that a repository has beside those of its commits.
+fn own_attributes(path: &Path) -> Option<Vec<u8>> {
+    let file = ask(path, &["rev-parse", "--git-path", "info/attributes"]).ok()?;
+    std::fs::read(path.join(file))
+        .ok()
+        .filter(|text| !text.trim_ascii().is_empty())
 }
 
 /// Settings that say how files are written.

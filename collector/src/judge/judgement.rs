@@ -129,6 +129,14 @@ impl Judgement {
         rows
     }
 
+    /// Rows that moved the wrong way and were not confirmed, the largest first.
+    #[must_use]
+    pub fn maybe_worse(&self) -> Vec<&Row> {
+        let mut rows = self.with(Verdict::Suspect);
+        rows.retain(|r| r.harm() > 0.0);
+        rows
+    }
+
     /// Judged rows that moved by less than could be told, and by how much that is.
     #[must_use]
     pub fn blind(&self) -> Vec<&Row> {

@@ -404,6 +404,25 @@ mod tests {
     }
 
     #[test]
+    fn another_compiler_goes_before_a_benchmark_that_is_gone() {
+        let mut base = report(vec![measurement("stays", 8e6), measurement("gone", 1.0)]);
+        let head = report(vec![measurement("stays", 9e6)]);
+        let why = |base: &Report| {
+            let judged = Judged::only([Metric::Instructions]);
+            let none = |_: &Measurement| Vec::new();
+            let set = Overrides::default();
+            let rows = rows(base, &head, &Config::default(), &set, &judged, &none);
+            NoVerdict::of(&rows.iter().collect::<Vec<_>>(), &[], &[]).to_string()
+        };
+        assert!(why(&base).contains("`gone` first"), "{}", why(&base));
+        base.testbed.facts.insert("rustc".into(), "1.2".into());
+        assert!(why(&base).contains("rustc was `1.2`"), "{}", why(&base));
+        // Nothing that is left can be compared with anything.
+        base.measurements.remove(0);
+        assert!(why(&base).contains("`gone` first"), "{}", why(&base));
+    }
+
+    #[test]
     fn a_tenth_of_a_percent_counts_when_the_limit_is_half_of_that() {
         let base = report(vec![measurement("b", 8e6)]);
         let head = report(vec![measurement("b", 8.008e6)]);

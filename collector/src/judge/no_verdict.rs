@@ -45,6 +45,13 @@ impl NoVerdict {
     #[must_use]
     pub(super) fn of(rows: &[&Row], failures: &[Failure], doubts: &[String]) -> Self {
         let with = |verdict| rows.iter().filter(move |r| r.verdict == verdict);
+        // Where nothing at all can be compared, that goes before what else is missing.
+        if !rows.iter().any(|r| r.is_compared())
+            && let Some(row) = with(Verdict::Incomparable).find(|r| r.why.sets_apart())
+        {
+            let why = row.why.clone();
+            return Self::Incomparable { why };
+        }
         let benchmarks = with(Verdict::Vanished).count();
         if let Some(row) = with(Verdict::Vanished).next() {
             let first = row.benchmark.clone();

@@ -223,6 +223,20 @@ impl Reasons {
         self.0.contains(&Reason::DidNotHold)
     }
 
+    /// Whether the two sides were measured under other conditions.
+    #[must_use]
+    pub(super) fn sets_apart(&self) -> bool {
+        let apart = |r: &Reason| {
+            matches!(
+                r,
+                Reason::OtherTestbed { .. }
+                    | Reason::OtherCounter { .. }
+                    | Reason::OtherExtent { .. }
+            )
+        };
+        self.0.iter().any(apart)
+    }
+
     /// All of it in one line.
     #[must_use]
     pub fn words(&self) -> String {

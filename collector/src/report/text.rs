@@ -93,6 +93,15 @@ fn headline(j: &Judgement) -> String {
                 0 => String::new(),
                 n => format!(", {n} cannot be told"),
             };
+            let maybe = j.maybe_worse();
+            if let Some(worst) = maybe.first() {
+                return format!(
+                    "NOT CONFIRMED: {} of {} may be worse, worst {}; {accepted}{better}{blind}",
+                    maybe.len(),
+                    plural(total, "benchmark"),
+                    worst.moved()
+                );
+            }
             format!(
                 "ok: {}, {accepted}{better}{blind} ({}; base {}, {})",
                 plural(total, "benchmark"),

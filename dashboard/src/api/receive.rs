@@ -235,6 +235,7 @@ fn answer(done: &Imported) -> Response {
         "new": done.new,
         "hash": done.hashes.last(),
         "hashes": done.hashes,
+        "note": done.note,
     });
     (status, axum::Json(document)).into_response()
 }

@@ -70,16 +70,22 @@ fn judged(j: &Judgement) -> (CommitState, String) {
         }
         Outcome::NoVerdict => {
             let gone = j.with(Verdict::Vanished).len();
+            let is_compared = j.results.iter().any(|r| r.judged && r.is_compared());
+            let comparable = is_compared || j.with(Verdict::Incomparable).is_empty();
             let why = match gone {
-                0 => "nothing could be compared".to_string(),
-                n => format!("{} vanished", benchmarks(n)),
+                n if n > 0 && comparable => format!("{} vanished", benchmarks(n)),
+                _ => "nothing could be compared".to_string(),
             };
             (CommitState::Neutral, format!("no verdict: {why}"))
         }
-        Outcome::Ok => (
-            CommitState::Success,
-            format!("no regression in {}", benchmarks(total)),
-        ),
+        Outcome::Ok => {
+            let all = benchmarks(total);
+            let said = match j.maybe_worse().len() {
+                0 => format!("no regression in {all}"),
+                n => format!("not confirmed: {n} of {all} may be worse"),
+            };
+            (CommitState::Success, said)
+        }
     }
 }
 

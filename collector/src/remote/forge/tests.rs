@@ -112,6 +112,7 @@ fn section(run: u64, standing: LegOutcome) -> LegSection {
             regressed: 1,
             accepted: 0,
             improved: 0,
+            maybe_worse: 0,
             failed: 0,
             judged: 1,
             worst: None,

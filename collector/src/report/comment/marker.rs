@@ -45,6 +45,9 @@ pub struct LegState {
     pub accepted: usize,
     /// Benchmarks that improved.
     pub improved: usize,
+    /// Benchmarks that may be worse, which nothing confirmed.
+    #[serde(default)]
+    pub maybe_worse: usize,
     /// Benchmarks that were judged.
     pub judged: usize,
     /// Benchmarks that gave no number.

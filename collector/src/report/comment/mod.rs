@@ -205,9 +205,9 @@ pub(super) fn headline(project: &str, states: &[&LegState]) -> String {
             format!("### ? {of}no verdict{}", legs(with(LegOutcome::NoVerdict)))
         }
         LegOutcome::Ok => {
-            let improved = states.iter().map(|s| s.improved).sum();
-            let accepted = states.iter().map(|s| s.accepted).sum();
-            format!("### ✔ {of}{}", well(judged, accepted, improved))
+            let said = Well::of(states);
+            let sign = if said.maybe_worse > 0 { '?' } else { '✔' };
+            format!("### {sign} {of}{}", said.words())
         }
     }
 }
@@ -226,18 +226,43 @@ fn standing(s: &LegState) -> String {
         (LegOutcome::Regressed, None) => format!("{} regressed", s.regressed),
         (LegOutcome::Failed, _) => not_all(s.judged, s.failed),
         (LegOutcome::NoVerdict, _) => "no verdict".into(),
-        (LegOutcome::Ok, _) => well(s.judged, s.accepted, s.improved),
+        (LegOutcome::Ok, _) => Well::of(&[s]).words(),
     }
 }
 
-fn well(judged: usize, accepted: usize, improved: usize) -> String {
-    let better = match improved {
-        0 => String::new(),
-        n => format!(", {n} improved"),
-    };
-    match accepted {
-        0 => format!("no regression in {}{better}", benchmarks(judged)),
-        n => format!("{n} of {} regressed, accepted{better}", benchmarks(judged)),
+/// What legs say in which nothing is known to have regressed.
+struct Well {
+    judged: usize,
+    accepted: usize,
+    improved: usize,
+    maybe_worse: usize,
+}
+
+impl Well {
+    fn of(states: &[&LegState]) -> Self {
+        let sum = |of: &dyn Fn(&LegState) -> usize| states.iter().map(|s| of(s)).sum();
+        Self {
+            judged: sum(&|s| s.judged),
+            accepted: sum(&|s| s.accepted),
+            improved: sum(&|s| s.improved),
+            maybe_worse: sum(&|s| s.maybe_worse),
+        }
+    }
+
+    fn words(&self) -> String {
+        let all = benchmarks(self.judged);
+        let first = match (self.maybe_worse, self.accepted) {
+            (0, 0) => format!("no regression in {all}"),
+            (0, n) => format!("{n} of {all} regressed, accepted"),
+            (n, 0) => format!("not confirmed: {n} of {all} may be worse"),
+            (n, accepted) => {
+                format!("not confirmed: {n} of {all} may be worse, {accepted} regressed, accepted")
+            }
+        };
+        match self.improved {
+            0 => first,
+            n => format!("{first}, {n} improved"),
+        }
     }
 }
 
@@ -278,6 +303,7 @@ mod tests {
             regressed: usize::from(standing == LegOutcome::Regressed),
             accepted: 0,
             improved: 0,
+            maybe_worse: 0,
             judged: 3,
             failed: 0,
             worst: None,

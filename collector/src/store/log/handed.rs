@@ -1,6 +1,8 @@
 //! What somebody hands in: read, bounded and packed before the one writer sees it, then stored in
 //! one transaction, whole or not at all.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::error::{Error, Result};
@@ -12,6 +14,7 @@ use crate::store::log::blobs;
 use crate::store::log::codec::pack;
 use crate::store::log::door;
 use crate::store::log::entry::{Entry, Kind};
+use crate::store::log::fields;
 use crate::store::log::transfer::{Imported, Line, SCHEMA, unpack_blob};
 
 /// How long a key is remembered: a client that retries for a week has other troubles.
@@ -27,6 +30,8 @@ pub struct Handed {
     series: Vec<String>,
     /// The first report.
     first: Option<Box<Report>>,
+    /// Fields of the reports that nobody knows.
+    unknown: BTreeSet<String>,
 }
 
 impl Handed {
@@ -42,6 +47,7 @@ impl Handed {
             blobs: Vec::new(),
             series: Vec::new(),
             first: None,
+            unknown: BTreeSet::new(),
         };
         if is_export(body) {
             for (i, line) in body.split(|b| *b == b'\n').enumerate() {
@@ -83,7 +89,7 @@ impl Handed {
 
     fn line(&mut self, text: &[u8]) -> Result<()> {
         let line = Line::read(text)?;
-        if let Some((kind, bytes)) = line.entry() {
+        if let Some((kind, bytes)) = line.entry()? {
             return self.entry(kind, bytes);
         }
         match (line.schema, line.blob) {
@@ -112,6 +118,7 @@ impl Handed {
             self.series
                 .extend(SeriesKey::all_of(&r).map(|key| key.id()));
             self.first.get_or_insert(r);
+            fields::add_unknown(bytes, &mut self.unknown);
         }
         self.entries.push(Sealed::of_bytes(kind, bytes)?);
         Ok(())
@@ -123,6 +130,7 @@ impl Handed {
             reports: hashes.len() as u64,
             new,
             hashes,
+            note: fields::note(&self.unknown),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Export and import: documented JSON lines, so that nothing is ever locked in.
 //!
-//! The first line is `{"schema":"uptick.export/1"}`. Each further line is one of
+//! The first line is `{"schema":"uptick.export/1","ends":true}`; `ends` promises a last line,
+//! `{"schema":"uptick.export/1","entries":412}`, without which the file was cut. Each line between
+//! is one of
 //!
 //! ```text
 //! {"blob":{"hash":"<sha-256 of the bytes>","base64":"…"}}
@@ -18,7 +20,7 @@
 //! Entries stand in the order of the log, byte for byte; the profiles of a line come before it.
 //! Importing the same file twice changes nothing.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{BufRead, Read, Write};
 
 use base64::Engine as _;
@@ -27,12 +29,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
-use crate::format::unpacked_by;
+use crate::format::{plural, unpacked_by};
 use crate::model::{Line as Measured, Report, digest};
 use crate::store::Store;
 use crate::store::log::append::Sealed;
 use crate::store::log::door;
 use crate::store::log::entry::{Entry, Kind};
+use crate::store::log::fields;
 use crate::store::log::older::{Batches, Decided};
 
 /// Reports of an import after which the view follows.
@@ -47,6 +50,8 @@ pub(super) const SCHEMA: &str = "uptick.export/1";
 #[serde(default)]
 pub(super) struct Line<'a> {
     pub(super) schema: Option<String>,
+    ends: bool,
+    entries: Option<u64>,
     #[serde(borrow)]
     pub(super) blob: Option<Blob<'a>>,
     #[serde(borrow)]
@@ -80,8 +85,11 @@ impl<'a> Line<'a> {
         })
     }
 
-    /// The entry that it holds, as it stands there.
-    pub(super) fn entry(&self) -> Option<(Kind, &'a [u8])> {
+    /// The entry that it holds, as it stands there; `None` where it holds something else.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where it holds several: one of them would be lost.
+    pub(super) fn entry(&self) -> Result<Option<(Kind, &'a [u8])>> {
         let fields = [
             (Kind::Report, self.report),
             (Kind::Profile, self.profile),
@@ -92,9 +100,24 @@ impl<'a> Line<'a> {
             (Kind::Pruning, self.pruning),
             (Kind::Stub, self.stub),
         ];
-        fields
+        let mut there = fields
             .into_iter()
-            .find_map(|(kind, raw)| Some((kind, raw?.get().as_bytes())))
+            .filter_map(|(kind, raw)| Some((kind, raw?.get().as_bytes())));
+        let others = [
+            ("schema", self.schema.is_some()),
+            ("blob", self.blob.is_some()),
+            ("decided", self.decided.is_some()),
+        ];
+        let mut others = others.into_iter().filter(|o| o.1).map(|o| o.0);
+        let first = there.next();
+        let second = there.next().map(|(kind, _)| kind.name());
+        match (first, second.or_else(|| others.next())) {
+            (Some((kind, _)), Some(second)) => Err(Error::Usage(format!(
+                "both `{}` and `{second}`, where a line holds one thing",
+                kind.name()
+            ))),
+            (first, _) => Ok(first),
+        }
     }
 }
 
@@ -113,6 +136,8 @@ pub struct Imported {
     pub new: u64,
     /// The hashes under which the reports are stored; an import keeps none.
     pub hashes: Vec<String>,
+    /// What to know of fields in them that nobody knows.
+    pub note: Option<String>,
 }
 
 /// Reading lines: what has been read and not yet stored.
@@ -121,6 +146,36 @@ struct Reading {
     done: Imported,
     blobs: Vec<(String, Vec<u8>)>,
     older: Batches,
+    /// Entries since the last header.
+    entries: u64,
+    /// Whether that promised an end.
+    ends: bool,
+    unknown: BTreeSet<String>,
+}
+
+impl Reading {
+    /// Takes a line that begins or ends an export.
+    fn take_frame(&mut self, line: &Line<'_>) -> Result<()> {
+        self.whole_so_far(line.entries)?;
+        (self.ends, self.entries) = (line.ends, 0);
+        Ok(())
+    }
+
+    /// Refuses what was cut; `said` is how many entries the end says there were.
+    fn whole_so_far(&self, said: Option<u64>) -> Result<()> {
+        let n = plural(self.entries, "record");
+        let again = "those are stored; import the whole file again, which stores none twice";
+        match said {
+            Some(said) if said != self.entries => Err(Error::Usage(format!(
+                "the end of an export of {}, of which {n} came: {again}",
+                plural(said, "record")
+            ))),
+            None if self.ends => Err(Error::Usage(format!(
+                "cut off after {n}, before the line that ends an export: {again}"
+            ))),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Store {
@@ -132,7 +187,8 @@ impl Store {
     pub fn export(&self, out: &mut dyn Write) -> Result<Vec<String>> {
         let mut lost = Vec::new();
         let mut written = HashSet::new();
-        write_line(out, "schema", format!("\"{SCHEMA}\"").as_bytes())?;
+        let mut entries = 0u64;
+        write_frame(out, "\"ends\":true")?;
         self.each_entry(&mut |kind, hash, bytes| {
             let parsed = bytes.and_then(|bytes| {
                 let known = Kind::from_name(kind);
@@ -149,6 +205,7 @@ impl Store {
                         }
                     }
                     write_line(out, kind, &bytes)?;
+                    entries += 1;
                     // Whoever reads the line drops them: who names them later brings them again.
                     if let Some(Entry::Pruning(p)) = &entry {
                         p.profiles.iter().for_each(|blob| {
@@ -159,8 +216,8 @@ impl Store {
             }
             Ok(())
         })?;
-        out.flush()
-            .map_err(|e| Error::Failed(format!("the export cannot be written: {e}")))?;
+        write_frame(out, &format!("\"entries\":{entries}"))?;
+        out.flush().map_err(unwritten)?;
         Ok(lost)
     }
 
@@ -226,6 +283,7 @@ impl Store {
             Ok::<_, Error>(sealed.hash)
         })?;
         self.catch_up()?;
+        reading.done.note = fields::note(&reading.unknown);
         Ok(reading.done)
     }
 
@@ -267,16 +325,20 @@ impl Store {
                     .into(),
             ));
         }
-        Ok(())
+        let cut = reading.whole_so_far(None);
+        cut.map_err(|e| Error::Usage(format!("the import: {e}")))
     }
 
     fn import_line(&mut self, text: &[u8], reading: &mut Reading) -> Result<()> {
         let line = Line::read(text)?;
-        if let Some((kind, bytes)) = line.entry() {
+        if let Some((kind, bytes)) = line.entry()? {
+            reading.entries += 1;
             return self.import_entry(kind, bytes, reading);
         }
+        if line.schema.as_deref() == Some(SCHEMA) {
+            return reading.take_frame(&line);
+        }
         match (line.schema, line.blob, line.decided) {
-            (Some(schema), ..) if schema == SCHEMA => Ok(()),
             (Some(schema), ..) => Err(Error::Usage(format!("unknown schema `{schema}`"))),
             (_, Some(blob), _) => {
                 reading.blobs.push(unpack_blob(&blob)?);
@@ -312,6 +374,7 @@ impl Store {
         if kind == Kind::Report {
             reading.done.reports += 1;
             reading.done.new += u64::from(new);
+            fields::add_unknown(bytes, &mut reading.unknown);
             // The view follows some at a time: each time is a transaction of its own.
             if reading.done.reports.is_multiple_of(FOLLOWED) {
                 self.catch_up()?;
@@ -364,10 +427,18 @@ fn blobs_of(entry: &Entry) -> Vec<String> {
     }
 }
 
+/// Writes a line that begins or ends an export.
+fn write_frame(out: &mut dyn Write, more: &str) -> Result<()> {
+    writeln!(out, "{{\"schema\":\"{SCHEMA}\",{more}}}").map_err(unwritten)
+}
+
 fn write_line(out: &mut dyn Write, field: &str, json: &[u8]) -> Result<()> {
     let mut text = format!("{{\"{field}\":").into_bytes();
     text.extend_from_slice(json);
     text.extend_from_slice(b"}\n");
-    out.write_all(&text)
-        .map_err(|e| Error::Failed(format!("the export cannot be written: {e}")))
+    out.write_all(&text).map_err(unwritten)
+}
+
+fn unwritten(e: std::io::Error) -> Error {
+    Error::Failed(format!("the export cannot be written: {e}"))
 }

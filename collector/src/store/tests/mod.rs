@@ -403,6 +403,82 @@ fn fields_that_this_version_does_not_know_survive() {
 }
 
 #[test]
+fn a_field_by_mistake_is_said() {
+    let f = Fixture::new();
+    let mut r = serde_json::to_value(report(1, 'a', &[("b", 1e6)])).unwrap();
+    r["measurements"][0]["bettr"] = "higher".into();
+    let done = f
+        .store()
+        .import(&mut format!("{{\"report\":{r}}}\n").as_bytes())
+        .unwrap();
+    let note = done.note.unwrap();
+    assert!(note.contains("`bettr` (is `better` meant?)"), "{note}");
+    let handed = Handed::read(r.to_string().as_bytes()).unwrap();
+    let done = f.store().hold(&handed, None, 0).unwrap().unwrap();
+    assert_eq!(done.note, Some(note));
+}
+
+#[test]
+fn a_line_that_holds_two_things_is_refused() {
+    let f = Fixture::new();
+    let r = serde_json::to_string(&report(1, 'a', &[("b", 1e6)])).unwrap();
+    for other in ["\"exclusion\":{}", "\"schema\":\"uptick.export/1\""] {
+        let line = format!("{{\"report\":{r},{other}}}\n");
+        let e = f.store().import(&mut line.as_bytes()).unwrap_err();
+        let name = other.split('"').nth(1).unwrap();
+        let said = format!("both `report` and `{name}`");
+        assert!(e.to_string().contains(&said), "{e}");
+        let e = Handed::read(line.as_bytes()).err().unwrap();
+        assert!(e.to_string().contains(&said), "{e}");
+    }
+}
+
+#[test]
+fn an_export_that_was_cut_is_not_taken_for_a_whole_one() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    for i in 0..4 {
+        append(
+            &mut store,
+            &Entry::Report(report(i, 'a', &[("b", 1e6)]).into()),
+        );
+    }
+    let mut exported = Vec::new();
+    store.export(&mut exported).unwrap();
+    let text = String::from_utf8(exported).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let import = |lines: &[&str]| {
+        let other = Fixture::new();
+        let done = other
+            .store()
+            .import(&mut lines.join("\n").as_bytes())
+            .map_err(|e| e.to_string());
+        let kept = other.store().verify().unwrap().reports;
+        (done.map(|d| d.reports), kept)
+    };
+    assert_eq!(import(&lines), (Ok(4), 4));
+    // Two exports in one file.
+    assert_eq!(import(&[&lines[..], &lines].concat()), (Ok(8), 4));
+    let (done, kept) = import(&lines[..lines.len() - 2]);
+    assert!(done.unwrap_err().contains("cut off after 3 records"));
+    assert_eq!(kept, 3);
+    let (done, kept) = import(&[&lines[..2], &lines[3..]].concat());
+    assert!(
+        done.unwrap_err()
+            .contains("of 4 records, of which 3 records came")
+    );
+    assert_eq!(kept, 3);
+    let (done, _) = import(&[&lines[..2], &lines].concat());
+    assert!(
+        done.unwrap_err()
+            .contains("line 3 of the import: cut off after 1 record")
+    );
+    // By hand, or by a collector: nothing promises an end.
+    let by_hand = ["{\"schema\":\"uptick.export/1\"}", lines[1]];
+    assert_eq!(import(&by_hand), (Ok(1), 1));
+}
+
+#[test]
 fn other_files_are_left_as_they_are() {
     let dir = tempfile::tempdir().unwrap();
     let make = |name: &str, sql: &str| {

@@ -194,6 +194,27 @@ pub(crate) fn flags_left_out(config: &Config, place: &Place) -> Option<String> {
     ))
 }
 
+/// Every text that a file tells builds: names of programs, flags.
+pub(super) fn words(file: &Path) -> Vec<String> {
+    let mut table = table(file);
+    table.retain(|name, _| name == "build" || name == "target");
+    let mut all = Vec::new();
+    collect_words(&toml::Value::Table(table), &mut all);
+    all
+}
+
+fn collect_words(value: &toml::Value, all: &mut Vec<String>) {
+    match value {
+        toml::Value::String(word) => all.push(word.clone()),
+        toml::Value::Array(values) => values.iter().for_each(|v| collect_words(v, all)),
+        toml::Value::Table(table) => {
+            let of_builds = table.iter().filter(|(name, _)| *name != "runner");
+            of_builds.for_each(|(_, v)| collect_words(v, all));
+        }
+        _ => {}
+    }
+}
+
 /// The variables that a file's `[env]` declares.
 pub(super) fn declared(file: &Path) -> Vec<String> {
     let table = table(file);

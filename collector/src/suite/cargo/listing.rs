@@ -158,7 +158,8 @@ struct Title {
 fn parse(text: &str) -> Vec<Title> {
     let mut titles: Vec<Title> = Vec::new();
     let mut before = Vec::new();
-    for line in text.lines() {
+    // An id may hold a carriage return, also before the end of a line.
+    for line in text.split('\n') {
         let title = line
             .strip_suffix(": benchmark")
             .or_else(|| line.strip_suffix(": bench"));
@@ -317,8 +318,8 @@ mod tests {
 
     #[test]
     fn an_id_of_two_lines_is_one_name() {
-        let text = "noise\nq/select 1\nfrom t: benchmark\n\n pad : benchmark\n";
-        let ids = ["q/select 1\nfrom t", " pad "];
+        let text = "noise\nq/select 1\nfrom t: benchmark\n\n pad : benchmark\na\r\nb: benchmark\n";
+        let ids = ["q/select 1\nfrom t", " pad ", "a\r\nb"];
         assert_eq!(names(text, &ids).0, ids);
     }
 

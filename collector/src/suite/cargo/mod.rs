@@ -10,6 +10,7 @@ mod compile;
 mod configuration;
 mod discover;
 mod listing;
+mod named;
 mod record;
 mod run;
 mod scripts;
@@ -92,6 +93,7 @@ pub(super) fn generate_lock(config: &Config, place: &Place) -> Result<()> {
 pub(super) fn build(config: &Config, place: &Place, scratch: &Scratch) -> Result<Executables> {
     let found = discover(config, place)?;
     fetch(config, place)?;
+    named::renew(config, place)?;
     scripts::renew(&found.scripts, &place.tree)?;
     let compiled = compile(config, place, scratch, &found)?;
     let mut built = Executables {
