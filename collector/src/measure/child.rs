@@ -269,12 +269,17 @@ const LAST: Duration = Duration::from_secs(10);
 
 /// From now on a process whose parent has ended becomes this one's child, so that
 /// [`end_children`] finds it. For a process that starts nothing but what may be ended with it.
+#[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "prctl(2)")]
 pub fn adopt_orphans() {
     // SAFETY: prctl takes plain integers here.
     let done = unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
     ADOPTS.store(done == 0, Ordering::SeqCst);
 }
+
+/// Other systems know of no such thing.
+#[cfg(not(target_os = "linux"))]
+pub fn adopt_orphans() {}
 
 /// Ends every process that this one started, and theirs, where it [adopts](adopt_orphans) them.
 #[expect(unsafe_code, reason = "kill(2) and waitpid(2)")]
@@ -352,6 +357,7 @@ fn prepare(command: &mut Command, before: Before) {
         // SAFETY: prctl, getppid, signal, personality and dup2 are async-signal-safe calls on
         // plain integers; nothing is allocated and no lock is taken.
         unsafe {
+            #[cfg(target_os = "linux")]
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
             // Killed before it could be asked for.
             if libc::getppid() != parent {
@@ -359,6 +365,7 @@ fn prepare(command: &mut Command, before: Before) {
             }
             // Ours alone is ignored, see [`outlive_size_limit`].
             libc::signal(libc::SIGXFSZ, libc::SIG_DFL);
+            #[cfg(target_os = "linux")]
             if before.fixed_addresses {
                 libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong);
             }

@@ -15,7 +15,7 @@ pub mod env;
 mod family;
 pub mod host;
 mod job;
-#[cfg(target_os = "linux")]
+#[cfg_attr(not(target_os = "linux"), path = "no_perf.rs")]
 pub mod perf;
 pub mod region;
 mod sampled;
@@ -25,8 +25,6 @@ pub mod symbols;
 mod tag;
 
 use std::collections::BTreeMap;
-
-use perf_event::events::{Event, Hardware};
 
 use crate::error::{Error, Result};
 use crate::model::{Counter, Failure, Measurement, Metric, NoiseClass};
@@ -184,8 +182,7 @@ fn perf_measurements(
     session: &Session,
     job: &Job,
 ) -> std::result::Result<Vec<Measurement>, RunError> {
-    let event = Event::from(Hardware::INSTRUCTIONS);
-    let samples = perf::run(session, job, Pins::plain(), &event)?;
+    let samples = perf::instructions(session, job, Pins::plain())?;
     let middle = stats::median(&samples.warm).unwrap_or(0.0);
     plausible(middle, NoiseClass::Threaded, false)?;
     let sampled = |metric, values| Measurement {
@@ -289,8 +286,7 @@ pub fn sample(
                 ..Pins::plain()
             };
             if session.counter == Counter::PerfEvent {
-                let event = Event::from(Hardware::INSTRUCTIONS);
-                let s = perf::run(session, job, pins, &event)?;
+                let s = perf::instructions(session, job, pins)?;
                 return Ok(stats::median(&s.warm).unwrap_or(f64::NAN));
             }
             let cost = callgrind::run(session, job, pins, callgrind::Purpose::Count)?.cost;

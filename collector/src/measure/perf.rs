@@ -90,13 +90,13 @@ fn refuse_shared(enabled: u64, running: u64) -> Result<(), RunError> {
     )))
 }
 
+/// Counts a job's instructions.
+pub(super) fn instructions(session: &Session, job: &Job, pins: Pins) -> Result<Samples, RunError> {
+    run(session, job, pins, &Hardware::INSTRUCTIONS.into())
+}
+
 /// Counts a job, with `event` as its counter.
-pub(super) fn run(
-    session: &Session,
-    job: &Job,
-    pins: Pins,
-    event: &Event,
-) -> Result<Samples, RunError> {
+fn run(session: &Session, job: &Job, pins: Pins, event: &Event) -> Result<Samples, RunError> {
     match &job.kind {
         Kind::Criterion { .. } => slopes(session, job, pins, event),
         Kind::Command { .. } => {
