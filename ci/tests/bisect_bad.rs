@@ -108,6 +108,41 @@ fn a_command_that_was_renamed_is_searched_as_an_end_defines_it() {
     );
 }
 
+/// What was slow, was taken back and came again is the later one's doing, by whatever words somebody
+/// took it back.
+#[test]
+fn what_was_taken_back_and_came_again_is_the_later_one_s() {
+    for by_name in [true, false] {
+        let mut first = String::new();
+        let repo = Repo::new();
+        repo.write("uptick.toml", &toml("./work", ""));
+        repo.write("work.c", &program(1000, ""));
+        let good = repo.commit("start");
+        let mut culprit = String::new();
+        for i in 1..=11 {
+            repo.write("other.c", &format!("// {i}\n"));
+            let words = match i {
+                4 => "Use another algorithm".to_string(),
+                6 if by_name => format!("Go back\n\nThis reverts commit {first}."),
+                6 => "Revert \"Use another algorithm\" (#12)".to_string(),
+                9 => "Use it after all".to_string(),
+                _ => format!("something else {i}"),
+            };
+            let turns = if matches!(i, 4 | 5 | 9..) { 2000 } else { 1000 };
+            repo.write("work.c", &program(turns, ""));
+            let sha = repo.commit(&words);
+            match i {
+                4 => first = sha,
+                9 => culprit = sha,
+                _ => {}
+            }
+        }
+        let d = bisect(&repo, &good).exits(0).json();
+        assert_eq!(d["culprit"]["sha"], culprit.as_str(), "{d:#}");
+        assert_eq!(d["steps"].as_array().unwrap().len(), 3, "{d:#}");
+    }
+}
+
 /// `.uptick` on a file system of its own, as small as that. Where that cannot be mounted the
 /// test says so and asks nothing; root always can.
 #[test]

@@ -174,6 +174,12 @@ impl Hunt<'_> {
             }
             match search.next(width) {
                 Action::Done(outcome) => {
+                    let told = (&line, &*outcome);
+                    if let Some(commit) = self.unseen_revert(section, &search, told)? {
+                        let probe = Probe { commit, runs: 1 };
+                        self.probe(section, &search, &line, &[probe], outer)?;
+                        continue;
+                    }
                     self.progress.search("");
                     return Ok(Trail {
                         line,

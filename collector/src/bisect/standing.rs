@@ -5,7 +5,7 @@ use crate::bisect::line::Line;
 use crate::bisect::{Hunt, Trail};
 use crate::error::Result;
 use crate::format::{moved, sentence, share};
-use crate::search::{Direction, Observation, Search};
+use crate::search::{Answer, Direction, Observation, Outcome, Search};
 use crate::stats::change;
 
 /// A commit stands as the culprit if it carries this share of the range's change: as much as
@@ -104,6 +104,41 @@ impl Hunt<'_> {
         let bound = self.settle_at.filter(|_| section == 0);
         let spent = |(_, until)| search.estimate().builds_done >= until;
         self.journal.request.quick || section > 0 || bound.is_some_and(spent)
+    }
+
+    /// A commit that takes the culprit back, of which nothing is known yet: if it does, what BAD has
+    /// came once more after it, and whoever brought that is sought.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub(super) fn unseen_revert(
+        &self,
+        section: usize,
+        search: &Search,
+        (line, outcome): (&Line, &Outcome),
+    ) -> Result<Option<usize>> {
+        let (Answer::Found, true, Some(&culprit)) =
+            (outcome.answer, outcome.exact, outcome.suspects.first())
+        else {
+            return Ok(None);
+        };
+        let last = line.commits.len() - 1;
+        let (blamed, bad) = (&line.commits[culprit], &line.commits[last]);
+        let tried = |i: usize| {
+            let entries = &self.journal.sections[section].entries;
+            search.values(i) > 0 || entries.iter().any(|e| e.commit == i)
+        };
+        let repo = self.runner.repo();
+        for revert in repo.reverting(blamed, &bad.sha)? {
+            // One of a side branch counts from where that was merged.
+            let after = &line.commits[culprit + 1..last];
+            let brings = after.partition_point(|c| !repo.is_ancestor(&revert, &c.sha));
+            let at = culprit + 1 + brings;
+            if at < last && !tried(at) {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
     }
 
     /// Commits tried until the culprit was known, along the main line and down to it.

@@ -22,6 +22,24 @@ pub struct Touched {
 }
 
 impl Repo {
+    /// The commits up to `to` that say of a commit that they take it back, as `git revert` and forges
+    /// write it, newest first.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn reverting(&self, of: &Commit, to: &Sha) -> Result<Vec<Sha>> {
+        let by_name = format!("This reverts commit {}", of.sha);
+        let by_subject = format!("Revert \"{}\"", of.subject);
+        let range = format!("{}..{to}", of.sha);
+        let wanted = ["-F", "--grep", &by_name, "--grep", &by_subject, &range];
+        let mut all = self.describe(&wanted)?;
+        // One that takes such a commit back in turn holds its words.
+        all.retain(|c| {
+            !c.subject.starts_with("Revert \"Revert") && !c.subject.starts_with("Reapply")
+        });
+        Ok(all.into_iter().map(|c| c.sha).collect())
+    }
+
     /// Commits from `from` to `to`, both included, oldest first, each the parent of the next.
     ///
     /// Where a merge has several parents that descend from `from`, the first of them is taken;
