@@ -12,6 +12,7 @@ mod collect;
 mod commands;
 mod criterion;
 mod doubts;
+mod events;
 mod faults;
 mod first;
 mod forge;

@@ -1,6 +1,6 @@
 //! Which commit a head is judged against, and how it was chosen.
 
-use crate::check::event::Event;
+use crate::check::event::{Event, Proposed};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::git::Repo;
@@ -71,6 +71,7 @@ pub fn choose(
             ..Baseline::found(repo.resolve(rev)?, format!("`{rev}`, as named"))
         });
     }
+    refuse_the_target_itself(repo, config, head, event)?;
     if let Some(target) = &event.target {
         let found = of_pull_request(repo, head, target, event)?;
         return Ok(Baseline {
@@ -116,8 +117,59 @@ pub fn choose(
     }
 }
 
+/// Refuses what an event of a pull request is not about: a commit of the branch that it goes into,
+/// which systems check out for a comment, or with the target's own rights.
+fn refuse_the_target_itself(repo: &Repo, config: &Config, head: &Sha, event: &Event) -> Result<()> {
+    let is_proposed = match &event.proposed {
+        None => return Ok(()),
+        Some(Proposed::Unnamed) => false,
+        Some(Proposed::Commit(sha)) => repo
+            .resolve(sha)
+            .is_ok_and(|sha| sha == *head || repo.is_ancestor(&sha, head)),
+    };
+    let default = config.baseline.branch.as_deref();
+    let default = default.or(event.default_branch.as_deref());
+    let branch = match &event.target {
+        Some(target) => repo.branch(target),
+        None => repo.default_branch(default),
+    };
+    let Some((branch, tip)) = branch.filter(|_| !is_proposed) else {
+        return Ok(());
+    };
+    if *head != tip && !repo.is_ancestor(head, &tip) {
+        return Ok(());
+    }
+    Err(Error::NoVerdict(format!(
+        "the event is of a pull request, and what is checked out, {}, is a commit of {branch}: check \
+         the pull request's own commit out (as events `pull_request` do), or name a baseline with --base",
+        head.short()
+    )))
+}
+
+/// What a queue merges a pull request into: those before it, where there are any.
+fn of_queue(repo: &Repo, head: &Sha, target: &str, event: &Event) -> Result<Option<Baseline>> {
+    let base = event.base.as_ref().and_then(|b| repo.resolve(b).ok());
+    let base = base.filter(|b| b != head && repo.is_ancestor(b, head));
+    let parents = repo.commit(head)?.parents;
+    // A train says where its target stood, and merges into what stands before it.
+    let parent = parents
+        .first()
+        .filter(|p| parents.len() > 1 && repo.has_file(p, ""));
+    let stands_on = match event.merged {
+        true => parent.cloned().or(base),
+        false => base.or_else(|| parent.cloned()),
+    };
+    let how = format!("what the queue merges it into, on the way to {target}");
+    Ok(stands_on.map(|sha| Baseline::found(sha, how)))
+}
+
 /// Where a pull request leaves the branch that it goes into; never where it leaves another one.
 fn of_pull_request(repo: &Repo, head: &Sha, target: &str, event: &Event) -> Result<Baseline> {
+    if event.queued
+        && let Some(found) = of_queue(repo, head, target, event)?
+    {
+        return Ok(found);
+    }
     let parents = repo.commit(head)?.parents;
     let merge = event.merged && parents.len() > 1;
     if let Some((branch, tip)) = repo.branch(target) {

@@ -12,6 +12,10 @@ pub struct Event {
     pub base: Option<String>,
     /// The checked-out commit merges the pull request into its target.
     pub merged: bool,
+    /// It stands in a queue: on those that will be merged before it, and not on the target's tip.
+    pub queued: bool,
+    /// What is proposed, where the event is of a proposal that is still open.
+    pub proposed: Option<Proposed>,
     /// The tip before a push.
     pub before: Option<String>,
     /// The tip after it.
@@ -24,6 +28,15 @@ pub struct Event {
     pub lasting: bool,
     /// The repository's default branch.
     pub default_branch: Option<String>,
+}
+
+/// What a pull request proposes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proposed {
+    /// This commit.
+    Commit(String),
+    /// One that the event does not name: somebody wrote a comment.
+    Unnamed,
 }
 
 /// Where a system names a pull request's target. The second variable must be set, and to
@@ -105,7 +118,8 @@ const BRANCHES: [&str; 8] = [
     "GIT_BRANCH",
 ];
 
-const BASES: [&str; 6] = [
+const BASES: [&str; 7] = [
+    "BUILDKITE_MERGE_QUEUE_BASE_COMMIT",
     "CI_MERGE_REQUEST_TARGET_BRANCH_SHA",
     "CI_MERGE_REQUEST_DIFF_BASE_SHA",
     "BITBUCKET_PR_DESTINATION_COMMIT",
@@ -170,6 +184,7 @@ impl Event {
             .iter()
             .filter(|(_, only_with)| only_with.is_none_or(says))
             .find_map(|(name, _)| get(name));
+        let queue = BRANCHES.iter().find_map(|name| queued_for(&get(name)?));
         let target = named
             .or_else(|| inside("/pull_request/base/ref"))
             .or_else(|| inside("/merge_group/base_ref"))
@@ -179,11 +194,19 @@ impl Event {
                 let base = inside("/workflow_run/pull_requests/0/base/ref");
                 base.filter(|_| of.starts_with("pull_request"))
             })
-            .or_else(|| BRANCHES.iter().find_map(|name| queued_for(&get(name)?)));
+            .or_else(|| Some(queue.as_ref()?.0.clone()));
         let base = BASES.iter().find_map(|name| get(name));
         let base = base
             .or_else(|| inside("/merge_group/base_sha"))
+            .or_else(|| Some(queue.as_ref()?.1.clone()))
             .or_else(|| inside("/pull_request/base/sha"));
+        let queued = queue.is_some()
+            || document.get("merge_group").is_some()
+            || says("BUILDKITE_MERGE_QUEUE_BASE_BRANCH")
+            || get("CI_MERGE_REQUEST_EVENT_TYPE").as_deref() == Some("merge_train");
+        let comment = inside("/issue/pull_request/url").map(|_| Proposed::Unnamed);
+        let proposed = inside("/pull_request/head/sha").map(Proposed::Commit);
+        let is_open = inside("/action").as_deref() != Some("closed");
         let reference = get("GITHUB_REF").unwrap_or_default();
         let merged = reference.starts_with("refs/pull/") && reference.ends_with("/merge")
             || get("CI_MERGE_REQUEST_EVENT_TYPE").is_some_and(|t| t != "detached")
@@ -207,6 +230,8 @@ impl Event {
             target: target.map(plain),
             base,
             merged,
+            queued,
+            proposed: proposed.or(comment).filter(|_| is_open),
             after: inside("/after"),
             untargeted: silent.map(|system| {
                 format!("{system} does not say into which branch this pull request goes")
@@ -224,12 +249,13 @@ impl Event {
     }
 }
 
-/// Where a merge queue's group goes, by the branch that GitHub makes for it:
+/// Where a merge queue's group goes and what it stands on, by the branch that GitHub makes for it:
 /// `gh-readonly-queue/main/pr-7-SHA`.
-fn queued_for(branch: &str) -> Option<String> {
+fn queued_for(branch: &str) -> Option<(String, String)> {
     let (_, rest) = branch.split_once("gh-readonly-queue/")?;
-    let (target, _) = rest.rsplit_once("/pr-")?;
-    Some(target.to_string())
+    let (target, group) = rest.rsplit_once("/pr-")?;
+    let (_, base) = group.split_once('-')?;
+    Some((target.to_string(), base.to_string()))
 }
 
 fn plain(branch: String) -> String {
@@ -307,7 +333,8 @@ mod tests {
                 &[(queue, "refs/heads/gh-readonly-queue/a/b/pr-7-0123abc")],
                 "",
             );
-            assert_eq!(e.target.as_deref(), Some("a/b"), "{queue}");
+            let said = (e.target.as_deref(), e.base.as_deref(), e.queued);
+            assert_eq!(said, (Some("a/b"), Some("0123abc"), true), "{queue}");
         }
         let circle = event(&[("CIRCLE_PULL_REQUEST", "https://x/pull/1")], "");
         assert!(
@@ -324,7 +351,18 @@ mod tests {
         }
         let path = ("GITHUB_EVENT_PATH", "event.json");
         let asked = r#"{"issue":{"pull_request":{"url":"https://x/pulls/1"}}}"#;
-        assert!(event(&[path], asked).untargeted.is_some());
+        let asked = event(&[path], asked);
+        assert!(asked.untargeted.is_some());
+        assert_eq!(asked.proposed, Some(Proposed::Unnamed));
+        let of = |action: &str| {
+            let head = r#"{"head":{"sha":"h"},"base":{"ref":"rel"}}"#;
+            let text = format!(r#"{{"action":"{action}","pull_request":{head}}}"#);
+            event(&[path], &text).proposed
+        };
+        assert_eq!(of("opened"), Some(Proposed::Commit("h".into())));
+        assert_eq!(of("closed"), None);
+        let train = [("CI_MERGE_REQUEST_EVENT_TYPE", "merge_train")];
+        assert!(event(&train, "").queued);
         let second = |of: &str| {
             let base = r#""pull_requests":[{"base":{"ref":"rel"}}]"#;
             let text = format!(r#"{{"workflow_run":{{"event":"{of}",{base}}}}}"#);
@@ -358,8 +396,8 @@ mod tests {
         let queue = r#"{"before":"b","merge_group":{"base_ref":"refs/heads/next","base_sha":"s"}}"#;
         let e = event(&[path], queue);
         assert_eq!(
-            (e.before, e.target.as_deref(), e.base.as_deref()),
-            (None, Some("next"), Some("s"))
+            (e.before, e.target.as_deref(), e.base.as_deref(), e.queued),
+            (None, Some("next"), Some("s"), true)
         );
     }
 

@@ -1,0 +1,108 @@
+//! What CI systems check out, and what it is to be judged against: queues, comments, events that run with
+//! the target's own rights.
+
+use std::process::Command;
+
+use crate::support::{Ran, Repo};
+
+/// Two programs in one command, each as long as its file says.
+const TOML: &str =
+    "[[command]]\nname = \"work\"\nbuild = \"cc -O1 -o work work.c\"\nrun = \"./work\"\n";
+const PROGRAM: &str = "#include \"a.h\"\n#include \"b.h\"\nstatic void turn(int n) {\n    volatile int x = 0;\n    for (int i = 0; i < n; i++) x += i;\n}\nint main(void) {\n    turn(A);\n    turn(B);\n    return 0;\n}\n";
+
+fn start() -> Repo {
+    let repo = Repo::new();
+    repo.write("uptick.toml", TOML);
+    repo.write("work.c", PROGRAM);
+    repo.write("a.h", "#define A 50000\n");
+    repo.write("b.h", "#define B 50000\n");
+    repo.commit("start");
+    repo
+}
+
+fn branch(repo: &Repo, name: &str, file: &str, text: &str) -> String {
+    repo.git(&["checkout", "-q", "-b", name, "main"]);
+    repo.write(file, text);
+    repo.commit(name)
+}
+
+#[track_caller]
+fn check(repo: &Repo, variables: &[(&str, &str)], event: &serde_json::Value) -> Ran {
+    let file = repo.path().join(".git/event.json");
+    std::fs::write(&file, event.to_string()).unwrap();
+    repo.uptick_with(&["check", "--json"], |c: &mut Command| {
+        c.env("CI", "true").env("GITHUB_EVENT_PATH", &file);
+        c.envs(variables.iter().copied());
+    })
+}
+
+/// The second in the queue is judged against the first, not against the target's tip: the first made it
+/// faster by more than the second made it slower.
+#[test]
+fn a_queue_s_group_is_judged_against_what_it_stands_on() {
+    let repo = start();
+    branch(&repo, "one", "a.h", "#define A 1000\n");
+    branch(&repo, "two", "b.h", "#define B 80000\n");
+    let queue = |from: &str, name: &str, brings: &str| {
+        repo.git(&["checkout", "-q", "-b", name, from]);
+        repo.git(&["merge", "-q", "--no-ff", "-m", name, brings]);
+        repo.git(&["rev-parse", "HEAD"]).trim().to_string()
+    };
+    let first = queue("main", "group-1", "one");
+    let second = queue("group-1", "group-2", "two");
+    let group = format!("refs/heads/gh-readonly-queue/main/pr-2-{first}");
+    let named = serde_json::json!({
+        "action": "checks_requested",
+        "merge_group": {"head_sha": second, "base_sha": first, "base_ref": "refs/heads/main"},
+    });
+    let none = serde_json::json!({});
+    let train = [
+        ("CI_MERGE_REQUEST_EVENT_TYPE", "merge_train"),
+        ("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "main"),
+    ];
+    for (variables, event) in [
+        (&[("GITHUB_REF", &*group)][..], &named),
+        (&[("BUILDKITE_BRANCH", &*group)], &none),
+        (&train, &none),
+    ] {
+        let d = check(&repo, variables, event).exits(1).json();
+        assert_eq!(d["base"]["sha"], first.as_str(), "{d:#}");
+    }
+    // The first in the queue stands on the target.
+    repo.git(&["checkout", "-q", "group-1"]);
+    let d = check(&repo, &train, &none).exits(0).json();
+    let main = repo.git(&["rev-parse", "main"]);
+    assert_eq!(d["base"]["sha"], main.trim(), "{d:#}");
+}
+
+/// Where the target itself is checked out, as for a comment, nobody has looked at the pull request.
+#[test]
+fn the_target_is_not_judged_in_a_pull_request_s_place() {
+    let repo = start();
+    let head = branch(&repo, "pr", "b.h", "#define B 90000\n");
+    repo.git(&["checkout", "-q", "main"]);
+    let event = |action: &str| {
+        serde_json::json!({
+            "action": action,
+            "pull_request": {"head": {"sha": head}, "base": {"ref": "main"}},
+        })
+    };
+    let comment = serde_json::json!({
+        "action": "created",
+        "issue": {"pull_request": {"url": "https://forge.example/pulls/7"}},
+    });
+    repo.write("a.h", "#define A 50001\n");
+    repo.commit("main goes on");
+    for event in [event("opened"), comment] {
+        let ran = check(&repo, &[("GITHUB_BASE_REF", "main")], &event).exits(3);
+        ran.says(&["is a commit of main", "--base"]);
+    }
+    // One that is closed has no commit to look at; the target's own is what runs then.
+    check(&repo, &[("GITHUB_BASE_REF", "main")], &event("closed")).exits(0);
+    // The pull request's own, or the merge of it.
+    repo.git(&["checkout", "-q", "pr"]);
+    check(&repo, &[("GITHUB_BASE_REF", "main")], &event("opened")).exits(1);
+    repo.git(&["checkout", "-q", "-b", "merge", "main"]);
+    repo.git(&["merge", "-q", "--no-ff", "-m", "merge", "pr"]);
+    check(&repo, &[("GITHUB_BASE_REF", "main")], &event("opened")).exits(1);
+}
