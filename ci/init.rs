@@ -125,7 +125,7 @@ const TEMPLATE: &str = r#"# uptick counts what a program costs, on every commit.
 # counter = "auto"           # perf_event, callgrind, clock
 # strings = "portable"       # "native" lets libc choose string functions for the CPU
 # timeout = "300s"           # for one run of one benchmark
-# env = {}                   # all that benchmarks see beside PATH, HOME and LC_ALL
+# env = {}                   # all that benchmarks see beside PATH, HOME, TMPDIR and LC_ALL
 # jobs = 0                   # benchmarks counted at the same time; 0: one a core
 # cache-mib = 2048
 

@@ -229,6 +229,33 @@ fn what_an_earlier_commit_left_in_target_is_neither_run_nor_read() {
     }
     let ran = made_once.uptick(&check).exits(1);
     assert!(ran.stdout.contains("REGRESSED"), "{}", ran.stdout);
+
+    // Nor what is made of it: a rule that names too few of its inputs, a crate whose build script does.
+    let ruled = Repo::new();
+    ruled.write(".gitignore", "target/\n/work\n");
+    ruled.write("uptick.toml", &command("make -s work", "./work"));
+    ruled.write("Makefile", "target/work.o: work.c\n\tmkdir -p target\n\tcc -O1 -c -o $@ work.c\nwork: target/work.o\n\tcc -o $@ target/work.o\n");
+    ruled.write("work.c", "#include \"n.h\"\nint main(void) {\n    volatile int x = 0;\n    for (int i = 0; i < N; i++) x += i;\n    return 0;\n}\n");
+    let crated = Repo::new();
+    crated.write(".gitignore", "target/\n");
+    crated.write(
+        "uptick.toml",
+        &command("cargo build -q --release --offline", "target/release/work"),
+    );
+    crated.write(
+        "Cargo.toml",
+        "[package]\nname = \"work\"\nversion = \"0.1.0\"\nedition = \"2021\"\n",
+    );
+    crated.write("build.rs", "fn main() { println!(\"cargo:rerun-if-changed=build.rs\"); let n = std::fs::read_to_string(\"n.h\").unwrap(); let n = n.split_whitespace().last().unwrap(); std::fs::write(std::env::var(\"OUT_DIR\").unwrap() + \"/n.rs\", format!(\"const N: u64 = {n};\")).unwrap(); }\n");
+    crated.write("src/main.rs", "include!(concat!(env!(\"OUT_DIR\"), \"/n.rs\"));\nfn main() { let mut x = 0; for i in 0..std::hint::black_box(N) { x = std::hint::black_box(x + i); } }\n");
+    for repo in [ruled, crated] {
+        for turns in [1000, 100_000] {
+            repo.write("n.h", &format!("#define N {turns}\n"));
+            repo.commit(&turns.to_string());
+        }
+        let ran = repo.uptick(&check).exits(1);
+        assert!(ran.stdout.contains("REGRESSED"), "{}", ran.stdout);
+    }
 }
 
 /// A worktree lies within the checkout, where many tools look for their files too.

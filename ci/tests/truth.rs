@@ -199,6 +199,37 @@ fn each_commit_finds_what_its_build_made() {
     moved(scene.check(&[]), 0.9..1.1);
 }
 
+/// What cargo cannot see (a file that a procedural macro reads) and what a benchmark keeps for its next
+/// run are another commit's once that stands there.
+#[test]
+fn each_commit_is_built_and_run_as_in_a_fresh_clone() {
+    let scene = Scene::new("fresh");
+    let manifest = format!("{MANIFEST}[dependencies]\nsize = {{ path = \"size\" }}\n");
+    scene.write("Cargo.toml", &manifest);
+    let own = "[package]\nname = \"size\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[lib]\nproc-macro = true\n";
+    scene.write("size/Cargo.toml", own);
+    scene.write("size/src/lib.rs", "#[proc_macro] pub fn size(_: proc_macro::TokenStream) -> proc_macro::TokenStream { let file = std::env::var(\"CARGO_MANIFEST_DIR\").unwrap() + \"/n.txt\"; std::fs::read_to_string(file).unwrap().parse().unwrap() }\n");
+    scene.write(
+        "src/lib.rs",
+        &format!("{LIBRARY}pub const LINES: usize = size::size!();\n"),
+    );
+    let kept = |at: &str| {
+        format!(
+            "{{ let file = {at}; if !file.exists() {{ std::fs::create_dir_all(file.parent().unwrap()).unwrap(); std::fs::write(&file, \"abcdefg\\n\".repeat(demo::LINES)).unwrap(); }} std::fs::read_to_string(file).unwrap() }}"
+        )
+    };
+    let places = [
+        "std::path::PathBuf::from(\"target/corpus\")",
+        "std::path::PathBuf::from(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/target/other/corpus\"))",
+        "std::env::temp_dir().join(\"uptick-test-corpus\")",
+    ];
+    let [a, b, c] = places.map(kept);
+    scene.write("benches/b.rs", &count(&format!("{a} + &{b} + &{c}")));
+    scene.write("n.txt", "100").commit("start");
+    scene.write("n.txt", "200").commit("twice");
+    moved(scene.check(&[]), 0.9..1.1);
+}
+
 #[test]
 fn a_program_that_the_benchmark_starts_is_counted_and_is_its_own_commit_s() {
     let scene = Scene::new("child");

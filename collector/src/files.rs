@@ -127,6 +127,22 @@ pub fn read_text(path: &Path, most: u64) -> std::io::Result<String> {
     Ok(text)
 }
 
+/// Removes a file, or a directory with all in it; of a link, the link. What is not there is gone.
+///
+/// # Errors
+/// What the system says.
+pub fn remove(path: &Path) -> std::io::Result<()> {
+    let removed = match path.symlink_metadata() {
+        Ok(facts) if facts.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(e) => Err(e),
+    };
+    match removed {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
 /// How a pointer of git-lfs begins.
 const POINTER: &[u8; 42] = b"version https://git-lfs.github.com/spec/v1";
 

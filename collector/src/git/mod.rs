@@ -27,7 +27,7 @@ pub use mirror::{Copy, main_branch, remote_tags};
 use parse::{acceptances, commit, hunks};
 pub use pulls::{Proposed, proposed};
 pub use submodule::Lacking;
-pub use worktree::untracked;
+pub use worktree::{left_behind, manifests, staged};
 
 /// A git repository with a work tree.
 #[derive(Clone, Debug)]

@@ -265,7 +265,7 @@ fn checkout(place: &Path, commit: &str) -> Result<()> {
         place,
         &["checkout", "--quiet", "--detach", "--force", commit],
     )?;
-    ask(place, &["clean", "-ffdxq", "-e", "target"]).map(|_| ())
+    ask(place, &["clean", "-ffdxq"]).map(|_| ())
 }
 
 /// Fetches a commit from an address that a repository named: git allows it no more than it

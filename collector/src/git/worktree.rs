@@ -93,24 +93,37 @@ impl Repo {
     }
 }
 
-/// Those of some paths of a worktree of which its commit has nothing.
+/// What lies in a worktree beside the files of its commit; of a directory that is nothing else, the
+/// directory.
 ///
 /// # Errors
 /// When git fails.
-pub fn untracked(tree: &Path, mut paths: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
-    if paths.is_empty() {
-        return Ok(paths);
-    }
-    let named: Vec<_> = paths.iter().map(|p| p.to_string_lossy()).collect();
-    let mut args = vec!["--literal-pathspecs", "ls-files", "-z", "--"];
-    args.extend(named.iter().map(|p| &**p));
-    let listed = ask(tree, &args)?;
-    let known: Vec<PathBuf> = listed
+pub fn left_behind(tree: &Path) -> Result<Vec<PathBuf>> {
+    let listed = ask(tree, &["ls-files", "--others", "--directory", "-z"])?;
+    let paths = listed.split_terminator('\0');
+    Ok(paths.map(|p| tree.join(p.trim_end_matches('/'))).collect())
+}
+
+/// The files of a worktree's commit with their objects, each ended by a NUL.
+///
+/// # Errors
+/// When git fails.
+pub fn staged(tree: &Path) -> Result<String> {
+    ask(tree, &["ls-files", "--stage", "-z"])
+}
+
+/// The manifests of a worktree's packages, those of its submodules too.
+///
+/// # Errors
+/// When git fails.
+pub fn manifests(tree: &Path) -> Result<Vec<PathBuf>> {
+    let named = ["-z", "--", ":(glob)**/Cargo.toml"];
+    let list = |how: &[&str]| ask(tree, &[&["ls-files"], how, &named].concat());
+    let listed = list(&["--recurse-submodules"]).or_else(|_| list(&[]))?;
+    Ok(listed
         .split_terminator('\0')
         .map(|p| tree.join(p))
-        .collect();
-    paths.retain(|p| !known.iter().any(|k| k.starts_with(p)));
-    Ok(paths)
+        .collect())
 }
 
 /// Brings the worktree's own files to a commit, all of them where git would leave some as other

@@ -305,7 +305,10 @@ pub fn environment(
         Strings::Native => NATIVE_TUNABLES,
     };
     set("PATH", "/usr/local/bin:/usr/bin:/bin".into());
+    // What a program keeps for its next run, at home or in the directory for temporary files, another
+    // commit's would find.
     set("HOME", slot.display().to_string());
+    set("TMPDIR", slot.display().to_string());
     set(
         "CRITERION_HOME",
         slot.join("criterion").display().to_string(),

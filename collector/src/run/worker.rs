@@ -101,6 +101,7 @@ impl Runner {
         worker.standing = None;
         let _turn = self.home.git_lock()?;
         worker.lacking = self.repo.checkout(&worker.place.tree, sha)?;
+        suite::forget(&worker.place.tree)?;
         if let Some(note) = lacks(&worker.lacking) {
             progress.note(&note);
         }

@@ -1,14 +1,12 @@
 //! Benchmarks that are commands of `uptick.toml`, in any language.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Place;
 use crate::config::{Command, Config, words};
-use crate::error::{Error, Result};
-use crate::git;
 use crate::measure::child::{self, Before};
 use crate::measure::stage::{Stage, Standing};
 use crate::measure::{Job, Kind, Seen, sandbox};
@@ -55,58 +53,6 @@ pub(super) fn build(
         seen: Seen::default(),
         standing: Standing::new(stage, Vec::new()),
     })
-}
-
-/// Removes what an earlier commit's builds left where this commit's commands would find it: a
-/// worktree keeps its `target` directories from commit to commit, and what `run` and `stdin` name
-/// there is to be made anew.
-///
-/// # Errors
-/// When git or the file system fails.
-pub(super) fn forget_outputs(config: &Config, place: &Place) -> Result<()> {
-    let mut named: Vec<PathBuf> = config
-        .commands
-        .iter()
-        .flat_map(|c| outputs(c, place))
-        .collect();
-    named.sort();
-    named.dedup();
-    for path in git::untracked(&place.tree, named)? {
-        let gone = match path.is_dir() {
-            true => std::fs::remove_dir_all(&path),
-            false => std::fs::remove_file(&path),
-        };
-        gone.map_err(Error::io(&path))?;
-    }
-    Ok(())
-}
-
-/// What a command names below a `target` directory of the worktree.
-fn outputs(command: &Command, place: &Place) -> Vec<PathBuf> {
-    let dir = place.tree.join(&command.dir);
-    let tree = place.tree.to_string_lossy();
-    let run = words(&command.run).unwrap_or_default();
-    let run = run.iter().map(|w| dir.join(w.replace("{tree}", &tree)));
-    let stdin = command.stdin.iter().map(|p| place.tree.join(p));
-    let is_left = |path: &PathBuf| {
-        let inside = path.strip_prefix(&place.tree).ok();
-        let below = inside.and_then(|p| p.parent()).is_some_and(|above| {
-            above.components().any(|c| c.as_os_str() == "target")
-                && above
-                    .components()
-                    .all(|c| matches!(c, Component::Normal(_)))
-        });
-        // A link may lead out of the worktree.
-        let real = |p: &Path| p.canonicalize().ok();
-        let within = || {
-            let above = path.parent().and_then(real);
-            above
-                .zip(real(&place.tree))
-                .is_some_and(|(p, t)| p.starts_with(t))
-        };
-        below && path.symlink_metadata().is_ok() && within()
-    };
-    run.chain(stdin).filter(is_left).collect()
 }
 
 fn run_build(script: &str, dir: &Path, place: &Place) -> std::result::Result<(), String> {

@@ -11,6 +11,7 @@ pub use place::{BenchExecutable, Executables, Place};
 mod cache;
 mod cargo;
 mod command;
+mod kept;
 pub mod key;
 mod locate;
 mod overlay;
@@ -33,6 +34,7 @@ use crate::model::{Failure, Phase, Tags};
 
 pub use cache::Cache;
 pub use cargo::{BenchTarget, Discovery, discover, steering};
+pub(crate) use kept::forget;
 pub use key::BuildKey;
 pub use locate::settle_workspace;
 pub use overlay::Overlay;
@@ -104,7 +106,6 @@ pub fn build(config: &Config, build: &mut Build<'_>) -> Result<Suite> {
         suite.built_in.clone_from(&built.tree);
         add_criterion(&mut suite, config, build, built)?;
     }
-    command::forget_outputs(config, place)?;
     for command in &config.commands {
         if !config.wants(&command.name) {
             continue;

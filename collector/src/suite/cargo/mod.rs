@@ -33,7 +33,7 @@ use crate::error::{Error, Result};
 use crate::measure::child::{self, Before};
 use crate::measure::env::Scratch;
 use crate::measure::sandbox;
-use crate::suite::{BenchExecutable, Executables, Place, workspace};
+use crate::suite::{BenchExecutable, Executables, Place, kept, workspace};
 
 /// How long fetching may take.
 const FETCH: Duration = Duration::from_secs(600);
@@ -93,7 +93,8 @@ pub(super) fn generate_lock(config: &Config, place: &Place) -> Result<()> {
 pub(super) fn build(config: &Config, place: &Place, scratch: &Scratch) -> Result<Executables> {
     let found = discover(config, place)?;
     fetch(config, place)?;
-    named::renew(config, place)?;
+    kept::renew_named(&named::files(config, place), &place.target)?;
+    kept::renew(&place.tree, &place.target)?;
     scripts::renew(&found.scripts, &place.tree)?;
     let compiled = compile(config, place, scratch, &found)?;
     let mut built = Executables {

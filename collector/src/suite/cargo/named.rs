@@ -9,44 +9,10 @@ use std::path::{Path, PathBuf};
 
 use super::configuration::{obeyed, words};
 use crate::config::Config;
-use crate::error::{Error, Result};
-use crate::files::read_text;
-use crate::model::digest;
 use crate::suite::{Place, workspace};
 
-/// Where a target directory keeps what those files were.
-const RECORD: &str = ".uptick-named";
-/// No record is longer.
-const MOST: u64 = 1 << 20;
-
-/// Empties the target directory where such a file is another one than when it was built in.
-///
-/// # Errors
-/// When it cannot be emptied, or the record not be written.
-pub(super) fn renew(config: &Config, place: &Place) -> Result<()> {
-    let record = place.target.join(RECORD);
-    let before = read_text(&record, MOST).unwrap_or_default();
-    let now = contents(&all(config, place));
-    if now == before {
-        return Ok(());
-    }
-    remove(&place.target).map_err(Error::io(&place.target))?;
-    std::fs::create_dir_all(&place.target).map_err(Error::io(&place.target))?;
-    std::fs::write(&record, now).map_err(Error::io(&record))
-}
-
-/// Removes a directory; of a link, which a program of the commit may have put there, the link.
-fn remove(target: &Path) -> std::io::Result<()> {
-    match target.symlink_metadata() {
-        Ok(facts) if facts.is_dir() => std::fs::remove_dir_all(target),
-        Ok(_) => std::fs::remove_file(target),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(e),
-    }
-}
-
 /// The files of the worktree that are named.
-fn all(config: &Config, place: &Place) -> BTreeSet<PathBuf> {
+pub(super) fn files(config: &Config, place: &Place) -> BTreeSet<PathBuf> {
     let Ok(tree) = place.tree.canonicalize() else {
         return BTreeSet::new();
     };
@@ -88,19 +54,11 @@ fn of_the_environment() -> Vec<String> {
         .collect()
 }
 
-/// A text that is another one where some file is; empty of none.
-fn contents(files: &BTreeSet<PathBuf>) -> String {
-    let line = |file: &PathBuf| {
-        let bytes = std::fs::read(file).unwrap_or_default();
-        format!("{} {}\n", digest(&bytes), file.display())
-    };
-    files.iter().map(line).collect()
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::suite::kept::renew_named;
 
     #[test]
     fn a_named_file_that_changes_empties_the_target_directory() {
@@ -116,7 +74,7 @@ mod tests {
         };
         let stays = || {
             std::fs::create_dir_all(place.target.join("release")).unwrap();
-            renew(&Config::default(), &place).unwrap();
+            renew_named(&files(&Config::default(), &place), &place.target).unwrap();
             place.target.join("release").exists()
         };
         write("Cargo.toml", "");
@@ -143,7 +101,7 @@ mod tests {
         std::fs::write(users.path().join("file"), "").unwrap();
         std::fs::remove_dir_all(&place.target).unwrap();
         std::os::unix::fs::symlink(users.path(), &place.target).unwrap();
-        renew(&Config::default(), &place).unwrap();
+        renew_named(&files(&Config::default(), &place), &place.target).unwrap();
         assert!(users.path().join("file").exists());
         assert!(place.target.symlink_metadata().unwrap().is_dir());
     }
