@@ -208,6 +208,20 @@ async fn a_suspect_is_never_red_and_stands_apart() {
                 "{said}"
             );
             assert!(!text.contains("verdict good"), "{said}");
+            // The same answer in Markdown, and from the terminal.
+            let markdown = c.get(&format!("{stem}.md")).await;
+            let first = markdown.text().lines().next().unwrap_or_default();
+            let maybe = format!("not confirmed: {worse} of ");
+            assert!(first.contains(&maybe) && !first.contains('✔'), "{first}");
+            let mut check = document.clone();
+            check["schema"] = "uptick.check/1".into();
+            let read = collector::judge::read(check.to_string().as_bytes()).unwrap();
+            let collector::judge::Checked::Judged(j) = &read.checked else {
+                panic!("{document:#}");
+            };
+            let terminal = collector::report::text(j, std::path::Path::new("/"));
+            let maybe = format!("NOT CONFIRMED: {worse} of ");
+            assert!(terminal.starts_with(&maybe), "{terminal}");
         }
     }
     assert!(
