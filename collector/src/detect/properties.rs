@@ -411,6 +411,59 @@ fn a_short_series_of_several_levels_shows_them_all() {
     assert!(hits >= 23, "{hits}");
 }
 
+/// How many of some changes are found within five commits, and how many others are.
+fn tally(y: &[f64], truth: &[usize]) -> (usize, usize) {
+    let found = found(y);
+    let near = |at: &usize| found.iter().any(|f| f.abs_diff(*at as i64) <= 5);
+    let hits = truth.iter().filter(|at| near(at)).count();
+    (hits, found.len() - hits)
+}
+
+#[test]
+fn a_short_loud_series_does_not_take_its_own_steps_for_correlation() {
+    let (mut hits, mut wrong) = (0, 0);
+    for seed in 0..40 {
+        let mut g = SplitMix64::new(seed + 700);
+        let rise = 8 + g.below(10);
+        let truth = [rise, rise + 6 + g.below(5), 55 + g.below(3)];
+        let mut value = |i: usize| {
+            let past = truth.iter().filter(|at| **at <= i).count();
+            let slow = if g.next_f64() < 0.6 { 0.18 } else { 0.0 };
+            [100.0, 165.0, 120.0, 55.0][past] * (slow + 0.06 * bell(&mut g)).exp()
+        };
+        let y: Vec<f64> = (0..61).map(&mut value).collect();
+        let (seen, others) = tally(&y, &truth);
+        (hits, wrong) = (hits + seen, wrong + others);
+    }
+    // 102 where a step costs twice as much as Zhang & Siegmund's.
+    assert!(hits >= 113 && wrong == 0, "{hits} of 120, {wrong} wrong");
+}
+
+#[test]
+fn six_commits_of_four_sigma_are_two_steps_in_a_short_series() {
+    let (mut hits, mut wrong) = (0, 0);
+    for seed in 0..40 {
+        let mut g = SplitMix64::new(seed + 800);
+        let at = 15 + g.below(30);
+        let high = |i: usize| if (at..at + 6).contains(&i) { 4.0 } else { 0.0 };
+        let y: Vec<f64> = (0..60).map(|i| 100.0 + bell(&mut g) + high(i)).collect();
+        let (seen, others) = tally(&y, &[at, at + 6]);
+        (hits, wrong) = (hits + seen, wrong + others);
+    }
+    // 58 where a step costs twice as much.
+    assert!(hits >= 72 && wrong == 0, "{hits} of 80, {wrong} wrong");
+}
+
+#[test]
+fn correlated_noise_in_few_commits_is_hardly_ever_a_step() {
+    let few = [30, 60, 100].into_iter();
+    let alarms: usize = few
+        .flat_map(|n| (0..60).map(move |seed| found(&correlated(seed, n)).len()))
+        .sum();
+    // 11,400 commits of the hardest kind raise 17.
+    assert!(alarms <= 20, "{alarms}");
+}
+
 #[test]
 fn counts_of_two_narrow_modes_show_their_steps() {
     // As PHP under valgrind: two values 4e-5 apart, and steps of less and of more.
