@@ -106,3 +106,38 @@ fn the_target_is_not_judged_in_a_pull_request_s_place() {
     repo.git(&["merge", "-q", "--no-ff", "-m", "merge", "pr"]);
     check(&repo, &[("GITHUB_BASE_REF", "main")], &event("opened")).exits(1);
 }
+
+/// Whoever merges what others pushed into their own commits pushes no change of theirs: the line goes
+/// from the tip before the push on, whichever parent of the merge that is.
+#[test]
+fn a_push_that_merges_the_tip_before_it_is_judged_against_that() {
+    for (others, own) in [(1000, true), (90_000, true), (90_000, false)] {
+        let repo = start();
+        repo.git(&["checkout", "-q", "-b", "others"]);
+        repo.write("a.h", &format!("#define A {others}\n"));
+        let before = repo.commit("somebody else's push");
+        repo.git(&["checkout", "-q", "main"]);
+        if own {
+            repo.write("NOTES", "a text");
+            repo.commit("a text");
+        }
+        repo.git(&["merge", "-q", "--no-ff", "-m", "Merge", "others"]);
+        repo.git(&["branch", "-q", "-D", "others"]);
+        let event = |before: &str| {
+            let head = repo.git(&["rev-parse", "HEAD"]);
+            serde_json::json!({
+                "before": before, "after": head.trim(), "ref": "refs/heads/main",
+            })
+        };
+        let push = [
+            ("GITHUB_EVENT_NAME", "push"),
+            ("GITHUB_REF", "refs/heads/main"),
+        ];
+        let d = check(&repo, &push, &event(&before)).exits(0).json();
+        assert_eq!(d["base"]["sha"], before.as_str(), "{d:#}");
+        // What is pushed beside the merge is judged all the same.
+        repo.write("b.h", "#define B 90000\n");
+        repo.commit("costs more");
+        check(&repo, &push, &event(&before)).exits(1);
+    }
+}

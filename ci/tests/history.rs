@@ -331,6 +331,36 @@ fn a_clones_own_attributes_are_part_of_what_is_measured() {
     assert_eq!(setting, attributes);
 }
 
+/// Nor what another compiler made: the base is measured with the one that the head is built with.
+#[test]
+fn another_c_compiler_blames_nobody() {
+    let repo = Repo::new();
+    repo.write(
+        "uptick.toml",
+        "[[command]]\nname = \"work\"\nbuild = \"$CC -O1 -o work work.c\"\nrun = \"./work\"\n",
+    );
+    repo.write("work.c", "int main(void) {\n    volatile int x = 0;\n    for (int i = 0; i < N; i++) x += i;\n    return 0;\n}\n");
+    repo.commit("start");
+    repo.write("NOTES.c", "");
+    repo.commit("another file");
+    let tools = tempfile::tempdir().unwrap();
+    let cc = tools.path().join("cc");
+    let with = |version: u32, turns: u32, args: &[&str]| {
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" = --version ] && echo cc {version} && exit\nexec cc -DN={turns} \"$@\"\n"
+        );
+        std::fs::write(&cc, script).unwrap();
+        std::fs::set_permissions(&cc, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        repo.uptick_with(args, |c| {
+            c.env("CC", &cc);
+        })
+    };
+    with(12, 1000, &["run", "HEAD~"]).exits(0);
+    let d = with(13, 9000, &["check", "--json"]).exits(0).json();
+    let row = crate::support::row(&d, "work");
+    assert_eq!(row["verdict"], "unchanged", "{d:#}");
+}
+
 /// What a build tells git of its worktree is nobody's business afterwards.
 #[test]
 fn a_build_that_tells_git_to_leave_a_file_alone_is_survived() {

@@ -246,6 +246,44 @@ fn a_program_that_the_benchmark_starts_is_counted_and_is_its_own_commit_s() {
     moved(scene.check(&["--strict"]), 0.5..1.1);
 }
 
+/// What a process does before it executes another program in its place is its own cost too; where that
+/// fails, it goes on.
+#[test]
+fn what_is_done_before_another_program_is_executed_is_counted() {
+    let repo = Repo::new();
+    let toml = |name: &str, build: &str, run: &str| {
+        format!("[[command]]\nname = \"{name}\"\nbuild = \"{build}\"\nrun = \"{run}\"\n")
+    };
+    let all = [
+        toml("script", "true", "sh run.sh"),
+        toml("program", "cc -O1 -o p p.c", "./p"),
+        toml("failing", "cc -O1 -DGONE -o q p.c", "./q"),
+        toml("child", "true", "sh child.sh"),
+    ];
+    repo.write("uptick.toml", &all.concat());
+    repo.write("child.sh", "sh run.sh\nsh run.sh\n");
+    for turns in [100, 3000] {
+        repo.write(
+            "run.sh",
+            &format!("i=0\nwhile [ $i -lt {turns} ]; do i=$((i+1)); done\nexec /bin/true\n"),
+        );
+        repo.write("p.c", &format!("#include <unistd.h>\nstatic void work(void) {{\n    for (volatile long i = 0; i < {turns}0; i++) ;\n}}\nint main(void) {{\n    work();\n#ifdef GONE\n    execlp(\"/nowhere/true\", \"true\", (char *)0);\n    work();\n    return 0;\n#endif\n    execl(\"/bin/true\", \"true\", (char *)0);\n    return 1;\n}}\n"));
+        repo.commit(&turns.to_string());
+    }
+    let d = repo.uptick(&["check", "--json"]).exits(1).json();
+    for name in ["script", "program", "failing", "child"] {
+        let r = row(&d, name);
+        assert_eq!(r["verdict"], "regressed", "{r:#}");
+        assert_eq!(r["class"], "exact", "{r:#}");
+    }
+    assert!(d["doubts"].is_null(), "{d:#}");
+    let value = |name: &str| row(&d, name)["head"]["value"].as_f64().unwrap();
+    let ratio = value("failing") / value("program");
+    assert!((1.8..2.2).contains(&ratio), "{ratio}");
+    let ratio = value("child") / value("script");
+    assert!((1.8..2.3).contains(&ratio), "{ratio}");
+}
+
 #[test]
 fn sides_that_run_what_was_built_last_outside_have_no_verdict() {
     let repo = Repo::new();
@@ -732,6 +770,15 @@ fn prose_is_skipped_where_nothing_reads_it_whatever_git_prints() {
     scene.write("benches/b.rs", &reading).commit("in pieces");
     scene.run();
     scene.write("README.md", "five\n").commit("read in pieces");
+    assert_eq!(state(), "measured");
+    let by_ending =
+        "std::fs::read_to_string(format!(\"{}.{}\", [\"READ\", \"ME\"].concat(), \"md\")).unwrap()";
+    let reading = reading.replace(in_pieces, by_ending);
+    scene.write("benches/b.rs", &reading).commit("as it runs");
+    scene.run();
+    scene
+        .write("README.md", "sixth\n")
+        .commit("read as it runs");
     assert_eq!(state(), "measured");
     for key in ["grep.lineNumber", "color.ui", "grep.fullName"] {
         repo.git(&["config", "--unset", key]);

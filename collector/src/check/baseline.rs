@@ -252,17 +252,26 @@ fn of_push(repo: &Repo, head: &Sha, branch: &str, event: &Event) -> Result<Basel
     let Some(before) = before.filter(|b| b != head) else {
         return first_parent(repo, head, &plain);
     };
-    let commits = repo.first_parent_range(&before, head)?;
-    if commits.len() < 2 {
-        return first_parent(repo, head, &plain);
+    // What somebody merged into their own commits does not come before these: the line is the one
+    // from that tip on, whichever parent of a merge it is.
+    let commits = repo.line(&before, head)?;
+    let n = commits.len() - 1;
+    if n < 2 {
+        let is_first = repo.commit(head)?.parents.first() == Some(&before);
+        return match is_first {
+            true => first_parent(repo, head, &plain),
+            false => {
+                let how = format!("the tip of {branch} before the push");
+                Ok(Baseline::found(before, how))
+            }
+        };
     }
-    let n = commits.len();
     let how = match is_rewritten {
         false => format!("the tip of {branch} before the push of {n} commits"),
         true => format!("where {branch}, which was rewritten, leaves what it was: {n} commits ago"),
     };
     Ok(Baseline {
-        pushed: commits.into_iter().rev().map(|c| c.sha).collect(),
+        pushed: commits.into_iter().skip(1).map(|c| c.sha).collect(),
         ..Baseline::found(before, how)
     })
 }

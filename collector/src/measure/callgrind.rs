@@ -335,8 +335,11 @@ impl Output {
             let last = parts.last().and_then(|p| p.trigger.as_deref());
             last == Some("Program termination")
         };
-        let of = |pid: &u32| self.others.iter().find(|(p, _)| p == pid);
-        let is_whole = |pid: &u32| *pid == main || of(pid).is_some_and(|(_, file)| ended(file));
+        let has_ended = |pid: &u32| {
+            let mut of_it = self.others.iter().filter(|(p, _)| p == pid);
+            of_it.any(|(_, file)| ended(file))
+        };
+        let is_whole = |pid: &u32| *pid == main || has_ended(pid);
         !self.family.keys().all(is_whole)
     }
 
@@ -460,11 +463,19 @@ fn collect(slot: &Path, main: u32, left_others: bool) -> std::io::Result<Output>
     for entry in std::fs::read_dir(slot)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(pid) = name.strip_prefix(&prefix).and_then(|p| p.parse().ok()) else {
+        let Some(number) = name.strip_prefix(&prefix) else {
+            continue;
+        };
+        // What a process did before it executed another program has a name of its own.
+        let (number, is_before) = match number.split_once('x') {
+            Some((number, _)) => (number, true),
+            None => (number, false),
+        };
+        let Ok(pid) = number.parse() else {
             continue;
         };
         let file = std::fs::read(entry.path())?;
-        if pid == main {
+        if pid == main && !is_before {
             output.main = file;
         } else if output::parts(&file).is_ok() {
             output.others.push((pid, file));

@@ -100,6 +100,20 @@ fn libc_version() -> String {
         .unwrap_or_default()
 }
 
+/// What the C compiler calls itself; empty where there is none.
+#[must_use]
+pub fn c_compiler() -> String {
+    let named = std::env::var("CC").unwrap_or_default();
+    // `CC="ccache gcc"` names two programs.
+    let mut words = named.split_whitespace();
+    let mut c = Command::new(words.next().unwrap_or("cc"));
+    c.args(words);
+    let out = c.arg("--version").stdin(Stdio::null()).output();
+    let said = out.map(|o| String::from_utf8_lossy(&o.stdout).into_owned());
+    let said = said.unwrap_or_default();
+    said.lines().next().unwrap_or_default().trim().to_string()
+}
+
 /// How to get valgrind, for the package manager that this machine has.
 #[must_use]
 pub fn install_valgrind() -> &'static str {

@@ -42,6 +42,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -167,9 +168,12 @@ static void leave_family(void) {
     if (self) self->ended = family->readings + 1;
 }
 
+static void find_output(const char *children);
+
 static void find_family(void) {
     const char *path = getenv("UPTICK_CHILDREN");
     if (!path || !*path) return;
+    find_output(path);
     int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
     if (fd < 0) return;
     void *at = mmap(NULL, sizeof *family, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -400,6 +404,138 @@ ssize_t write(int fd, const void *buf, size_t len) {
 ssize_t writev(int fd, const struct iovec *parts, int n) {
     if (fd == 1 || fd == 2) begin_instrumentation();
     return (ssize_t)syscall(SYS_writev, fd, parts, n);
+}
+
+/* --- executing another program ----------------------------------------------
+ *
+ * What a process has cost is written nowhere once another program stands in its place: the counter
+ * begins anew, in a file of the same name. So the totals are cut before, and what is written by then
+ * gets a name of its own: "o-TAG.PIDx1". Where nothing is executed it gets its old one back. */
+
+/* Where the counter writes, up to the number of the process. */
+static char output[512];
+
+static void find_output(const char *children) {
+    static const char NAME[] = "/children-";
+    const char *last = strrchr(children, '/');
+    if (!last || strncmp(last, NAME, sizeof NAME - 1) != 0) return;
+    size_t dir = (size_t)(last - children);
+    const char *tag = last + sizeof NAME - 1;
+    if (dir + strlen(tag) + 8 > sizeof output) return;
+    memcpy(output, children, dir);
+    strcpy(output + dir, "/o-");
+    strcat(output, tag);
+    strcat(output, ".");
+}
+
+struct left { char from[sizeof output + 24], to[sizeof output + 32]; };
+
+static void append_number(char *text, uint64_t n) {
+    char digits[24];
+    int i = sizeof digits - 1;
+    digits[i] = 0;
+    do digits[--i] = (char)('0' + n % 10); while (n /= 10);
+    strcat(text, digits + i);
+}
+
+/* Whether something was left that has a name of its own now. */
+static int leave_part(struct left *l) {
+    if (!output[0]) return 0;
+    cut_totals("exec");
+    strcpy(l->from, output);
+    append_number(l->from, (uint64_t)getpid());
+    for (uint64_t i = 1; i < 1000; i++) {
+        strcpy(l->to, l->from);
+        strcat(l->to, "x");
+        append_number(l->to, i);
+        if (syscall(SYS_linkat, AT_FDCWD, l->from, AT_FDCWD, l->to, 0) == 0) {
+            syscall(SYS_unlinkat, AT_FDCWD, l->from, 0);
+            return 1;
+        }
+        if (errno != EEXIST) return 0;
+    }
+    return 0;
+}
+
+/* Executing failed: the process goes on, and the counter writes on where it did. */
+static int go_on(int was_left, const struct left *l) {
+    int why = errno;
+    if (was_left) syscall(SYS_renameat2, AT_FDCWD, l->to, AT_FDCWD, l->from, 0);
+    errno = why;
+    return -1;
+}
+
+#define EXECUTE(call)                  \
+    do {                               \
+        struct left l;                 \
+        int was_left = leave_part(&l); \
+        call;                          \
+        return go_on(was_left, &l);    \
+    } while (0)
+
+static int (*real(const char *name))(const char *, char *const *) {
+    return (int (*)(const char *, char *const *))dlsym(RTLD_NEXT, name);
+}
+
+int execve(const char *path, char *const args[], char *const env[]) {
+    EXECUTE(syscall(SYS_execve, path, args, env));
+}
+
+int execv(const char *path, char *const args[]) {
+    EXECUTE(syscall(SYS_execve, path, args, environ));
+}
+
+int execvp(const char *file, char *const args[]) {
+    EXECUTE(real("execvp")(file, args));
+}
+
+int execvpe(const char *file, char *const args[], char *const env[]) {
+    int (*of_libc)(const char *, char *const *, char *const *) =
+        (int (*)(const char *, char *const *, char *const *))dlsym(RTLD_NEXT, "execvpe");
+    EXECUTE(of_libc(file, args, env));
+}
+
+int fexecve(int fd, char *const args[], char *const env[]) {
+    EXECUTE(syscall(SYS_execveat, fd, "", args, env, AT_EMPTY_PATH));
+}
+
+/* The arguments of a list up to its NULL; `rest` gives what stands behind that. */
+enum { ARGUMENTS_MAX = 4096 };
+static int listed(char *args[], const char *first, va_list *rest) {
+    int n = 0;
+    args[n++] = (char *)first;
+    while (args[n - 1] && n < ARGUMENTS_MAX) args[n++] = va_arg(*rest, char *);
+    if (!args[n - 1]) return 1;
+    errno = E2BIG;
+    return 0;
+}
+
+int execl(const char *path, const char *first, ...) {
+    char *args[ARGUMENTS_MAX];
+    va_list rest;
+    va_start(rest, first);
+    int whole = listed(args, first, &rest);
+    va_end(rest);
+    return whole ? execv(path, args) : -1;
+}
+
+int execlp(const char *file, const char *first, ...) {
+    char *args[ARGUMENTS_MAX];
+    va_list rest;
+    va_start(rest, first);
+    int whole = listed(args, first, &rest);
+    va_end(rest);
+    return whole ? execvp(file, args) : -1;
+}
+
+int execle(const char *path, const char *first, ...) {
+    char *args[ARGUMENTS_MAX];
+    va_list rest;
+    va_start(rest, first);
+    int whole = listed(args, first, &rest);
+    char *const *env = va_arg(rest, char *const *);
+    va_end(rest);
+    return whole ? execve(path, args, env) : -1;
 }
 
 /* --- profilers inside the benchmark ---------------------------------------- */

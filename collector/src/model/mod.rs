@@ -34,6 +34,6 @@ pub use profile::{FunctionDelta, Location, ProfileKind, ProfileRef};
 pub use report::{Line, Measurement, Report, WHOLE_PROCESS};
 pub use series::SeriesKey;
 pub use tags::{Tags, tagged};
-pub use testbed::{Fact, Testbed};
+pub use testbed::{CC, Fact, Testbed};
 pub use variants::Variants;
 pub use verdict::Verdict;

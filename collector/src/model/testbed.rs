@@ -5,6 +5,9 @@ use crate::model::digest;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The C compiler, where commands are built that may call it.
+pub const CC: &str = "cc";
+
 /// The machine and environment that numbers depend on.
 ///
 /// Not every counter depends on everything: an instruction count under
@@ -13,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// hashes exactly the facts that the counter depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Testbed {
-    /// Facts by name: `arch`, `cpu`, `guest_cpu`, `kernel`, `libc`, `rustc`, `valgrind`,
+    /// Facts by name: `arch`, `cpu`, `cc`, `guest_cpu`, `kernel`, `libc`, `rustc`, `valgrind`,
     /// `profile`, `strings`, `protocol`, …
     pub facts: BTreeMap<String, String>,
 }
@@ -54,14 +57,15 @@ impl Testbed {
                 "valgrind",
                 "strings",
                 "protocol",
+                CC,
             ],
             Counter::PerfEvent => &[
-                "arch", "cpu", "libc", "rustc", "profile", "strings", "protocol",
+                "arch", "cpu", "libc", "rustc", "profile", "strings", "protocol", CC,
             ],
             Counter::Clock | Counter::Rusage => &[
-                "arch", "cpu", "cores", "kernel", "libc", "rustc", "profile", "protocol",
+                "arch", "cpu", "cores", "kernel", "libc", "rustc", "profile", "protocol", CC,
             ],
-            Counter::File => &["arch", "rustc", "profile"],
+            Counter::File => &["arch", "rustc", "profile", CC],
             Counter::Reported(_) => return self.facts.keys().map(String::as_str).collect(),
         };
         own.to_vec()
@@ -73,6 +77,10 @@ impl Testbed {
         let mut text = String::new();
         for name in self.facts_of(counter) {
             let value = self.facts.get(name).map_or("", String::as_str);
+            // Reports of before that was known have the fingerprint that they had.
+            if name == CC && value.is_empty() {
+                continue;
+            }
             text.push_str(&format!("{name}={value}\n"));
         }
         let mut digest = digest(text.as_bytes());
@@ -122,5 +130,31 @@ impl Testbed {
             .map(|c| format!("{c}:{}", self.fingerprint(c)))
             .collect();
         parts.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_c_compiler_is_another_testbed_and_none_is_what_it_was() {
+        let of = |facts: &[(&str, &str)]| Testbed {
+            facts: facts
+                .iter()
+                .map(|(k, v)| ((*k).into(), (*v).into()))
+                .collect(),
+        };
+        let print = |t: &Testbed| t.fingerprint(&Counter::Callgrind);
+        let before = of(&[("rustc", "1")]);
+        let (old, new) = (
+            of(&[("rustc", "1"), (CC, "12")]),
+            of(&[("rustc", "1"), (CC, "13")]),
+        );
+        assert_eq!(print(&before), print(&of(&[("rustc", "1"), (CC, "")])));
+        assert_ne!(print(&before), print(&old));
+        assert_ne!(print(&old), print(&new));
+        let differ = old.differences(&new, &Counter::Callgrind);
+        assert_eq!(differ, [(CC.into(), "12".into(), "13".into())]);
     }
 }

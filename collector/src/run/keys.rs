@@ -2,7 +2,8 @@
 
 use crate::config::Config;
 use crate::error::Result;
-use crate::model::{Counter, Measurement, Metric, Sha, Tags, Testbed, digest};
+use crate::measure::host;
+use crate::model::{CC, Counter, Measurement, Metric, Sha, Tags, Testbed, digest};
 use crate::run::runner::Runner;
 use crate::suite::{BuildKey, key, steering};
 use std::path::PathBuf;
@@ -83,6 +84,11 @@ impl Runner {
         testbed
             .facts
             .insert("profile".into(), self.config.suite.profile.clone());
+        // Whatever the commands' builds call, that may be it.
+        if self.config.commands.iter().any(|c| c.build.is_some()) {
+            let cc = self.c_compiler.get_or_insert_with(host::c_compiler);
+            testbed.facts.insert(CC.into(), cc.clone());
+        }
         testbed
     }
 

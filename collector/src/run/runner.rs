@@ -43,6 +43,8 @@ pub struct Runner {
     pub(super) borrowed: Vec<Worker>,
     pub(super) toolchains: HashMap<Sha, key::Toolchain>,
     pub(super) compilers: key::Versions,
+    /// What the C compiler calls itself, once somebody asked.
+    pub(super) c_compiler: Option<String>,
     pub(super) overlay: Overlay,
     pub(super) outside: Outside,
     /// What builds of this repository read of the environment.
@@ -92,6 +94,7 @@ impl Runner {
             borrowed: Vec::new(),
             toolchains: HashMap::new(),
             compilers: HashMap::new(),
+            c_compiler: None,
             overlay: Overlay::default(),
             variables,
             counts: HashMap::new(),

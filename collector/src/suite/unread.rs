@@ -3,7 +3,8 @@
 //!
 //! That must be proven, not supposed: a README can be a benchmark's input. A command can read
 //! anything, so that with commands every file counts. For criterion's benchmarks a file of prose
-//! is spared where no other file of the commit names it and nothing goes through directories.
+//! is spared where no other file of the commit names it, and nothing goes through directories or
+//! opens files at all.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -37,9 +38,25 @@ const META: [&str; 5] = [
     ".gitignore",
     ".mailmap",
 ];
-/// How code goes through directories, and so comes upon files that it never names; and the variables
-/// by which cargo names them.
-const WALKERS: [&str; 15] = [
+/// How code goes through directories, or opens files by names that it makes, and so comes upon some
+/// that it never names; and the variables by which cargo names them. What compiles a file in names
+/// it whole or in pieces, see [`last_pieces`].
+const WALKERS: [&str; 30] = [
+    "fs::",
+    "fs_err",
+    "File::",
+    "OpenOptions",
+    "open(",
+    "_open",
+    "from_path",
+    "from_file",
+    "append_",
+    "Archive",
+    "Repository",
+    "mmap",
+    "Mmap",
+    "read_to_",
+    "canonicalize",
     "read_dir",
     "ReadDir",
     "walkdir",
@@ -133,11 +150,16 @@ fn goes_through_directories(repo: &Repo, sha: &Sha, entries: &[(&str, &str)]) ->
     if scripts.into_iter().any(is_silent) {
         return true;
     }
-    repo.may_hold(
-        sha,
-        &WALKERS,
-        &["*.rs".to_string(), "*Cargo.toml".to_string()],
-    )
+    let sources = [
+        "*.rs",
+        "*Cargo.toml",
+        "*.c",
+        "*.cc",
+        "*.cpp",
+        "*.h",
+        "*.hpp",
+    ];
+    repo.may_hold(sha, &WALKERS, &sources.map(String::from))
 }
 
 /// The prose that another file of the commit names.

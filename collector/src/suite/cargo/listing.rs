@@ -195,7 +195,10 @@ fn resolve(
         if used_before(&title.text, &told_apart).is_some() {
             continue;
         }
-        if let Some(first) = used_before(&title.text, &names) {
+        // An author may number ids too: such a one selects itself.
+        if let Some(first) = used_before(&title.text, &names)
+            && count(&["--exact", &title.text]) == 0
+        {
             // The whole ids are not known, or are one.
             let filter = match filters.remove(&first) {
                 Some(Filter::Pattern(p) | Filter::FirstOf(p)) => Filter::FirstOf(p),
@@ -314,6 +317,15 @@ mod tests {
             names(text, &ids),
             (ids.map(String::from).to_vec(), BTreeMap::new())
         );
+    }
+
+    #[test]
+    fn ids_that_their_author_numbered_are_as_many_benchmarks() {
+        let text = "case: benchmark\ncase #2: benchmark\ntwice: benchmark\ntwice #2: benchmark\n";
+        let (found, filters) = names(text, &["case", "case #2", "twice"]);
+        assert_eq!(found, ["case", "case #2", "twice"]);
+        let wanted = [("twice".to_string(), Filter::First("twice".into()))];
+        assert_eq!(filters, BTreeMap::from(wanted));
     }
 
     #[test]

@@ -67,7 +67,32 @@ pub(crate) fn is_foreign(name: &str) -> bool {
 /// checkout.
 #[must_use]
 pub fn steering(config: &Config, root: &Path) -> String {
-    const COMPILERS: [&str; 10] = [
+    const COMPILERS: [&str; 35] = [
+        "ARFLAGS",
+        "AS",
+        "ASFLAGS",
+        "CPATH",
+        "CPP",
+        "CPPFLAGS",
+        "CPLUS_INCLUDE_PATH",
+        "C_INCLUDE_PATH",
+        "FC",
+        "FFLAGS",
+        "GNUMAKEFLAGS",
+        "GOAMD64",
+        "GOARCH",
+        "GOARM64",
+        "GOEXPERIMENT",
+        "GOFLAGS",
+        "GOOS",
+        "GOTOOLCHAIN",
+        "JAVA_HOME",
+        "JAVA_TOOL_OPTIONS",
+        "LD",
+        "LDLIBS",
+        "LIBRARY_PATH",
+        "MAKEFLAGS",
+        "PKG_CONFIG_PATH",
         "RUSTFLAGS",
         "RUSTC",
         "RUSTC_WRAPPER",
@@ -98,17 +123,29 @@ pub fn steering(config: &Config, root: &Path) -> String {
                 rest.is_empty() || rest.starts_with("_x86") || rest.starts_with("_aarch")
             })
         });
-        of_cargo || of_compilers
+        of_cargo || of_compilers || ["CGO_", "CMAKE_"].iter().any(|b| name.starts_with(b))
     };
     let mut all: Vec<String> = std::env::vars_os()
         .filter_map(|(k, v)| Some((k.into_string().ok()?, v)))
         .filter(|(k, _)| steers(k))
-        .map(|(k, v)| format!("{k}={}\n", v.to_string_lossy()))
+        .filter_map(|(k, v)| Some((as_it_counts(&k, &v.to_string_lossy())?, k)))
+        .map(|(v, k)| format!("{k}={v}\n"))
         .collect();
     all.sort();
     all.extend(config.suite.rustflags.iter().map(|f| format!("flag {f}\n")));
     all.push(outside(root));
     all.concat()
+}
+
+/// The value of a variable as far as it counts; `None` where nothing of it does. What `make` hands on
+/// says how much runs at once, and what somebody set on its command line.
+fn as_it_counts(name: &str, value: &str) -> Option<String> {
+    if !name.ends_with("MAKEFLAGS") {
+        return Some(value.to_string());
+    }
+    let is_set = |word: &&str| word.contains('=') && !word.starts_with('-');
+    let set: Vec<&str> = value.split_whitespace().filter(is_set).collect();
+    (!set.is_empty()).then(|| set.join(" "))
 }
 
 /// cargo as the user has it, that obeys no commit.
@@ -266,6 +303,15 @@ pub(crate) fn failed(what: &str, said: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_what_make_hands_on_only_what_somebody_set_counts() {
+        let of = |value: &str| as_it_counts("MAKEFLAGS", value);
+        assert_eq!(of(" -j4 --jobserver-auth=fifo:/tmp/GMfifo7"), None);
+        let set = of("ks -j --jobserver-auth=3,4 -- CPPFLAGS=-DN=5 V=1");
+        assert_eq!(set.as_deref(), Some("CPPFLAGS=-DN=5 V=1"));
+        assert_eq!(as_it_counts("CFLAGS", "-j4").as_deref(), Some("-j4"));
+    }
 
     #[test]
     fn what_rustup_says_is_the_last_that_is_said() {
