@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::cache::Cache;
 use crate::error::Fail;
+use crate::find;
 use crate::guard::Guard;
 use crate::landmarks;
 use crate::lookout::Lookout;
@@ -139,6 +140,8 @@ pub struct App {
     pub(crate) cache: Cache,
     /// Every series, judged: what Health lists.
     pub(crate) overview: Shelf,
+    /// Names that are searched.
+    pub(crate) names: find::Shelf,
     /// Points of the main line that charts name.
     pub(crate) landmarks: landmarks::Shelf,
     pub(crate) guard: Guard,
@@ -159,6 +162,8 @@ pub struct App {
     pub(crate) verdicts: Verdicts,
     /// Tags of the repository with their commits, the newest first.
     releases: Mutex<Arc<Vec<(String, Sha)>>>,
+    /// The projects of a server, by name.
+    projects: Mutex<Arc<Vec<String>>>,
     closing: AtomicBool,
     pub(crate) started: Instant,
 }
@@ -240,6 +245,7 @@ impl App {
             appending,
             cache: Cache::new(options.log.is_some()),
             overview: Shelf::default(),
+            names: find::Shelf::default(),
             landmarks: landmarks::Shelf::default(),
             guard: Guard::new(),
             counters: Counters::default(),
@@ -253,6 +259,7 @@ impl App {
             narrowing: Mutex::default(),
             verdicts: Verdicts::new(),
             releases: Mutex::default(),
+            projects: Mutex::default(),
             closing: AtomicBool::new(false),
             started: Instant::now(),
             options,
@@ -402,6 +409,19 @@ impl App {
     /// The tags of the repository, as far as it is known.
     pub(crate) fn releases(&self) -> Arc<Vec<(String, Sha)>> {
         lock(&self.releases).clone()
+    }
+
+    /// Notes which projects a server has.
+    pub(crate) fn set_projects(&self, names: Vec<String>) {
+        *lock(&self.projects) = Arc::new(names);
+    }
+
+    /// The projects of the server that has this one, or of this server; a store by itself has none.
+    pub(crate) fn projects(&self) -> Arc<Vec<String>> {
+        match &self.role {
+            Role::Project { server, .. } => server.projects(),
+            Role::Alone | Role::Server => lock(&self.projects).clone(),
+        }
     }
 
     /// Whether a commit at these positions was asked for to narrow a change down.

@@ -23,6 +23,7 @@ mod deliver;
 pub mod demo;
 mod door;
 mod error;
+mod find;
 #[cfg(test)]
 mod fixture;
 mod flame;

@@ -31,7 +31,8 @@ const KEYS: &[(&str, &str)] = &[
     ("u", "undo the last decision"),
     (
         "/",
-        "search: benchmarks and commits by any part of what names them",
+        "search: whatever has a name (benchmarks, metrics, commits, owners, tags, pages), by any part of \
+         it",
     ),
     (
         "← →",

@@ -146,7 +146,7 @@ pub(crate) async fn redirect(app: &Arc<App>, view: &View) -> Result<Option<Strin
         }
         What::Gather(asked) if is_html => Ok(series::chosen(&asked)),
         What::Search { text } if is_html => {
-            app.read(move |store, _| search::only_one(store, &text))
+            app.read(move |store, app| search::only_one(store, app, &text))
                 .await
         }
         What::Choose {

@@ -58,6 +58,8 @@ pub(super) async fn sweep(server: Arc<Server>) {
 pub(super) async fn refresh(server: &Arc<Server>) -> Result<(), Failure> {
     let all = server.app().read(|store, _| Ok(store.projects()?)).await;
     let all = all.map_err(|e| Failure::Listen(std::io::Error::other(e.words())))?;
+    let names = all.iter().map(|p| p.name.clone()).collect();
+    server.app().set_projects(names);
     for project in all {
         let config = match server.new_config(&project.name) {
             Some(config) => config,
