@@ -72,7 +72,10 @@ pub(crate) fn judged(
 pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail> {
     let (f, reader) = (view.format, &view.reader);
     match &view.what {
-        What::Today { owner } => today::page(store, app, (reader, owner), f),
+        What::Today { owner, page } => {
+            let whose = (reader, owner.as_str());
+            today::page(store, app, whose, (*page, f))
+        }
         What::Changes(asked) => changes::page(store, app, (reader, asked), f),
         What::Log => log::page(store, app, reader, f),
         What::Commits { from, before } => commits::page(store, app, (*from, *before), f),

@@ -1,7 +1,13 @@
-//! Today: what changed and waits for somebody, by cause rather than by series.
+//! Today: what changed and waits for somebody, by cause rather than by series, the worst first.
+
+mod sheet;
 
 use crate::pages::groups::{self, Group, groups, harm, sure};
 
+use std::cmp::Ordering;
+
+use collector::judge::{self, Judged};
+use collector::model::{Counter, Metric};
 use collector::store::{Event, EventCounts, MeasuredCommit, Moment, Store, Triage};
 use maud::{Markup, html};
 use serde_json::json;
@@ -16,19 +22,14 @@ use crate::pages::{care, changes, decide, feed, log};
 use crate::query::{Format, MINE, NOBODY, Whose, encode};
 use crate::reader::Reader;
 use crate::text::{self, csv_field, md, plural};
+use sheet::{MEMBERS, OTHERS, Sheet};
 
-/// Open events that are looked at; a suite that has more has one cause, and says so.
-const EVENTS: usize = 2_000;
-/// Groups on the page.
-const GROUPS: usize = 60;
-/// Series of a group that are seen at once.
-const MEMBERS: usize = 4;
-/// Series of a group that are named when it is unfolded.
-const OTHERS: usize = 12;
+/// Open events that are looked at: more than any suite has series.
+const EVENTS: usize = 100_000;
 /// Commits in a sparkline.
 const SPARK: usize = 60;
 /// Lines of the log that are looked at for the decisions under the groups.
-const DECISIONS: usize = 24;
+const DECISIONS: usize = 8;
 
 struct Today {
     /// Whose changes are wanted.
@@ -38,7 +39,9 @@ struct Today {
     at: Moment,
     /// How many groups the reader cares for.
     mine: usize,
+    /// The worst first.
     groups: Vec<Group>,
+    judged: Judged,
     counts: EventCounts,
     newest: Option<MeasuredCommit>,
     reports: u64,
@@ -53,6 +56,8 @@ fn load(store: &Store, app: &App, (reader, owner): (&Reader, &str)) -> Result<To
     open.retain(|e| !e.reported.is_snoozed(&at));
     let snoozed = all - open.len();
     let mut groups = groups(store, open)?;
+    let judged = judged(store, app)?;
+    groups.sort_by(|a, b| worst_first(rank(a, &judged), rank(b, &judged)));
     let config = &app.options.config;
     let is_of = |g: &Group, whose: &Whose| g.events.iter().any(|e| care::is_of(config, e, whose));
     let mine = match Whose::of(MINE, reader.name()) {
@@ -67,6 +72,7 @@ fn load(store: &Store, app: &App, (reader, owner): (&Reader, &str)) -> Result<To
         snoozed,
         at,
         groups,
+        judged,
         counts: store.event_counts()?,
         newest: store.commits(u64::MAX, 1)?.pop(),
         reports,
@@ -74,11 +80,51 @@ fn load(store: &Store, app: &App, (reader, owner): (&Reader, &str)) -> Result<To
     })
 }
 
+/// The metrics that decide about a commit, as Compare has them.
+fn judged(store: &Store, app: &App) -> Result<Judged, Fail> {
+    let names = app.names.of(store)?;
+    let is_counted = names
+        .metrics()
+        .iter()
+        .any(|m| m == Metric::Instructions.name());
+    let counter = if is_counted {
+        Counter::Callgrind
+    } else {
+        Counter::Clock
+    };
+    Ok(judge::judged_metrics(&app.options.config, &counter))
+}
+
+/// The worst change of a group: of what is judged, where any of that got worse.
+fn worst<'a>(g: &'a Group, judged: &Judged) -> &'a Event {
+    let mut of_it = g.events.iter();
+    of_it
+        .find(|e| harm(e) > 0.0 && judged.contains(&e.series.key.metric))
+        .unwrap_or_else(|| g.worst())
+}
+
+/// What stands first, and how large it is: what is judged and got worse, whatever state it is in;
+/// then what may be no loss, because it is not judged or a testbed did it; then what got better.
+fn rank(g: &Group, judged: &Judged) -> (u8, f64) {
+    let worst = worst(g, judged);
+    let is_judged = judged.contains(&worst.series.key.metric);
+    let first = match (g.is_regression(), g.is_environment()) {
+        (true, false) if is_judged => 0,
+        (true, _) => 1,
+        (false, _) => 2,
+    };
+    (first, harm(worst).abs())
+}
+
+fn worst_first(a: (u8, f64), b: (u8, f64)) -> Ordering {
+    a.0.cmp(&b.0).then(b.1.total_cmp(&a.1))
+}
+
 pub(super) fn page(
     store: &Store,
     app: &App,
     (reader, owner): (&Reader, &str),
-    format: Format,
+    (page, format): (usize, Format),
 ) -> Result<Page, Fail> {
     let today = load(store, app, (reader, owner))?;
     match format {
@@ -86,7 +132,7 @@ pub(super) fn page(
             app,
             Nav::Today,
             "Today",
-            html(store, app, reader, &today)?,
+            html(store, app, (reader, page), &today)?,
         )),
         Format::Json => json_page(&document(&today)),
         Format::Csv => Ok(csv_page("changes", csv(&today))),
@@ -122,26 +168,26 @@ fn verdict(t: &Today) -> (Markup, &'static str) {
             },
             "quiet",
         ),
-        (Some(g), _) => {
-            let worst = bad.iter().map(|g| g.worst());
-            let worst = worst.fold(g.worst(), |a, b| if harm(b) > harm(a) { b } else { a });
-            (
-                html! {
-                    span aria-hidden="true" { "▲" } " " (plural(new, "new regression"))
-                    ", worst " (text::tight(&groups::moved(worst)))
-                },
-                "bad",
-            )
-        }
+        (Some(g), _) => (
+            html! {
+                span aria-hidden="true" { "▲" } " " (plural(new, "new regression"))
+                ", worst " (text::tight(&groups::moved(worst(g, &t.judged))))
+            },
+            "bad",
+        ),
     }
 }
 
-fn html(store: &Store, app: &App, reader: &Reader, t: &Today) -> Result<Markup, Fail> {
+fn html(
+    store: &Store,
+    app: &App,
+    (reader, page): (&Reader, usize),
+    t: &Today,
+) -> Result<Markup, Fail> {
     let (verdict, class) = verdict(t);
-    let groups: Vec<Markup> = t
-        .groups
+    let sheet = Sheet::of(&t.groups, page);
+    let groups: Vec<Markup> = t.groups[sheet.range()]
         .iter()
-        .take(GROUPS)
         .map(|g| group_html(store, app, (reader, &t.at), g))
         .collect::<Result<_, _>>()?;
     let log = store.decisions(DECISIONS)?;
@@ -158,12 +204,7 @@ fn html(store: &Store, app: &App, reader: &Reader, t: &Today) -> Result<Markup, 
         @if t.groups.is_empty() { (nothing(t)) } @else {
             @if may { (bulk(reader)) } @else { p .muted { (reader.why_not(read_only)) } }
             @for g in groups { (g) }
-            @if t.groups.len() > GROUPS {
-                p .muted {
-                    "and " (plural(t.groups.len() - GROUPS, "group")) " more: "
-                    a href=(form(t, "/today.csv")) { "all of them as CSV" }
-                }
-            }
+            (sheet.links(t.groups.len(), &|page| at(t, page)))
         }
         section {
             h2 { "Decisions" }
@@ -192,6 +233,16 @@ fn form(t: &Today, path: &str) -> String {
     match t.whose.spelled() {
         whose if whose.is_empty() => path.into(),
         whose => format!("{path}?owner={}", encode(&whose)),
+    }
+}
+
+/// The address of a page of the groups.
+fn at(t: &Today, page: usize) -> String {
+    let address = form(t, "/");
+    match (page, address.contains('?')) {
+        (..=1, _) => address,
+        (page, true) => format!("{address}&page={page}"),
+        (page, false) => format!("{address}?page={page}"),
     }
 }
 
