@@ -32,6 +32,7 @@ pub(crate) mod status;
 mod today;
 pub(crate) mod triage;
 
+pub(crate) use crate::pages::commits::{ROWS as LISTED, judge_ahead};
 pub(crate) use crate::pages::health::with_machines;
 
 use crate::pages::answer::unknown_benchmark;

@@ -1,0 +1,48 @@
+//! What takes long is made before anybody asks for it: the verdicts on the newest commits (of five
+//! thousand series one takes a third of a second, mostly for the levels of those that vary, and a
+//! list has fifty), and the names that are searched.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use collector::store::Store;
+
+use crate::app::App;
+use crate::error::Fail;
+use crate::pages;
+
+/// What comes within this time is judged together.
+const SETTLES: Duration = Duration::from_secs(1);
+
+/// Does so with whatever comes, for ever, one commit a turn, on a thread that gives way.
+pub(crate) async fn keep(app: Arc<App>) {
+    let mut news = app.lookout.subscribe();
+    news.mark_changed();
+    while news.changed().await.is_ok() && !app.is_closing() {
+        news.borrow_and_update();
+        // What cannot be read is said to whoever asks.
+        let _ = app.read_beside(names).await;
+        judge(&app).await;
+        tokio::time::sleep(SETTLES).await;
+    }
+}
+
+fn names(store: &Store, app: &App) -> Result<(), Fail> {
+    app.names.of(store)?.words();
+    Ok(())
+}
+
+/// Judges the commits of the first page of the list; a page that was made without their verdicts
+/// is made anew.
+async fn judge(app: &Arc<App>) {
+    for i in 0..pages::LISTED {
+        let judged = app.read_beside(move |store, app| pages::judge_ahead(store, app, i));
+        // What cannot be read is said on the page of the commit.
+        if app.is_closing() || !matches!(judged.await, Ok(true)) {
+            break;
+        }
+    }
+    if app.verdicts.take_missed() {
+        app.cache.forget();
+    }
+}
