@@ -3,6 +3,7 @@
 
 use axum::http::{Method, header};
 use collector::config::Config;
+use collector::store::Triage;
 use serde_json::Value;
 use uptick_dashboard::demo::{self, Size};
 
@@ -114,4 +115,37 @@ async fn a_page_of_one_persons_leads_to_the_next_of_theirs() {
     );
     let second = c.get("/?owner=ada&page=2").await;
     assert_eq!(link(second.text(), "prev").as_deref(), Some("/?owner=ada"));
+}
+
+#[tokio::test]
+async fn each_row_says_whose_it_is() {
+    let site = Site::demo();
+    let took = Triage {
+        events: vec![site.open_event()],
+        assignee: Some("Grace".into()),
+        ..Triage::default()
+    };
+    site.store().decide(&took, "ada", 1).unwrap();
+    let config = Config::parse("[owners]\n\"**\" = \"front-end\"\n").unwrap();
+    let c = site.served_with(|o| o.config = config).await;
+    let page = c.get("/").await;
+    for whose in ["instructions, owner front-end", "instructions, @Grace"] {
+        assert!(page.text().contains(whose), "{whose}: {}", page.text());
+    }
+    let document = c.get("/today.json").await;
+    let document: Value = serde_json::from_str(document.text()).unwrap();
+    let groups = document["groups"].as_array().unwrap().iter();
+    let changes = groups.flat_map(|g| g["changes"].as_array().unwrap());
+    let carers: Vec<&str> = changes.map(|c| c["carer"].as_str().unwrap()).collect();
+    assert!(
+        carers.contains(&"Grace") && carers.contains(&"front-end"),
+        "{carers:?}"
+    );
+    assert!(
+        c.get("/today.csv")
+            .await
+            .text()
+            .contains(",regressed,Grace")
+    );
+    assert!(c.get("/today.md").await.text().contains("| front-end |"));
 }

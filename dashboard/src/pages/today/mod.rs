@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 
 use collector::judge::{self, Judged};
 use collector::model::{Counter, Metric};
+use collector::config::Config;
 use collector::store::{Event, EventCounts, MeasuredCommit, Moment, Store, Triage};
 use maud::{Markup, html};
 use serde_json::json;
@@ -127,6 +128,7 @@ pub(super) fn page(
     (page, format): (usize, Format),
 ) -> Result<Page, Fail> {
     let today = load(store, app, (reader, owner))?;
+    let config = &app.options.config;
     match format {
         Format::Html => Ok(layout::page(
             app,
@@ -134,9 +136,9 @@ pub(super) fn page(
             "Today",
             html(store, app, (reader, page), &today)?,
         )),
-        Format::Json => json_page(&document(&today)),
-        Format::Csv => Ok(csv_page("changes", csv(&today))),
-        Format::Markdown => Ok(markdown_page(markdown(&today))),
+        Format::Json => json_page(&document(config, &today)),
+        Format::Csv => Ok(csv_page("changes", csv(config, &today))),
+        Format::Markdown => Ok(markdown_page(markdown(config, &today))),
         Format::Atom => feed::page(app, &today.groups),
         Format::Svg => Err(no_such_form(format)),
     }
@@ -381,7 +383,7 @@ fn group_html(
     let can_split = may && g.events.len() > 1;
     let mut rows = Vec::new();
     for e in g.events.iter().take(MEMBERS) {
-        rows.push(member(store, e, can_split)?);
+        rows.push(member((store, &app.options.config), e, can_split)?);
     }
     let more = &g.events[g.events.len().min(MEMBERS)..];
     let class = if g.is_regression() { "worse" } else { "better" };
@@ -528,7 +530,11 @@ fn cause(app: &App, g: &Group) -> Markup {
     }
 }
 
-fn member(store: &Store, e: &Event, can_split: bool) -> Result<Markup, Fail> {
+fn member(
+    (store, config): (&Store, &Config),
+    e: &Event,
+    can_split: bool,
+) -> Result<Markup, Fail> {
     let c = &e.reported.event.change;
     let (key, metric) = (&e.series.key, &e.series.key.metric);
     let recent = store.recent(e.series.id, u64::MAX, SPARK)?;
@@ -554,7 +560,7 @@ fn member(store: &Store, e: &Event, can_split: bool) -> Result<Markup, Fail> {
                 a href={ "/series/" (key.id()) } title=(text::whole(&key.benchmark)) {
                     (text::name(&key.benchmark))
                 }
-                " " span .muted { (text::metric(metric)) }
+                " " span .muted { (text::metric(metric)) (carer(config, e)) }
             }
             td .num { (groups::change(e)) }
             td .num.muted { (text::value(c.before, metric)) " → " (text::value(c.after, metric)) }
@@ -564,7 +570,17 @@ fn member(store: &Store, e: &Event, can_split: bool) -> Result<Markup, Fail> {
     })
 }
 
-fn document(t: &Today) -> serde_json::Value {
+/// Whose a change is, behind what else a row says of it.
+fn carer(config: &Config, e: &Event) -> String {
+    let assignee = &e.reported.assignee;
+    match config.carer(&e.series.key.benchmark, assignee) {
+        Some(name) if assignee.is_empty() => format!(", owner {}", text::cut(name, 40)),
+        Some(name) => format!(", @{}", text::cut(name, 40)),
+        None => String::new(),
+    }
+}
+
+fn document(config: &Config, t: &Today) -> serde_json::Value {
     let groups: Vec<_> = t
         .groups
         .iter()
@@ -572,14 +588,21 @@ fn document(t: &Today) -> serde_json::Value {
             json!({
                 "first": g.first, "last": g.last, "environment": g.is_environment(),
                 "base": g.base, "suspects": g.suspects, "not_measured": g.unmeasured(),
-                "changes": g.events.iter().map(changes::document).collect::<Vec<_>>(),
+                "changes": g.events.iter().map(|e| change(config, e)).collect::<Vec<_>>(),
             })
         })
         .collect();
     json!({ "schema": "uptick.open_changes/1", "counts": t.counts, "groups": groups })
 }
 
-fn csv(t: &Today) -> Vec<Vec<String>> {
+/// A change as every document has it, and whose it is.
+fn change(config: &Config, e: &Event) -> serde_json::Value {
+    let mut out = changes::document(e);
+    out["carer"] = json!(config.carer(&e.series.key.benchmark, &e.reported.assignee));
+    out
+}
+
+fn csv(config: &Config, t: &Today) -> Vec<Vec<String>> {
     let mut out = vec![
         [
             "event",
@@ -594,6 +617,7 @@ fn csv(t: &Today) -> Vec<Vec<String>> {
             "state",
             "unit",
             "verdict",
+            "carer",
         ]
         .map(String::from)
         .to_vec(),
@@ -601,6 +625,7 @@ fn csv(t: &Today) -> Vec<Vec<String>> {
     for g in &t.groups {
         for e in &g.events {
             let c = &e.reported.event.change;
+            let carer = config.carer(&e.series.key.benchmark, &e.reported.assignee);
             out.push(vec![
                 e.reported.id.to_string(),
                 csv_field(&e.series.key.benchmark),
@@ -616,13 +641,14 @@ fn csv(t: &Today) -> Vec<Vec<String>> {
                 Triage::word(e.reported.event.state).into(),
                 csv_field(e.series.key.metric.unit()),
                 groups::verdict(e).name().into(),
+                csv_field(carer.unwrap_or_default()),
             ]);
         }
     }
     out
 }
 
-fn markdown(t: &Today) -> String {
+fn markdown(config: &Config, t: &Today) -> String {
     let mut out = format!(
         "# Open changes\n\n{}: {} new and {} acknowledged changes of single series.\n",
         plural(t.groups.len(), "group"),
@@ -639,20 +665,22 @@ fn markdown(t: &Today) -> String {
             groups::who_in_words(g, |s| format!("`{}` {}", s.sha.short(), md(&s.subject)))
         };
         out.push_str(&format!(
-            "\n## {} · {subject}\n\n| benchmark | metric | change | before | after | state |\n\
-             |---|---|--:|--:|--:|---|\n",
+            "\n## {} · {subject}\n\n| benchmark | metric | change | before | after | state | whose |\n\
+             |---|---|--:|--:|--:|---|---|\n",
             md(&groups::moved(g.worst()))
         ));
         for e in &g.events {
             let (c, m) = (&e.reported.event.change, &e.series.key.metric);
+            let carer = config.carer(&e.series.key.benchmark, &e.reported.assignee);
             out.push_str(&format!(
-                "| {} | {} | {} | {} | {} | {} |\n",
+                "| {} | {} | {} | {} | {} | {} | {} |\n",
                 md(&e.series.key.benchmark),
                 md(m.name()),
                 md(&groups::moved(e)),
                 md(&text::value(c.before, m)),
                 md(&text::value(c.after, m)),
-                log::word(Triage::word(e.reported.event.state))
+                log::word(Triage::word(e.reported.event.state)),
+                carer.map_or_else(String::new, md)
             ));
         }
     }
