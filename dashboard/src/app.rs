@@ -109,6 +109,14 @@ pub(crate) enum Role {
     },
 }
 
+/// A project of a server, as the pages of the others name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) name: String,
+    /// Whether it has pull requests, or looks for them.
+    pub(crate) pulls: bool,
+}
+
 /// Why a dashboard cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -163,7 +171,7 @@ pub struct App {
     /// Tags of the repository with their commits, the newest first.
     releases: Mutex<Arc<Vec<(String, Sha)>>>,
     /// The projects of a server, by name.
-    projects: Mutex<Arc<Vec<String>>>,
+    projects: Mutex<Arc<Vec<Known>>>,
     closing: AtomicBool,
     pub(crate) started: Instant,
 }
@@ -411,17 +419,30 @@ impl App {
         lock(&self.releases).clone()
     }
 
-    /// Notes which projects a server has.
-    pub(crate) fn set_projects(&self, names: Vec<String>) {
-        *lock(&self.projects) = Arc::new(names);
+    /// Notes which projects a server has. Gives whether they are others than before.
+    pub(crate) fn set_projects(&self, all: Vec<Known>) -> bool {
+        let mut known = lock(&self.projects);
+        let others = **known != all;
+        *known = Arc::new(all);
+        others
     }
 
     /// The projects of the server that has this one, or of this server; a store by itself has none.
-    pub(crate) fn projects(&self) -> Arc<Vec<String>> {
+    pub(crate) fn projects(&self) -> Arc<Vec<Known>> {
         match &self.role {
             Role::Project { server, .. } => server.projects(),
             Role::Alone | Role::Server => lock(&self.projects).clone(),
         }
+    }
+
+    /// Whether there are pull requests: of this project, or of any of this server.
+    pub(crate) fn has_pulls(&self) -> bool {
+        let is_meant = |p: &&Known| match &self.role {
+            Role::Project { .. } => p.name == self.options.name,
+            Role::Alone | Role::Server => true,
+        };
+        let all = self.projects();
+        all.iter().filter(is_meant).any(|p| p.pulls)
     }
 
     /// Whether a commit at these positions was asked for to narrow a change down.

@@ -19,7 +19,7 @@ mod feed;
 mod functions;
 mod groups;
 mod health;
-mod help;
+pub(crate) mod help;
 pub(crate) mod layout;
 mod log;
 pub(crate) mod login;
@@ -29,6 +29,7 @@ mod reports;
 mod search;
 mod series;
 pub(crate) mod status;
+pub(crate) mod summary;
 mod today;
 pub(crate) mod triage;
 

@@ -1,7 +1,6 @@
 //! What a text finds, and what the text may have meant that finds nothing.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use collector::config::Config;
 use collector::model::{Counter, Sha, Testbed};
@@ -230,10 +229,10 @@ fn testbeds(store: &Store, words: &[String], most: usize) -> Result<Vec<TestbedR
 
 /// The other projects of the server.
 fn projects(app: &App, words: &[String], most: usize) -> Vec<String> {
-    let all: Arc<Vec<String>> = app.projects();
-    let others = all.iter().filter(|name| **name != app.options.name);
-    let found = others.filter(|name| holds(name, words));
-    found.take(most).cloned().collect()
+    let all = app.projects();
+    let others = all.iter().filter(|p| p.name != app.options.name);
+    let found = others.filter(|p| holds(&p.name, words));
+    found.take(most).map(|p| p.name.clone()).collect()
 }
 
 /// The text that was meant by one that nothing holds.
@@ -246,6 +245,6 @@ fn nearest(
     others.extend(everybody(store, &app.options.config)?.into_keys());
     others.extend(store.authors()?);
     others.extend(app.releases().iter().map(|(name, _)| name.clone()));
-    others.extend(app.projects().iter().cloned());
+    others.extend(app.projects().iter().map(|p| p.name.clone()));
     Ok(names.words().nearest(text, &others))
 }

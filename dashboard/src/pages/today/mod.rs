@@ -2,18 +2,18 @@
 
 mod sheet;
 
-use crate::pages::groups::{self, Group, groups, harm, sure};
+use crate::pages::groups::{self, Group, harm, sure};
 
 use std::cmp::Ordering;
 
+use collector::config::Config;
 use collector::judge::{self, Judged};
 use collector::model::{Counter, Metric};
-use collector::config::Config;
 use collector::store::{Event, EventCounts, MeasuredCommit, Moment, Store, Triage};
 use maud::{Markup, html};
 use serde_json::json;
 
-use crate::app::App;
+use crate::app::{App, Role};
 use crate::cache::Page;
 use crate::chart::spark;
 use crate::error::Fail;
@@ -25,8 +25,6 @@ use crate::reader::Reader;
 use crate::text::{self, csv_field, md, plural};
 use sheet::{MEMBERS, OTHERS, Sheet};
 
-/// Open events that are looked at: more than any suite has series.
-const EVENTS: usize = 100_000;
 /// Commits in a sparkline.
 const SPARK: usize = 60;
 /// Lines of the log that are looked at for the decisions under the groups.
@@ -52,11 +50,7 @@ struct Today {
 fn load(store: &Store, app: &App, (reader, owner): (&Reader, &str)) -> Result<Today, Fail> {
     let (reports, points) = store.counts()?;
     let at = care::moment(store)?;
-    let mut open = store.open_events(EVENTS)?;
-    let all = open.len();
-    open.retain(|e| !e.reported.is_snoozed(&at));
-    let snoozed = all - open.len();
-    let mut groups = groups(store, open)?;
+    let (mut groups, snoozed) = groups::open(store)?;
     let judged = judged(store, app)?;
     groups.sort_by(|a, b| worst_first(rank(a, &judged), rank(b, &judged)));
     let config = &app.options.config;
@@ -146,11 +140,7 @@ pub(super) fn page(
 
 /// What a person would say first.
 fn verdict(t: &Today) -> (Markup, &'static str) {
-    let bad: Vec<&Group> = t
-        .groups
-        .iter()
-        .filter(|g| g.is_regression() && !g.is_environment())
-        .collect();
+    let bad: Vec<&Group> = t.groups.iter().filter(|g| g.is_of_code()).collect();
     let new = bad.iter().filter(|g| g.is_new()).count();
     if t.reports == 0 {
         return (html! { "Nothing measured yet" }, "quiet");
@@ -203,7 +193,7 @@ fn html(
             @if t.whose != Whose::All { p { a href="/" { "Show everybody’s" } } }
             (layout::forms(&forms(t)))
         }
-        @if t.groups.is_empty() { (nothing(t)) } @else {
+        @if t.groups.is_empty() { (nothing(app, t)) } @else {
             @if may { (bulk(reader)) } @else { p .muted { (reader.why_not(read_only)) } }
             @for g in groups { (g) }
             (sheet.links(t.groups.len(), &|page| at(t, page)))
@@ -312,7 +302,21 @@ fn bulk(reader: &Reader) -> Markup {
 }
 
 /// Why there is nothing to do.
-fn nothing(t: &Today) -> Markup {
+fn nothing(app: &App, t: &Today) -> Markup {
+    if t.reports == 0 && matches!(app.role, Role::Project { .. }) {
+        return layout::empty(
+            "No report is stored yet",
+            html! {
+                "A collector of the server measures every commit of the main line from the newest on: "
+                "what waits stands in the " a href="/queue" { "queue" } ", who measures among the "
+                a href="/collectors" { "collectors" } ". The first report shows here without a reload."
+            },
+            &[(
+                "on a machine that measures",
+                "uptick collect --server URL --name NAME",
+            )],
+        );
+    }
     if t.reports == 0 {
         return layout::empty(
             "No report is stored yet",
@@ -530,11 +534,7 @@ fn cause(app: &App, g: &Group) -> Markup {
     }
 }
 
-fn member(
-    (store, config): (&Store, &Config),
-    e: &Event,
-    can_split: bool,
-) -> Result<Markup, Fail> {
+fn member((store, config): (&Store, &Config), e: &Event, can_split: bool) -> Result<Markup, Fail> {
     let c = &e.reported.event.change;
     let (key, metric) = (&e.series.key, &e.series.key.metric);
     let recent = store.recent(e.series.id, u64::MAX, SPARK)?;
