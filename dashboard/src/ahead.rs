@@ -1,6 +1,7 @@
 //! What takes long is made before anybody asks for it: the verdicts on the newest commits (of five
 //! thousand series one takes a third of a second, mostly for the levels of those that vary, and a
-//! list has fifty), and the names that are searched.
+//! list has fifty), and the names that are searched, functions of open
+//! changes among them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +22,18 @@ pub(crate) async fn keep(app: Arc<App>) {
     while news.changed().await.is_ok() && !app.is_closing() {
         news.borrow_and_update();
         // What cannot be read is said to whoever asks.
-        let _ = app.read_beside(names).await;
+        if let Ok(true) = app.read_beside(names).await {
+            app.cache.forget();
+        }
         judge(&app).await;
         tokio::time::sleep(SETTLES).await;
     }
 }
 
-fn names(store: &Store, app: &App) -> Result<(), Fail> {
+/// Gives whether a page of a search may have missed any.
+fn names(store: &Store, app: &App) -> Result<bool, Fail> {
     app.names.of(store)?.words();
-    Ok(())
+    app.functions.refresh(store)
 }
 
 /// Judges the commits of the first page of the list; a page that was made without their verdicts

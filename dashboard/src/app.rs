@@ -150,6 +150,7 @@ pub struct App {
     pub(crate) overview: Shelf,
     /// Names that are searched.
     pub(crate) names: find::Shelf,
+    pub(crate) functions: find::Functions,
     /// Points of the main line that charts name.
     pub(crate) landmarks: landmarks::Shelf,
     pub(crate) guard: Guard,
@@ -254,6 +255,7 @@ impl App {
             cache: Cache::new(options.log.is_some()),
             overview: Shelf::default(),
             names: find::Shelf::default(),
+            functions: find::Functions::default(),
             landmarks: landmarks::Shelf::default(),
             guard: Guard::new(),
             counters: Counters::default(),

@@ -154,6 +154,24 @@ async fn whatever_has_a_name_is_found() {
     assert!(gone.text().contains("its commit was not measured"));
 }
 
+/// Functions lie in profiles, and are read ahead.
+#[tokio::test]
+async fn a_function_in_the_profile_of_an_open_change_is_found() {
+    let site = Site::demo();
+    let running = site.serve().await;
+    running
+        .until_body("/search.json?q=lexer::next", |body| {
+            let d: Value = serde_json::from_str(body).unwrap();
+            let all = d["functions"].as_array().unwrap().clone();
+            all.iter().any(|f| {
+                let url = f["url"].as_str().unwrap();
+                f["name"] == "lexis::lex::Lexer::next" && url.starts_with("/functions/")
+            })
+        })
+        .await;
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn a_typo_is_forgiven_where_nothing_else_matches() {
     let site = Site::demo();

@@ -1,9 +1,11 @@
 //! Finding names: those of benchmarks and metrics, kept so that fifty thousand are searched while
-//! somebody types, and the word that a mistyped one stands for.
+//! somebody types, those of functions, and the word that a mistyped one stands for.
 
+mod functions;
 mod names;
 mod typo;
 
+pub(crate) use functions::{Function, Functions};
 pub(crate) use names::{Names, Shelf};
 pub(crate) use typo::Words;
 

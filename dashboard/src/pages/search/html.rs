@@ -34,8 +34,8 @@ pub(super) fn page(text: &str, found: &Hits) -> Markup {
 }
 
 const HINT: &str = "Any part of the name of a benchmark, metric, page, owner, tag or project, of a \
-    commit’s hash, subject, author or branch, of what a testbed is; of several words each must be \
-    there.";
+    commit’s hash, subject, author or branch, of what a testbed is, of a function in a profile of what \
+    is open; of several words each must be there.";
 
 /// The field of the search, as pages show it that know no better way on.
 pub(in crate::pages) fn field(text: &str) -> Markup {
@@ -68,6 +68,10 @@ fn lists(found: &Hits) -> Markup {
         }))
         (list(&found.tags, "tag", tag))
         (list(&found.testbeds, "testbed", testbed))
+        (list(&found.functions, "function", |f| html! {
+            a href=(f.url) { (text::cut(&f.name, 120)) } " "
+            span .muted { "in " (text::name(&f.benchmark)) ", which changed" }
+        }))
         (list(&found.projects, "project", |name| html! {
             a href={ "/p/" (name) "/" } { (text::cut(name, 64)) }
         }))

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::places::{self, Place, places};
 use crate::app::App;
 use crate::error::Fail;
-use crate::find::{Names, holds, wanted};
+use crate::find::{Function, Names, holds, wanted};
 use crate::query::{encode, spelled};
 
 /// Things of each kind that are shown, at most.
@@ -31,6 +31,15 @@ impl Person {
     pub(super) fn url(&self) -> String {
         format!("/?owner={}", encode(&spelled(&self.name)))
     }
+}
+
+/// A function in the profile of an open change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) benchmark: String,
+    /// Where its cost went.
+    pub(super) url: String,
 }
 
 /// A tag of the repository.
@@ -54,6 +63,8 @@ pub(super) struct Hits {
     pub(super) commits: Vec<MeasuredCommit>,
     pub(super) tags: Vec<Tag>,
     pub(super) testbeds: Vec<TestbedRow>,
+    /// Those in the profiles of what is open.
+    pub(super) functions: Vec<Named>,
     /// Other projects of the server.
     pub(super) projects: Vec<String>,
     /// The text that all of it is of, where nothing holds the one that was asked for.
@@ -64,7 +75,7 @@ impl Hits {
     pub(super) fn total(&self) -> usize {
         let names = self.pages.len() + self.benchmarks.len() + self.metrics.len();
         let others = self.tags.len() + self.testbeds.len() + self.projects.len();
-        names + self.people.len() + self.commits.len() + others
+        names + self.people.len() + self.commits.len() + self.functions.len() + others
     }
 
     /// Where the only thing leads that was found, unless that is a benchmark.
@@ -79,7 +90,8 @@ impl Hits {
         let shas = self.commits.iter().map(|c| &c.sha);
         let commit = shas.chain(tags.map(|t| &t.sha)).next();
         let commit = commit.map(|sha| format!("/commit/{}", sha.short()));
-        page.or(metric).or(person).or(commit)
+        let function = self.functions.first().map(|f| f.url.clone());
+        page.or(metric).or(person).or(commit).or(function)
     }
 }
 
@@ -127,6 +139,7 @@ fn exact(
         commits: store.find_commits(text, most)?,
         tags: tags(store, &app.releases(), &words, most)?,
         testbeds: testbeds(store, &words, most)?,
+        functions: functions(app, &words, most),
         projects: projects(app, &words, most),
         nearest: None,
     })
@@ -225,6 +238,22 @@ fn testbeds(store: &Store, words: &[String], most: usize) -> Result<Vec<TestbedR
     });
     all.truncate(most);
     Ok(all)
+}
+
+fn functions(app: &App, words: &[String], most: usize) -> Vec<Named> {
+    let found = app.functions.holding(words, most).into_iter();
+    let named = |f: Function| Named {
+        url: format!(
+            "/functions/{}/{}..{}?q={}",
+            f.series,
+            f.base.short(),
+            f.head.short(),
+            encode(&f.name)
+        ),
+        name: f.name,
+        benchmark: f.benchmark,
+    };
+    found.map(named).collect()
 }
 
 /// The other projects of the server.

@@ -46,6 +46,7 @@ fn document(text: &str, found: &Hits) -> serde_json::Value {
         "commits": found.commits,
         "tags": found.tags,
         "testbeds": found.testbeds,
+        "functions": found.functions,
         "projects": found.projects,
     })
 }
