@@ -87,6 +87,14 @@ async fn two_hundred_open_groups_are_pages_of_the_worst_first() {
                 page.text()
             );
         }
+        // However old a step is, the line beside it shows it.
+        let lines = page.text().split("<svg class=\"spark\"").skip(1);
+        for line in lines.filter_map(|l| l.split(" d=\"").nth(1)) {
+            let line = line.split('"').next().unwrap();
+            let heights = line.split(['M', 'L']).filter_map(|p| p.split(' ').nth(1));
+            let heights: std::collections::BTreeSet<&str> = heights.collect();
+            assert!(heights.len() > 1, "{at}: {line}");
+        }
         seen += page.text().matches("<article").count();
         let more = format!("{} groups more", total - seen);
         assert_eq!(

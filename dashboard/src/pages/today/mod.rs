@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use collector::config::Config;
 use collector::judge::{self, Judged};
 use collector::model::{Counter, Metric};
-use collector::store::{Event, EventCounts, MeasuredCommit, Moment, Store, Triage};
+use collector::store::{Event, EventCounts, MeasuredCommit, Moment, Store, Triage, Value};
 use maud::{Markup, html};
 use serde_json::json;
 
@@ -537,7 +537,7 @@ fn cause(app: &App, g: &Group) -> Markup {
 fn member((store, config): (&Store, &Config), e: &Event, can_split: bool) -> Result<Markup, Fail> {
     let c = &e.reported.event.change;
     let (key, metric) = (&e.series.key, &e.series.key.metric);
-    let recent = store.recent(e.series.id, u64::MAX, SPARK)?;
+    let recent = history(store, e)?;
     let values: Vec<f64> = recent.iter().map(|v| v.value).collect();
     let mark = recent
         .iter()
@@ -568,6 +568,16 @@ fn member((store, config): (&Store, &Config), e: &Event, can_split: bool) -> Res
             td .muted { (sure(c)) }
         }
     })
+}
+
+/// The newest values of a series; of a change that is older than those, the ones around it.
+fn history(store: &Store, e: &Event) -> Result<Vec<Value>, Fail> {
+    let index = e.reported.event.change.index.max(0).cast_unsigned();
+    let recent = store.recent(e.series.id, u64::MAX, SPARK)?;
+    if recent.first().is_some_and(|v| v.position < index) {
+        return Ok(recent);
+    }
+    Ok(store.recent(e.series.id, index + SPARK as u64 / 2, SPARK)?)
 }
 
 /// Whose a change is, behind what else a row says of it.
