@@ -124,7 +124,7 @@ fn text(document: &Document, series: &[Series]) -> String {
     out
 }
 
-/// `name · no change: too noisy for changes below 4.20 %`
+/// `name · no change: too noisy for lasting steps below 4.20 %`
 fn why_none(s: &SeriesChanges) -> String {
     let why = s
         .silence

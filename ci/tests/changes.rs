@@ -457,7 +457,7 @@ fn a_series_of_a_file_without_a_change_says_why() {
     repo.write("why.csv", &text);
     let said = repo.uptick(&["changes", "--csv", "why.csv"]).exits(0);
     for why in [
-        "noisy · no change: too noisy for changes below ",
+        "noisy · no change: too noisy for lasting steps below ",
         "modes · no change: two levels 19.",
         "ticks · no change: ticks of 1 are ",
         "short · no change: too short: 3 more commits",

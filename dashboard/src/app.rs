@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::cache::Cache;
 use crate::error::Fail;
+use crate::find;
 use crate::guard::Guard;
 use crate::landmarks;
 use crate::lookout::Lookout;
@@ -108,6 +109,14 @@ pub(crate) enum Role {
     },
 }
 
+/// A project of a server, as the pages of the others name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) name: String,
+    /// Whether it has pull requests, or looks for them.
+    pub(crate) pulls: bool,
+}
+
 /// Why a dashboard cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -139,6 +148,9 @@ pub struct App {
     pub(crate) cache: Cache,
     /// Every series, judged: what Health lists.
     pub(crate) overview: Shelf,
+    /// Names that are searched.
+    pub(crate) names: find::Shelf,
+    pub(crate) functions: find::Functions,
     /// Points of the main line that charts name.
     pub(crate) landmarks: landmarks::Shelf,
     pub(crate) guard: Guard,
@@ -159,6 +171,8 @@ pub struct App {
     pub(crate) verdicts: Verdicts,
     /// Tags of the repository with their commits, the newest first.
     releases: Mutex<Arc<Vec<(String, Sha)>>>,
+    /// The projects of a server, by name.
+    projects: Mutex<Arc<Vec<Known>>>,
     closing: AtomicBool,
     pub(crate) started: Instant,
 }
@@ -240,6 +254,8 @@ impl App {
             appending,
             cache: Cache::new(options.log.is_some()),
             overview: Shelf::default(),
+            names: find::Shelf::default(),
+            functions: find::Functions::default(),
             landmarks: landmarks::Shelf::default(),
             guard: Guard::new(),
             counters: Counters::default(),
@@ -253,6 +269,7 @@ impl App {
             narrowing: Mutex::default(),
             verdicts: Verdicts::new(),
             releases: Mutex::default(),
+            projects: Mutex::default(),
             closing: AtomicBool::new(false),
             started: Instant::now(),
             options,
@@ -402,6 +419,32 @@ impl App {
     /// The tags of the repository, as far as it is known.
     pub(crate) fn releases(&self) -> Arc<Vec<(String, Sha)>> {
         lock(&self.releases).clone()
+    }
+
+    /// Notes which projects a server has. Gives whether they are others than before.
+    pub(crate) fn set_projects(&self, all: Vec<Known>) -> bool {
+        let mut known = lock(&self.projects);
+        let others = **known != all;
+        *known = Arc::new(all);
+        others
+    }
+
+    /// The projects of the server that has this one, or of this server; a store by itself has none.
+    pub(crate) fn projects(&self) -> Arc<Vec<Known>> {
+        match &self.role {
+            Role::Project { server, .. } => server.projects(),
+            Role::Alone | Role::Server => lock(&self.projects).clone(),
+        }
+    }
+
+    /// Whether there are pull requests: of this project, or of any of this server.
+    pub(crate) fn has_pulls(&self) -> bool {
+        let is_meant = |p: &&Known| match &self.role {
+            Role::Project { .. } => p.name == self.options.name,
+            Role::Alone | Role::Server => true,
+        };
+        let all = self.projects();
+        all.iter().filter(is_meant).any(|p| p.pulls)
     }
 
     /// Whether a commit at these positions was asked for to narrow a change down.

@@ -3,7 +3,7 @@
 //! text can, because quotes in text are escaped.
 
 /// Addresses that all projects share, which stay where they are.
-const SHARED: [&str; 7] = [
+const SHARED: [&str; 8] = [
     "/p/",
     "/assets/",
     "/login",
@@ -11,6 +11,7 @@ const SHARED: [&str; 7] = [
     "/projects",
     "/queue",
     "/collectors",
+    "/pulls",
 ];
 /// How attributes begin that hold an address.
 const ATTRIBUTES: [&[u8]; 5] = [

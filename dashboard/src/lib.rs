@@ -11,6 +11,7 @@
 //! What is served is always a function of the store and the address: a page keeps nothing of its
 //! own. Submitted code is never run, names are data, and reading changes nothing.
 
+mod ahead;
 mod api;
 mod app;
 mod auth;
@@ -23,6 +24,7 @@ mod deliver;
 pub mod demo;
 mod door;
 mod error;
+mod find;
 #[cfg(test)]
 mod fixture;
 mod flame;

@@ -12,7 +12,7 @@ use collector::store::{Audience, Generation};
 use futures_util::Stream;
 use tokio::task::JoinSet;
 
-use crate::app::App;
+use crate::app::{App, Role};
 use crate::clock;
 use crate::error::Fail;
 use crate::text;
@@ -33,6 +33,9 @@ pub(crate) fn tasks(app: &Arc<App>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(watch(app.clone()));
     tasks.spawn(search(app.clone()));
+    if !matches!(app.role, Role::Server) {
+        tasks.spawn(crate::ahead::keep(app.clone()));
+    }
     if app.options.log.is_some() {
         tasks.spawn(follow(app.clone()));
     }

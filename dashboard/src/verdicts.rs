@@ -2,6 +2,7 @@
 //! commits reads a hundred reports, and a new report changes the verdict on none of the older ones.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use collector::model::Sha;
 
@@ -23,20 +24,37 @@ pub(crate) struct Basis {
 
 /// The verdicts that are kept.
 #[derive(Debug)]
-pub(crate) struct Verdicts(moka::sync::Cache<Basis, Arc<Headline>>);
+pub(crate) struct Verdicts {
+    kept: moka::sync::Cache<Basis, Arc<Headline>>,
+    /// Whether a page was made without a verdict that it should have.
+    missed: AtomicBool,
+}
 
 impl Verdicts {
     pub(crate) fn new() -> Self {
-        Self(moka::sync::Cache::new(KEPT))
+        Self {
+            kept: moka::sync::Cache::new(KEPT),
+            missed: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn get(&self, basis: &Basis) -> Option<Arc<Headline>> {
-        self.0.get(basis)
+        self.kept.get(basis)
     }
 
     pub(crate) fn keep(&self, basis: Basis, headline: Headline) -> Arc<Headline> {
         let headline = Arc::new(headline);
-        self.0.insert(basis, headline.clone());
+        self.kept.insert(basis, headline.clone());
         headline
+    }
+
+    /// Notes that a page is made without one.
+    pub(crate) fn miss(&self) {
+        self.missed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether a page was made without one since somebody asked last.
+    pub(crate) fn take_missed(&self) -> bool {
+        self.missed.swap(false, Ordering::SeqCst)
     }
 }

@@ -1,8 +1,9 @@
-//! Finding things: one field for benchmarks and commits, a form for comparisons, a way on from
+//! Finding things: one field for whatever has a name, a form for comparisons, a way on from
 //! every dead end, and signing in that leads back.
 
 use axum::http::{Method, StatusCode, header};
-use collector::store::Scope;
+use collector::config::Config;
+use collector::store::{Scope, Triage};
 use serde_json::Value;
 
 use crate::support::{Client, Site};
@@ -90,6 +91,121 @@ async fn the_one_thing_that_is_meant_is_gone_to() {
     let none = c.get("/search?q=%3Cscript%3Ealert(4711)").await;
     assert!(none.text().contains("Nothing holds"), "{}", none.text());
     assert!(!none.text().contains("<script>alert"));
+}
+
+/// What else has a name: each kind by what somebody would type.
+#[tokio::test]
+async fn whatever_has_a_name_is_found() {
+    let site = Site::demo();
+    let took = Triage {
+        events: vec![site.open_event()],
+        assignee: Some("Grace".into()),
+        ..Triage::default()
+    };
+    site.store().decide(&took, "ada", 1).unwrap();
+    let (_, head) = site.around("Split Lexer");
+    let tag = site.store().commit(&head).unwrap().unwrap().sha;
+    let text =
+        "[owners]\n\"parse/**\" = \"front-end\"\n[views]\n\"weekly\" = \"/health?state=look\"\n";
+    let config = Config::parse(text).unwrap();
+    let c = site.served_with(|o| o.config = config).await;
+    for (q, list, field, wanted) in [
+        ("wall_time", "metrics", "", "wall_time"),
+        ("peak%20rss", "metrics", "", "peak_rss"),
+        ("health", "pages", "url", "/health"),
+        ("settings", "pages", "url", "/channels"),
+        ("compare", "pages", "url", "/compare"),
+        ("weekly", "pages", "url", "/health?state=look"),
+        ("front-end", "people", "name", "front-end"),
+        ("grace", "people", "name", "Grace"),
+    ] {
+        let answer = c.get(&format!("/search.json?q={q}")).await;
+        let d: Value = serde_json::from_str(answer.text()).unwrap();
+        let of = |v: &Value| {
+            if field.is_empty() {
+                v.clone()
+            } else {
+                v[field].clone()
+            }
+        };
+        let all: Vec<Value> = d[list].as_array().unwrap().iter().map(of).collect();
+        assert!(all.contains(&wanted.into()), "{q}: {d:#}");
+    }
+    let testbed = c.get("/search?q=EPYC").await;
+    assert!(testbed.text().contains("<a href=\"/health#testbeds\">"));
+    let person = c.get("/search.json?q=grace").await;
+    let person: Value = serde_json::from_str(person.text()).unwrap();
+    assert_eq!(person["people"][0]["open"], 1);
+    for (q, to) in [
+        ("wall_time", "/health?metric=wall_time"),
+        ("health", "/health"),
+        ("front-end", "/?owner=front-end"),
+    ] {
+        let answer = c.get(&format!("/search?q={q}")).await;
+        assert_eq!(answer.header("location"), to, "{q}: {}", answer.text());
+    }
+    let c = site.with_tags(&[("v2.4", &tag.0), ("gone", "ffff")]).await;
+    let answer = c.get("/search?q=v2.4").await;
+    assert_eq!(
+        answer.header("location"),
+        format!("/commit/{}", tag.short())
+    );
+    let gone = c.get("/search?q=gone").await;
+    assert!(gone.text().contains("its commit was not measured"));
+}
+
+/// Functions lie in profiles, and are read ahead.
+#[tokio::test]
+async fn a_function_in_the_profile_of_an_open_change_is_found() {
+    let site = Site::demo();
+    let running = site.serve().await;
+    running
+        .until_body("/search.json?q=lexer::next", |body| {
+            let d: Value = serde_json::from_str(body).unwrap();
+            let all = d["functions"].as_array().unwrap().clone();
+            all.iter().any(|f| {
+                let url = f["url"].as_str().unwrap();
+                f["name"] == "lexis::lex::Lexer::next" && url.starts_with("/functions/")
+            })
+        })
+        .await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_typo_is_forgiven_where_nothing_else_matches() {
+    let site = Site::demo();
+    let c = site.client().await;
+    for (typed, meant, shown) in [
+        ("pasre/large", "parse/large", "parse/large"),
+        ("unicoed", "unicode", "lex/unicode"),
+        ("Lindqvits", "lindqvist", "Ada Lindqvist"),
+        ("wall_tmie", "", ""),
+        ("instructoins", "instructions", "instructions"),
+    ] {
+        let page = c.get(&format!("/search?q={typed}")).await;
+        let page = page.text();
+        assert!(page.contains(&format!("Nothing holds “{typed}”")), "{page}");
+        if meant.is_empty() {
+            assert!(
+                !page.contains("nearest"),
+                "{typed}: a short word is near to too many"
+            );
+            continue;
+        }
+        assert!(
+            page.contains(&format!("nearest: “{meant}”")),
+            "{typed}: {page}"
+        );
+        assert!(page.contains(shown), "{typed}: {page}");
+        let document = c.get(&format!("/search.json?q={typed}")).await;
+        let document: Value = serde_json::from_str(document.text()).unwrap();
+        assert_eq!(document["nearest"], meant);
+    }
+    // What is found as it was typed has no need of it.
+    let exact = c.get("/search.json?q=parse").await;
+    let exact: Value = serde_json::from_str(exact.text()).unwrap();
+    assert_eq!(exact["nearest"], Value::Null);
 }
 
 #[tokio::test]

@@ -21,5 +21,6 @@ mod receive;
 mod server;
 mod statements;
 mod support;
+mod today;
 mod together;
 mod triage;

@@ -632,6 +632,101 @@ fn another(name: &str) -> NewProject {
     }
 }
 
+/// Forty commits of a project, of which the one in the middle made its benchmark a fifth dearer.
+fn measured(host: &Host, project: &str) {
+    let home = host.dir.path().join("projects").join(project);
+    std::fs::create_dir_all(&home).unwrap();
+    let mut store = Store::open(&home.join("uptick.db")).unwrap();
+    for n in 0..40_u64 {
+        let cost = if n < 20 { 1e6 } else { 1.2e6 };
+        let counter = Counter::Callgrind;
+        let report = Report {
+            schema: Report::SCHEMA.into(),
+            commit: Commit {
+                sha: Sha(format!("{n:040x}")),
+                position: n,
+                parents: Vec::new(),
+                author: "A".into(),
+                time: n.cast_signed(),
+                subject: format!("commit {n}"),
+            },
+            testbed: Testbed::default(),
+            build_key: n.to_string(),
+            suite_key: "s".into(),
+            testbed_key: "t".into(),
+            started: n.cast_signed(),
+            seconds: 1.0,
+            reused: None,
+            measurements: vec![Measurement::once("b", Metric::Instructions, counter, cost)],
+            line: None,
+            failures: Vec::new(),
+            profiles: Vec::new(),
+        };
+        store.put(&report, &[]).unwrap();
+    }
+    while collector::history::watch::search(&mut store, 64).unwrap() > 0 {}
+}
+
+/// What is open, what was measured last, and what comes next where nothing is measured yet.
+#[tokio::test]
+async fn the_list_of_projects_says_how_each_stands() {
+    let host = Host::new();
+    host.store().add_project(&another("glyph"), 0).unwrap();
+    measured(&host, "glyph");
+    let (_, token) = host.mint(Scope::Read);
+    let c = host.client().await;
+    let page = ask(&c, "GET", "/projects", &token, b"").await;
+    for words in [
+        "1 new regression in 1 project",
+        "<b>1 new</b>",
+        "commit 39",
+        "unchanged",
+        "Nothing is measured yet. <a href=\"/queue\">1 job</a> waits",
+    ] {
+        assert!(page.text().contains(words), "{words}: {}", page.text());
+    }
+    let document = read(&ask(&c, "GET", "/api/v1/projects", &token, b"").await);
+    let (glyph, lexis) = (&document["projects"][0], &document["projects"][1]);
+    assert_eq!(
+        (&glyph["stands"]["new"], &glyph["waiting"]),
+        (&1.into(), &0.into())
+    );
+    assert_eq!(glyph["stands"]["newest"]["subject"], "commit 39");
+    assert_eq!(lexis["stands"]["newest"], Value::Null);
+    let health = ask(&c, "GET", "/health", &token, b"").await;
+    assert_eq!(health.status, StatusCode::OK);
+    assert!(
+        health.text().contains("href=\"/p/glyph/health\""),
+        "{}",
+        health.text()
+    );
+    let help = ask(&c, "GET", "/help", &token, b"").await;
+    assert!(help.text().contains("how well each project can be watched"));
+    // A project with pull requests leads to them, as the server does.
+    let pulls = async |url| {
+        ask(&c, "GET", url, &token, b"")
+            .await
+            .text()
+            .contains(">Pulls</a>")
+    };
+    assert!(pulls("/projects").await && pulls("/p/lexis/").await && !pulls("/p/glyph/").await);
+    let lexis = ask(&c, "GET", "/p/lexis/", &token, b"").await;
+    assert!(
+        lexis.text().contains("href=\"/pulls?project=lexis\""),
+        "{}",
+        lexis.text()
+    );
+    assert!(lexis.text().contains("A collector of the server measures"));
+    let found = read(&ask(&c, "GET", "/p/glyph/search.json?q=lexi", &token, b"").await);
+    assert_eq!(found["projects"], json!(["lexis"]));
+    let of = ask(&c, "GET", "/pulls?project=lexis", &token, b"").await;
+    assert!(
+        of.text().contains("Pull requests of lexis"),
+        "{}",
+        of.text()
+    );
+}
+
 /// What one project removes is never another's, and none has its profiles where no disk is mounted.
 #[tokio::test]
 async fn each_project_has_a_folder_of_its_own_for_its_profiles() {

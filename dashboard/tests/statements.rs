@@ -114,7 +114,7 @@ async fn a_series_without_a_change_says_what_hides_one() {
     let site = Site::demo();
     let c = site.client().await;
     let health = json(&c, "/health.json").await;
-    let mut said = 0;
+    let (mut said, mut noisy) = (0, 0);
     for series in health["series"].as_array().unwrap() {
         let url = format!("/series/{}", series["series"].as_str().unwrap());
         let document = json(&c, &format!("{url}.json")).await;
@@ -125,14 +125,21 @@ async fn a_series_without_a_change_says_what_hides_one() {
         let page = c.get(&url).await;
         let page = page.text();
         let reasons = [
-            "; too noisy for changes below ",
+            "; too noisy for lasting steps below ",
             "; two levels ",
             "; ticks of ",
         ];
         assert!(reasons.iter().any(|r| page.contains(r)), "{url}");
+        // What is too small to be found is the same on both pages.
+        if let Some((_, said)) = page.split_once(reasons[0]) {
+            let lasting = 100.0 * series["lasting_step"].as_f64().unwrap();
+            let least = format!("{lasting:.2} %");
+            assert!(said.starts_with(&least), "{url}: {least}, {}", &said[..20]);
+            noisy += 1;
+        }
         said += 1;
     }
-    assert!(said > 0);
+    assert!(said > 0 && noisy > 0);
 }
 
 #[tokio::test]

@@ -56,6 +56,29 @@ fn a_clear_step_is_seen_in_every_look_however_much_follows_it() {
     assert!(missed.is_empty(), "{missed:?}");
 }
 
+/// Where two modes alternate, and more of the values are in the slow one from a commit on.
+#[test]
+fn the_size_of_a_change_is_what_its_levels_say() {
+    let mut seen = 0;
+    for seed in 0..40 {
+        let mut g = SplitMix64::new(seed);
+        let value = |i: usize| {
+            let slow = if i < 60 { 0.45 } else { 0.02 };
+            let mode = if g.next_f64() < slow { 150.0 } else { 100.0 };
+            let level = if i < 60 { 1.3 } else { 1.0 };
+            level * mode * (1.0 + 0.04 * g.next_f64())
+        };
+        let y: Vec<f64> = (0..120).map(value).collect();
+        for c in Finder::new(Settings::default()).find(&points(&y)).changes {
+            let said = c.after / c.before - 1.0;
+            assert!((c.change - said).abs() < 1e-12, "{seed}: {c:?}");
+            assert!(c.low <= c.change && c.change <= c.high, "{seed}: {c:?}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen}");
+}
+
 // What noise decides may fail for one seed in 100,000, so the seed is fixed.
 proptest! {
     #![proptest_config(ProptestConfig {
@@ -104,6 +127,7 @@ proptest! {
             prop_assert!(c.first <= c.index && c.index <= c.last, "{c:?}");
             prop_assert!(!c.change.is_nan() && c.low <= c.change && c.change <= c.high, "{c:?}");
             prop_assert!((0.0..=1.0).contains(&c.confidence));
+            prop_assert_eq!(c.change, crate::stats::change(c.before, c.after));
         }
         prop_assert!(findings.changes.windows(2).all(|w| w[0].index < w[1].index));
     }

@@ -90,15 +90,9 @@ impl Sight {
         let (varies, calibrated) = variation(series);
         let (policy, _) = judge::policy(config, None, (&key.benchmark, &key.metric, &key.counter));
         let floor = Floor::default().settings(key, row.class).relative_floor;
-        // What an exact count varied by were real changes, and no noise.
-        let noise = if row.class.repeats() {
-            0.0
-        } else {
-            series.noise
-        };
         Self {
             next,
-            lasting: smallest_step(noise, floor),
+            lasting: smallest_step(noise(series), floor),
             varies,
             calibrated,
             is_noisy: policy.k_spread * varies.max(calibrated) > NOISY * policy.relative_floor,
@@ -121,6 +115,17 @@ impl Sight {
             (Trouble::Drifting, drift(series).is_some()),
         ];
         here.iter().filter(|(_, is)| *is).map(|(t, _)| *t).collect()
+    }
+}
+
+/// How much a series varies around its levels (fraction), which is what hides its changes. What an
+/// exact count varied by were real changes, and no noise.
+#[must_use]
+pub fn noise(series: &SeriesState) -> f64 {
+    if series.row.class.repeats() {
+        0.0
+    } else {
+        series.noise
     }
 }
 

@@ -41,7 +41,7 @@ pub use prune::{Keep, Plan, Prunable};
 pub use reporting::{Audience, Looked};
 pub use turns::{Appending, Waits};
 pub use view::{
-    Care, ChangeFilter, Decision, Event, EventCounts, Excluded, Fate, Fates, Found, Generation,
+    Care, ChangeFilter, Decision, Event, EventCounts, Excluded, Fate, Fates, Generation,
     MeasuredCommit, Moment, Point, PrunedProfile, ReportRow, Reported, SeriesRow, SeriesState,
     Silence, TestbedRow, Unsearched, Value,
 };

@@ -156,7 +156,9 @@ function suggest() {
       asked = text;
       const found = await fetch(`${base}/search.json?q=${encodeURIComponent(text)}`, { credentials: "same-origin" }).then((r) => r.ok ? r.json() : null).catch(() => null);
       if (!found || asked !== text) return;
-      list.replaceChildren(...found.benchmarks.slice(0, 8).map((value) => make("option", { value })),
+      const names = (all) => all.map((o) => o.name);
+      const others = [...names(found.pages), ...found.metrics, ...names(found.people), ...names(found.tags), ...names(found.functions), ...found.projects];
+      list.replaceChildren(...[...found.benchmarks.slice(0, 8), ...others.slice(0, 8)].map((value) => make("option", { value })),
         ...found.commits.slice(0, 8).map((c) => make("option", { value: c.sha.slice(0, 9), label: `${c.subject} · ${c.author}` })));
     }, 120);
   });

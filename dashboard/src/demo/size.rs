@@ -7,6 +7,8 @@ pub struct Size {
     pub commits: u64,
     /// Benchmarks beyond the named ones, for load.
     pub more_benchmarks: usize,
+    /// Of these, so many that became dearer, each by a commit of its own: open changes, for load.
+    pub dearer: usize,
     /// Only instruction counts, and no profiles.
     pub plain: bool,
     /// When the newest commit was written, in seconds since 1970-01-01 UTC.
@@ -20,6 +22,7 @@ impl Size {
         Self {
             commits: 240,
             more_benchmarks: 0,
+            dearer: 0,
             plain: false,
             now,
         }

@@ -14,7 +14,7 @@ use crate::cache::Page;
 use crate::error::Fail;
 use crate::headline::Headline;
 use crate::pages::answer::{csv_page, json_page, no_such_form};
-use crate::pages::compare::{Pair, verdicts};
+use crate::pages::compare::{Pair, ahead, verdicts};
 use crate::pages::groups::{self, harm};
 use crate::pages::layout::{self, Nav};
 use crate::query::{Format, branch_url, compare_url};
@@ -25,7 +25,7 @@ const BESIDE: usize = 50;
 /// The range of who asks for no range.
 const WHOLE: (u64, u64) = (0, u64::MAX);
 /// Rows on a page.
-const ROWS: usize = 50;
+pub(crate) const ROWS: usize = 50;
 
 /// Measured commits, the newest first.
 struct List {
@@ -131,6 +131,16 @@ pub(super) fn page(
         )),
         other => Err(no_such_form(other)),
     }
+}
+
+/// Judges one of the commits of the first page, counted from the newest. Gives whether there is one.
+pub(crate) fn judge_ahead(store: &Store, app: &App, i: usize) -> Result<bool, Fail> {
+    let all = store.commits(u64::MAX, i + 2)?;
+    let Some(pair) = all.get(i + 1).zip(all.get(i)) else {
+        return Ok(false);
+    };
+    ahead(store, app, pair)?;
+    Ok(true)
 }
 
 /// The changes reported at each position.

@@ -1,7 +1,7 @@
 //! Changes that have one cause, as pages show them.
 
 use crate::error::Fail;
-use crate::pages::{bisect, layout};
+use crate::pages::{bisect, care, layout};
 use crate::query::compare_url;
 use crate::text::{self, plural};
 use collector::detect::alerts::life::State;
@@ -12,6 +12,9 @@ use collector::model::{SeriesKey, Verdict};
 use collector::store::{Event, MeasuredCommit, Store};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
+
+/// Open events that are looked at: more than any suite has series.
+const EVENTS: usize = 100_000;
 
 /// Changes with one cause.
 pub(super) struct Group {
@@ -56,6 +59,11 @@ impl Group {
         self.events
             .iter()
             .all(|e| e.reported.event.change.kind == Kind::Environment)
+    }
+
+    /// Whether something got worse, and not because another testbed measures.
+    pub(super) fn is_of_code(&self) -> bool {
+        self.is_regression() && !self.is_environment()
     }
 
     /// Whether it is a drift that somebody opened: no commit did it.
@@ -151,6 +159,16 @@ pub(super) fn moved(e: &Event) -> String {
 pub(super) fn change(e: &Event) -> Markup {
     let c = &e.reported.event.change;
     text::delta(c.change, (c.before, c.after), &e.series.key.metric)
+}
+
+/// What is open and not snoozed, by cause; and how many changes are snoozed.
+pub(super) fn open(store: &Store) -> Result<(Vec<Group>, usize), Fail> {
+    let at = care::moment(store)?;
+    let mut open = store.open_events(EVENTS)?;
+    let all = open.len();
+    open.retain(|e| !e.reported.is_snoozed(&at));
+    let snoozed = all - open.len();
+    Ok((groups(store, open)?, snoozed))
 }
 
 /// Open events by cause: regressions first, the newest commits first. What somebody merged or

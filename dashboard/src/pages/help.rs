@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::app::App;
+use crate::app::{App, Role};
 use crate::cache::Page;
 use crate::error::Fail;
 use crate::pages::answer::no_such_form;
@@ -31,7 +31,8 @@ const KEYS: &[(&str, &str)] = &[
     ("u", "undo the last decision"),
     (
         "/",
-        "search: benchmarks and commits by any part of what names them",
+        "search: whatever has a name (benchmarks, metrics, commits, owners, tags, pages), by any part of \
+         it",
     ),
     (
         "← →",
@@ -89,18 +90,55 @@ const WORDS: &[(&str, &str)] = &[
     ),
 ];
 
+const SERVER: &[(&str, &str, &str)] = &[
+    (
+        "/projects",
+        "Projects",
+        "what is open in each, its newest measured commit; the name leads to its own pages",
+    ),
+    ("/health", "Health", "how well each project can be watched"),
+    ("/queue", "Queue", "commits that wait, run, failed"),
+    (
+        "/pulls",
+        "Pull requests",
+        "how far each is, and which of a fork’s wait for approval",
+    ),
+    ("/collectors", "Collectors", "the machines that measure"),
+];
+
 pub(super) fn page(app: &App, format: Format) -> Result<Page, Fail> {
     if format != Format::Html {
         return Err(no_such_form(format));
     }
-    let body = html! {
+    Ok(layout::page(app, Nav::None, "Help and keys", body(app)))
+}
+
+/// The same on a server's own page.
+pub(crate) fn body(app: &App) -> Markup {
+    let is_server = matches!(app.role, Role::Server);
+    html! {
         h1 { "Help and keys" }
+        @if is_server { (server()) }
         section { h2 { "Keys" } dl .keys { @for (k, what) in KEYS { dt { kbd { (k) } } dd { (what) } } } }
         section { h2 { "Words" } dl .keys { @for (w, what) in WORDS { dt { (w) } dd { (what) } } } }
         section { h2 { "Signs" } (signs()) }
-        section { h2 { "Other forms" } (forms()) }
-    };
-    Ok(layout::page(app, Nav::None, "Help and keys", body))
+        @if !is_server { section { h2 { "Other forms" } (forms()) } }
+    }
+}
+
+/// What a server's own pages are.
+fn server() -> Markup {
+    html! {
+        section {
+            h2 { "Pages" }
+            dl .keys {
+                @for (url, name, what) in SERVER {
+                    dt { a href=(url) { (name) } }
+                    dd { (what) }
+                }
+            }
+        }
+    }
 }
 
 fn signs() -> Markup {

@@ -7,6 +7,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::app::{App, Role};
 use crate::base;
 use crate::cache::{Page, Policy};
+use crate::query::encode;
 use crate::reader::{self, Reader};
 use crate::{deliver, stamp, text};
 
@@ -22,6 +23,7 @@ pub(crate) enum Nav {
     Compare,
     Projects,
     Queue,
+    Pulls,
     Collectors,
     None,
 }
@@ -94,7 +96,9 @@ fn top(app: &App, nav: Nav) -> Markup {
         nav aria-label="Pages" {
             @if matches!(app.role, Role::Server) {
                 (entry(Nav::Projects, "/projects", "Projects"))
+                (entry(Nav::Health, "/health", "Health"))
                 (entry(Nav::Queue, "/queue", "Queue"))
+                @if app.has_pulls() || nav == Nav::Pulls { (entry(Nav::Pulls, "/pulls", "Pulls")) }
                 (entry(Nav::Collectors, "/collectors", "Collectors"))
             } @else {
                 (entry(Nav::Today, "/", "Today"))
@@ -102,7 +106,12 @@ fn top(app: &App, nav: Nav) -> Markup {
                 (entry(Nav::Commits, "/commits", "Commits"))
                 (entry(Nav::Compare, "/compare", "Compare"))
             }
-            @if matches!(app.role, Role::Project { .. }) { a href="/projects" { "All projects" } }
+            @if matches!(app.role, Role::Project { .. }) {
+                @if app.has_pulls() {
+                    a href={ "/pulls?project=" (encode(&app.options.name)) } { "Pulls" }
+                }
+                a href="/projects" { "All projects" }
+            }
         }
         @if !matches!(app.role, Role::Server) {
             form .find action="/search" role="search" {
@@ -128,7 +137,7 @@ fn foot(app: &App) -> Markup {
                 a href="/changes.atom" { "Atom" } " · "
             }
             a href="/api/v1/openapi.json" { "API" }
-            @if !matches!(app.role, Role::Server) { " · " a href="/help" { "Help and keys" } }
+            " · " a href="/help" { "Help and keys" }
             " · " a href="/login" { "Account" }
         }
         // Paper has no address line.

@@ -19,7 +19,7 @@ mod feed;
 mod functions;
 mod groups;
 mod health;
-mod help;
+pub(crate) mod help;
 pub(crate) mod layout;
 mod log;
 pub(crate) mod login;
@@ -29,9 +29,11 @@ mod reports;
 mod search;
 mod series;
 pub(crate) mod status;
+pub(crate) mod summary;
 mod today;
 pub(crate) mod triage;
 
+pub(crate) use crate::pages::commits::{ROWS as LISTED, judge_ahead};
 pub(crate) use crate::pages::health::with_machines;
 
 use crate::pages::answer::unknown_benchmark;
@@ -72,7 +74,10 @@ pub(crate) fn judged(
 pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail> {
     let (f, reader) = (view.format, &view.reader);
     match &view.what {
-        What::Today { owner } => today::page(store, app, (reader, owner), f),
+        What::Today { owner, page } => {
+            let whose = (reader, owner.as_str());
+            today::page(store, app, whose, (*page, f))
+        }
         What::Changes(asked) => changes::page(store, app, (reader, asked), f),
         What::Log => log::page(store, app, reader, f),
         What::Commits { from, before } => commits::page(store, app, (*from, *before), f),
@@ -146,7 +151,7 @@ pub(crate) async fn redirect(app: &Arc<App>, view: &View) -> Result<Option<Strin
         }
         What::Gather(asked) if is_html => Ok(series::chosen(&asked)),
         What::Search { text } if is_html => {
-            app.read(move |store, _| search::only_one(store, &text))
+            app.read(move |store, app| search::only_one(store, app, &text))
                 .await
         }
         What::Choose {

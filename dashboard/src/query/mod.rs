@@ -131,6 +131,7 @@ impl Sort {
 pub(crate) enum What {
     Today {
         owner: String,
+        page: usize,
     },
     /// All changes ever.
     Changes(Changes),
@@ -239,7 +240,7 @@ impl View {
     /// The same for whoever asks: pages say who that is, and `mine` is somebody's.
     pub(crate) fn read_by(self, reader: Reader) -> Self {
         let is_mine = match &self.what {
-            What::Today { owner } => owner == MINE,
+            What::Today { owner, .. } => owner == MINE,
             What::Changes(asked) => asked.owner == MINE,
             _ => false,
         };
@@ -296,8 +297,8 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
     }
     let parts: Vec<&str> = plain.trim_start_matches('/').split('/').collect();
     let what = match parts.as_slice() {
-        [""] | ["today"] => today(&p),
-        ["changes"] if api || format == Format::Atom => today(&p),
+        [""] | ["today"] => today(&p)?,
+        ["changes"] if api || format == Format::Atom => today(&p)?,
         ["changes"] | ["changes", "all"] => What::Changes(Changes::of(&p)?),
         ["log"] => What::Log,
         ["commits"] => What::Commits {
@@ -379,10 +380,11 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
     })
 }
 
-fn today(p: &Params) -> What {
-    What::Today {
+fn today(p: &Params) -> Result<What, Fail> {
+    Ok(What::Today {
         owner: p.shown("owner"),
-    }
+        page: p.page()?,
+    })
 }
 
 /// What is seen of a series, and what is in its chart too.

@@ -15,6 +15,7 @@
 //! `/p/NAME/` from the first one on, so that no address changes when a second one is added.
 
 mod form;
+mod front;
 mod hook;
 mod jobs;
 mod metrics;
@@ -28,6 +29,7 @@ mod pulls;
 mod routes;
 mod scheduler;
 mod server;
+mod summaries;
 
 pub use open::open_server;
 pub use routes::{SERVER_ROUTES, router as server_router};

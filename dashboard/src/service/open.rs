@@ -10,6 +10,7 @@ use crate::app::{App, Failure, Options, Role};
 use crate::clock::clock;
 use crate::service::projects;
 use crate::service::server::{Server, ServerOptions};
+use crate::service::summaries::Summaries;
 
 /// Opens a server that is known at `local`, with the projects that it has.
 ///
@@ -50,6 +51,7 @@ pub async fn open_server(
         local,
         projects: RwLock::default(),
         configs: RwLock::default(),
+        summaries: Summaries::default(),
         work: Notify::new(),
     });
     projects::refresh(&server).await?;

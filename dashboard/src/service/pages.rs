@@ -1,4 +1,4 @@
-//! Projects, the queue, the collectors: as pages and as documents.
+//! The queue, the collectors: as pages and as documents.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use collector::jobs::State as JobState;
 use collector::model::Sha;
 use collector::store::Store;
-use collector::store::queue::{Collector, Job, Project, Wait};
+use collector::store::queue::{Collector, Job, Wait};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ use crate::text;
 /// Rows of each state.
 const ROWS: usize = 100;
 /// Characters of why something failed.
-const WHY: usize = 400;
+pub(super) const WHY: usize = 400;
 
 pub(super) fn page(app: &App, at: (&Reader, Nav), title: &str, body: Markup) -> Response {
     let kind = [(header::CONTENT_TYPE, HTML)];
@@ -43,7 +43,7 @@ fn commit(project: &str, sha: &Sha, subject: &str) -> Markup {
 }
 
 /// Which labels wait for a collector that nobody has heard of for an hour.
-fn silent(waits: &[Wait]) -> Markup {
+pub(super) fn silent(waits: &[Wait]) -> Markup {
     html! {
         @for w in waits.iter().filter(|w| w.silent) {
             p .warning role="status" {
@@ -67,63 +67,6 @@ fn collect(w: &Wait) -> String {
         "uptick collect --server URL --name NAME --label {}{also}",
         w.label
     )
-}
-
-/// Projects.
-pub(super) async fn projects(
-    State(app): State<Arc<App>>,
-    Extension(reader): Extension<Reader>,
-) -> Result<Response, Fail> {
-    let (all, waits) = app
-        .read(|store, _| Ok((store.projects()?, store.waits(clock())?)))
-        .await?;
-    let body = html! {
-        section .verdict.quiet {
-            h1 { "Projects" }
-            p {
-                "Each is one repository; every commit of its main line is measured. "
-                a href="/pulls" { "Pull requests" }
-            }
-            (layout::forms(&[("JSON", "/api/v1/projects".into())]))
-        }
-        (silent(&waits))
-        @if all.is_empty() { (no_project()) } @else {
-            div .scroll { table .rows.stack {
-                thead { tr {
-                    th scope="col" { "Project" } th scope="col" { "Branch" }
-                    th scope="col" { "Repository" } th scope="col" { "Last reached" }
-                } }
-                tbody { @for p in &all { (project_row(p)) } }
-            } }
-        }
-    };
-    Ok(page(&app, (&reader, Nav::Projects), "Projects", body))
-}
-
-fn no_project() -> Markup {
-    let add = "uptick project add NAME --url URL --data DIR";
-    let why = html! { "A project is added on the machine that serves; it is measured from its newest commit on." };
-    layout::empty("No project", why, &[("add one", add)])
-}
-
-fn project_row(p: &Project) -> Markup {
-    html! {
-        tr {
-            td { a href={ "/p/" (p.name) "/" } { (text::cut(&p.name, 64)) } }
-            td data-th="branch" { (text::cut(&p.branch, 60)) }
-            td data-th="from" { (text::cut(&p.url, 100)) }
-            td data-th="last reached" {
-                @if p.looked > 0 { (at(p.looked)) } @else if p.trouble.is_empty() { "not yet" } @else { "never" }
-                @if !p.trouble.is_empty() { " " span .tag.stale { "trouble" } " " (text::cut(&p.trouble, WHY)) }
-            }
-        }
-    }
-}
-
-/// Projects as a document.
-pub(super) async fn projects_json(State(app): State<Arc<App>>) -> Result<Response, Fail> {
-    let all = app.read(|store, _| Ok(store.projects()?)).await?;
-    Ok(axum::Json(json!({ "schema": "uptick.projects/1", "projects": all })).into_response())
 }
 
 /// The queue as it stands.

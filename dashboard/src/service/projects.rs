@@ -3,8 +3,12 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use crate::app::{App, Failure, Role};
+use collector::store::Store;
+use collector::store::queue::Project;
+
+use crate::app::{App, Failure, Known, Role};
 use crate::clock::clock;
+use crate::error::Fail;
 use crate::service::scheduler;
 use crate::service::server::{Served, Server};
 use crate::{live, routes};
@@ -54,10 +58,27 @@ pub(super) async fn sweep(server: Arc<Server>) {
     }
 }
 
+/// Every project, and what the pages of the others say of it.
+fn known(store: &Store) -> Result<(Vec<Project>, Vec<Known>), Fail> {
+    let all = store.projects()?;
+    let known = all.iter().map(|p| {
+        let pulls = !p.pulls.is_empty() || !store.pulls(Some(&p.name), 1)?.is_empty();
+        let name = p.name.clone();
+        Ok(Known { name, pulls })
+    });
+    let known: Result<Vec<Known>, Fail> = known.collect();
+    Ok((all, known?))
+}
+
 /// Opens every project that is not served yet, or by another configuration.
 pub(super) async fn refresh(server: &Arc<Server>) -> Result<(), Failure> {
-    let all = server.app().read(|store, _| Ok(store.projects()?)).await;
-    let all = all.map_err(|e| Failure::Listen(std::io::Error::other(e.words())))?;
+    let all = server.app().read(|store, _| known(store)).await;
+    let (all, known): (Vec<Project>, Vec<Known>) =
+        all.map_err(|e| Failure::Listen(std::io::Error::other(e.words())))?;
+    if server.app().set_projects(known) {
+        // Menus name them.
+        server.forget();
+    }
     for project in all {
         let config = match server.new_config(&project.name) {
             Some(config) => config,

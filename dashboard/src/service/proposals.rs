@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Extension, RawForm, State};
+use axum::extract::{Extension, RawForm, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use collector::model::Sha;
@@ -27,15 +27,19 @@ const ROWS: usize = 200;
 /// A collector that was heard of within this time, in milliseconds, is there.
 const ALIVE: i64 = 3_600_000;
 
-/// Pull requests, of every project.
+/// Pull requests, of every project or of the one that the address names.
 pub(super) async fn pulls(
     State(app): State<Arc<App>>,
     Extension(reader): Extension<Reader>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, Fail> {
+    let of = query.and_then(|q| field(q.as_bytes(), "project"));
+    let of = of.filter(|name| !name.is_empty());
+    let named = of.clone();
     let (all, projects, collectors) = app
-        .read(|store, _| {
+        .read(move |store, _| {
             Ok((
-                store.pulls(None, ROWS)?,
+                store.pulls(named.as_deref(), ROWS)?,
                 store.projects()?,
                 store.collectors()?,
             ))
@@ -44,11 +48,12 @@ pub(super) async fn pulls(
     let may = reader.may_do_everything(app.options.read_only);
     let body = html! {
         section .verdict.quiet {
-            h1 { "Pull requests" }
+            h1 { "Pull requests" @if let Some(name) = &of { " of " (text::cut(name, 64)) } }
             p {
                 "Each is judged against where it leaves the main line, and changes nothing there. "
                 "One from a fork is measured once somebody has read that commit and approves it; a "
                 "push to it voids that."
+                @if of.is_some() { " " a href="/pulls" { "Those of all projects" } }
             }
             (layout::forms(&[("JSON", "/api/v1/pulls".into())]))
         }
@@ -64,7 +69,7 @@ pub(super) async fn pulls(
             } }
         }
     };
-    Ok(page(&app, (&reader, Nav::Queue), "Pull requests", body))
+    Ok(page(&app, (&reader, Nav::Pulls), "Pull requests", body))
 }
 
 /// That they wait for a collector that takes them.

@@ -16,7 +16,7 @@ use crate::error::Fail;
 use crate::pages::{assets, login, status};
 use crate::route::{MAX_LITTLE, MAX_WIRE, Route};
 use crate::service::server::Server;
-use crate::service::{form, hook, jobs, metrics, pages, proposals};
+use crate::service::{form, front, hook, jobs, metrics, pages, proposals};
 use crate::{base, live, routes};
 
 const READ: Option<Scope> = Some(Scope::Read);
@@ -31,8 +31,10 @@ const MAX_SAID: usize = 64 << 10;
 
 /// Every route of a server: the router, the API's document and the test of tokens are made from it.
 pub const SERVER_ROUTES: &[Route] = &[
-    Route::get("/", READ, || get(pages::projects)),
-    Route::get("/projects", READ, || get(pages::projects)),
+    Route::get("/", READ, || get(front::projects)),
+    Route::get("/projects", READ, || get(front::projects)),
+    Route::get("/health", READ, || get(front::health)),
+    Route::get("/help", READ, || get(front::help)),
     Route::get("/queue", READ, || get(pages::queue)),
     Route::get("/collectors", READ, || get(pages::collectors)),
     Route::get("/pulls", READ, || get(proposals::pulls)),
@@ -40,7 +42,7 @@ pub const SERVER_ROUTES: &[Route] = &[
     Route::post("/pulls/approve", ADMIN, MAX_LITTLE, || {
         post(proposals::approve)
     }),
-    Route::get("/api/v1/projects", READ, || get(pages::projects_json)),
+    Route::get("/api/v1/projects", READ, || get(front::projects_json)),
     Route::get("/api/v1/jobs", READ, || get(pages::queue_json)),
     Route::get("/api/v1/collectors", READ, || get(pages::collectors_json)),
     Route::get("/api/v1/openapi.json", None, || get(openapi)),
@@ -74,7 +76,7 @@ const SUMMARIES: [Summary; 9] = [
     (
         "GET",
         "/api/v1/projects",
-        "Projects, and how their repositories were last reached",
+        "Projects, how their repositories were last reached, and how each stands",
     ),
     (
         "GET",

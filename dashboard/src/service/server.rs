@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use crate::app::{App, Options};
 use crate::postgres::Log;
 use crate::proxy::Proxy;
+use crate::service::summaries::Summaries;
 
 /// How a server is served.
 #[derive(Clone, Debug)]
@@ -74,6 +75,8 @@ pub struct Server {
     pub(super) projects: RwLock<BTreeMap<String, Served>>,
     /// The `uptick.toml` of each project's main line, as it was seen last.
     pub(super) configs: RwLock<BTreeMap<String, String>>,
+    /// How the projects stood when somebody asked last.
+    pub(super) summaries: Summaries,
     /// Rung when there may be work for a collector that waits.
     pub(super) work: Notify,
 }
@@ -172,6 +175,12 @@ impl Server {
         let wanted = configs.get(name)?;
         let known = all.get(name).is_some_and(|p| p.config == *wanted);
         (!known).then(|| wanted.clone())
+    }
+
+    /// Has the pages of every project made anew.
+    pub(super) fn forget(&self) {
+        let all = self.projects.read().unwrap_or_else(PoisonError::into_inner);
+        all.values().for_each(|p| p.app.cache.forget());
     }
 
     /// Has a project's repository looked at now. Gives whether there is such a project.

@@ -66,11 +66,12 @@ pub struct Change {
     pub before: f64,
     /// Median level after.
     pub after: f64,
-    /// Relative change (0.05 = +5 %); infinite from a level of 0, which JSON writes as `null`.
+    /// Relative change from the one level to the other (0.05 = +5 %); infinite from a level of 0,
+    /// which JSON writes as `null`.
     pub change: f64,
-    /// Lower end of its 95 % interval.
+    /// Lower end of an interval that holds it, and its true size with 95 %.
     pub low: f64,
-    /// Upper end of its 95 % interval.
+    /// Upper end of it.
     pub high: f64,
     /// 1 − p of the test that confirmed it, autocorrelation allowed for.
     pub confidence: f64,
@@ -119,6 +120,19 @@ impl Change {
             Direction::Up
         } else {
             Direction::Down
+        }
+    }
+
+    /// The same with its size by its levels, which stand beside it wherever it is shown. An estimate
+    /// of another kind, as stores have it that were written before, stays within the interval.
+    #[must_use]
+    pub fn by_levels(self) -> Self {
+        let change = stats::change(self.before, self.after);
+        Self {
+            change,
+            low: self.low.min(change),
+            high: self.high.max(change),
+            ..self
         }
     }
 
@@ -207,9 +221,12 @@ impl Finder {
             Class::Exact | Class::Walk | Class::Noisy => search.steps(y),
         };
         let floor = self.settings.relative_floor.max(layout(y));
+        // By the shift, and not by the levels: a median jumps from one mode to the other.
+        let is_news = |(c, shift): &(Change, f64)| shift.abs() >= floor && c.before != c.after;
         let changes: Vec<Change> = (0..found.len())
             .map(|i| describe(points, y, &found, i))
-            .filter(|c| c.change.abs() >= floor)
+            .filter(is_news)
+            .map(|(change, _)| change)
             .collect();
         let level = stats::median(y).unwrap_or(0.0).abs();
         let relative = |x: f64| if level > 0.0 { x / level } else { 0.0 };
@@ -221,7 +238,7 @@ impl Finder {
         };
         let (noise, drift) = (relative(sigma), relative(drift));
         let silence = if changes.is_empty() {
-            Silence::of(y, class, noise, drift)
+            Silence::of(y, class, (noise, drift), self.settings.relative_floor)
         } else {
             None
         };
@@ -329,8 +346,8 @@ fn longest_run(y: &[f64]) -> usize {
         .unwrap_or(0)
 }
 
-/// One boundary as people and documents want it.
-fn describe(points: &[Point], y: &[f64], found: &[Boundary], i: usize) -> Change {
+/// One boundary as people and documents want it, and the relative shift there.
+fn describe(points: &[Point], y: &[f64], found: &[Boundary], i: usize) -> (Change, f64) {
     let b = found[i];
     let from = if i == 0 { 0 } else { found[i - 1].at };
     let to = found.get(i + 1).map_or(y.len(), |n| n.at);
@@ -338,27 +355,30 @@ fn describe(points: &[Point], y: &[f64], found: &[Boundary], i: usize) -> Change
     let right = &y[b.at..to.min(b.at + EFFECT_POINTS)];
     let before = stats::median(left).unwrap_or(0.0);
     let after = stats::median(right).unwrap_or(0.0);
-    let (change, low, high) = effect(left, right, before, after);
+    let (shift, low, high) = effect(left, right, before, after);
     let first = match b.range.0.checked_sub(1) {
         Some(previous) => points[previous].index + 1,
         None => points[0].index,
     };
-    Change {
+    let change = Change {
         index: points[b.at].index,
         first,
         last: points[b.range.1].index,
         before,
         after,
-        change,
+        change: stats::change(before, after),
         low,
         high,
         confidence: 1.0 - b.p,
         kind: Kind::Step,
-    }
+    };
+    (change, shift)
 }
 
-/// The relative shift with its interval, on the log scale where all values are positive:
-/// errors of time and counts are relative, and +100 % undoes −50 %.
+/// The relative shift with its interval, on the log scale where all values are positive: errors of
+/// time and counts are relative, and +100 % undoes −50 %. The interval holds the change from the one
+/// level to the other, too, which is what is told: where two modes alternate the shift of Hodges and
+/// Lehmann is another number than the levels beside it say.
 pub(super) fn effect(left: &[f64], right: &[f64], before: f64, after: f64) -> (f64, f64, f64) {
     let exact = stats::change(before, after);
     let repeat = |v: &[f64]| v.iter().all(|x| *x == v[0]);
@@ -377,5 +397,6 @@ pub(super) fn effect(left: &[f64], right: &[f64], before: f64, after: f64) -> (f
     } else {
         None
     };
-    shift.unwrap_or((exact, exact, exact))
+    let (shift, low, high) = shift.unwrap_or((exact, exact, exact));
+    (shift, low.min(exact), high.max(exact))
 }

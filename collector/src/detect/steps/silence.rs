@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::steps::classify::{Class, YOUNG};
 use crate::detect::steps::modes::Modes;
+use crate::detect::steps::smallest::smallest_step;
 use crate::detect::steps::ticks;
 use crate::stats;
 
@@ -35,17 +36,13 @@ pub enum Silence {
         /// The same as a fraction of the level.
         share: f64,
     },
-    /// It varies too much for smaller changes.
+    /// It varies too much for smaller steps.
     TooNoisy {
-        /// The least change that a step in its middle would show, as a fraction.
+        /// The [`smallest_step`] that would be found, as a fraction.
         least: f64,
     },
 }
 
-/// A step of so many sigmas is sure with [`SURE_POINTS`] points, half on each side …
-const SURE_SIGMAS: f64 = 2.0;
-/// … and needs more with fewer, as the standard error of its height.
-const SURE_POINTS: f64 = 120.0;
 /// A tick below this share of the level is no hindrance.
 const COARSE: f64 = 0.01;
 /// Noise of so many ticks hides them.
@@ -54,14 +51,15 @@ const HIDDEN: f64 = 1.5;
 impl Silence {
     /// Why a series without changes has none to show; `None` where it simply did not change.
     ///
-    /// `noise` and `drift`: as fractions of the level.
+    /// `noise` and `drift`: as fractions of the level; `floor` as in
+    /// [`Settings::relative_floor`](super::Settings).
     #[must_use]
-    pub fn of(y: &[f64], class: Class, noise: f64, drift: f64) -> Option<Self> {
-        silence(y, class, noise, drift)
+    pub fn of(y: &[f64], class: Class, (noise, drift): (f64, f64), floor: f64) -> Option<Self> {
+        silence(y, class, (noise, drift), floor)
     }
 }
 
-fn silence(y: &[f64], class: Class, noise: f64, drift: f64) -> Option<Silence> {
+fn silence(y: &[f64], class: Class, (noise, drift): (f64, f64), floor: f64) -> Option<Silence> {
     if class == Class::Young {
         return Some(Silence::TooShort {
             more: YOUNG.saturating_sub(y.len()),
@@ -87,9 +85,8 @@ fn silence(y: &[f64], class: Class, noise: f64, drift: f64) -> Option<Silence> {
             distance: share(modes.distance),
         });
     }
-    let few = (SURE_POINTS / y.len() as f64).sqrt().max(1.0);
     Some(Silence::TooNoisy {
-        least: SURE_SIGMAS * noise * few,
+        least: smallest_step(noise, floor),
     })
 }
 
@@ -107,7 +104,7 @@ impl fmt::Display for Silence {
                 write!(f, "ticks of {tick} are {} of the value", percent(*share))
             }
             Self::TooNoisy { least } => {
-                write!(f, "too noisy for changes below {}", percent(*least))
+                write!(f, "too noisy for lasting steps below {}", percent(*least))
             }
         }
     }
@@ -131,7 +128,10 @@ mod tests {
         assert_eq!(why((0..5).map(noise)), "too short: 3 more commits");
         assert_eq!(why((0..50).map(|_| 7.0)), "");
         let noisy = why((0..200).map(|i| 100.0 + 10.0 * noise(i)));
-        assert!(noisy.starts_with("too noisy for changes below"), "{noisy}");
+        assert!(
+            noisy.starts_with("too noisy for lasting steps below"),
+            "{noisy}"
+        );
         let modes = why((0..90).map(|i| 100.0 + noise(i) + if i % 3 == 0 { 20.0 } else { 0.0 }));
         assert!(modes.starts_with("two levels 19."), "{modes}");
         let ticks = why((0..90).map(|i| 8.0 + (2.0 * noise(i)).round()));

@@ -28,7 +28,7 @@ pub fn drifted(points: &[Point], findings: &Findings) -> Option<Change> {
     let left: Vec<f64> = (0..end).map(|i| y[i] - tilt(i)).collect();
     let right: Vec<f64> = (0..end).map(|i| y[y.len() - 1 - i] + tilt(i)).collect();
     let (before, after) = (stats::median(&left)?, stats::median(&right)?);
-    let (change, low, high) = effect(&left, &right, before, after);
+    let (_, low, high) = effect(&left, &right, before, after);
     let sides = stats::rank_sum(&left, &right);
     let p = if after >= before {
         sides.p_greater
@@ -41,7 +41,7 @@ pub fn drifted(points: &[Point], findings: &Findings) -> Option<Change> {
         last,
         before,
         after,
-        change,
+        change: stats::change(before, after),
         low,
         high,
         confidence: 1.0 - p,

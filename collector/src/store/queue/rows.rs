@@ -121,6 +121,20 @@ impl Store {
         })
     }
 
+    /// How many jobs of a project wait or are being done.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn jobs_ahead(&self, project: &str) -> Result<u64> {
+        self.ask(|db| {
+            db.prepare_cached(
+                "SELECT count(*) FROM job WHERE project = ?1 AND state IN ('waiting', 'leased')",
+            )?
+            .query_row([project], |r| r.get::<_, i64>(0))
+            .map(i64::cast_unsigned)
+        })
+    }
+
     /// How many jobs are in a state.
     ///
     /// # Errors

@@ -132,7 +132,8 @@ pub(super) fn reported(r: &Row<'_>, at: usize) -> rusqlite::Result<Reported> {
                 high: r.get(at + 9)?,
                 confidence: r.get(at + 10)?,
                 kind: kind_of(&kind),
-            },
+            }
+            .by_levels(),
             state: state_in(at + 12, &state)?,
             recovered: r.get(at + 13)?,
             seen: r.get(at + 14)?,

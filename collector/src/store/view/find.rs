@@ -1,41 +1,89 @@
 //! What a text finds: benchmarks by any part of their name, commits by hash, subject, author and
-//! branch.
+//! branch; and the names that there are.
 
 use rusqlite::types::Value;
 
 use crate::error::Result;
 use crate::store::Store;
 use crate::store::view::commits::{COMMIT, MeasuredCommit, commit};
+use crate::store::view::events::OPEN;
 
 /// Words of a text that are looked for; further ones are left out.
 const WORDS: usize = 8;
 /// Digits from which on a word may be the beginning of a commit's object name.
 const HASH: usize = 4;
 
-/// What a text finds, the best first.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Found {
-    /// Names of benchmarks that hold every word, in any case.
-    pub benchmarks: Vec<String>,
-    /// Measured commits: by the beginning of their object name, else those whose subject, author
-    /// and branch together hold every word.
-    pub commits: Vec<MeasuredCommit>,
-}
-
 impl Store {
-    /// Benchmarks and commits that a text finds, at most `most` of each. Case matters in neither
-    /// for the letters of ASCII. An empty text finds nothing.
+    /// The names of the metrics and benchmarks of every series that there is or was: by metric,
+    /// then by benchmark. Read from an index alone.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn find(&self, text: &str, most: usize) -> Result<Found> {
-        let words: Vec<&str> = text.split_whitespace().take(WORDS).collect();
-        if words.is_empty() {
-            return Ok(Found::default());
-        }
-        Ok(Found {
-            benchmarks: self.find_benchmarks(text.trim(), &words, most)?,
-            commits: self.find_commits(&words, most)?,
+    pub fn series_names(&self) -> Result<Vec<(String, String)>> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT DISTINCT metric, benchmark FROM series ORDER BY 1, 2")?
+                .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
+                .collect()
+        })
+    }
+
+    /// The number of the series that was added last, which is another one once a series is added.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn newest_series(&self) -> Result<i64> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT coalesce(max(id), 0) FROM series")?
+                .query_row([], |r| r.get(0))
+        })
+    }
+
+    /// Whether a benchmark has a number: those of one may all have been pruned.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn has_numbers(&self, benchmark: &str) -> Result<bool> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT 1 FROM series WHERE benchmark = ?1 AND points > 0 LIMIT 1")?
+                .exists([benchmark])
+        })
+    }
+
+    /// Whether a metric has a number.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn is_measured(&self, metric: &str) -> Result<bool> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT 1 FROM series WHERE metric = ?1 AND points > 0 LIMIT 1")?
+                .exists([metric])
+        })
+    }
+
+    /// Who took changes on, each with how many of them are open.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn assignees(&self) -> Result<Vec<(String, u64)>> {
+        self.ask(|db| {
+            db.prepare_cached(&format!(
+                "SELECT e.assignee, sum(e.judged = 1 AND {OPEN}) FROM change e \
+                 WHERE e.assignee <> '' GROUP BY e.assignee ORDER BY e.assignee"
+            ))?
+            .query_map([], |r| Ok((r.get(0)?, r.get::<_, i64>(1)?.cast_unsigned())))?
+            .collect()
+        })
+    }
+
+    /// Who wrote the measured commits.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn authors(&self) -> Result<Vec<String>> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT DISTINCT author FROM measured_commit")?
+                .query_map([], |r| r.get(0))?
+                .collect()
         })
     }
 
@@ -59,9 +107,18 @@ impl Store {
         Ok(newest.into_iter().next())
     }
 
-    /// A name that is the text comes first, then names that begin with it, then the shortest.
-    fn find_benchmarks(&self, text: &str, words: &[&str], most: usize) -> Result<Vec<String>> {
-        let (condition, mut values) = holds_all("benchmark", words);
+    /// Names of benchmarks that hold every word of a text, at most so many; case matters not for
+    /// the letters of ASCII. A name that is the text comes first, then names that begin with it,
+    /// then the shortest. An empty text finds nothing.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn find_benchmarks(&self, text: &str, most: usize) -> Result<Vec<String>> {
+        let (text, words) = (text.trim(), words(text));
+        if words.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (condition, mut values) = holds_all("benchmark", &words);
         values.push(Value::from(text.to_string()));
         values.push(Value::from(format!("{}%", escaped(text))));
         values.push(Value::from(most as i64));
@@ -81,8 +138,18 @@ impl Store {
         })
     }
 
-    fn find_commits(&self, words: &[&str], most: usize) -> Result<Vec<MeasuredCommit>> {
-        if let [word] = words
+    /// Measured commits that a text finds, at most so many: by the beginning of their object name,
+    /// else those whose subject, author and branch together hold every word. An empty text finds
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn find_commits(&self, text: &str, most: usize) -> Result<Vec<MeasuredCommit>> {
+        let words = words(text);
+        if words.is_empty() {
+            return Ok(Vec::new());
+        }
+        if let [word] = words.as_slice()
             && is_hash(word)
         {
             let begins = vec![Value::from(format!("{}%", word.to_ascii_lowercase()))];
@@ -91,7 +158,7 @@ impl Store {
                 return Ok(named);
             }
         }
-        let (condition, values) = holds_all("subject || ' ' || author || ' ' || branch", words);
+        let (condition, values) = holds_all("subject || ' ' || author || ' ' || branch", &words);
         self.commits_that(&condition, values, most)
     }
 
@@ -114,6 +181,11 @@ impl Store {
             asked.query_map(values, commit)?.collect()
         })
     }
+}
+
+/// The words of a text that are looked for.
+fn words(text: &str) -> Vec<&str> {
+    text.split_whitespace().take(WORDS).collect()
 }
 
 /// Whether a word may be the beginning of a commit's object name.

@@ -21,7 +21,6 @@ pub use commits::{MeasuredCommit, ReportRow, TestbedRow};
 pub use decided::Decision;
 pub use events::{Event, EventCounts, Moment, Reported};
 pub use excluded::Excluded;
-pub use find::Found;
 pub use listed::{Care, ChangeFilter, Fate, Fates};
 pub use pages::{Generation, SeriesState, Unsearched, Value};
 pub use past::Silence;

@@ -11,8 +11,9 @@ use crate::headline::Headline;
 use crate::pages::compare::load::load;
 use crate::verdicts::Basis;
 
-/// Numbers that one page judges at most; the verdicts on further commits stand on their own pages.
-const NUMBERS: u64 = 100_000;
+/// Numbers that one page judges at most while somebody waits for it; the verdicts on further commits
+/// stand on their own pages until they are judged ahead.
+const NUMBERS: u64 = 20_000;
 
 /// A base and a head.
 pub(in crate::pages) type Pair<'a> = (&'a MeasuredCommit, &'a MeasuredCommit);
@@ -23,33 +24,56 @@ pub(in crate::pages) fn verdicts(
     app: &App,
     pairs: &[Pair<'_>],
 ) -> Result<Vec<Option<Arc<Headline>>>, Fail> {
-    let bases: Vec<u64> = pairs.iter().map(|(base, _)| base.position).collect();
-    let reports = store.reports_up_to(&bases)?;
     let mut room = NUMBERS;
     let mut out = Vec::new();
-    for ((base, head), before) in pairs.iter().zip(reports) {
-        let basis = Basis {
+    for (pair, basis) in pairs.iter().zip(bases(store, pairs)?) {
+        let numbers = pair.0.measurements + pair.1.measurements;
+        out.push(match app.verdicts.get(&basis) {
+            Some(known) => Some(known),
+            None if numbers > room => {
+                app.verdicts.miss();
+                None
+            }
+            None => {
+                room -= numbers;
+                judge(store, app, *pair, basis)
+            }
+        });
+    }
+    Ok(out)
+}
+
+/// Judges a pair before anybody asks, unless its verdict is known.
+pub(in crate::pages) fn ahead(store: &Store, app: &App, pair: Pair<'_>) -> Result<(), Fail> {
+    for basis in bases(store, &[pair])? {
+        if app.verdicts.get(&basis).is_none() {
+            judge(store, app, pair, basis);
+        }
+    }
+    Ok(())
+}
+
+/// What cannot be read is said on the page of the pair, and spoils no list.
+fn judge(store: &Store, app: &App, (base, head): Pair<'_>, basis: Basis) -> Option<Arc<Headline>> {
+    let judged = load(store, app, &base.sha.0, &head.sha.0, "").ok()?;
+    Some(app.verdicts.keep(basis, judged.headline(None)))
+}
+
+/// What the verdict on each pair rests on.
+fn bases(store: &Store, pairs: &[Pair<'_>]) -> Result<Vec<Basis>, Fail> {
+    let positions: Vec<u64> = pairs.iter().map(|(base, _)| base.position).collect();
+    let reports = store.reports_up_to(&positions)?;
+    let basis = |((base, head), before): (&Pair<'_>, u64)| {
+        Ok(Basis {
             sides: [
                 (base.sha.clone(), base.reports),
                 (head.sha.clone(), head.reports),
             ],
             before,
             changes: changes_between(store, base.position, head.position)?,
-        };
-        let known = app.verdicts.get(&basis);
-        let numbers = base.measurements + head.measurements;
-        out.push(match known {
-            Some(known) => Some(known),
-            None if numbers > room => None,
-            None => {
-                room -= numbers;
-                // What cannot be read is said on the page of the pair, and spoils no list.
-                let judged = load(store, app, &base.sha.0, &head.sha.0, "").ok();
-                judged.map(|c| app.verdicts.keep(basis, c.headline(None)))
-            }
-        });
-    }
-    Ok(out)
+        })
+    };
+    pairs.iter().zip(reports).map(basis).collect()
 }
 
 /// What stands for the lasting changes that may confirm a suspicion about a pair: those of another
@@ -92,5 +116,36 @@ mod tests {
         let new: Vec<usize> = (0..pairs.len()).filter(is_new).collect();
         let heads: Vec<u64> = new.iter().map(|i| pairs[*i].1.position).collect();
         assert_eq!(heads, [20]);
+    }
+
+    /// A store of two commits with so many benchmarks.
+    fn large(dir: &std::path::Path, benchmarks: usize) -> Store {
+        let mut store = Store::open(&dir.join("uptick.db")).unwrap();
+        for position in 0..2 {
+            let mut all = report(position);
+            let one = all.measurements.remove(0);
+            all.measurements.extend((0..benchmarks).map(|i| {
+                let mut m = one.clone();
+                m.benchmark = format!("b{i:05}");
+                m
+            }));
+            store.put(&all, &[]).unwrap();
+        }
+        store
+    }
+
+    #[tokio::test]
+    async fn a_list_waits_for_no_more_than_it_has_room_for_and_has_what_was_judged_ahead() {
+        let dir = tempfile::tempdir().unwrap();
+        let app = fixture::app(&dir.path().join("other.db")).await;
+        let store = large(dir.path(), 1 + NUMBERS as usize / 2);
+        let all = store.commits(u64::MAX, 2).unwrap();
+        let pair: Pair<'_> = (&all[1], &all[0]);
+        assert!(!app.verdicts.take_missed());
+        assert_eq!(verdicts(&store, &app, &[pair]).unwrap(), [None]);
+        assert!(app.verdicts.take_missed() && !app.verdicts.take_missed());
+        ahead(&store, &app, pair).unwrap();
+        let known = verdicts(&store, &app, &[pair]).unwrap();
+        assert!(known[0].is_some() && !app.verdicts.take_missed());
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use collector::config::Config;
 use collector::format::{self, share};
-use collector::history::health::{BLIND, Sight, Trouble};
+use collector::history::health::{self, BLIND, Sight, Trouble};
 use collector::model::Metric;
 use collector::store::Store;
 
@@ -188,13 +188,9 @@ fn in_order(asked: &query::Health, a: &Entry, b: &Entry) -> Ordering {
     if asked.turned { order.reverse() } else { order }
 }
 
-/// How much a series varies around its levels; what an exact count varied by were real changes.
+/// How much a series varies around its levels.
 pub(super) fn noise_of(e: &Entry) -> f64 {
-    if e.series.row.class.repeats() {
-        0.0
-    } else {
-        e.series.noise
-    }
+    health::noise(&e.series)
 }
 
 /// The most urgent trouble of a series; behind all of them for one that is fine.

@@ -36,7 +36,7 @@ pub(in crate::pages) fn page(store: &Store, app: &App, asked: &Gather) -> Result
     let chosen = chosen?;
     let mut found = Vec::new();
     if !asked.text.trim().is_empty() {
-        for name in store.find(&asked.text, BENCHMARKS)?.benchmarks {
+        for name in store.find_benchmarks(&asked.text, BENCHMARKS)? {
             found.extend(store.series_of(&name)?);
         }
     }

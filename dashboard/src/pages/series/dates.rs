@@ -45,13 +45,26 @@ impl Dates {
 /// How a day is written on an axis that spans so many.
 pub(super) fn label(day: f64, span: f64) -> String {
     let time = (day * DAY).round() as i64;
-    if span > YEARS {
-        text::date(time)
-    } else if day.fract() == 0.0 {
-        text::day(time)
+    if day.fract() == 0.0 || span > YEARS {
+        whole(time, span)
     } else {
         text::minute(time)
     }
+}
+
+/// The day of a time on an axis that spans so many.
+pub(super) fn whole(time: i64, span: f64) -> String {
+    if span > YEARS {
+        text::date(time)
+    } else {
+        text::day(time)
+    }
+}
+
+/// The days between the first and the last of some times.
+pub(super) fn span(times: &[(u64, i64)]) -> f64 {
+    let days = |ends: (&(u64, i64), &(u64, i64))| (ends.1.1 - ends.0.1) as f64 / DAY;
+    times.first().zip(times.last()).map_or(0.0, days)
 }
 
 #[cfg(test)]
@@ -74,5 +87,10 @@ mod tests {
         assert_eq!(label(0.0, 30.0), "1 Jan");
         assert_eq!(label(0.5, 2.0), "1 Jan 12:00");
         assert_eq!(label(366.0, 900.0), "2 Jan 1971");
+        assert_eq!(label(366.5, 900.0), "2 Jan 1971");
+        let year = [(1, 0), (2, 86_400), (9, 400 * 86_400)];
+        assert_eq!(whole(0, span(&year)), "1 Jan 1970");
+        assert_eq!(whole(0, span(&year[..2])), "1 Jan");
+        assert_eq!(span(&[]), 0.0);
     }
 }

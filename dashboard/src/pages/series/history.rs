@@ -14,7 +14,6 @@ use crate::look::{Across, SeriesLook};
 use crate::pages::answer::the_series;
 use crate::pages::drift::{Drift, is_drift};
 use crate::query::compare_url;
-use crate::text;
 
 /// Series of the same benchmark on earlier testbeds that are drawn too.
 const OLDER: usize = 3;
@@ -218,7 +217,8 @@ impl History {
     pub(super) fn day(&self, at: f64) -> String {
         let i = self.dates.partition_point(|(p, _)| (*p as f64) < at);
         let known = self.dates.get(i.min(self.dates.len().saturating_sub(1)));
-        known.map_or_else(String::new, |(_, t)| text::day(*t))
+        let span = dates::span(&self.dates);
+        known.map_or_else(String::new, |(_, t)| dates::whole(*t, span))
     }
 
     /// The levels between the changes, each as a line of positions; tilted where the series drifts.

@@ -2,6 +2,7 @@
 
 use collector::detect::{Class, Silence};
 use collector::format::{self, share};
+use collector::history::{Floor, health};
 
 use super::beside::{self, Scale};
 use super::history::History;
@@ -146,6 +147,15 @@ fn hindrance(h: &History, class: Class) -> String {
         return String::new();
     }
     let values: Vec<f64> = h.values.iter().map(|v| v.value).collect();
-    let why = Silence::of(&values, class, h.series.noise, h.series.drift);
+    let row = &h.series.row;
+    let floor = Floor::default()
+        .settings(&row.key, row.class)
+        .relative_floor;
+    let why = Silence::of(
+        &values,
+        class,
+        (health::noise(&h.series), h.series.drift),
+        floor,
+    );
     why.map_or_else(String::new, |why| format!("; {why}"))
 }

@@ -1,12 +1,19 @@
-//! Today: what changed and waits for somebody, by cause rather than by series.
+//! Today: what changed and waits for somebody, by cause rather than by series, the worst first.
 
-use crate::pages::groups::{self, Group, groups, harm, sure};
+mod sheet;
 
-use collector::store::{Event, EventCounts, MeasuredCommit, Moment, Store, Triage};
+use crate::pages::groups::{self, Group, harm, sure};
+
+use std::cmp::Ordering;
+
+use collector::config::Config;
+use collector::judge::{self, Judged};
+use collector::model::{Counter, Metric};
+use collector::store::{Event, EventCounts, MeasuredCommit, Moment, Store, Triage, Value};
 use maud::{Markup, html};
 use serde_json::json;
 
-use crate::app::App;
+use crate::app::{App, Role};
 use crate::cache::Page;
 use crate::chart::spark;
 use crate::error::Fail;
@@ -16,19 +23,12 @@ use crate::pages::{care, changes, decide, feed, log};
 use crate::query::{Format, MINE, NOBODY, Whose, encode};
 use crate::reader::Reader;
 use crate::text::{self, csv_field, md, plural};
+use sheet::{MEMBERS, OTHERS, Sheet};
 
-/// Open events that are looked at; a suite that has more has one cause, and says so.
-const EVENTS: usize = 2_000;
-/// Groups on the page.
-const GROUPS: usize = 60;
-/// Series of a group that are seen at once.
-const MEMBERS: usize = 4;
-/// Series of a group that are named when it is unfolded.
-const OTHERS: usize = 12;
 /// Commits in a sparkline.
 const SPARK: usize = 60;
 /// Lines of the log that are looked at for the decisions under the groups.
-const DECISIONS: usize = 24;
+const DECISIONS: usize = 8;
 
 struct Today {
     /// Whose changes are wanted.
@@ -38,7 +38,9 @@ struct Today {
     at: Moment,
     /// How many groups the reader cares for.
     mine: usize,
+    /// The worst first.
     groups: Vec<Group>,
+    judged: Judged,
     counts: EventCounts,
     newest: Option<MeasuredCommit>,
     reports: u64,
@@ -48,11 +50,9 @@ struct Today {
 fn load(store: &Store, app: &App, (reader, owner): (&Reader, &str)) -> Result<Today, Fail> {
     let (reports, points) = store.counts()?;
     let at = care::moment(store)?;
-    let mut open = store.open_events(EVENTS)?;
-    let all = open.len();
-    open.retain(|e| !e.reported.is_snoozed(&at));
-    let snoozed = all - open.len();
-    let mut groups = groups(store, open)?;
+    let (mut groups, snoozed) = groups::open(store)?;
+    let judged = judged(store, app)?;
+    groups.sort_by(|a, b| worst_first(rank(a, &judged), rank(b, &judged)));
     let config = &app.options.config;
     let is_of = |g: &Group, whose: &Whose| g.events.iter().any(|e| care::is_of(config, e, whose));
     let mine = match Whose::of(MINE, reader.name()) {
@@ -67,6 +67,7 @@ fn load(store: &Store, app: &App, (reader, owner): (&Reader, &str)) -> Result<To
         snoozed,
         at,
         groups,
+        judged,
         counts: store.event_counts()?,
         newest: store.commits(u64::MAX, 1)?.pop(),
         reports,
@@ -74,23 +75,64 @@ fn load(store: &Store, app: &App, (reader, owner): (&Reader, &str)) -> Result<To
     })
 }
 
+/// The metrics that decide about a commit, as Compare has them.
+fn judged(store: &Store, app: &App) -> Result<Judged, Fail> {
+    let names = app.names.of(store)?;
+    let is_counted = names
+        .metrics()
+        .iter()
+        .any(|m| m == Metric::Instructions.name());
+    let counter = if is_counted {
+        Counter::Callgrind
+    } else {
+        Counter::Clock
+    };
+    Ok(judge::judged_metrics(&app.options.config, &counter))
+}
+
+/// The worst change of a group: of what is judged, where any of that got worse.
+fn worst<'a>(g: &'a Group, judged: &Judged) -> &'a Event {
+    let mut of_it = g.events.iter();
+    of_it
+        .find(|e| harm(e) > 0.0 && judged.contains(&e.series.key.metric))
+        .unwrap_or_else(|| g.worst())
+}
+
+/// What stands first, and how large it is: what is judged and got worse, whatever state it is in;
+/// then what may be no loss, because it is not judged or a testbed did it; then what got better.
+fn rank(g: &Group, judged: &Judged) -> (u8, f64) {
+    let worst = worst(g, judged);
+    let is_judged = judged.contains(&worst.series.key.metric);
+    let first = match (g.is_regression(), g.is_environment()) {
+        (true, false) if is_judged => 0,
+        (true, _) => 1,
+        (false, _) => 2,
+    };
+    (first, harm(worst).abs())
+}
+
+fn worst_first(a: (u8, f64), b: (u8, f64)) -> Ordering {
+    a.0.cmp(&b.0).then(b.1.total_cmp(&a.1))
+}
+
 pub(super) fn page(
     store: &Store,
     app: &App,
     (reader, owner): (&Reader, &str),
-    format: Format,
+    (page, format): (usize, Format),
 ) -> Result<Page, Fail> {
     let today = load(store, app, (reader, owner))?;
+    let config = &app.options.config;
     match format {
         Format::Html => Ok(layout::page(
             app,
             Nav::Today,
             "Today",
-            html(store, app, reader, &today)?,
+            html(store, app, (reader, page), &today)?,
         )),
-        Format::Json => json_page(&document(&today)),
-        Format::Csv => Ok(csv_page("changes", csv(&today))),
-        Format::Markdown => Ok(markdown_page(markdown(&today))),
+        Format::Json => json_page(&document(config, &today)),
+        Format::Csv => Ok(csv_page("changes", csv(config, &today))),
+        Format::Markdown => Ok(markdown_page(markdown(config, &today))),
         Format::Atom => feed::page(app, &today.groups),
         Format::Svg => Err(no_such_form(format)),
     }
@@ -98,11 +140,7 @@ pub(super) fn page(
 
 /// What a person would say first.
 fn verdict(t: &Today) -> (Markup, &'static str) {
-    let bad: Vec<&Group> = t
-        .groups
-        .iter()
-        .filter(|g| g.is_regression() && !g.is_environment())
-        .collect();
+    let bad: Vec<&Group> = t.groups.iter().filter(|g| g.is_of_code()).collect();
     let new = bad.iter().filter(|g| g.is_new()).count();
     if t.reports == 0 {
         return (html! { "Nothing measured yet" }, "quiet");
@@ -122,26 +160,26 @@ fn verdict(t: &Today) -> (Markup, &'static str) {
             },
             "quiet",
         ),
-        (Some(g), _) => {
-            let worst = bad.iter().map(|g| g.worst());
-            let worst = worst.fold(g.worst(), |a, b| if harm(b) > harm(a) { b } else { a });
-            (
-                html! {
-                    span aria-hidden="true" { "▲" } " " (plural(new, "new regression"))
-                    ", worst " (text::tight(&groups::moved(worst)))
-                },
-                "bad",
-            )
-        }
+        (Some(g), _) => (
+            html! {
+                span aria-hidden="true" { "▲" } " " (plural(new, "new regression"))
+                ", worst " (text::tight(&groups::moved(worst(g, &t.judged))))
+            },
+            "bad",
+        ),
     }
 }
 
-fn html(store: &Store, app: &App, reader: &Reader, t: &Today) -> Result<Markup, Fail> {
+fn html(
+    store: &Store,
+    app: &App,
+    (reader, page): (&Reader, usize),
+    t: &Today,
+) -> Result<Markup, Fail> {
     let (verdict, class) = verdict(t);
-    let groups: Vec<Markup> = t
-        .groups
+    let sheet = Sheet::of(&t.groups, page);
+    let groups: Vec<Markup> = t.groups[sheet.range()]
         .iter()
-        .take(GROUPS)
         .map(|g| group_html(store, app, (reader, &t.at), g))
         .collect::<Result<_, _>>()?;
     let log = store.decisions(DECISIONS)?;
@@ -155,15 +193,10 @@ fn html(store: &Store, app: &App, reader: &Reader, t: &Today) -> Result<Markup, 
             @if t.whose != Whose::All { p { a href="/" { "Show everybody’s" } } }
             (layout::forms(&forms(t)))
         }
-        @if t.groups.is_empty() { (nothing(t)) } @else {
+        @if t.groups.is_empty() { (nothing(app, t)) } @else {
             @if may { (bulk(reader)) } @else { p .muted { (reader.why_not(read_only)) } }
             @for g in groups { (g) }
-            @if t.groups.len() > GROUPS {
-                p .muted {
-                    "and " (plural(t.groups.len() - GROUPS, "group")) " more: "
-                    a href=(form(t, "/today.csv")) { "all of them as CSV" }
-                }
-            }
+            (sheet.links(t.groups.len(), &|page| at(t, page)))
         }
         section {
             h2 { "Decisions" }
@@ -192,6 +225,16 @@ fn form(t: &Today, path: &str) -> String {
     match t.whose.spelled() {
         whose if whose.is_empty() => path.into(),
         whose => format!("{path}?owner={}", encode(&whose)),
+    }
+}
+
+/// The address of a page of the groups.
+fn at(t: &Today, page: usize) -> String {
+    let address = form(t, "/");
+    match (page, address.contains('?')) {
+        (..=1, _) => address,
+        (page, true) => format!("{address}&page={page}"),
+        (page, false) => format!("{address}?page={page}"),
     }
 }
 
@@ -259,7 +302,21 @@ fn bulk(reader: &Reader) -> Markup {
 }
 
 /// Why there is nothing to do.
-fn nothing(t: &Today) -> Markup {
+fn nothing(app: &App, t: &Today) -> Markup {
+    if t.reports == 0 && matches!(app.role, Role::Project { .. }) {
+        return layout::empty(
+            "No report is stored yet",
+            html! {
+                "A collector of the server measures every commit of the main line from the newest on: "
+                "what waits stands in the " a href="/queue" { "queue" } ", who measures among the "
+                a href="/collectors" { "collectors" } ". The first report shows here without a reload."
+            },
+            &[(
+                "on a machine that measures",
+                "uptick collect --server URL --name NAME",
+            )],
+        );
+    }
     if t.reports == 0 {
         return layout::empty(
             "No report is stored yet",
@@ -330,7 +387,7 @@ fn group_html(
     let can_split = may && g.events.len() > 1;
     let mut rows = Vec::new();
     for e in g.events.iter().take(MEMBERS) {
-        rows.push(member(store, e, can_split)?);
+        rows.push(member((store, &app.options.config), e, can_split)?);
     }
     let more = &g.events[g.events.len().min(MEMBERS)..];
     let class = if g.is_regression() { "worse" } else { "better" };
@@ -477,10 +534,10 @@ fn cause(app: &App, g: &Group) -> Markup {
     }
 }
 
-fn member(store: &Store, e: &Event, can_split: bool) -> Result<Markup, Fail> {
+fn member((store, config): (&Store, &Config), e: &Event, can_split: bool) -> Result<Markup, Fail> {
     let c = &e.reported.event.change;
     let (key, metric) = (&e.series.key, &e.series.key.metric);
-    let recent = store.recent(e.series.id, u64::MAX, SPARK)?;
+    let recent = history(store, e)?;
     let values: Vec<f64> = recent.iter().map(|v| v.value).collect();
     let mark = recent
         .iter()
@@ -503,7 +560,7 @@ fn member(store: &Store, e: &Event, can_split: bool) -> Result<Markup, Fail> {
                 a href={ "/series/" (key.id()) } title=(text::whole(&key.benchmark)) {
                     (text::name(&key.benchmark))
                 }
-                " " span .muted { (text::metric(metric)) }
+                " " span .muted { (text::metric(metric)) (carer(config, e)) }
             }
             td .num { (groups::change(e)) }
             td .num.muted { (text::value(c.before, metric)) " → " (text::value(c.after, metric)) }
@@ -513,7 +570,27 @@ fn member(store: &Store, e: &Event, can_split: bool) -> Result<Markup, Fail> {
     })
 }
 
-fn document(t: &Today) -> serde_json::Value {
+/// The newest values of a series; of a change that is older than those, the ones around it.
+fn history(store: &Store, e: &Event) -> Result<Vec<Value>, Fail> {
+    let index = e.reported.event.change.index.max(0).cast_unsigned();
+    let recent = store.recent(e.series.id, u64::MAX, SPARK)?;
+    if recent.first().is_some_and(|v| v.position < index) {
+        return Ok(recent);
+    }
+    Ok(store.recent(e.series.id, index + SPARK as u64 / 2, SPARK)?)
+}
+
+/// Whose a change is, behind what else a row says of it.
+fn carer(config: &Config, e: &Event) -> String {
+    let assignee = &e.reported.assignee;
+    match config.carer(&e.series.key.benchmark, assignee) {
+        Some(name) if assignee.is_empty() => format!(", owner {}", text::cut(name, 40)),
+        Some(name) => format!(", @{}", text::cut(name, 40)),
+        None => String::new(),
+    }
+}
+
+fn document(config: &Config, t: &Today) -> serde_json::Value {
     let groups: Vec<_> = t
         .groups
         .iter()
@@ -521,14 +598,21 @@ fn document(t: &Today) -> serde_json::Value {
             json!({
                 "first": g.first, "last": g.last, "environment": g.is_environment(),
                 "base": g.base, "suspects": g.suspects, "not_measured": g.unmeasured(),
-                "changes": g.events.iter().map(changes::document).collect::<Vec<_>>(),
+                "changes": g.events.iter().map(|e| change(config, e)).collect::<Vec<_>>(),
             })
         })
         .collect();
     json!({ "schema": "uptick.open_changes/1", "counts": t.counts, "groups": groups })
 }
 
-fn csv(t: &Today) -> Vec<Vec<String>> {
+/// A change as every document has it, and whose it is.
+fn change(config: &Config, e: &Event) -> serde_json::Value {
+    let mut out = changes::document(e);
+    out["carer"] = json!(config.carer(&e.series.key.benchmark, &e.reported.assignee));
+    out
+}
+
+fn csv(config: &Config, t: &Today) -> Vec<Vec<String>> {
     let mut out = vec![
         [
             "event",
@@ -543,6 +627,7 @@ fn csv(t: &Today) -> Vec<Vec<String>> {
             "state",
             "unit",
             "verdict",
+            "carer",
         ]
         .map(String::from)
         .to_vec(),
@@ -550,6 +635,7 @@ fn csv(t: &Today) -> Vec<Vec<String>> {
     for g in &t.groups {
         for e in &g.events {
             let c = &e.reported.event.change;
+            let carer = config.carer(&e.series.key.benchmark, &e.reported.assignee);
             out.push(vec![
                 e.reported.id.to_string(),
                 csv_field(&e.series.key.benchmark),
@@ -565,13 +651,14 @@ fn csv(t: &Today) -> Vec<Vec<String>> {
                 Triage::word(e.reported.event.state).into(),
                 csv_field(e.series.key.metric.unit()),
                 groups::verdict(e).name().into(),
+                csv_field(carer.unwrap_or_default()),
             ]);
         }
     }
     out
 }
 
-fn markdown(t: &Today) -> String {
+fn markdown(config: &Config, t: &Today) -> String {
     let mut out = format!(
         "# Open changes\n\n{}: {} new and {} acknowledged changes of single series.\n",
         plural(t.groups.len(), "group"),
@@ -588,20 +675,22 @@ fn markdown(t: &Today) -> String {
             groups::who_in_words(g, |s| format!("`{}` {}", s.sha.short(), md(&s.subject)))
         };
         out.push_str(&format!(
-            "\n## {} · {subject}\n\n| benchmark | metric | change | before | after | state |\n\
-             |---|---|--:|--:|--:|---|\n",
+            "\n## {} · {subject}\n\n| benchmark | metric | change | before | after | state | whose |\n\
+             |---|---|--:|--:|--:|---|---|\n",
             md(&groups::moved(g.worst()))
         ));
         for e in &g.events {
             let (c, m) = (&e.reported.event.change, &e.series.key.metric);
+            let carer = config.carer(&e.series.key.benchmark, &e.reported.assignee);
             out.push_str(&format!(
-                "| {} | {} | {} | {} | {} | {} |\n",
+                "| {} | {} | {} | {} | {} | {} | {} |\n",
                 md(&e.series.key.benchmark),
                 md(m.name()),
                 md(&groups::moved(e)),
                 md(&text::value(c.before, m)),
                 md(&text::value(c.after, m)),
-                log::word(Triage::word(e.reported.event.state))
+                log::word(Triage::word(e.reported.event.state)),
+                carer.map_or_else(String::new, md)
             ));
         }
     }

@@ -1,0 +1,52 @@
+//! What takes long is made before anybody asks for it: the verdicts on the newest commits (of five
+//! thousand series one takes a third of a second, mostly for the levels of those that vary, and a
+//! list has fifty), and the names that are searched, functions of open
+//! changes among them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use collector::store::Store;
+
+use crate::app::App;
+use crate::error::Fail;
+use crate::pages;
+
+/// What comes within this time is judged together.
+const SETTLES: Duration = Duration::from_secs(1);
+
+/// Does so with whatever comes, for ever, one commit a turn, on a thread that gives way.
+pub(crate) async fn keep(app: Arc<App>) {
+    let mut news = app.lookout.subscribe();
+    news.mark_changed();
+    while news.changed().await.is_ok() && !app.is_closing() {
+        news.borrow_and_update();
+        // What cannot be read is said to whoever asks.
+        if let Ok(true) = app.read_beside(names).await {
+            app.cache.forget();
+        }
+        judge(&app).await;
+        tokio::time::sleep(SETTLES).await;
+    }
+}
+
+/// Gives whether a page of a search may have missed any.
+fn names(store: &Store, app: &App) -> Result<bool, Fail> {
+    app.names.of(store)?.words();
+    app.functions.refresh(store)
+}
+
+/// Judges the commits of the first page of the list; a page that was made without their verdicts
+/// is made anew.
+async fn judge(app: &Arc<App>) {
+    for i in 0..pages::LISTED {
+        let judged = app.read_beside(move |store, app| pages::judge_ahead(store, app, i));
+        // What cannot be read is said on the page of the commit.
+        if app.is_closing() || !matches!(judged.await, Ok(true)) {
+            break;
+        }
+    }
+    if app.verdicts.take_missed() {
+        app.cache.forget();
+    }
+}
