@@ -128,7 +128,7 @@ fn fill(a: &Arguments, path: &Path) -> anyhow::Result<()> {
     let size = Size {
         commits,
         more_benchmarks: a.series.saturating_sub(41),
-        dearer: usize::try_from(commits / 2)
+        regressed: usize::try_from(commits / 2)
             .unwrap_or(0)
             .saturating_sub(5)
             .min(200),
@@ -376,6 +376,7 @@ fn pages(store: &Store) -> anyhow::Result<Vec<(String, String)>> {
         page("series", format!("/series/{id}?from={from}")),
         page("compare", format!("/compare/{range}")),
         page("functions + flame", format!("/functions/{id}/{range}")),
+        page("search", "/search?q=load%20case_0000".into()),
     ])
 }
 

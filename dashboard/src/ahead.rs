@@ -1,7 +1,6 @@
 //! What takes long is made before anybody asks for it: the verdicts on the newest commits (of five
 //! thousand series one takes a third of a second, mostly for the levels of those that vary, and a
-//! list has fifty), and the names that are searched, functions of open
-//! changes among them.
+//! list has fifty), and the names that are searched, functions of open changes among them.
 
 use std::sync::Arc;
 use std::time::Duration;

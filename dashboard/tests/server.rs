@@ -484,6 +484,37 @@ async fn bad_claims_are_refused_in_words() {
     }
 }
 
+/// The exact count of a benchmark at the commit of that position.
+fn counted(n: u64, benchmark: &str, value: f64) -> Report {
+    Report {
+        schema: Report::SCHEMA.into(),
+        commit: Commit {
+            sha: Sha(format!("{n:040x}")),
+            position: n,
+            parents: Vec::new(),
+            author: "A".into(),
+            time: n.cast_signed(),
+            subject: format!("commit {n}"),
+        },
+        testbed: Testbed::default(),
+        build_key: n.to_string(),
+        suite_key: "s".into(),
+        testbed_key: "t".into(),
+        started: n.cast_signed(),
+        seconds: 1.0,
+        reused: None,
+        measurements: vec![Measurement::once(
+            benchmark,
+            Metric::Instructions,
+            Counter::Callgrind,
+            value,
+        )],
+        line: None,
+        failures: Vec::new(),
+        profiles: Vec::new(),
+    }
+}
+
 /// A set of several commits is narrowed by the server itself, and Today says how far it is.
 #[tokio::test]
 async fn a_change_is_narrowed_without_anybody_asking() {
@@ -496,30 +527,7 @@ async fn a_change_is_narrowed_without_anybody_asking() {
     // Exact, and it costs more from somewhere between 30 and 38 on.
     for n in (0..60).filter(|n| !(31..38).contains(n)) {
         let value = if n < 34 { 1_000_000.0 } else { 1_100_000.0 };
-        let work = Measurement::once("work", Metric::Instructions, Counter::Callgrind, value);
-        let report = Report {
-            schema: Report::SCHEMA.into(),
-            commit: Commit {
-                sha: sha(n),
-                position: n,
-                parents: Vec::new(),
-                author: "A".into(),
-                time: n.cast_signed(),
-                subject: format!("commit {n}"),
-            },
-            testbed: Testbed::default(),
-            build_key: n.to_string(),
-            suite_key: "s".into(),
-            testbed_key: "t".into(),
-            started: n.cast_signed(),
-            seconds: 1.0,
-            reused: None,
-            measurements: vec![work],
-            line: None,
-            failures: Vec::new(),
-            profiles: Vec::new(),
-        };
-        store.put(&report, &[]).unwrap();
+        store.put(&counted(n, "work", value), &[]).unwrap();
     }
     while collector::history::watch::search(&mut store, 64).unwrap() > 0 {}
     let events = store.open_events(9).unwrap();
@@ -632,37 +640,14 @@ fn another(name: &str) -> NewProject {
     }
 }
 
-/// Forty commits of a project, of which the one in the middle made its benchmark a fifth dearer.
+/// Forty commits of a project, of which the one in the middle made its benchmark cost a fifth more.
 fn measured(host: &Host, project: &str) {
     let home = host.dir.path().join("projects").join(project);
     std::fs::create_dir_all(&home).unwrap();
     let mut store = Store::open(&home.join("uptick.db")).unwrap();
     for n in 0..40_u64 {
         let cost = if n < 20 { 1e6 } else { 1.2e6 };
-        let counter = Counter::Callgrind;
-        let report = Report {
-            schema: Report::SCHEMA.into(),
-            commit: Commit {
-                sha: Sha(format!("{n:040x}")),
-                position: n,
-                parents: Vec::new(),
-                author: "A".into(),
-                time: n.cast_signed(),
-                subject: format!("commit {n}"),
-            },
-            testbed: Testbed::default(),
-            build_key: n.to_string(),
-            suite_key: "s".into(),
-            testbed_key: "t".into(),
-            started: n.cast_signed(),
-            seconds: 1.0,
-            reused: None,
-            measurements: vec![Measurement::once("b", Metric::Instructions, counter, cost)],
-            line: None,
-            failures: Vec::new(),
-            profiles: Vec::new(),
-        };
-        store.put(&report, &[]).unwrap();
+        store.put(&counted(n, "b", cost), &[]).unwrap();
     }
     while collector::history::watch::search(&mut store, 64).unwrap() > 0 {}
 }

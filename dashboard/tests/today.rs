@@ -12,13 +12,13 @@ use crate::support::{Answer, Client, NOW, Site};
 /// Open groups of the site.
 const GROUPS: usize = 200;
 
-/// A site where so many commits made a benchmark dearer.
+/// A site where so many commits made a benchmark regress.
 fn busy() -> Site {
     let site = Site::empty();
     let size = Size {
         commits: 420,
         more_benchmarks: GROUPS + 5,
-        dearer: GROUPS,
+        regressed: GROUPS,
         plain: true,
         now: NOW,
     };

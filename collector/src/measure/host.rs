@@ -107,11 +107,15 @@ pub fn c_compiler() -> String {
     // `CC="ccache gcc"` names two programs.
     let mut words = named.split_whitespace();
     let mut c = Command::new(words.next().unwrap_or("cc"));
-    c.args(words);
-    let out = c.arg("--version").stdin(Stdio::null()).output();
-    let said = out.map(|o| String::from_utf8_lossy(&o.stdout).into_owned());
-    let said = said.unwrap_or_default();
-    said.lines().next().unwrap_or_default().trim().to_string()
+    version_of(c.args(words)).unwrap_or_default()
+}
+
+/// The first line of what a program says of its version; `None` where it says none.
+fn version_of(program: &mut Command) -> Option<String> {
+    let out = program.arg("--version").stdin(Stdio::null()).output();
+    let out = out.ok().filter(|o| o.status.success())?;
+    let said = String::from_utf8_lossy(&out.stdout);
+    Some(said.lines().next().unwrap_or("").trim().to_string())
 }
 
 /// How to get valgrind, for the package manager that this machine has.
@@ -225,18 +229,7 @@ fn sandbox() -> Finding {
 }
 
 fn tool(name: &str) -> Finding {
-    let out = Command::new(name)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .output();
-    let version = out.ok().filter(|o| o.status.success()).map(|o| {
-        String::from_utf8_lossy(&o.stdout)
-            .lines()
-            .next()
-            .unwrap_or("")
-            .to_string()
-    });
-    match (version, name) {
+    match (version_of(&mut Command::new(name)), name) {
         (Some(v), _) => finding(name, State::Good, v, None),
         (None, "git") => finding(
             name,

@@ -78,6 +78,8 @@ static uint64_t jumped_at;
 static int64_t now_ns;
 static int64_t began_ms;
 static int (*real_clock)(clockid_t, struct timespec *);
+static int (*real_execvp)(const char *, char *const *);
+static int (*real_execvpe)(const char *, char *const *, char *const *);
 
 static uint64_t number(const char *s, int digits, int base) {
     uint64_t v = 0;
@@ -200,6 +202,9 @@ void _exit(int status) {
 
 __attribute__((constructor)) static void start(void) {
     real_clock = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    /* Asked for now: after a fork, another thread's lock of the linker may be held for ever. */
+    real_execvp = (int (*)(const char *, char *const *))dlsym(RTLD_NEXT, "execvp");
+    real_execvpe = (int (*)(const char *, char *const *, char *const *))dlsym(RTLD_NEXT, "execvpe");
     const char *e = getenv("UPTICK_PRELOAD");
     if (!e) return;
     for (int i = 0; i < 36; i++)
@@ -473,10 +478,6 @@ static int go_on(int was_left, const struct left *l) {
         return go_on(was_left, &l);    \
     } while (0)
 
-static int (*real(const char *name))(const char *, char *const *) {
-    return (int (*)(const char *, char *const *))dlsym(RTLD_NEXT, name);
-}
-
 int execve(const char *path, char *const args[], char *const env[]) {
     EXECUTE(syscall(SYS_execve, path, args, env));
 }
@@ -486,13 +487,11 @@ int execv(const char *path, char *const args[]) {
 }
 
 int execvp(const char *file, char *const args[]) {
-    EXECUTE(real("execvp")(file, args));
+    EXECUTE(if (real_execvp) real_execvp(file, args); else errno = ENOSYS);
 }
 
 int execvpe(const char *file, char *const args[], char *const env[]) {
-    int (*of_libc)(const char *, char *const *, char *const *) =
-        (int (*)(const char *, char *const *, char *const *))dlsym(RTLD_NEXT, "execvpe");
-    EXECUTE(of_libc(file, args, env));
+    EXECUTE(if (real_execvpe) real_execvpe(file, args, env); else errno = ENOSYS);
 }
 
 int fexecve(int fd, char *const args[], char *const env[]) {

@@ -7,8 +7,8 @@ pub struct Size {
     pub commits: u64,
     /// Benchmarks beyond the named ones, for load.
     pub more_benchmarks: usize,
-    /// Of these, so many that became dearer, each by a commit of its own: open changes, for load.
-    pub dearer: usize,
+    /// Of these, so many that regressed, each by a commit of its own: open changes, for load.
+    pub regressed: usize,
     /// Only instruction counts, and no profiles.
     pub plain: bool,
     /// When the newest commit was written, in seconds since 1970-01-01 UTC.
@@ -22,7 +22,7 @@ impl Size {
         Self {
             commits: 240,
             more_benchmarks: 0,
-            dearer: 0,
+            regressed: 0,
             plain: false,
             now,
         }

@@ -30,18 +30,18 @@ struct Benchmark {
     noise: f64,
     /// Growth per commit (fraction).
     drift: f64,
-    /// How many commits ago it became dearer, and by how much; of those for load alone.
-    dearer: Option<(u64, f64)>,
+    /// How many commits ago it regressed, and by how much; of those for load alone.
+    regressed: Option<(u64, f64)>,
 }
 
-/// Commits ago that the newest of the benchmarks for load became dearer: long enough to be told.
-const DEARER_SINCE: u64 = 5;
+/// Commits ago that the newest of the benchmarks for load regressed: long enough to be told.
+const REGRESSED_SINCE: u64 = 5;
 
-/// When one of the benchmarks for load became dearer: each two commits before the next, and none
+/// When one of the benchmarks for load regressed: each two commits before the next, and none
 /// by as much as another.
-fn dearer(i: usize, size: Size) -> Option<(u64, f64)> {
+fn regressed(i: usize, size: Size) -> Option<(u64, f64)> {
     let factor = 1.02 + 0.31 * ((i * 37) % 199) as f64 / 199.0;
-    (i < size.dearer).then_some((DEARER_SINCE + 2 * i as u64, factor))
+    (i < size.regressed).then_some((REGRESSED_SINCE + 2 * i as u64, factor))
 }
 
 pub(super) struct Suite {
@@ -59,7 +59,7 @@ impl Suite {
                 class: *class,
                 noise: *noise,
                 drift: *drift,
-                dearer: None,
+                regressed: None,
             })
             .collect();
         benchmarks.extend(HOSTILE.iter().enumerate().map(|(i, name)| Benchmark {
@@ -68,7 +68,7 @@ impl Suite {
             class: NoiseClass::Exact,
             noise: 0.0,
             drift: 0.0,
-            dearer: None,
+            regressed: None,
         }));
         benchmarks.push(Benchmark {
             name: format!("long/{}", "x".repeat(4000)),
@@ -76,23 +76,23 @@ impl Suite {
             class: NoiseClass::Exact,
             noise: 0.0,
             drift: 0.0,
-            dearer: None,
+            regressed: None,
         });
         benchmarks.extend((0..size.more_benchmarks).map(|i| Benchmark {
             name: format!("load/{:02}/case_{i:05}", i % 50),
             level: 1e6 * (1.0 + i as f64 / 7.0),
-            class: if i % 3 == 0 && i >= size.dearer {
+            class: if i % 3 == 0 && i >= size.regressed {
                 NoiseClass::Threaded
             } else {
                 NoiseClass::Exact
             },
-            noise: if i % 3 == 0 && i >= size.dearer {
+            noise: if i % 3 == 0 && i >= size.regressed {
                 0.01
             } else {
                 0.0
             },
             drift: 0.0,
-            dearer: dearer(i, size),
+            regressed: regressed(i, size),
         }));
         benchmarks.sort_by(|a, b| a.name.cmp(&b.name));
         Self { size, benchmarks }
@@ -118,11 +118,11 @@ impl Suite {
             .flat_map(|h| h.touches.iter().find(|(t, _)| bench.name.starts_with(t)))
             .map(|(_, f)| f)
             .product();
-        let dearer = bench.dearer.filter(|(since, _)| ago <= *since);
-        let dearer = dearer.map_or(1.0, |(_, factor)| factor);
+        let regressed = bench.regressed.filter(|(since, _)| ago <= *since);
+        let regressed = regressed.map_or(1.0, |(_, factor)| factor);
         let compiler = if ago < NEW_RUSTC { 0.987 } else { 1.0 };
         let commits = (self.size.commits - ago.min(self.size.commits)) as f64;
-        bench.level * factor * dearer * compiler * (1.0 + bench.drift * commits)
+        bench.level * factor * regressed * compiler * (1.0 + bench.drift * commits)
     }
 
     fn measured(&self, bench: &Benchmark, ago: u64, salt: u64) -> f64 {

@@ -157,34 +157,4 @@ mod tests {
         assert!(found(&all, "", 9).is_empty() && found(&all, "parsel", 9).is_empty());
         assert!(found(&Names::default(), "parse", 9).is_empty());
     }
-
-    #[test]
-    #[ignore = "prints how long it takes; `cargo test --release -- --ignored --nocapture`"]
-    #[expect(clippy::print_stdout, reason = "it is for people")]
-    fn fifty_thousand_names() {
-        let name = |i: usize| format!("crate_{:03}/group_{:02}/case_{i:05}", i % 400, i % 37);
-        let all: Vec<String> = (0..50_000).map(name).collect();
-        let all: Vec<&str> = all.iter().map(String::as_str).collect();
-        let all = names(&all);
-        for text in [
-            "case_49999",
-            "c",
-            "group_12 case",
-            "nobody",
-            "crate 7 g 1 case 00",
-        ] {
-            let begin = std::time::Instant::now();
-            let n = found(&all, text, 50).len();
-            println!(
-                "{text}: {n} in {:.2} ms",
-                begin.elapsed().as_secs_f64() * 1e3
-            );
-        }
-        for text in ["gruop", "caes", "grxup", "abcdefghi"] {
-            let begin = std::time::Instant::now();
-            let near = all.words().nearest(text, &[]);
-            let took = begin.elapsed().as_secs_f64() * 1e3;
-            println!("{text}: {near:?} in {took:.2} ms");
-        }
-    }
 }

@@ -116,7 +116,7 @@ fn top(app: &App, nav: Nav) -> Markup {
         @if !matches!(app.role, Role::Server) {
             form .find action="/search" role="search" {
                 label .hidden for="find" { "Search" }
-                input #find name="q" placeholder="Benchmark or commit" autocomplete="off" spellcheck="false"
+                input #find name="q" placeholder="Search" autocomplete="off" spellcheck="false"
                     list="suggested" maxlength="512";
                 datalist #suggested {}
             }

@@ -22,12 +22,19 @@ pub(crate) struct Summary {
     pub(crate) known: usize,
     /// The commit of the main line that was measured last.
     pub(crate) newest: Option<MeasuredCommit>,
-    /// Against the one measured before it; `None` for the first one.
+    /// Against the one measured before it; `None` for the first one, and until that is judged.
     pub(crate) verdict: Option<Arc<Headline>>,
+    /// Whether nothing was measured before it.
+    pub(crate) is_first: bool,
     pub(crate) health: Health,
 }
 
 impl Summary {
+    /// Whether it lacks nothing that comes without a new report.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_first || self.verdict.is_some()
+    }
+
     pub(crate) fn document(&self) -> Value {
         json!({
             "new": self.new, "known": self.known, "newest": self.newest,
@@ -67,6 +74,7 @@ pub(crate) fn summary(store: &Store, app: &App) -> Result<Summary, Fail> {
         known: bad.count() - new,
         newest,
         verdict,
+        is_first: before.is_none(),
         health: health(store, app)?,
     })
 }

@@ -26,7 +26,9 @@ async fn standing(server: &Server, name: &str) -> Option<Arc<Summary>> {
         return Some(known);
     }
     let made = Arc::new(app.read(summary).await.ok()?);
-    server.summaries.keep(name, seen, &made);
+    if made.is_whole() {
+        server.summaries.keep(name, seen, &made);
+    }
     Some(made)
 }
 
@@ -169,7 +171,8 @@ fn newest(r: &Row) -> Markup {
         span .subject { (text::cut(&c.subject, 60)) } " " (text::time(c.time)) " "
         @match &stands.verdict {
             Some(v) => { (v.brief()) }
-            None => { span .muted { "the first" } }
+            None if stands.is_first => { span .muted { "the first" } }
+            None => { span .muted { "its own page has its verdict" } }
         }
         @if r.waiting > 0 {
             " " a href="/queue" { (plural(usize::try_from(r.waiting).unwrap_or(0), "job")) " ahead" }

@@ -1,5 +1,4 @@
-//! What a text finds: benchmarks by any part of their name, commits by hash, subject, author and
-//! branch; and the names that there are.
+//! What a text finds: commits by hash, subject, author and branch; and the names that there are.
 
 use rusqlite::types::Value;
 
@@ -105,37 +104,6 @@ impl Store {
             return Ok(self.commits(u64::MAX, 1)?.into_iter().next());
         }
         Ok(newest.into_iter().next())
-    }
-
-    /// Names of benchmarks that hold every word of a text, at most so many; case matters not for
-    /// the letters of ASCII. A name that is the text comes first, then names that begin with it,
-    /// then the shortest. An empty text finds nothing.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Store`].
-    pub fn find_benchmarks(&self, text: &str, most: usize) -> Result<Vec<String>> {
-        let (text, words) = (text.trim(), words(text));
-        if words.is_empty() {
-            return Ok(Vec::new());
-        }
-        let (condition, mut values) = holds_all("benchmark", &words);
-        values.push(Value::from(text.to_string()));
-        values.push(Value::from(format!("{}%", escaped(text))));
-        values.push(Value::from(most as i64));
-        let n = words.len();
-        let sql = format!(
-            "SELECT DISTINCT benchmark FROM series WHERE points > 0 AND {condition} ORDER BY \
-             benchmark <> ?{} COLLATE NOCASE, benchmark NOT LIKE ?{} ESCAPE '\\', \
-             length(benchmark), benchmark LIMIT ?{}",
-            n + 1,
-            n + 2,
-            n + 3
-        );
-        self.ask(|db| {
-            let names = rusqlite::params_from_iter(values.iter());
-            let mut asked = db.prepare_cached(&sql)?;
-            asked.query_map(names, |r| r.get(0))?.collect()
-        })
     }
 
     /// Measured commits that a text finds, at most so many: by the beginning of their object name,

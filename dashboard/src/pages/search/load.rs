@@ -133,7 +133,7 @@ fn exact(
     }
     Ok(Hits {
         pages: places(app, &words),
-        benchmarks: benchmarks((store, names), (text, &words), most)?,
+        benchmarks: benchmarks((store, names), text, most)?,
         metrics: metrics((store, names), &words, most)?,
         people: people(store, &app.options.config, &words, most)?,
         commits: store.find_commits(text, most)?,
@@ -146,13 +146,13 @@ fn exact(
 }
 
 /// Of what was found what still has a number: names are kept when the last one is pruned.
-fn benchmarks(
+pub(in crate::pages) fn benchmarks(
     (store, names): (&Store, &Names),
-    (text, words): (&str, &[String]),
+    text: &str,
     most: usize,
 ) -> Result<Vec<String>, Fail> {
     let mut out = Vec::new();
-    for name in names.holding(text, words, 2 * most) {
+    for name in names.holding(text, &wanted(text), 2 * most) {
         if out.len() < most && store.has_numbers(name)? {
             out.push(name.to_string());
         }

@@ -16,6 +16,7 @@ use crate::query::Format;
 use load::{Hits, MOST, load};
 
 pub(super) use html::field;
+pub(super) use load::benchmarks;
 
 pub(super) fn page(store: &Store, app: &App, text: &str, f: Format) -> Result<Page, Fail> {
     let found = load(store, app, text, MOST)?;

@@ -10,6 +10,7 @@ use crate::error::Fail;
 use crate::look::BESIDE;
 use crate::pages::answer::the_series;
 use crate::pages::layout::{self, Nav};
+use crate::pages::search;
 use crate::query::Gather;
 use crate::text;
 
@@ -35,10 +36,8 @@ pub(in crate::pages) fn page(store: &Store, app: &App, asked: &Gather) -> Result
     let chosen: Result<Vec<SeriesState>, Fail> = ids.map(|id| the_series(store, id)).collect();
     let chosen = chosen?;
     let mut found = Vec::new();
-    if !asked.text.trim().is_empty() {
-        for name in store.find_benchmarks(&asked.text, BENCHMARKS)? {
-            found.extend(store.series_of(&name)?);
-        }
+    for name in search::benchmarks((store, &*app.names.of(store)?), &asked.text, BENCHMARKS)? {
+        found.extend(store.series_of(&name)?);
     }
     found.retain(|s| chosen.iter().all(|c| c.row.id != s.row.id));
     let body = html(asked, &chosen, &found);
