@@ -6,6 +6,7 @@
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+#[cfg(unix)]
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::print;
@@ -53,6 +54,7 @@ pub(crate) fn flag() -> &'static AtomicBool {
 }
 
 /// The number of the first of the two signals.
+#[cfg(unix)]
 async fn interrupted() -> Option<i32> {
     let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
     let mut first = signal(interrupt).ok()?;
@@ -61,4 +63,45 @@ async fn interrupted() -> Option<i32> {
         _ = first.recv() => Some(interrupt.as_raw_value()),
         _ = second.recv() => Some(terminate.as_raw_value()),
     }
+}
+
+/// Ctrl-C is all that there is; it has no number here.
+#[cfg(not(unix))]
+async fn interrupted() -> Option<i32> {
+    const INTERRUPT: i32 = 2;
+    tokio::signal::ctrl_c().await.ok().map(|()| INTERRUPT)
+}
+
+/// Listens, from now on, for Ctrl-C, SIGTERM and SIGHUP; resolves at the first.
+///
+/// # Errors
+/// What the system says.
+#[cfg(unix)]
+pub(crate) fn end_asked() -> std::io::Result<impl Future<Output = ()> + Send> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    })
+}
+
+/// Listens, from now on, for Ctrl-C and for the end of its window; resolves at the first.
+///
+/// # Errors
+/// What the system says.
+#[cfg(windows)]
+pub(crate) fn end_asked() -> std::io::Result<impl Future<Output = ()> + Send> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    let mut closed = tokio::signal::windows::ctrl_close()?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = closed.recv() => {}
+        }
+    })
 }

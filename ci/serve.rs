@@ -16,7 +16,7 @@ use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::args::{Args, LogLevel, ProxyArgs, Serve};
-use crate::{context, node, print};
+use crate::{context, interrupt, node, print};
 
 /// How long what is under way may take beyond the server's own patience.
 const GRACE: Duration = Duration::from_secs(1);
@@ -263,7 +263,7 @@ async fn serve_server(
     options: ServerOptions,
     collector: Option<Beside>,
 ) -> anyhow::Result<()> {
-    let end = end_asked().map_err(|e| Error::Failed(format!("no signals: {e}")))?;
+    let end = interrupt::end_asked().map_err(|e| Error::Failed(format!("no signals: {e}")))?;
     let (listener, local) = listen(a).await?;
     let dir = options.dir.clone();
     let server = dashboard::open_server(options, local)
@@ -439,7 +439,7 @@ fn follow_tags(app: Weak<App>, dir: PathBuf) {
 
 async fn serve(a: &Serve, options: Options, repo: Option<PathBuf>) -> anyhow::Result<()> {
     // Before the address is printed: who reads it may end this at once.
-    let end = end_asked().map_err(|e| Error::Failed(format!("no signals: {e}")))?;
+    let end = interrupt::end_asked().map_err(|e| Error::Failed(format!("no signals: {e}")))?;
     let (listener, local) = listen(a).await?;
     let store = options.store.clone();
     // An address that is printed is one that answers.
@@ -508,21 +508,6 @@ fn unlinked(local: SocketAddr, a: &Serve, store: &Path) {
              that people reach"
         ));
     }
-}
-
-/// Listens, from now on, for Ctrl-C, SIGTERM and SIGHUP; resolves at the first.
-fn end_asked() -> std::io::Result<impl Future<Output = ()> + Send> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
-        }
-    })
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+
+use crate::system;
 
 /// How deep links are looked for: below that lie worktrees and what is cached of them, which have
 /// links of their own.
@@ -34,10 +35,7 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(dir).map_err(Error::io(dir))?;
     std::io::Write::write_all(&mut file, text.as_bytes()).map_err(Error::io(path))?;
     // Others may read it, as any file that is written here.
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file()
-        .set_permissions(mode)
-        .map_err(Error::io(path))?;
+    system::set_mode(file.path(), 0o644).map_err(Error::io(path))?;
     file.persist(path).map_err(|e| Error::Io {
         path: path.to_path_buf(),
         why: e.error,
@@ -62,11 +60,9 @@ pub fn lock_file(path: &Path) -> Result<File> {
     if path.is_symlink() {
         return Err(linked(path));
     }
-    File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .custom_flags(libc::O_NOFOLLOW)
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    system::stay_off_links(&mut options)
         .open(path)
         .map_err(Error::io(path))
 }
@@ -150,7 +146,7 @@ const POINTER: &[u8; 42] = b"version https://git-lfs.github.com/spec/v1";
 #[must_use]
 pub fn is_pointer(file: &File) -> bool {
     let mut start = [0; POINTER.len()];
-    file.read_exact_at(&mut start, 0).is_ok() && start == *POINTER
+    system::read_start(file, &mut start).is_ok() && start == *POINTER
 }
 
 #[cfg(test)]

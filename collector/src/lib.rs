@@ -49,3 +49,5 @@ pub mod search;
 pub mod store;
 #[cfg(feature = "full")]
 pub mod suite;
+#[cfg(feature = "full")]
+pub mod system;

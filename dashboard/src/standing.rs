@@ -9,33 +9,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use collector::system::{self, Identity};
+
 use crate::error::Fail;
 
-/// What a file is, whatever it is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    #[cfg(unix)]
-    fn of(path: &Path) -> Option<Self> {
-        use std::os::unix::fs::MetadataExt;
-        let about = std::fs::metadata(path).ok().filter(|m| m.is_file())?;
-        Some(Self {
-            device: about.dev(),
-            inode: about.ino(),
-        })
-    }
-
-    #[cfg(not(unix))]
-    fn of(path: &Path) -> Option<Self> {
-        path.is_file().then_some(Self {
-            device: 0,
-            inode: 0,
-        })
-    }
+/// What the file at a path is, whatever it is called.
+fn identity_of(path: &Path) -> Option<Identity> {
+    let facts = std::fs::metadata(path).ok()?;
+    facts.is_file().then(|| system::identity(&facts))
 }
 
 /// What is known of the store's file.
@@ -69,7 +50,7 @@ impl Standing {
     pub(crate) fn of(path: &Path, keep_free: u64) -> Self {
         Self {
             path: path.into(),
-            opened: Identity::of(path),
+            opened: identity_of(path),
             keep_free,
             reading: Mutex::default(),
             writing: Mutex::default(),
@@ -100,7 +81,7 @@ impl Standing {
     /// [`Fail::Store`] when it is not.
     pub(crate) fn check(&self) -> Result<(), Fail> {
         let path = self.path.display();
-        match Identity::of(&self.path) {
+        match identity_of(&self.path) {
             None => Err(Fail::Store(format!("{path}: the store is gone"))),
             now if now == self.opened => Ok(()),
             Some(_) => Err(Fail::Store(format!(
@@ -145,10 +126,9 @@ impl Standing {
     /// # Errors
     /// [`Fail::Full`].
     pub(crate) fn room(&self) -> Result<(), Fail> {
-        let Ok(disk) = rustix::fs::statvfs(&self.path) else {
+        let Some(free) = system::free_bytes(&self.path) else {
             return Ok(());
         };
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         if free >= self.keep_free {
             return Ok(());
         }

@@ -53,8 +53,7 @@ impl Writer {
 }
 
 fn work(mut store: Option<Store>, receiver: &Mutex<Receiver<Work>>, nice: i32) {
-    // On Linux this is the calling thread's alone. Without it all is right, and less polite.
-    let _ = rustix::process::nice(nice);
+    collector::system::lower_priority(nice);
     loop {
         // One waits for the next piece, the others for their turn to wait.
         let next = receiver

@@ -2,10 +2,10 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::blobs::{Blobs, MOST, Place, Trouble, check, is_hash};
+use crate::system;
 
 /// What the names of files begin with that are being written.
 const HALF: &str = ".half-";
@@ -62,7 +62,7 @@ impl Directory {
             Ok(mut file) => {
                 file.write_all(WHAT)?;
                 file.sync_all()?;
-                File::open(&self.0)?.sync_all()
+                system::sync_directory(&self.0)
             }
             Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
             Err(e) => Err(e),
@@ -88,24 +88,21 @@ impl Directory {
         match fs::create_dir(folder) {
             Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(e),
             // Whoever made it may not have made it durable yet.
-            _ => File::open(&self.0)?.sync_all()?,
+            _ => system::sync_directory(&self.0)?,
         }
-        let mode = fs::Permissions::from_mode(0o644);
-        let mut half = tempfile::Builder::new()
-            .prefix(HALF)
-            .permissions(mode)
-            .tempfile_in(folder)?;
+        let mut half = tempfile::Builder::new().prefix(HALF).tempfile_in(folder)?;
+        system::set_mode(half.path(), 0o644)?;
         half.write_all(bytes)?;
         half.as_file().sync_all()?;
         half.persist(file).map_err(|e| e.error)?;
-        File::open(folder)?.sync_all()
+        system::sync_directory(folder)
     }
 
     /// Makes a file durable that is there.
     fn settle(&self, file: &Path) -> std::io::Result<()> {
         File::open(file)?.sync_all()?;
-        File::open(file.parent().unwrap_or(&self.0))?.sync_all()?;
-        File::open(&self.0)?.sync_all()
+        system::sync_directory(file.parent().unwrap_or(&self.0))?;
+        system::sync_directory(&self.0)
     }
 
     fn read(&self, file: &Path) -> Result<Option<Vec<u8>>, Trouble> {

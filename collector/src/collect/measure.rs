@@ -17,6 +17,7 @@ use crate::model::{Failure, Report};
 use crate::run::{Progress, Reuse, Runner, Source, is_failed};
 use crate::store::Store;
 use crate::suite::settle_workspace;
+use crate::system;
 
 /// Level 9 packs a report of 20,000 measurements to a fifteenth.
 const ZSTD_LEVEL: i32 = 9;
@@ -216,8 +217,7 @@ fn forget_trees(clone: &Path) -> Result<()> {
 
 /// Gives a directory and those in it back to their owner, from whom a program may have shut them off.
 fn open_up(dir: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let _ = std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700));
+    let _ = system::set_mode(dir, 0o700);
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|t| t.is_dir()) {
             open_up(&entry.path());

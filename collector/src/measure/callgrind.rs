@@ -10,7 +10,7 @@ use super::tag::own_name;
 use crate::measure::{Job, Kind, RunError, Session};
 use crate::profile::callgrind as output;
 use crate::profile::names;
-use rustix::fs::{Access, access};
+use crate::system;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -47,7 +47,7 @@ pub(super) struct Run {
 fn found() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let mut all = std::env::split_paths(&path).map(|dir| dir.join("valgrind"));
-    all.find(|p| access(p, Access::EXEC_OK).is_ok() && p.is_file())
+    all.find(|p| system::may_execute(p) && p.is_file())
 }
 
 /// The version that `valgrind --version` prints, without its name.

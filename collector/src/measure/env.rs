@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::sandbox;
 use crate::config::Strings;
 use crate::error::{Error, Result};
+use crate::system;
 
 /// The preloaded object, built from `preload.c`.
 const PRELOAD: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/preload.so"));
@@ -116,7 +117,7 @@ impl Scratch {
                 let is_next_to_it = file.parent().is_some_and(|dir| dir.ends_with("deps"));
                 let dir = if is_next_to_it { &deps } else { &at };
                 let link = dir.join(file.file_name().unwrap_or_default());
-                let made = std::os::unix::fs::symlink(file, &link);
+                let made = system::symlink(file, &link);
                 made.map_err(Error::io(&link))?;
             }
             at = deps.join("b");
@@ -176,23 +177,13 @@ impl Drop for Scratch {
 /// Locks a scratch directory, made if need be; `None` when another process has it, or it is not
 /// ours: in a shared `/tmp` anybody may have put something of that name there.
 fn claim(dir: &Path) -> std::io::Result<Option<File>> {
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-    match std::fs::DirBuilder::new().mode(0o700).create(dir) {
-        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(e),
-        _ => {}
-    }
+    system::make_private(dir)?;
     let facts = std::fs::symlink_metadata(dir)?;
-    if !facts.is_dir() || facts.uid() != user() || facts.mode() & 0o077 != 0 {
+    if !facts.is_dir() || !system::is_ours_alone(&facts) {
         return Ok(None);
     }
     let lock = File::create(dir.join("lock"))?;
     Ok(lock.try_lock().is_ok().then_some(lock))
-}
-
-#[expect(unsafe_code, reason = "geteuid(2)")]
-fn user() -> u32 {
-    // SAFETY: takes nothing and cannot fail.
-    unsafe { libc::geteuid() }
 }
 
 /// Whether a scratch directory holds runs of a process that was killed: each removes its own.

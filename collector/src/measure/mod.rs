@@ -35,6 +35,9 @@ pub use child::{end_groups, outlive_size_limit};
 use env::{Pins, SEED};
 pub(crate) use job::escape;
 pub use job::{Filter, Job, Kind, Seen, Session};
+/// What is said where this system's programs are not measured.
+const NOT_HERE: &str = "uptick measures nothing on Windows: run it in WSL; what was measured \
+                        elsewhere is read, compared and served here";
 /// Processes of criterion's own sampling; each already takes a second or more.
 const WALL_RUNS: usize = 3;
 
@@ -44,6 +47,9 @@ const WALL_RUNS: usize = 3;
 /// [`Error::Failed`] when the one asked for cannot be had, with the reason.
 pub fn choose_counter(asked: &str) -> Result<Counter> {
     let valgrind = || callgrind::version().is_some();
+    if cfg!(windows) {
+        return Err(Error::Failed(NOT_HERE.into()));
+    }
     match asked {
         "perf_event" => match perf::unavailable() {
             None => Ok(Counter::PerfEvent),

@@ -14,6 +14,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The process number of whatever is run: the first one inside is bubblewrap's own.
+#[cfg(unix)]
 pub(super) const FIRST: u32 = 2;
 
 /// Where programs and libraries lie on any machine, and how many processors are asked for. A home

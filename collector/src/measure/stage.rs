@@ -10,6 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::system;
+
 /// A place where, for the time of a run, something else stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
@@ -137,7 +139,7 @@ fn put(link: &Link) -> io::Result<()> {
     if let Some(above) = link.at.parent() {
         std::fs::create_dir_all(above)?;
     }
-    std::os::unix::fs::symlink(&link.to, &link.at)
+    system::symlink(&link.to, &link.at)
 }
 
 /// Puts the directory of a place back, also after a process that was killed in between.

@@ -8,7 +8,6 @@
 mod directories;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Command, Config, words};
 use crate::model::digest;
 use crate::run::outside::directories::{read_from, texts_in};
+use crate::system;
 
 /// Whether a command line names a directory or what is below it.
 fn names(text: &str, dir: &str) -> bool {
@@ -193,9 +193,7 @@ impl Outside {
         let Some((digest, text)) = content(path) else {
             return;
         };
-        let executable = path
-            .metadata()
-            .is_ok_and(|m| m.permissions().mode() & 0o111 != 0);
+        let executable = path.metadata().is_ok_and(|m| system::is_program(&m));
         let program = executable || text.as_deref().is_some_and(is_script);
         self.files
             .insert(path.to_path_buf(), Content { digest, program });
@@ -360,10 +358,7 @@ fn located(word: &str, search: &str) -> Vec<PathBuf> {
 
 /// The program of that name that a search path leads to.
 fn on_path(name: &str, search: &str) -> Option<PathBuf> {
-    let runs = |p: &PathBuf| {
-        p.metadata()
-            .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
-    };
+    let runs = |p: &PathBuf| p.metadata().is_ok_and(|m| system::is_program(&m));
     std::env::split_paths(search)
         .filter(|d| d.is_absolute())
         .map(|d| d.join(name))

@@ -1,8 +1,6 @@
 //! A copy of the whole store in one file, and a store from such a copy.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +10,7 @@ use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 use crate::store::{Store, Verification, explain, objects};
+use crate::system;
 
 /// How long a copy waits for whoever holds the store alone.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -76,9 +75,7 @@ impl Store {
                 more(verified.problems.len() - 1)
             )));
         }
-        half.as_file()
-            .set_permissions(std::fs::Permissions::from_mode(mode))
-            .map_err(Error::io(to))?;
+        system::set_mode(half.path(), mode).map_err(Error::io(to))?;
         settle(half, to)?;
         Ok(verified)
     }
@@ -147,6 +144,6 @@ fn settle(half: NamedTempFile, to: &Path) -> Result<()> {
         why: e.error,
     })?;
     let dir = folder(to);
-    let synced = File::open(dir).and_then(|d| d.sync_all());
+    let synced = system::sync_directory(dir);
     synced.map_err(Error::io(dir))
 }

@@ -6,10 +6,8 @@
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
-use rustix::fs::{FlockOperation, fcntl_lock};
-use rustix::io::Errno;
-
 use crate::error::{Error, Result};
+use crate::system;
 
 /// Takes the lock of a file of ours for this process; gives whether it was free. The file must stay
 /// open, and no connection of this process may have it open yet: to close any handle of a file is to
@@ -30,20 +28,8 @@ pub fn take(file: &File, path: &Path) -> Result<bool> {
         return Err(none(path, "two can hold one at the same time"));
     }
     // SQLite's are of the other kind.
-    match fcntl_lock(file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => fcntl_lock(file, FlockOperation::NonBlockingUnlock).map_err(|e| io(path, e))?,
-        Err(Errno::AGAIN | Errno::ACCESS) => {}
-        Err(e) => return Err(none(path, &io_error(e).to_string())),
-    }
+    system::posix_lock(file).map_err(|e| none(path, &e.to_string()))?;
     Ok(true)
-}
-
-fn io_error(e: Errno) -> std::io::Error {
-    e.into()
-}
-
-fn io(path: &Path, e: Errno) -> Error {
-    Error::io(path)(io_error(e))
 }
 
 fn none(path: &Path, why: &str) -> Error {
@@ -57,21 +43,7 @@ fn none(path: &Path, why: &str) -> Error {
 /// The network filesystem that a path lies on, if it does: its locks may hold on one machine only.
 #[must_use]
 pub fn network_of(path: &Path) -> Option<&'static str> {
-    let facts = rustix::fs::statfs(path).ok()?;
-    name(facts.f_type as u32)
-}
-
-/// Names of Linux's network filesystems by the number that `statfs` gives.
-fn name(number: u32) -> Option<&'static str> {
-    Some(match number {
-        0x6969 => "NFS",
-        0x517b | 0xfe53_4d42 | 0xff53_4d42 => "SMB",
-        0x0102_1997 => "9p",
-        0x5346_414f => "AFS",
-        0x00c3_6400 => "Ceph",
-        0x0bd0_0bd0 => "Lustre",
-        _ => return None,
-    })
+    system::network(path)
 }
 
 #[cfg(test)]
@@ -96,7 +68,5 @@ mod tests {
         assert!(!take(&two, &path).unwrap());
         drop(one);
         assert!(take(&two, &path).unwrap());
-        assert_eq!(name(0x6969), Some("NFS"));
-        assert_eq!(network_of(Path::new("/proc")), None);
     }
 }

@@ -52,6 +52,7 @@ use rusqlite::Connection;
 
 use crate::blobs::Shared;
 use crate::error::{Error, Result};
+use crate::system;
 
 /// An open store.
 #[derive(Debug)]
@@ -112,19 +113,12 @@ fn dir_of(path: &Path) -> &Path {
 
 /// Whether this process may make files in the directory of a file.
 fn may_write_beside(path: &Path) -> bool {
-    rustix::fs::access(dir_of(path), rustix::fs::Access::WRITE_OK).is_ok()
+    system::may_write(dir_of(path))
 }
 
 /// Whether the filesystem of a file has hardly a page left for us.
 fn is_full(path: &Path) -> bool {
-    const PAGES: u64 = 64;
-    let facts = rustix::fs::statvfs(dir_of(path));
-    facts.is_ok_and(|f| f.f_bavail < PAGES)
-}
-
-/// The size beyond which no file of this process may grow, if there is one.
-fn size_limit() -> Option<u64> {
-    rustix::process::getrlimit(rustix::process::Resource::Fsize).current
+    system::is_full(dir_of(path))
 }
 
 /// What a user can do about an error of SQLite.
@@ -150,7 +144,7 @@ fn explain(path: &Path, e: &rusqlite::Error) -> Error {
         Some(ErrorCode::DiskFull) => "the disk is full; nothing was stored",
         // SQLite calls it a failure where the file that its processes share cannot grow.
         Some(ErrorCode::SystemIoFailure) if is_full(path) => "the disk is full; nothing was stored",
-        Some(ErrorCode::SystemIoFailure) if size_limit().is_some() => {
+        Some(ErrorCode::SystemIoFailure) if system::size_limit().is_some() => {
             "a file may not grow beyond `ulimit -f` here, and perhaps it would have; nothing was stored"
         }
         Some(ErrorCode::SystemIoFailure) => {

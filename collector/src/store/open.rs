@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::error::{Error, Result};
 use crate::store::{Appending, Store, explain, locks, may_write_beside, migrate};
+use crate::system;
 
 /// How long one process waits for another one's write.
 const BUSY: Duration = Duration::from_secs(30);
@@ -54,8 +54,7 @@ fn make_folder(path: &Path) -> Result<()> {
 
 /// The process that holds a file's lock, as Linux lists them: `1: FLOCK ADVISORY WRITE 42 fe:01:7 …`.
 fn holder(file: &File) -> Option<u32> {
-    use std::os::unix::fs::MetadataExt;
-    let inode = format!(":{}", file.metadata().ok()?.ino());
+    let inode = format!(":{}", system::identity(&file.metadata().ok()?).number);
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
     let line = locks.lines().find(|l| {
         let mut words = l.split_whitespace();
@@ -79,14 +78,14 @@ fn immutable(path: &Path) -> OsString {
     if path.is_absolute() {
         address.extend(b"//");
     }
-    for &byte in path.as_os_str().as_bytes() {
+    for &byte in system::bytes_of(path.as_os_str()) {
         match byte {
             b'%' | b'?' | b'#' => address.extend(format!("%{byte:02X}").bytes()),
             _ => address.push(byte),
         }
     }
     address.extend(b"?immutable=1");
-    OsString::from_vec(address)
+    system::name_of(address)
 }
 
 impl Store {
@@ -147,16 +146,17 @@ impl Store {
     pub fn reserve(path: &Path) -> Result<File> {
         make_folder(path)?;
         let failed = |e: std::io::Error| Error::Store(format!("{}: {e}", path.display()));
+        let place = system::lock_place(path);
         let file = File::options()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .open(path)
+            .open(&place)
             .map_err(failed)?;
         // This lock and those of SQLite do not see each other; the file must stay open, because
         // closing any handle of a file gives up SQLite's locks of this process.
-        if locks::take(&file, path)? {
+        if locks::take(&file, &place)? {
             return Ok(file);
         }
         let who = holder(&file).map_or_else(String::new, |pid| format!(" (process {pid})"));

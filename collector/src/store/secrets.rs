@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::store::backup::all_of;
+use crate::system;
 
 impl Store {
     /// Whether it holds a secret.
@@ -34,25 +35,17 @@ impl Store {
 ///
 /// # Errors
 /// Where their permissions cannot be changed.
-#[cfg(unix)]
 pub(in crate::store) fn close_to_others(path: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
     for file in all_of(path) {
         let Ok(about) = std::fs::metadata(&file) else {
             continue;
         };
-        let mode = about.permissions().mode();
+        let mode = system::mode(&about);
         // Only its owner may change that, and there is nothing to change.
         if mode & 0o007 == 0 {
             continue;
         }
-        let closed = std::fs::Permissions::from_mode(mode & !0o007);
-        std::fs::set_permissions(&file, closed).map_err(Error::io(&file))?;
+        system::set_mode(&file, mode & !0o007).map_err(Error::io(&file))?;
     }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-pub(in crate::store) fn close_to_others(_: &Path) -> Result<()> {
     Ok(())
 }

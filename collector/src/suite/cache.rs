@@ -1,6 +1,5 @@
 //! Finished bench executables, kept by build key, the least recently used dropped first.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
@@ -8,6 +7,7 @@ use super::{BenchExecutable, Executables};
 use crate::error::{Error, Result};
 use crate::measure::env::copy_program;
 use crate::measure::sandbox;
+use crate::system;
 
 const MANIFEST: &str = "manifest.json";
 /// What lay beside the executables in the target directory, at the same paths.
@@ -191,9 +191,9 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     }
     if facts.is_symlink() {
         let target = std::fs::read_link(from).map_err(Error::io(from))?;
-        return std::os::unix::fs::symlink(target, to).map_err(Error::io(to));
+        return system::symlink(&target, to).map_err(Error::io(to));
     }
-    if facts.is_file() && facts.permissions().mode() & 0o111 != 0 {
+    if system::is_program(&facts) {
         return copy_program(from, to);
     }
     if facts.is_file() {

@@ -4,7 +4,6 @@
 //! built. Later edits in the user's tree change nothing, and a search that goes on tomorrow
 //! carries the same files.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::git::Repo;
 use crate::model::{Sha, digest};
+use crate::system;
 
 /// More than this is no benchmark.
 const MAX_BYTES: u64 = 256 << 20;
@@ -151,7 +151,7 @@ fn mark(files: &[(PathBuf, PathBuf)], committed: &[(Sha, String)]) -> Result<Str
         };
         let mode = at
             .symlink_metadata()
-            .map_or(0, |m| m.permissions().mode() & 0o111);
+            .map_or(0, |m| system::mode(&m) & 0o111);
         text.push_str(&format!("{} {mode:o} {content}\n", path.display()));
     }
     Ok(digest(text.as_bytes())[..16].to_string())
@@ -181,7 +181,7 @@ fn place(from: &Path, to: &Path) -> Result<()> {
     }
     let _ = std::fs::remove_file(to);
     match std::fs::read_link(from) {
-        Ok(target) => std::os::unix::fs::symlink(target, to).map_err(Error::io(to)),
+        Ok(target) => system::symlink(&target, to).map_err(Error::io(to)),
         Err(_) => std::fs::copy(from, to).map(|_| ()).map_err(Error::io(from)),
     }
 }

@@ -86,8 +86,8 @@ impl Drop for Place {
 impl Places {
     /// As many as the system's limit on descriptors leaves.
     pub(super) fn of_this_process() -> Arc<Self> {
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-        let descriptors = limit.current.unwrap_or(PLENTY).min(PLENTY);
+        let limit = collector::system::descriptors();
+        let descriptors = limit.unwrap_or(PLENTY).min(PLENTY);
         let most = descriptors.saturating_sub(RESERVE).max(LEAST);
         Self::new(usize::try_from(most).unwrap_or(usize::MAX))
     }

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::measure::env::Scratch;
 use crate::measure::symbols;
 use crate::suite::{Place, workspace};
+use crate::system;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -286,6 +287,5 @@ fn refused_by_lints(said: &str) -> bool {
 }
 
 fn make_executable(file: &Path) -> Result<()> {
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(file, mode).map_err(Error::io(file))
+    system::set_mode(file, 0o755).map_err(Error::io(file))
 }

@@ -9,9 +9,9 @@ use crate::measure::sandbox;
 use crate::suite::Place;
 use crate::suite::cargo::configuration::{built_for, declared_outside, lists_runner, obeyed};
 use crate::suite::cargo::toolchain::{checkout, chosen_in, host};
+use crate::system;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -89,7 +89,7 @@ impl Recorder {
 
     fn one(&self, record: &[u8], place: &Place) -> Option<(PathBuf, Surroundings)> {
         let mut words = record.split(|b| *b == 0);
-        let path = |w: &[u8]| PathBuf::from(OsString::from_vec(w.to_vec()));
+        let path = |w: &[u8]| PathBuf::from(system::name_of(w.to_vec()));
         let (file, dir) = (path(words.next()?), path(words.next()?));
         let mut env = BTreeMap::new();
         for word in words {

@@ -1,9 +1,4 @@
-//! Runs one child process under limits: time, output, and nothing left behind.
-//!
-//! Output is read as it comes and only its last part kept, so that a benchmark
-//! that writes a gigabyte costs nothing but its own time. The child leads a
-//! process group of its own; whatever it started is ended with it. If uptick
-//! itself is killed, the kernel ends the child.
+//! Children as Unix has them: process groups, signals, `wait4`.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -15,105 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::sandbox;
-
-/// How much of each stream's end is kept for messages.
-const KEPT: usize = 64 * 1024;
-/// How often a child that closed its output is looked at.
-const TICK: Duration = Duration::from_millis(10);
-
-/// How a child ended, and what it used.
-#[derive(Debug)]
-pub struct Ended {
-    /// Its exit status.
-    pub status: ExitStatus,
-    /// The last 64 KiB of standard output, or of what was asked for.
-    pub stdout: Vec<u8>,
-    /// The last 64 KiB of standard error.
-    pub stderr: Vec<u8>,
-    /// Its process number while it ran, as it saw it itself.
-    pub pid: u32,
-    /// From spawn to exit.
-    pub elapsed: Duration,
-    /// What the kernel counted for it and for the children it waited for.
-    pub usage: Usage,
-    /// Whether the time limit ended it.
-    pub timed_out: bool,
-    /// Whether a process of its group was still running when it had ended, and was ended with it.
-    pub left_others: bool,
-}
-
-/// A child's resource usage, from `wait4`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// User plus system time in nanoseconds.
-    pub cpu_ns: u64,
-    /// Largest resident set in bytes.
-    pub peak_rss: u64,
-    /// Minor plus major faults.
-    pub faults: u64,
-}
-
-impl Ended {
-    /// The two streams' ends as one text, for a message.
-    #[must_use]
-    pub fn said(&self) -> String {
-        let mut s = String::from_utf8_lossy(&self.stdout).trim().to_string();
-        let err = String::from_utf8_lossy(&self.stderr);
-        if !s.is_empty() && !err.trim().is_empty() {
-            s.push('\n');
-        }
-        s.push_str(err.trim());
-        s
-    }
-
-    /// The first line of standard error that says that something could not be run or read, or
-    /// crashed.
-    pub fn complaint(&self) -> Option<String> {
-        let text = String::from_utf8_lossy(&self.stderr);
-        let mut lines = text.lines().map(str::trim_end);
-        let could_not = |l: &str| COULD_NOT.iter().any(|end| l.ends_with(end));
-        let line = lines.find(|l| could_not(l) || says_crashed(l))?;
-        Some(crate::error::tail(line, QUOTED).to_string())
-    }
-}
-
-/// The part of a complaint that is quoted, in bytes.
-const QUOTED: usize = 200;
-/// What a shell, or what it started, writes of work that it could not do.
-const COULD_NOT: [&str; 6] = [
-    ": not found",
-    ": command not found",
-    ": No such file or directory",
-    ": No such file",
-    ": Permission denied",
-    ": Exec format error",
-];
-
-/// What a shell writes of a program that a signal ended, as it goes on without it.
-const CRASHED: [&str; 7] = [
-    "Segmentation fault",
-    "Bus error",
-    "Aborted",
-    "Illegal instruction",
-    "Floating point exception",
-    "Trace/breakpoint trap",
-    "Killed",
-];
-
-/// Whether a line says so as shells do: by itself (dash), or `run.sh: line 1:  42 Killed  ./a`.
-fn says_crashed(line: &str) -> bool {
-    let by_itself = line.strip_suffix(" (core dumped)").unwrap_or(line);
-    let crashed = |text: &str| CRASHED.iter().any(|what| text.starts_with(what));
-    let of_bash = || {
-        let (_, rest) = line.split_once(": line ")?;
-        let (number, rest) = rest.split_once(": ")?;
-        let (process, rest) = rest.trim_start().split_once(' ')?;
-        let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-        Some(is_number(number) && is_number(process) && crashed(rest.trim_start()))
-    };
-    CRASHED.contains(&by_itself) || of_bash().unwrap_or(false)
-}
+use super::{Ended, KEPT, TICK, Usage};
+use crate::measure::sandbox;
 
 /// What is set up in the child between fork and exec.
 #[derive(Clone, Copy, Debug, Default)]
@@ -239,7 +137,7 @@ pub fn end_groups() {
 
 /// Ends what a killed uptick left running: every process in whose environment some variable begins
 /// with this.
-pub(super) fn end_left(variable: &str) {
+pub(in crate::measure) fn end_left(variable: &str) {
     for pid in processes() {
         let all = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         let mut all = all.split(|byte| *byte == 0);
@@ -406,7 +304,7 @@ struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(source: Option<Box<dyn Source>>, least: usize) -> Self {
+    fn new(source: Option<Box<dyn Source>>, least: usize) -> Self {
         if let Some(s) = &source {
             set_nonblocking(s.as_raw_fd());
         }
@@ -553,108 +451,5 @@ fn kill_group(pid: u32) {
     // SAFETY: signals the process group that this child leads; a group that is gone is ESRCH.
     unsafe {
         libc::kill(-pid.cast_signed(), libc::SIGKILL);
-    }
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    fn sh(script: &str, limit: f64) -> Ended {
-        let mut c = Command::new("/bin/sh");
-        c.args(["-c", script]).stdin(Stdio::null());
-        run(&mut c, Before::default(), Duration::from_secs_f64(limit)).unwrap()
-    }
-
-    #[test]
-    fn output_status_and_usage_come_back() {
-        let e = sh("echo out; echo err >&2; exit 3", 10.0);
-        assert_eq!(e.status.code(), Some(3));
-        assert_eq!(e.said(), "out\nerr");
-        assert!(e.usage.peak_rss > 0 && e.usage.faults > 0 && !e.timed_out);
-    }
-
-    #[test]
-    fn what_could_not_be_done_is_a_complaint_and_other_words_are_none() {
-        let complaint = |script: &str| sh(script, 10.0).complaint();
-        for script in [
-            "nosuchprog | cat",
-            "cat nosuchfile | cat",
-            "cat < nosuchfile | cat",
-        ] {
-            let said = complaint(script).unwrap();
-            assert!(said.contains("nosuch"), "{said}");
-        }
-        for crash in ["sh -c 'kill -SEGV $$'; true", "sh -c 'kill -9 $$'; true"] {
-            assert!(complaint(crash).is_some(), "{crash}");
-        }
-        for line in [
-            "./run.sh: line 3:   117 Segmentation fault      (core dumped) ./a > out.txt",
-            "run.sh: line 1: 42 Killed                  ./a",
-            "Aborted (core dumped)",
-        ] {
-            assert!(says_crashed(line), "{line}");
-        }
-        for line in [
-            "Killed 3 monsters",
-            "a: line 4: Aborted is a word",
-            "a: line 4: 7 lines",
-        ] {
-            assert!(!says_crashed(line), "{line}");
-        }
-        for script in ["true", "echo not found >&2", "echo ': not found: 0' >&2"] {
-            assert_eq!(complaint(script), None, "{script}");
-        }
-    }
-
-    #[test]
-    fn a_flood_of_output_is_read_but_not_kept() {
-        let e = sh("head -c 50000000 /dev/zero; echo the end", 60.0);
-        assert!(e.status.success());
-        assert!(e.stdout.len() <= 2 * KEPT + 16 * 1024);
-        assert!(e.stdout.ends_with(b"the end\n"));
-    }
-
-    #[test]
-    fn a_hang_is_ended_and_so_is_what_it_started() {
-        let e = sh("sleep 1000 & echo $!; sleep 1000", 0.3);
-        assert!(e.timed_out && !e.status.success());
-        let left_behind: i32 = String::from_utf8_lossy(&e.stdout).trim().parse().unwrap();
-        assert!(gone_within_a_second(left_behind));
-    }
-
-    #[test]
-    fn a_daemon_that_keeps_the_pipe_open_does_not_hold_us() {
-        let e = sh("sleep 1000 & echo started", 60.0);
-        assert!(e.status.success() && !e.timed_out);
-        assert!(e.elapsed < Duration::from_secs(30));
-    }
-
-    #[test]
-    fn what_a_killed_process_left_running_is_ended() {
-        let sleeper = |variable: &str| {
-            let mut c = Command::new("sleep");
-            c.arg("300")
-                .env("UPTICK_CHILDREN", variable)
-                .spawn()
-                .unwrap()
-        };
-        let of = format!("/tmp/uptick-test-{}", std::process::id());
-        let mut left = sleeper(&format!("{of}/s000001/children"));
-        let mut other = sleeper(&format!("{of}0/s000001/children"));
-        end_left(&format!("UPTICK_CHILDREN={of}/"));
-        assert_eq!(left.wait().unwrap().signal(), Some(libc::SIGKILL));
-        assert!(other.try_wait().unwrap().is_none());
-        other.kill().unwrap();
-        other.wait().unwrap();
-    }
-
-    fn gone_within_a_second(pid: i32) -> bool {
-        (0..100).any(|_| {
-            std::thread::sleep(Duration::from_millis(10));
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            stat.is_empty() || stat.contains(") Z ")
-        })
     }
 }
