@@ -122,11 +122,18 @@ async fn search(app: Arc<App>) {
         }
         match done {
             Ok(STRIDE) => {}
+            // Whoever imports does not say when it is done.
+            Ok(_) if is_being_imported(&app).await => tokio::time::sleep(AGAIN).await,
             Ok(_) => app.unsearched.notified().await,
             // Whoever brought the points does not come again.
             Err(_) => tokio::time::sleep(AGAIN).await,
         }
     }
+}
+
+async fn is_being_imported(app: &Arc<App>) -> bool {
+    let asked = app.read(|store, _| Ok(store.is_being_imported()?)).await;
+    asked.unwrap_or(false)
 }
 
 /// News as server-sent events: `data` when reports came, `triage` when somebody decided. The

@@ -198,6 +198,15 @@ pub(crate) fn plural(n: usize, what: &str) -> String {
     }
 }
 
+/// That points came which the change finder has not seen.
+pub(crate) fn unsearched(series: usize) -> String {
+    let are = if series == 1 { "is" } else { "are" };
+    format!(
+        "{} with new points {are} still to be searched",
+        plural(series, "series")
+    )
+}
+
 /// One field of a CSV file. A spreadsheet would run what begins with `=`, `+`, `-`, `@`.
 pub(crate) fn csv_field(text: &str) -> String {
     let clean = names::clean(text, WHOLE);

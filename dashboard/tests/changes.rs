@@ -29,7 +29,9 @@ async fn every_change_is_of_one_state_and_the_filters_part_them() {
     c.send(Method::POST, "/triage", &[], form.as_bytes()).await;
     let all = total(&c, "").await;
     let store = site.store();
-    let counts = store.event_counts().unwrap();
+    let counts = store
+        .event_counts(&collector::store::Moment::default())
+        .unwrap();
     let reported =
         store.open_events(9_999).unwrap().len() + store.closed_events(9_999).unwrap().len();
     assert_eq!(all, reported as u64);

@@ -185,7 +185,13 @@ async fn alerts(site: &Site, c: &Client, case: &Case) {
     assert!(text(c, "/today.csv").await.contains(verdict));
     text(c, "/today.md").await;
     text(c, "/changes.atom").await;
-    assert_eq!(site.store().event_counts().unwrap().new, 1);
+    assert_eq!(
+        site.store()
+            .event_counts(&collector::store::Moment::default())
+            .unwrap()
+            .new,
+        1
+    );
 }
 
 /// The judgement of the step, and what files and comments make of it.

@@ -17,7 +17,8 @@ pub enum Whose {
 /// Tells the store which commits the default branch's first-parent line has, where it does not
 /// know yet. Says whether there was anything to tell.
 ///
-/// A clone that was cut off has no positions, and where no branch is known to be the default one
+/// A clone that was cut off has no positions, one that was not fetched for a while only a part of the
+/// line, and where no branch is known to be the default one
 /// nothing can be said; nor of a store that is about another repository.
 ///
 /// # Errors
@@ -27,11 +28,18 @@ pub fn refresh(store: &mut Store, repo: &Repo, branch: Option<&str>, whose: Whos
         return Ok(false);
     };
     let known = store.main_tip()?;
-    if known.is_some_and(|(_, sha)| sha == tip) || repo.is_shallow() || !is_of(store, repo, whose)?
+    if known.as_ref().is_some_and(|(_, sha)| *sha == tip)
+        || repo.is_shallow()
+        || !is_of(store, repo, whose)?
     {
         return Ok(false);
     }
-    set_line(store, &repo.first_parent_names(&tip)?)?;
+    let line = repo.first_parent_names(&tip)?;
+    let is_older = known.is_some_and(|(_, sha)| repo.resolve(&sha.0).is_err());
+    if is_older && fork(store, &line)? == line.len() {
+        return Ok(false);
+    }
+    set_line(store, &line)?;
     Ok(true)
 }
 

@@ -12,7 +12,8 @@ use crate::judge::HISTORY;
 use crate::model::{SeriesKey, Testbed};
 use crate::store::{Audience, Looked, Reported, SeriesRow, Store, TestbedRow, Unsearched, Value};
 
-/// Points that a series is searched with the first time; later only the newest ones.
+/// Points that a series is searched with the first time, and after many came at once; else only the
+/// newest ones.
 const WHOLE: usize = 5_000;
 /// Points in the beginning of a window that moved, in which nothing new is believed.
 const STALE: usize = replay::WINDOW / 10;
@@ -28,11 +29,15 @@ pub fn search(store: &mut Store, limit: usize) -> Result<usize> {
     search_for(store, limit, Audience::Nobody)
 }
 
-/// [`search`], of whose new findings an audience hears.
+/// [`search`], of whose new findings an audience hears. Nothing is searched while a history is being
+/// imported: half of it has other steps than the whole, and none of it is news.
 ///
 /// # Errors
 /// [`crate::error::Error::Store`].
 pub fn search_for(store: &mut Store, limit: usize, audience: Audience) -> Result<usize> {
+    if store.is_being_imported()? {
+        return Ok(0);
+    }
     let testbeds = store.testbeds()?;
     let gaps = Gaps::default();
     let mut done = 0;
@@ -41,11 +46,16 @@ pub fn search_for(store: &mut Store, limit: usize, audience: Audience) -> Result
         if some.is_empty() {
             break;
         }
+        done += some.len();
         let mut all = Vec::with_capacity(some.len());
         for series in some {
-            all.push(look(store, series, (&testbeds, &gaps))?);
+            // Another process may be deriving everything anew: what is half there is left for later.
+            let looked = store.at_once(|store| match store.is_so(&series.row)? {
+                true => look(store, series, (&testbeds, &gaps)).map(Some),
+                false => Ok(None),
+            })?;
+            all.extend(looked);
         }
-        done += all.len();
         store.keep_findings(&all, audience)?;
     }
     Ok(done)
@@ -56,7 +66,9 @@ fn look(
     series: Unsearched,
     (testbeds, gaps): (&[TestbedRow], &Gaps),
 ) -> Result<Looked> {
-    let n = if series.searched == 0 {
+    // Many at once may lie anywhere.
+    let came = series.row.points.saturating_sub(series.searched);
+    let n = if series.searched == 0 || came > STALE as u64 {
         WHOLE
     } else {
         replay::WINDOW + STALE
@@ -88,6 +100,7 @@ fn look(
     let events = bring_up_to_date(reported, begin, &points, &findings, ripe);
     Ok(Looked {
         varies: varies(&series.row, &points),
+        searched: series.searched,
         series: series.row,
         findings,
         events,

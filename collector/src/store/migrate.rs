@@ -7,11 +7,11 @@ use crate::store::log::append::{Sealed, put};
 use crate::store::log::codec::unpack;
 use crate::store::log::entry::{Entry, Kind, Stacks};
 use crate::store::log::older::{Batches, Decided, Line};
-use crate::store::view::natures;
 use crate::store::view::pruned::named;
+use crate::store::view::{measured, natures};
 
 /// Each migration raises the schema's number by one.
-pub(super) const STEPS: [&str; 12] = [
+pub(super) const STEPS: [&str; 13] = [
     include_str!("schema.sql"),
     include_str!("dashboard.sql"),
     include_str!("groups.sql"),
@@ -24,6 +24,7 @@ pub(super) const STEPS: [&str; 12] = [
     include_str!("health.sql"),
     include_str!("snooze.sql"),
     include_str!("objects.sql"),
+    include_str!("left.sql"),
 ];
 
 /// Runs the steps from schema `from` on.
@@ -38,6 +39,9 @@ pub(super) fn run(tx: &Transaction<'_>, from: usize) -> rusqlite::Result<()> {
         }
         if i == 9 {
             natures::spreads(tx)?;
+        }
+        if i == 12 {
+            measured::take_off_who_left(tx)?;
         }
         tx.pragma_update(None, "user_version", (i + 1) as i64)?;
     }

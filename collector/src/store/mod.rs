@@ -15,6 +15,7 @@
 mod backup;
 mod decide;
 mod exclude;
+mod importing;
 mod link;
 pub mod locks;
 pub mod log;

@@ -32,6 +32,8 @@ pub enum Audience {
 pub struct Looked {
     /// The series.
     pub series: SeriesRow,
+    /// How many points of it had been searched before this look.
+    pub searched: u64,
     /// What the change finder says of it.
     pub findings: Findings,
     /// How far its values vary, as the gate has it.
@@ -44,7 +46,8 @@ impl Store {
     /// Keeps what the change finder said of some series. A change that has no identity yet is
     /// reported: it gets one, in the log, unless another process reported it meanwhile. Channels
     /// hear of it, unless the series is looked at for the first time: all of it is history then,
-    /// as after a rebuild or a migration.
+    /// as after a rebuild or a migration. A series that another process searched or derived anew
+    /// since this look is left as it is.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
@@ -53,6 +56,9 @@ impl Store {
         self.with_view(|tx| {
             for looked in all {
                 let (series, findings) = (&looked.series, &looked.findings);
+                if !is_as_it_was(tx, looked)? {
+                    continue;
+                }
                 let (varies, in_units) = match looked.varies {
                     Varies::Relative(sigma) => (sigma, false),
                     Varies::Units(sigma) => (sigma, true),
@@ -118,6 +124,21 @@ const fn class_word(class: Class) -> &'static str {
         Class::Walk => "walk",
         Class::Noisy => "noisy",
     }
+}
+
+/// Whether a series is as it was when it was looked at: a rebuild gives its number to another one.
+fn is_as_it_was(tx: &Transaction<'_>, looked: &Looked) -> rusqlite::Result<bool> {
+    tx.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM series WHERE id = ?1 AND key = ?2 AND max(searched, 0) = ?3)",
+    )?
+    .query_row(
+        params![
+            looked.series.id,
+            looked.series.key.id(),
+            looked.searched.cast_signed()
+        ],
+        |r| r.get(0),
+    )
 }
 
 /// Whether the change finder has looked at a series before: on any node, where there are several.

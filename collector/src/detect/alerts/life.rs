@@ -167,7 +167,8 @@ fn settle_drifts(events: &mut [Event], points: &[Point], noise: f64) {
 }
 
 /// The event of each change that was found, if it has one: one that named commits of its set, of
-/// several the one that named the fewest, else one that named neighbouring ones. It takes the
+/// several one that people decided about, then the one that named the fewest, else one that named
+/// neighbouring ones. It takes the
 /// change as it is seen now. Of the other events those stand that a second look still sees and no
 /// found change tells of.
 fn matched(events: &mut [Event], points: &[Point], findings: &Findings) -> Vec<Option<usize>> {
@@ -180,7 +181,7 @@ fn matched(events: &mut [Event], points: &[Point], findings: &Findings) -> Vec<O
         for (of, c) in of.iter_mut().zip(changes) {
             if of.is_none() {
                 let alike = free.iter().copied().filter(|i| fits(&events[*i], c));
-                *of = alike.min_by_key(|i| events[*i].width());
+                *of = alike.min_by_key(|i| (events[*i].state == State::New, events[*i].width()));
                 free.retain(|i| Some(*i) != *of);
             }
         }

@@ -32,6 +32,7 @@ use crate::error::{Error, Result};
 use crate::format::{plural, unpacked_by};
 use crate::model::{Line as Measured, Report, digest};
 use crate::store::Store;
+use crate::store::importing::Beat;
 use crate::store::log::append::Sealed;
 use crate::store::log::door;
 use crate::store::log::entry::{Entry, Kind};
@@ -269,6 +270,13 @@ impl Store {
                 "it is compressed: unpack it first (`{command}`)"
             )));
         }
+        let imported = self.import_whole(input);
+        // Where that fails, the mark is soon too old to count.
+        let _ = self.mark_import(None);
+        imported
+    }
+
+    fn import_whole(&mut self, input: &mut dyn BufRead) -> Result<Imported> {
         let mut reading = Reading::default();
         if let Err(wrong) = self.import_lines(input, &mut reading) {
             // What stood before the line that is wrong is stored, and shown; where that fails, the
@@ -291,7 +299,9 @@ impl Store {
         let unread = |e| Error::Failed(format!("the import cannot be read: {e}"));
         let mut text = Vec::new();
         let mut is_empty = true;
+        let mut beat = Beat::default();
         for number in 1u64.. {
+            beat.on(self)?;
             text.clear();
             let n = input
                 .take(MAX_LINE)

@@ -129,8 +129,10 @@ impl Store {
     /// [`Store::verify`] of the file alone.
     pub(in crate::store) fn verify_file(&self) -> Result<Verification> {
         // One state of everything, though others write meanwhile.
-        let reading = self.db.unchecked_transaction();
-        let _reading = reading.map_err(|e| self.error(&e))?;
+        self.at_once(Self::verify_state)
+    }
+
+    fn verify_state(&self) -> Result<Verification> {
         let mut v = Verification::default();
         let integrity: Vec<String> = self.ask(|db| {
             db.prepare("PRAGMA integrity_check")?

@@ -28,7 +28,7 @@ pub(super) const TABLES: [&str; 14] = [
 /// Tables that hold addresses and secrets which others may not read.
 pub(super) const SECRET: [&str; 3] = ["channel", "project", "forge"];
 /// Rows of `state` that count for everybody.
-pub(super) const STATE: &str = "('leases')";
+pub(super) const STATE: &str = "('leases', 'importing')";
 
 /// A table with its columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,11 +229,12 @@ mod tests {
     use crate::store::Store;
 
     /// What each node derives, or has for itself.
-    const OWN: [&str; 18] = [
+    const OWN: [&str; 19] = [
         "branch_point",
         "change",
         "decided",
         "exclusion",
+        "line_left",
         "main_line",
         "measured_commit",
         "named_profile",

@@ -151,3 +151,105 @@ fn a_branch_and_another_machine_leave_the_same_whatever_comes_first() {
     assert_eq!(places(&seen), [(6, None)]);
     assert_eq!(seen[0].1.kind, Kind::Environment);
 }
+
+/// Whoever looks in the middle of an import would report steps of half a history, under identities
+/// beside those that the other half brings.
+#[test]
+fn nothing_is_searched_while_a_history_is_imported() {
+    let mut store = Store::open(Path::new(":memory:")).unwrap();
+    for i in 0..40 {
+        let value = if i < 20 { 1e6 } else { 2e6 };
+        store.put(&report(i, 'a', &[("b", value)]), &[]).unwrap();
+    }
+    store
+        .mark_import(Some(super::super::importing::now()))
+        .unwrap();
+    assert_eq!(watch::search(&mut store, usize::MAX).unwrap(), 0);
+    assert_eq!(store.unsearched_series().unwrap(), 1);
+    // One that ended without a word holds nobody up.
+    store.mark_import(Some(1)).unwrap();
+    assert_eq!(watch::search(&mut store, usize::MAX).unwrap(), 1);
+    let mut out = Vec::new();
+    store.export(&mut out).unwrap();
+    let mut other = Store::open(Path::new(":memory:")).unwrap();
+    other.import(&mut out.as_slice()).unwrap();
+    assert!(!other.is_being_imported().unwrap(), "the mark stays");
+    watch::search(&mut other, usize::MAX).unwrap();
+    assert_eq!(standing(&other).len(), 1);
+}
+
+/// Another store reported a step too, and people decided about that: it is the one that stands.
+#[test]
+fn of_two_that_tell_of_one_step_the_one_stands_that_people_decided_about() {
+    let mut store = Store::open(Path::new(":memory:")).unwrap();
+    for i in 0..40 {
+        let value = if i < 20 { 1e6 } else { 2e6 };
+        store.put(&report(i, 'a', &[("b", value)]), &[]).unwrap();
+    }
+    watch::search(&mut store, usize::MAX).unwrap();
+    let own = standing(&store).remove(0).1;
+    let series = store.series().unwrap().remove(0).key;
+    let change = Change {
+        first: 18,
+        ..own.event.change.clone()
+    };
+    let theirs = crate::store::log::entry::Alert {
+        id: identity(&series, &change),
+        series,
+        told_at: 22,
+        change,
+    };
+    let id = theirs.id.clone();
+    let alert = Sealed::of(&Entry::Alert(Box::new(theirs))).unwrap();
+    store.append(&alert, &[]).unwrap();
+    store.catch_up().unwrap();
+    let accepted = crate::store::Triage {
+        events: vec![id.clone()],
+        state: Some(crate::detect::alerts::life::State::Resolved(
+            crate::detect::alerts::life::Resolution::Accepted,
+        )),
+        ..crate::store::Triage::default()
+    };
+    store.decide(&accepted, "Mei", 1).unwrap();
+    assert_eq!(watch::search(&mut store, usize::MAX).unwrap(), 1);
+    let stand: Vec<String> = seen(&store);
+    assert_eq!(stand, [id]);
+    assert_ne!(stand, [own.id]);
+    assert_eq!(watch::search(&mut store, usize::MAX).unwrap(), 0);
+}
+
+/// A look at what another process was deriving anew is worth nothing.
+#[test]
+fn what_was_derived_anew_since_a_look_is_looked_at_again() {
+    let mut store = Store::open(Path::new(":memory:")).unwrap();
+    for i in 0..40 {
+        let value = if i < 20 { 1e6 } else { 2e6 };
+        store.put(&report(i, 'a', &[("b", value)]), &[]).unwrap();
+    }
+    let stale = store.unsearched(1).unwrap().remove(0);
+    assert!(store.is_so(&stale.row).unwrap());
+    watch::search(&mut store, usize::MAX).unwrap();
+    let before = seen(&store);
+    assert_eq!(before.len(), 1);
+    let nothing = crate::store::Looked {
+        searched: stale.searched,
+        series: stale.row,
+        findings: crate::detect::Finder::default().find(&[]),
+        varies: crate::detect::gate::Varies::Relative(0.0),
+        events: Vec::new(),
+    };
+    store.rebuild().unwrap();
+    watch::search(&mut store, usize::MAX).unwrap();
+    store
+        .keep_findings(&[nothing], crate::store::Audience::Nobody)
+        .unwrap();
+    assert_eq!(store.current_series().unwrap()[0].kind, "exact");
+    assert_eq!(seen(&store), before);
+}
+
+fn seen(store: &Store) -> Vec<String> {
+    let series = store.series().unwrap().remove(0);
+    let all = store.events_of(&series.key.id()).unwrap();
+    let seen = all.into_iter().filter(|t| t.event.seen);
+    seen.map(|t| t.id).collect()
+}

@@ -260,6 +260,71 @@ fn a_main_line_that_was_rewritten_moves_its_commits() {
     assert!(store.verify().unwrap().problems.is_empty());
 }
 
+/// The end of a line is part of what is said of it.
+#[test]
+fn a_main_line_that_became_shorter_has_its_newest_commits_no_longer() {
+    let said = |r: Report| Report {
+        line: Some(Line::Main),
+        ..r
+    };
+    let whole = Stretch {
+        from: 0,
+        commits: (0..6).map(|i| sha(i, 'a')).collect(),
+        seen: 0,
+    };
+    let shorter = Stretch {
+        from: 3,
+        commits: vec![sha(3, 'c')],
+        seen: 7,
+    };
+    for late in [None, Some(5), Some(4)] {
+        let f = Fixture::new();
+        let mut store = f.store();
+        append(&mut store, &Entry::MainLine(whole.clone()));
+        for i in (0..6).filter(|i| Some(*i) != late) {
+            store
+                .put(&said(report(i, 'a', &[("b", 1e6)])), &[])
+                .unwrap();
+        }
+        store
+            .put(&said(report(3, 'c', &[("b", 2e6)])), &[])
+            .unwrap();
+        append(&mut store, &Entry::MainLine(shorter.clone()));
+        store.catch_up().unwrap();
+        if let Some(i) = late {
+            store
+                .put(&said(report(i, 'a', &[("b", 1e6)])), &[])
+                .unwrap();
+        }
+        // Beyond what is known of the line, and never on it: its report's word counts.
+        store
+            .put(&said(report(7, 'c', &[("b", 2e6)])), &[])
+            .unwrap();
+        let newest: Vec<Sha> = store
+            .commits(u64::MAX, 3)
+            .unwrap()
+            .into_iter()
+            .map(|c| c.sha)
+            .collect();
+        assert_eq!(newest, [sha(7, 'c'), sha(3, 'c'), sha(2, 'a')], "{late:?}");
+        // A store of before this was noted notes it as it is opened.
+        let older = "DROP TABLE line_left; PRAGMA user_version = 12; \
+                     UPDATE measured_commit SET main = 1";
+        store.db.execute_batch(older).unwrap();
+        store = Store::open(&f.path).unwrap();
+        assert!(store.verify().unwrap().problems.is_empty());
+        let again = Stretch {
+            from: 3,
+            commits: (3..6).map(|i| sha(i, 'a')).collect(),
+            seen: 12,
+        };
+        append(&mut store, &Entry::MainLine(again));
+        store.catch_up().unwrap();
+        assert_eq!(values_at(&store, 5), [1e6]);
+        assert!(store.verify().unwrap().problems.is_empty());
+    }
+}
+
 #[test]
 fn a_change_keeps_its_identity_and_is_never_reported_twice() {
     let f = Fixture::new();

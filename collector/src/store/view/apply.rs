@@ -71,7 +71,8 @@ impl Store {
             tx.execute_batch(
                 "DELETE FROM point; DELETE FROM branch_point; DELETE FROM series; \
                  DELETE FROM measured_commit; DELETE FROM testbed; DELETE FROM report; \
-                 DELETE FROM stacks; DELETE FROM main_line; DELETE FROM change; \
+                 DELETE FROM stacks; DELETE FROM main_line; DELETE FROM line_left; \
+                 DELETE FROM change; \
                  DELETE FROM decided; DELETE FROM exclusion; DELETE FROM named_profile; \
                  DELETE FROM pruned_profile; DELETE FROM pruned_report; \
                  UPDATE state SET value = 0 \

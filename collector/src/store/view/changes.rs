@@ -3,6 +3,7 @@
 use rusqlite::{Transaction, params};
 
 use crate::detect::Kind;
+use crate::detect::steps::place::NEAR;
 use crate::store::log::entry::Alert;
 
 /// A change as it was reported. Whoever reports it a second time changes nothing.
@@ -30,6 +31,19 @@ pub(super) fn alert(tx: &Transaction<'_>, a: &Alert) -> rusqlite::Result<()> {
         c.confidence,
         kind_word(c.kind),
         reported
+    ])?;
+    // Of several that tell of one step, the next look lets one stand.
+    let near = NEAR as i64;
+    tx.prepare_cached(
+        "UPDATE series SET searched = -1 WHERE key = ?1 AND searched > 0 AND EXISTS \
+         (SELECT 1 FROM change o WHERE o.series = ?1 AND o.id <> ?2 \
+         AND o.first <= ?3 AND o.last >= ?4)",
+    )?
+    .execute(params![
+        a.series.id(),
+        a.id,
+        c.last.saturating_add(near),
+        c.first.saturating_sub(near)
     ])?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::store::Store;
 
 /// What is derived, by names that are the same in every store. Columns that the change finder
 /// writes depend on when it looked, and are left out.
-const TABLES: [(&str, &str); 14] = [
+const TABLES: [(&str, &str); 15] = [
     (
         "series",
         "SELECT benchmark, metric, unit, better, counter, fingerprint, class, points, latest_position, \
@@ -30,6 +30,7 @@ const TABLES: [(&str, &str); 14] = [
     ("testbeds", "SELECT * FROM testbed"),
     ("reports", "SELECT * FROM report"),
     ("main line", "SELECT * FROM main_line"),
+    ("commits that left it", "SELECT * FROM line_left"),
     ("places of profiles", "SELECT * FROM stacks"),
     (
         "changes",

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rusqlite::types::Type;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, named_params, params};
 use serde::Serialize;
 
 use crate::detect::Change;
@@ -93,6 +93,10 @@ pub struct Event {
     pub reported: Reported,
 }
 
+/// Whether nobody need look at a change `e` yet, as [`Reported::is_snoozed`] has it.
+pub(super) const SNOOZED: &str = "CASE WHEN e.snooze LIKE '@%' \
+    THEN CAST(substr(e.snooze, 2) AS INTEGER) > :newest ELSE e.snooze > :today END";
+
 /// How many events wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct EventCounts {
@@ -100,6 +104,8 @@ pub struct EventCounts {
     pub new: u64,
     /// Somebody works on them.
     pub acknowledged: u64,
+    /// Open as those are, but nobody need look at them yet.
+    pub snoozed: u64,
     /// Settled by people.
     pub resolved: u64,
     /// Went back by themselves.
@@ -244,26 +250,30 @@ impl Store {
         })
     }
 
-    /// How many events of judged metrics wait, and how many do not.
+    /// How many events of judged metrics wait at a moment, and how many do not.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn event_counts(&self) -> Result<EventCounts> {
+    pub fn event_counts(&self, at: &Moment) -> Result<EventCounts> {
+        let newest = at.newest.cast_signed();
         self.ask(|db| {
-            db.prepare_cached(
-                "SELECT coalesce(sum(seen AND recovered IS NULL AND state = 'new'), 0), \
-                 coalesce(sum(seen AND recovered IS NULL AND state = 'acknowledged'), 0), \
+            db.prepare_cached(&format!(
+                "SELECT coalesce(sum(open AND NOT later AND state = 'new'), 0), \
+                 coalesce(sum(open AND NOT later AND state = 'acknowledged'), 0), \
+                 coalesce(sum(open AND later), 0), \
                  coalesce(sum(state NOT IN ('new', 'acknowledged')), 0), \
                  coalesce(sum(recovered IS NOT NULL AND state IN ('new', 'acknowledged')), 0) \
-                 FROM change WHERE judged = 1",
-            )?
-            .query_row([], |r| {
+                 FROM (SELECT e.*, {OPEN} AS open, {SNOOZED} AS later \
+                 FROM change e WHERE e.judged = 1)"
+            ))?
+            .query_row(named_params! {":newest": newest, ":today": at.today}, |r| {
                 let n = |i| r.get::<_, i64>(i).map(i64::cast_unsigned);
                 Ok(EventCounts {
                     new: n(0)?,
                     acknowledged: n(1)?,
-                    resolved: n(2)?,
-                    recovered: n(3)?,
+                    snoozed: n(2)?,
+                    resolved: n(3)?,
+                    recovered: n(4)?,
                 })
             })
         })

@@ -4,7 +4,7 @@ use rusqlite::{ToSql, named_params};
 
 use crate::detect::alerts::life::State;
 use crate::error::Result;
-use crate::store::view::events::{EVENT, Event, Moment, OPEN, reported};
+use crate::store::view::events::{EVENT, Event, Moment, OPEN, SNOOZED, reported};
 use crate::store::view::series::{COLUMNS, SERIES, series_row};
 use crate::store::{Reported, Store, Triage};
 
@@ -67,10 +67,7 @@ impl Fates {
         match self {
             Self::Any => "1".into(),
             Self::Open => OPEN.into(),
-            Self::Snoozed => format!(
-                "{OPEN} AND CASE WHEN e.snooze LIKE '@%' \
-                 THEN CAST(substr(e.snooze, 2) AS INTEGER) > :newest ELSE e.snooze > :today END"
-            ),
+            Self::Snoozed => format!("{OPEN} AND {SNOOZED}"),
             Self::Settled => "e.state NOT IN ('new', 'acknowledged')".into(),
             Self::Word("recovered") => {
                 "e.state IN ('new', 'acknowledged') AND e.recovered IS NOT NULL".into()

@@ -1,14 +1,16 @@
 //! What reports, profiles and the main line mean: series with their points, commits, testbeds.
 //!
-//! A commit is on the main line if the store's own line says so; where that does not reach, if
-//! its report says so; where nothing is known, unless another commit stands at its position.
+//! A commit is on the main line if the store's own line says so; where that does not reach and never
+//! had it, if its report says so; where nothing is known, unless another commit stands at its
+//! position.
 
 use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::model::{Line, Measurement, Report, SeriesKey, digest};
-use crate::store::log::entry::{Exclusion, Stacks, Stretch};
+use crate::store::log::codec::unpack;
+use crate::store::log::entry::{Entry, Exclusion, Kind, Stacks, Stretch};
 use crate::store::view::excluded;
 use crate::store::view::natures::{Natures, calibrated, read};
 use crate::store::view::series::{own_direction, own_unit};
@@ -123,12 +125,18 @@ fn place(tx: &Transaction<'_>, r: &Report) -> rusqlite::Result<Place> {
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM main_line WHERE position = ?1)")?
         .query_row([position], |row| row.get(0))?;
     let main = match &r.line {
-        _ if reached => false,
+        _ if reached || has_left(tx, sha)? => false,
         Some(Line::Branch { .. }) => false,
         Some(Line::Main) => true,
         None => !is_taken(tx, sha, position)?,
     };
     Ok(Place { main, position })
+}
+
+/// Whether the main line had a commit, and has it no longer.
+fn has_left(tx: &Transaction<'_>, sha: &str) -> rusqlite::Result<bool> {
+    tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM line_left WHERE sha = ?1)")?
+        .query_row([sha], |row| row.get(0))
 }
 
 /// Whether another commit of the main line stands at that position.
@@ -287,20 +295,64 @@ pub(super) fn profile(tx: &Transaction<'_>, p: &Stacks) -> rusqlite::Result<()> 
 /// Replaces the main line from a position on, and moves the reports of commits that are on it
 /// now, or no longer.
 pub(super) fn main_line(tx: &Transaction<'_>, s: &Stretch) -> rusqlite::Result<()> {
+    replace(tx, s)?;
+    file_who_moved(tx)
+}
+
+/// Notes, in a store of before this was noted, which commits the main line had and has no longer.
+pub(in crate::store) fn take_off_who_left(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    let said: Vec<Stretch> = {
+        let mut entries = tx.prepare(
+            "SELECT document FROM log WHERE kind = 'main_line' \
+             AND seq <= (SELECT value FROM state WHERE name = 'applied') ORDER BY seq",
+        )?;
+        let mut rows = entries.query([])?;
+        let mut said = Vec::new();
+        while let Some(row) = rows.next()? {
+            // What is damaged says nothing; `verify` names it.
+            let bytes = unpack(&row.get::<_, Vec<u8>>(0)?).unwrap_or_default();
+            if let Ok(Entry::MainLine(s)) = Entry::parse(Kind::MainLine, &bytes) {
+                said.push(s);
+            }
+        }
+        said
+    };
+    if said.is_empty() {
+        return Ok(());
+    }
+    tx.execute("DELETE FROM main_line", [])?;
+    said.iter().try_for_each(|s| replace(tx, s))?;
+    file_who_moved(tx)
+}
+
+/// Has the main line be another one from a position on.
+fn replace(tx: &Transaction<'_>, s: &Stretch) -> rusqlite::Result<()> {
     let from = s.from.cast_signed();
+    tx.prepare_cached(
+        "INSERT OR IGNORE INTO line_left SELECT sha FROM main_line WHERE position >= ?1",
+    )?
+    .execute([from])?;
     tx.prepare_cached("DELETE FROM main_line WHERE position >= ?1")?
         .execute([from])?;
     let mut insert = tx.prepare_cached("INSERT INTO main_line VALUES (?1, ?2)")?;
+    let mut back = tx.prepare_cached("DELETE FROM line_left WHERE sha = ?1")?;
     for (position, sha) in (from..).zip(&s.commits) {
         insert.execute(params![position, sha.0])?;
+        back.execute([&sha.0])?;
     }
+    Ok(())
+}
+
+/// Files the reports anew of the commits that are on the main line now, or no longer.
+fn file_who_moved(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     // Reports are few beside points: those of commits whose place is another now are filed anew.
     let moved: Vec<String> = tx
         .prepare_cached(
             "SELECT c.sha FROM measured_commit c LEFT JOIN main_line m ON m.sha = c.sha WHERE \
              (m.sha IS NOT NULL AND (c.main = 0 OR c.position <> m.position)) OR \
-             (m.sha IS NULL AND c.main = 1 AND EXISTS \
-             (SELECT 1 FROM main_line o WHERE o.position = c.position)) \
+             (m.sha IS NULL AND c.main = 1 AND \
+             (EXISTS (SELECT 1 FROM main_line o WHERE o.position = c.position) OR \
+             EXISTS (SELECT 1 FROM line_left l WHERE l.sha = c.sha))) \
              ORDER BY c.position, c.sha",
         )?
         .query_map([], |r| r.get(0))?

@@ -10,7 +10,7 @@ pub(in crate::store) mod excluded;
 mod find;
 mod line;
 mod listed;
-mod measured;
+pub(in crate::store) mod measured;
 pub(in crate::store) mod natures;
 mod pages;
 mod past;

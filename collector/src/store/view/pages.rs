@@ -285,6 +285,31 @@ impl Store {
         })
     }
 
+    /// Runs what reads on one state of the store, whatever others write meanwhile.
+    ///
+    /// # Errors
+    /// What `read` says; [`crate::error::Error::Store`].
+    pub fn at_once<T>(&self, read: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        let reading = self.db.unchecked_transaction();
+        let _reading = reading.map_err(|e| self.error(&e))?;
+        read(self)
+    }
+
+    /// Whether a series is as it was read, with as many points.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn is_so(&self, s: &SeriesRow) -> Result<bool> {
+        self.ask(|db| {
+            db.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM series WHERE id = ?1 AND key = ?2 AND points = ?3)",
+            )?
+            .query_row(params![s.id, s.key.id(), s.points.cast_signed()], |r| {
+                r.get(0)
+            })
+        })
+    }
+
     /// Series with points that the change finder has not seen.
     ///
     /// # Errors

@@ -60,7 +60,7 @@ fn beside(h: &Health, asked: &query::Health) -> Markup {
             " " a href="#failures" { b { (plural(o.failures.len(), "failure")) } } " on the newest commit."
         }
         @if o.unsearched > 0 {
-            " " (plural(o.unsearched as usize, "series")) " with new points are still to be looked at."
+            " " (text::unsearched(o.unsearched as usize)) "."
         }
     }
 }

@@ -42,6 +42,8 @@ struct Today {
     groups: Vec<Group>,
     judged: Judged,
     counts: EventCounts,
+    /// Series with points that the change finder has not seen.
+    unsearched: usize,
     newest: Option<MeasuredCommit>,
     reports: u64,
     points: u64,
@@ -65,10 +67,11 @@ fn load(store: &Store, app: &App, (reader, owner): (&Reader, &str)) -> Result<To
         whose,
         mine,
         snoozed,
+        counts: store.event_counts(&at)?,
+        unsearched: store.unsearched_series()? as usize,
         at,
         groups,
         judged,
-        counts: store.event_counts()?,
         newest: store.commits(u64::MAX, 1)?.pop(),
         reports,
         points,
@@ -146,6 +149,7 @@ fn verdict(t: &Today) -> (Markup, &'static str) {
         return (html! { "Nothing measured yet" }, "quiet");
     }
     match (bad.first(), new) {
+        (None, _) if t.unsearched > 0 => (html! { "No regression is known yet" }, "quiet"),
         (None, _) => (
             html! {
                 span .tick aria-hidden="true" { "✓" } " No regression is open"
@@ -188,7 +192,7 @@ fn html(
     Ok(html! {
         section .verdict.(class) {
             h1 { (verdict) @if t.whose != Whose::All { " of what is " (theirs(&t.whose)) } }
-            p { (newest(app, t)) }
+            p { (newest(app, t)) (unsearched(app, t)) }
             (tally(t, reader))
             @if t.whose != Whose::All { p { a href="/" { "Show everybody’s" } } }
             (layout::forms(&forms(t)))
@@ -257,6 +261,20 @@ fn newest(app: &App, t: &Today) -> Markup {
                 "The store " code { (file.map(|n| n.to_string_lossy()).unwrap_or_default()) }
                 " holds no report."
             }
+        }
+    }
+}
+
+/// How much was not searched yet: what is open in it, nobody knows.
+fn unsearched(app: &App, t: &Today) -> Markup {
+    html! {
+        @if t.unsearched > 0 {
+            ". " strong { (text::unsearched(t.unsearched)) }
+            @if app.options.read_only {
+                ", which a server that only reads does not do: one without " code { "--read-only" }
+                " does, and " code { "uptick rebuild" }
+            }
+            "."
         }
     }
 }
@@ -339,7 +357,8 @@ fn nothing(app: &App, t: &Today) -> Markup {
     }
     let known = t.counts.resolved + t.counts.recovered;
     let why = html! {
-        (plural(t.reports as usize, "report")) " with " (plural(t.points as usize, "point")) " were searched: "
+        @if t.unsearched > 0 { "What was searched so far shows none: " }
+        @else { (plural(t.reports as usize, "report")) " with " (plural(t.points as usize, "point")) " were searched: " }
         @if t.snoozed > 0 { "every step that lasted is snoozed, settled or went back. " }
         @else if known > 0 { "every step that lasted is settled or went back. " }
         @else { "no step that lasted was found. " }
@@ -350,8 +369,12 @@ fn nothing(app: &App, t: &Today) -> Markup {
         }
         "."
     };
+    let title = match t.unsearched {
+        0 => "Nothing waits for you",
+        _ => "Nothing waits for you so far",
+    };
     layout::empty(
-        "Nothing waits for you",
+        title,
         why,
         &[("measure older commits too", "uptick run HEAD~200..HEAD")],
     )
@@ -361,7 +384,6 @@ fn nothing(app: &App, t: &Today) -> Markup {
 fn nothing_of(t: &Today) -> Markup {
     let title = format!("Nothing of what is {} waits", theirs(&t.whose));
     let open = (t.counts.new + t.counts.acknowledged) as usize;
-    let open = open.saturating_sub(t.snoozed);
     let why = html! {
         @if open == 0 && t.snoozed > 0 { "Nobody has an open change that is not snoozed." }
         @else if open == 0 { "Nobody has an open change." }
@@ -602,7 +624,10 @@ fn document(config: &Config, t: &Today) -> serde_json::Value {
             })
         })
         .collect();
-    json!({ "schema": "uptick.open_changes/1", "counts": t.counts, "groups": groups })
+    json!({
+        "schema": "uptick.open_changes/1", "counts": t.counts, "unsearched": t.unsearched,
+        "groups": groups,
+    })
 }
 
 /// A change as every document has it, and whose it is.
@@ -660,11 +685,18 @@ fn csv(config: &Config, t: &Today) -> Vec<Vec<String>> {
 
 fn markdown(config: &Config, t: &Today) -> String {
     let mut out = format!(
-        "# Open changes\n\n{}: {} new and {} acknowledged changes of single series.\n",
+        "# Open changes\n\n{}: {} new and {} acknowledged changes of single series{}.\n",
         plural(t.groups.len(), "group"),
         t.counts.new,
-        t.counts.acknowledged
+        t.counts.acknowledged,
+        match t.counts.snoozed {
+            0 => String::new(),
+            n => format!(", {n} more snoozed"),
+        }
     );
+    if t.unsearched > 0 {
+        out.push_str(&format!("\n{}.\n", text::unsearched(t.unsearched)));
+    }
     if t.groups.is_empty() {
         out.push_str("\nNothing waits.\n");
     }
