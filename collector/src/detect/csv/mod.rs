@@ -117,30 +117,36 @@ pub fn read(reader: impl BufRead) -> Result<Vec<Series>, CsvError> {
     let mut record = ::csv::ByteRecord::new();
     loop {
         let more = reader.read_byte_record(&mut record);
-        let line = header.line_of(&record, reader.position().line());
+        let stands = reader.position().line();
         match more {
             Ok(true) => {}
             Ok(false) => break,
             Err(e) => {
+                let line = header.line_of(record.as_slice(), stands);
                 let source = std::io::Error::other(e);
                 return Err(CsvError::Io { line, source });
             }
         }
         // The same memory for every row, as text and back.
-        let text = ::csv::StringRecord::from_byte_record(record)
-            .map_err(|_| CsvError::Encoding { line })?;
+        let text = ::csv::StringRecord::from_byte_record(record).map_err(|e| {
+            let line = header.line_of(e.into_byte_record().as_slice(), stands);
+            CsvError::Encoding { line }
+        })?;
+        // Few rows are asked for their line, which takes a walk through their bytes.
+        let line = || header.line_of(text.as_slice().as_bytes(), stands);
         let row = header.row(&text).and_then(|row| {
-            if header.delimiter != b',' && row.is_for_later(line, &mut read.evidence) {
+            if header.delimiter != b',' && row.is_for_later(line(), &mut read.evidence) {
                 read.named(row.name);
-                read.later.push((line, text.clone()));
+                read.later.push((line(), text.clone()));
                 return Ok(());
             }
             read.add(&row, Decimals::Plain)
         });
         match row {
+            Ok(()) => {}
             // No row: it has one field, or no name.
             Err(_) if header.is_ornament(&text) => {}
-            row => row.map_err(|what| header.refused(line, what, &text))?,
+            Err(what) => return Err(header.refused(line(), what, &text)),
         }
         record = text.into_byte_record();
     }
@@ -164,6 +170,8 @@ pub fn read(reader: impl BufRead) -> Result<Vec<Series>, CsvError> {
 struct Reading {
     all: Vec<Series>,
     by_name: HashMap<String, usize>,
+    /// The series of the row before: rows of one series mostly follow each other.
+    last: usize,
     evidence: Evidence,
     /// Rows whose numbers depend on what the rest of the file shows, with their lines.
     later: Vec<(usize, ::csv::StringRecord)>,
@@ -171,14 +179,23 @@ struct Reading {
 
 impl Reading {
     fn named(&mut self, name: &str) -> &mut Series {
-        let at = *self.by_name.entry(name.to_string()).or_insert_with(|| {
-            self.all.push(Series {
-                name: name.to_string(),
-                ..Series::default()
-            });
-            self.all.len() - 1
+        if self.all.get(self.last).is_none_or(|s| s.name != name) {
+            self.last = self.place(name);
+        }
+        &mut self.all[self.last]
+    }
+
+    /// Where the series of a name stands; a new one is put behind the others.
+    fn place(&mut self, name: &str) -> usize {
+        if let Some(at) = self.by_name.get(name) {
+            return *at;
+        }
+        self.by_name.insert(name.to_string(), self.all.len());
+        self.all.push(Series {
+            name: name.to_string(),
+            ..Series::default()
         });
-        &mut self.all[at]
+        self.all.len() - 1
     }
 
     fn add(&mut self, row: &Row<'_>, decimals: Decimals) -> Result<(), &'static str> {
@@ -298,7 +315,14 @@ impl Row<'_> {
 
     /// The index, if there is one, and whether it is a date.
     fn index(&self, decimals: Decimals) -> Result<(Option<i64>, bool), &'static str> {
-        if let Some(whole) = number(self.index, decimals).and_then(whole) {
+        // Nearly all are written in digits alone, which every country reads alike.
+        let digits = self
+            .index
+            .parse()
+            .ok()
+            .filter(|i: &i64| i.unsigned_abs() <= EXACT.unsigned_abs());
+        let other = || number(self.index, decimals).and_then(whole);
+        if let Some(whole) = digits.or_else(other) {
             return Ok((Some(whole), false));
         }
         if is_missing(self.index) {
@@ -409,8 +433,8 @@ impl Header {
 
     /// The line that a record begins in, given where its reader stands then: behind the LF that
     /// ends the record, or before it where a CR ended it.
-    fn line_of(&self, record: &::csv::ByteRecord, stands: u64) -> usize {
-        let inside = record.as_slice().iter().filter(|b| **b == b'\n').count();
+    fn line_of(&self, record: &[u8], stands: u64) -> usize {
+        let inside = record.iter().filter(|b| **b == b'\n').count();
         let behind = usize::from(self.end == b"\n");
         let stands = usize::try_from(stands).unwrap_or(0);
         (self.line + stands).saturating_sub(inside + behind)
@@ -456,15 +480,8 @@ impl Header {
             return Err("another number of columns than the header");
         }
         let is_last = self.columns[2] + 1 == self.width;
-        let behind = record.get(self.width).filter(|_| is_last);
-        if behind.is_some_and(|f| f.len() == 3 && f.bytes().all(|b| b.is_ascii_digit())) {
-            return Err("three digits behind the value: parted thousands want quotes around them");
-        }
-        // Columns may follow that the header does not name; decimals are few, a time is long.
-        let is_whole = unsigned(value).bytes().all(|b| b.is_ascii_digit());
-        let decimals = |f: &str| f.len() <= DECIMALS && f.bytes().all(|b| b.is_ascii_digit());
-        if is_whole && behind.is_some_and(|f| !f.is_empty() && decimals(f)) {
-            return Err("digits behind the value: a decimal comma wants quotes around the number");
+        if let Some(behind) = record.get(self.width).filter(|_| is_last) {
+            is_no_part_of(value, behind)?;
         }
         if name.is_empty() {
             return Err("the series has no name");
@@ -482,6 +499,19 @@ impl Header {
             found: cut(&joined(row, self.delimiter)),
         }
     }
+}
+
+/// Columns may follow that the header does not name; decimals are few, a time is long.
+fn is_no_part_of(value: &str, behind: &str) -> Result<(), &'static str> {
+    let is_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if behind.len() == 3 && is_digits(behind) {
+        return Err("three digits behind the value: parted thousands want quotes around them");
+    }
+    let decimals = (1..=DECIMALS).contains(&behind.len()) && is_digits(behind);
+    if decimals && is_digits(unsigned(value)) {
+        return Err("digits behind the value: a decimal comma wants quotes around the number");
+    }
+    Ok(())
 }
 
 fn too_few(record: &::csv::StringRecord) -> &'static str {
@@ -503,11 +533,13 @@ fn is_missing(text: &str) -> bool {
     MISSING.iter().any(|m| text.eq_ignore_ascii_case(m))
 }
 
+/// Up to here an `f64` holds every whole number exactly: 2⁵³.
+const EXACT: i64 = 9_007_199_254_740_992;
+
 /// A whole number that an `i64` and an `f64` both hold exactly.
 fn whole(x: f64) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
-    (x.fract() == 0.0 && x.abs() <= EXACT).then_some(x as i64)
+    (x.fract() == 0.0 && x.abs() <= EXACT as f64).then_some(x as i64)
 }
 
 /// Seconds since 1970 of a date, with or without time and zone; without one it is UTC.
