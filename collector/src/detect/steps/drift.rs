@@ -44,17 +44,22 @@ pub(crate) fn take_out(
 ) -> Fit {
     let most = steps.total - price.penalty * PRICE;
     let mut best: Option<Fit> = None;
-    for whole in [false, true] {
-        let at = if whole { Vec::new() } else { steps.at.clone() };
-        let mut fit = Fit {
-            at,
-            ..steps.clone()
-        };
+    let least = SLOPE_Z * tau.sqrt();
+    // A series that is one piece begins as one either way.
+    let starts: &[bool] = if steps.at.is_empty() {
+        &[false]
+    } else {
+        &[false, true]
+    };
+    for &whole in starts {
+        let at = if whole { &[][..] } else { &steps.at };
+        let (mut slope, mut z) = common_slope(&steps.x, at);
+        // Most series show none, and are not copied.
+        if z.abs() < least {
+            continue;
+        }
+        let mut fit = steps.clone();
         for _ in 0..ROUNDS {
-            let (slope, z) = common_slope(&fit.x, &fit.at);
-            if z.abs() < SLOPE_Z * tau.sqrt() {
-                break;
-            }
             flatten(&mut fit, slope);
             if whole && hopeless(&fit.x, weights, price, most) {
                 break;
@@ -63,6 +68,10 @@ pub(crate) fn take_out(
             fit.total = segmenter.total();
             if fit.total < best.as_ref().map_or(most, |b| b.total) {
                 best = Some(fit.clone());
+            }
+            (slope, z) = common_slope(&fit.x, &fit.at);
+            if z.abs() < least {
+                break;
             }
         }
     }

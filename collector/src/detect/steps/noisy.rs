@@ -4,6 +4,8 @@
 //! noise (normal, heavy-tailed, skewed, bimodal, correlated, drifting, seasonal,
 //! of changing scale, …); the figures beside them are from there.
 
+use std::cell::OnceCell;
+
 use crate::detect::steps::modes::Modes;
 use crate::detect::steps::noise::Noise;
 use crate::detect::steps::pieces::{Boundary, clip, pieces};
@@ -110,16 +112,17 @@ pub(crate) fn usual_tau<'y>(
         let x = y.iter().map(|v| (v - y[0]) / noise.sigma).collect();
         cut(x, &noise, &mut scratch.segmenter).1
     };
-    let mut taus: Vec<f64> = stretches.map(&mut tau).collect();
-    let usual = stats::median_in_place(&mut taus).unwrap_or(1.0);
+    let usual = stats::median_of(stretches.map(&mut tau)).unwrap_or(1.0);
     if usual <= TAU_CLOSE { 1.0 } else { usual }
 }
 
 /// Levels, and the noise around them as one, of which at least `least` neighbours count as one
 /// value.
-pub(crate) fn levels(
+///
+/// `modes`: those that `y` has, which are asked for where a boundary holds.
+pub(crate) fn levels<'m>(
     y: &[f64],
-    modes: Option<&Modes>,
+    modes: impl FnOnce() -> Option<&'m Modes>,
     is_whole: bool,
     least: f64,
     scratch: &mut Scratch,
@@ -184,7 +187,7 @@ fn calmed(
     noise: &Noise,
     segmenter: &mut Segmenter,
 ) -> (drift::Fit, f64) {
-    let Some(mut wave) = Wave::of(&residuals(&fit.x, &fit.at)) else {
+    let Some(mut wave) = Wave::of(&Rest::of(&fit.x, &fit.at).values) else {
         return (fit, tau);
     };
     let x = fit.x.clone();
@@ -193,7 +196,8 @@ fn calmed(
     for _ in 0..WAVE_ROUNDS {
         let flat: Vec<f64> = x.iter().enumerate().map(|(t, v)| v - wave.at(t)).collect();
         best = cut(flat, noise, segmenter);
-        let rest: Vec<f64> = residuals(&best.0.x, &best.0.at)
+        let rest: Vec<f64> = Rest::of(&best.0.x, &best.0.at)
+            .values
             .iter()
             .enumerate()
             .map(|(t, r)| r + wave.at(t))
@@ -205,11 +209,15 @@ fn calmed(
 }
 
 /// The boundaries that nothing but a step explains.
-fn sifted(x: &[f64], modes: Option<&Modes>, kept: &[(usize, f64)]) -> Vec<(usize, f64)> {
+fn sifted<'m>(
+    x: &[f64],
+    modes: impl FnOnce() -> Option<&'m Modes>,
+    kept: &[(usize, f64)],
+) -> Vec<(usize, f64)> {
     if kept.is_empty() {
         return Vec::new();
     }
-    let mut kept = match modes {
+    let mut kept = match modes() {
         Some(modes) => sift::not_moods(x.len(), modes, kept),
         None => kept.to_vec(),
     };
@@ -230,12 +238,26 @@ struct Least {
 
 impl Least {
     /// The noise around some levels, if so many neighbours count as one value: correlation is
-    /// looked for around the levels `at`, spread around the levels `around`.
-    fn noise(self, x: &[f64], at: &[usize], around: &[usize], tau: f64) -> Correlated {
+    /// looked for in what the levels `seen` leave over, spread in what `around` leaves over.
+    fn noise(self, tau: f64, seen: &Rest, around: &Rest) -> Correlated {
+        if tau <= 1.0 {
+            return self.independent();
+        }
+        let certain = if seen.may_be_chance() { 1.0 } else { tau };
         Correlated {
             tau,
-            certain: certain_tau(x, at, tau).max(self.tau),
-            spread: clipped_spread(x, around, tau),
+            certain: certain.max(self.tau),
+            spread: around.spread(tau),
+            floor: self.floor,
+        }
+    }
+
+    /// The noise where every point counts: there nobody asks for the spread.
+    const fn independent(self) -> Correlated {
+        Correlated {
+            tau: 1.0,
+            certain: 1.0,
+            spread: f64::INFINITY,
             floor: self.floor,
         }
     }
@@ -248,26 +270,27 @@ impl Least {
 /// at again with what is left.
 fn settle(x: &[f64], at: &[usize], own: &[usize], tau: f64, least: Least) -> Vec<(usize, f64)> {
     let mut tau = tau.max(least.tau);
+    if tau <= 1.0 {
+        return verify(x, at, own, least.independent());
+    }
+    let all = Rest::of(x, at);
+    let mut rest = Rest::of(x, &[]);
     let mut kept: Vec<(usize, f64)> = Vec::new();
     for _ in 0..SETTLE_ROUNDS {
+        let seen = if kept.is_empty() { &all } else { &rest };
+        kept = verify(x, at, own, least.noise(tau, seen, &rest));
         let places: Vec<usize> = kept.iter().map(|k| k.0).collect();
-        let seen = if kept.is_empty() { at } else { &places };
-        kept = verify(x, at, own, least.noise(x, seen, &places, tau));
-        let places: Vec<usize> = kept.iter().map(|k| k.0).collect();
-        let left = residual_tau(x, &places).max(least.tau);
+        if places != rest.at {
+            rest = Rest::of(x, &places);
+        }
+        let left = rest.tau().max(least.tau);
         if left >= tau {
             break;
         }
         tau = left;
     }
-    if tau > 1.0 && least.tau <= 1.0 && steps_explain(x, at, own, &kept) {
-        let noise = Correlated {
-            tau: 1.0,
-            certain: 1.0,
-            spread: clipped_spread(x, at, 1.0),
-            floor: least.floor,
-        };
-        return verify(x, at, own, noise);
+    if tau > 1.0 && least.tau <= 1.0 && steps_explain(x, at, own, &rest) {
+        return verify(x, at, own, least.independent());
     }
     kept
 }
@@ -275,10 +298,11 @@ fn settle(x: &[f64], at: &[usize], own: &[usize], tau: f64, least: Least) -> Vec
 /// Whether steps in independent noise explain a series better than correlation with the steps
 /// that hold in spite of it: Schwarz's criterion, as in Beaulieu & Killick (2018), *Distinguishing
 /// trends and shifts from memory in climate data*, Journal of Climate 31.
-fn steps_explain(x: &[f64], at: &[usize], own: &[usize], kept: &[(usize, f64)]) -> bool {
-    let places: Vec<usize> = kept.iter().map(|k| k.0).collect();
+///
+/// `rest`: what those steps leave over.
+fn steps_explain(x: &[f64], at: &[usize], own: &[usize], rest: &Rest) -> bool {
     let most: Vec<usize> = at.iter().filter(|a| !own.contains(a)).copied().collect();
-    if most.len() <= places.len() {
+    if most.len() <= rest.at.len() {
         return false;
     }
     let n = x.len() as f64;
@@ -286,10 +310,11 @@ fn steps_explain(x: &[f64], at: &[usize], own: &[usize], kept: &[(usize, f64)]) 
         Some(s) if s > 0.0 => 2.0 * n * s.ln() + STEP_PRICE * steps as f64 * n.ln(),
         _ => f64::INFINITY,
     };
-    let rest = residuals(x, &places);
-    let rho = stats::robust_ar1(&rest);
-    let fresh: Vec<f64> = rest.windows(2).map(|w| w[1] - rho * w[0]).collect();
-    misfit(&residuals(x, &most), most.len()) < misfit(&fresh, places.len()) + n.ln()
+    let rho = rest.rho();
+    let pairs = rest.values.windows(2);
+    let fresh: Vec<f64> = pairs.map(|w| w[1] - rho * w[0]).collect();
+    let without = Rest::of(x, &most).values;
+    misfit(&without, most.len()) < misfit(&fresh, rest.at.len()) + n.ln()
 }
 
 /// Steps and drift as they show against the noise of the main mode, with the steps of `fit`.
@@ -327,9 +352,9 @@ fn regained(x: &[f64], at: &[usize], kept: &[(usize, f64)], least: Least) -> Vec
         }
         let (from, to) = (from.max(a.saturating_sub(AROUND)), to.min(a + AROUND));
         let part = &x[from..to];
-        let here = [a - from];
-        let tau = residual_tau(part, &here).max(least.tau);
-        let p = p_value(&x[from..a], &x[a..to], least.noise(part, &here, &here, tau));
+        let rest = Rest::of(part, &[a - from]);
+        let tau = rest.tau().max(least.tau);
+        let p = p_value(&x[from..a], &x[a..to], least.noise(tau, &rest, &rest));
         if p <= ALPHA * OWN * OWN {
             out.insert(i, (a, p));
         }
@@ -390,7 +415,7 @@ fn partition(x: &[f64], weights: &[f64], segmenter: &mut Segmenter) -> (Vec<usiz
     let mut at = Vec::new();
     for _ in 0..TAU_ROUNDS {
         at = segmenter.boundaries(x, weights, cost(x.len(), tau));
-        let seen = residual_tau(x, &at);
+        let seen = Rest::of(x, &at).tau();
         if seen <= TAU_CLOSE * tau {
             break;
         }
@@ -399,70 +424,95 @@ fn partition(x: &[f64], weights: &[f64], segmenter: &mut Segmenter) -> (Vec<usiz
     (at, tau)
 }
 
-fn residual_tau(x: &[f64], at: &[usize]) -> f64 {
-    let ranks = stats::centred_ranks(&residuals(x, at));
-    // A level takes τ/n off each lag; where many levels are fitted to few points, that is put
-    // back for so few lags that it cannot run away with itself.
-    let levels = at.len() + 1;
-    let lags = (x.len() / (4 * levels)).clamp(2, TAU_LAGS);
-    stats::autocorrelation_time(&ranks, levels, lags)
+/// What some levels leave over of a stretch, and what that says of the noise.
+#[derive(Debug)]
+struct Rest {
+    /// The first points of all pieces but the first.
+    at: Vec<usize>,
+    /// The median of each piece.
+    levels: Vec<f64>,
+    /// The values less those; outliers clipped.
+    values: Vec<f64>,
+    /// Their centred ranks, once somebody asks for them.
+    ranks: OnceCell<Vec<f64>>,
 }
 
-/// The same, but 1 where the correlation of neighbours may be chance.
-fn certain_tau(x: &[f64], at: &[usize], tau: f64) -> f64 {
-    let ranks = stats::centred_ranks(&residuals(x, at));
-    let power: f64 = ranks.iter().map(|r| r * r).sum();
-    let lagged: f64 = ranks.windows(2).map(|w| w[0] * w[1]).sum();
-    let bias = (at.len() + 1) as f64 / x.len() as f64;
-    if lagged / power + bias < RHO_Z / (x.len() as f64).sqrt() {
-        1.0
-    } else {
-        tau
+impl Rest {
+    fn of(x: &[f64], at: &[usize]) -> Self {
+        let mut values = Vec::with_capacity(x.len());
+        let mut levels = Vec::with_capacity(at.len() + 1);
+        for (from, to) in pieces(at, x.len()) {
+            let m = stats::median(&x[from..to]).unwrap_or(0.0);
+            levels.push(m);
+            values.extend(x[from..to].iter().map(|v| clip(v - m)));
+        }
+        Self {
+            at: at.to_vec(),
+            levels,
+            values,
+            ranks: OnceCell::new(),
+        }
     }
-}
 
-/// Standard deviation of the residuals; each level takes τ independent values off.
-fn clipped_spread(x: &[f64], at: &[usize], tau: f64) -> f64 {
-    let r = residuals(x, at);
-    let n = r.len() as f64;
-    let free = (n - (at.len() + 1) as f64 * tau).max(n / 2.0);
-    (r.iter().map(|v| v * v).sum::<f64>() / free).sqrt()
-}
-
-/// The medians of all pieces, subtracted; outliers clipped.
-fn residuals(x: &[f64], at: &[usize]) -> Vec<f64> {
-    let mut out = Vec::with_capacity(x.len());
-    for (from, to) in pieces(at, x.len()) {
-        let m = stats::median(&x[from..to]).unwrap_or(0.0);
-        out.extend(x[from..to].iter().map(|v| clip(v - m)));
+    fn ranks(&self) -> &[f64] {
+        self.ranks
+            .get_or_init(|| stats::centred_ranks(&self.values))
     }
-    out
-}
 
-/// What the residuals around the levels follow, in units of the local scale.
-fn noise_model(x: &[f64], at: &[usize], root_w: &[f64]) -> NoiseModel {
-    let rho = stats::robust_ar1(&residuals(x, at));
-    let rho = if rho < RHO_LEAST {
-        0.0
-    } else {
-        rho.min(RHO_MOST)
-    };
-    let mut fresh = Vec::with_capacity(x.len());
-    for (from, to) in pieces(at, x.len()) {
-        let m = stats::median(&x[from..to]).unwrap_or(0.0);
-        let r = |t: usize| (x[t] - m) * root_w[t];
-        fresh.push(r(from) * (1.0 - rho * rho).sqrt());
-        fresh.extend((from + 1..to).map(|t| r(t) - rho * r(t - 1)));
+    /// How many neighbours count as one value.
+    fn tau(&self) -> f64 {
+        // A level takes τ/n off each lag; where many levels are fitted to few points, that is put
+        // back for so few lags that it cannot run away with itself.
+        let lags = (self.values.len() / (4 * self.levels.len())).clamp(2, TAU_LAGS);
+        stats::autocorrelation_time(self.ranks(), self.levels.len(), lags)
     }
-    let scale = match stats::clipped_sigma(&fresh) {
-        Some(s) if s > 0.0 => s,
-        _ => 1.0,
-    };
-    fresh.iter_mut().for_each(|e| *e /= scale);
-    NoiseModel {
-        rho,
-        scale,
-        shape: Shape::of(&fresh),
+
+    /// Correlation of neighbours.
+    fn rho(&self) -> f64 {
+        stats::ar1_of_ranks(self.ranks())
+    }
+
+    /// Whether the correlation of neighbours may be chance.
+    fn may_be_chance(&self) -> bool {
+        let ranks = self.ranks();
+        let n = ranks.len() as f64;
+        let power: f64 = ranks.iter().map(|r| r * r).sum();
+        let lagged: f64 = ranks.windows(2).map(|w| w[0] * w[1]).sum();
+        let bias = self.levels.len() as f64 / n;
+        lagged / power + bias < RHO_Z / n.sqrt()
+    }
+
+    /// Standard deviation; each level takes τ independent values off.
+    fn spread(&self, tau: f64) -> f64 {
+        let n = self.values.len() as f64;
+        let free = (n - self.levels.len() as f64 * tau).max(n / 2.0);
+        (self.values.iter().map(|v| v * v).sum::<f64>() / free).sqrt()
+    }
+
+    /// What it follows, in units of the local scale. `x`: the stretch; `root_w`: 1 / local scale.
+    fn model(&self, x: &[f64], root_w: &[f64]) -> NoiseModel {
+        let rho = self.rho();
+        let rho = if rho < RHO_LEAST {
+            0.0
+        } else {
+            rho.min(RHO_MOST)
+        };
+        let mut fresh = Vec::with_capacity(x.len());
+        for ((from, to), m) in pieces(&self.at, x.len()).zip(&self.levels) {
+            let r = |t: usize| (x[t] - m) * root_w[t];
+            fresh.push(r(from) * (1.0 - rho * rho).sqrt());
+            fresh.extend((from + 1..to).map(|t| r(t) - rho * r(t - 1)));
+        }
+        let scale = match stats::clipped_sigma(&fresh) {
+            Some(s) if s > 0.0 => s,
+            _ => 1.0,
+        };
+        fresh.iter_mut().for_each(|e| *e /= scale);
+        NoiseModel {
+            rho,
+            scale,
+            shape: Shape::of(&fresh),
+        }
     }
 }
 
@@ -503,19 +553,20 @@ fn placed(x: &[f64], kept: &[(usize, f64)], weights: &[f64]) -> Vec<Boundary> {
     if at.is_empty() {
         return Vec::new();
     }
-    let root_w = local_precision(&residuals(x, &at), weights);
-    let noise_model = noise_model(x, &at, &root_w);
-    let level = |(from, to): (usize, usize)| stats::median(&x[from..to]).unwrap_or(0.0);
+    let rest = Rest::of(x, &at);
+    let root_w = local_precision(&rest.values, weights);
+    let noise_model = rest.model(x, &root_w);
     let spans: Vec<(usize, usize)> = pieces(&at, x.len()).collect();
     let mut out: Vec<Boundary> = Vec::new();
-    for (pair, &(at, p)) in spans.windows(2).zip(kept) {
+    let sides = spans.windows(2).zip(rest.levels.windows(2));
+    for ((pair, levels), &(at, p)) in sides.zip(kept) {
         let (from, to) = (pair[0].0, pair[1].1);
         let step = Step {
             from,
             at,
             to,
-            left: level(pair[0]),
-            right: level(pair[1]),
+            left: levels[0],
+            right: levels[1],
         };
         let found = place(x, &root_w, step, &noise_model);
         // Two boundaries may move towards each other, but not past.
