@@ -246,12 +246,24 @@ impl Differences {
 
     /// The median of at least one difference.
     fn median(&self) -> f64 {
-        let upper = self.nth(self.len() / 2);
+        let half = self.len() / 2;
+        let upper = self.nth(half);
         if self.len() % 2 == 1 {
             upper
         } else {
-            midpoint(self.nth(self.len() / 2 - 1), upper)
+            midpoint(self.before(upper, half), upper)
         }
+    }
+
+    /// The one before the `k`-th smallest, which is `next`.
+    fn before(&self, next: f64, k: usize) -> f64 {
+        let below = self.counts(|d| d < key(next));
+        if below.iter().sum::<usize>() < k {
+            return next;
+        }
+        let rows = self.a.iter().zip(below).filter(|r| r.1 > 0);
+        let largest = rows.map(|(x, n)| key(self.b[n - 1] - x)).max();
+        largest.map_or(next, super::unkey)
     }
 
     /// The `k`-th smallest, from 0: Johnson & Mizoguchi (1978), *Selecting the Kth element in
@@ -284,10 +296,10 @@ impl Differences {
 
     fn nth_of_few(&self, open: &[(usize, usize)], k: usize) -> f64 {
         let below: usize = open.iter().map(|o| o.0).sum();
-        let rows = self.a.iter().zip(open);
-        let mut keys: Vec<i64> = rows
-            .flat_map(|(x, o)| self.b[o.0..o.1].iter().map(move |y| key(y - x)))
-            .collect();
+        let mut keys = Vec::with_capacity(FEW_PAIRS);
+        for (x, o) in self.a.iter().zip(open) {
+            keys.extend(self.b[o.0..o.1].iter().map(|y| key(y - x)));
+        }
         nth(&mut keys, k - below)
     }
 
