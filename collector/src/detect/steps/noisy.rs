@@ -5,6 +5,7 @@
 //! of changing scale, …); the figures beside them are from there.
 
 use std::cell::OnceCell;
+use std::rc::Rc;
 
 use crate::detect::steps::modes::Modes;
 use crate::detect::steps::noise::Noise;
@@ -12,7 +13,7 @@ use crate::detect::steps::pieces::{Boundary, clip, pieces};
 use crate::detect::steps::place::{NEAR, NoiseModel, Step, place};
 use crate::detect::steps::season::Wave;
 use crate::detect::steps::seeded::Seeded;
-use crate::detect::steps::segment::{Cost, Segmenter};
+use crate::detect::steps::segment::{Cost, Segmenter, is_one_piece};
 use crate::detect::steps::shape::Shape;
 use crate::detect::steps::verify::{ALPHA, Correlated, OWN, p_value, verify};
 use crate::detect::steps::{counts, drift, sift, ticks};
@@ -110,7 +111,7 @@ pub(crate) fn usual_tau<'y>(
     let mut tau = |y: &[f64]| {
         let noise = Noise::of(y);
         let x = y.iter().map(|v| (v - y[0]) / noise.sigma).collect();
-        cut(x, &noise, &mut scratch.segmenter).1
+        cut(x, &noise, &mut scratch.segmenter).tau
     };
     let usual = stats::median_of(stretches.map(&mut tau)).unwrap_or(1.0);
     if usual <= TAU_CLOSE { 1.0 } else { usual }
@@ -131,15 +132,21 @@ pub(crate) fn levels<'m>(
     let noise = Noise::of(y);
     let centre = stats::median(y).unwrap_or(0.0);
     let x: Vec<f64> = y.iter().map(|v| (v - centre) / noise.sigma).collect();
-    let (mut fit, mut tau) = cut(x, &noise, segmenter);
-    if is_whole && tau > WAVY {
-        (fit, tau) = calmed(fit, tau, &noise, segmenter);
+    let mut found = cut(x, &noise, segmenter);
+    if is_whole && found.tau > WAVY {
+        found = calmed(found, &noise, segmenter);
     }
+    let Cut {
+        mut fit,
+        tau,
+        mut rest,
+    } = found;
     let by_mode = noise.core > 0.0 && noise.core < CORE_MOST;
     if by_mode {
         let unit = noise.sigma * noise.core;
         let x = y.iter().map(|v| (v - centre) / unit).collect();
         fit = main_mode(fit, &noise, x, segmenter);
+        rest = None;
     }
     let floor = grain(y) / noise.sigma;
     let plain = is_plain(&noise, tau);
@@ -156,47 +163,60 @@ pub(crate) fn levels<'m>(
     let own: Vec<usize> = (0..at.len()).filter(of_own).map(|i| places[i]).collect();
     let at = places;
     let least = Least { tau: least, floor };
-    let kept = settle(&fit.x, &at, &own, tau, least);
+    let mut rests = Rests {
+        x: &fit.x,
+        known: rest.into_iter().map(Rc::new).collect(),
+    };
+    let kept = settle(&mut rests, &at, &own, tau, least);
     let kept = regained(&fit.x, &at, &kept, least);
     let kept = sifted(&fit.x, modes, &kept);
     Levels {
-        found: placed(&fit.x, &kept, &noise.weights),
+        found: placed(&mut rests, &kept, &noise.weights),
         drift: fit.slope * noise.sigma,
         plain,
     }
 }
 
 /// Levels and drift, and the correlation that they leave over.
-fn cut(x: Vec<f64>, noise: &Noise, segmenter: &mut Segmenter) -> (drift::Fit, f64) {
-    let (at, tau) = partition(&x, &noise.weights, segmenter);
-    let price = cost(x.len(), tau);
+struct Cut {
+    fit: drift::Fit,
+    tau: f64,
+    /// What the levels leave over, where that is known.
+    rest: Option<Rest>,
+}
+
+fn cut(x: Vec<f64>, noise: &Noise, segmenter: &mut Segmenter) -> Cut {
+    let found = partition(&x, &noise.weights, segmenter);
+    let price = cost(x.len(), found.tau);
+    let total = |x: &[f64], segmenter: &mut Segmenter| match found.total {
+        Some(total) => total,
+        None => segmenter.search(x, &noise.weights, found.cost).1,
+    };
     let steps = drift::Fit {
         x,
-        at,
+        at: found.rest.at.clone(),
         slope: 0.0,
-        total: segmenter.total(),
     };
-    let fit = drift::take_out(steps, &noise.weights, tau, price, segmenter);
-    (fit, tau)
+    let drifting = drift::take_out(&steps, total, &noise.weights, found.tau, price, segmenter);
+    Cut {
+        rest: drifting.is_none().then_some(found.rest),
+        fit: drifting.unwrap_or(steps),
+        tau: found.tau,
+    }
 }
 
 /// The same with the wave taken out, where there is one that explains the correlation.
-fn calmed(
-    fit: drift::Fit,
-    tau: f64,
-    noise: &Noise,
-    segmenter: &mut Segmenter,
-) -> (drift::Fit, f64) {
-    let Some(mut wave) = Wave::of(&Rest::of(&fit.x, &fit.at).values) else {
-        return (fit, tau);
+fn calmed(found: Cut, noise: &Noise, segmenter: &mut Segmenter) -> Cut {
+    let x = found.fit.x.clone();
+    let Some(mut wave) = Wave::of(&Rest::of(&x, &found.fit.at).values) else {
+        return found;
     };
-    let x = fit.x.clone();
-    let slope = fit.slope;
-    let mut best = (fit, tau);
+    let slope = found.fit.slope;
+    let mut best = found;
     for _ in 0..WAVE_ROUNDS {
         let flat: Vec<f64> = x.iter().enumerate().map(|(t, v)| v - wave.at(t)).collect();
         best = cut(flat, noise, segmenter);
-        let rest: Vec<f64> = Rest::of(&best.0.x, &best.0.at)
+        let rest: Vec<f64> = Rest::of(&best.fit.x, &best.fit.at)
             .values
             .iter()
             .enumerate()
@@ -204,7 +224,7 @@ fn calmed(
             .collect();
         wave = wave.again(&rest);
     }
-    best.0.slope += slope;
+    best.fit.slope += slope;
     best
 }
 
@@ -268,21 +288,26 @@ impl Least {
 /// Begins with the correlation that the search left over. What looked like correlation may have
 /// been the drift, or steps: those that hold all the same are taken out, and the others looked
 /// at again with what is left.
-fn settle(x: &[f64], at: &[usize], own: &[usize], tau: f64, least: Least) -> Vec<(usize, f64)> {
+fn settle(
+    rests: &mut Rests<'_>,
+    at: &[usize],
+    own: &[usize],
+    tau: f64,
+    least: Least,
+) -> Vec<(usize, f64)> {
+    let x = rests.x;
     let mut tau = tau.max(least.tau);
     if tau <= 1.0 {
         return verify(x, at, own, least.independent());
     }
-    let all = Rest::of(x, at);
-    let mut rest = Rest::of(x, &[]);
+    let all = rests.of(at);
+    let mut rest = rests.of(&[]);
     let mut kept: Vec<(usize, f64)> = Vec::new();
     for _ in 0..SETTLE_ROUNDS {
         let seen = if kept.is_empty() { &all } else { &rest };
         kept = verify(x, at, own, least.noise(tau, seen, &rest));
         let places: Vec<usize> = kept.iter().map(|k| k.0).collect();
-        if places != rest.at {
-            rest = Rest::of(x, &places);
-        }
+        rest = rests.of(&places);
         let left = rest.tau().max(least.tau);
         if left >= tau {
             break;
@@ -323,7 +348,7 @@ fn steps_explain(x: &[f64], at: &[usize], own: &[usize], rest: &Rest) -> bool {
 /// steps that every run of the main mode shows. Searched with that mode's scale, slow runs
 /// are outliers; what is found is tested like all else, by ranks.
 fn main_mode(fit: drift::Fit, noise: &Noise, x: Vec<f64>, segmenter: &mut Segmenter) -> drift::Fit {
-    let (mut own, _) = cut(x, noise, segmenter);
+    let mut own = cut(x, noise, segmenter).fit;
     own.x.iter_mut().for_each(|v| *v *= noise.core);
     own.slope *= noise.core;
     for a in fit.at {
@@ -405,23 +430,70 @@ fn cost(n: usize, tau: f64) -> Cost {
     }
 }
 
+/// The pieces of a stretch, and what they leave over.
+struct Partition {
+    rest: Rest,
+    /// What boundaries and points cost in the search for them.
+    cost: Cost,
+    /// The penalised cost of all, where it took a search to find them.
+    total: Option<f64>,
+    /// How many neighbours count as one value in what they leave over.
+    tau: f64,
+}
+
 /// The pieces, and how many neighbours count as one value in what they leave over.
 ///
 /// Begins with independent noise, which finds the most pieces, and makes
 /// boundaries costlier if the residuals turn out correlated: so a step is never
 /// mistaken for correlation before it had its chance.
-fn partition(x: &[f64], weights: &[f64], segmenter: &mut Segmenter) -> (Vec<usize>, f64) {
-    let mut tau = 1.0;
-    let mut at = Vec::new();
-    for _ in 0..TAU_ROUNDS {
-        at = segmenter.boundaries(x, weights, cost(x.len(), tau));
-        let seen = Rest::of(x, &at).tau();
-        if seen <= TAU_CLOSE * tau {
+fn partition(x: &[f64], weights: &[f64], segmenter: &mut Segmenter) -> Partition {
+    let mut found = searched(x, weights, 1.0, segmenter);
+    for round in 1..=TAU_ROUNDS {
+        let seen = found.rest.tau();
+        if seen <= TAU_CLOSE * found.tau {
             break;
         }
-        tau = seen;
+        found.tau = seen;
+        if round < TAU_ROUNDS {
+            found = searched(x, weights, seen, segmenter);
+        }
     }
-    (at, tau)
+    found
+}
+
+/// The pieces if so many neighbours count as one value.
+fn searched(x: &[f64], weights: &[f64], tau: f64, segmenter: &mut Segmenter) -> Partition {
+    let cost = cost(x.len(), tau);
+    let (at, total) = if is_one_piece(x, weights, cost) {
+        (Vec::new(), None)
+    } else {
+        let (at, total) = segmenter.search(x, weights, cost);
+        (at, Some(total))
+    };
+    Partition {
+        rest: Rest::of(x, &at),
+        cost,
+        total,
+        tau,
+    }
+}
+
+/// What the levels that were looked at leave over of one stretch: each is looked at once.
+struct Rests<'x> {
+    x: &'x [f64],
+    known: Vec<Rc<Rest>>,
+}
+
+impl Rests<'_> {
+    /// What the levels of these pieces leave over.
+    fn of(&mut self, at: &[usize]) -> Rc<Rest> {
+        if let Some(known) = self.known.iter().find(|r| r.at == at) {
+            return Rc::clone(known);
+        }
+        let rest = Rc::new(Rest::of(self.x, at));
+        self.known.push(Rc::clone(&rest));
+        rest
+    }
 }
 
 /// What some levels leave over of a stretch, and what that says of the noise.
@@ -548,12 +620,13 @@ fn local_precision(residuals: &[f64], weights: &[f64]) -> Vec<f64> {
 }
 
 /// Moves each boundary to its likeliest place; those that lie nowhere in particular are left out.
-fn placed(x: &[f64], kept: &[(usize, f64)], weights: &[f64]) -> Vec<Boundary> {
+fn placed(rests: &mut Rests<'_>, kept: &[(usize, f64)], weights: &[f64]) -> Vec<Boundary> {
+    let x = rests.x;
     let at: Vec<usize> = kept.iter().map(|k| k.0).collect();
     if at.is_empty() {
         return Vec::new();
     }
-    let rest = Rest::of(x, &at);
+    let rest = rests.of(&at);
     let root_w = local_precision(&rest.values, weights);
     let noise_model = rest.model(x, &root_w);
     let spans: Vec<(usize, usize)> = pieces(&at, x.len()).collect();
