@@ -121,6 +121,14 @@ fn exact_tails(ranks2: &[u64], mark: &[bool], b_is_smaller: bool) -> (f64, f64) 
         .collect();
     let k = chosen.len();
     let target = chosen.iter().sum::<u64>() as usize;
+    if let Some(all) = ways_to_choose(ranks2.len(), k) {
+        let (low, high) = tails_of_few(ranks2, k, target, all);
+        return if b_is_smaller {
+            (low, high)
+        } else {
+            (high, low)
+        };
+    }
     let top: usize = ranks2.iter().rev().take(k).sum::<u64>() as usize;
     let width = top + 1;
     // ways[j·width + s]: subsets of j ranks that sum to s. As f64: C(260, 12) fits with ease.
@@ -147,6 +155,52 @@ fn exact_tails(ranks2: &[u64], mark: &[bool], b_is_smaller: bool) -> (f64, f64) 
     } else {
         (high, low)
     }
+}
+
+/// How many ways there are to choose `k` of `n`, where an `f64` counts them to the last one.
+fn ways_to_choose(n: usize, k: usize) -> Option<f64> {
+    let (n, k) = (n as u128, k as u128);
+    let all = (1..=k).fold(1, |ways, i| ways * (n - k + i) / i);
+    (all < 1 << f64::MANTISSA_DIGITS).then_some(all as f64)
+}
+
+/// The same from the tail that has fewer ways: numbers that are counted to the last one add up to
+/// the same in any order, and the other tail is what is left of `all`.
+fn tails_of_few(ranks2: &[u64], k: usize, target: usize, all: f64) -> (f64, f64) {
+    let ranks = ranks2.iter().map(|r| *r as usize);
+    // Seen from the other end the rank r is n + 1 − r.
+    let whole = 2 * (ranks2.len() + 1);
+    let mirrored = k * whole - target;
+    if target <= mirrored {
+        let (up_to, at) = sets_up_to(ranks, k, target);
+        (up_to / all, (all - up_to + at) / all)
+    } else {
+        let (up_to, at) = sets_up_to(ranks.rev().map(|r| whole - r), k, mirrored);
+        ((all - up_to + at) / all, up_to / all)
+    }
+}
+
+/// How many sets of `k` ascending ranks sum to `target` or less, and how many to `target`.
+fn sets_up_to(ranks: impl Iterator<Item = usize>, k: usize, target: usize) -> (f64, f64) {
+    let width = target + 1;
+    // ways[j·width + s]: sets of j ranks that sum to s.
+    let mut ways = vec![0.0_f64; (k + 1) * width];
+    ways[0] = 1.0;
+    for (i, r) in ranks.enumerate().take_while(|r| r.1 <= target) {
+        for j in (1..=k.min(i + 1)).rev() {
+            // The ranks to come are no smaller: a sum that they lift above the target is none.
+            let Some(most) = target.checked_sub((k - j) * r).filter(|most| *most >= r) else {
+                break;
+            };
+            let (lower, upper) = ways.split_at_mut(j * width);
+            let from = &lower[(j - 1) * width..];
+            for (to, x) in upper[r..=most].iter_mut().zip(from) {
+                *to += x;
+            }
+        }
+    }
+    let row = &ways[k * width..];
+    (row.iter().sum(), row[target])
 }
 
 /// The smallest two-sided p that `n` points against `k` can ever give: 2 / C(n + k, k).
