@@ -6,9 +6,11 @@
 //! Each function names the source of its formula.
 
 mod logs;
+mod order;
 mod rank;
 
 pub use logs::{log_phi, log_sum};
+pub use order::{ascending, key, middle, nth, sorted, unkey};
 pub use rank::{
     RankSum, Shift, fisher_exact, hodges_lehmann, min_rank_p, normal_quantile, normal_upper_tail,
     rank_sum, rank_sum_below,
@@ -33,42 +35,27 @@ pub fn finite(xs: &[f64]) -> Vec<f64> {
     xs.iter().copied().filter(|x| x.is_finite()).collect()
 }
 
-/// The sorted copy of a slice.
-#[must_use]
-pub fn sorted(xs: &[f64]) -> Vec<f64> {
-    let mut v = xs.to_vec();
-    v.sort_unstable_by(f64::total_cmp);
-    v
-}
-
 /// The median; the mean of the middle two for an even count. `None` when empty.
 #[must_use]
 pub fn median(xs: &[f64]) -> Option<f64> {
-    median_in_place(&mut xs.to_vec())
+    // The pieces of young series are so short that memory for them takes longer than the median.
+    let mut few = [0; FEW];
+    match few.get_mut(..xs.len()) {
+        Some(few) => {
+            few.iter_mut().zip(xs).for_each(|(k, x)| *k = key(*x));
+            middle(few)
+        }
+        None => median_of(xs.iter().copied()),
+    }
 }
 
-/// [`median`] without a copy; leaves the slice in another order. O(n).
+/// So many keys fit beside the code that works on them.
+const FEW: usize = 32;
+
+/// [`median`] of values that nobody needs in a slice. O(n).
 #[must_use]
-pub fn median_in_place(xs: &mut [f64]) -> Option<f64> {
-    let n = xs.len();
-    if n == 0 {
-        return None;
-    }
-    let (below, &mut upper, _) = xs.select_nth_unstable_by(n / 2, f64::total_cmp);
-    if n % 2 == 1 {
-        return Some(upper);
-    }
-    let lower = below
-        .iter()
-        .copied()
-        .max_by(f64::total_cmp)
-        .unwrap_or(upper);
-    Some(midpoint(lower, upper))
-}
-
-/// The middle of two values, without overflow.
-fn midpoint(a: f64, b: f64) -> f64 {
-    if a == b { a } else { a / 2.0 + b / 2.0 }
+pub fn median_of(xs: impl Iterator<Item = f64>) -> Option<f64> {
+    middle(&mut xs.map(key).collect::<Vec<_>>())
 }
 
 /// The median of values with weights ≥ 0: the least value at which half of the weight is reached.
@@ -93,7 +80,7 @@ pub fn weighted_median(pairs: &[(f64, f64)]) -> Option<f64> {
 #[must_use]
 pub fn mad(xs: &[f64]) -> Option<f64> {
     let centre = median(xs)?;
-    median_in_place(&mut xs.iter().map(|x| (x - centre).abs()).collect::<Vec<_>>())
+    median_of(xs.iter().map(|x| (x - centre).abs()))
 }
 
 /// Spread as a standard deviation, robust against up to half of the values: 1.4826 × MAD.
@@ -109,8 +96,8 @@ pub fn robust_sigma(xs: &[f64]) -> Option<f64> {
 /// median in place of the mean. `None` with fewer than two values.
 #[must_use]
 pub fn difference_sigma(xs: &[f64]) -> Option<f64> {
-    let mut d: Vec<f64> = xs.windows(2).map(|w| (w[1] - w[0]).abs()).collect();
-    median_in_place(&mut d).map(|m| m * MAD_TO_SIGMA / std::f64::consts::SQRT_2)
+    let moves = xs.windows(2).map(|w| (w[1] - w[0]).abs());
+    median_of(moves).map(|m| m * MAD_TO_SIGMA / std::f64::consts::SQRT_2)
 }
 
 /// Spread as a standard deviation around 0, outliers clipped: for residuals of any shape.
@@ -121,16 +108,20 @@ pub fn difference_sigma(xs: &[f64]) -> Option<f64> {
 /// and unlike the plain deviation no spike. `None` when empty.
 #[must_use]
 pub fn clipped_sigma(residuals: &[f64]) -> Option<f64> {
-    let mut v: Vec<f64> = residuals.iter().map(|r| r.abs()).collect();
+    let mut v: Vec<i64> = residuals.iter().map(|r| key(r.abs())).collect();
     if v.is_empty() {
         return None;
     }
     let k = ((v.len() - 1) as f64 * 0.8).round() as usize;
-    let scale = *v.select_nth_unstable_by(k, f64::total_cmp).1 / NORMAL_Q90;
-    let clip = 3.0 * scale;
-    let mean = v.iter().map(|r| r.min(clip).powi(2)).sum::<f64>() / v.len() as f64;
+    let clip = 3.0 * (nth(&mut v, k) / NORMAL_Q90);
+    let square = |r: &i64| unkey(*r).min(clip).powi(2);
+    let mean = v.iter().map(square).sum::<f64>() / v.len() as f64;
     Some(mean.sqrt())
 }
+
+/// Φ⁻¹(0.975), to the last bit as [`normal_quantile`] bisects it: 95 % of the standard normal
+/// distribution lie within it of 0.
+pub const NORMAL_Q975: f64 = 1.959_963_984_540_050_7;
 
 /// Φ⁻¹(0.9): the 0.8 quantile of |Z| of the standard normal distribution.
 pub const NORMAL_Q90: f64 = 1.281_551_565_544_600_4;
@@ -243,10 +234,15 @@ fn initial_positive(rho: &[f64], bias: f64) -> f64 {
 /// take independent bimodal noise for correlated. 0 for fewer than 8 values.
 #[must_use]
 pub fn robust_ar1(residuals: &[f64]) -> f64 {
-    if residuals.len() < 8 {
+    ar1_of_ranks(&centred_ranks(residuals))
+}
+
+/// [`robust_ar1`] of values whose [`centred_ranks`] are known.
+#[must_use]
+pub fn ar1_of_ranks(r: &[f64]) -> f64 {
+    if r.len() < 8 {
         return 0.0;
     }
-    let r = centred_ranks(residuals);
     let power: f64 = r.iter().map(|x| x * x).sum();
     let lagged: f64 = r.windows(2).map(|w| w[0] * w[1]).sum();
     if power > 0.0 {
@@ -259,23 +255,14 @@ pub fn robust_ar1(residuals: &[f64]) -> f64 {
 /// The rank of each value less the mean rank; equal values share theirs.
 #[must_use]
 pub fn centred_ranks(xs: &[f64]) -> Vec<f64> {
-    let mut order: Vec<u32> = (0..xs.len() as u32).collect();
-    order.sort_unstable_by(|&i, &j| xs[i as usize].total_cmp(&xs[j as usize]));
+    let order = ascending(xs);
     let mut out = vec![0.0; xs.len()];
     let mean = (xs.len() as f64 - 1.0) / 2.0;
     let mut start = 0;
-    while start < order.len() {
-        let value = xs[order[start] as usize];
-        let same = order[start..]
-            .iter()
-            .take_while(|&&i| xs[i as usize] == value)
-            .count()
-            .max(1);
-        let rank = start as f64 + (same as f64 - 1.0) / 2.0 - mean;
-        order[start..start + same]
-            .iter()
-            .for_each(|&i| out[i as usize] = rank);
-        start += same;
+    for same in order.chunk_by(|a, b| a.0 == b.0) {
+        let rank = f64::from(start) + (same.len() as f64 - 1.0) / 2.0 - mean;
+        same.iter().for_each(|o| out[o.1 as usize] = rank);
+        start += same.len() as u32;
     }
     out
 }

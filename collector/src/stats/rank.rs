@@ -1,6 +1,7 @@
 //! The rank-sum test, the shift that belongs to it, and the normal tail.
 
-use super::{median_in_place, sorted};
+use super::order::midpoint;
+use super::{NORMAL_Q975, key, nth, sorted};
 
 /// Up to this many points in the smaller sample the distribution is counted out …
 const EXACT_SMALLER: usize = 12;
@@ -91,21 +92,16 @@ pub fn rank_sum_below(a: &[f64], b: &[f64], most: f64) -> RankSum {
 
 /// Twice the midranks in ascending order of value, whether each belongs to `b`, and Σ(t³ − t).
 fn doubled_midranks(a: &[f64], b: &[f64]) -> (Vec<u64>, Vec<bool>, f64) {
-    let mut all: Vec<(f64, bool)> = a
-        .iter()
-        .map(|&x| (x, false))
-        .chain(b.iter().map(|&x| (x, true)))
-        .collect();
-    all.sort_unstable_by(|x, y| x.0.total_cmp(&y.0));
+    // −0 equals 0 and has another key: to add 0 makes it 0.
+    let marked = |v: &[f64], is_b: bool| -> Vec<(i64, bool)> {
+        v.iter().map(|x| (key(x + 0.0), is_b)).collect()
+    };
+    let mut all = [marked(a, false), marked(b, true)].concat();
+    all.sort_unstable_by_key(|x| x.0);
     let mut ranks2 = Vec::with_capacity(all.len());
     let mut ties = 0.0;
     let mut start = 0;
-    while start < all.len() {
-        let same = all[start..]
-            .iter()
-            .take_while(|x| x.0 == all[start].0)
-            .count()
-            .max(1);
+    for same in all.chunk_by(|x, y| x.0 == y.0).map(<[_]>::len) {
         // Ranks start+1 ..= start+same: twice their mean is 2·start + same + 1.
         ranks2.extend(std::iter::repeat_n((2 * start + same + 1) as u64, same));
         ties += (same as f64).powi(3) - same as f64;
@@ -125,6 +121,14 @@ fn exact_tails(ranks2: &[u64], mark: &[bool], b_is_smaller: bool) -> (f64, f64) 
         .collect();
     let k = chosen.len();
     let target = chosen.iter().sum::<u64>() as usize;
+    if let Some(all) = ways_to_choose(ranks2.len(), k) {
+        let (low, high) = tails_of_few(ranks2, k, target, all);
+        return if b_is_smaller {
+            (low, high)
+        } else {
+            (high, low)
+        };
+    }
     let top: usize = ranks2.iter().rev().take(k).sum::<u64>() as usize;
     let width = top + 1;
     // ways[j·width + s]: subsets of j ranks that sum to s. As f64: C(260, 12) fits with ease.
@@ -151,6 +155,52 @@ fn exact_tails(ranks2: &[u64], mark: &[bool], b_is_smaller: bool) -> (f64, f64) 
     } else {
         (high, low)
     }
+}
+
+/// How many ways there are to choose `k` of `n`, where an `f64` counts them to the last one.
+fn ways_to_choose(n: usize, k: usize) -> Option<f64> {
+    let (n, k) = (n as u128, k as u128);
+    let all = (1..=k).fold(1, |ways, i| ways * (n - k + i) / i);
+    (all < 1 << f64::MANTISSA_DIGITS).then_some(all as f64)
+}
+
+/// The same from the tail that has fewer ways: numbers that are counted to the last one add up to
+/// the same in any order, and the other tail is what is left of `all`.
+fn tails_of_few(ranks2: &[u64], k: usize, target: usize, all: f64) -> (f64, f64) {
+    let ranks = ranks2.iter().map(|r| *r as usize);
+    // Seen from the other end the rank r is n + 1 − r.
+    let whole = 2 * (ranks2.len() + 1);
+    let mirrored = k * whole - target;
+    if target <= mirrored {
+        let (up_to, at) = sets_up_to(ranks, k, target);
+        (up_to / all, (all - up_to + at) / all)
+    } else {
+        let (up_to, at) = sets_up_to(ranks.rev().map(|r| whole - r), k, mirrored);
+        ((all - up_to + at) / all, up_to / all)
+    }
+}
+
+/// How many sets of `k` ascending ranks sum to `target` or less, and how many to `target`.
+fn sets_up_to(ranks: impl Iterator<Item = usize>, k: usize, target: usize) -> (f64, f64) {
+    let width = target + 1;
+    // ways[j·width + s]: sets of j ranks that sum to s.
+    let mut ways = vec![0.0_f64; (k + 1) * width];
+    ways[0] = 1.0;
+    for (i, r) in ranks.enumerate().take_while(|r| r.1 <= target) {
+        for j in (1..=k.min(i + 1)).rev() {
+            // The ranks to come are no smaller: a sum that they lift above the target is none.
+            let Some(most) = target.checked_sub((k - j) * r).filter(|most| *most >= r) else {
+                break;
+            };
+            let (lower, upper) = ways.split_at_mut(j * width);
+            let from = &lower[(j - 1) * width..];
+            for (to, x) in upper[r..=most].iter_mut().zip(from) {
+                *to += x;
+            }
+        }
+    }
+    let row = &ways[k * width..];
+    (row.iter().sum(), row[target])
 }
 
 /// The smallest two-sided p that `n` points against `k` can ever give: 2 / C(n + k, k).
@@ -197,37 +247,138 @@ pub struct Shift {
 /// whole range of differences. `None` when a sample is empty.
 #[must_use]
 pub fn hodges_lehmann(a: &[f64], b: &[f64], confidence: f64) -> Option<Shift> {
-    let (ta, tb) = (thinned(a), thinned(b));
-    let mut d: Vec<f64> = tb
-        .iter()
-        .flat_map(|y| ta.iter().map(move |x| y - x))
-        .collect();
-    let estimate = median_in_place(&mut d)?;
+    if a.is_empty() || b.is_empty() {
+        return None;
+    }
+    let d = Differences {
+        a: thinned(a),
+        b: thinned(b),
+    };
+    let estimate = d.median();
     let (m, n) = (a.len() as f64, b.len() as f64);
-    let z = normal_quantile(0.5 + confidence / 2.0);
+    let z = if confidence == 0.95 {
+        NORMAL_Q975
+    } else {
+        normal_quantile(0.5 + confidence / 2.0)
+    };
     let share = 0.5 - z * ((m + n + 1.0) / (12.0 * m * n)).sqrt();
-    let k = (share * d.len() as f64).floor().max(0.0) as usize;
-    let k = k.min(d.len() - 1);
-    let last = d.len() - 1 - k;
-    let low = *d.select_nth_unstable_by(k, f64::total_cmp).1;
-    let high = *d.select_nth_unstable_by(last, f64::total_cmp).1;
+    let last = d.len() - 1;
+    let k = ((share * d.len() as f64).floor().max(0.0) as usize).min(last);
     Some(Shift {
         estimate,
-        low: low.min(estimate),
-        high: high.max(estimate),
+        low: d.nth(k).min(estimate),
+        high: d.nth(last - k).max(estimate),
     })
 }
 
-/// At most 64 evenly spaced order statistics.
+/// At most 64 evenly spaced order statistics, ascending.
 fn thinned(xs: &[f64]) -> Vec<f64> {
-    if xs.len() <= PAIRS_PER_SIDE {
-        return xs.to_vec();
-    }
     let v = sorted(xs);
+    if v.len() <= PAIRS_PER_SIDE {
+        return v;
+    }
     let step = v.len() as f64 / PAIRS_PER_SIDE as f64;
     (0..PAIRS_PER_SIDE)
         .map(|i| v[((i as f64 + 0.5) * step) as usize])
         .collect()
+}
+
+/// All differences b − a of two sorted samples, of which few are ever looked at: in a table with
+/// a row for each a they ascend along the rows and descend along the columns.
+struct Differences {
+    a: Vec<f64>,
+    b: Vec<f64>,
+}
+
+/// So many differences are sooner selected from than searched.
+const FEW_PAIRS: usize = 256;
+
+impl Differences {
+    const fn len(&self) -> usize {
+        self.a.len() * self.b.len()
+    }
+
+    /// The median of at least one difference.
+    fn median(&self) -> f64 {
+        let half = self.len() / 2;
+        let upper = self.nth(half);
+        if self.len() % 2 == 1 {
+            upper
+        } else {
+            midpoint(self.before(upper, half), upper)
+        }
+    }
+
+    /// The one before the `k`-th smallest, which is `next`.
+    fn before(&self, next: f64, k: usize) -> f64 {
+        let below = self.counts(|d| d < key(next));
+        if below.iter().sum::<usize>() < k {
+            return next;
+        }
+        let rows = self.a.iter().zip(below).filter(|r| r.1 > 0);
+        let largest = rows.map(|(x, n)| key(self.b[n - 1] - x)).max();
+        largest.map_or(next, super::unkey)
+    }
+
+    /// The `k`-th smallest, from 0: Johnson & Mizoguchi (1978), *Selecting the Kth element in
+    /// X + Y*, SIAM Journal on Computing 7, with the middle one of those left as the pivot.
+    fn nth(&self, k: usize) -> f64 {
+        // Of each row the part that may hold it.
+        let mut open = vec![(0, self.b.len()); self.a.len()];
+        loop {
+            let left: usize = open.iter().map(|o| o.1 - o.0).sum();
+            if left <= FEW_PAIRS {
+                return self.nth_of_few(&open, k);
+            }
+            let pivot = self.middle(&open, left / 2);
+            let below = self.counts(|d| d < pivot);
+            if k < below.iter().sum() {
+                open.iter_mut()
+                    .zip(&below)
+                    .for_each(|(o, n)| o.1 = o.1.min(*n));
+                continue;
+            }
+            let up_to = self.counts(|d| d <= pivot);
+            if k < up_to.iter().sum() {
+                return super::unkey(pivot);
+            }
+            open.iter_mut()
+                .zip(&up_to)
+                .for_each(|(o, n)| o.0 = o.0.max(*n));
+        }
+    }
+
+    fn nth_of_few(&self, open: &[(usize, usize)], k: usize) -> f64 {
+        let below: usize = open.iter().map(|o| o.0).sum();
+        let mut keys = Vec::with_capacity(FEW_PAIRS);
+        for (x, o) in self.a.iter().zip(open) {
+            keys.extend(self.b[o.0..o.1].iter().map(|y| key(y - x)));
+        }
+        nth(&mut keys, k - below)
+    }
+
+    /// The key of the `i`-th difference of those left, row by row.
+    fn middle(&self, open: &[(usize, usize)], mut i: usize) -> i64 {
+        for (x, o) in self.a.iter().zip(open) {
+            if i < o.1 - o.0 {
+                return key(self.b[o.0 + i] - x);
+            }
+            i -= o.1 - o.0;
+        }
+        key(0.0)
+    }
+
+    /// How many of each row are small, in one walk down the table's stairs.
+    fn counts(&self, is_small: impl Fn(i64) -> bool) -> Vec<usize> {
+        let mut n = 0;
+        let mut count = |x: &f64| {
+            while n < self.b.len() && is_small(key(self.b[n] - x)) {
+                n += 1;
+            }
+            n
+        };
+        self.a.iter().map(&mut count).collect()
+    }
 }
 
 /// P(Z > z) of the standard normal distribution, to about 1e-14 relative.
@@ -292,6 +443,7 @@ mod tests {
         assert!((normal_quantile(0.975) - 1.959_963_984_540_054).abs() < 1e-10);
         assert!((normal_quantile(0.025) + 1.959_963_984_540_054).abs() < 1e-10);
         assert_eq!(normal_quantile(1.0), f64::INFINITY);
+        assert_eq!(normal_quantile(0.5 + 0.95 / 2.0), NORMAL_Q975);
     }
 
     #[test]
@@ -354,6 +506,31 @@ mod tests {
         assert_eq!(rank_sum(&[], &[1.0]), NOTHING);
         assert_eq!(rank_sum(&[1.0, 1.0], &[1.0]), NOTHING);
         assert_eq!(min_rank_p(0, 3), 1.0);
+    }
+
+    #[test]
+    fn searched_differences_are_the_sorted_ones() {
+        let mut g = super::super::SplitMix64::new(8);
+        for round in 0..40 {
+            // Ties in one half of the rounds, an outlier in each.
+            let mut draw = |n: usize| -> Vec<f64> {
+                let mut one = |i: usize| match (i, round % 2) {
+                    (0, _) => 1e3 * g.next_f64(),
+                    (_, 0) => g.next_f64() - 0.5,
+                    _ => g.below(7) as f64,
+                };
+                (0..=n).map(&mut one).collect()
+            };
+            let d = Differences {
+                a: sorted(&draw(1 + round)),
+                b: sorted(&draw(60 - round)),
+            };
+            let pairs = d.b.iter().flat_map(|y| d.a.iter().map(move |x| y - x));
+            let all = sorted(&pairs.collect::<Vec<_>>());
+            for k in (0..all.len()).step_by(17) {
+                assert_eq!(d.nth(k).to_bits(), all[k].to_bits(), "{round} {k}");
+            }
+        }
     }
 
     #[test]

@@ -117,30 +117,36 @@ pub fn read(reader: impl BufRead) -> Result<Vec<Series>, CsvError> {
     let mut record = ::csv::ByteRecord::new();
     loop {
         let more = reader.read_byte_record(&mut record);
-        let line = header.line_of(&record, reader.position().line());
+        let stands = reader.position().line();
         match more {
             Ok(true) => {}
             Ok(false) => break,
             Err(e) => {
+                let line = header.line_of(record.as_slice(), stands);
                 let source = std::io::Error::other(e);
                 return Err(CsvError::Io { line, source });
             }
         }
         // The same memory for every row, as text and back.
-        let text = ::csv::StringRecord::from_byte_record(record)
-            .map_err(|_| CsvError::Encoding { line })?;
+        let text = ::csv::StringRecord::from_byte_record(record).map_err(|e| {
+            let line = header.line_of(e.into_byte_record().as_slice(), stands);
+            CsvError::Encoding { line }
+        })?;
+        // Few rows are asked for their line, which takes a walk through their bytes.
+        let line = || header.line_of(text.as_slice().as_bytes(), stands);
         let row = header.row(&text).and_then(|row| {
-            if header.delimiter != b',' && row.is_for_later(line, &mut read.evidence) {
+            if header.delimiter != b',' && row.is_for_later(line(), &mut read.evidence) {
                 read.named(row.name);
-                read.later.push((line, text.clone()));
+                read.later.push((line(), text.clone()));
                 return Ok(());
             }
             read.add(&row, Decimals::Plain)
         });
         match row {
+            Ok(()) => {}
             // No row: it has one field, or no name.
             Err(_) if header.is_ornament(&text) => {}
-            row => row.map_err(|what| header.refused(line, what, &text))?,
+            Err(what) => return Err(header.refused(line(), what, &text)),
         }
         record = text.into_byte_record();
     }
@@ -164,6 +170,8 @@ pub fn read(reader: impl BufRead) -> Result<Vec<Series>, CsvError> {
 struct Reading {
     all: Vec<Series>,
     by_name: HashMap<String, usize>,
+    /// The series of the row before: rows of one series mostly follow each other.
+    last: usize,
     evidence: Evidence,
     /// Rows whose numbers depend on what the rest of the file shows, with their lines.
     later: Vec<(usize, ::csv::StringRecord)>,
@@ -171,14 +179,23 @@ struct Reading {
 
 impl Reading {
     fn named(&mut self, name: &str) -> &mut Series {
-        let at = *self.by_name.entry(name.to_string()).or_insert_with(|| {
-            self.all.push(Series {
-                name: name.to_string(),
-                ..Series::default()
-            });
-            self.all.len() - 1
+        if self.all.get(self.last).is_none_or(|s| s.name != name) {
+            self.last = self.place(name);
+        }
+        &mut self.all[self.last]
+    }
+
+    /// Where the series of a name stands; a new one is put behind the others.
+    fn place(&mut self, name: &str) -> usize {
+        if let Some(at) = self.by_name.get(name) {
+            return *at;
+        }
+        self.by_name.insert(name.to_string(), self.all.len());
+        self.all.push(Series {
+            name: name.to_string(),
+            ..Series::default()
         });
-        &mut self.all[at]
+        self.all.len() - 1
     }
 
     fn add(&mut self, row: &Row<'_>, decimals: Decimals) -> Result<(), &'static str> {
@@ -298,7 +315,14 @@ impl Row<'_> {
 
     /// The index, if there is one, and whether it is a date.
     fn index(&self, decimals: Decimals) -> Result<(Option<i64>, bool), &'static str> {
-        if let Some(whole) = number(self.index, decimals).and_then(whole) {
+        // Nearly all are written in digits alone, which every country reads alike.
+        let digits = self
+            .index
+            .parse()
+            .ok()
+            .filter(|i: &i64| i.unsigned_abs() <= EXACT.unsigned_abs());
+        let other = || number(self.index, decimals).and_then(whole);
+        if let Some(whole) = digits.or_else(other) {
             return Ok((Some(whole), false));
         }
         if is_missing(self.index) {
@@ -378,13 +402,7 @@ impl Header {
     fn of(line: &str, forced: Option<u8>, lines: usize, end: &'static [u8]) -> Option<Self> {
         let candidates = forced.into_iter().chain(DELIMITERS);
         let with = |delimiter: u8| {
-            let mut names = ::csv::ReaderBuilder::new()
-                .has_headers(false)
-                .delimiter(delimiter)
-                .from_reader(line.as_bytes())
-                .into_records()
-                .next()?
-                .ok()?;
+            let mut names = fields(line, delimiter)?;
             names.trim();
             let quotes_apart = names.iter().any(|n| unquoted(n) != n);
             if quotes_apart {
@@ -409,8 +427,8 @@ impl Header {
 
     /// The line that a record begins in, given where its reader stands then: behind the LF that
     /// ends the record, or before it where a CR ended it.
-    fn line_of(&self, record: &::csv::ByteRecord, stands: u64) -> usize {
-        let inside = record.as_slice().iter().filter(|b| **b == b'\n').count();
+    fn line_of(&self, record: &[u8], stands: u64) -> usize {
+        let inside = record.iter().filter(|b| **b == b'\n').count();
         let behind = usize::from(self.end == b"\n");
         let stands = usize::try_from(stands).unwrap_or(0);
         (self.line + stands).saturating_sub(inside + behind)
@@ -442,7 +460,7 @@ impl Header {
     fn row<'a>(&self, record: &'a ::csv::StringRecord) -> Result<Row<'a>, &'static str> {
         let field = |i: usize| {
             let field = record.get(self.columns[i]);
-            let field = field.map(str::trim).ok_or_else(|| too_few(record))?;
+            let field = field.map(trimmed).ok_or_else(|| too_few(record))?;
             match self.quotes_apart {
                 false => Ok(field),
                 true if field.starts_with('"') && unquoted(field) == field => {
@@ -456,15 +474,8 @@ impl Header {
             return Err("another number of columns than the header");
         }
         let is_last = self.columns[2] + 1 == self.width;
-        let behind = record.get(self.width).filter(|_| is_last);
-        if behind.is_some_and(|f| f.len() == 3 && f.bytes().all(|b| b.is_ascii_digit())) {
-            return Err("three digits behind the value: parted thousands want quotes around them");
-        }
-        // Columns may follow that the header does not name; decimals are few, a time is long.
-        let is_whole = unsigned(value).bytes().all(|b| b.is_ascii_digit());
-        let decimals = |f: &str| f.len() <= DECIMALS && f.bytes().all(|b| b.is_ascii_digit());
-        if is_whole && behind.is_some_and(|f| !f.is_empty() && decimals(f)) {
-            return Err("digits behind the value: a decimal comma wants quotes around the number");
+        if let Some(behind) = record.get(self.width).filter(|_| is_last) {
+            is_no_part_of(value, behind)?;
         }
         if name.is_empty() {
             return Err("the series has no name");
@@ -484,12 +495,51 @@ impl Header {
     }
 }
 
+/// Columns may follow that the header does not name; decimals are few, a time is long.
+fn is_no_part_of(value: &str, behind: &str) -> Result<(), &'static str> {
+    let is_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if behind.len() == 3 && is_digits(behind) {
+        return Err("three digits behind the value: parted thousands want quotes around them");
+    }
+    let decimals = (1..=DECIMALS).contains(&behind.len()) && is_digits(behind);
+    if decimals && is_digits(unsigned(value)) {
+        return Err("digits behind the value: a decimal comma wants quotes around the number");
+    }
+    Ok(())
+}
+
+/// The fields of one line.
+fn fields(line: &str, delimiter: u8) -> Option<::csv::StringRecord> {
+    // Without quotes they are what stands between; a reader of its own takes as long as 300 rows.
+    if line.is_ascii() && delimiter.is_ascii() && !line.contains('"') {
+        return Some(line.split(char::from(delimiter)).collect::<Vec<_>>().into());
+    }
+    ::csv::ReaderBuilder::new()
+        .has_headers(false)
+        .delimiter(delimiter)
+        .from_reader(line.as_bytes())
+        .into_records()
+        .next()?
+        .ok()
+}
+
 fn too_few(record: &::csv::StringRecord) -> &'static str {
     match record.len() {
         _ if record.iter().any(|f| f.contains('\n')) => "a quote is not closed",
         1 => "only one column",
         2 => "only two columns",
         _ => "fewer columns than the header",
+    }
+}
+
+/// A field without the blanks around it, of which most have none: that shows at their ends, without
+/// taking their characters apart.
+fn trimmed(field: &str) -> &str {
+    let ends = [field.as_bytes().first(), field.as_bytes().last()];
+    if ends.into_iter().flatten().all(u8::is_ascii_graphic) {
+        field
+    } else {
+        field.trim()
     }
 }
 
@@ -503,11 +553,13 @@ fn is_missing(text: &str) -> bool {
     MISSING.iter().any(|m| text.eq_ignore_ascii_case(m))
 }
 
+/// Up to here an `f64` holds every whole number exactly: 2⁵³.
+const EXACT: i64 = 9_007_199_254_740_992;
+
 /// A whole number that an `i64` and an `f64` both hold exactly.
 fn whole(x: f64) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
-    (x.fract() == 0.0 && x.abs() <= EXACT).then_some(x as i64)
+    (x.fract() == 0.0 && x.abs() <= EXACT as f64).then_some(x as i64)
 }
 
 /// Seconds since 1970 of a date, with or without time and zone; without one it is UTC.

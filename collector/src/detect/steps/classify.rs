@@ -86,12 +86,8 @@ fn is_walk(y: &[f64]) -> bool {
 fn grows(y: &[f64]) -> bool {
     // Each noisy series passes here: the first lag settles nearly all of them.
     let variance = |lag: usize| -> f64 {
-        let mut d: Vec<f64> = y
-            .iter()
-            .zip(&y[lag..])
-            .map(|(a, b)| (b - a).abs())
-            .collect();
-        stats::median_in_place(&mut d).unwrap_or(0.0).powi(2)
+        let moves = y.iter().zip(&y[lag..]).map(|(a, b)| (b - a).abs());
+        stats::median_of(moves).unwrap_or(0.0).powi(2)
     };
     let (near, middle) = (variance(1), variance(4));
     near > 0.0 && middle > WALK_GROWTH * near && variance(16) > WALK_GROWTH * middle

@@ -26,47 +26,59 @@ pub(crate) struct Fit {
     pub at: Vec<usize>,
     /// The slope that was taken out, per point.
     pub slope: f64,
-    /// Penalised cost, without the price of the slope.
-    pub total: f64,
 }
 
-/// Takes out a slope common to all pieces, if that explains the series better than the pieces
-/// alone.
+/// Takes out a slope common to all pieces; `None` unless that explains the series better than the
+/// pieces alone.
 ///
 /// Begins twice: from the slope within the pieces found so far, and from that
 /// of the series as one piece (a drift may have been cut up into steps).
+///
+/// `total`: the penalised cost of the pieces alone, for which few series are asked.
 pub(crate) fn take_out(
-    steps: Fit,
+    steps: &Fit,
+    total: impl Fn(&[f64], &mut Segmenter) -> f64,
     weights: &[f64],
     tau: f64,
     price: Cost,
     segmenter: &mut Segmenter,
-) -> Fit {
-    let most = steps.total - price.penalty * PRICE;
-    let mut best: Option<Fit> = None;
-    for whole in [false, true] {
-        let at = if whole { Vec::new() } else { steps.at.clone() };
-        let mut fit = Fit {
-            at,
-            ..steps.clone()
-        };
+) -> Option<Fit> {
+    let mut most = None;
+    // The best so far, and its cost without the price of the slope.
+    let mut best: Option<(Fit, f64)> = None;
+    let least = SLOPE_Z * tau.sqrt();
+    // A series that is one piece begins as one either way.
+    let starts: &[bool] = if steps.at.is_empty() {
+        &[false]
+    } else {
+        &[false, true]
+    };
+    for &whole in starts {
+        let at = if whole { &[][..] } else { &steps.at };
+        let (mut slope, mut z) = common_slope(&steps.x, at);
+        // Most series show none, and are not copied.
+        if z.abs() < least {
+            continue;
+        }
+        let most = *most.get_or_insert_with(|| total(&steps.x, segmenter) - price.penalty * PRICE);
+        let mut fit = steps.clone();
         for _ in 0..ROUNDS {
-            let (slope, z) = common_slope(&fit.x, &fit.at);
-            if z.abs() < SLOPE_Z * tau.sqrt() {
-                break;
-            }
             flatten(&mut fit, slope);
             if whole && hopeless(&fit.x, weights, price, most) {
                 break;
             }
-            fit.at = segmenter.boundaries(&fit.x, weights, price);
-            fit.total = segmenter.total();
-            if fit.total < best.as_ref().map_or(most, |b| b.total) {
-                best = Some(fit.clone());
+            let (at, total) = segmenter.search(&fit.x, weights, price);
+            fit.at = at;
+            if total < best.as_ref().map_or(most, |b| b.1) {
+                best = Some((fit.clone(), total));
+            }
+            (slope, z) = common_slope(&fit.x, &fit.at);
+            if z.abs() < least {
+                break;
             }
         }
     }
-    best.unwrap_or(steps)
+    best.map(|b| b.0)
 }
 
 fn flatten(fit: &mut Fit, slope: f64) {

@@ -29,23 +29,23 @@ pub(crate) struct Noise {
 }
 
 /// Scale of |y[t+lag] − y[t]| as a standard deviation of y, from its 0.8 quantile.
-fn lag_sigma(y: &[f64], lag: usize, scratch: &mut Vec<f64>) -> f64 {
+fn lag_sigma(y: &[f64], lag: usize, scratch: &mut Vec<i64>) -> f64 {
     scratch.clear();
     scratch.extend(
         y.iter()
             .zip(&y[lag.min(y.len())..])
-            .map(|(a, b)| (b - a).abs()),
+            .map(|(a, b)| stats::key((b - a).abs())),
     );
     quantile_sigma(scratch, QUANTILE, stats::NORMAL_Q90)
 }
 
 /// The standard deviation of normal values whose differences have this quantile.
-fn quantile_sigma(d: &mut [f64], quantile: f64, normal: f64) -> f64 {
+fn quantile_sigma(d: &mut [i64], quantile: f64, normal: f64) -> f64 {
     if d.is_empty() {
         return 0.0;
     }
     let k = ((d.len() - 1) as f64 * quantile).round() as usize;
-    *d.select_nth_unstable_by(k, f64::total_cmp).1 / (normal * std::f64::consts::SQRT_2)
+    stats::nth(d, k) / (normal * std::f64::consts::SQRT_2)
 }
 
 impl Noise {
@@ -53,7 +53,7 @@ impl Noise {
     pub(crate) fn of(y: &[f64]) -> Self {
         let mut d = Vec::with_capacity(y.len());
         let near = lag_sigma(y, 1, &mut d);
-        let sigma = if near > 0.0 { near } else { mean_sigma(y) };
+        let sigma = sigma_of(y, near);
         let core = quantile_sigma(&mut d, CORE_QUANTILE, NORMAL_CORE) / sigma;
         Self {
             sigma,
@@ -61,6 +61,15 @@ impl Noise {
             weights: local_weights(y, near, &mut d),
         }
     }
+}
+
+/// The standard deviation of a stretch around its levels: [`Noise::sigma`] alone.
+pub(crate) fn sigma(y: &[f64]) -> f64 {
+    sigma_of(y, lag_sigma(y, 1, &mut Vec::with_capacity(y.len())))
+}
+
+fn sigma_of(y: &[f64], near: f64) -> f64 {
+    if near > 0.0 { near } else { mean_sigma(y) }
 }
 
 /// Scale from the mean square of all differences, for a series that repeats itself so often
@@ -72,7 +81,7 @@ fn mean_sigma(y: &[f64]) -> f64 {
 }
 
 /// Weights by block; 1 where the block's scale is that of the whole.
-fn local_weights(y: &[f64], near: f64, d: &mut Vec<f64>) -> Vec<f64> {
+fn local_weights(y: &[f64], near: f64, d: &mut Vec<i64>) -> Vec<f64> {
     let n = y.len();
     let mut w = vec![1.0; n];
     if n < 3 * BLOCK || near <= 0.0 {

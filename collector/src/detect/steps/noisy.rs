@@ -4,13 +4,16 @@
 //! noise (normal, heavy-tailed, skewed, bimodal, correlated, drifting, seasonal,
 //! of changing scale, …); the figures beside them are from there.
 
+use std::cell::OnceCell;
+use std::rc::Rc;
+
 use crate::detect::steps::modes::Modes;
 use crate::detect::steps::noise::Noise;
 use crate::detect::steps::pieces::{Boundary, clip, pieces};
 use crate::detect::steps::place::{NEAR, NoiseModel, Step, place};
 use crate::detect::steps::season::Wave;
 use crate::detect::steps::seeded::Seeded;
-use crate::detect::steps::segment::{Cost, Segmenter};
+use crate::detect::steps::segment::{Cost, Segmenter, is_one_piece};
 use crate::detect::steps::shape::Shape;
 use crate::detect::steps::verify::{ALPHA, Correlated, OWN, p_value, verify};
 use crate::detect::steps::{counts, drift, sift, ticks};
@@ -108,18 +111,19 @@ pub(crate) fn usual_tau<'y>(
     let mut tau = |y: &[f64]| {
         let noise = Noise::of(y);
         let x = y.iter().map(|v| (v - y[0]) / noise.sigma).collect();
-        cut(x, &noise, &mut scratch.segmenter).1
+        cut(x, &noise, &mut scratch.segmenter).tau
     };
-    let mut taus: Vec<f64> = stretches.map(&mut tau).collect();
-    let usual = stats::median_in_place(&mut taus).unwrap_or(1.0);
+    let usual = stats::median_of(stretches.map(&mut tau)).unwrap_or(1.0);
     if usual <= TAU_CLOSE { 1.0 } else { usual }
 }
 
 /// Levels, and the noise around them as one, of which at least `least` neighbours count as one
 /// value.
-pub(crate) fn levels(
+///
+/// `modes`: those that `y` has, which are asked for where a boundary holds.
+pub(crate) fn levels<'m>(
     y: &[f64],
-    modes: Option<&Modes>,
+    modes: impl FnOnce() -> Option<&'m Modes>,
     is_whole: bool,
     least: f64,
     scratch: &mut Scratch,
@@ -128,15 +132,21 @@ pub(crate) fn levels(
     let noise = Noise::of(y);
     let centre = stats::median(y).unwrap_or(0.0);
     let x: Vec<f64> = y.iter().map(|v| (v - centre) / noise.sigma).collect();
-    let (mut fit, mut tau) = cut(x, &noise, segmenter);
-    if is_whole && tau > WAVY {
-        (fit, tau) = calmed(fit, tau, &noise, segmenter);
+    let mut found = cut(x, &noise, segmenter);
+    if is_whole && found.tau > WAVY {
+        found = calmed(found, &noise, segmenter);
     }
+    let Cut {
+        mut fit,
+        tau,
+        mut rest,
+    } = found;
     let by_mode = noise.core > 0.0 && noise.core < CORE_MOST;
     if by_mode {
         let unit = noise.sigma * noise.core;
         let x = y.iter().map(|v| (v - centre) / unit).collect();
         fit = main_mode(fit, &noise, x, segmenter);
+        rest = None;
     }
     let floor = grain(y) / noise.sigma;
     let plain = is_plain(&noise, tau);
@@ -153,63 +163,81 @@ pub(crate) fn levels(
     let own: Vec<usize> = (0..at.len()).filter(of_own).map(|i| places[i]).collect();
     let at = places;
     let least = Least { tau: least, floor };
-    let kept = settle(&fit.x, &at, &own, tau, least);
+    let mut rests = Rests {
+        x: &fit.x,
+        known: rest.into_iter().map(Rc::new).collect(),
+    };
+    let kept = settle(&mut rests, &at, &own, tau, least);
     let kept = regained(&fit.x, &at, &kept, least);
     let kept = sifted(&fit.x, modes, &kept);
     Levels {
-        found: placed(&fit.x, &kept, &noise.weights),
+        found: placed(&mut rests, &kept, &noise.weights),
         drift: fit.slope * noise.sigma,
         plain,
     }
 }
 
 /// Levels and drift, and the correlation that they leave over.
-fn cut(x: Vec<f64>, noise: &Noise, segmenter: &mut Segmenter) -> (drift::Fit, f64) {
-    let (at, tau) = partition(&x, &noise.weights, segmenter);
-    let price = cost(x.len(), tau);
+struct Cut {
+    fit: drift::Fit,
+    tau: f64,
+    /// What the levels leave over, where that is known.
+    rest: Option<Rest>,
+}
+
+fn cut(x: Vec<f64>, noise: &Noise, segmenter: &mut Segmenter) -> Cut {
+    let found = partition(&x, &noise.weights, segmenter);
+    let price = cost(x.len(), found.tau);
+    let total = |x: &[f64], segmenter: &mut Segmenter| match found.total {
+        Some(total) => total,
+        None => segmenter.search(x, &noise.weights, found.cost).1,
+    };
     let steps = drift::Fit {
         x,
-        at,
+        at: found.rest.at.clone(),
         slope: 0.0,
-        total: segmenter.total(),
     };
-    let fit = drift::take_out(steps, &noise.weights, tau, price, segmenter);
-    (fit, tau)
+    let drifting = drift::take_out(&steps, total, &noise.weights, found.tau, price, segmenter);
+    Cut {
+        rest: drifting.is_none().then_some(found.rest),
+        fit: drifting.unwrap_or(steps),
+        tau: found.tau,
+    }
 }
 
 /// The same with the wave taken out, where there is one that explains the correlation.
-fn calmed(
-    fit: drift::Fit,
-    tau: f64,
-    noise: &Noise,
-    segmenter: &mut Segmenter,
-) -> (drift::Fit, f64) {
-    let Some(mut wave) = Wave::of(&residuals(&fit.x, &fit.at)) else {
-        return (fit, tau);
+fn calmed(found: Cut, noise: &Noise, segmenter: &mut Segmenter) -> Cut {
+    let x = found.fit.x.clone();
+    let Some(mut wave) = Wave::of(&Rest::of(&x, &found.fit.at).values) else {
+        return found;
     };
-    let x = fit.x.clone();
-    let slope = fit.slope;
-    let mut best = (fit, tau);
+    let slope = found.fit.slope;
+    let mut best = found;
     for _ in 0..WAVE_ROUNDS {
         let flat: Vec<f64> = x.iter().enumerate().map(|(t, v)| v - wave.at(t)).collect();
         best = cut(flat, noise, segmenter);
-        let rest: Vec<f64> = residuals(&best.0.x, &best.0.at)
+        let rest: Vec<f64> = Rest::of(&best.fit.x, &best.fit.at)
+            .values
             .iter()
             .enumerate()
             .map(|(t, r)| r + wave.at(t))
             .collect();
         wave = wave.again(&rest);
     }
-    best.0.slope += slope;
+    best.fit.slope += slope;
     best
 }
 
 /// The boundaries that nothing but a step explains.
-fn sifted(x: &[f64], modes: Option<&Modes>, kept: &[(usize, f64)]) -> Vec<(usize, f64)> {
+fn sifted<'m>(
+    x: &[f64],
+    modes: impl FnOnce() -> Option<&'m Modes>,
+    kept: &[(usize, f64)],
+) -> Vec<(usize, f64)> {
     if kept.is_empty() {
         return Vec::new();
     }
-    let mut kept = match modes {
+    let mut kept = match modes() {
         Some(modes) => sift::not_moods(x.len(), modes, kept),
         None => kept.to_vec(),
     };
@@ -230,12 +258,26 @@ struct Least {
 
 impl Least {
     /// The noise around some levels, if so many neighbours count as one value: correlation is
-    /// looked for around the levels `at`, spread around the levels `around`.
-    fn noise(self, x: &[f64], at: &[usize], around: &[usize], tau: f64) -> Correlated {
+    /// looked for in what the levels `seen` leave over, spread in what `around` leaves over.
+    fn noise(self, tau: f64, seen: &Rest, around: &Rest) -> Correlated {
+        if tau <= 1.0 {
+            return self.independent();
+        }
+        let certain = if seen.may_be_chance() { 1.0 } else { tau };
         Correlated {
             tau,
-            certain: certain_tau(x, at, tau).max(self.tau),
-            spread: clipped_spread(x, around, tau),
+            certain: certain.max(self.tau),
+            spread: around.spread(tau),
+            floor: self.floor,
+        }
+    }
+
+    /// The noise where every point counts: there nobody asks for the spread.
+    const fn independent(self) -> Correlated {
+        Correlated {
+            tau: 1.0,
+            certain: 1.0,
+            spread: f64::INFINITY,
             floor: self.floor,
         }
     }
@@ -246,28 +288,34 @@ impl Least {
 /// Begins with the correlation that the search left over. What looked like correlation may have
 /// been the drift, or steps: those that hold all the same are taken out, and the others looked
 /// at again with what is left.
-fn settle(x: &[f64], at: &[usize], own: &[usize], tau: f64, least: Least) -> Vec<(usize, f64)> {
+fn settle(
+    rests: &mut Rests<'_>,
+    at: &[usize],
+    own: &[usize],
+    tau: f64,
+    least: Least,
+) -> Vec<(usize, f64)> {
+    let x = rests.x;
     let mut tau = tau.max(least.tau);
+    if tau <= 1.0 {
+        return verify(x, at, own, least.independent());
+    }
+    let all = rests.of(at);
+    let mut rest = rests.of(&[]);
     let mut kept: Vec<(usize, f64)> = Vec::new();
     for _ in 0..SETTLE_ROUNDS {
+        let seen = if kept.is_empty() { &all } else { &rest };
+        kept = verify(x, at, own, least.noise(tau, seen, &rest));
         let places: Vec<usize> = kept.iter().map(|k| k.0).collect();
-        let seen = if kept.is_empty() { at } else { &places };
-        kept = verify(x, at, own, least.noise(x, seen, &places, tau));
-        let places: Vec<usize> = kept.iter().map(|k| k.0).collect();
-        let left = residual_tau(x, &places).max(least.tau);
+        rest = rests.of(&places);
+        let left = rest.tau().max(least.tau);
         if left >= tau {
             break;
         }
         tau = left;
     }
-    if tau > 1.0 && least.tau <= 1.0 && steps_explain(x, at, own, &kept) {
-        let noise = Correlated {
-            tau: 1.0,
-            certain: 1.0,
-            spread: clipped_spread(x, at, 1.0),
-            floor: least.floor,
-        };
-        return verify(x, at, own, noise);
+    if tau > 1.0 && least.tau <= 1.0 && steps_explain(x, at, own, &rest) {
+        return verify(x, at, own, least.independent());
     }
     kept
 }
@@ -275,10 +323,11 @@ fn settle(x: &[f64], at: &[usize], own: &[usize], tau: f64, least: Least) -> Vec
 /// Whether steps in independent noise explain a series better than correlation with the steps
 /// that hold in spite of it: Schwarz's criterion, as in Beaulieu & Killick (2018), *Distinguishing
 /// trends and shifts from memory in climate data*, Journal of Climate 31.
-fn steps_explain(x: &[f64], at: &[usize], own: &[usize], kept: &[(usize, f64)]) -> bool {
-    let places: Vec<usize> = kept.iter().map(|k| k.0).collect();
+///
+/// `rest`: what those steps leave over.
+fn steps_explain(x: &[f64], at: &[usize], own: &[usize], rest: &Rest) -> bool {
     let most: Vec<usize> = at.iter().filter(|a| !own.contains(a)).copied().collect();
-    if most.len() <= places.len() {
+    if most.len() <= rest.at.len() {
         return false;
     }
     let n = x.len() as f64;
@@ -286,10 +335,11 @@ fn steps_explain(x: &[f64], at: &[usize], own: &[usize], kept: &[(usize, f64)]) 
         Some(s) if s > 0.0 => 2.0 * n * s.ln() + STEP_PRICE * steps as f64 * n.ln(),
         _ => f64::INFINITY,
     };
-    let rest = residuals(x, &places);
-    let rho = stats::robust_ar1(&rest);
-    let fresh: Vec<f64> = rest.windows(2).map(|w| w[1] - rho * w[0]).collect();
-    misfit(&residuals(x, &most), most.len()) < misfit(&fresh, places.len()) + n.ln()
+    let rho = rest.rho();
+    let pairs = rest.values.windows(2);
+    let fresh: Vec<f64> = pairs.map(|w| w[1] - rho * w[0]).collect();
+    let without = Rest::of(x, &most).values;
+    misfit(&without, most.len()) < misfit(&fresh, rest.at.len()) + n.ln()
 }
 
 /// Steps and drift as they show against the noise of the main mode, with the steps of `fit`.
@@ -298,7 +348,7 @@ fn steps_explain(x: &[f64], at: &[usize], own: &[usize], kept: &[(usize, f64)]) 
 /// steps that every run of the main mode shows. Searched with that mode's scale, slow runs
 /// are outliers; what is found is tested like all else, by ranks.
 fn main_mode(fit: drift::Fit, noise: &Noise, x: Vec<f64>, segmenter: &mut Segmenter) -> drift::Fit {
-    let (mut own, _) = cut(x, noise, segmenter);
+    let mut own = cut(x, noise, segmenter).fit;
     own.x.iter_mut().for_each(|v| *v *= noise.core);
     own.slope *= noise.core;
     for a in fit.at {
@@ -327,9 +377,9 @@ fn regained(x: &[f64], at: &[usize], kept: &[(usize, f64)], least: Least) -> Vec
         }
         let (from, to) = (from.max(a.saturating_sub(AROUND)), to.min(a + AROUND));
         let part = &x[from..to];
-        let here = [a - from];
-        let tau = residual_tau(part, &here).max(least.tau);
-        let p = p_value(&x[from..a], &x[a..to], least.noise(part, &here, &here, tau));
+        let rest = Rest::of(part, &[a - from]);
+        let tau = rest.tau().max(least.tau);
+        let p = p_value(&x[from..a], &x[a..to], least.noise(tau, &rest, &rest));
         if p <= ALPHA * OWN * OWN {
             out.insert(i, (a, p));
         }
@@ -380,89 +430,161 @@ fn cost(n: usize, tau: f64) -> Cost {
     }
 }
 
+/// The pieces of a stretch, and what they leave over.
+struct Partition {
+    rest: Rest,
+    /// What boundaries and points cost in the search for them.
+    cost: Cost,
+    /// The penalised cost of all, where it took a search to find them.
+    total: Option<f64>,
+    /// How many neighbours count as one value in what they leave over.
+    tau: f64,
+}
+
 /// The pieces, and how many neighbours count as one value in what they leave over.
 ///
 /// Begins with independent noise, which finds the most pieces, and makes
 /// boundaries costlier if the residuals turn out correlated: so a step is never
 /// mistaken for correlation before it had its chance.
-fn partition(x: &[f64], weights: &[f64], segmenter: &mut Segmenter) -> (Vec<usize>, f64) {
-    let mut tau = 1.0;
-    let mut at = Vec::new();
-    for _ in 0..TAU_ROUNDS {
-        at = segmenter.boundaries(x, weights, cost(x.len(), tau));
-        let seen = residual_tau(x, &at);
-        if seen <= TAU_CLOSE * tau {
+fn partition(x: &[f64], weights: &[f64], segmenter: &mut Segmenter) -> Partition {
+    let mut found = searched(x, weights, 1.0, segmenter);
+    for round in 1..=TAU_ROUNDS {
+        let seen = found.rest.tau();
+        if seen <= TAU_CLOSE * found.tau {
             break;
         }
-        tau = seen;
+        found.tau = seen;
+        if round < TAU_ROUNDS {
+            found = searched(x, weights, seen, segmenter);
+        }
     }
-    (at, tau)
+    found
 }
 
-fn residual_tau(x: &[f64], at: &[usize]) -> f64 {
-    let ranks = stats::centred_ranks(&residuals(x, at));
-    // A level takes τ/n off each lag; where many levels are fitted to few points, that is put
-    // back for so few lags that it cannot run away with itself.
-    let levels = at.len() + 1;
-    let lags = (x.len() / (4 * levels)).clamp(2, TAU_LAGS);
-    stats::autocorrelation_time(&ranks, levels, lags)
-}
-
-/// The same, but 1 where the correlation of neighbours may be chance.
-fn certain_tau(x: &[f64], at: &[usize], tau: f64) -> f64 {
-    let ranks = stats::centred_ranks(&residuals(x, at));
-    let power: f64 = ranks.iter().map(|r| r * r).sum();
-    let lagged: f64 = ranks.windows(2).map(|w| w[0] * w[1]).sum();
-    let bias = (at.len() + 1) as f64 / x.len() as f64;
-    if lagged / power + bias < RHO_Z / (x.len() as f64).sqrt() {
-        1.0
+/// The pieces if so many neighbours count as one value.
+fn searched(x: &[f64], weights: &[f64], tau: f64, segmenter: &mut Segmenter) -> Partition {
+    let cost = cost(x.len(), tau);
+    let (at, total) = if is_one_piece(x, weights, cost) {
+        (Vec::new(), None)
     } else {
-        tau
-    }
-}
-
-/// Standard deviation of the residuals; each level takes τ independent values off.
-fn clipped_spread(x: &[f64], at: &[usize], tau: f64) -> f64 {
-    let r = residuals(x, at);
-    let n = r.len() as f64;
-    let free = (n - (at.len() + 1) as f64 * tau).max(n / 2.0);
-    (r.iter().map(|v| v * v).sum::<f64>() / free).sqrt()
-}
-
-/// The medians of all pieces, subtracted; outliers clipped.
-fn residuals(x: &[f64], at: &[usize]) -> Vec<f64> {
-    let mut out = Vec::with_capacity(x.len());
-    for (from, to) in pieces(at, x.len()) {
-        let m = stats::median(&x[from..to]).unwrap_or(0.0);
-        out.extend(x[from..to].iter().map(|v| clip(v - m)));
-    }
-    out
-}
-
-/// What the residuals around the levels follow, in units of the local scale.
-fn noise_model(x: &[f64], at: &[usize], root_w: &[f64]) -> NoiseModel {
-    let rho = stats::robust_ar1(&residuals(x, at));
-    let rho = if rho < RHO_LEAST {
-        0.0
-    } else {
-        rho.min(RHO_MOST)
+        let (at, total) = segmenter.search(x, weights, cost);
+        (at, Some(total))
     };
-    let mut fresh = Vec::with_capacity(x.len());
-    for (from, to) in pieces(at, x.len()) {
-        let m = stats::median(&x[from..to]).unwrap_or(0.0);
-        let r = |t: usize| (x[t] - m) * root_w[t];
-        fresh.push(r(from) * (1.0 - rho * rho).sqrt());
-        fresh.extend((from + 1..to).map(|t| r(t) - rho * r(t - 1)));
+    Partition {
+        rest: Rest::of(x, &at),
+        cost,
+        total,
+        tau,
     }
-    let scale = match stats::clipped_sigma(&fresh) {
-        Some(s) if s > 0.0 => s,
-        _ => 1.0,
-    };
-    fresh.iter_mut().for_each(|e| *e /= scale);
-    NoiseModel {
-        rho,
-        scale,
-        shape: Shape::of(&fresh),
+}
+
+/// What the levels that were looked at leave over of one stretch: each is looked at once.
+struct Rests<'x> {
+    x: &'x [f64],
+    known: Vec<Rc<Rest>>,
+}
+
+impl Rests<'_> {
+    /// What the levels of these pieces leave over.
+    fn of(&mut self, at: &[usize]) -> Rc<Rest> {
+        if let Some(known) = self.known.iter().find(|r| r.at == at) {
+            return Rc::clone(known);
+        }
+        let rest = Rc::new(Rest::of(self.x, at));
+        self.known.push(Rc::clone(&rest));
+        rest
+    }
+}
+
+/// What some levels leave over of a stretch, and what that says of the noise.
+#[derive(Debug)]
+struct Rest {
+    /// The first points of all pieces but the first.
+    at: Vec<usize>,
+    /// The median of each piece.
+    levels: Vec<f64>,
+    /// The values less those; outliers clipped.
+    values: Vec<f64>,
+    /// Their centred ranks, once somebody asks for them.
+    ranks: OnceCell<Vec<f64>>,
+}
+
+impl Rest {
+    fn of(x: &[f64], at: &[usize]) -> Self {
+        let mut values = Vec::with_capacity(x.len());
+        let mut levels = Vec::with_capacity(at.len() + 1);
+        for (from, to) in pieces(at, x.len()) {
+            let m = stats::median(&x[from..to]).unwrap_or(0.0);
+            levels.push(m);
+            values.extend(x[from..to].iter().map(|v| clip(v - m)));
+        }
+        Self {
+            at: at.to_vec(),
+            levels,
+            values,
+            ranks: OnceCell::new(),
+        }
+    }
+
+    fn ranks(&self) -> &[f64] {
+        self.ranks
+            .get_or_init(|| stats::centred_ranks(&self.values))
+    }
+
+    /// How many neighbours count as one value.
+    fn tau(&self) -> f64 {
+        // A level takes τ/n off each lag; where many levels are fitted to few points, that is put
+        // back for so few lags that it cannot run away with itself.
+        let lags = (self.values.len() / (4 * self.levels.len())).clamp(2, TAU_LAGS);
+        stats::autocorrelation_time(self.ranks(), self.levels.len(), lags)
+    }
+
+    /// Correlation of neighbours.
+    fn rho(&self) -> f64 {
+        stats::ar1_of_ranks(self.ranks())
+    }
+
+    /// Whether the correlation of neighbours may be chance.
+    fn may_be_chance(&self) -> bool {
+        let ranks = self.ranks();
+        let n = ranks.len() as f64;
+        let power: f64 = ranks.iter().map(|r| r * r).sum();
+        let lagged: f64 = ranks.windows(2).map(|w| w[0] * w[1]).sum();
+        let bias = self.levels.len() as f64 / n;
+        lagged / power + bias < RHO_Z / n.sqrt()
+    }
+
+    /// Standard deviation; each level takes τ independent values off.
+    fn spread(&self, tau: f64) -> f64 {
+        let n = self.values.len() as f64;
+        let free = (n - self.levels.len() as f64 * tau).max(n / 2.0);
+        (self.values.iter().map(|v| v * v).sum::<f64>() / free).sqrt()
+    }
+
+    /// What it follows, in units of the local scale. `x`: the stretch; `root_w`: 1 / local scale.
+    fn model(&self, x: &[f64], root_w: &[f64]) -> NoiseModel {
+        let rho = self.rho();
+        let rho = if rho < RHO_LEAST {
+            0.0
+        } else {
+            rho.min(RHO_MOST)
+        };
+        let mut fresh = Vec::with_capacity(x.len());
+        for ((from, to), m) in pieces(&self.at, x.len()).zip(&self.levels) {
+            let r = |t: usize| (x[t] - m) * root_w[t];
+            fresh.push(r(from) * (1.0 - rho * rho).sqrt());
+            fresh.extend((from + 1..to).map(|t| r(t) - rho * r(t - 1)));
+        }
+        let scale = match stats::clipped_sigma(&fresh) {
+            Some(s) if s > 0.0 => s,
+            _ => 1.0,
+        };
+        fresh.iter_mut().for_each(|e| *e /= scale);
+        NoiseModel {
+            rho,
+            scale,
+            shape: Shape::of(&fresh),
+        }
     }
 }
 
@@ -498,24 +620,26 @@ fn local_precision(residuals: &[f64], weights: &[f64]) -> Vec<f64> {
 }
 
 /// Moves each boundary to its likeliest place; those that lie nowhere in particular are left out.
-fn placed(x: &[f64], kept: &[(usize, f64)], weights: &[f64]) -> Vec<Boundary> {
+fn placed(rests: &mut Rests<'_>, kept: &[(usize, f64)], weights: &[f64]) -> Vec<Boundary> {
+    let x = rests.x;
     let at: Vec<usize> = kept.iter().map(|k| k.0).collect();
     if at.is_empty() {
         return Vec::new();
     }
-    let root_w = local_precision(&residuals(x, &at), weights);
-    let noise_model = noise_model(x, &at, &root_w);
-    let level = |(from, to): (usize, usize)| stats::median(&x[from..to]).unwrap_or(0.0);
+    let rest = rests.of(&at);
+    let root_w = local_precision(&rest.values, weights);
+    let noise_model = rest.model(x, &root_w);
     let spans: Vec<(usize, usize)> = pieces(&at, x.len()).collect();
     let mut out: Vec<Boundary> = Vec::new();
-    for (pair, &(at, p)) in spans.windows(2).zip(kept) {
+    let sides = spans.windows(2).zip(rest.levels.windows(2));
+    for ((pair, levels), &(at, p)) in sides.zip(kept) {
         let (from, to) = (pair[0].0, pair[1].1);
         let step = Step {
             from,
             at,
             to,
-            left: level(pair[0]),
-            right: level(pair[1]),
+            left: levels[0],
+            right: levels[1],
         };
         let found = place(x, &root_w, step, &noise_model);
         // Two boundaries may move towards each other, but not past.

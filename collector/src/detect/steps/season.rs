@@ -19,6 +19,9 @@ const WIDTH: usize = 3;
 /// some hundred frequencies is 1e-4. Correlated noise raises the neighbours too.
 const LINE: f64 = 14.0;
 
+/// Frequencies that are tried side by side: each turn of a pointer waits for its last one.
+const LANES: usize = 4;
+
 /// a cos ωt + b sin ωt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wave {
@@ -36,7 +39,11 @@ impl Wave {
         }
         let omega = |k: usize| PI * k as f64 / (FINER * n) as f64 * 2.0;
         let (first, last) = (PERIODS * FINER, n * FINER * 2 / 5);
-        let power: Vec<f64> = (first..last).map(|k| power(residuals, omega(k))).collect();
+        let omegas: Vec<f64> = (first..last).map(omega).collect();
+        let (side_by_side, others) = omegas.as_chunks::<LANES>();
+        let side_by_side = side_by_side.iter().flat_map(|o| powers(residuals, *o));
+        let others = others.iter().flat_map(|o| powers(residuals, [*o]));
+        let power: Vec<f64> = side_by_side.chain(others).collect();
         let peak = (0..power.len()).max_by(|&i, &j| power[i].total_cmp(&power[j]))?;
         let around = peak.saturating_sub(BESIDE)..(peak + BESIDE + 1).min(power.len());
         let beside: Vec<f64> = around
@@ -50,8 +57,8 @@ impl Wave {
         // Between the frequencies that were tried.
         let fine = (-4..=4)
             .map(|d| omega(first + peak) * (1.0 + f64::from(d) / (8.0 * (first + peak) as f64)));
-        let best =
-            fine.max_by(|a, b| self::power(residuals, *a).total_cmp(&self::power(residuals, *b)))?;
+        let power = |omega: f64| powers(residuals, [omega])[0];
+        let best = fine.max_by(|a, b| power(*a).total_cmp(&power(*b)))?;
         Some(Self::fit(residuals, best))
     }
 
@@ -61,7 +68,7 @@ impl Wave {
     }
 
     fn fit(residuals: &[f64], omega: f64) -> Self {
-        let (c, s) = sums(residuals, omega);
+        let [(c, s)] = sums(residuals, [omega]);
         let scale = 2.0 / residuals.len() as f64;
         Self {
             omega,
@@ -77,20 +84,48 @@ impl Wave {
     }
 }
 
-fn power(y: &[f64], omega: f64) -> f64 {
-    let (c, s) = sums(y, omega);
-    (c * c + s * s) / y.len() as f64
+fn powers<const N: usize>(y: &[f64], omegas: [f64; N]) -> [f64; N] {
+    sums(y, omegas).map(|(c, s)| (c * c + s * s) / y.len() as f64)
 }
 
-/// Σ y cos ωt and Σ y sin ωt, by turning a pointer.
-fn sums(y: &[f64], omega: f64) -> (f64, f64) {
-    let (sin, cos) = omega.sin_cos();
-    let (mut re, mut im) = (1.0, 0.0);
-    let (mut c, mut s) = (0.0, 0.0);
+/// Σ y cos ωt and Σ y sin ωt of some frequencies.
+fn sums<const N: usize>(y: &[f64], omegas: [f64; N]) -> [(f64, f64); N] {
+    let mut pointers = omegas.map(Pointer::of);
     for v in y {
-        c += v * re;
-        s += v * im;
-        (re, im) = (re * cos - im * sin, re * sin + im * cos);
+        pointers.iter_mut().for_each(|p| p.add(*v));
     }
-    (c, s)
+    pointers.map(|p| (p.c, p.s))
+}
+
+/// A pointer that turns by one frequency, and the sums that it has gathered.
+struct Pointer {
+    cos: f64,
+    sin: f64,
+    re: f64,
+    im: f64,
+    c: f64,
+    s: f64,
+}
+
+impl Pointer {
+    fn of(omega: f64) -> Self {
+        let (sin, cos) = omega.sin_cos();
+        Self {
+            cos,
+            sin,
+            re: 1.0,
+            im: 0.0,
+            c: 0.0,
+            s: 0.0,
+        }
+    }
+
+    fn add(&mut self, v: f64) {
+        self.c += v * self.re;
+        self.s += v * self.im;
+        (self.re, self.im) = (
+            self.re * self.cos - self.im * self.sin,
+            self.re * self.sin + self.im * self.cos,
+        );
+    }
 }

@@ -10,6 +10,8 @@
 //! the statistic of an interval is Pettitt's (1979), *A non-parametric approach to the
 //! change-point problem*, Applied Statistics 28, beside the two-sample t for few points.
 
+use crate::stats;
+
 /// The shortest interval: four points on each side of a step.
 const SHORTEST: usize = 8;
 /// The longest: what is only seen in more points is found by the search in the whole.
@@ -77,16 +79,13 @@ impl Seeded {
 
     /// Numbers the values, equal ones alike, so that intervals are sorted by whole numbers.
     fn key(&mut self, y: &[f64]) {
-        let mut order: Vec<u32> = (0..y.len() as u32).collect();
-        order.sort_unstable_by(|&i, &j| y[i as usize].total_cmp(&y[j as usize]));
         self.keys.clear();
         self.keys.resize(y.len(), 0);
-        let mut number = 0_u64;
-        for (k, &i) in order.iter().enumerate() {
-            if k > 0 && y[order[k - 1] as usize] != y[i as usize] {
-                number += 1;
+        let order = stats::ascending(y);
+        for (number, same) in (0_u64..).zip(order.chunk_by(|a, b| a.0 == b.0)) {
+            for &(_, i) in same {
+                self.keys[i as usize] = number << 32 | u64::from(i);
             }
-            self.keys[i as usize] = number << 32 | u64::from(i);
         }
     }
 

@@ -5,6 +5,7 @@
 //! their modes, clock ticks only on ticks. With the law of the normal distribution for all of
 //! them 5 % of 5-sigma steps in skewed noise are off by a commit that the noise itself rules out.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// Width of a bin in sigmas.
@@ -46,30 +47,40 @@ impl Shape {
         if residuals.len() < LEAST {
             return normal;
         }
-        let counts = counted(residuals);
-        let n = counts.iter().map(|c| f64::from(*c)).sum::<f64>();
-        let wide = smoothed(&counts, &KERNELS[BANDWIDTHS.len()]);
-        let likelihood = |b: usize, density: f64| f64::from(counts[b]) * mixed(density).ln();
-        let plain = counts.iter().zip(PLAIN.iter());
-        let plain: f64 = plain.map(|(c, l)| f64::from(*c) * l).sum();
+        let taken = taken(residuals);
+        let n = taken.iter().map(|t| t.1).sum::<f64>();
+        let plain = PLAIN.as_slice();
+        let plain: f64 = taken.iter().map(|t| t.1 * plain[t.0]).sum();
         let mut best = (plain + MARGIN, None);
-        for kernel in &KERNELS[..BANDWIDTHS.len()] {
-            let near = smoothed(&counts, kernel);
-            let others = |b: usize| {
-                let without = |s: &Smooth| (s.sums[b] - s.peak).max(0.0) / (n - 1.0);
-                (1.0 - WIDE_SHARE) * without(&near) + WIDE_SHARE * without(&wide)
-            };
-            let found = counts.iter().enumerate().filter(|(_, c)| **c > 0);
-            let sum: f64 = found.map(|(b, _)| likelihood(b, others(b))).sum();
-            if sum > best.0 {
-                best = (sum, Some(near));
-            }
-        }
-        let Some(near) = best.1 else {
+        // Only the bins that are taken are asked for, and none of them lies beyond the outermost.
+        let (Some(first), Some(last)) = (taken.first(), taken.last()) else {
             return normal;
         };
-        let density =
-            |b: usize| ((1.0 - WIDE_SHARE) * near.sums[b] + WIDE_SHARE * wide.sums[b]) / n;
+        let span = first.0..last.0 + 1;
+        let without = |kernel: &[f64]| -> Vec<f64> {
+            let sums = smoothed(&taken, kernel, span.clone());
+            let one = |t: &(usize, f64)| (sums[t.0 - span.start] - peak(kernel)).max(0.0);
+            taken.iter().map(|t| one(t) / (n - 1.0)).collect()
+        };
+        let wide = &KERNELS[BANDWIDTHS.len()];
+        let far = without(wide);
+        for kernel in &KERNELS[..BANDWIDTHS.len()] {
+            let near = without(kernel);
+            let found = taken.iter().zip(near.iter().zip(&far));
+            let likelihood = |(t, (near, far)): (&(usize, f64), (&f64, &f64))| {
+                t.1 * mixed((1.0 - WIDE_SHARE) * near + WIDE_SHARE * far).ln()
+            };
+            let sum: f64 = found.map(likelihood).sum();
+            if sum > best.0 {
+                best = (sum, Some(kernel));
+            }
+        }
+        let Some(kernel) = best.1 else {
+            return normal;
+        };
+        let everywhere = |kernel: &[f64]| smoothed(&taken, kernel, 0..BINS);
+        let (near, wide) = (everywhere(kernel), everywhere(wide));
+        let density = |b: usize| ((1.0 - WIDE_SHARE) * near[b] + WIDE_SHARE * wide[b]) / n;
         let losses = (0..BINS).map(|b| -2.0 * mixed(density(b)).ln()).collect();
         Self { losses }
     }
@@ -103,19 +114,20 @@ fn value(b: usize) -> f64 {
     f64::from(b as i32 - SIDE) * BIN
 }
 
-fn counted(residuals: &[f64]) -> Vec<u32> {
-    let mut counts = vec![0; BINS];
+/// The bins that hold values, ascending, each with how many it holds.
+fn taken(residuals: &[f64]) -> Vec<(usize, f64)> {
+    let mut counts = [0_u32; BINS];
     residuals
         .iter()
         .filter_map(|r| bin(*r))
         .for_each(|b| counts[b] += 1);
-    counts
+    let all = (0..).zip(counts.map(f64::from));
+    all.filter(|t| t.1 > 0.0).collect()
 }
 
-/// Sums of kernels over all values, and what one value adds at its own place.
-struct Smooth {
-    sums: Vec<f64>,
-    peak: f64,
+/// What one value adds at its own place.
+fn peak(kernel: &[f64]) -> f64 {
+    kernel[kernel.len() / 2]
 }
 
 /// The kernels of all bandwidths, that of the wide tails last. Every series needs them all.
@@ -141,21 +153,21 @@ fn kernel(h: f64) -> Vec<f64> {
     kernel
 }
 
-fn smoothed(counts: &[u32], kernel: &[f64]) -> Smooth {
+/// Sums of kernels over all values, at each bin of a span that holds them.
+fn smoothed(taken: &[(usize, f64)], kernel: &[f64], span: Range<usize>) -> Vec<f64> {
     let reach = kernel.len() / 2;
-    let mut sums = vec![0.0; BINS];
-    for (b, &c) in counts.iter().enumerate().filter(|(_, c)| **c > 0) {
-        let (from, to) = (b.saturating_sub(reach), (b + reach + 1).min(BINS));
+    let mut sums = vec![0.0; span.len()];
+    for &(b, count) in taken {
+        let from = b.saturating_sub(reach).max(span.start);
+        let to = (b + reach + 1).min(span.end);
         // Slices of one length, so that the loop has no bounds to check and is done in vectors.
         let own = &kernel[from + reach - b..to + reach - b];
-        for (sum, k) in sums[from..to].iter_mut().zip(own) {
-            *sum += f64::from(c) * k;
+        let here = &mut sums[from - span.start..to - span.start];
+        for (sum, k) in here.iter_mut().zip(own) {
+            *sum += count * k;
         }
     }
-    Smooth {
-        sums,
-        peak: kernel[reach],
-    }
+    sums
 }
 
 #[cfg(test)]

@@ -168,18 +168,18 @@ pub(crate) fn wanders(x: &[f64]) -> bool {
     if x.len() < WALKS_LEAST {
         return false;
     }
-    let moves = |lag: usize| -> Vec<f64> {
+    let moves = |lag: usize| -> Vec<i64> {
         let pairs = x.iter().zip(&x[lag..]);
-        pairs.map(|(a, b)| (b - a).abs()).collect()
+        pairs.map(|(a, b)| stats::key((b - a).abs())).collect()
     };
     let variance = |lag: usize| {
-        let median = stats::median_in_place(&mut moves(lag));
+        let median = stats::middle(&mut moves(lag));
         median.unwrap_or(0.0).powi(2)
     };
     let loud = |lag: usize| {
         let mut d = moves(lag);
         let k = ((d.len() - 1) as f64 * LOUD) as usize;
-        d.select_nth_unstable_by(k, f64::total_cmp).1.powi(2)
+        stats::nth(&mut d, k).powi(2)
     };
     let (one, two) = (variance(1), variance(2));
     one > 0.0

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use crate::detect::steps::modes::Modes;
-use crate::detect::steps::noise::Noise;
+use crate::detect::steps::noise::sigma;
 use crate::detect::steps::noisy::{SAME, Scratch, levels, usual_tau};
 use crate::detect::steps::pieces::Boundary;
 use crate::detect::steps::pieces::pieces;
@@ -49,11 +49,11 @@ fn logs(y: &[f64]) -> Option<Vec<f64>> {
     if least <= 0.0 || y.is_empty() {
         return None;
     }
-    let mut values = y.to_vec();
+    let mut values: Vec<i64> = y.iter().map(|v| stats::key(*v)).collect();
     let tenth = values.len() / 10;
     let last = values.len() - 1 - tenth;
-    let low = *values.select_nth_unstable_by(tenth, f64::total_cmp).1;
-    let high = *values.select_nth_unstable_by(last, f64::total_cmp).1;
+    let low = stats::nth(&mut values, tenth);
+    let high = stats::nth(&mut values, last);
     (high > FAR_APART * low).then(|| y.iter().map(|v| v.ln()).collect())
 }
 
@@ -61,12 +61,8 @@ fn logs(y: &[f64]) -> Option<Vec<f64>> {
 /// is plain in a quiet piece is hidden by a loud one beside it, and what a window shows by a
 /// whole of another nature.
 fn in_pieces(y: &[f64], scratch: &mut Scratch) -> (Vec<Boundary>, f64) {
-    let whole = levels(y, Modes::of(y).as_ref(), true, INDEPENDENT, scratch);
-    let usual = Usual {
-        y,
-        sigma: Noise::of(y).sigma,
-        tau: OnceCell::new(),
-    };
+    let usual = Usual::of(y);
+    let whole = levels(y, || usual.modes(), true, INDEPENDENT, scratch);
     let mut out = whole.found;
     if whole.plain {
         return (out, whole.drift);
@@ -93,14 +89,32 @@ fn in_pieces(y: &[f64], scratch: &mut Scratch) -> (Vec<Boundary>, f64) {
     (out, whole.drift)
 }
 
-/// What is known of the whole when its pieces are searched.
+/// What is known of the whole when its pieces are searched, found out once somebody asks.
 struct Usual<'y> {
     y: &'y [f64],
-    sigma: f64,
+    sigma: OnceCell<f64>,
+    modes: OnceCell<Option<Modes>>,
     tau: OnceCell<f64>,
 }
 
-impl Usual<'_> {
+impl<'y> Usual<'y> {
+    const fn of(y: &'y [f64]) -> Self {
+        Self {
+            y,
+            sigma: OnceCell::new(),
+            modes: OnceCell::new(),
+            tau: OnceCell::new(),
+        }
+    }
+
+    fn sigma(&self) -> f64 {
+        *self.sigma.get_or_init(|| sigma(self.y))
+    }
+
+    fn modes(&self) -> Option<&Modes> {
+        self.modes.get_or_init(|| Modes::of(self.y)).as_ref()
+    }
+
     /// How many neighbours count as one value in most windows, where there are several.
     ///
     /// Of many windows of correlated noise those that look least correlated are those whose waves
@@ -151,10 +165,15 @@ fn again(part: &[f64], usual: &Usual<'_>, scratch: &mut Scratch) -> Vec<Boundary
         return Vec::new();
     }
     let is_whole = part.len() == usual.y.len();
-    if let Some(modes) = Modes::of(part) {
+    let own = if is_whole { None } else { Modes::of(part) };
+    if let Some(modes) = if is_whole {
+        usual.modes()
+    } else {
+        own.as_ref()
+    } {
         return believed(&modes.looked_through(part), is_whole, usual, scratch);
     }
-    if !is_whole && Noise::of(part).sigma < usual.sigma / OTHER {
+    if !is_whole && sigma(part) < usual.sigma() / OTHER {
         believed(part, false, usual, scratch)
     } else {
         Vec::new()
@@ -169,9 +188,9 @@ fn believed(
     usual: &Usual<'_>,
     scratch: &mut Scratch,
 ) -> Vec<Boundary> {
-    let found = levels(part, None, is_whole, INDEPENDENT, scratch).found;
+    let found = levels(part, || None, is_whole, INDEPENDENT, scratch).found;
     if found.is_empty() || usual.tau(scratch) <= INDEPENDENT {
         return found;
     }
-    levels(part, None, is_whole, usual.tau(scratch), scratch).found
+    levels(part, || None, is_whole, usual.tau(scratch), scratch).found
 }
