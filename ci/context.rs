@@ -128,7 +128,10 @@ pub(crate) fn existing_server_file(args: &Args) -> anyhow::Result<PathBuf> {
 /// Where tokens are kept: in a server's own file where `--data` names one, else in the store.
 pub(crate) fn token_store(args: &Args) -> anyhow::Result<Store> {
     match args.data {
-        Some(_) => Ok(node::linked(Store::open_service(&server_file(args)?)?)?),
+        Some(_) => {
+            let file = server_file(args)?;
+            Ok(node::linked(Store::open_service(&file)?, &file)?)
+        }
         None => store(args),
     }
 }
@@ -154,7 +157,8 @@ pub(crate) fn store(args: &Args) -> anyhow::Result<Store> {
         // With its .gitignore, so that `git add -A` never takes the store along.
         Home::make(&Repo::open(&args.dir)?)?;
     }
-    let mut store = node::linked(Store::open(&store_path(args)?)?)?;
+    let path = store_path(args)?;
+    let mut store = node::linked(Store::open(&path)?, &path)?;
     objects::attach(&mut store, usize::MAX)?;
     if let Ok(repo) = Repo::open(&args.dir) {
         let branch = load(&repo)?.baseline.branch;

@@ -129,16 +129,39 @@ pub(crate) fn join(dir: &Path, store: &mut Store, log: &Log) -> Result<()> {
     Ok(())
 }
 
-/// Has what is written to a replica go where its truth lies.
-pub(crate) fn linked(mut store: Store) -> Result<Store> {
-    if let Some(known) = store.marker()? {
+/// Has what is written to a replica go where its truth lies. The store of a project that its node
+/// has not made yet becomes one here.
+pub(crate) fn linked(mut store: Store, path: &Path) -> Result<Store> {
+    let known = match store.marker()? {
+        Some(known) => Some((known.file.clone(), known)),
+        None => of_node(path),
+    };
+    if let Some((file, known)) = known {
         let seen = Seen {
             server: known.server,
             database: None,
         };
         let log = Log::open_after(&known.address, seen)?;
-        store.share(log.file(&known.file), &known.file)?;
+        store.share(log.file(&file), &file)?;
         store.follow()?;
     }
     Ok(store)
+}
+
+/// What a project's store is called in the shared log of the node whose it is, with the node's own
+/// mark; `None` of every other place.
+fn of_node(path: &Path) -> Option<(String, Marker)> {
+    let home = path.parent()?;
+    let dir = home
+        .parent()
+        .filter(|d| d.ends_with("projects"))?
+        .parent()?;
+    let project = home.file_name()?.to_str()?;
+    let place = Server::file(match dir.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => dir,
+    });
+    let is_its = path.file_name()? == "uptick.db" && place.is_file();
+    let node = is_its.then(|| marker(&place)).flatten()?;
+    Some((Server::log_file(project), node))
 }

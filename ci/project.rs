@@ -70,7 +70,7 @@ fn add(args: &Args, name: &str, url: &str, set: &ProjectSet) -> anyhow::Result<u
         pulls: distinct(&set.pulls).unwrap_or_default(),
     };
     check(&project)?;
-    let mut store = node::linked(Store::open_service(&file)?)?;
+    let mut store = node::linked(Store::open_service(&file)?, &file)?;
     store.add_project(&project, context::now() * 1000)?;
     say(&store, name, set.json, "is added", None)
 }
@@ -206,7 +206,7 @@ fn pulls_in_words(p: &Kept, forge: Option<&Forge>, between: &str) -> String {
 fn known(args: &Args) -> anyhow::Result<Store> {
     let file = context::existing_server_file(args)?;
     Store::open_existing(&file)?;
-    Ok(node::linked(Store::open_service(&file)?)?)
+    Ok(node::linked(Store::open_service(&file)?, &file)?)
 }
 
 fn list(args: &Args, as_json: bool) -> anyhow::Result<u8> {

@@ -424,6 +424,34 @@ fn served(nodes: [&Node; 2], token: &str) {
     });
 }
 
+/// A project's store is written before its node has made it: what is stored is in the log that both
+/// nodes share, whoever came first.
+#[test]
+fn what_is_imported_before_a_node_opened_the_project_is_shared() {
+    let cluster = Cluster::new();
+    let dir = tempfile::tempdir().unwrap();
+    let log = cluster.address("postgres");
+    let (a, b) = (
+        Node::start(&dir.path().join("a"), &log),
+        Node::start(&dir.path().join("b"), &log),
+    );
+    let admin = a.token("admin");
+    let lines: Vec<String> = (1..=200)
+        .map(|n| json!({ "report": report(n, 5e6) }).to_string())
+        .collect();
+    let export = dir.path().join("export");
+    std::fs::write(&export, lines.join("\n")).unwrap();
+    a.project();
+    let store = a.data.join("projects/lexis/uptick.db");
+    let read = said(uptick(&["import", "--store"]).args([&store, &export]));
+    assert!(read.contains("200 of them new"), "{read}");
+    for node in [&a, &b] {
+        wait("the node has all", || node.commits(&admin).len() == 200);
+    }
+    let verified = said(uptick(&["verify", "--store"]).arg(&store));
+    assert!(verified.contains("200 reports"), "{verified}");
+}
+
 /// The only database is killed and started again, between writes of both nodes: each report is in
 /// both, and the pages are the same ones. A change is reported once, whichever node took what shows it.
 #[test]

@@ -611,6 +611,7 @@ fn a_store_moves_there_and_back_with_everything() {
     let (dir, path) = filled();
 
     let before = export(&Store::open(&path).unwrap());
+    let mut plain = Store::open(&path).unwrap();
 
     // Killed after each of the first writes, it goes on.
     for left in [0, 1, 2] {
@@ -627,6 +628,9 @@ fn a_store_moves_there_and_back_with_everything() {
         assert!(why.contains("another node moves"), "{why}");
         let why = Store::open(&path).unwrap().hold(&handed(900, 1.0), None, 1);
         assert!(why.unwrap_err().to_string().contains("replica"));
+        // Nor by who had opened it before.
+        let why = plain.hold(&handed(900, 1.0), None, 1).unwrap_err();
+        assert!(why.to_string().contains("run the command again"), "{why}");
     }
     // Killed when it had ended there, before it noted so here: another one has all of it by then.
     let killed = Store::open(&path)

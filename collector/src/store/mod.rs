@@ -64,6 +64,8 @@ pub struct Store {
     objects: Option<Shared>,
     /// Where its truth lies, if not here.
     link: Option<link::Link>,
+    /// Whether it was this process that made it a replica.
+    joins: bool,
     /// Who goes first where this one derives.
     appending: turns::Appending,
 }

@@ -107,6 +107,7 @@ impl Store {
             objects: None,
             appending: Appending::default(),
             link: None,
+            joins: false,
         };
         store.configure()?;
         let migrated = store.migrate()?;
@@ -177,6 +178,7 @@ impl Store {
             objects: None,
             appending: Appending::default(),
             link: None,
+            joins: false,
         };
         store.migrate()?;
         Ok(store)
@@ -197,6 +199,7 @@ impl Store {
             objects: None,
             appending: Appending::default(),
             link: None,
+            joins: false,
         };
         store
             .ask(|db| {

@@ -48,7 +48,7 @@ impl Marker {
     }
 }
 
-fn marker(db: &Connection) -> rusqlite::Result<Option<Marker>> {
+pub(super) fn marker(db: &Connection) -> rusqlite::Result<Option<Marker>> {
     let sql =
         "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'replica')";
     if !db.query_row(sql, [], |r| r.get::<_, bool>(0))? {
@@ -112,6 +112,7 @@ impl Store {
     /// # Errors
     /// [`Error::Store`] where it belongs to another log, both have content, or it is unreachable.
     pub fn share(&mut self, mut shared: Box<dyn Shared>, file: &str) -> Result<()> {
+        self.joins = true;
         let known = self.marked(shared.as_ref(), file)?;
         if !known.moving.is_empty() {
             self.move_there(shared.as_mut(), &known.moving)?;
@@ -130,6 +131,7 @@ impl Store {
     /// # Errors
     /// As [`Store::share`].
     pub fn announce(&mut self, mut shared: Box<dyn Shared>, file: &str) -> Result<()> {
+        self.joins = true;
         let known = self.marked(shared.as_ref(), file)?;
         if !known.moving.is_empty() {
             self.begin_move(shared.as_mut(), &known.moving)?;

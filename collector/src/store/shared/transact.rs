@@ -6,7 +6,7 @@ use rusqlite::{Transaction, TransactionBehavior};
 
 use crate::error::{Error, Result};
 use crate::store::link::Link;
-use crate::store::shared::{capture, follow};
+use crate::store::shared::{attach, capture, follow};
 use crate::store::{Store, explain};
 
 /// How often a transaction is done again because somebody else wrote to the shared log.
@@ -28,6 +28,9 @@ impl Store {
                 .db
                 .transaction_with_behavior(TransactionBehavior::Immediate)
                 .map_err(wrong)?;
+            if self.link.is_none() && !self.joins {
+                refuse_joined(&tx, &self.path)?;
+            }
             let held = Holding(&mut self.link);
             if tried < IN_LINE || wait_in_line(held.0, &tx, &self.path)? {
                 let Some(out) = work(&tx).map_err(wrong)? else {
@@ -66,6 +69,9 @@ impl Store {
                 .db
                 .transaction_with_behavior(TransactionBehavior::Immediate)
                 .map_err(wrong)?;
+            if self.link.is_none() && !self.joins {
+                refuse_joined(&tx, &self.path)?;
+            }
             let held = Holding(&mut self.link);
             let waits = tried >= IN_LINE;
             if !waits || wait_in_line(held.0, &tx, &self.path)? {
@@ -114,6 +120,20 @@ impl Store {
             return ask(self);
         }
         Ok(out)
+    }
+}
+
+/// Refuses to write to a store that another process made a replica since this one opened it: nothing
+/// would bring to the shared log what is written here.
+fn refuse_joined(tx: &Transaction<'_>, path: &Path) -> Result<()> {
+    let joined = attach::marker(tx).map_err(|e| explain(path, &e))?;
+    match joined {
+        None => Ok(()),
+        Some(_) => Err(Error::Store(format!(
+            "{}: a server has made this store a replica of its shared log meanwhile: run the command \
+             again (what was stored before that went along)",
+            path.display()
+        ))),
     }
 }
 

@@ -113,6 +113,7 @@ fn bring_up_to_date(db: Connection, path: &Path) {
         objects: None,
         appending: Appending::default(),
         link: None,
+        joins: false,
     };
     store.configure().unwrap();
     assert!(store.migrate().unwrap());
