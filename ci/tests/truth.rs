@@ -2,6 +2,7 @@
 //! measured is said. One repository serves all these tests, one after another, so that criterion
 //! is built once; each scenario is a branch of its own.
 
+use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::Value;
@@ -282,6 +283,37 @@ fn what_is_done_before_another_program_is_executed_is_counted() {
     assert!((1.8..2.2).contains(&ratio), "{ratio}");
     let ratio = value("child") / value("script");
     assert!((1.8..2.3).contains(&ratio), "{ratio}");
+}
+
+/// In spaces of process numbers of their own two programs have the same number.
+#[test]
+fn two_programs_that_are_both_process_1_are_both_counted() {
+    let asked = std::process::Command::new("unshare")
+        .args(["-fp", "true"])
+        .output();
+    if !asked.is_ok_and(|o| o.status.success()) {
+        let _ = writeln!(
+            std::io::stderr(),
+            "NOT ASKED: this user may make no space of process numbers"
+        );
+        return;
+    }
+    let repo = Repo::new();
+    repo.write(
+        "uptick.toml",
+        "[[command]]\nname = \"both\"\nbuild = \"cc -O1 -o w w.c\"\nrun = \"sh both.sh\"\n",
+    );
+    repo.write("w.c", "#include <stdlib.h>\nint main(int c, char **v) {\n    for (volatile long i = 0; i < atol(v[1]); i++) ;\n    return 0;\n}\n");
+    for turns in [1000, 300_000] {
+        repo.write(
+            "both.sh",
+            &format!("unshare -fp ./w {turns}\nunshare -fp ./w 5\n"),
+        );
+        repo.commit(&turns.to_string());
+    }
+    let d = repo.uptick(&["check", "--json"]).exits(1).json();
+    assert_eq!(row(&d, "both")["verdict"], "regressed", "{d:#}");
+    assert!(d["doubts"].is_null(), "{d:#}");
 }
 
 #[test]

@@ -71,8 +71,9 @@ impl RunError {
 
     pub(super) fn never_ran() -> Self {
         Self::new(
-            "the benchmark was started but never iterated: its name is gone, or is another in each \
-             run (made of a process's number, an address, a random path)",
+            "the executable ended, and said that all is well, without iterating this benchmark: it ended \
+             before its turn came, or the benchmark's name is gone, or is another in each run (made of a \
+             process's number, an address, a random path)",
         )
     }
 

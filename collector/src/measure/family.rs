@@ -7,9 +7,9 @@ use super::tag::own_name;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Three words of its own, and three for each child.
+/// Four words of its own, and three for each child.
 const WORD: usize = 8;
-const HEAD: usize = 3 * WORD;
+const HEAD: usize = 4 * WORD;
 const RECORD: usize = 3 * WORD;
 const MOST: usize = 4096;
 
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn file(records: &[[u64; 3]]) -> Vec<u8> {
-        let mut words = vec![1, 12, records.len() as u64];
+        let mut words = vec![1, 12, records.len() as u64, 4_026_531_836];
         words.extend(records.iter().flatten());
         words.extend([0; 3]);
         words.iter().flat_map(|w| w.to_ne_bytes()).collect()

@@ -49,6 +49,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/types.h>
@@ -110,7 +111,7 @@ enum { CHILDREN_MAX = 4096 };
 /* `ended` is one more than the number of readings, so that 0 says that nothing is known. */
 struct child { uint64_t pid, began, ended; };
 struct family {
-    uint64_t owner, readings, count;
+    uint64_t owner, readings, count, space;
     struct child child[CHILDREN_MAX];
 };
 
@@ -118,8 +119,22 @@ static struct family *family;
 static struct child *self;
 static int is_child;
 static int native;
+/* Whether it lives in another space of process numbers than the benchmark: others may have its own. */
+static int is_apart;
+
+static int set_aside(void);
+
+/* Which space of process numbers this process lives in. */
+static uint64_t space(void) {
+    struct stat about;
+    long got = syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/pid", &about, 0);
+    return got == 0 ? (uint64_t)about.st_ino : 0;
+}
 
 static void enter_family(void) {
+    is_apart = family->space != space();
+    /* What is there was left by another process that had this number. */
+    set_aside();
     uint64_t i = __atomic_fetch_add(&family->count, 1, __ATOMIC_RELAXED);
     self = i < CHILDREN_MAX ? &family->child[i] : NULL;
     if (self) {
@@ -167,6 +182,10 @@ static void leave_memory(void) {
 
 static void leave_family(void) {
     leave_memory();
+    if (is_apart) {
+        cut_totals("exec");
+        set_aside();
+    }
     if (self) self->ended = family->readings + 1;
 }
 
@@ -188,6 +207,7 @@ static void find_family(void) {
         return;
     }
     family->owner = (uint64_t)getpid();
+    family->space = space();
     pthread_atfork(NULL, NULL, enter_family);
 }
 
@@ -415,7 +435,10 @@ ssize_t writev(int fd, const struct iovec *parts, int n) {
  *
  * What a process has cost is written nowhere once another program stands in its place: the counter
  * begins anew, in a file of the same name. So the totals are cut before, and what is written by then
- * gets a name of its own: "o-TAG.PIDx1". Where nothing is executed it gets its old one back. */
+ * gets a name of its own: "o-TAG.PIDx1". Where nothing is executed it gets its old one back.
+ *
+ * Two processes may have one number: in spaces of numbers of their own (`unshare -p`) each first one
+ * is 1. Whoever begins gives what the other left a name of its own, and whoever ends there its own. */
 
 /* Where the counter writes, up to the number of the process. */
 static char output[512];
@@ -443,12 +466,14 @@ static void append_number(char *text, uint64_t n) {
     strcat(text, digits + i);
 }
 
-/* Whether something was left that has a name of its own now. */
-static int leave_part(struct left *l) {
+/* Gives what was written under this process's number a name of its own; whether there was any. The
+ * counter makes an empty file as it begins. */
+static int rename_part(struct left *l) {
+    struct stat about;
     if (!output[0]) return 0;
-    cut_totals("exec");
     strcpy(l->from, output);
     append_number(l->from, (uint64_t)getpid());
+    if (syscall(SYS_newfstatat, AT_FDCWD, l->from, &about, 0) != 0 || about.st_size == 0) return 0;
     for (uint64_t i = 1; i < 1000; i++) {
         strcpy(l->to, l->from);
         strcat(l->to, "x");
@@ -460,6 +485,18 @@ static int leave_part(struct left *l) {
         if (errno != EEXIST) return 0;
     }
     return 0;
+}
+
+static int set_aside(void) {
+    struct left l;
+    return rename_part(&l);
+}
+
+/* Whether something was left that has a name of its own now. */
+static int leave_part(struct left *l) {
+    if (!output[0]) return 0;
+    cut_totals("exec");
+    return rename_part(l);
 }
 
 /* Executing failed: the process goes on, and the counter writes on where it did. */

@@ -312,8 +312,8 @@ fn blind(j: &Judgement, out: &mut Vec<String>) {
 fn better(row: &Row) -> &'static str {
     match row.class {
         NoiseClass::Threaded => {
-            "it differs from run to run: let it work on one thread ([suite] env), or judge its \
-             cpu_time"
+            "it differs from run to run: let it work on one thread ([suite] env), and by no clock, random \
+             number or kept file; or judge its cpu_time"
         }
         NoiseClass::Sampled => "give one iteration more work, or count its instructions",
         NoiseClass::Seeded => "fix its random seed",
