@@ -117,7 +117,7 @@ fn claim(a: &Collect) -> anyhow::Result<Claim> {
 
 fn directory(a: &Collect) -> anyhow::Result<PathBuf> {
     let dir = match (
-        &a.dir,
+        &a.home,
         std::env::var_os("XDG_STATE_HOME"),
         std::env::var_os("HOME"),
     ) {
@@ -135,7 +135,7 @@ fn directory(a: &Collect) -> anyhow::Result<PathBuf> {
 /// One job, in a process of its own that can be ended.
 pub(crate) fn job(a: &CollectJob) -> anyhow::Result<u8> {
     let progress = Terminal::new();
-    let outcome = collect::measure(&a.dir, a.sandbox, &progress);
+    let outcome = collect::measure(&a.home, a.sandbox, &progress);
     progress.clear();
     print::json(&outcome?)?;
     Ok(EXIT_OK)

@@ -91,7 +91,8 @@ fn name(a: &Comment, file: &Path, own: Option<String>) -> String {
 
 /// Reads a judgement; a link, a device or a pipe is none.
 fn document(path: &Path) -> anyhow::Result<Document> {
-    let kind = std::fs::symlink_metadata(path).map_err(Error::io(path))?;
+    let missing = |e| Error::Usage(format!("{}: {e}", path.display()));
+    let kind = std::fs::symlink_metadata(path).map_err(missing)?;
     if !kind.is_file() || kind.len() > MAX_BYTES {
         let why = "not a plain file of at most 16 MiB";
         return Err(Error::Usage(format!("{}: {why}", path.display())).into());

@@ -280,8 +280,8 @@ pub(crate) struct Collect {
     #[arg(long, value_name = "LABEL")]
     pub(crate) label: Vec<String>,
     /// Where clones, builds and reports lie [default: ~/.local/state/uptick/collector]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) dir: Option<PathBuf>,
+    #[arg(long = "dir", value_name = "DIR", id = "home")]
+    pub(crate) home: Option<PathBuf>,
     /// Read the token from a file [default: UPTICK_TOKEN]
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
@@ -315,7 +315,8 @@ pub(crate) struct CollectJob {
     #[arg(long)]
     pub(crate) sandbox: bool,
     /// The collector's directory
-    pub(crate) dir: PathBuf,
+    #[arg(id = "home", value_name = "DIR")]
+    pub(crate) home: PathBuf,
 }
 
 #[derive(Debug, ClapArgs)]

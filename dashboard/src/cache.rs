@@ -11,6 +11,7 @@ use std::io::Write;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use collector::store::Generation;
 
@@ -243,6 +244,18 @@ impl Cache {
         self.last.insert(view, (at, Instant::now(), page.clone()));
         Ok(page)
     }
+}
+
+/// Whether whoever asks has a page already: tags are compared weakly, as RFC 9110 has it.
+pub(crate) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    let known = headers.get(header::IF_NONE_MATCH);
+    let mut known = known
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("")
+        .split(',')
+        .map(str::trim);
+    let strong = |tag: &str| tag.trim_start_matches("W/").to_string();
+    known.any(|tag| tag == "*" || (!tag.is_empty() && strong(tag) == strong(etag)))
 }
 
 #[cfg(test)]

@@ -204,7 +204,7 @@ pub(crate) fn means(j: &Judgement, metric: Option<&str>) -> Markup {
                     @if i > 0 { ", " }
                     b { (text::tight(&collector::format::percent(mean))) }
                     @if several { " of " (text::metric(&t.metric)) }
-                    span .muted { " over " (plural(t.compared(), "benchmark")) }
+                    span .muted { " over " (plural(t.averaged, "benchmark")) }
                 }
             }
         }

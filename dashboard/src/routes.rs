@@ -15,7 +15,7 @@ use axum::routing::{get, post};
 use collector::store::Scope;
 
 use crate::app::App;
-use crate::cache::{Page, Policy};
+use crate::cache::{self, Page, Policy};
 use crate::counters::Counters;
 use crate::error::Fail;
 use crate::pages::login;
@@ -129,6 +129,12 @@ async fn around(State(app): State<Arc<App>>, request: Request<Body>, next: Next)
     response
 }
 
+/// Whether an answer is in the words of a library, which are no page and no document.
+fn is_bare(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_none_or(|k| k.as_bytes().starts_with(b"text/plain"))
+}
+
 /// The answer in bounded time, or the page of what went wrong.
 async fn limited(app: &Arc<App>, request: Request<Body>, next: Next) -> Response {
     Counters::add(&app.counters.requests);
@@ -156,9 +162,7 @@ async fn limited(app: &Arc<App>, request: Request<Body>, next: Next) -> Response
         // The extractors say so in their own words, and without ours around them.
         let fail = Fail::TooLarge("This address does not take as much.".into());
         response = pages::status::error(app, &fail, &asked);
-    } else if response.status().is_client_error()
-        && response.headers().get(header::CONTENT_TYPE).is_none()
-    {
+    } else if response.status().is_client_error() && is_bare(&response) {
         let fail = Fail::Denied(
             response.status(),
             "This address does not take such a request.".into(),
@@ -314,11 +318,7 @@ async fn make(app: Arc<App>, view: query::View) -> Result<Arc<Page>, Fail> {
 
 /// A page as an answer: 304 when it is known already.
 fn answer(app: &App, page: &Page, headers: &HeaderMap) -> Response {
-    let known = headers
-        .get(header::IF_NONE_MATCH)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or("");
-    let mut response = if known.split(',').any(|t| t.trim() == page.etag) {
+    let mut response = if cache::is_known(headers, &page.etag) {
         Counters::add(&app.counters.not_modified);
         StatusCode::NOT_MODIFIED.into_response()
     } else {

@@ -168,6 +168,66 @@ async fn a_hundred_rows_are_a_page() {
     assert_eq!(rest.text().lines().count(), 31);
 }
 
+/// Points that nobody searched are no proof that nothing changed.
+#[tokio::test]
+async fn what_was_not_searched_yet_is_no_all_clear() {
+    let site = Site::empty();
+    let mut store = site.store();
+    for position in 0..40 {
+        store.put(&report(position, 2), &[]).unwrap();
+    }
+    let c = site.read_only().await;
+    let today = c.get("/").await;
+    for words in [
+        "No regression is known yet",
+        "2 series with new points are still to be searched",
+        "--read-only",
+    ] {
+        assert!(today.text().contains(words), "{words}");
+    }
+    for wrong in ["No regression is open", "were searched"] {
+        assert!(!today.text().contains(wrong), "{wrong}");
+    }
+    let open = json(&c, "/today.json").await;
+    assert_eq!(
+        (&open["unsearched"], &open["counts"]["new"]),
+        (&2.into(), &0.into())
+    );
+    assert!(
+        c.get("/today.md")
+            .await
+            .text()
+            .contains("still to be searched")
+    );
+    collector::history::watch::search(&mut store, usize::MAX).unwrap();
+    let c = site.read_only().await;
+    let open = json(&c, "/today.json").await;
+    assert_eq!(
+        (&open["unsearched"], &open["counts"]["new"]),
+        (&0.into(), &2.into())
+    );
+    assert!(!c.get("/").await.text().contains("still to be searched"));
+
+    // Nobody need look at one of them yet.
+    let id = store.open_events(1).unwrap()[0].reported.id.clone();
+    let later = collector::store::Triage {
+        events: vec![id],
+        snooze: Some("9999-12-31".into()),
+        ..collector::store::Triage::default()
+    };
+    store.decide(&later, "Mei", 1).unwrap();
+    let c = site.read_only().await;
+    let open = json(&c, "/today.json").await;
+    let counts = &open["counts"];
+    assert_eq!((&counts["new"], &counts["snoozed"]), (&1.into(), &1.into()));
+    assert!(
+        c.get("/today.md")
+            .await
+            .text()
+            .contains("1 new and 0 acknowledged changes of single series, 1 more snoozed")
+    );
+}
+
 fn report(position: u64, series: usize) -> Report {
     let value = if position < 20 { 1e6 } else { 1.2e6 };
     let measurements = (0..series)

@@ -444,6 +444,7 @@ fn is_brought_up_to_date(mut older: Store, level: &Store) {
     let db = rusqlite::Connection::open(&path).unwrap();
     db.execute_batch(
         "DROP VIEW profile_here; DROP TABLE object; DROP TABLE object_left; DROP TABLE object_place; \
+         DROP TABLE line_left; \
          PRAGMA user_version = 11;",
     )
     .unwrap();

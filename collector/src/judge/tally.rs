@@ -30,6 +30,8 @@ pub struct Tally {
     /// The geometric mean of head over base, as a relative change; `None` where no row that was
     /// compared has two values above 0.
     pub geomean: Option<f64>,
+    /// Rows that this mean is of: those whose values are both above 0.
+    pub averaged: usize,
 }
 
 /// What rows come to, one entry a metric, in the order of metrics.
@@ -57,17 +59,22 @@ fn tally(metric: &Metric, rows: &[&Row]) -> Tally {
         unchanged: count(Verdict::Unchanged),
         not_compared: rows.iter().filter(|r| !r.is_compared()).count(),
         geomean: geometric_mean(rows),
+        averaged: logs(rows).count(),
     }
 }
 
-/// The geometric mean of head over base over the rows that were compared, as a relative change.
-/// What has no fraction, because a side is 0 or below, is left out.
-fn geometric_mean(rows: &[&Row]) -> Option<f64> {
+/// The logarithms of head over base of the rows that were compared. What has no fraction, because a
+/// side is 0 or below, is left out.
+fn logs(rows: &[&Row]) -> impl Iterator<Item = f64> {
     let compared = rows.iter().filter(|r| r.is_compared()).map(|r| r.values());
-    let logs: Vec<f64> = compared
+    compared
         .filter(|(base, head)| *base > 0.0 && *head > 0.0)
         .map(|(base, head)| (head / base).ln())
-        .collect();
+}
+
+/// The geometric mean of head over base, as a relative change.
+fn geometric_mean(rows: &[&Row]) -> Option<f64> {
+    let logs: Vec<f64> = logs(rows).collect();
     (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp_m1())
 }
 

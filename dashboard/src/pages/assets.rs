@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use collector::model::digest;
 
-use crate::cache::{Page, Policy};
+use crate::cache::{self, Page, Policy};
 use crate::error::Fail;
 
 const CSS: &str = include_str!("../assets/app.css");
@@ -57,10 +57,7 @@ pub(crate) async fn asset(Path(file): Path<String>, headers: HeaderMap) -> Resul
         .iter()
         .find(|a| a.url.strip_prefix("/assets/") == Some(&file));
     let asset = wanted.ok_or_else(|| Fail::NotFound("There is no such file.".into()))?;
-    let known = headers
-        .get(header::IF_NONE_MATCH)
-        .and_then(|v| v.to_str().ok());
-    if known == Some(&asset.page.etag) {
+    if cache::is_known(&headers, &asset.page.etag) {
         return Ok(StatusCode::NOT_MODIFIED.into_response());
     }
     let accepts = headers

@@ -154,8 +154,8 @@ fn signs() -> Markup {
 fn forms() -> Markup {
     html! {
         p {
-            "Add " code { ".json" } ", " code { ".csv" } " or " code { ".md" } " to an address; "
-            code { ".svg" } " to that of a series (“Save PNG” beside it draws the same with this browser’s fonts: "
+            "Add " code { ".json" } " or " code { ".csv" } " to an address, " code { ".md" } " to those of Today, Health, a "
+            "comparison, a commit, a series and its functions, " code { ".svg" } " to that of a series (“Save PNG” beside it draws the same with this browser’s fonts: "
             "uptick brings none, so that it has no address ending in " code { ".png" } "). "
             a href="/changes.atom" { "Atom feed" } ". "
             a href="/api/v1/openapi.json" { "API document" } "."

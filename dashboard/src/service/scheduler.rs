@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use collector::git::{Copy, remote_tags};
 use collector::history;
@@ -22,6 +22,8 @@ use crate::service::server::Server;
 const REST: Duration = Duration::from_millis(200);
 /// Between two looks where the server's own file cannot be read.
 const AGAIN: Duration = Duration::from_secs(5);
+/// How often it is asked meanwhile whether somebody said another time between looks.
+const GLANCE: Duration = Duration::from_secs(5);
 /// Tags that are known, at most.
 const TAGS: usize = 500;
 /// Commits that one look offers; of a longer push the newest.
@@ -46,13 +48,52 @@ fn watch(server: &Weak<Server>, name: &str, runtime: &Handle, poked: &Receiver<(
             return;
         };
         let poll = runtime.block_on(look(&server, name)).unwrap_or(AGAIN);
+        let of = Arc::downgrade(&server);
         drop(server);
         std::thread::sleep(REST);
-        match poked.recv_timeout(poll) {
-            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+        let now = || {
+            let server = of.upgrade()?;
+            runtime.block_on(poll_of(&server, name)).ok()
+        };
+        if !rest((poll, GLANCE), now, poked) {
+            return;
         }
     }
+}
+
+/// What git says in several lines.
+fn one_line(words: &str) -> String {
+    let lines = words.lines().map(str::trim).filter(|l| !l.is_empty());
+    lines.collect::<Vec<_>>().join("; ")
+}
+
+/// Waits until a project is to be looked at again, or somebody asks for it; by what is said by then
+/// of how often that is. Gives whether anybody can still ask.
+fn rest(
+    (mut poll, glance): (Duration, Duration),
+    now: impl Fn() -> Option<Duration>,
+    poked: &Receiver<()>,
+) -> bool {
+    let began = Instant::now();
+    loop {
+        let left = poll.saturating_sub(began.elapsed());
+        match poked.recv_timeout(left.min(glance)) {
+            Ok(()) => return true,
+            Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) if left <= glance => return true,
+            Err(RecvTimeoutError::Timeout) => poll = now().unwrap_or(poll),
+        }
+    }
+}
+
+/// How often a project is to be looked at.
+async fn poll_of(server: &Arc<Server>, name: &str) -> Result<Duration, Fail> {
+    let wanted = name.to_string();
+    let asked = server
+        .app()
+        .read(move |store, _| Ok(store.project(&wanted)?));
+    let project = asked.await?.ok_or(Fail::Ours)?;
+    Ok(Duration::from_secs(project.poll))
 }
 
 /// One look; gives how long to wait for the next.
@@ -66,7 +107,7 @@ async fn look(server: &Arc<Server>, name: &str) -> Result<Duration, Fail> {
     let poll = Duration::from_secs(project.poll);
     let trouble = match follow_all(server, &project).await {
         Ok(()) => String::new(),
-        Err(fail) => fail.words(),
+        Err(fail) => one_line(&fail.words()),
     };
     let name = name.to_string();
     let noted = server
@@ -210,6 +251,18 @@ fn fetch(dir: &std::path::Path, project: &Project) -> collector::error::Result<O
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_time_between_looks_counts_at_once() {
+        let (hour, glance) = (Duration::from_secs(3600), Duration::from_millis(5));
+        let (sender, poked) = sync_channel(1);
+        assert!(rest((hour, glance), || Some(Duration::ZERO), &poked));
+        sender.try_send(()).unwrap();
+        assert!(rest((hour, glance), || Some(hour), &poked));
+        drop(sender);
+        assert!(!rest((hour, glance), || Some(hour), &poked));
+        assert_eq!(one_line("fatal: no\n\n  check it\n"), "fatal: no; check it");
+    }
 
     #[test]
     fn the_tags_of_the_newest_commits_are_kept_whatever_they_are_called() {

@@ -31,6 +31,7 @@ use serde_json::value::RawValue;
 use crate::error::{Error, Result};
 use crate::format::{plural, unpacked_by};
 use crate::model::{Line as Measured, Report, digest};
+use crate::profile::names;
 use crate::store::Store;
 use crate::store::importing::Beat;
 use crate::store::log::append::Sealed;
@@ -42,6 +43,8 @@ use crate::store::log::older::{Batches, Decided};
 /// Reports of an import after which the view follows.
 const FOLLOWED: u64 = 64;
 
+/// How much is said of what is wrong with a line, in characters.
+const SAID: usize = 400;
 /// The longest line that is read: 256 MiB.
 pub const MAX_LINE: u64 = 256 << 20;
 pub(super) const SCHEMA: &str = "uptick.export/1";
@@ -160,6 +163,20 @@ impl Reading {
         self.whole_so_far(line.entries)?;
         (self.ends, self.entries) = (line.ends, 0);
         Ok(())
+    }
+
+    /// What is wrong with a line, which may itself be as long as a file, and what was kept.
+    fn refused(&self, number: u64, what: &str) -> Error {
+        let what = names::clean(what, SAID);
+        let kept = match self.entries {
+            0 => String::new(),
+            n => format!(
+                " ({} before it stored; import the whole file again once it is mended, which stores \
+                 none twice)",
+                plural(n, "record")
+            ),
+        };
+        Error::Usage(format!("line {number} of the import: {what}{kept}"))
     }
 
     /// Refuses what was cut; `said` is how many entries the end says there were.
@@ -324,7 +341,7 @@ impl Store {
                 self.import_line(&text, reading)
             };
             done.map_err(|e| match e {
-                Error::Usage(what) => Error::Usage(format!("line {number} of the import: {what}")),
+                Error::Usage(what) => reading.refused(number, &what),
                 e => e,
             })?;
         }
@@ -342,8 +359,9 @@ impl Store {
     fn import_line(&mut self, text: &[u8], reading: &mut Reading) -> Result<()> {
         let line = Line::read(text)?;
         if let Some((kind, bytes)) = line.entry()? {
+            self.import_entry(kind, bytes, reading)?;
             reading.entries += 1;
-            return self.import_entry(kind, bytes, reading);
+            return Ok(());
         }
         if line.schema.as_deref() == Some(SCHEMA) {
             return reading.take_frame(&line);

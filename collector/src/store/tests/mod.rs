@@ -980,3 +980,21 @@ proptest! {
         prop_assert_eq!(difference(&live, &rows(&other.path)), Vec::<String>::new());
     }
 }
+
+/// What is wrong with a line may be as long as the line; what stood before it is kept, and said.
+#[test]
+fn a_line_that_is_wrong_is_said_shortly_with_what_was_kept() {
+    let f = Fixture::new();
+    let line = |i: u64| {
+        let r = serde_json::to_string(&report(i, 'a', &[("b", 1e6)])).unwrap();
+        format!("{{\"report\":{r}}}\n")
+    };
+    let wrong = format!("{{\"report\":\"{}\"}}\n", "x".repeat(1 << 20));
+    let text = [line(0), line(1), wrong].concat();
+    let why = f.store().import(&mut text.as_bytes()).unwrap_err();
+    let why = why.to_string();
+    assert!(why.contains("line 3 of the import"), "{why}");
+    assert!(why.contains("2 records before it stored"), "{why}");
+    assert!(why.len() < 1000, "{}", why.len());
+    assert_eq!(f.store().counts().unwrap().0, 2);
+}
