@@ -151,16 +151,14 @@ pub(crate) fn linked(mut store: Store, path: &Path) -> Result<Store> {
 /// What a project's store is called in the shared log of the node whose it is, with the node's own
 /// mark; `None` of every other place.
 fn of_node(path: &Path) -> Option<(String, Marker)> {
+    let path = path.canonicalize().ok()?;
     let home = path.parent()?;
     let dir = home
         .parent()
         .filter(|d| d.ends_with("projects"))?
         .parent()?;
     let project = home.file_name()?.to_str()?;
-    let place = Server::file(match dir.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => dir,
-    });
+    let place = Server::file(dir);
     let is_its = path.file_name()? == "uptick.db" && place.is_file();
     let node = is_its.then(|| marker(&place)).flatten()?;
     Some((Server::log_file(project), node))

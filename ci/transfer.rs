@@ -132,6 +132,7 @@ pub(crate) fn restore(args: &Args, a: &Restore) -> anyhow::Result<u8> {
 pub(crate) fn rebuild(args: &Args, a: &Plain) -> anyhow::Result<u8> {
     context::existing_store(args)?;
     let mut store = context::store(args)?;
+    store.refuse_amid_import()?;
     let reports = store.rebuild()?;
     // What was reported stays so, and nothing is reported anew: only its state is found again.
     watch::search(&mut store, usize::MAX)?;

@@ -430,3 +430,46 @@ fn a_command_that_is_gone_has_vanished() {
         ran.stdout
     );
 }
+
+/// Another branch that is looked at, or a clone that was not pulled, says nothing of the line's end;
+/// a line that was set back has its newest commits no longer.
+#[test]
+fn the_main_line_ends_where_it_was_set_back_to_and_not_where_somebody_stands() {
+    let repo = Repo::with_command();
+    for i in 1..=4 {
+        repo.work(1000 + i);
+        repo.commit(&format!("commit {i}"));
+    }
+    repo.uptick(&["run", "HEAD~4..HEAD"]).exits(0);
+    let subjects = || {
+        // It tells the store what the repository has.
+        repo.uptick(&["run"]).exits(0);
+        let log = repo.uptick(&["log", "work", "--json"]).exits(0).json();
+        let points = log["series"][0]["points"].as_array().unwrap().clone();
+        let subject = |p: &serde_json::Value| {
+            repo.git(&["log", "-1", "--format=%s", p["sha"].as_str().unwrap()])
+        };
+        points.iter().map(subject).collect::<Vec<_>>()
+    };
+    let all = ["commit 1", "commit 2", "commit 3", "commit 4"];
+    assert_eq!(subjects(), all);
+    // Nobody pulled: the remote's branch has all of it, and HEAD stands before its end.
+    repo.git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    repo.git(&[
+        "symbolic-ref",
+        "refs/remotes/origin/HEAD",
+        "refs/remotes/origin/main",
+    ]);
+    repo.git(&["reset", "-q", "--hard", "HEAD~2"]);
+    assert_eq!(subjects(), all);
+    // The remote is behind what was measured here, and another branch is looked at.
+    repo.git(&["reset", "-q", "--hard", "origin/main"]);
+    repo.git(&["update-ref", "refs/remotes/origin/main", "HEAD~2"]);
+    repo.git(&["checkout", "-q", "-b", "side"]);
+    assert_eq!(subjects(), all);
+    // Nobody has the last two any more.
+    repo.git(&["checkout", "-q", "main"]);
+    repo.git(&["branch", "-q", "-D", "side"]);
+    repo.git(&["reset", "-q", "--hard", "HEAD~2"]);
+    assert_eq!(subjects(), all[..2]);
+}

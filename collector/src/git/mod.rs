@@ -79,6 +79,22 @@ impl Repo {
         &self.root
     }
 
+    /// Whether a branch or a tag, here or of a remote as it was fetched, has a commit.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn is_on_a_ref(&self, sha: &Sha) -> Result<bool> {
+        let contains = format!("--contains={sha}");
+        let args = [
+            "for-each-ref",
+            "--count=1",
+            "--format=%(refname)",
+            &contains,
+        ];
+        let out = run(&self.root, &args)?;
+        Ok(out.status.success() && !out.stdout.trim_ascii().is_empty())
+    }
+
     /// The commit that a revision names.
     ///
     /// # Errors

@@ -17,8 +17,8 @@ pub enum Whose {
 /// Tells the store which commits the default branch's first-parent line has, where it does not
 /// know yet. Says whether there was anything to tell.
 ///
-/// A clone that was cut off has no positions, one that was not fetched for a while only a part of the
-/// line, and where no branch is known to be the default one
+/// A clone that was cut off has no positions, one that was not fetched or pulled for a while only a
+/// part of the line, and where no branch is known to be the default one
 /// nothing can be said; nor of a store that is about another repository.
 ///
 /// # Errors
@@ -35,8 +35,12 @@ pub fn refresh(store: &mut Store, repo: &Repo, branch: Option<&str>, whose: Whos
         return Ok(false);
     }
     let line = repo.first_parent_names(&tip)?;
-    let is_older = known.is_some_and(|(_, sha)| repo.resolve(&sha.0).is_err());
-    if is_older && fork(store, &line)? == line.len() {
+    // A part of the line that is known: pushed back where nobody has the rest any more, else not yet
+    // fetched or pulled here, or another branch's than the one that was looked at before.
+    if let Some((_, sha)) = known
+        && fork(store, &line)? == line.len()
+        && (repo.resolve(&sha.0).is_err() || repo.is_on_a_ref(&sha)?)
+    {
         return Ok(false);
     }
     set_line(store, &line)?;

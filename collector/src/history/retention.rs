@@ -8,8 +8,10 @@ use crate::store::{Audience, Keep, Plan, Prunable, Store};
 /// What may go now: changes that nobody found yet hold what they need too.
 ///
 /// # Errors
-/// As for [`Store::plan_pruning`].
+/// As for [`Store::plan_pruning`]; [`crate::error::Error::Store`] while a history is imported, of
+/// which nothing was searched.
 pub fn plan(store: &mut Store, keep: &Keep, now: i64) -> Result<Plan> {
+    store.refuse_amid_import()?;
     store.derive()?;
     watch::search_for(store, usize::MAX, Audience::Channels { now })?;
     store.plan_pruning(keep, now)
@@ -27,6 +29,7 @@ pub fn prune(
     now: i64,
     transactions: usize,
 ) -> Result<Prunable> {
+    store.refuse_amid_import()?;
     store.derive()?;
     watch::search_for(store, usize::MAX, Audience::Channels { now })?;
     let mut gone = Prunable::default();

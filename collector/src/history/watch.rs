@@ -42,6 +42,8 @@ pub fn search_for(store: &mut Store, limit: usize, audience: Audience) -> Result
     let gaps = Gaps::default();
     let mut done = 0;
     while done < limit {
+        store.derive()?;
+        let applied = store.applied()?;
         let some = store.unsearched(BATCH.min(limit - done))?;
         if some.is_empty() {
             break;
@@ -50,9 +52,11 @@ pub fn search_for(store: &mut Store, limit: usize, audience: Audience) -> Result
         let mut all = Vec::with_capacity(some.len());
         for series in some {
             // Another process may be deriving everything anew: what is half there is left for later.
-            let looked = store.at_once(|store| match store.is_so(&series.row)? {
-                true => look(store, series, (&testbeds, &gaps)).map(Some),
-                false => Ok(None),
+            let looked = store.at_once(|store| {
+                let is_whole = store.applied()? >= applied && store.is_so(&series.row)?;
+                is_whole
+                    .then(|| look(store, series, (&testbeds, &gaps)))
+                    .transpose()
             })?;
             all.extend(looked);
         }
@@ -100,7 +104,7 @@ fn look(
     let events = bring_up_to_date(reported, begin, &points, &findings, ripe);
     Ok(Looked {
         varies: varies(&series.row, &points),
-        searched: series.searched,
+        mark: series.mark,
         series: series.row,
         findings,
         events,

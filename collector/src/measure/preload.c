@@ -202,7 +202,8 @@ static void find_family(void) {
     if (at == MAP_FAILED) return;
     family = at;
     /* The counter's own launcher may have been here before, under the same number. */
-    if (family->owner && family->owner != (uint64_t)getpid()) {
+    int is_own = family->owner == (uint64_t)getpid() && family->space == space();
+    if (family->owner && !is_own) {
         enter_family();
         return;
     }

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::OptionalExtension;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::Store;
+use crate::store::view::apply::bump;
 
 /// How often the mark is put anew.
 const BEAT: Duration = Duration::from_secs(3);
 /// A mark that is older, in seconds, is of an import that has ended somehow.
-const LASTS: i64 = 30;
+const LASTS: i64 = 60;
 
 /// The mark of an import that goes on.
 #[derive(Default)]
@@ -34,7 +35,8 @@ pub(in crate::store) fn now() -> i64 {
 }
 
 impl Store {
-    /// Whether a history is being imported, by whatever process of this machine.
+    /// Whether a history is being imported, by whatever process: nodes that share a log share this
+    /// too, as far as their clocks agree.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
@@ -57,7 +59,27 @@ impl Store {
                 }
                 None => tx.execute("DELETE FROM state WHERE name = 'importing'", []),
             }
-            .map(drop)
+            .map(drop)?;
+            match at {
+                Some(_) => Ok(()),
+                // Whoever waits for the end hears of it.
+                None => bump(tx, "facts_generation"),
+            }
         })
+    }
+
+    /// Refuses what needs everything to be searched.
+    ///
+    /// # Errors
+    /// [`Error::Store`] while a history is being imported.
+    pub fn refuse_amid_import(&self) -> Result<()> {
+        if self.is_being_imported()? {
+            return Err(Error::Store(format!(
+                "{}: a history is being imported, and nothing of it is searched until it is whole: \
+                 do this afterwards (a minute later, where the import was killed)",
+                self.path.display()
+            )));
+        }
+        Ok(())
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn run(tx: &Transaction<'_>, from: usize) -> rusqlite::Result<()> {
             natures::spreads(tx)?;
         }
         if i == 12 {
-            measured::take_off_who_left(tx)?;
+            measured::note_who_left(tx)?;
         }
         tx.pragma_update(None, "user_version", (i + 1) as i64)?;
     }

@@ -32,8 +32,8 @@ pub enum Audience {
 pub struct Looked {
     /// The series.
     pub series: SeriesRow,
-    /// How many points of it had been searched before this look.
-    pub searched: u64,
+    /// What the store had of how much of it was searched, before this look.
+    pub mark: i64,
     /// What the change finder says of it.
     pub findings: Findings,
     /// How far its values vary, as the gate has it.
@@ -129,14 +129,10 @@ const fn class_word(class: Class) -> &'static str {
 /// Whether a series is as it was when it was looked at: a rebuild gives its number to another one.
 fn is_as_it_was(tx: &Transaction<'_>, looked: &Looked) -> rusqlite::Result<bool> {
     tx.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM series WHERE id = ?1 AND key = ?2 AND max(searched, 0) = ?3)",
+        "SELECT EXISTS (SELECT 1 FROM series WHERE id = ?1 AND key = ?2 AND searched = ?3)",
     )?
     .query_row(
-        params![
-            looked.series.id,
-            looked.series.key.id(),
-            looked.searched.cast_signed()
-        ],
+        params![looked.series.id, looked.series.key.id(), looked.mark],
         |r| r.get(0),
     )
 }

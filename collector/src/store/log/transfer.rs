@@ -41,7 +41,9 @@ use crate::store::log::fields;
 use crate::store::log::older::{Batches, Decided};
 
 /// Reports of an import after which the view follows.
-const FOLLOWED: u64 = 64;
+const FOLLOWED: usize = 64;
+/// Numbers that take as long to follow as a report has by itself.
+const NUMBERS: usize = 1000;
 
 /// How much is said of what is wrong with a line, in characters.
 const SAID: usize = 400;
@@ -152,6 +154,8 @@ struct Reading {
     older: Batches,
     /// Entries since the last header.
     entries: u64,
+    /// How much was not derived yet, in reports of [`NUMBERS`].
+    behind: usize,
     /// Whether that promised an end.
     ends: bool,
     unknown: BTreeSet<String>,
@@ -404,7 +408,13 @@ impl Store {
             reading.done.new += u64::from(new);
             fields::add_unknown(bytes, &mut reading.unknown);
             // The view follows some at a time: each time is a transaction of its own.
-            if reading.done.reports.is_multiple_of(FOLLOWED) {
+            let numbers = match &entry {
+                Entry::Report(r) => r.measurements.len(),
+                _ => 0,
+            };
+            reading.behind += 1 + numbers / NUMBERS;
+            if reading.behind >= FOLLOWED {
+                reading.behind = 0;
                 self.catch_up()?;
             }
         }

@@ -232,7 +232,7 @@ fn what_was_derived_anew_since_a_look_is_looked_at_again() {
     let before = seen(&store);
     assert_eq!(before.len(), 1);
     let nothing = crate::store::Looked {
-        searched: stale.searched,
+        mark: stale.mark,
         series: stale.row,
         findings: crate::detect::Finder::default().find(&[]),
         varies: crate::detect::gate::Varies::Relative(0.0),

@@ -54,6 +54,14 @@ impl Store {
         self.appending = others;
     }
 
+    /// How far the view has come: the place in the log of the newest entry that it has.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn applied(&self) -> Result<i64> {
+        self.ask(applied)
+    }
+
     /// Whether the log has entries that are not applied yet.
     ///
     /// # Errors
@@ -67,20 +75,7 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn rebuild(&mut self) -> Result<u64> {
-        self.change(|tx| {
-            tx.execute_batch(
-                "DELETE FROM point; DELETE FROM branch_point; DELETE FROM series; \
-                 DELETE FROM measured_commit; DELETE FROM testbed; DELETE FROM report; \
-                 DELETE FROM stacks; DELETE FROM main_line; DELETE FROM line_left; \
-                 DELETE FROM change; \
-                 DELETE FROM decided; DELETE FROM exclusion; DELETE FROM named_profile; \
-                 DELETE FROM pruned_profile; DELETE FROM pruned_report; \
-                 UPDATE state SET value = 0 \
-                 WHERE name IN ('applied', 'part', 'points', 'reports'); \
-                 UPDATE state SET value = value + 1 \
-                 WHERE name IN ('facts_generation', 'people_generation');",
-            )
-        })?;
+        self.change(forget_all)?;
         self.catch_up()?;
         Ok(self.counts()?.0)
     }
@@ -155,6 +150,22 @@ pub(in crate::store) fn apply_some(
         }
     }
     Ok(entries.len())
+}
+
+/// Forgets everything derived: it is derived anew from the log.
+pub(in crate::store) fn forget_all(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    tx.execute_batch(
+        "DELETE FROM point; DELETE FROM branch_point; DELETE FROM series; \
+                 DELETE FROM measured_commit; DELETE FROM testbed; DELETE FROM report; \
+                 DELETE FROM stacks; DELETE FROM main_line; DELETE FROM line_left; \
+                 DELETE FROM change; \
+                 DELETE FROM decided; DELETE FROM exclusion; DELETE FROM named_profile; \
+                 DELETE FROM pruned_profile; DELETE FROM pruned_report; \
+                 UPDATE state SET value = 0 \
+                 WHERE name IN ('applied', 'part', 'points', 'reports'); \
+                 UPDATE state SET value = value + 1 \
+                 WHERE name IN ('facts_generation', 'people_generation');",
+    )
 }
 
 /// How far the view has come: the newest entry that it has.

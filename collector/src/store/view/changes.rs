@@ -35,7 +35,7 @@ pub(super) fn alert(tx: &Transaction<'_>, a: &Alert) -> rusqlite::Result<()> {
     // Of several that tell of one step, the next look lets one stand.
     let near = NEAR as i64;
     tx.prepare_cached(
-        "UPDATE series SET searched = -1 WHERE key = ?1 AND searched > 0 AND EXISTS \
+        "UPDATE series SET searched = min(searched, 0) - 1 WHERE key = ?1 AND searched <> 0 AND EXISTS \
          (SELECT 1 FROM change o WHERE o.series = ?1 AND o.id <> ?2 \
          AND o.first <= ?3 AND o.last >= ?4)",
     )?

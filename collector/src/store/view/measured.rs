@@ -11,6 +11,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use crate::model::{Line, Measurement, Report, SeriesKey, digest};
 use crate::store::log::codec::unpack;
 use crate::store::log::entry::{Entry, Exclusion, Kind, Stacks, Stretch};
+use crate::store::view::apply::forget_all;
 use crate::store::view::excluded;
 use crate::store::view::natures::{Natures, calibrated, read};
 use crate::store::view::series::{own_direction, own_unit};
@@ -299,30 +300,26 @@ pub(super) fn main_line(tx: &Transaction<'_>, s: &Stretch) -> rusqlite::Result<(
     file_who_moved(tx)
 }
 
-/// Notes, in a store of before this was noted, which commits the main line had and has no longer.
-pub(in crate::store) fn take_off_who_left(tx: &Transaction<'_>) -> rusqlite::Result<()> {
-    let said: Vec<Stretch> = {
-        let mut entries = tx.prepare(
-            "SELECT document FROM log WHERE kind = 'main_line' \
-             AND seq <= (SELECT value FROM state WHERE name = 'applied') ORDER BY seq",
-        )?;
-        let mut rows = entries.query([])?;
-        let mut said = Vec::new();
-        while let Some(row) = rows.next()? {
-            // What is damaged says nothing; `verify` names it.
-            let bytes = unpack(&row.get::<_, Vec<u8>>(0)?).unwrap_or_default();
-            if let Ok(Entry::MainLine(s)) = Entry::parse(Kind::MainLine, &bytes) {
-                said.push(s);
-            }
+/// Has everything be derived anew in a store of before this was noted, if the main line there ever
+/// had commits that it has no longer.
+pub(in crate::store) fn note_who_left(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    let mut entries = tx.prepare(
+        "SELECT document FROM log WHERE kind = 'main_line' \
+         AND seq <= (SELECT value FROM state WHERE name = 'applied') ORDER BY seq",
+    )?;
+    let mut rows = entries.query([])?;
+    while let Some(row) = rows.next()? {
+        // What is damaged says nothing; `verify` names it.
+        let bytes = unpack(&row.get::<_, Vec<u8>>(0)?).unwrap_or_default();
+        if let Ok(Entry::MainLine(s)) = Entry::parse(Kind::MainLine, &bytes) {
+            replace(tx, &s)?;
         }
-        said
-    };
-    if said.is_empty() {
-        return Ok(());
     }
-    tx.execute("DELETE FROM main_line", [])?;
-    said.iter().try_for_each(|s| replace(tx, s))?;
-    file_who_moved(tx)
+    let left = "SELECT EXISTS (SELECT 1 FROM line_left)";
+    match tx.query_row(left, [], |r| r.get(0))? {
+        true => forget_all(tx),
+        false => Ok(()),
+    }
 }
 
 /// Has the main line be another one from a position on.
@@ -480,10 +477,10 @@ fn forget(tx: &Transaction<'_>, seq: i64, report: &Report) -> rusqlite::Result<(
 }
 
 /// A series' number of points and its newest one, from the points themselves; it is searched anew,
-/// even when no point is left (-1: no search ever saw so many).
+/// even when no point is left (below 0: no search ever saw so many, and each time is another).
 fn recount(tx: &Transaction<'_>, series: i64) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "UPDATE series SET searched = iif(searched = 0, 0, -1), \
+        "UPDATE series SET searched = iif(searched = 0, 0, min(searched, 0) - 1), \
          points = (SELECT count(*) FROM point WHERE series = ?1), latest_position = -1, \
          latest_value = 0, latest_sha = '', latest_time = 0 WHERE id = ?1",
     )?

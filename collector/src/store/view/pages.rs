@@ -48,6 +48,8 @@ pub struct Unsearched {
     pub row: SeriesRow,
     /// How many points it had when it was last searched.
     pub searched: u64,
+    /// The same as the store has it: below 0 where points went since.
+    pub mark: i64,
 }
 
 /// One value, as charts want it.
@@ -323,6 +325,7 @@ impl Store {
                 Ok(Unsearched {
                     row: series_row(r, 0)?,
                     searched: r.get::<_, i64>(COLUMNS)?.max(0).cast_unsigned(),
+                    mark: r.get(COLUMNS)?,
                 })
             })?
             .collect()
