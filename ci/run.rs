@@ -1,8 +1,9 @@
 //! `uptick run`: measures a commit, or a range of them from the newest back.
 
 use collector::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK, Error};
-use collector::format::{benchmarks, name, sentence, telling, thousands, value};
-use collector::model::{Commit, Report};
+use collector::format::{benchmarks, name, plural, sentence, telling, thousands, value};
+use collector::git::Repo;
+use collector::model::{Commit, Report, Sha};
 use collector::run::{Reuse, Runner, is_failed};
 use collector::store::Store;
 use serde_json::json;
@@ -59,8 +60,11 @@ fn commits(runner: &Runner, what: &str) -> anyhow::Result<Vec<Commit>> {
         }
     };
     let to = to.trim_start_matches('.');
-    let commits =
-        repo.first_parent_range(&repo.resolve(&or_head(from))?, &repo.resolve(&or_head(to))?)?;
+    let (from, to) = (or_head(from), repo.resolve(&or_head(to))?);
+    let commits = match repo.resolve(&from) {
+        Ok(from) => repo.first_parent_range(&from, &to)?,
+        Err(e) => whole_line(repo, &from, &to)?.ok_or(e)?,
+    };
     if commits.is_empty() {
         return Err(Error::Usage(format!(
             "`{what}` is an empty range: the older commit stands before the dots"
@@ -68,6 +72,24 @@ fn commits(runner: &Runner, what: &str) -> anyhow::Result<Vec<Commit>> {
         .into());
     }
     Ok(commits)
+}
+
+/// All commits up to one, newest first, where a range was asked for that begins before the first:
+/// `HEAD~100..HEAD` in a young repository.
+fn whole_line(repo: &Repo, from: &str, to: &Sha) -> anyhow::Result<Option<Vec<Commit>>> {
+    let is_before_the_first = from.rsplit_once('~').is_some_and(|(rev, back)| {
+        back.parse::<u32>().is_ok() && repo.resolve(rev).is_ok() && !repo.is_shallow()
+    });
+    if !is_before_the_first {
+        return Ok(None);
+    }
+    let mut all = repo.main_line(to)?;
+    all.reverse();
+    print::note(&format!(
+        "note: `{from}` would be before the first commit: this is all there is, {}",
+        plural(all.len() as u64, "commit")
+    ));
+    Ok(Some(all))
 }
 
 fn measure_all(

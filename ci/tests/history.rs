@@ -473,3 +473,20 @@ fn the_main_line_ends_where_it_was_set_back_to_and_not_where_somebody_stands() {
     repo.git(&["reset", "-q", "--hard", "HEAD~2"]);
     assert_eq!(subjects(), all[..2]);
 }
+
+/// What the pages and the README offer to begin with is longer than a young history.
+#[test]
+fn a_range_that_begins_before_the_first_commit_is_the_whole_history() {
+    let repo = Repo::with_command();
+    repo.work(2000);
+    repo.commit("second");
+    let ran = repo.uptick(&["run", "HEAD~200..HEAD", "--json"]).exits(0);
+    assert!(
+        ran.stderr.contains("this is all there is, 2 commits"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(ran.json()["commits"].as_array().unwrap().len(), 2);
+    repo.uptick(&["run", "HEAD~2x..HEAD"]).exits(2);
+    repo.uptick(&["run", "nosuch~2..HEAD"]).exits(2);
+}

@@ -38,12 +38,11 @@ pub fn search_for(store: &mut Store, limit: usize, audience: Audience) -> Result
     if store.is_being_imported()? {
         return Ok(0);
     }
-    let testbeds = store.testbeds()?;
     let gaps = Gaps::default();
     let mut done = 0;
     while done < limit {
         store.derive()?;
-        let applied = store.applied()?;
+        let (applied, testbeds) = (store.applied()?, store.testbeds()?);
         let some = store.unsearched(BATCH.min(limit - done))?;
         if some.is_empty() {
             break;

@@ -86,7 +86,7 @@ impl fmt::Display for NoVerdict {
         match self {
             Self::Vanished { benchmarks, first } => write!(
                 f,
-                "{} vanished, `{}` first; leave it out with `exclude` if that is meant",
+                "{} vanished, `{}` first; leave it out (`exclude` in uptick.toml) if that is meant",
                 plural(*benchmarks, "benchmark"),
                 name(first, 30)
             ),

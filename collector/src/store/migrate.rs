@@ -8,7 +8,7 @@ use crate::store::log::codec::unpack;
 use crate::store::log::entry::{Entry, Kind, Stacks};
 use crate::store::log::older::{Batches, Decided, Line};
 use crate::store::view::pruned::named;
-use crate::store::view::{measured, natures};
+use crate::store::view::{apply, measured, natures};
 
 /// Each migration raises the schema's number by one.
 pub(super) const STEPS: [&str; 13] = [
@@ -40,8 +40,8 @@ pub(super) fn run(tx: &Transaction<'_>, from: usize) -> rusqlite::Result<()> {
         if i == 9 {
             natures::spreads(tx)?;
         }
-        if i == 12 {
-            measured::note_who_left(tx)?;
+        if i == 12 && measured::note_who_left(tx)? {
+            apply::forget_all(tx)?;
         }
         tx.pragma_update(None, "user_version", (i + 1) as i64)?;
     }

@@ -155,12 +155,12 @@ fn message(d: &Delivery) -> Markup {
     };
     html! {
         tr title=(d.id) {
-            td { (text::time(d.created)) }
+            td { (text::moment(d.created)) }
             td { (text::cut(&d.channel, 40)) }
             td { (about) }
             td .num { (d.tries) }
             td { span .state.(class) { (word) } }
-            td { @if let Some(due) = d.due { (text::time(due)) } }
+            td { @if let Some(due) = d.due { (text::moment(due)) } }
             td { (text::cut_or_empty(&d.answer, 160)) }
         }
     }

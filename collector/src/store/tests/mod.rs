@@ -728,7 +728,8 @@ fn a_store_of_before_units_keeps_its_series_its_points_and_its_changes() {
              ALTER TABLE change DROP COLUMN snooze; ALTER TABLE decided DROP COLUMN snooze; \
              DROP TABLE arrival; DROP TABLE named_profile; DROP TABLE pruned_profile; \
              DROP TABLE pruned_report; DROP VIEW profile_here; DROP TABLE object_place; \
-             DROP TABLE object; DROP TABLE object_left; PRAGMA user_version = 6",
+             DROP TABLE object; DROP TABLE object_left; DROP TABLE line_left; \
+             PRAGMA user_version = 6",
         )
         .unwrap();
     let mut store = f.store();
@@ -774,6 +775,7 @@ fn a_store_of_before_health_knows_how_far_its_series_vary() {
              ALTER TABLE series DROP COLUMN varies_in_units; ALTER TABLE change DROP COLUMN snooze; \
              ALTER TABLE decided DROP COLUMN snooze; DROP VIEW profile_here; \
              DROP TABLE object_place; DROP TABLE object; DROP TABLE object_left; \
+             DROP TABLE line_left; \
              PRAGMA user_version = 9",
         )
         .unwrap();

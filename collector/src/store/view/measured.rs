@@ -11,7 +11,6 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use crate::model::{Line, Measurement, Report, SeriesKey, digest};
 use crate::store::log::codec::unpack;
 use crate::store::log::entry::{Entry, Exclusion, Kind, Stacks, Stretch};
-use crate::store::view::apply::forget_all;
 use crate::store::view::excluded;
 use crate::store::view::natures::{Natures, calibrated, read};
 use crate::store::view::series::{own_direction, own_unit};
@@ -300,9 +299,9 @@ pub(super) fn main_line(tx: &Transaction<'_>, s: &Stretch) -> rusqlite::Result<(
     file_who_moved(tx)
 }
 
-/// Has everything be derived anew in a store of before this was noted, if the main line there ever
-/// had commits that it has no longer.
-pub(in crate::store) fn note_who_left(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+/// Notes in a store of before this was noted which commits the main line had and has no longer. Gives
+/// whether there are any: then all is to be derived anew.
+pub(in crate::store) fn note_who_left(tx: &Transaction<'_>) -> rusqlite::Result<bool> {
     let mut entries = tx.prepare(
         "SELECT document FROM log WHERE kind = 'main_line' \
          AND seq <= (SELECT value FROM state WHERE name = 'applied') ORDER BY seq",
@@ -316,10 +315,7 @@ pub(in crate::store) fn note_who_left(tx: &Transaction<'_>) -> rusqlite::Result<
         }
     }
     let left = "SELECT EXISTS (SELECT 1 FROM line_left)";
-    match tx.query_row(left, [], |r| r.get(0))? {
-        true => forget_all(tx),
-        false => Ok(()),
-    }
+    tx.query_row(left, [], |r| r.get(0))
 }
 
 /// Has the main line be another one from a position on.

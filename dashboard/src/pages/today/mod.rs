@@ -358,7 +358,10 @@ fn nothing(app: &App, t: &Today) -> Markup {
     let known = t.counts.resolved + t.counts.recovered;
     let why = html! {
         @if t.unsearched > 0 { "What was searched so far shows none: " }
-        @else { (plural(t.reports as usize, "report")) " with " (plural(t.points as usize, "point")) " were searched: " }
+        @else {
+            (plural(t.reports as usize, "report")) " with " (plural(t.points as usize, "point"))
+            " were searched: "
+        }
         @if t.snoozed > 0 { "every step that lasted is snoozed, settled or went back. " }
         @else if known > 0 { "every step that lasted is settled or went back. " }
         @else { "no step that lasted was found. " }
