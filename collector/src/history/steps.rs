@@ -8,7 +8,7 @@ use crate::detect::alerts::life::{self, Event, Resolution, State};
 use crate::detect::alerts::persist::{Persistence, persistence};
 use crate::detect::steps::finder::STUCK;
 use crate::detect::{Change, Class, Finder, Findings, Kind};
-use crate::history::{Floor, MainLine, TestbedChange, Track, causes};
+use crate::history::{Floor, MainLine, TestbedChange, Track, causes, watch};
 use crate::judge::CommitRef;
 use crate::model::{Counter, Metric, SeriesKey, Verdict, shown, tagged};
 use crate::store::Reported;
@@ -117,6 +117,9 @@ pub struct Step {
     /// This change is the way back of the one at that position.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovers: Option<i64>,
+    /// Whether it was sure enough to be told as the commits came; what is not is seen only by who
+    /// looks at the whole history.
+    pub told: bool,
     /// Whether anybody need care.
     pub open: bool,
 }
@@ -166,8 +169,9 @@ pub fn find(track: Track, known: Vec<Reported>, floor: Floor) -> Found {
     let settings = floor.settings(&track.key, track.noise);
     let findings = Finder::new(settings).find(&track.points);
     let mut events: Vec<Event> = known.iter().map(|t| t.event.clone()).collect();
-    // The whole history at once: one look, so that nothing need ripen.
-    life::update(&mut events, &track.points, &findings, |_| true);
+    // As whoever watches the store tells of them: no change is open here and unheard of there.
+    let told = |c: &Change| watch::is_told(c, &findings, &track.points, settings);
+    life::update(&mut events, &track.points, &findings, told);
     let mut known = known.into_iter();
     let reported = events.into_iter().map(|event| match known.next() {
         Some(before) => {
@@ -193,7 +197,12 @@ impl Found {
     /// The event that stands for a change.
     #[must_use]
     pub fn event(&self, c: &Change) -> Option<&Reported> {
-        self.events.iter().find(|t| same(&t.event.change, c))
+        let mut alike = self.events.iter().filter(|t| same(&t.event.change, c));
+        // Of two that tell of one change the one that stands.
+        alike
+            .clone()
+            .find(|t| t.event.seen)
+            .or_else(|| alike.next())
     }
 }
 
@@ -307,7 +316,8 @@ fn step(f: &Found, c: &Change, until: i64, line: &MainLine) -> Step {
             .map(CommitRef::of),
         recovered,
         recovers: back,
-        open: !settled && recovered.is_none() && back.is_none(),
+        told: reported.is_some() || back.is_some(),
+        open: !settled && back.is_none() && reported.is_some_and(|t| t.event.is_open()),
         change: c.clone(),
     }
 }

@@ -90,11 +90,7 @@ fn look(
     }
     let reported = store.events_of(&series.row.key.id())?;
     let old = gaps.span(store, (&findings.changes, &points), &reported)?;
-    let ripe = |c: &Change| {
-        !old.contains(&c.index)
-            && ripe::is_ripe(c, &findings, &points)
-            && has_stood(c, &findings, &points, settings)
-    };
+    let ripe = |c: &Change| !old.contains(&c.index) && is_told(c, &findings, &points, settings);
     let begin = if values.len() == n {
         points.first().map_or(i64::MIN, |p| p.index)
     } else {
@@ -170,6 +166,16 @@ fn varies(series: &SeriesRow, points: &[Point]) -> Varies {
     let newest = points.len().saturating_sub(HISTORY);
     let values: Vec<f64> = points[newest..].iter().map(|p| p.value).collect();
     Past::of(&values).varies()
+}
+
+/// Whether a change that nobody reported yet is: it took so much evidence as the commits came.
+pub(super) fn is_told(
+    c: &Change,
+    findings: &Findings,
+    points: &[Point],
+    settings: Settings,
+) -> bool {
+    ripe::is_ripe(c, findings, points) && has_stood(c, findings, points, settings)
 }
 
 /// Whether earlier looks saw a change too, as many in a row as it takes to be reported. Looks are

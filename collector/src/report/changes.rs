@@ -168,7 +168,11 @@ fn people(c: &Step) -> String {
 
 /// The state in words.
 fn life(c: &Step) -> String {
-    went_back(c).unwrap_or_else(|| state(c.state).into())
+    match went_back(c) {
+        Some(words) => words,
+        None if c.told || c.state != State::New => state(c.state).into(),
+        None => "not told: not sure enough as the commits came".into(),
+    }
 }
 
 /// That a change went back by itself, or is the way back of one.
@@ -236,17 +240,25 @@ fn oddities(s: &SeriesSteps, out: &mut Vec<String>) {
 
 fn summary(d: &Steps, all: bool) -> String {
     let open = d.all().filter(|(_, c)| c.open).count();
-    let closed = d.all().count() - open;
+    let closed = d.all().filter(|(_, c)| !c.open && c.told).count();
+    let untold = d.all().filter(|(_, c)| !c.told).count();
     let series = plural(d.series.len(), "series");
     let more = match closed {
         0 => String::new(),
-        n if all => format!(", {n} settled or recovered"),
-        n => format!(", {n} settled or recovered (--all)"),
+        n => format!(", {n} settled or recovered"),
+    };
+    let unsure = match untold {
+        0 => String::new(),
+        n => format!(", {n} not sure enough to be told"),
+    };
+    let how = match closed + untold {
+        1.. if !all => " (--all)",
+        _ => "",
     };
     let changes = if open == 1 { "change" } else { "changes" };
     let points = d.series.iter().map(|s| s.points).max().unwrap_or(0);
     format!(
-        "{open} open {changes}{more}\n{series}, up to {} each",
+        "{open} open {changes}{more}{unsure}{how}\n{series}, up to {} each",
         plural(points, "commit")
     )
 }
