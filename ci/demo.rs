@@ -11,7 +11,7 @@ use crate::args::{Args, Demo};
 use crate::print;
 
 pub(crate) fn run(args: &Args, a: &Demo) -> anyhow::Result<u8> {
-    if args.data.is_some() {
+    if args.data.is_some() && args.store.is_none() {
         let why = "demo fills one store and no server's directory: --store names it";
         return Err(Error::Usage(why.into()).into());
     }

@@ -536,6 +536,26 @@ fn a_server_measures_by_itself_for_a_start() {
     assert_eq!(status, 403);
 }
 
+/// Where nobody names a directory, nothing lands in the one that it was started in.
+#[test]
+fn a_collector_keeps_its_work_in_the_state_directory() {
+    let (home, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // Nobody listens there: it goes on trying.
+    let mut collector = uptick(&["collect", "--server", "http://127.0.0.1:9", "--name", "n"])
+        .current_dir(here.path())
+        .env("HOME", home.path())
+        .env_remove("XDG_STATE_HOME")
+        .env("UPTICK_TOKEN", "none")
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lock = home.path().join(".local/state/uptick/collector/lock");
+    wait("it has begun", || lock.is_file());
+    collector.kill().unwrap();
+    collector.wait().unwrap();
+    assert_eq!(here.path().read_dir().unwrap().count(), 0);
+}
+
 #[test]
 fn what_is_no_project_is_refused_in_words() {
     let dir = tempfile::tempdir().unwrap();

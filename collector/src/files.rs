@@ -35,7 +35,7 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(dir).map_err(Error::io(dir))?;
     std::io::Write::write_all(&mut file, text.as_bytes()).map_err(Error::io(path))?;
     // Others may read it, as any file that is written here.
-    system::set_mode(file.path(), 0o644).map_err(Error::io(path))?;
+    system::set_mode_of(file.as_file(), 0o644).map_err(Error::io(path))?;
     file.persist(path).map_err(|e| Error::Io {
         path: path.to_path_buf(),
         why: e.error,

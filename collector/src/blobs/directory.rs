@@ -91,7 +91,7 @@ impl Directory {
             _ => system::sync_directory(&self.0)?,
         }
         let mut half = tempfile::Builder::new().prefix(HALF).tempfile_in(folder)?;
-        system::set_mode(half.path(), 0o644)?;
+        system::set_mode_of(half.as_file(), 0o644)?;
         half.write_all(bytes)?;
         half.as_file().sync_all()?;
         half.persist(file).map_err(|e| e.error)?;

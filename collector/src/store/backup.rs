@@ -75,7 +75,7 @@ impl Store {
                 more(verified.problems.len() - 1)
             )));
         }
-        system::set_mode(half.path(), mode).map_err(Error::io(to))?;
+        system::set_mode_of(half.as_file(), mode).map_err(Error::io(to))?;
         settle(half, to)?;
         Ok(verified)
     }

@@ -50,23 +50,16 @@ impl Store {
 
     /// Puts the mark, or takes it away.
     pub(in crate::store) fn mark_import(&mut self, at: Option<i64>) -> Result<()> {
-        self.change(|tx| {
-            match at {
-                Some(at) => {
-                    let sql = "INSERT OR REPLACE INTO state (name, value) VALUES ('importing', ?1)";
-                    tx.execute(sql, [at])
-                }
-                None => tx.execute("DELETE FROM state WHERE name = 'importing'", []),
+        self.change(|tx| match at {
+            Some(at) => {
+                let sql = "INSERT OR REPLACE INTO state (name, value) VALUES ('importing', ?1)";
+                tx.execute(sql, [at]).map(drop)
             }
-            .map(drop)?;
-            match at {
-                Some(_) => Ok(()),
-                // Whoever waits for the end hears of it.
-                None => {
-                    let sql = "UPDATE state SET value = value + 1 WHERE name = 'facts_generation'";
-                    tx.execute(sql, []).map(drop)
-                }
-            }
+            // Whoever waits for the end hears of it.
+            None => tx.execute_batch(
+                "DELETE FROM state WHERE name = 'importing'; \
+                 UPDATE state SET value = value + 1 WHERE name = 'facts_generation'",
+            ),
         })
     }
 

@@ -9,5 +9,6 @@ mod unix;
 pub use unix::{
     Identity, bytes_of, descriptors, free_bytes, identity, is_full, is_ours_alone, is_program,
     lock_place, lower_priority, make_private, may_execute, may_write, mode, name_of, network,
-    posix_lock, read_start, set_mode, size_limit, stay_off_links, symlink, sync_directory,
+    posix_lock, read_start, set_mode, set_mode_of, size_limit, stay_off_links, symlink,
+    sync_directory,
 };

@@ -59,6 +59,14 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
     std::fs::set_permissions(path, Permissions::from_mode(mode))
 }
 
+/// [`set_mode`] of a file that is open, whatever lies at its name by now.
+///
+/// # Errors
+/// What the system says.
+pub fn set_mode_of(file: &File, mode: u32) -> Result<()> {
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
 /// Makes a directory that nobody else may enter; one that is there already stays as it is.
 ///
 /// # Errors

@@ -56,6 +56,14 @@ pub fn set_mode(_: &Path, _: u32) -> Result<()> {
     Ok(())
 }
 
+/// As [`set_mode`].
+///
+/// # Errors
+/// None.
+pub fn set_mode_of(_: &File, _: u32) -> Result<()> {
+    Ok(())
+}
+
 /// Makes a directory; one that is there already stays as it is.
 ///
 /// # Errors

@@ -11,11 +11,11 @@ mod unix;
 
 pub(super) use unix::end_left;
 pub use unix::{
-    Before, adopt_orphans, end_children, end_groups, end_with_us, outlive_size_limit, run,
-    run_keeping,
+    Before, adopt_orphans, end_children, end_groups, end_with_us, outlive_size_limit, run_keeping,
 };
 
-use std::process::ExitStatus;
+use std::io;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 /// How much of each stream's end is kept for messages.
@@ -79,6 +79,14 @@ impl Ended {
     }
 }
 
+/// Runs `command` to its end or to the limit.
+///
+/// # Errors
+/// When it cannot be started, or waiting for it fails.
+pub fn run(command: &mut Command, before: Before, limit: Duration) -> io::Result<Ended> {
+    run_keeping(command, before, limit, KEPT)
+}
+
 /// The part of a complaint that is quoted, in bytes.
 const QUOTED: usize = 200;
 /// What a shell, or what it started, writes of work that it could not do.
@@ -120,7 +128,7 @@ fn says_crashed(line: &str) -> bool {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use std::process::{Command, Stdio};
+    use std::process::Stdio;
 
     fn sh(script: &str, limit: f64) -> Ended {
         let mut c = Command::new("/bin/sh");

@@ -38,18 +38,10 @@ impl Before {
     }
 }
 
-/// Runs `command` to its end or to the limit.
+/// [`run`](super::run), with at least the last `kept` bytes of standard output.
 ///
 /// # Errors
-/// When it cannot be started, or waiting for it fails.
-pub fn run(command: &mut Command, before: Before, limit: Duration) -> io::Result<Ended> {
-    run_keeping(command, before, limit, KEPT)
-}
-
-/// The same, with at least the last `kept` bytes of standard output.
-///
-/// # Errors
-/// As [`run`].
+/// As [`run`](super::run).
 pub fn run_keeping(
     command: &mut Command,
     before: Before,

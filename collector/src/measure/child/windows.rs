@@ -32,19 +32,10 @@ impl Before {
     }
 }
 
-/// Runs `command` to its end or to the limit.
+/// [`run`](super::run), with the last `kept` bytes of standard output.
 ///
 /// # Errors
-/// When it cannot be started, or waiting for it fails; [`io::ErrorKind::Unsupported`] of what a
-/// commit brings.
-pub fn run(command: &mut Command, before: Before, limit: Duration) -> io::Result<Ended> {
-    run_keeping(command, before, limit, KEPT)
-}
-
-/// The same, with the last `kept` bytes of standard output.
-///
-/// # Errors
-/// As [`run`].
+/// As [`run`](super::run); [`io::ErrorKind::Unsupported`] of what a commit brings.
 pub fn run_keeping(
     command: &mut Command,
     before: Before,

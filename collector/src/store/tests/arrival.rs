@@ -152,15 +152,21 @@ fn a_branch_and_another_machine_leave_the_same_whatever_comes_first() {
     assert_eq!(seen[0].1.kind, Kind::Environment);
 }
 
-/// Whoever looks in the middle of an import would report steps of half a history, under identities
-/// beside those that the other half brings.
-#[test]
-fn nothing_is_searched_while_a_history_is_imported() {
+/// A store of one series, which doubles at its twentieth commit.
+fn with_a_step() -> Store {
     let mut store = Store::open(Path::new(":memory:")).unwrap();
     for i in 0..40 {
         let value = if i < 20 { 1e6 } else { 2e6 };
         store.put(&report(i, 'a', &[("b", value)]), &[]).unwrap();
     }
+    store
+}
+
+/// Whoever looks in the middle of an import would report steps of half a history, under identities
+/// beside those that the other half brings.
+#[test]
+fn nothing_is_searched_while_a_history_is_imported() {
+    let mut store = with_a_step();
     store
         .mark_import(Some(super::super::importing::now()))
         .unwrap();
@@ -181,11 +187,7 @@ fn nothing_is_searched_while_a_history_is_imported() {
 /// Another store reported a step too, and people decided about that: it is the one that stands.
 #[test]
 fn of_two_that_tell_of_one_step_the_one_stands_that_people_decided_about() {
-    let mut store = Store::open(Path::new(":memory:")).unwrap();
-    for i in 0..40 {
-        let value = if i < 20 { 1e6 } else { 2e6 };
-        store.put(&report(i, 'a', &[("b", value)]), &[]).unwrap();
-    }
+    let mut store = with_a_step();
     watch::search(&mut store, usize::MAX).unwrap();
     let own = standing(&store).remove(0).1;
     let series = store.series().unwrap().remove(0).key;
@@ -221,11 +223,7 @@ fn of_two_that_tell_of_one_step_the_one_stands_that_people_decided_about() {
 /// A look at what another process was deriving anew is worth nothing.
 #[test]
 fn what_was_derived_anew_since_a_look_is_looked_at_again() {
-    let mut store = Store::open(Path::new(":memory:")).unwrap();
-    for i in 0..40 {
-        let value = if i < 20 { 1e6 } else { 2e6 };
-        store.put(&report(i, 'a', &[("b", value)]), &[]).unwrap();
-    }
+    let mut store = with_a_step();
     let stale = store.unsearched(1).unwrap().remove(0);
     assert!(store.is_so(&stale.row).unwrap());
     watch::search(&mut store, usize::MAX).unwrap();

@@ -192,7 +192,8 @@ fn html(
     Ok(html! {
         section .verdict.(class) {
             h1 { (verdict) @if t.whose != Whose::All { " of what is " (theirs(&t.whose)) } }
-            p { (newest(app, t)) (unsearched(app, t)) }
+            p { (newest(app, t)) }
+            (unsearched(app, t))
             (tally(t, reader))
             @if t.whose != Whose::All { p { a href="/" { "Show everybody’s" } } }
             (layout::forms(&forms(t)))
@@ -269,12 +270,14 @@ fn newest(app: &App, t: &Today) -> Markup {
 fn unsearched(app: &App, t: &Today) -> Markup {
     html! {
         @if t.unsearched > 0 {
-            ". " strong { (text::unsearched(t.unsearched)) }
-            @if app.options.read_only {
-                ", which a server that only reads does not do: one without " code { "--read-only" }
-                " does, and " code { "uptick rebuild" }
+            p {
+                strong { (text::unsearched(t.unsearched)) }
+                @if app.options.read_only {
+                    ", which a server that only reads does not do: one without " code { "--read-only" }
+                    " does, and " code { "uptick rebuild" }
+                }
+                "."
             }
-            "."
         }
     }
 }
