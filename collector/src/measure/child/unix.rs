@@ -119,7 +119,7 @@ fn spawn_known(command: &mut Command) -> io::Result<Child> {
     Ok(child)
 }
 
-/// Ends whatever [`run`] started, for a process that is about to end: the kernel ends the leaders
+/// Ends whatever [`super::run`] started, for a process that is about to end: the kernel ends the leaders
 /// with it, and not what they started. Nothing is started any more.
 pub fn end_groups() {
     let groups = groups();
@@ -147,7 +147,7 @@ fn kill(pid: libc::pid_t) {
     }
 }
 
-/// Makes a child that is run by other means than [`run`] end when uptick is killed.
+/// Makes a child that is run by other means than [`super::run`] end when uptick is killed.
 pub fn end_with_us(command: &mut Command) {
     prepare(command, Before::default());
 }
