@@ -7,7 +7,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use collector::error::{EXIT_OK, Error};
+use collector::error::{EXIT_NO_VERDICT, EXIT_OK, Error};
 use collector::judge::{Checked, Document, MAX_BYTES, read};
 use collector::remote::forge::publish::Posted;
 use collector::remote::forge::{self, CiRun, Forge};
@@ -34,17 +34,13 @@ pub(crate) fn run(_args: &Args, a: &Comment) -> anyhow::Result<u8> {
     if sizes.map(|m| m.len()).sum::<u64>() > TOGETHER {
         return Err(Error::Usage("the judgements have more than 64 MiB".into()).into());
     }
-    let read: Vec<(String, Checked)> = a
-        .files
-        .iter()
-        .map(|f| {
-            let document = document(f)?;
-            Ok((name(a, f, document.leg), document.checked))
-        })
-        .collect::<anyhow::Result<_>>()?;
+    let read: Vec<(&Path, anyhow::Result<Document>)> =
+        a.files.iter().map(|f| (f.as_path(), document(f))).collect();
+    let (read, unread) = known(a, read)?;
     let legs: Vec<(String, &Checked)> = read.iter().map(|(n, c)| (n.clone(), c)).collect();
     if a.dry_run {
-        return show(a, &legs);
+        show(a, &legs)?;
+        return unread.map_or(Ok(EXIT_OK), Err);
     }
     let place = speech::place()?;
     if place.token.is_none() {
@@ -60,10 +56,42 @@ pub(crate) fn run(_args: &Args, a: &Comment) -> anyhow::Result<u8> {
             "link": said.comment.as_ref().and_then(Posted::link),
             "status": said.status,
         }))?;
-    } else {
-        print::note(&speech::words(&said));
+    } else if let Some(words) = speech::words(&said) {
+        print::note(&words);
     }
-    Ok(EXIT_OK)
+    if let Some(refusal) = speech::refusal(&said) {
+        return Err(Error::Remote(refusal).into());
+    }
+    match unread {
+        Some(e) => Err(e),
+        None => Ok(EXIT_OK),
+    }
+}
+
+type Legs = Vec<(String, Checked)>;
+
+/// The legs that could be read, and one without a verdict for each that could not: what the others
+/// came to is said all the same. With nothing that can be read there is nothing to be said.
+fn known(
+    a: &Comment,
+    read: Vec<(&Path, anyhow::Result<Document>)>,
+) -> anyhow::Result<(Legs, Option<anyhow::Error>)> {
+    let none = read.iter().all(|(_, read)| read.is_err());
+    let mut unread = None;
+    let mut legs = Vec::new();
+    for (file, read) in read {
+        match read {
+            Ok(d) => legs.push((name(a, file, d.leg), d.checked)),
+            Err(e) if none => return Err(e),
+            Err(e) => {
+                let message = "its judgement cannot be read".to_string();
+                let code = EXIT_NO_VERDICT;
+                legs.push((name(a, file, None), Checked::Failed { message, code }));
+                unread = unread.or(Some(e));
+            }
+        }
+    }
+    Ok((legs, unread))
 }
 
 /// The name of a leg: given, for one; else what the document says, so that both workflows speak
@@ -105,11 +133,12 @@ fn document(path: &Path) -> anyhow::Result<Document> {
 }
 
 /// The comment as GitHub would get it.
-fn show(a: &Comment, legs: &[(String, &Checked)]) -> anyhow::Result<u8> {
+fn show(a: &Comment, legs: &[(String, &Checked)]) -> anyhow::Result<()> {
     let place = speech::place().unwrap_or_else(|_| CiRun::unknown(Forge::GitHub));
     let style = forge::api(&place).style();
     let sections = speech::sections(&place, legs, &a.speaker, style);
     let project = a.speaker.project.as_deref().unwrap_or("");
-    print::out(&comment::body(project, &sections, style)?)?;
-    Ok(EXIT_OK)
+    let head = sections.last().map_or("", |s| &s.state.head);
+    print::out(&comment::body(project, &sections, head, style)?)?;
+    Ok(())
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use collector::error::Error;
 use collector::judge::Checked;
-use collector::remote::forge::publish::{self, Posted};
+use collector::remote::forge::publish::{self, How, Posted};
 use collector::remote::forge::{self, CiRun};
 use collector::remote::{self, Said, Speech, speak};
-use collector::report::comment::{LegSection, Style};
+use collector::report::comment::{LegSection, Style, Voice};
 use serde_json::Value;
 
 use crate::args::{Speaker, WhenWell};
@@ -30,7 +30,14 @@ pub(crate) fn say(checked: &Checked, speaker: &Speaker, comment: Option<WhenWell
         post(&place, &[(leg, checked)], speaker, comment)
     });
     match said {
-        Ok(said) => print::note(&words(&said)),
+        Ok(said) => {
+            if let Some(said) = words(&said) {
+                print::note(&said);
+            }
+            if let Some(refusal) = refusal(&said) {
+                print::note(&format!("note: {refusal}"));
+            }
+        }
         Err(e) => print::note(&format!("note: {e:#}")),
     }
 }
@@ -44,9 +51,13 @@ pub(crate) fn post(
 ) -> anyhow::Result<Said> {
     let certificates = set("SSL_CERT_FILE").map(PathBuf::from);
     let job = job();
+    let how = |well| How {
+        well: when(well),
+        voice: Voice::OneOfMany,
+    };
     let speech = Speech {
         status: speaker.status,
-        comment: comment.map(when),
+        comment: comment.map(how),
         certificates: certificates.as_deref(),
         ..speech(legs, speaker, &job)
     };
@@ -99,9 +110,13 @@ fn event(path: &Path) -> anyhow::Result<Value> {
     Ok(serde_json::from_slice(&bytes).map_err(why)?)
 }
 
-/// The name of the leg: what was given, or the values of a matrix given as JSON.
+/// The name of the leg: what was given, or the values of a matrix given as JSON; in GitLab's
+/// parallel jobs that of the job, which holds them.
 pub(crate) fn leg_name(speaker: &Speaker) -> String {
     let given = speaker.leg.as_deref().unwrap_or("").trim();
+    if given.is_empty() && set("CI_NODE_TOTAL").is_some() {
+        return set("CI_JOB_NAME").unwrap_or_default();
+    }
     let Ok(Value::Object(matrix)) = serde_json::from_str::<Value>(given) else {
         // An action without a matrix says `null`.
         return if given == "null" {
@@ -114,8 +129,19 @@ pub(crate) fn leg_name(speaker: &Speaker) -> String {
     matrix.values().map(text).collect::<Vec<_>>().join(", ")
 }
 
-/// What became of it, in one line.
-pub(crate) fn words(said: &Said) -> String {
+/// What the forge refused, in one line.
+pub(crate) fn refusal(said: &Said) -> Option<String> {
+    let (first, more) = said.refused.split_first()?;
+    let more = if more.is_empty() {
+        ""
+    } else {
+        "; nor is the status set"
+    };
+    Some(format!("{first}{more}"))
+}
+
+/// What became of it, in one line; nothing where nothing was done.
+pub(crate) fn words(said: &Said) -> Option<String> {
     let comment = match (&said.comment, said.pull) {
         (Some(Posted::Removed), _) => "comment removed: nothing asks for attention".into(),
         (Some(Posted::Unneeded), _) => "no comment: nothing asks for attention".into(),
@@ -125,10 +151,20 @@ pub(crate) fn words(said: &Said) -> String {
             format!("comment {}{link}", posted.name())
         }
         (None, None) => "no comment: this run belongs to no open pull request".into(),
+        (None, Some(_)) if !said.refused.is_empty() && !said.status => return None,
+        (None, Some(_)) if !said.refused.is_empty() => "no comment".into(),
         (None, Some(_)) => "no comment asked for".into(),
     };
-    let status = if said.status { "; status set" } else { "" };
-    collector::format::sentence(&format!("note: {comment}{status}"), 300)
+    let status = match (said.outvoted, said.status) {
+        (true, _) => {
+            "; another leg of the same name came to something worse, which stands: --leg gives \
+             each a name of its own"
+        }
+        (_, true) => "; status set",
+        _ => "",
+    };
+    let said = format!("note: {comment}{status}");
+    Some(collector::format::sentence(&said, 400))
 }
 
 const fn when(well: WhenWell) -> publish::WhenWell {

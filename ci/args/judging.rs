@@ -130,11 +130,19 @@ pub(crate) struct Speaker {
     #[arg(long)]
     pub(crate) status: bool,
     /// Which project of the repository this is, where there are several; each has its comment
-    #[arg(long, value_name = "NAME", env = "UPTICK_PROJECT", hide_env = true)]
+    #[arg(long, value_name = "NAME", env = "UPTICK_PROJECT", hide_env = true, value_parser = project_name)]
     pub(crate) project: Option<String>,
     /// Which leg of a matrix this is; each has its section in the comment
     #[arg(long, value_name = "NAME", env = "UPTICK_LEG", hide_env = true)]
     pub(crate) leg: Option<String>,
+}
+
+/// A name that the first line of a comment can hold.
+fn project_name(name: &str) -> Result<String, String> {
+    match name.chars().count() {
+        0..=200 => Ok(name.to_string()),
+        n => Err(format!("{n} characters; a project's name has at most 200")),
+    }
 }
 
 /// What happens to the comment where nothing asks for attention.

@@ -45,6 +45,12 @@ pub(crate) struct State {
     pub(crate) latency: u64,
     /// The token may not ask whose it is.
     pub(crate) nameless: bool,
+    /// So many lists do not show yet what was written last.
+    pub(crate) lag: usize,
+    /// The token may not set statuses.
+    pub(crate) no_statuses: bool,
+    /// The head of pull request 5, for who asks.
+    pub(crate) head: String,
     dice: u64,
 }
 
@@ -306,6 +312,10 @@ fn answer(asked: &Asked, rules: Rules, s: &mut State) -> Answer {
             status(asked, rules, s, sha)
         }
         (_, ["repos", "o", "r", "pulls"]) => pulls(asked, s),
+        (_, ["repos", "o", "r", "pulls", "5"]) => {
+            let head = json!({"number": 5, "head": {"sha": s.head}});
+            Answer(200, head, vec![])
+        }
         _ => plain(404, "Not Found"),
     }
 }
@@ -333,7 +343,8 @@ fn undescribed(asked: &Asked, parts: &[&str]) -> Vec<String> {
             &[],
         ),
         ("POST", ["graphql"]) => (&[], &["query"]),
-        ("GET", ["user"]) | ("DELETE", ["repos", _, _, "issues", "comments", _]) => (&[], &[]),
+        ("GET", ["user"] | ["repos", _, _, "pulls", _])
+        | ("DELETE", ["repos", _, _, "issues", "comments", _]) => (&[], &[]),
         _ => return vec![format!("no operation: {} {}", asked.method, asked.path)],
     };
     let names = asked.query.split('&').filter_map(|p| p.split_once('='));
@@ -385,8 +396,12 @@ fn notes(asked: &Asked, rules: Rules, s: &mut State, me: &str) -> Answer {
     Answer(201, shown(&note, rules), vec![])
 }
 
-fn page(asked: &Asked, rules: Rules, s: &State) -> Answer {
-    let all: Vec<Value> = s.notes.iter().map(|n| shown(n, rules)).collect();
+fn page(asked: &Asked, rules: Rules, s: &mut State) -> Answer {
+    let mut all: Vec<Value> = s.notes.iter().map(|n| shown(n, rules)).collect();
+    if s.lag > 0 && !all.is_empty() {
+        s.lag -= 1;
+        all.pop();
+    }
     if rules == Rules::Gitea {
         // Gitea gives them all, whatever page is asked for.
         return Answer(200, Value::from(all), vec![]);
@@ -436,6 +451,9 @@ fn one(asked: &Asked, rules: Rules, s: &mut State, me: &str, id: u64) -> Answer 
 }
 
 fn status(asked: &Asked, rules: Rules, s: &mut State, sha: &str) -> Answer {
+    if s.no_statuses {
+        return plain(403, "Resource not accessible by integration");
+    }
     let states: &[&str] = match rules {
         Rules::GitHub => &["error", "failure", "pending", "success"],
         Rules::Gitea => &["error", "failure", "pending", "success", "warning"],

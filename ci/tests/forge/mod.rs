@@ -4,6 +4,7 @@ mod action;
 pub(crate) mod fake;
 mod files;
 mod hostile;
+mod legs;
 mod race;
 mod stories;
 mod targets;

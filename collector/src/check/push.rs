@@ -95,6 +95,7 @@ fn worst(whole: Judgement, mut regressed: Vec<Judgement>) -> Judgement {
         ));
     }
     worst.notes.extend(whole.notes);
+    worst.asked = whole.asked;
     for failure in whole.failures {
         if !worst.failures.contains(&failure) {
             worst.failures.push(failure);

@@ -104,7 +104,8 @@ pub(super) fn apart(text: &str) -> String {
         out.push(c);
         let next = chars.peek().copied().unwrap_or(' ');
         let refers = match c {
-            '@' | '#' | '!' | '~' | '%' | '$' | '&' => next.is_alphanumeric(),
+            '@' => next.is_alphanumeric() || matches!(next, '_' | '.'),
+            '#' | '!' | '~' | '%' | '$' | '&' => next.is_alphanumeric(),
             ':' => next == '/' || is_shortcode(chars.clone()),
             '-' => next.is_ascii_digit() && out.ends_with("GH-"),
             '.' => out.to_ascii_lowercase().ends_with("www."),

@@ -47,17 +47,28 @@ fn family(
     of: &dyn Fn(&Row) -> Option<f64>,
 ) {
     out.push_str(&format!("# TYPE {name} gauge\n# HELP {name} {help}\n"));
-    for row in &j.results {
+    // What is not judged never repeats, and GitLab shows whatever differs as changed.
+    for row in j.results.iter().filter(|r| r.judged) {
         let Some(value) = of(row).filter(|v| v.is_finite()) else {
             continue;
         };
         out.push_str(&format!(
-            "{name}{{benchmark=\"{}\",metric=\"{}\",counter=\"{}\"}} {value}\n",
+            "{name}{{benchmark=\"{}\",metric=\"{}\",counter=\"{}\"}} {}\n",
             label(&row.benchmark),
             label(row.metric.name()),
-            label(row.counter.name())
+            label(row.counter.name()),
+            rounded(value)
         ));
     }
+}
+
+/// Six significant digits of what is no whole number: one digit less than that is noise.
+fn rounded(value: f64) -> String {
+    if value.fract() == 0.0 {
+        return value.to_string();
+    }
+    let short: f64 = format!("{value:.5e}").parse().unwrap_or(value);
+    short.to_string()
 }
 
 fn label(text: &str) -> String {

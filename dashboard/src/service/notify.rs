@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use collector::error::EXIT_NO_VERDICT;
 use collector::judge::{Checked, Judgement};
-use collector::remote::forge::publish::{SETTLE, WhenWell};
+use collector::remote::forge::publish::{How, SETTLE, WhenWell};
 use collector::remote::forge::{CiRun, Forge, PullRequest, Secret};
 use collector::remote::{Speech, speak};
+use collector::report::comment::Voice;
 use collector::store::Store;
 use collector::store::queue::{Forge as At, Job, Pull};
 
@@ -161,12 +162,18 @@ fn say(at: &At, of: &Pull, legs: &Legs, base: Option<String>) -> Result<(), Stri
         project: &of.project,
         job: "",
         status: true,
-        comment: Some(WhenWell::Shorten),
+        comment: Some(How {
+            well: WhenWell::Shorten,
+            voice: Voice::Alone,
+        }),
         settle: SETTLE,
         certificates: certificates.as_deref(),
     };
-    let said = speak(&place, &speech).map_err(|e| e.to_string());
-    said.map(|_| ()).map_err(|e| crate::text::cut(&e, WHY))
+    let said = speak(&place, &speech).and_then(|said| match said.refused.into_iter().next() {
+        Some(e) => Err(e),
+        None => Ok(()),
+    });
+    said.map_err(|e| crate::text::cut(&e.to_string(), WHY))
 }
 
 #[cfg(test)]

@@ -30,6 +30,13 @@ impl Bitbucket {
         }
     }
 
+    /// The commit's page, for a status that has no better link: Bitbucket takes none without.
+    fn page(&self, head: &str) -> String {
+        let host = self.place.api.replacen("://api.", "://", 1);
+        let host = host.trim_end_matches("/2.0");
+        format!("{host}/{}/commits/{head}", path(&self.place.repository))
+    }
+
     fn of(&self, pull: u64) -> String {
         format!("{}/pullrequests/{pull}/comments", self.base)
     }
@@ -154,7 +161,7 @@ impl Api for Bitbucket {
             "name": status.context,
             "state": state,
             "description": short(&status.description, 255),
-            "url": status.link,
+            "url": status.link.clone().unwrap_or_else(|| self.page(head)),
         });
         let url = format!("{}/commit/{head}/statuses/build", self.base);
         let mut requests = vec![HttpRequest::with(HttpMethod::Post, url, body)];

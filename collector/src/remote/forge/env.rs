@@ -38,6 +38,9 @@ pub fn find(env: Env<'_>, event: &Value) -> Result<CiRun, String> {
     }
     place.link = set("UPTICK_FORGE_LINK").or(place.link);
     place.pictures = set("UPTICK_PICTURES").or(place.pictures);
+    if let (PullRequest::Headless(n), true) = (&place.pull, !place.head.is_empty()) {
+        place.pull = PullRequest::Number(*n);
+    }
     place.author = set("UPTICK_FORGE_USER");
     place.token = place
         .kind
@@ -55,7 +58,11 @@ fn found(set: Env<'_>, event: &Value) -> Result<CiRun, String> {
                 "UPTICK_FORGE is `{name}`: github, gitea, gitlab, bitbucket and azure are known"
             )
         })?;
-        return Ok(CiRun::unknown(kind));
+        let ci = "given";
+        return Ok(CiRun {
+            ci,
+            ..CiRun::unknown(kind)
+        });
     }
     if set("CI").as_deref() == Some("woodpecker") {
         return woodpecker(set);
@@ -67,7 +74,7 @@ fn found(set: Env<'_>, event: &Value) -> Result<CiRun, String> {
         return Ok(bitbucket(set));
     }
     if is("TF_BUILD") {
-        return Ok(azure(set));
+        return azure(set);
     }
     if is("GITHUB_ACTIONS") || is("GITEA_ACTIONS") || is("FORGEJO_ACTIONS") {
         return Ok(github(set, event));
@@ -91,7 +98,8 @@ fn finished(mut place: CiRun) -> Result<CiRun, String> {
     if place.repository.is_empty() {
         return missing("the repository is not known", "UPTICK_FORGE_REPO");
     }
-    if !is_commit(&place.head) {
+    let asked_for = matches!(place.pull, PullRequest::Headless(_));
+    if !is_commit(&place.head) && !asked_for {
         return missing("the commit is not known", "UPTICK_FORGE_HEAD");
     }
     Ok(place)
@@ -129,6 +137,7 @@ fn github(set: Env<'_>, event: &Value) -> CiRun {
             .pointer("/pull_request/number")
             .and_then(Value::as_u64)
             .map_or(PullRequest::None, PullRequest::Number),
+        ci: "actions",
         pictures: (run > 0).then(|| format!("{link}#artifacts")),
         link: (run > 0).then_some(link),
         attempt: number(&get("GITHUB_RUN_ATTEMPT")).unwrap_or(1),
@@ -137,10 +146,22 @@ fn github(set: Env<'_>, event: &Value) -> CiRun {
         run,
         ..CiRun::unknown(kind)
     };
-    match event.get("workflow_run") {
-        Some(first) => after(place, first),
-        None => place,
+    match (event.get("workflow_run"), commented(event)) {
+        (Some(first), _) => after(place, first),
+        // What such a run has in GITHUB_SHA is the tip of the default branch.
+        (None, Some(pull)) => CiRun {
+            pull: PullRequest::Headless(pull),
+            head: String::new(),
+            ..place
+        },
+        (None, None) => place,
     }
+}
+
+/// The pull request that somebody commented on.
+fn commented(event: &Value) -> Option<u64> {
+    event.pointer("/issue/pull_request")?;
+    event.pointer("/issue/number")?.as_u64()
 }
 
 /// The second workflow: it speaks of the first one's run.
@@ -188,6 +209,7 @@ fn gitlab(set: Env<'_>) -> CiRun {
         pictures: set("CI_JOB_URL").map(|l| format!("{l}/artifacts/browse")),
         run: number(&get("CI_PIPELINE_ID")).unwrap_or(0),
         attempt: number(&get("CI_JOB_ID")).unwrap_or(1),
+        ci: "gitlab",
         link,
         ..CiRun::unknown(Forge::GitLab)
     }
@@ -207,18 +229,27 @@ fn bitbucket(set: Env<'_>) -> CiRun {
         head: get("BITBUCKET_COMMIT"),
         link: Some(format!("{page}/pipelines/results/{build}")).filter(|l| l.starts_with("http")),
         run: number(&build).unwrap_or(0),
+        attempt: number(&get("BITBUCKET_STEP_RUN_NUMBER")).unwrap_or(1),
+        ci: "bitbucket",
         ..CiRun::unknown(Forge::Bitbucket)
     }
 }
 
-fn azure(set: Env<'_>) -> CiRun {
+fn azure(set: Env<'_>) -> Result<CiRun, String> {
     let get = |name: &str| set(name).unwrap_or_default();
+    let provider = get("BUILD_REPOSITORY_PROVIDER");
+    if !provider.is_empty() && provider != "TfsGit" {
+        return Err(format!(
+            "Azure Pipelines runs for a repository at {provider}: UPTICK_FORGE and its kin name \
+             that forge (`uptick help ci`)"
+        ));
+    }
     let collection = get("SYSTEM_COLLECTIONURI");
     let collection = collection.trim_end_matches('/');
     let project = get("SYSTEM_TEAMPROJECTID");
     let build = get("BUILD_BUILDID");
     let link = format!("{collection}/{project}/_build/results?buildId={build}");
-    CiRun {
+    Ok(CiRun {
         api: collection.to_string(),
         repository: format!("{project}/{}", get("BUILD_REPOSITORY_ID")),
         pull: number(&get("SYSTEM_PULLREQUEST_PULLREQUESTID"))
@@ -227,9 +258,10 @@ fn azure(set: Env<'_>) -> CiRun {
             .unwrap_or_else(|| get("BUILD_SOURCEVERSION")),
         run: number(&build).unwrap_or(0),
         attempt: number(&get("SYSTEM_JOBATTEMPT")).unwrap_or(1),
+        ci: "azure",
         link: Some(link),
         ..CiRun::unknown(Forge::Azure)
-    }
+    })
 }
 
 /// Woodpecker speaks for whatever forge it is connected to.
@@ -253,6 +285,7 @@ fn woodpecker(set: Env<'_>) -> Result<CiRun, String> {
         head: get("CI_COMMIT_SHA"),
         link: set("CI_PIPELINE_URL"),
         run: number(&get("CI_PIPELINE_NUMBER")).unwrap_or(0),
+        ci: "woodpecker",
         ..CiRun::unknown(kind)
     })
 }

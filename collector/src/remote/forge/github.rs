@@ -152,6 +152,15 @@ impl Api for GitHub {
         Some(HttpRequest::get(url))
     }
 
+    fn pull(&self, pull: u64) -> Option<HttpRequest> {
+        Some(HttpRequest::get(format!("{}/pulls/{pull}", self.base)))
+    }
+
+    fn head_in(&self, answer: &Value) -> Option<String> {
+        let head = answer.pointer("/head/sha").and_then(Value::as_str);
+        head.map(str::to_string)
+    }
+
     fn pull_at(&self, answer: &Value, head: &str) -> Option<u64> {
         let at = |p: &&Value| p.pointer("/head/sha").and_then(Value::as_str) == Some(head);
         answer.as_array()?.iter().find(at)?.get("number")?.as_u64()

@@ -85,6 +85,14 @@ pub trait Api {
     fn pulls_of(&self, owner: &str, branch: &str) -> Option<HttpRequest>;
     /// The one among them that has it.
     fn pull_at(&self, answer: &Value, head: &str) -> Option<u64>;
+    /// A pull request, where its head can be asked for.
+    fn pull(&self, _pull: u64) -> Option<HttpRequest> {
+        None
+    }
+    /// The head in such an answer.
+    fn head_in(&self, _answer: &Value) -> Option<String> {
+        None
+    }
     /// Whether an answer says by itself that a page follows.
     fn continues(&self, _answer: &Value) -> bool {
         false

@@ -93,6 +93,8 @@ pub enum PullRequest {
     None,
     /// This one.
     Number(u64),
+    /// This one, whose head the event does not name: somebody commented on it.
+    Headless(u64),
     /// The open one with this head, which the event does not name: it comes from a fork.
     Of {
         /// Who owns the fork.
@@ -129,6 +131,8 @@ pub struct CiRun {
     pub run: u64,
     /// Which try.
     pub attempt: u64,
+    /// The CI that counts these runs.
+    pub ci: &'static str,
 }
 
 impl CiRun {
@@ -148,6 +152,7 @@ impl CiRun {
             pictures: None,
             run: 0,
             attempt: 1,
+            ci: "",
         }
     }
 

@@ -12,10 +12,12 @@ use super::place::{CiRun, PullRequest};
 use super::talk::Talk;
 use super::wire::Wire;
 use crate::error::{Error, Result};
-use crate::report::comment::{self, LegSection, Style};
+use crate::report::comment::{self, LegSection, Style, Voice};
 
 /// How often a leg writes and reads again before it lets things be.
 const ROUNDS: usize = 20;
+/// How often a list may lack what was written before it was asked for.
+const UNSEEN: usize = 4;
 /// A leg waits from once to twice this long between writing and looking.
 pub const SETTLE: Duration = Duration::from_secs(2);
 
@@ -29,6 +31,15 @@ pub enum WhenWell {
     Post,
     /// A comment that stands is removed.
     Remove,
+}
+
+/// How a comment is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct How {
+    /// What is done where nothing asks for attention.
+    pub well: WhenWell,
+    /// Whether others may speak under the same names.
+    pub voice: Voice,
 }
 
 /// What has become of the comment.
@@ -72,6 +83,15 @@ impl Posted {
     }
 }
 
+/// What became of the comment, and of what was to be said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// What became of the comment.
+    pub posted: Posted,
+    /// For which of the sections something worse stands, said in the same try under their name.
+    pub outvoted: Vec<bool>,
+}
+
 /// A forge, ready to be spoken to.
 pub struct Publisher<'a> {
     place: &'a CiRun,
@@ -99,7 +119,7 @@ impl<'a> Publisher<'a> {
     pub fn pull(&self) -> Result<Option<u64>> {
         let (owner, branch) = match &self.place.pull {
             PullRequest::None => return Ok(None),
-            PullRequest::Number(n) => return Ok(Some(*n)),
+            PullRequest::Number(n) | PullRequest::Headless(n) => return Ok(Some(*n)),
             PullRequest::Of { owner, branch } => (owner, branch),
         };
         let Some(request) = self.talk.api.pulls_of(owner, branch) else {
@@ -109,27 +129,47 @@ impl<'a> Publisher<'a> {
         Ok(self.talk.api.pull_at(&answer.json(), &self.place.head))
     }
 
+    /// The head of a pull request, where the event does not say it.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked, or does not say.
+    pub fn head(&self, pull: u64) -> Result<String> {
+        let what = "looking for the pull request's head";
+        let request = self.talk.api.pull(pull);
+        let answer = match &request {
+            Some(request) => self.talk.ask(request, what)?.json(),
+            None => serde_json::Value::Null,
+        };
+        let head = self.talk.api.head_in(&answer);
+        head.ok_or_else(|| Error::Remote(format!("{what}: it does not say; set UPTICK_FORGE_HEAD")))
+    }
+
     /// Says the sections of one or several legs in the comment of a pull request.
     ///
     /// # Errors
     /// When the forge refuses or cannot be reached.
-    pub fn comment(
-        &self,
-        pull: u64,
-        project: &str,
-        own: &[LegSection],
-        well: WhenWell,
-    ) -> Result<Posted> {
+    pub fn comment(&self, pull: u64, project: &str, own: &[LegSection], how: How) -> Result<Heard> {
         let mut me = self.me()?;
         let mut posted = None;
+        let mut outvoted = vec![false; own.len()];
+        // How often the list did not show what was made before it.
+        let mut unseen = 0;
         for _ in 0..ROUNDS {
             let mut standing = self.talk.comments(pull)?;
             standing.retain(|c| me.contains(&c.author) && comment::is_of(&c.body, project));
             standing.sort_by_key(|c| c.id);
-            let mut plan = plan(&standing, project, own, well, self.talk.style())?;
+            let mut plan = plan(&standing, project, own, how, self.talk.style())?;
             if posted.is_some() && others_name(&standing, own) {
                 plan = Plan::Stands;
             }
+            if let (Plan::Create(_), Some(_)) = (&plan, &posted) {
+                unseen += 1;
+                if unseen == UNSEEN {
+                    break;
+                }
+                plan = Plan::Wait;
+            }
+            outvoted = is_outvoted(&standing, own);
             match self.follow(pull, plan, standing.is_empty())? {
                 Done::Wrote(what) => posted = posted.or(Some(what)),
                 Done::Made(what, author) => {
@@ -138,18 +178,24 @@ impl<'a> Publisher<'a> {
                     // left is found and kept instead.
                     me.extend(author);
                 }
-                Done::Nothing(what) => return Ok(posted.unwrap_or(what)),
+                Done::Waited => {}
+                Done::Nothing(what) => {
+                    let posted = posted.unwrap_or(what);
+                    return Ok(Heard { posted, outvoted });
+                }
             }
             let time = self.settle.mul_f64(1.0 + self.talk.wire.random());
             self.talk.wire.pause(time);
         }
         // Others write all the time: what is said last counts, and this leg was heard.
-        Ok(posted.unwrap_or(Posted::Unchanged))
+        let posted = posted.unwrap_or(Posted::Unchanged);
+        Ok(Heard { posted, outvoted })
     }
 
     fn follow(&self, pull: u64, plan: Plan, none: bool) -> Result<Done> {
         let api = self.talk.api;
         match plan {
+            Plan::Wait => Ok(Done::Waited),
             Plan::Outdated => Ok(Done::Nothing(Posted::Outdated)),
             Plan::Stands if none => Ok(Done::Nothing(Posted::Unneeded)),
             Plan::Stands => Ok(Done::Nothing(Posted::Unchanged)),
@@ -253,6 +299,8 @@ enum Done {
     Wrote(Posted),
     /// A new comment, and whose it is.
     Made(Posted, Option<String>),
+    /// A list that lags shows later what was written.
+    Waited,
     Nothing(Posted),
 }
 
@@ -260,6 +308,7 @@ enum Done {
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
     Stands,
+    Wait,
     Outdated,
     Create(String),
     Write {
@@ -290,38 +339,50 @@ fn said(standing: &[Comment]) -> Vec<LegSection> {
         .collect()
 }
 
+/// Which of our sections do not stand although nothing later does.
+fn is_outvoted(standing: &[Comment], own: &[LegSection]) -> Vec<bool> {
+    let all = said(standing);
+    let worse = |s: &LegSection, own: &LegSection| {
+        let of = |s: &LegSection| (s.state.id.clone(), s.state.head.clone(), s.state.run);
+        of(s) == of(own) && s.state.disputed && s.state.text != own.state.text
+    };
+    let is = |own: &LegSection| all.iter().any(|s| worse(s, own));
+    own.iter().map(is).collect()
+}
+
 fn plan(
     standing: &[Comment],
     project: &str,
     own: &[LegSection],
-    well: WhenWell,
+    how: How,
     style: Style,
 ) -> Result<Plan> {
-    let add = |all: Vec<LegSection>, own: &LegSection| comment::merged(&all, own);
+    let How { well, voice } = how;
+    let add = |all: Vec<LegSection>, own: &LegSection| comment::merged(&all, own, voice);
     let Some(wanted) = own.iter().try_fold(said(standing), add) else {
         return Ok(Plan::Outdated);
     };
+    let head = own.last().map_or("", |s| &s.state.head);
+    let body = || comment::body(project, &wanted, head, style);
     let quiet = comment::all_well(&wanted);
     let Some((first, others)) = standing.split_first() else {
         return Ok(if quiet && well != WhenWell::Post {
             Plan::Stands
         } else {
-            Plan::Create(comment::body(project, &wanted, style)?)
+            Plan::Create(body()?)
         });
     };
     if quiet && well == WhenWell::Remove {
         return Ok(Plan::Remove(standing.iter().map(|c| c.id).collect()));
     }
-    let says = |sections: &[LegSection]| -> Vec<comment::LegState> {
-        sections.iter().map(|s| s.state.clone()).collect()
-    };
     // Forges trim and re-flow texts: the markers say whether it is the same.
-    let same = says(&comment::sections(&first.body)) == says(&wanted);
-    let edit = if same {
-        None
-    } else {
-        Some((first.clone(), comment::body(project, &wanted, style)?))
+    let says = |body: &str| -> Vec<comment::LegState> {
+        let all = comment::sections(body);
+        all.into_iter().map(|s| s.state).collect()
     };
+    let body = body()?;
+    let same = says(&first.body) == says(&body);
+    let edit = (!same).then(|| (first.clone(), body));
     let delete: Vec<u64> = others.iter().map(|c| c.id).collect();
     if edit.is_none() && delete.is_empty() {
         return Ok(Plan::Stands);

@@ -96,6 +96,7 @@ impl<'a> Talk<'a> {
         let said = self.said(answer);
         let advice = match answer.status {
             401 => "the token is not valid (expired, or another forge's)",
+            403 if is_limit(answer) => "too many requests; try again later",
             403 if answer.exhausted => "the allowance of requests is used up; try again later",
             403 => {
                 "the token may not do that: a run for a fork has a read-only one and leaves it to \
@@ -156,12 +157,24 @@ impl<'a> Talk<'a> {
     }
 }
 
+/// What GitHub asks to be waited where it names a limit and no time.
+const LIMITED: Duration = Duration::from_secs(60);
+
+/// Whether a refusal is about how much was asked, and not about who asks.
+fn is_limit(answer: &HttpResponse) -> bool {
+    let json = answer.json();
+    let message = json.get("message").and_then(serde_json::Value::as_str);
+    let is = |m: &str| m.to_ascii_lowercase().contains("rate limit");
+    !answer.exhausted && message.is_some_and(is)
+}
+
 /// How long to wait before the request is sent again, where that makes sense.
 fn busy(answer: &HttpResponse, method: HttpMethod, pause: Duration) -> Option<Duration> {
     let asked = answer.retry_after.map(Duration::from_secs);
     match answer.status {
         429 => Some(asked.unwrap_or(pause)),
-        // GitHub says 403 for its limits too, and then when to come back.
+        // GitHub says 403 for its limits too, and mostly when to come back.
+        403 if asked.is_none() && is_limit(answer) => Some(LIMITED),
         403 => asked,
         500 | 502 | 503 | 504 if method == HttpMethod::Get => Some(asked.unwrap_or(pause)),
         503 => asked,

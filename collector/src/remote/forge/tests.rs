@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::publish::{Posted, Publisher, WhenWell};
+use super::publish::{How, Posted, Publisher, WhenWell};
 use super::{
     CiRun, CommitState, CommitStatus, Forge, HttpMethod, HttpRequest, HttpResponse, PullRequest,
     Secret, Unreachable,
 };
 use super::{Wire, api};
-use crate::report::comment::{LegOutcome, LegSection, LegState as Said};
+use crate::report::comment::{LegOutcome, LegSection, LegState as Said, Voice};
 
 /// One pull request in memory.
 struct Memory {
@@ -97,6 +97,7 @@ fn place(kind: Forge) -> CiRun {
         pictures: None,
         run: 1,
         attempt: 1,
+        ci: "",
     }
 }
 
@@ -108,6 +109,8 @@ fn section(run: u64, standing: LegOutcome) -> LegSection {
             head: "a".repeat(40),
             run,
             attempt: 1,
+            ci: String::new(),
+            disputed: false,
             standing,
             regressed: 1,
             accepted: 0,
@@ -134,9 +137,10 @@ fn a_comment_is_made_edited_and_removed() {
         let api = api(&place);
         let publisher = Publisher::new(&place, api.as_ref(), &wire, Duration::ZERO);
         let say = |run, standing, well| {
-            publisher
-                .comment(5, "p", &[section(run, standing)], well)
-                .unwrap()
+            let voice = Voice::OneOfMany;
+            let how = How { well, voice };
+            let heard = publisher.comment(5, "p", &[section(run, standing)], how);
+            heard.unwrap().posted
         };
         let first = say(1, LegOutcome::Regressed, WhenWell::Shorten);
         assert_eq!(first, Posted::Created(None), "{kind:?}");

@@ -18,6 +18,7 @@ pub enum Hidden {
 }
 
 const LEG: &str = "uptick-leg";
+const LEGS: &str = "uptick-legs";
 const END: &str = "uptick-end";
 const COMMENT: &str = "uptick-comment";
 /// Longer markers are not ours.
@@ -36,6 +37,12 @@ pub struct LegState {
     pub run: u64,
     /// Which try of that run.
     pub attempt: u64,
+    /// The CI whose runs these numbers count; another one counts its own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ci: String,
+    /// Another leg of this name said something better in the same try.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disputed: bool,
     /// What it came to.
     pub standing: LegOutcome,
     /// Benchmarks that regressed, accepted ones left out.
@@ -103,6 +110,97 @@ impl Hidden {
     }
 }
 
+/// Legs whose names there is no room for, in a few bytes each.
+#[derive(Serialize, Deserialize)]
+struct Pack {
+    head: String,
+    ci: String,
+    run: u64,
+    legs: Vec<Packed>,
+}
+
+/// Id, text, try, outcome, whether it is disputed, and the counts of [`LegState`] in its order.
+#[derive(Serialize, Deserialize)]
+struct Packed(String, String, u64, LegOutcome, bool, [usize; 6]);
+
+/// So many legs of full counts fit into a marker that is read again.
+const PACK: usize = 50;
+
+impl LegState {
+    /// Whether it stands among others in one line, without a name.
+    #[must_use]
+    pub const fn is_packed(&self) -> bool {
+        self.name.is_empty()
+    }
+
+    fn pack(&self) -> Packed {
+        let counts = [
+            self.regressed,
+            self.accepted,
+            self.improved,
+            self.maybe_worse,
+            self.judged,
+            self.failed,
+        ];
+        let (id, text) = (self.id.clone(), self.text.clone());
+        Packed(id, text, self.attempt, self.standing, self.disputed, counts)
+    }
+}
+
+impl Pack {
+    fn states(self) -> Vec<LegState> {
+        let state = |Packed(id, text, attempt, standing, disputed, counts)| {
+            let [regressed, accepted, improved, maybe_worse, judged, failed] = counts;
+            LegState {
+                id,
+                name: String::new(),
+                head: self.head.clone(),
+                run: self.run,
+                attempt,
+                ci: self.ci.clone(),
+                disputed,
+                standing,
+                regressed,
+                accepted,
+                improved,
+                maybe_worse,
+                judged,
+                failed,
+                worst: None,
+                text,
+            }
+        };
+        self.legs.into_iter().map(state).collect()
+    }
+}
+
+/// The lines that keep what these legs came to.
+pub(super) fn packs(hidden: Hidden, states: &[&LegState]) -> serde_json::Result<Vec<String>> {
+    let of = |s: &LegState| (s.head.clone(), s.ci.clone(), s.run);
+    let runs = states.chunk_by(|a, b| of(a) == of(b));
+    let line = |chunk: &[&LegState]| {
+        let (head, ci, run) = of(chunk[0]);
+        let legs = chunk.iter().map(|s| s.pack()).collect();
+        let json = serde_json::to_vec(&Pack {
+            head,
+            ci,
+            run,
+            legs,
+        })?;
+        Ok(hidden.line(LEGS, &STANDARD.encode(json)))
+    };
+    runs.flat_map(|r| r.chunks(PACK)).map(line).collect()
+}
+
+/// The legs that a line packs.
+pub(super) fn packed(line: &str) -> Vec<LegState> {
+    let Some((LEGS, content)) = parts(line) else {
+        return Vec::new();
+    };
+    let pack = decoded(content).and_then(|c| serde_json::from_slice::<Pack>(&c).ok());
+    pack.map(Pack::states).unwrap_or_default()
+}
+
 /// The kind and the content of a marker.
 fn parts(line: &str) -> Option<(&str, &str)> {
     let line = line.trim_end();
@@ -121,11 +219,14 @@ fn decoded(content: &str) -> Option<Vec<u8>> {
     (content.len() <= LONGEST).then(|| STANDARD.decode(content).ok())?
 }
 
-/// Whether a comment is that of a project: its first line says so.
+/// Lines that somebody may have written above a comment of ours.
+const ABOVE: usize = 10;
+
+/// Whether a comment is that of a project: one of its first lines says so.
 #[must_use]
 pub fn is_of(body: &str, project: &str) -> bool {
-    let first = body.lines().next().and_then(parts);
-    first.is_some_and(|(kind, content)| {
+    let mut first = body.lines().take(ABOVE).filter_map(parts);
+    first.any(|(kind, content)| {
         kind == COMMENT && decoded(content).is_some_and(|p| p == project.as_bytes())
     })
 }

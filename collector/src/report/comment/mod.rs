@@ -4,17 +4,17 @@
 //! what was said: each leg's text stands between two hidden lines. Merging is a pure function
 //! of what stands there and of what one leg has to say, the same whatever the order.
 
+mod body;
 mod marker;
+mod merge;
 mod page;
 mod section;
 
+pub use body::{all_well, body};
 pub use marker::{Hidden, LegOutcome, LegState, is_of};
+pub use merge::{Voice, merged};
 pub use page::{page, page_of};
 pub use section::{Leg, section};
-
-use crate::error::{Error, Result};
-use crate::format::benchmarks;
-use crate::report::escape::{code, plain};
 
 /// What one leg says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,14 @@ pub fn sections(body: &str) -> Vec<LegSection> {
     let mut found = Vec::new();
     let mut open: Option<(LegState, Vec<&str>)> = None;
     for line in body.lines() {
-        if let Some(state) = marker::leg(line) {
+        let packed = marker::packed(line);
+        if !packed.is_empty() {
+            let alone = |state| LegSection {
+                state,
+                text: String::new(),
+            };
+            found.extend(packed.into_iter().map(alone));
+        } else if let Some(state) = marker::leg(line) {
             open = Some((state, Vec::new()));
         } else if marker::is_end(line) {
             found.extend(open.take().map(|(state, lines)| LegSection {
@@ -68,219 +75,6 @@ pub fn sections(body: &str) -> Vec<LegSection> {
     found
 }
 
-/// What the comment must hold when `own` is added to what stands; `None` when a later run has
-/// spoken.
-///
-/// Sections about another head go: they speak of code that is not proposed any more.
-#[must_use]
-pub fn merged(standing: &[LegSection], own: &LegSection) -> Option<Vec<LegSection>> {
-    let turn = |s: &LegSection| (s.state.run, s.state.attempt);
-    let (head, id) = (&own.state.head, &own.state.id);
-    let later = |s: &&LegSection| {
-        let same_leg = s.state.id == *id;
-        (s.state.head != *head && s.state.run > own.state.run)
-            || (s.state.head == *head && same_leg && turn(s) > turn(own))
-    };
-    if standing.iter().any(|s| later(&s)) {
-        return None;
-    }
-    let mut kept: Vec<LegSection> = Vec::new();
-    for s in standing
-        .iter()
-        .filter(|s| s.state.head == *head && s.state.id != *id)
-    {
-        match kept.iter_mut().find(|k| k.state.id == s.state.id) {
-            Some(k) if turn(k) < turn(s) => *k = s.clone(),
-            Some(_) => {}
-            None => kept.push(s.clone()),
-        }
-    }
-    kept.push(own.clone());
-    kept.sort_by(|a, b| (&a.state.name, &a.state.id).cmp(&(&b.state.name, &b.state.id)));
-    Some(kept)
-}
-
-/// Whether nothing in it asks for anybody's attention.
-#[must_use]
-pub fn all_well(sections: &[LegSection]) -> bool {
-    sections.iter().all(|s| s.state.standing == LegOutcome::Ok)
-}
-
-/// The whole comment, within the forge's limit: first texts of legs go, from the best leg on,
-/// never their markers.
-///
-/// # Errors
-/// [`Error::Internal`] when a leg's state cannot be written as JSON.
-pub fn body(project: &str, sections: &[LegSection], style: Style) -> Result<String> {
-    let mut shown: Vec<bool> = vec![true; sections.len()];
-    let mut order: Vec<usize> = (0..sections.len()).collect();
-    order.sort_by_key(|&i| (sections[i].state.standing, std::cmp::Reverse(i)));
-    let whole = |shown: &[bool]| {
-        whole(project, sections, shown, style)
-            .map_err(|e| Error::Internal(format!("a leg's state as JSON: {e}")))
-    };
-    let mut body = whole(&shown)?;
-    for i in order {
-        if body.len() <= style.limit {
-            break;
-        }
-        shown[i] = false;
-        body = whole(&shown)?;
-    }
-    Ok(body)
-}
-
-fn whole(
-    project: &str,
-    sections: &[LegSection],
-    shown: &[bool],
-    style: Style,
-) -> serde_json::Result<String> {
-    let states: Vec<&LegState> = sections.iter().map(|s| &s.state).collect();
-    let mut out = vec![style.hidden.comment(project), String::new()];
-    out.push(headline(project, &states));
-    for (section, shown) in sections.iter().zip(shown) {
-        out.push(String::new());
-        if sections.len() > 1 {
-            out.push(format!(
-                "#### {}: {}\n",
-                code(&section.state.name),
-                standing(&section.state)
-            ));
-        }
-        // The marker outlives a text that was cut.
-        out.push(style.hidden.leg(&section.state)?);
-        out.push(String::new());
-        if *shown {
-            out.push(section.text.clone());
-        } else {
-            out.push("Cut: the comment would be too long. The log of the run has it.".into());
-        }
-        out.push(String::new());
-        out.push(style.hidden.end());
-    }
-    Ok(out.join("\n") + "\n")
-}
-
-/// The verdict and the number.
-pub(super) fn headline(project: &str, states: &[&LegState]) -> String {
-    let of = if project.is_empty() {
-        String::new()
-    } else {
-        format!("{}: ", code(project))
-    };
-    let regressed: usize = states.iter().map(|s| s.regressed).sum();
-    let judged: usize = states.iter().map(|s| s.judged).sum();
-    let worst = states
-        .iter()
-        .map(|s| s.standing)
-        .max()
-        .unwrap_or(LegOutcome::NoVerdict);
-    let with = |wanted| states.iter().filter(|s| s.standing == wanted).count();
-    let legs = |n: usize| match states.len() {
-        0 | 1 => String::new(),
-        all => format!(" in {n} of {all} legs"),
-    };
-    match worst {
-        LegOutcome::Regressed => {
-            let most = states.iter().filter_map(|s| s.worst.as_ref()).next();
-            let most = match states {
-                [_] => most.map_or_else(String::new, |(n, by)| {
-                    format!(": {} {}", code(n), plain(by, 20))
-                }),
-                _ => String::new(),
-            };
-            format!(
-                "### ▲ {of}{regressed} of {} regressed{}{most}",
-                benchmarks(judged),
-                legs(with(LegOutcome::Regressed))
-            )
-        }
-        LegOutcome::Failed => {
-            let failed = states.iter().map(|s| s.failed).sum();
-            let legs = legs(with(LegOutcome::Failed));
-            format!("### ✘ {of}{}{legs}", not_all(judged, failed))
-        }
-        LegOutcome::NoVerdict => {
-            format!("### ? {of}no verdict{}", legs(with(LegOutcome::NoVerdict)))
-        }
-        LegOutcome::Ok => {
-            let said = Well::of(states);
-            let sign = if said.maybe_worse > 0 { '?' } else { '✔' };
-            format!("### {sign} {of}{}", said.words())
-        }
-    }
-}
-
-/// One leg in a few words.
-fn standing(s: &LegState) -> String {
-    match (s.standing, &s.worst) {
-        (LegOutcome::Regressed, Some((n, by))) => {
-            format!(
-                "{} regressed, most {} {}",
-                s.regressed,
-                code(n),
-                plain(by, 20)
-            )
-        }
-        (LegOutcome::Regressed, None) => format!("{} regressed", s.regressed),
-        (LegOutcome::Failed, _) => not_all(s.judged, s.failed),
-        (LegOutcome::NoVerdict, _) => "no verdict".into(),
-        (LegOutcome::Ok, _) => Well::of(&[s]).words(),
-    }
-}
-
-/// What legs say in which nothing is known to have regressed.
-struct Well {
-    judged: usize,
-    accepted: usize,
-    improved: usize,
-    maybe_worse: usize,
-}
-
-impl Well {
-    fn of(states: &[&LegState]) -> Self {
-        let sum = |of: &dyn Fn(&LegState) -> usize| states.iter().map(|s| of(s)).sum();
-        Self {
-            judged: sum(&|s| s.judged),
-            accepted: sum(&|s| s.accepted),
-            improved: sum(&|s| s.improved),
-            maybe_worse: sum(&|s| s.maybe_worse),
-        }
-    }
-
-    fn words(&self) -> String {
-        let all = benchmarks(self.judged);
-        let first = match (self.maybe_worse, self.accepted) {
-            (0, 0) => format!("no regression in {all}"),
-            (0, n) => format!("{n} of {all} regressed, accepted"),
-            (n, 0) => format!("not confirmed: {n} of {all} may be worse"),
-            (n, accepted) => {
-                format!("not confirmed: {n} of {all} may be worse, {accepted} regressed, accepted")
-            }
-        };
-        match self.improved {
-            0 => first,
-            n => format!("{first}, {n} improved"),
-        }
-    }
-}
-
-/// That some gave no number, and what the others say.
-fn not_all(judged: usize, failed: usize) -> String {
-    match (judged, failed) {
-        (0, _) | (_, 0) => "not measured".into(),
-        (1, failed) => format!(
-            "{failed} of {} not measured, the other did not regress",
-            benchmarks(1 + failed)
-        ),
-        (judged, failed) => format!(
-            "{failed} of {} not measured, no regression in the others",
-            benchmarks(judged + failed)
-        ),
-    }
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -292,13 +86,15 @@ mod tests {
         limit: 65_000,
     };
 
-    fn leg(name: &str, head: &str, run: u64, standing: LegOutcome) -> LegSection {
+    pub(super) fn leg(name: &str, head: &str, run: u64, standing: LegOutcome) -> LegSection {
         let state = LegState {
             id: name.into(),
             name: name.into(),
             head: head.into(),
             run,
             attempt: 1,
+            ci: String::new(),
+            disputed: false,
             standing,
             regressed: usize::from(standing == LegOutcome::Regressed),
             accepted: 0,
@@ -320,45 +116,12 @@ mod tests {
             leg("b", "h", 1, LegOutcome::Regressed),
         ];
         for hidden in [Hidden::Html, Hidden::Definition] {
-            let body = body("p", &all, Style { hidden, ..STYLE }).unwrap();
+            let body = body("p", &all, "h", Style { hidden, ..STYLE }).unwrap();
             assert_eq!(sections(&body), all);
             assert!(is_of(&body, "p") && !is_of(&body, "q") && !is_of(&body, ""));
             // As a form field of a browser sends it.
             assert_eq!(sections(&body.replace('\n', "\r\n")), all);
         }
-    }
-
-    #[test]
-    fn the_order_of_legs_does_not_matter() {
-        let legs = ["c", "a", "b"].map(|n| leg(n, "h", 7, LegOutcome::Ok));
-        let one = legs
-            .iter()
-            .fold(Vec::new(), |s, l| merged(&s, l).unwrap_or(s));
-        let other = legs
-            .iter()
-            .rev()
-            .fold(Vec::new(), |s, l| merged(&s, l).unwrap_or(s));
-        assert_eq!(one, other);
-        assert_eq!(one.len(), 3);
-        // Duplicates of one leg, as two comments may hold them, are one.
-        let twice = [one.clone(), one.clone()].concat();
-        assert_eq!(merged(&twice, &legs[0]), Some(one));
-    }
-
-    #[test]
-    fn another_head_replaces_and_a_late_run_is_silent() {
-        let old = [
-            leg("a", "old", 1, LegOutcome::Regressed),
-            leg("b", "old", 1, LegOutcome::Ok),
-        ];
-        let new = leg("a", "new", 2, LegOutcome::Ok);
-        assert_eq!(merged(&old, &new), Some(vec![new.clone()]));
-        assert_eq!(merged(&[new], &old[0]), None);
-        // The same head judged again: the later attempt stands.
-        let mut again = leg("a", "old", 1, LegOutcome::Ok);
-        again.state.attempt = 2;
-        assert_eq!(merged(&old, &again).map(|s| s.len()), Some(2));
-        assert_eq!(merged(&[again], &old[0]), None);
     }
 
     #[test]
@@ -370,11 +133,65 @@ mod tests {
         for s in &mut all {
             s.text = "x".repeat(5000);
         }
-        let body = body("", &all, STYLE).unwrap();
+        let body = body("", &all, "h", STYLE).unwrap();
         assert!(body.len() <= STYLE.limit, "{}", body.len());
         let read = sections(&body);
         assert_eq!(read.len(), 30);
         assert_eq!(read[3].text.len(), 5000);
         assert!(body.starts_with("<!-- uptick-comment"));
+    }
+
+    /// Of 256 legs with long names there is no room for every heading: the worst keep theirs, and
+    /// what the others came to is still read.
+    #[test]
+    fn what_more_legs_than_fit_came_to_is_kept() {
+        for limit in [65_000, 32_000] {
+            let name = |i: usize| format!("{i:03} {}", "long ".repeat(23));
+            let mut all: Vec<LegSection> = (0..256)
+                .map(|i| leg(&name(i), "h", 16_000_000_000, LegOutcome::Ok))
+                .collect();
+            for s in &mut all {
+                s.state.id = crate::model::digest(s.state.name.as_bytes())[..16].to_string();
+                s.state.text = s.state.id.clone();
+            }
+            all[200].state.standing = LegOutcome::Regressed;
+            all[200].state.regressed = 2;
+            let style = Style { limit, ..STYLE };
+            let one = body("", &all, "h", style).unwrap();
+            assert!(one.len() <= limit, "{}", one.len());
+            assert!(one.contains("### ▲ 2 of 768 benchmarks regressed in 1 of 256 legs"));
+            assert!(one.contains("#### `200 long") && one.contains("without a regression."));
+            let read = sections(&one);
+            assert_eq!(read.len(), 256);
+            assert!(
+                read.iter()
+                    .all(|s| s.state.judged == 3 && s.state.head == "h")
+            );
+            // Who comes again finds itself there, and there is nothing to be written.
+            let mut again = read.clone();
+            for own in &all {
+                again = merged(&again, own, Voice::OneOfMany).unwrap();
+            }
+            assert_eq!(body("", &again, "h", style).unwrap(), one);
+        }
+    }
+
+    #[test]
+    fn a_leg_that_is_waited_for_leaves_nothing_green() {
+        let all = [
+            leg("a", "new", 2, LegOutcome::Ok),
+            leg("b", "an old head", 1, LegOutcome::Regressed),
+        ];
+        let body = body("", &all, "new", STYLE).unwrap();
+        let first = "### ? no regression in 3 benchmarks; 1 leg has not reported on this commit";
+        assert!(body.contains(first), "{body}");
+        let words = "#### `b`: not judged on this commit yet";
+        assert!(
+            body.contains(words) && body.contains("On `an old he`: 1 regressed."),
+            "{body}"
+        );
+        assert!(!all_well(&all));
+        let states = |all: &[LegSection]| all.iter().map(|s| s.state.clone()).collect::<Vec<_>>();
+        assert_eq!(states(&sections(&body)), states(&all));
     }
 }

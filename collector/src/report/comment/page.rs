@@ -1,8 +1,9 @@
 //! A check on a page of its own: the summary of a CI step, a file, the text of a page. It says what
 //! the comment says, with room for more.
 
+use super::body::headline;
 use super::section::{self, Leg, Room};
-use super::{LegSection, Style, headline};
+use super::{LegSection, Style};
 use crate::judge::{Checked, Judgement};
 
 /// A judgement on a page of its own.
@@ -26,6 +27,6 @@ pub fn page_of(checked: &Checked) -> String {
 const PAGE: Style = Style::html(usize::MAX);
 
 fn alone(section: &LegSection) -> String {
-    let headline = headline("", &[&section.state]);
+    let headline = headline("", &[&section.state], &section.state.head);
     format!("{headline}\n\n{}\n", section.text)
 }

@@ -62,6 +62,8 @@ pub struct Leg {
     pub run: u64,
     /// Which try of that run.
     pub attempt: u64,
+    /// The CI that the run is of.
+    pub ci: String,
     /// The page of the run.
     pub link: Option<String>,
     /// The page of its flame graphs.
@@ -111,6 +113,8 @@ fn blank(leg: &Leg, machine: &str, standing: LegOutcome) -> LegState {
         head: leg.head.clone(),
         run: leg.run,
         attempt: leg.attempt,
+        ci: leg.ci.clone(),
+        disputed: false,
         standing,
         regressed: 0,
         accepted: 0,
