@@ -29,7 +29,8 @@ use serde_json::{Value, json};
 #[command(version = env!("UPTICK_VERSION"), max_term_width = 100, disable_help_subcommand = true)]
 #[command(
     after_help = "Exit codes: 0 judged, no regression · 1 a regression · 2 wrong command line \
-or uptick.toml · 3 no verdict · 4 building or running failed · 5 the store or a server failed\n\
+or uptick.toml · 3 no verdict · 4 building or running failed · 5 the store failed, or a server, \
+forge, channel or object store that was asked for\n\
 More: uptick help exit-codes | configuration | metrics | noise | ci | alerts | server"
 )]
 pub(crate) struct Args {

@@ -100,3 +100,54 @@ fn the_demo_of_the_readme_fills_a_store() {
     let changes = ["--store", "demo.db", "verify"];
     repo.uptick(&changes).exits(0);
 }
+
+/// What tells a line of a check's text from those of another kind: its indentation and first word,
+/// or that it begins with a number.
+fn kind(line: &str) -> String {
+    let word = line.split_whitespace().next().unwrap_or_default();
+    let is_number = word.starts_with(|c: char| c.is_ascii_digit() || "+-−".contains(c));
+    let indented = line.starts_with("    ");
+    match is_number {
+        true => format!("{indented} number"),
+        false => format!("{indented} {word}"),
+    }
+}
+
+/// The transcript is what a check prints of one commit that costs more than its parent.
+#[test]
+fn the_transcript_has_lines_that_a_check_prints() {
+    let (_, rest) = README.split_once("```\nREGRESSED: ").unwrap();
+    let transcript = format!("REGRESSED: {}", rest.split_once("\n```").unwrap().0);
+    let repo = Repo::new();
+    // With the lines of the source, so that a place is named.
+    repo.write("uptick.toml", &COMMAND.replace("-O1", "-g -O1"));
+    repo.write(".gitignore", "/work\n");
+    repo.work(1000);
+    repo.commit("first");
+    repo.work(2000);
+    repo.commit("twice");
+    let printed = repo.uptick(&["check"]).exits(1).stdout;
+    let mut kinds: Vec<String> = printed.lines().map(kind).collect();
+    // Where more functions gained than are listed; and `…` where a line was left out here.
+    kinds.extend([kind("    these explain"), kind("    these come"), kind("…")]);
+    for line in transcript.lines() {
+        assert!(
+            kinds.contains(&kind(line)),
+            "`{line}` is in the README and in no line of:\n{printed}"
+        );
+    }
+    // It takes back the one commit that it is about, never a range.
+    let line = |word: &str| {
+        transcript
+            .lines()
+            .find(|l| l.trim_start().starts_with(word))
+    };
+    let head = line("head").and_then(|l| l.split(' ').nth(1)).unwrap();
+    let undo = line("undo").unwrap();
+    let reverts = [
+        format!("git revert {head}"),
+        format!("git revert -m 1 {head}"),
+    ];
+    assert!(reverts.iter().any(|r| undo.ends_with(r)), "{undo}");
+    assert!(line("base").unwrap().ends_with(", 1 commit before"));
+}

@@ -17,7 +17,7 @@ pub const EXIT_USAGE: u8 = 2;
 pub const EXIT_NO_VERDICT: u8 = 3;
 /// Building or running failed.
 pub const EXIT_FAILED: u8 = 4;
-/// The store or a server failed.
+/// The store failed, or a server, forge, channel or object store that was asked for.
 pub const EXIT_STORE: u8 = 5;
 
 /// The collector's result.

@@ -4,11 +4,20 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use super::fake::{FORK, Fake, Rules, SECRET};
 use super::{HEAD, command};
+use crate::collect::said;
 use crate::support::{Repo, path_with_only};
 
 const ACTION: &str = include_str!("../../action.yml");
+const SECOND_WORKFLOW: &str = include_str!("../../examples/github-comment.yml");
+/// A wheel whose `uptick` says `uptick 9.9`.
+const WHEEL: &str = "UEsDBBQAAAAAAAAAIQDRcRfeGgAAABoAAAAgAAAAdXB0aWNrLTAuMS4wLmRhdGEvc2NyaXB0cy91cHRpY2sj\
+    IS9iaW4vc2gKZWNobyB1cHRpY2sgOS45ClBLAQIUAxQAAAAAAAAAIQDRcRfeGgAAABoAAAAgAAAAAAAAAAAAAADtAQAA\
+    AAB1cHRpY2stMC4xLjAuZGF0YS9zY3JpcHRzL3VwdGlja1BLBQYAAAAAAQABAE4AAABYAAAAAAA=";
 
 struct Step {
     name: String,
@@ -120,7 +129,9 @@ fn a_regression_goes_through_the_steps() {
     assert!(said.contains("REGRESSED"), "the log is for people: {said}");
     let written = std::fs::read_to_string(Path::new(out).join("judgement.json")).unwrap();
     assert!(written.contains("\"leg\": \"debian\""), "{written}");
-    assert_eq!(run("Gather flame graphs", &[("OUT", out)]).0, 0);
+    let top = outputs(&output)["top"].clone();
+    let gather = [("OUT", out), ("TOP", top.as_str())];
+    assert_eq!(run("Gather flame graphs", &gather).0, 0);
     let gathered = Path::new(out).join("flamegraphs").join(&head[..9]);
     assert!(gathered.is_dir(), "{}", gathered.display());
 
@@ -150,6 +161,94 @@ fn a_regression_goes_through_the_steps() {
     );
     assert!(code == 0 && said.contains("comment created"), "{said}");
     assert_eq!(fake.state().statuses[0]["context"], "uptick/debian");
+}
+
+/// Runs `Find uptick` below the top of a repository; gives its exit code, what it said, and what
+/// it left at RUNNER_TEMP.
+fn find_uptick(env: &[(&str, &str)]) -> (i32, String, tempfile::TempDir) {
+    let repo = Repo::new();
+    repo.write("below/kept", "");
+    let temp = tempfile::tempdir().unwrap();
+    let output = temp.path().join("output");
+    let mut c = Command::new("bash");
+    c.current_dir(repo.path().join("below"))
+        .env("RUNNER_TEMP", temp.path())
+        .env("GITHUB_PATH", temp.path().join("path"))
+        .env("GITHUB_OUTPUT", &output)
+        .envs(env.iter().copied());
+    let (code, said) = bash(&step("Find uptick"), &mut c);
+    let top = outputs(&output)["top"].clone();
+    let real = |path: &Path| path.canonicalize().unwrap();
+    assert_eq!(real(Path::new(&top)), real(repo.path()), "{said}");
+    (code, said, temp)
+}
+
+/// A package is verified before anything of it is unpacked, and then nothing is built.
+#[test]
+fn a_package_is_used_if_its_checksum_is_the_one_that_was_named() {
+    let made = tempfile::tempdir().unwrap();
+    let at = |name: &str| made.path().join(name);
+    let (wheel, tarball, neither) = (at("a.whl"), at("a.tar.gz"), at("a.deb"));
+    std::fs::write(&wheel, BASE64.decode(WHEEL).unwrap()).unwrap();
+    std::fs::write(&neither, "!<arch>\n").unwrap();
+    std::fs::create_dir_all(at("uptick-0.1.0-x/completions")).unwrap();
+    std::fs::write(at("uptick-0.1.0-x/completions/uptick.bash"), "").unwrap();
+    std::fs::write(at("uptick-0.1.0-x/uptick"), "#!/bin/sh\necho uptick 9.9\n").unwrap();
+    let mut tar = Command::new("tar");
+    tar.arg("-C").arg(made.path()).arg("-czf").arg(&tarball);
+    said(tar.arg("uptick-0.1.0-x"));
+    let other = "0".repeat(64);
+    let other = other.as_str();
+    for package in [&wheel, &tarball] {
+        let sum = said(Command::new("sha256sum").arg(package));
+        let sum = sum.split(' ').next().unwrap();
+        let path = package.to_str().unwrap();
+        let upper = sum.to_uppercase();
+        for sum in ["", sum, upper.as_str()] {
+            let (code, said, temp) = find_uptick(&[("PACKAGE", path), ("SHA256", sum)]);
+            assert!(code == 0 && said.contains("uptick 9.9"), "{said}");
+            assert!(temp.path().join("uptick-bin/bin/uptick").is_file());
+            assert!(!outputs(&temp.path().join("output")).contains_key("build"));
+        }
+        let (code, said, temp) = find_uptick(&[("PACKAGE", path), ("SHA256", other)]);
+        assert!(code == 1 && said.contains("::error::"), "{said}");
+        assert!(said.contains(sum), "{said}");
+        let unpacked = temp.path().join("uptick-package/unpacked");
+        assert_eq!(std::fs::read_dir(unpacked).unwrap().count(), 0, "{said}");
+        assert!(!temp.path().join("uptick-bin/bin/uptick").exists());
+    }
+    let refused = |package: &str, sum: &str, words: &str| {
+        let (code, said, _) = find_uptick(&[("PACKAGE", package), ("SHA256", sum)]);
+        assert!(code == 1 && said.contains(words), "{said}");
+    };
+    let nowhere = "http://127.0.0.1:9/a.whl";
+    refused(nowhere, "", "sha256: must say");
+    refused(nowhere, other, "cannot be fetched");
+    refused("not/there.whl", "", "cannot be read");
+    refused(neither.to_str().unwrap(), "", "neither a wheel nor");
+}
+
+/// A pull request is a stranger's by where it comes from, also in a repository that is a fork.
+#[test]
+fn whose_pull_request_may_write_is_told_alike_in_both_workflows() {
+    let first = step("Say it on the pull request").text;
+    for (text, words) in [
+        (&*first, "head.repo.full_name != github.repository"),
+        (&*first, "github.actor == 'dependabot[bot]'"),
+        (
+            SECOND_WORKFLOW,
+            "head_repository.full_name != github.repository",
+        ),
+        (
+            SECOND_WORKFLOW,
+            "workflow_run.actor.login == 'dependabot[bot]'",
+        ),
+    ] {
+        assert!(text.contains(words), "`{words}` is missing in:\n{text}");
+        for whose in ["repo.fork", "repository.fork"] {
+            assert!(!text.contains(whose), "`{whose}` stands in:\n{text}");
+        }
+    }
 }
 
 #[test]
@@ -187,6 +286,11 @@ fn caches_hold_after_a_regression_and_no_build_sees_the_token() {
         "{keep}"
     );
     let key = step("Restore store and built benchmarks").text;
+    // Wherever in the repository the check is run.
+    for part in ["uptick.db", "cache"] {
+        let lies = format!("${{{{ steps.find.outputs.top }}}}/.uptick/{part}");
+        assert!(keep.contains(&lies) && key.contains(&lies), "{lies}");
+    }
     for part in [
         "runner.os",
         "runner.arch",
@@ -223,10 +327,24 @@ fn the_examples_name_commands_and_options_that_exist() {
                 seen += 1;
             }
         }
+        // The baseline is in the history; the second workflow judges nothing.
+        let fetches = [
+            "fetch-depth: 0",
+            "fetchDepth: 0",
+            "GIT_DEPTH: \"0\"",
+            "depth: full",
+            "depth: 0",
+            "--unshallow",
+            "shallow: false",
+        ];
+        let judges = !entry.path().ends_with("github-comment.yml");
+        let whole = fetches.iter().any(|f| text.contains(f));
+        assert!(!judges || whole, "{}", entry.path().display());
         for variable in text.split(|c: char| !c.is_ascii_uppercase() && c != '_') {
             let ours = variable.starts_with("UPTICK_FORGE") && variable.len() > 12;
-            assert!(!ours || known.contains(variable), "{variable}");
+            let token = variable.ends_with("_TOKEN") || variable == "SYSTEM_ACCESSTOKEN";
+            assert!(!(ours || token) || known.contains(variable), "{variable}");
         }
     }
-    assert!(seen > 8);
+    assert!(seen > 12);
 }
