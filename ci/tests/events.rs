@@ -141,3 +141,32 @@ fn a_push_that_merges_the_tip_before_it_is_judged_against_that() {
         check(&repo, &push, &event(&before)).exits(1);
     }
 }
+
+#[test]
+fn that_a_push_mends_what_it_cost_is_said() {
+    let repo = start();
+    let before = repo.git(&["rev-parse", "HEAD"]);
+    let mut all = Vec::new();
+    for turns in [50_000, 90_000, 50_000] {
+        repo.write("b.h", &format!("#define B {turns}\n"));
+        all.push(repo.commit(&format!("{turns} turns")));
+    }
+    let push = [
+        ("GITHUB_EVENT_NAME", "push"),
+        ("GITHUB_REF", "refs/heads/main"),
+    ];
+    let event = serde_json::json!({"before": before, "after": all[2]});
+    let d = check(&repo, &push, &event).exits(1).json();
+    assert_eq!(d["head"]["sha"], all[1].as_str());
+    let notes = d["notes"].to_string();
+    let want = format!("the tip of the push, {}, is well again", &all[2][..9]);
+    assert!(notes.contains(&want), "{notes}");
+    // Where the tip still costs more, it is not.
+    let event = serde_json::json!({"before": before, "after": all[1]});
+    repo.git(&["checkout", "-q", &all[1]]);
+    repo.write("NOTES", "a text");
+    let head = repo.commit("a text");
+    repo.git(&["branch", "-q", "-f", "main", &head]);
+    let d = check(&repo, &push, &event).exits(1).json();
+    assert!(!d["notes"].to_string().contains("well again"), "{d:#}");
+}
