@@ -142,6 +142,53 @@ fn a_push_that_merges_the_tip_before_it_is_judged_against_that() {
     }
 }
 
+/// What a check in GitHub Actions says of HEAD, and its line that takes a regression back.
+fn undo(repo: &Repo) -> (String, String) {
+    let ran = repo.uptick_with(&["check"], |c: &mut Command| {
+        c.env("GITHUB_BASE_REF", "main");
+        c.env("GITHUB_REF", "refs/pull/7/merge");
+    });
+    let said = ran.exits(1).stdout;
+    let line = said.lines().find_map(|l| l.trim().strip_prefix("undo "));
+    let command = line.expect(&said).split('#').next().unwrap();
+    (command.trim().to_string(), said.clone())
+}
+
+#[test]
+fn what_takes_a_pull_request_s_regression_back_runs_and_does_so() {
+    for commits in [1, 2] {
+        let repo = start();
+        branch(&repo, "pr", "b.h", "#define B 90000\n");
+        if commits > 1 {
+            repo.write("NOTES", "a text");
+            repo.commit("a text");
+        }
+        let pr = repo.git(&["rev-parse", "HEAD"]);
+        repo.git(&["checkout", "-q", "main"]);
+        repo.write("a.h", "#define A 50001\n");
+        repo.commit("main goes on");
+        repo.git(&["checkout", "-q", "--detach", "main"]);
+        repo.git(&["merge", "-q", "--no-ff", "-m", "Merge pr into main", "pr"]);
+        let merge = repo.git(&["rev-parse", "HEAD"]);
+        let (command, said) = undo(&repo);
+        let want = match commits {
+            1 => format!("git revert {}", &pr[..9]),
+            _ => format!("git revert -m 1 {}", &merge[..9]),
+        };
+        assert_eq!(command, want, "{said}");
+        assert_eq!(said.contains("uptick bisect "), commits > 1, "{said}");
+        // On the merge, and on the pull request's own branch.
+        for at in [merge.as_str(), "pr"] {
+            repo.git(&["checkout", "-q", at]);
+            let mut words: Vec<&str> = command.split(' ').skip(1).collect();
+            words.insert(1, "--no-edit");
+            repo.git(&words);
+            let back = repo.git(&["show", "HEAD:b.h"]);
+            assert_eq!(back, "#define B 50000", "{command}");
+        }
+    }
+}
+
 #[test]
 fn that_a_push_mends_what_it_cost_is_said() {
     let repo = start();
