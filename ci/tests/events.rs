@@ -142,6 +142,31 @@ fn a_push_that_merges_the_tip_before_it_is_judged_against_that() {
     }
 }
 
+/// The first push of a release's branch brings all that its default branch has not.
+#[test]
+fn a_push_that_makes_a_release_branch_is_judged_from_where_it_begins() {
+    let repo = start();
+    branch(&repo, "release-2.x", "b.h", "#define B 90000\n");
+    repo.write("NOTES", "a text");
+    let head = repo.commit("a text");
+    let zeros = "0".repeat(40);
+    let event =
+        serde_json::json!({"before": zeros, "after": head, "ref": "refs/heads/release-2.x"});
+    let github = [
+        ("GITHUB_EVENT_NAME", "push"),
+        ("GITHUB_REF", "refs/heads/release-2.x"),
+    ];
+    let main = repo.git(&["rev-parse", "main"]);
+    let d = check(&repo, &github, &event).exits(1).json();
+    assert_eq!(d["base"]["sha"], main.as_str(), "{d:#}");
+    let gitlab = [
+        ("CI_COMMIT_BEFORE_SHA", zeros.as_str()),
+        ("CI_COMMIT_BRANCH", "release-2.x"),
+    ];
+    let d = check(&repo, &gitlab, &serde_json::json!({})).exits(1);
+    assert_eq!(d.json()["base"]["sha"], main.as_str());
+}
+
 /// What a check in GitHub Actions says of HEAD, and its line that takes a regression back.
 fn undo(repo: &Repo) -> (String, String) {
     let ran = repo.uptick_with(&["check"], |c: &mut Command| {

@@ -16,7 +16,7 @@ pub struct Event {
     pub queued: bool,
     /// What is proposed, where the event is of a proposal that is still open.
     pub proposed: Option<Proposed>,
-    /// The tip before a push.
+    /// The tip before a push; none where the push made the branch.
     pub before: Option<String>,
     /// The tip after it.
     pub after: Option<String>,
@@ -213,15 +213,16 @@ impl Event {
             || get("BUILD_SOURCEBRANCH").is_some_and(|b| b.starts_with("refs/pull/"));
         let begin = |range: String| range.split("..").next().map(String::from);
         let before = || BEFORE.iter().find_map(|name| get(name)).and_then(begin);
-        let before = inside("/before").or_else(before);
+        // Zeros: the push made the branch.
+        let names_one = |sha: &String| sha.chars().any(|c| c != '0');
+        let before = inside("/before").or_else(before).filter(names_one);
         // A comment on a pull request, which may ask for a benchmark, says no more than that.
         let silent = UNTARGETED.iter().find(|(name, _)| says(name));
         let silent = silent.map(|(_, system)| *system);
         let silent = silent.or_else(|| inside("/issue/pull_request/url").map(|_| "this event"));
         let silent = silent.filter(|_| target.is_none());
-        let names_one = |sha: &String| sha.chars().any(|c| c != '0');
         let is_ci = is_push || SYSTEMS.iter().any(|name| says(name));
-        let is_unknown = is_ci && target.is_none() && !before.as_ref().is_some_and(names_one);
+        let is_unknown = is_ci && target.is_none() && before.is_none();
         let branch = reference.strip_prefix("refs/heads/").map(String::from);
         let branch = branch.or_else(|| get("CI_COMMIT_BRANCH"));
         let protected = ["GITHUB_REF_PROTECTED", "CI_COMMIT_REF_PROTECTED"];
@@ -413,7 +414,8 @@ mod tests {
             assert!(event(&[(system, "1")], "").unread.is_some(), "{system}");
         }
         let scheduled = [("CI", "true"), ("CI_COMMIT_BEFORE_SHA", "0000000")];
-        assert!(event(&scheduled, "").unread.is_some());
+        let e = event(&scheduled, "");
+        assert!(e.unread.is_some() && e.before.is_none());
         assert_eq!(event(&[("CI", "false")], "").unread, None);
     }
 
