@@ -17,13 +17,12 @@ use collector::suite::settle_workspace;
 use dashboard::Server;
 
 use crate::args::{Args, Judging, Measuring};
-use crate::{node, print};
+use crate::{event, node, print};
 
 /// What the CI system around us says of its event.
 pub(crate) fn event() -> Event {
-    Event::read(&|name| std::env::var(name).ok(), &|path| {
-        std::fs::read_to_string(path).ok()
-    })
+    let document = event::document().map_err(|e| e.to_string());
+    Event::read(&|name| std::env::var(name).ok(), document)
 }
 
 /// What `uptick.toml` says, also where a sparse checkout has left it out.

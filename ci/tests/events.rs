@@ -31,7 +31,8 @@ fn check(repo: &Repo, variables: &[(&str, &str)], event: &serde_json::Value) -> 
     let file = repo.path().join(".git/event.json");
     std::fs::write(&file, event.to_string()).unwrap();
     repo.uptick_with(&["check", "--json"], |c: &mut Command| {
-        c.env("CI", "true").env("GITHUB_EVENT_PATH", &file);
+        c.env("CI", "true").env("GITHUB_ACTIONS", "true");
+        c.env("GITHUB_EVENT_PATH", &file);
         c.envs(variables.iter().copied());
     })
 }
@@ -241,4 +242,37 @@ fn that_a_push_mends_what_it_cost_is_said() {
     repo.git(&["branch", "-q", "-f", "main", &head]);
     let d = check(&repo, &push, &event).exits(1).json();
     assert!(!d["notes"].to_string().contains("well again"), "{d:#}");
+}
+
+#[test]
+fn the_event_s_file_is_read_where_it_is_written_for_and_named_where_it_cannot_be() {
+    let repo = start();
+    repo.write("NOTES", "a text");
+    repo.commit("a text");
+    let tip = repo.git(&["rev-parse", "HEAD"]);
+    repo.uptick(&["check", "--judgement", ".git/j.json"])
+        .exits(0);
+    let file = repo.path().join(".git/event.json");
+    let comment = |variables: &[(&str, &str)]| {
+        repo.uptick_with(&["comment", ".git/j.json"], |c: &mut Command| {
+            c.env("GITHUB_ACTIONS", "true")
+                .env("GITHUB_EVENT_PATH", &file);
+            c.envs(variables.iter().copied());
+        })
+    };
+    let words = ["GITHUB_EVENT_PATH names ", "event.json", "cannot be read"];
+    comment(&[]).exits(2).says(&words).says(&["unset it"]);
+    std::fs::create_dir(&file).unwrap();
+    comment(&[]).exits(2).says(&words);
+    std::fs::remove_dir(&file).unwrap();
+    std::fs::write(&file, "no JSON").unwrap();
+    comment(&[]).exits(2).says(&words);
+    // A stray in another system's run is nobody's.
+    let ran = comment(&[("GITHUB_ACTIONS", ""), ("GITLAB_CI", "true")]);
+    assert!(!ran.stderr.contains("GITHUB_EVENT_PATH"), "{}", ran.stderr);
+    // A byte order mark is no part of it.
+    let event = serde_json::json!({"action": "opened", "pull_request": {"head": {"sha": tip}}});
+    std::fs::write(&file, format!("\u{feff}{event}")).unwrap();
+    let ran = comment(&[]);
+    assert!(!ran.stderr.contains("cannot be read"), "{}", ran.stderr);
 }

@@ -467,6 +467,7 @@ fn every_commit_of_a_push_is_judged_and_the_worst_is_named() {
     std::fs::write(&event, text).unwrap();
     let push = |c: &mut std::process::Command| {
         c.env("GITHUB_EVENT_PATH", &event)
+            .env("GITHUB_ACTIONS", "true")
             .env("GITHUB_REF", "refs/heads/main");
     };
     // All in all it costs less; two of the commits cost more.
@@ -561,7 +562,10 @@ fn a_push_is_judged_whole_however_long_and_whatever_is_checked_out() {
     let text = format!(r#"{{"before":"{before}","after":"{}"}}"#, first[0]);
     std::fs::write(&event, text).unwrap();
     let path = event.to_str().unwrap();
-    let d = check(&[("GITHUB_EVENT_PATH", path)], 1);
+    let d = check(
+        &[("GITHUB_ACTIONS", "true"), ("GITHUB_EVENT_PATH", path)],
+        1,
+    );
     assert_eq!(d["head"]["sha"], first[1].as_str(), "{d:#}");
     // A CI system that says nothing of what came before.
     let d = check(&[("TF_BUILD", "True")], 0);
@@ -593,7 +597,8 @@ fn a_default_branch_of_another_name_is_found() {
     let event = clone.path().join(".git/event.json");
     std::fs::write(&event, r#"{"repository":{"default_branch":"next"}}"#).unwrap();
     let named = |c: &mut std::process::Command| {
-        c.env("GITHUB_EVENT_PATH", &event);
+        c.env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_EVENT_PATH", &event);
     };
     let d = clone
         .uptick_with(&["check", "--json"], named)

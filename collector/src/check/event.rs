@@ -158,23 +158,17 @@ const SYSTEMS: [&str; 8] = [
 const UNKNOWN: &str = "nothing here says which commits are new";
 
 impl Event {
-    /// Reads the event from variables, and from the file that GitHub and Gitea name.
+    /// Reads the event from variables and from the document that GitHub and Gitea write, or why it
+    /// cannot be read.
     #[must_use]
     pub fn read(
         variable: &dyn Fn(&str) -> Option<String>,
-        file: &dyn Fn(&str) -> Option<String>,
+        document: Result<Value, String>,
     ) -> Self {
         let get = |name: &str| variable(name).filter(|v| !v.is_empty());
-        let path = get("GITHUB_EVENT_PATH");
-        let document = path.as_ref().map(|path| {
-            let text = file(path);
-            text.and_then(|text| serde_json::from_str::<Value>(&text).ok())
-        });
-        let is_unread = matches!(document, Some(None));
         let is_push = get("GITHUB_EVENT_NAME").as_deref() == Some("push");
-        let unread = path.filter(|_| is_unread && is_push);
-        let unread = unread.map(|p| format!("the event of this push, {p}, cannot be read"));
-        let document = document.flatten().unwrap_or_default();
+        let unread = document.as_ref().err().filter(|_| is_push).cloned();
+        let document = document.unwrap_or_default();
         let inside = |path: &str| {
             let text = document.pointer(path)?.as_str()?;
             (!text.is_empty()).then(|| text.to_string())
@@ -282,12 +276,20 @@ fn is_lasting(branch: &str) -> bool {
 mod tests {
     use super::*;
 
+    const PATH: (&str, &str) = ("GITHUB_EVENT_PATH", "event.json");
+
     fn event(variables: &[(&str, &str)], file: &str) -> Event {
         let get = |name: &str| {
             let found = variables.iter().find(|(n, _)| *n == name);
             found.map(|(_, v)| (*v).to_string())
         };
-        Event::read(&get, &|_| Some(file.to_string()))
+        let is_named = get(PATH.0).is_some();
+        let document = match serde_json::from_str(file) {
+            Ok(document) if is_named => Ok(document),
+            Err(_) if is_named => Err("event.json cannot be read".to_string()),
+            _ => Ok(Value::Null),
+        };
+        Event::read(&get, document)
     }
 
     #[test]
@@ -350,7 +352,7 @@ mod tests {
                 "{name}"
             );
         }
-        let path = ("GITHUB_EVENT_PATH", "event.json");
+        let path = PATH;
         let asked = r#"{"issue":{"pull_request":{"url":"https://x/pulls/1"}}}"#;
         let asked = event(&[path], asked);
         assert!(asked.untargeted.is_some());
@@ -378,7 +380,7 @@ mod tests {
 
     #[test]
     fn a_push_names_the_tip_before_it_and_the_default_branch() {
-        let path = ("GITHUB_EVENT_PATH", "event.json");
+        let path = PATH;
         let text =
             r#"{"before":"b","after":"a","forced":false,"repository":{"default_branch":"next"}}"#;
         let e = event(&[path, ("GITHUB_REF", "refs/heads/next")], text);
