@@ -120,9 +120,12 @@ impl Repo {
             ""
         };
         let what = if rev == "HEAD" {
-            "the repository has no commit yet".to_string()
+            "the repository has no commit yet: `git commit` makes the first".to_string()
         } else {
-            format!("`{rev}` names no commit of this repository")
+            format!(
+                "`{rev}` names no commit of this repository (`git log --all` lists them, \
+                 `git fetch` brings the remote's)"
+            )
         };
         Err(Error::Usage(format!("{what}{hint}")))
     }
