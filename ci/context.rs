@@ -34,13 +34,11 @@ pub(crate) fn file(repo: &Repo) -> anyhow::Result<Config> {
     Ok(config.map_err(|e| Error::Usage(format!("HEAD:{}: {e}", Config::FILE)))?)
 }
 
-/// The repository's configuration; where neither it nor the clone names the default branch, the
-/// CI system may.
+/// The repository's configuration; where it does not name the default branch, the CI system may.
 pub(crate) fn load(repo: &Repo) -> anyhow::Result<Config> {
     let mut config = file(repo)?;
     if config.baseline.branch.is_none() {
-        let known = event().default_branch;
-        config.baseline.branch = known.filter(|b| repo.branch(b).is_some());
+        config.baseline.branch = event().default_branch;
     }
     Ok(config)
 }

@@ -26,6 +26,8 @@ pub struct Event {
     pub untargeted: Option<String>,
     /// The push is to a branch that lasts (a release's) and is no proposal to another.
     pub lasting: bool,
+    /// The branch that was pushed.
+    pub branch: Option<String>,
     /// The repository's default branch.
     pub default_branch: Option<String>,
 }
@@ -232,6 +234,7 @@ impl Event {
                 format!("{system} does not say into which branch this pull request goes")
             }),
             unread: unread.or_else(|| is_unknown.then(|| UNKNOWN.to_string())),
+            branch: branch.clone(),
             lasting: protected
                 .iter()
                 .any(|name| get(name).as_deref() == Some("true"))
