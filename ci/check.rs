@@ -38,12 +38,28 @@ pub(crate) fn check(args: &Args, a: &Check) -> anyhow::Result<u8> {
     Ok(judgement.exit_code())
 }
 
-/// Fetches the rest of a shallow clone's history, where that is asked for.
+/// Fetches what the clone lacks, where that is asked for: the rest of a shallow one's history, and
+/// the branch that a baseline is looked for on.
 fn deepened(args: &Args, a: &Check) -> anyhow::Result<()> {
-    if a.deepen {
-        Repo::open(&args.dir)?.deepen()?;
+    if !a.deepen {
+        return Ok(());
+    }
+    let repo = Repo::open(&args.dir)?;
+    repo.deepen()?;
+    if a.base.is_none() {
+        let brought = baseline::bring(&repo, &context::file(&repo)?, &event_of(&a.head));
+        // There may be a baseline without it.
+        brought.unwrap_or_else(|e| print::note(&format!("note: {e}")));
     }
     Ok(())
+}
+
+/// The event that a head is of: an event speaks of what is checked out.
+fn event_of(head: &str) -> Event {
+    match head {
+        "HEAD" => context::event(),
+        _ => Event::default(),
+    }
 }
 
 /// A check that came to nothing, as its files and its comment say it.
@@ -135,11 +151,7 @@ fn judge(
     interrupt::say("commits that are done are stored; the same command goes on");
     let progress = Terminal::new();
     let sha = runner.repo().resolve(head)?;
-    // An event speaks of what is checked out.
-    let event = match head {
-        "HEAD" => context::event(),
-        _ => Event::default(),
-    };
+    let event = event_of(head);
     let baseline = baseline::choose(runner.repo(), runner.config(), &sha, base, &event)?;
     if head == "HEAD" && runner.repo().is_dirty() {
         print::note("note: uncommitted changes are not measured; HEAD is");

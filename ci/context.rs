@@ -17,13 +17,12 @@ use collector::suite::settle_workspace;
 use dashboard::Server;
 
 use crate::args::{Args, Judging, Measuring};
-use crate::{node, print};
+use crate::{event, node, print};
 
 /// What the CI system around us says of its event.
 pub(crate) fn event() -> Event {
-    Event::read(&|name| std::env::var(name).ok(), &|path| {
-        std::fs::read_to_string(path).ok()
-    })
+    let document = event::document().map_err(|e| e.to_string());
+    Event::read(&|name| std::env::var(name).ok(), document)
 }
 
 /// What `uptick.toml` says, also where a sparse checkout has left it out.
@@ -35,13 +34,11 @@ pub(crate) fn file(repo: &Repo) -> anyhow::Result<Config> {
     Ok(config.map_err(|e| Error::Usage(format!("HEAD:{}: {e}", Config::FILE)))?)
 }
 
-/// The repository's configuration; where neither it nor the clone names the default branch, the
-/// CI system may.
+/// The repository's configuration; where it does not name the default branch, the CI system may.
 pub(crate) fn load(repo: &Repo) -> anyhow::Result<Config> {
     let mut config = file(repo)?;
     if config.baseline.branch.is_none() {
-        let known = event().default_branch;
-        config.baseline.branch = known.filter(|b| repo.branch(b).is_some());
+        config.baseline.branch = event().default_branch;
     }
     Ok(config)
 }

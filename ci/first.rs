@@ -222,13 +222,13 @@ fn next<'a>(f: &Overview, run: &'a str) -> Vec<(&'a str, &'static str)> {
     let mut steps = Vec::new();
     match (&f.baseline, f.shallow) {
         (Ok(_), _) => steps.push(("uptick check", "judge HEAD against its baseline")),
-        (Err(_), true) => {
+        (Err(why), shallow) if shallow || why.contains("uptick check --deepen") => {
             steps.push((
                 "uptick check --deepen",
                 "fetch the history, then judge HEAD",
             ));
         }
-        (Err(_), false) => steps.push(("uptick run", "measure HEAD: the next commit's baseline")),
+        (Err(_), _) => steps.push(("uptick run", "measure HEAD: the next commit's baseline")),
     }
     if f.measured {
         steps.push(("uptick changes", "what changed on the main line, and where"));

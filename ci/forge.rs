@@ -1,6 +1,6 @@
 //! What a check says on a forge: one comment of the pull request, the status of its head.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use collector::error::Error;
@@ -12,10 +12,7 @@ use collector::report::comment::{LegSection, Style, Voice};
 use serde_json::Value;
 
 use crate::args::{Speaker, WhenWell};
-use crate::print;
-
-/// The largest description of an event: GitHub's own limit for what it sends is 25 MB.
-const EVENT: u64 = 32 << 20;
+use crate::{event, print};
 
 /// Says what `check` came to. A forge that refuses is no failure of the check: a run for a fork
 /// may not write, and its summary says everything.
@@ -94,20 +91,8 @@ fn speech<'a>(legs: &'a [(String, &'a Checked)], speaker: &'a Speaker, job: &'a 
 
 /// Where this run speaks.
 pub(crate) fn place() -> anyhow::Result<CiRun> {
-    let event = set("GITHUB_EVENT_PATH").map(|p| event(Path::new(&p)));
-    let event = event.transpose()?.unwrap_or(Value::Null);
+    let event = event::document()?;
     forge::find(&|name| set(name), &event).map_err(|e| Error::Usage(e).into())
-}
-
-/// The document that describes why this run runs.
-fn event(path: &Path) -> anyhow::Result<Value> {
-    let size = std::fs::metadata(path).map_err(Error::io(path))?.len();
-    if size > EVENT {
-        return Err(Error::Usage(format!("{}: too large for an event", path.display())).into());
-    }
-    let bytes = std::fs::read(path).map_err(Error::io(path))?;
-    let why = |_| Error::Usage(format!("{}: no JSON", path.display()));
-    Ok(serde_json::from_slice(&bytes).map_err(why)?)
 }
 
 /// The name of the leg: what was given, or the values of a matrix given as JSON; in GitLab's

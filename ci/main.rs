@@ -11,6 +11,7 @@ mod comment;
 mod context;
 mod demo;
 mod doctor;
+mod event;
 mod exclude;
 mod first;
 mod flamegraph;

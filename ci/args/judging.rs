@@ -97,7 +97,8 @@ pub(crate) struct Check {
     pub(crate) head: String,
     #[command(flatten)]
     pub(crate) judging: Judging,
-    /// Fetch the rest of a shallow clone's history first, from `origin`
+    /// Fetch first what the clone lacks: the rest of its history where it is shallow, and the branch
+    /// that HEAD is judged against
     #[arg(long)]
     pub(crate) deepen: bool,
     /// Say it in one comment of the pull request. WHEN nothing asks for attention: `shorten` a

@@ -19,11 +19,13 @@ fn no_repository_no_commit_no_such_revision() {
     repo.uptick(&["-C", "/no/such/dir", "run"])
         .exits(2)
         .says(&["no such directory"]);
-    repo.uptick(&["run"]).exits(2).says(&["no commit yet"]);
+    repo.uptick(&["run"])
+        .exits(2)
+        .says(&["no commit yet: `git commit`"]);
     repo.commit("one");
     repo.uptick(&["run", "nonsense"])
         .exits(2)
-        .says(&["`nonsense` names no commit"]);
+        .says(&["`nonsense` names no commit", "`git log --all` lists them"]);
     repo.uptick(&["run", "--upload-pack=x"]).exits(2);
     repo.uptick(&["run", "HEAD..HEAD"])
         .exits(2)

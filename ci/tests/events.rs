@@ -31,7 +31,8 @@ fn check(repo: &Repo, variables: &[(&str, &str)], event: &serde_json::Value) -> 
     let file = repo.path().join(".git/event.json");
     std::fs::write(&file, event.to_string()).unwrap();
     repo.uptick_with(&["check", "--json"], |c: &mut Command| {
-        c.env("CI", "true").env("GITHUB_EVENT_PATH", &file);
+        c.env("CI", "true").env("GITHUB_ACTIONS", "true");
+        c.env("GITHUB_EVENT_PATH", &file);
         c.envs(variables.iter().copied());
     })
 }
@@ -140,4 +141,138 @@ fn a_push_that_merges_the_tip_before_it_is_judged_against_that() {
         repo.commit("costs more");
         check(&repo, &push, &event(&before)).exits(1);
     }
+}
+
+/// The first push of a release's branch brings all that its default branch has not.
+#[test]
+fn a_push_that_makes_a_release_branch_is_judged_from_where_it_begins() {
+    let repo = start();
+    branch(&repo, "release-2.x", "b.h", "#define B 90000\n");
+    repo.write("NOTES", "a text");
+    let head = repo.commit("a text");
+    let zeros = "0".repeat(40);
+    let event =
+        serde_json::json!({"before": zeros, "after": head, "ref": "refs/heads/release-2.x"});
+    let github = [
+        ("GITHUB_EVENT_NAME", "push"),
+        ("GITHUB_REF", "refs/heads/release-2.x"),
+    ];
+    let main = repo.git(&["rev-parse", "main"]);
+    let d = check(&repo, &github, &event).exits(1).json();
+    assert_eq!(d["base"]["sha"], main.as_str(), "{d:#}");
+    let gitlab = [
+        ("CI_COMMIT_BEFORE_SHA", zeros.as_str()),
+        ("CI_COMMIT_BRANCH", "release-2.x"),
+    ];
+    let d = check(&repo, &gitlab, &serde_json::json!({})).exits(1);
+    assert_eq!(d.json()["base"]["sha"], main.as_str());
+}
+
+/// What a check in GitHub Actions says of HEAD, and its line that takes a regression back.
+fn undo(repo: &Repo) -> (String, String) {
+    let ran = repo.uptick_with(&["check"], |c: &mut Command| {
+        c.env("GITHUB_BASE_REF", "main");
+        c.env("GITHUB_REF", "refs/pull/7/merge");
+    });
+    let said = ran.exits(1).stdout;
+    let line = said.lines().find_map(|l| l.trim().strip_prefix("undo "));
+    let command = line.expect(&said).split('#').next().unwrap();
+    (command.trim().to_string(), said.clone())
+}
+
+#[test]
+fn what_takes_a_pull_request_s_regression_back_runs_and_does_so() {
+    for commits in [1, 2] {
+        let repo = start();
+        branch(&repo, "pr", "b.h", "#define B 90000\n");
+        if commits > 1 {
+            repo.write("NOTES", "a text");
+            repo.commit("a text");
+        }
+        let pr = repo.git(&["rev-parse", "HEAD"]);
+        repo.git(&["checkout", "-q", "main"]);
+        repo.write("a.h", "#define A 50001\n");
+        repo.commit("main goes on");
+        repo.git(&["checkout", "-q", "--detach", "main"]);
+        repo.git(&["merge", "-q", "--no-ff", "-m", "Merge pr into main", "pr"]);
+        let merge = repo.git(&["rev-parse", "HEAD"]);
+        let (command, said) = undo(&repo);
+        let want = match commits {
+            1 => format!("git revert {}", &pr[..9]),
+            _ => format!("git revert -m 1 {}", &merge[..9]),
+        };
+        assert_eq!(command, want, "{said}");
+        assert_eq!(said.contains("uptick bisect "), commits > 1, "{said}");
+        // On the merge, and on the pull request's own branch.
+        for at in [merge.as_str(), "pr"] {
+            repo.git(&["checkout", "-q", at]);
+            let mut words: Vec<&str> = command.split(' ').skip(1).collect();
+            words.insert(1, "--no-edit");
+            repo.git(&words);
+            let back = repo.git(&["show", "HEAD:b.h"]);
+            assert_eq!(back, "#define B 50000", "{command}");
+        }
+    }
+}
+
+#[test]
+fn that_a_push_mends_what_it_cost_is_said() {
+    let repo = start();
+    let before = repo.git(&["rev-parse", "HEAD"]);
+    let mut all = Vec::new();
+    for turns in [50_000, 90_000, 50_000] {
+        repo.write("b.h", &format!("#define B {turns}\n"));
+        all.push(repo.commit(&format!("{turns} turns")));
+    }
+    let push = [
+        ("GITHUB_EVENT_NAME", "push"),
+        ("GITHUB_REF", "refs/heads/main"),
+    ];
+    let event = serde_json::json!({"before": before, "after": all[2]});
+    let d = check(&repo, &push, &event).exits(1).json();
+    assert_eq!(d["head"]["sha"], all[1].as_str());
+    let notes = d["notes"].to_string();
+    let want = format!("the tip of the push, {}, is well again", &all[2][..9]);
+    assert!(notes.contains(&want), "{notes}");
+    // Where the tip still costs more, it is not.
+    let event = serde_json::json!({"before": before, "after": all[1]});
+    repo.git(&["checkout", "-q", &all[1]]);
+    repo.write("NOTES", "a text");
+    let head = repo.commit("a text");
+    repo.git(&["branch", "-q", "-f", "main", &head]);
+    let d = check(&repo, &push, &event).exits(1).json();
+    assert!(!d["notes"].to_string().contains("well again"), "{d:#}");
+}
+
+#[test]
+fn the_event_s_file_is_read_where_it_is_written_for_and_named_where_it_cannot_be() {
+    let repo = start();
+    repo.write("NOTES", "a text");
+    repo.commit("a text");
+    let tip = repo.git(&["rev-parse", "HEAD"]);
+    repo.uptick(&["check", "--judgement", ".git/j.json"])
+        .exits(0);
+    let file = repo.path().join(".git/event.json");
+    let comment = |variables: &[(&str, &str)]| {
+        repo.uptick_with(&["comment", ".git/j.json"], |c: &mut Command| {
+            c.env("GITHUB_ACTIONS", "true")
+                .env("GITHUB_EVENT_PATH", &file);
+            c.envs(variables.iter().copied());
+        })
+    };
+    let words = ["GITHUB_EVENT_PATH names ", "event.json", "cannot be read"];
+    comment(&[]).exits(2).says(&words).says(&["unset it"]);
+    std::fs::create_dir(&file).unwrap();
+    comment(&[]).exits(2).says(&words);
+    std::fs::remove_dir(&file).unwrap();
+    std::fs::write(&file, "no JSON").unwrap();
+    comment(&[]).exits(2).says(&words);
+    // A stray in another system's run is nobody's.
+    let ran = comment(&[("GITHUB_ACTIONS", ""), ("GITLAB_CI", "true")]);
+    assert!(!ran.stderr.contains("GITHUB_EVENT_PATH"), "{}", ran.stderr);
+    // A byte order mark is no part of it.
+    let event = serde_json::json!({"action": "opened", "pull_request": {"head": {"sha": tip}}});
+    std::fs::write(&file, format!("\u{feff}{event}")).unwrap();
+    let ran = comment(&[]);
+    assert!(!ran.stderr.contains("cannot be read"), "{}", ran.stderr);
 }

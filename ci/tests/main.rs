@@ -8,6 +8,7 @@ mod bisect;
 mod bisect_bad;
 mod blobs;
 mod changes;
+mod clones;
 mod collect;
 mod commands;
 mod criterion;

@@ -15,7 +15,7 @@ fn script(dir: &Path, factor: u64) -> PathBuf {
 }
 
 /// Commits whose file `n` holds these numbers; gives their names.
-fn numbers(repo: &Repo, all: &[u64]) -> Vec<String> {
+pub(crate) fn numbers(repo: &Repo, all: &[u64]) -> Vec<String> {
     let one = |(i, n): (usize, &u64)| {
         repo.write("n", &format!("{n}\n"));
         repo.commit(&format!("commit {i}: {n}"))
@@ -343,7 +343,7 @@ const COUNTED: &str = "[suite]\ncriterion = false\n[[command]]\nname = \"b\"\n\
     build = \"test ! -e broken || { echo it is broken; false; }\"\nrun = \"sh count.sh\"\n";
 
 /// A repository with one benchmark, whose cost is what the file `n` says.
-fn counted(n: u64) -> Repo {
+pub(crate) fn counted(n: u64) -> Repo {
     let repo = Repo::new();
     repo.write("uptick.toml", COUNTED);
     repo.write("count.sh", "exec seq $(cat n)\n");
@@ -352,7 +352,7 @@ fn counted(n: u64) -> Repo {
 }
 
 /// A clone of some references, as a CI system makes it: detached, without `origin/HEAD`.
-fn ci_clone(of: &Repo, refs: &[&str], at: &str, depth: Option<&str>) -> Repo {
+pub(crate) fn ci_clone(of: &Repo, refs: &[&str], at: &str, depth: Option<&str>) -> Repo {
     let clone = Repo::new();
     let url = format!("file://{}", of.path().display());
     let mut args = vec!["fetch", "-q"];
@@ -467,6 +467,7 @@ fn every_commit_of_a_push_is_judged_and_the_worst_is_named() {
     std::fs::write(&event, text).unwrap();
     let push = |c: &mut std::process::Command| {
         c.env("GITHUB_EVENT_PATH", &event)
+            .env("GITHUB_ACTIONS", "true")
             .env("GITHUB_REF", "refs/heads/main");
     };
     // All in all it costs less; two of the commits cost more.
@@ -561,7 +562,10 @@ fn a_push_is_judged_whole_however_long_and_whatever_is_checked_out() {
     let text = format!(r#"{{"before":"{before}","after":"{}"}}"#, first[0]);
     std::fs::write(&event, text).unwrap();
     let path = event.to_str().unwrap();
-    let d = check(&[("GITHUB_EVENT_PATH", path)], 1);
+    let d = check(
+        &[("GITHUB_ACTIONS", "true"), ("GITHUB_EVENT_PATH", path)],
+        1,
+    );
     assert_eq!(d["head"]["sha"], first[1].as_str(), "{d:#}");
     // A CI system that says nothing of what came before.
     let d = check(&[("TF_BUILD", "True")], 0);
@@ -593,22 +597,32 @@ fn a_default_branch_of_another_name_is_found() {
     let event = clone.path().join(".git/event.json");
     std::fs::write(&event, r#"{"repository":{"default_branch":"next"}}"#).unwrap();
     let named = |c: &mut std::process::Command| {
-        c.env("GITHUB_EVENT_PATH", &event);
+        c.env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_EVENT_PATH", &event);
     };
     let d = clone
         .uptick_with(&["check", "--json"], named)
         .exits(0)
         .json();
     assert_eq!(d["base"]["sha"], fork.as_str(), "{d:#}");
+    // The one that the remote names, without a word.
+    let ran = clone.uptick(&["check"]).exits(0);
+    assert!(
+        ran.stdout.contains("merge-base with origin/next)"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.stdout);
     // What nobody names is said.
+    std::fs::rename(forge.path().join(".git"), forge.path().join("gone")).unwrap();
     let d = clone.uptick(&["check", "--json"]).exits(0).json();
     let how = d["base"]["how"].as_str().unwrap();
-    assert!(
-        how.contains("no default branch found") && how.contains("set-head"),
-        "{how}"
-    );
+    assert_eq!(how, "first parent, no default branch found");
     let loud = d["notes"][0].as_str().unwrap();
-    assert!(loud.contains("no default branch is known"), "{loud}");
+    assert!(
+        loud.contains("no default branch is known") && loud.contains("set-head"),
+        "{loud}"
+    );
 }
 
 #[test]

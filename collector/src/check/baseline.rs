@@ -3,7 +3,7 @@
 use crate::check::event::{Event, Proposed};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::git::Repo;
+use crate::git::{DefaultBranch, Repo};
 use crate::model::Sha;
 
 /// A baseline, and the words that say how it was chosen.
@@ -44,12 +44,12 @@ const MEND_SHALLOW: &str = "this clone is shallow and its history ends before a 
     actions/checkout: `fetch-depth: 0`)";
 
 /// How a baseline is chosen where nobody knows which branch is the default one.
-const NO_BRANCH: &str = "first parent (no default branch found: `git remote set-head origin --auto` \
-    asks the remote, [baseline] branch names it)";
+const NO_BRANCH: &str = "first parent, no default branch found";
 
 /// What is said beside a verdict then.
 const UNSURE: &str = "no default branch is known: this is judged against its first parent alone, \
-    and not against where it leaves that branch";
+    and not against where it leaves that branch (`git remote set-head origin --auto` asks the \
+    remote, [baseline] branch names it)";
 
 /// Chooses the baseline of `head`: the one named, else where a pull request leaves its target,
 /// else the merge-base with the default branch; on that branch the tip before the push, or the
@@ -79,19 +79,16 @@ pub fn choose(
             ..found
         });
     }
-    let branch = config.baseline.branch.as_deref();
-    if let Some(named) = branch.filter(|b| repo.branch(b).is_none()) {
-        return Err(Error::NoVerdict(format!(
-            "the branch `{named}`, which [baseline] names, is not in this clone: run `git fetch \
-             origin {named}:refs/remotes/origin/{named}`, or name a baseline with --base"
-        )));
-    }
-    let Some((branch, tip)) = repo.default_branch(branch.or(event.default_branch.as_deref()))
-    else {
-        return Ok(Baseline {
-            note: Some(UNSURE.into()),
-            ..first_parent(repo, head, NO_BRANCH)?
-        });
+    let named = default_named(config, event);
+    let (branch, tip) = match repo.find_default_branch(named) {
+        DefaultBranch::Here(branch, tip) => (branch, tip),
+        DefaultBranch::Elsewhere(name) => return without_default(repo, head, &name, event),
+        DefaultBranch::Unknown => {
+            return Ok(Baseline {
+                note: Some(UNSURE.into()),
+                ..first_parent(repo, head, NO_BRANCH)?
+            });
+        }
     };
     if repo.is_ancestor(head, &tip) {
         return of_push(repo, head, &branch, event);
@@ -117,6 +114,56 @@ pub fn choose(
     }
 }
 
+/// The default branch as the configuration names it, else the event.
+fn default_named<'a>(config: &'a Config, event: &'a Event) -> Option<&'a str> {
+    let branch = config.baseline.branch.as_deref();
+    branch.or(event.default_branch.as_deref())
+}
+
+/// Fetches the branch that a baseline is looked for on, where the clone lacks it: because somebody
+/// asked for it.
+///
+/// # Errors
+/// [`Error::NoVerdict`] with git's words where the remote does not give it.
+pub fn bring(repo: &Repo, config: &Config, event: &Event) -> Result<()> {
+    let lacking = match &event.target {
+        Some(target) => repo.branch(target).is_none().then(|| target.clone()),
+        None => match repo.find_default_branch(default_named(config, event)) {
+            DefaultBranch::Elsewhere(name) => Some(name),
+            _ => None,
+        },
+    };
+    lacking.map_or(Ok(()), |name| repo.bring_branch(&name))
+}
+
+/// The baseline where the default branch is not in the clone: of a push to it or to a branch that
+/// lasts the tip before; of anything else nobody knows where it begins.
+fn without_default(repo: &Repo, head: &Sha, name: &str, event: &Event) -> Result<Baseline> {
+    if event.branch.as_deref() == Some(name) {
+        return of_push(repo, head, name, event);
+    }
+    if event.lasting && event.before.is_some() {
+        return of_push(repo, head, "its branch", event);
+    }
+    Err(lacks(repo, "the default branch", name))
+}
+
+/// That a branch is not in the clone, and the command that brings it.
+fn lacks(repo: &Repo, what: &str, name: &str) -> Error {
+    let fetch = repo.fetch_of(name);
+    Error::NoVerdict(match repo.is_shallow() {
+        true => format!(
+            "{what}, `{name}`, is not in this clone, which is shallow: `uptick check --deepen` \
+             fetches all of it, as do `git fetch --unshallow` and `{fetch}` (with actions/checkout: \
+             `fetch-depth: 0`)"
+        ),
+        false => format!(
+            "{what}, `{name}`, is not in this clone: `uptick check --deepen` fetches it, as does \
+             `{fetch}`; or name a baseline with --base"
+        ),
+    })
+}
+
 /// Refuses what an event of a pull request is not about: a commit of the branch that it goes into,
 /// which systems check out for a comment, or with the target's own rights.
 fn refuse_the_target_itself(repo: &Repo, config: &Config, head: &Sha, event: &Event) -> Result<()> {
@@ -127,11 +174,9 @@ fn refuse_the_target_itself(repo: &Repo, config: &Config, head: &Sha, event: &Ev
             .resolve(sha)
             .is_ok_and(|sha| sha == *head || repo.is_ancestor(&sha, head)),
     };
-    let default = config.baseline.branch.as_deref();
-    let default = default.or(event.default_branch.as_deref());
     let branch = match &event.target {
         Some(target) => repo.branch(target),
-        None => repo.default_branch(default),
+        None => repo.default_branch(default_named(config, event)),
     };
     let Some((branch, tip)) = branch.filter(|_| !is_proposed) else {
         return Ok(());
@@ -188,18 +233,25 @@ fn of_pull_request(repo: &Repo, head: &Sha, target: &str, event: &Event) -> Resu
         && let Some(sha) = repo.merge_base(head, &base)?.filter(|b| b != head)
     {
         let how = format!("where the pull request leaves {target}");
-        return Ok(Baseline::found(sha, how));
+        let note = repo.branch(target).is_none().then(|| {
+            format!(
+                "where the pull request begins is what the CI system says, which may be out of date: \
+                 {target} is not in this clone (`uptick check --deepen` fetches it, as does `{}`)",
+                repo.fetch_of(target)
+            )
+        });
+        return Ok(Baseline {
+            note,
+            ..Baseline::found(sha, how)
+        });
     }
     if repo.branch(target).is_some() && !repo.is_shallow() {
         return first_parent(repo, head, &format!("first parent on {target}"));
     }
-    if repo.is_shallow() {
+    if repo.branch(target).is_some() {
         return Err(Error::NoVerdict(MEND_SHALLOW.into()));
     }
-    Err(Error::NoVerdict(format!(
-        "the target of the pull request, {target}, is not in this clone: run `git fetch origin \
-         {target}:refs/remotes/origin/{target}`, or name a baseline with --base"
-    )))
+    Err(lacks(repo, "the target of the pull request", target))
 }
 
 const LAST: &str = "only the last commit is judged";
@@ -208,9 +260,7 @@ const LAST: &str = "only the last commit is judged";
 /// it brought this commit alone.
 fn of_push(repo: &Repo, head: &Sha, branch: &str, event: &Event) -> Result<Baseline> {
     let plain = format!("first parent on {branch}");
-    let before = event.before.as_ref();
-    let before = before.filter(|b| b.chars().any(|c| c != '0'));
-    let Some(before) = before else {
+    let Some(before) = &event.before else {
         return Ok(Baseline {
             note: event
                 .untargeted

@@ -16,7 +16,7 @@ pub struct Event {
     pub queued: bool,
     /// What is proposed, where the event is of a proposal that is still open.
     pub proposed: Option<Proposed>,
-    /// The tip before a push.
+    /// The tip before a push; none where the push made the branch.
     pub before: Option<String>,
     /// The tip after it.
     pub after: Option<String>,
@@ -26,6 +26,8 @@ pub struct Event {
     pub untargeted: Option<String>,
     /// The push is to a branch that lasts (a release's) and is no proposal to another.
     pub lasting: bool,
+    /// The branch that was pushed.
+    pub branch: Option<String>,
     /// The repository's default branch.
     pub default_branch: Option<String>,
 }
@@ -158,23 +160,17 @@ const SYSTEMS: [&str; 8] = [
 const UNKNOWN: &str = "nothing here says which commits are new";
 
 impl Event {
-    /// Reads the event from variables, and from the file that GitHub and Gitea name.
+    /// Reads the event from variables and from the document that GitHub and Gitea write, or why it
+    /// cannot be read.
     #[must_use]
     pub fn read(
         variable: &dyn Fn(&str) -> Option<String>,
-        file: &dyn Fn(&str) -> Option<String>,
+        document: Result<Value, String>,
     ) -> Self {
         let get = |name: &str| variable(name).filter(|v| !v.is_empty());
-        let path = get("GITHUB_EVENT_PATH");
-        let document = path.as_ref().map(|path| {
-            let text = file(path);
-            text.and_then(|text| serde_json::from_str::<Value>(&text).ok())
-        });
-        let is_unread = matches!(document, Some(None));
         let is_push = get("GITHUB_EVENT_NAME").as_deref() == Some("push");
-        let unread = path.filter(|_| is_unread && is_push);
-        let unread = unread.map(|p| format!("the event of this push, {p}, cannot be read"));
-        let document = document.flatten().unwrap_or_default();
+        let unread = document.as_ref().err().filter(|_| is_push).cloned();
+        let document = document.unwrap_or_default();
         let inside = |path: &str| {
             let text = document.pointer(path)?.as_str()?;
             (!text.is_empty()).then(|| text.to_string())
@@ -213,15 +209,16 @@ impl Event {
             || get("BUILD_SOURCEBRANCH").is_some_and(|b| b.starts_with("refs/pull/"));
         let begin = |range: String| range.split("..").next().map(String::from);
         let before = || BEFORE.iter().find_map(|name| get(name)).and_then(begin);
-        let before = inside("/before").or_else(before);
+        // Zeros: the push made the branch.
+        let names_one = |sha: &String| sha.chars().any(|c| c != '0');
+        let before = inside("/before").or_else(before).filter(names_one);
         // A comment on a pull request, which may ask for a benchmark, says no more than that.
         let silent = UNTARGETED.iter().find(|(name, _)| says(name));
         let silent = silent.map(|(_, system)| *system);
         let silent = silent.or_else(|| inside("/issue/pull_request/url").map(|_| "this event"));
         let silent = silent.filter(|_| target.is_none());
-        let names_one = |sha: &String| sha.chars().any(|c| c != '0');
         let is_ci = is_push || SYSTEMS.iter().any(|name| says(name));
-        let is_unknown = is_ci && target.is_none() && !before.as_ref().is_some_and(names_one);
+        let is_unknown = is_ci && target.is_none() && before.is_none();
         let branch = reference.strip_prefix("refs/heads/").map(String::from);
         let branch = branch.or_else(|| get("CI_COMMIT_BRANCH"));
         let protected = ["GITHUB_REF_PROTECTED", "CI_COMMIT_REF_PROTECTED"];
@@ -237,6 +234,7 @@ impl Event {
                 format!("{system} does not say into which branch this pull request goes")
             }),
             unread: unread.or_else(|| is_unknown.then(|| UNKNOWN.to_string())),
+            branch: branch.clone(),
             lasting: protected
                 .iter()
                 .any(|name| get(name).as_deref() == Some("true"))
@@ -281,12 +279,20 @@ fn is_lasting(branch: &str) -> bool {
 mod tests {
     use super::*;
 
+    const PATH: (&str, &str) = ("GITHUB_EVENT_PATH", "event.json");
+
     fn event(variables: &[(&str, &str)], file: &str) -> Event {
         let get = |name: &str| {
             let found = variables.iter().find(|(n, _)| *n == name);
             found.map(|(_, v)| (*v).to_string())
         };
-        Event::read(&get, &|_| Some(file.to_string()))
+        let is_named = get(PATH.0).is_some();
+        let document = match serde_json::from_str(file) {
+            Ok(document) if is_named => Ok(document),
+            Err(_) if is_named => Err("event.json cannot be read".to_string()),
+            _ => Ok(Value::Null),
+        };
+        Event::read(&get, document)
     }
 
     #[test]
@@ -349,7 +355,7 @@ mod tests {
                 "{name}"
             );
         }
-        let path = ("GITHUB_EVENT_PATH", "event.json");
+        let path = PATH;
         let asked = r#"{"issue":{"pull_request":{"url":"https://x/pulls/1"}}}"#;
         let asked = event(&[path], asked);
         assert!(asked.untargeted.is_some());
@@ -377,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_push_names_the_tip_before_it_and_the_default_branch() {
-        let path = ("GITHUB_EVENT_PATH", "event.json");
+        let path = PATH;
         let text =
             r#"{"before":"b","after":"a","forced":false,"repository":{"default_branch":"next"}}"#;
         let e = event(&[path, ("GITHUB_REF", "refs/heads/next")], text);
@@ -413,7 +419,8 @@ mod tests {
             assert!(event(&[(system, "1")], "").unread.is_some(), "{system}");
         }
         let scheduled = [("CI", "true"), ("CI_COMMIT_BEFORE_SHA", "0000000")];
-        assert!(event(&scheduled, "").unread.is_some());
+        let e = event(&scheduled, "");
+        assert!(e.unread.is_some() && e.before.is_none());
         assert_eq!(event(&[("CI", "false")], "").unread, None);
     }
 

@@ -290,19 +290,23 @@ impl<'a> Run<'a> {
             &self.head.commit.sha,
         ));
         notes.extend(idle_limits(self.runner.config(), &self.rows, &self.head));
-        let only = &self.runner.config().suite.only;
-        if self.rows.is_empty() && self.head.failures.is_empty() && !only.is_empty() {
-            let asked = only.iter().map(|o| format!("`{}`", name(o, 60)));
+        let asked = &self.runner.config().suite.only;
+        if self.rows.is_empty() && self.head.failures.is_empty() && !asked.is_empty() {
+            let asked = asked.iter().map(|o| format!("`{}`", name(o, 60)));
             let asked = asked.collect::<Vec<_>>().join(", ");
             notes.push(format!(
                 "only {asked} was asked for, and no benchmark is called that: `uptick list` names them"
             ));
         }
+        let only = baseline
+            .proposal
+            .then(|| repo.only_merged(&self.base.commit.sha, &self.head.commit));
         let doubts = self.doubts.into_iter().chain(tenfold_gain(&self.rows));
         let beside = Beside {
             how: baseline.how,
             distance,
             proposal: baseline.proposal,
+            only: only.flatten(),
             notes,
             doubts: doubts.collect(),
             hints: self.hints,

@@ -5,8 +5,8 @@ use crate::check::baseline::Baseline;
 use crate::check::{Options, run};
 use crate::error::Result;
 use crate::format::sentence;
-use crate::judge::Judgement;
-use crate::model::Sha;
+use crate::judge::{Judgement, Row};
+use crate::model::{Sha, Verdict};
 use crate::run::{Progress, Reuse, Runner, is_failed};
 use crate::store::Store;
 
@@ -76,6 +76,23 @@ fn size(j: &Judgement) -> f64 {
     first.map_or(0.0, f64::abs)
 }
 
+/// That the push itself takes back what one of its commits cost: the tip is as good as before.
+fn mended(worst: &Judgement, whole: &Judgement) -> Option<String> {
+    let is_well = |r: &&Row| {
+        let same = |w: &&Row| w.judged && w.benchmark == r.benchmark && w.metric == r.metric;
+        let at_tip = whole.results.iter().find(same);
+        at_tip.is_some_and(|w| matches!(w.verdict, Verdict::Unchanged | Verdict::Improved))
+    };
+    let is_tip = worst.head.sha == whole.head.sha;
+    (!is_tip && worst.unaccepted().iter().all(is_well)).then(|| {
+        format!(
+            "the tip of the push, {}, is well again: there what regressed costs no more than before \
+             the push",
+            whole.head.sha.short()
+        )
+    })
+}
+
 /// The judgement to show; what else regressed is noted in it.
 fn worst(whole: Judgement, mut regressed: Vec<Judgement>) -> Judgement {
     regressed.sort_by(|a, b| size(b).total_cmp(&size(a)));
@@ -94,6 +111,7 @@ fn worst(whole: Judgement, mut regressed: Vec<Judgement>) -> Judgement {
             sentence(&other.head.subject, 50)
         ));
     }
+    worst.notes.extend(mended(&worst, &whole));
     worst.notes.extend(whole.notes);
     worst.asked = whole.asked;
     for failure in whole.failures {

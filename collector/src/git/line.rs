@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use super::Repo;
-use super::call::{answer, git, run, text};
+use super::call::{answer, ask, git, run, text};
 use crate::error::{Error, Result};
 use crate::model::{Commit, Sha};
 
@@ -22,6 +22,23 @@ pub struct Touched {
 }
 
 impl Repo {
+    /// The one commit that a merge brings to a base, where it brings one alone. A shallow clone,
+    /// which ends there, may lack others.
+    #[must_use]
+    pub fn only_merged(&self, base: &Sha, merge: &Commit) -> Option<Sha> {
+        if merge.parents.len() < 2 {
+            return None;
+        }
+        let range = format!("{base}..{}", merge.sha);
+        let listed = ask(self.root(), &["rev-list", "--max-count=3", &range]).ok()?;
+        let mut brought = listed.lines().filter(|l| *l != merge.sha.0);
+        let (one, None) = (Sha(brought.next()?.to_string()), brought.next()) else {
+            return None;
+        };
+        let is_plain = self.commit(&one).ok()?.parents.len() == 1;
+        is_plain.then_some(one)
+    }
+
     /// The commits up to `to` that say of a commit that they take it back, as `git revert` and forges
     /// write it, newest first.
     ///

@@ -237,14 +237,18 @@ pub fn main_branch(url: &str) -> Result<String> {
     let mut command = remote_git(Path::new("/"));
     command.args(["ls-remote", "--symref", "--", url, "HEAD"]);
     let said = within(command, LIST, "ls-remote")?;
-    let named = said.lines().find_map(|l| {
-        let (target, name) = l.strip_prefix("ref: refs/heads/")?.split_once('\t')?;
-        (name == "HEAD").then(|| target.to_string())
-    });
-    let branch = named
+    let branch = head_of(&said)
         .ok_or_else(|| Error::Usage("the repository names no main branch; --branch does".into()))?;
     check_branch(&branch).map_err(Error::Usage)?;
     Ok(branch)
+}
+
+/// The branch that HEAD names in what `ls-remote --symref` says.
+pub(super) fn head_of(said: &str) -> Option<String> {
+    said.lines().find_map(|l| {
+        let (target, name) = l.strip_prefix("ref: refs/heads/")?.split_once('\t')?;
+        (name == "HEAD").then(|| target.to_string())
+    })
 }
 
 /// The tags of a remote with their commits, in the order of their names. Nothing is fetched, so that

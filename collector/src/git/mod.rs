@@ -10,6 +10,7 @@ use crate::model::{Commit, Sha};
 pub use parse::Acceptance;
 use std::path::{Path, PathBuf};
 mod address;
+mod branches;
 mod call;
 mod deepen;
 mod line;
@@ -20,6 +21,7 @@ mod pulls;
 mod submodule;
 mod worktree;
 pub use address::check_address;
+pub use branches::DefaultBranch;
 pub use call::is_foreign_environment;
 use call::{ask, run, text};
 pub use line::Touched;
@@ -120,9 +122,12 @@ impl Repo {
             ""
         };
         let what = if rev == "HEAD" {
-            "the repository has no commit yet".to_string()
+            "the repository has no commit yet: `git commit` makes the first".to_string()
         } else {
-            format!("`{rev}` names no commit of this repository")
+            format!(
+                "`{rev}` names no commit of this repository (`git log --all` lists them, \
+                 `git fetch` brings the remote's)"
+            )
         };
         Err(Error::Usage(format!("{what}{hint}")))
     }
@@ -180,31 +185,6 @@ impl Repo {
     /// When git cannot walk them.
     pub fn first_parents(&self, of: &Sha, most: usize) -> Result<Vec<Commit>> {
         self.describe(&["--first-parent", &format!("--max-count={most}"), &of.0])
-    }
-
-    /// The tip of the main line: the default branch, or HEAD where that branch is checked out
-    /// (it may be ahead of the remote's) or where there is none.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] when the repository has no commit.
-    pub fn main_tip(&self, named: Option<&str>) -> Result<Sha> {
-        let Some((branch, tip)) = self.default_branch(named) else {
-            return self.resolve("HEAD");
-        };
-        let local = branch.strip_prefix("origin/").unwrap_or(&branch);
-        let current = ask(&self.root, &["symbolic-ref", "--quiet", "--short", "HEAD"]);
-        if current.is_ok_and(|c| c == local) {
-            return self.resolve("HEAD");
-        }
-        Ok(tip)
-    }
-
-    /// The tip of the default branch as [`Repo::main_tip`] finds it; `None` where no branch is
-    /// known to be the default one, and HEAD would only be a guess.
-    #[must_use]
-    pub fn known_main_tip(&self, named: Option<&str>) -> Option<Sha> {
-        self.default_branch(named)?;
-        self.main_tip(named).ok()
     }
 
     /// The object names of the first-parent line that ends in a commit, oldest first.
@@ -322,26 +302,6 @@ impl Repo {
         .is_ok_and(|s| !s.is_empty())
     }
 
-    /// A branch of that name and its tip, with the name that it has here: `origin`'s before that
-    /// of another remote, and that before a local one, which may be behind.
-    #[must_use]
-    pub fn branch(&self, name: &str) -> Option<(String, Sha)> {
-        let others = self.refs(&format!("refs/remotes/*/{name}"));
-        let others = others.iter().map(|r| r.trim_start_matches("refs/remotes/"));
-        let mut candidates = vec![format!("origin/{name}")];
-        candidates.extend(others.map(String::from));
-        // `origin/main`, as people write it too.
-        candidates.push(name.to_string());
-        let remote = candidates.into_iter().find_map(|short| {
-            let sha = self.resolve(&format!("refs/remotes/{short}")).ok()?;
-            Some((short, sha))
-        });
-        remote.or_else(|| {
-            let sha = self.resolve(&format!("refs/heads/{name}")).ok()?;
-            Some((name.to_string(), sha))
-        })
-    }
-
     /// The full names of the references that match a pattern.
     fn refs(&self, pattern: &str) -> Vec<String> {
         let args = ["for-each-ref", "--format=%(refname)", pattern];
@@ -372,44 +332,6 @@ impl Repo {
             Some((name.to_string(), Sha(sha.to_string())))
         };
         Ok(said.lines().filter_map(tag).collect())
-    }
-
-    /// The default branch and its tip: the named one, a remote's HEAD, one of the usual names, or
-    /// the only branch there is.
-    #[must_use]
-    pub fn default_branch(&self, named: Option<&str>) -> Option<(String, Sha)> {
-        const USUAL: [&str; 6] = ["main", "master", "trunk", "develop", "devel", "default"];
-        let named = named.and_then(|name| self.branch(name));
-        named
-            .or_else(|| self.head_of_remote())
-            .or_else(|| USUAL.iter().find_map(|name| self.branch(name)))
-            .or_else(|| self.only_branch("refs/remotes/"))
-            .or_else(|| self.only_branch("refs/heads/"))
-    }
-
-    /// What the remote's HEAD points to, `origin`'s first.
-    fn head_of_remote(&self) -> Option<(String, Sha)> {
-        let mut heads = vec!["refs/remotes/origin/HEAD".to_string()];
-        heads.extend(self.refs("refs/remotes/*/HEAD"));
-        heads.iter().find_map(|head| {
-            let short = ask(&self.root, &["symbolic-ref", "--short", head]).ok()?;
-            let sha = self.resolve(&format!("refs/remotes/{short}")).ok()?;
-            Some((short, sha))
-        })
-    }
-
-    /// The branch below a prefix where there is one alone; references of pull requests, as a
-    /// runner fetches them, are none.
-    fn only_branch(&self, prefix: &str) -> Option<(String, Sha)> {
-        let all = self.refs(prefix);
-        let mut branches = all
-            .iter()
-            .filter(|r| !r.starts_with("refs/remotes/pull/") && !r.ends_with("/HEAD"));
-        let (one, None) = (branches.next()?, branches.next()) else {
-            return None;
-        };
-        let sha = self.resolve(one).ok()?;
-        Some((one.trim_start_matches(prefix).to_string(), sha))
     }
 
     /// Every file of a commit as `mode type object<TAB>path`, one a NUL-ended record.

@@ -53,9 +53,13 @@ pub struct BaseRef {
     pub how: String,
     /// First-parent steps between it and the head.
     pub distance: u64,
-    /// The head is a pull request: nothing that could be taken back.
+    /// The head is a pull request.
     #[serde(skip)]
     pub proposal: bool,
+    /// The one commit of a pull request that a forge merged for a look: it stands on the pull
+    /// request's branch, where that merge does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<Sha>,
 }
 
 /// The document of `check` and `compare`.
@@ -179,6 +183,8 @@ pub struct Beside {
     pub distance: u64,
     /// See [`BaseRef::proposal`].
     pub proposal: bool,
+    /// See [`BaseRef::only`].
+    pub only: Option<Sha>,
     /// See [`Judgement::notes`].
     pub notes: Vec<String>,
     /// See [`Judgement::doubts`].
@@ -250,6 +256,7 @@ pub fn judgement(
             how: beside.how,
             distance: beside.distance,
             proposal: beside.proposal,
+            only: beside.only,
         },
         asked: asked(&head.commit),
         variants: beside.variants,

@@ -77,14 +77,18 @@ pub(crate) fn fingerprint(j: &Judgement, row: &Row) -> String {
     format!("{}\0{}\0{testbed}", row.benchmark, row.metric)
 }
 
-/// The command that takes a regression back, and nothing else: the head is one commit on its
-/// base (a merge's first parent, which stays), it is no pull request, and improved nothing.
+/// The command that takes a regression back: the head is one commit on its base (a merge's first
+/// parent, which stays), and improved nothing. Of a pull request whose merge was measured it is its
+/// only commit, else that whole merge.
 #[must_use]
 pub fn undo(j: &Judgement) -> Option<String> {
     let harm = !j.unaccepted().is_empty();
     let gain = !j.with(Verdict::Improved).is_empty();
-    if !harm || gain || j.base.proposal {
+    if !harm || gain {
         return None;
+    }
+    if let Some(only) = &j.base.only {
+        return Some(format!("git revert {}", only.short()));
     }
     let head = j.head.sha.short();
     // To go back to another parent of a merge would take the main line's own commits along.
@@ -95,6 +99,12 @@ pub fn undo(j: &Judgement) -> Option<String> {
         1 => format!("git revert {head}"),
         _ => format!("git revert -m 1 {head}"),
     })
+}
+
+/// Whether a pull request's merge was measured that brings several commits, of which a search finds
+/// the one to take back.
+pub(crate) fn merges_several(j: &Judgement) -> bool {
+    j.base.proposal && j.head.parents.len() > 1 && j.base.only.is_none()
 }
 
 /// Why nothing at all was measured, as a sentence; `None` where something was, or it is said what

@@ -247,14 +247,20 @@ fn commands(j: &Judgement, row: &Row, here: &Path, out: &mut Vec<String>) {
     if let Some(svg) = &row.flamegraph {
         out.push(format!("    see why    {}", from_here(svg, here)));
     }
-    if j.base.distance > 1 || row.creep.is_some() {
+    let several = super::merges_several(j);
+    if j.base.distance > 1 || row.creep.is_some() || several {
         out.push(format!(
             "    bisect     uptick bisect {base} {head} {}",
             flag("--bench", &bench)
         ));
     }
     if row.creep.is_none() {
-        out.extend(super::undo(j).map(|undo| format!("    undo       {undo}")));
+        let whole = if several {
+            "  # all of the pull request"
+        } else {
+            ""
+        };
+        out.extend(super::undo(j).map(|undo| format!("    undo       {undo}{whole}")));
     }
 }
 
