@@ -2,13 +2,13 @@
 
 use crate::error::Fail;
 use crate::pages::{bisect, care, layout};
-use crate::query::compare_url;
 use crate::text::{self, plural};
 use collector::detect::alerts::life::State;
 use collector::detect::{Change, Kind};
 use collector::format::percent;
 use collector::history::{self, Cause, Caused};
 use collector::model::Verdict;
+use collector::report::links;
 use collector::store::{Event, MeasuredCommit, Store};
 use maud::{Markup, html};
 
@@ -88,10 +88,12 @@ impl Group {
         if self.is_drift() {
             return None;
         }
-        Some(compare_url(
-            &self.base.as_ref()?.sha,
-            &self.suspects.last()?.sha,
-        ))
+        let moved = self
+            .events
+            .iter()
+            .map(|e| (&e.series.key.metric, harm(e) > 0.0));
+        let (base, head) = (self.base.as_ref()?, self.suspects.last()?);
+        Some(links::comparison(&base.sha, &head.sha, moved))
     }
 
     pub(super) fn bisect(&self) -> Option<String> {
