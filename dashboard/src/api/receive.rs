@@ -214,6 +214,9 @@ pub(crate) async fn admitted(
         if let Some(done) = store.holds(&handed, key.as_deref())? {
             return Ok(Admitted::Stored(done));
         }
+        if let Some(why) = store.leaps(&handed)? {
+            return Err(Fail::Unreadable(why));
+        }
         app.room()?;
         let series = store.new_series(&handed)?;
         app.quota.take(series, text::now())?;
