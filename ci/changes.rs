@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args, a: &Changes) -> anyhow::Result<u8> {
 
 fn of_store(args: &Args, a: &Changes) -> anyhow::Result<u8> {
     let found = line::found(args, &a.selection, a.floor.as_deref())?;
-    let document = Steps::of(&found.series, &found.line);
+    let document = Steps::at(&found.series, &found.line, &found.moment);
     if a.json {
         print::json(&document)?;
     } else {

@@ -10,12 +10,14 @@ use collector::history::steps::{self, Found};
 use collector::history::{self, Floor, MainLine, Track};
 use collector::model::Metric;
 use collector::model::SeriesKey;
-use collector::store::Store;
+use collector::store::{Moment, Store};
 
 /// The main line with the series asked for, searched.
 pub(crate) struct Searched {
     pub(crate) line: MainLine,
     pub(crate) series: Vec<Found>,
+    /// When it is looked at, which says what is snoozed.
+    pub(crate) moment: Moment,
 }
 
 /// Reads and searches the series asked for.
@@ -34,7 +36,11 @@ pub(crate) fn found(args: &Args, s: &Selection, floor: Option<&str>) -> anyhow::
         .into_iter()
         .map(find)
         .collect::<anyhow::Result<_>>()?;
-    Ok(Searched { line, series })
+    Ok(Searched {
+        line,
+        series,
+        moment: history::moment(&store, context::now())?,
+    })
 }
 
 /// The floor for a store's series: `--floor`, else that of the alerts.

@@ -185,7 +185,7 @@ fn public(forge: Option<&Forge>) -> Value {
     )
 }
 
-/// Which pull requests are measured and where they are told of, each after `between`.
+/// Which pull requests are measured and where they are commented on, each after `between`.
 fn pulls_in_words(p: &Kept, forge: Option<&Forge>, between: &str) -> String {
     let pulls = match p.pulls.is_empty() {
         true => String::new(),
@@ -193,7 +193,7 @@ fn pulls_in_words(p: &Kept, forge: Option<&Forge>, between: &str) -> String {
     };
     let told = forge.map(|f| {
         format!(
-            "{between}told of at {} {} ({})",
+            "{between}commented on at {} {} ({})",
             f.api,
             shown(&f.repository, 100),
             f.kind
@@ -310,7 +310,7 @@ fn forge(args: &Args, a: &ProjectForge) -> anyhow::Result<u8> {
     let forge = place(a)?;
     store.set_forge(&a.name, Some(&forge))?;
     print::note(&format!(
-        "pull requests of `{}` are told of at {} from now on",
+        "pull requests of `{}` are commented on at {} from now on",
         a.name,
         shown(&forge.repository, 100)
     ));

@@ -90,7 +90,7 @@ fn say(
 
 /// The one change whose id begins so.
 fn change<'a>(searched: &'a Searched, id: &str) -> anyhow::Result<(&'a Found, Step)> {
-    let document = Steps::of(&searched.series, &searched.line);
+    let document = Steps::at(&searched.series, &searched.line, &searched.moment);
     let mut named = searched
         .series
         .iter()

@@ -144,6 +144,9 @@ pub(crate) fn rebuild(args: &Args, a: &Plain) -> anyhow::Result<u8> {
     Ok(EXIT_OK)
 }
 
+/// What the change finder says depends on when it looked, and no entry of the log has it.
+const UNCHECKED: &str = "not checked: where a reported change lies now, and its size; `uptick rebuild` finds both anew\n";
+
 pub(crate) fn verify(args: &Args, a: &Plain) -> anyhow::Result<u8> {
     let store = context::existing_store(args)?;
     let v = store.verify()?;
@@ -159,11 +162,12 @@ pub(crate) fn verify(args: &Args, a: &Plain) -> anyhow::Result<u8> {
         }))?;
     } else {
         print::out(&format!(
-            "{} reports and {} profiles read{}\n",
-            v.reports,
-            v.blobs,
+            "{} and {} read{}\n",
+            plural(v.reports, "report"),
+            plural(v.blobs, "profile"),
             absent(&v)
         ))?;
+        print::out(UNCHECKED)?;
         for p in &v.problems {
             print::error(p);
         }
@@ -181,5 +185,7 @@ fn absent(v: &Verification) -> String {
         0 => String::new(),
         n => format!("; {} {why}", plural(n, "profile")),
     };
-    of(v.objects, "outside the file") + &of(v.pending, "never came") + &of(v.pruned, "pruned")
+    of(v.objects, "outside the file")
+        + &of(v.pending, "named and not there")
+        + &of(v.pruned, "pruned")
 }

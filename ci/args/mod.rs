@@ -128,6 +128,11 @@ pub(crate) enum Command {
     /// Derive everything from the reports again
     Rebuild(Plain),
     /// Read every report and profile and check its hash
+    ///
+    /// What is derived from them is derived once more and compared. Not checked is what the change
+    /// finder says of a reported change now, such as where it lies and its size: that depends on
+    /// when it looked, and `uptick rebuild` finds it anew. A profile that a report names and that is
+    /// not there is counted, and is no error: it may never have come.
     Verify(Plain),
     /// Completions for a shell, on standard output
     Completions(Completions),

@@ -415,6 +415,38 @@ fn reports_in_any_order_give_the_same_changes() {
     }
 }
 
+/// The report of 40 benchmarks, the first `moved` of which cost a tenth more.
+fn wide(sha: &str, position: usize, moved: usize) -> Value {
+    let mut r = report(sha, position, 1e6, "1.90", position as i64);
+    let one = r["report"]["measurements"][0].clone();
+    let all = (0..40).map(|s| {
+        let mut m = one.clone();
+        let value = if s < moved { 1.1e6 } else { 1e6 };
+        m["benchmark"] = json!(format!("b{s:02}"));
+        for field in ["value", "low", "high"] {
+            m[field] = json!(value);
+        }
+        m["samples"] = json!([value]);
+        m
+    });
+    r["report"]["measurements"] = all.collect();
+    r
+}
+
+#[test]
+fn that_every_series_moved_is_said_of_all_of_them_whatever_is_asked_for() {
+    let repo = Repo::new();
+    let shas: Vec<String> = (0..24).map(|i| repo.commit(&plain(i))).collect();
+    let moved = |i: usize| if i < 12 { 0 } else { 30 };
+    let reports: Vec<Value> = (0..24).map(|i| wide(&shas[i], i, moved(i))).collect();
+    repo.import(&reports);
+    for some in [&[][..], &["--bench", "b0*"]] {
+        let d = repo.uptick(&[&["changes", "--json"], some].concat());
+        let d = d.exits(0).json();
+        assert_eq!(d["groups"][0]["everything"], false, "{some:?}: {d:#}");
+    }
+}
+
 #[test]
 fn rows_of_a_file_that_do_not_count_as_they_stand_are_counted() {
     let repo = Repo::new();

@@ -24,13 +24,13 @@ struct Module {
 
 type Modules = BTreeMap<Vec<String>, Module>;
 
-fn is_test(attributes: &[syn::Attribute]) -> bool {
+pub(crate) fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes
         .iter()
         .any(|a| a.path().is_ident("cfg") && a.meta.to_token_stream().to_string().contains("test"))
 }
 
-fn attributes(item: &syn::Item) -> &[syn::Attribute] {
+pub(crate) fn attributes(item: &syn::Item) -> &[syn::Attribute] {
     match item {
         syn::Item::Mod(i) => &i.attrs,
         syn::Item::Fn(i) => &i.attrs,
@@ -39,6 +39,9 @@ fn attributes(item: &syn::Item) -> &[syn::Attribute] {
         syn::Item::Struct(i) => &i.attrs,
         syn::Item::Enum(i) => &i.attrs,
         syn::Item::Const(i) => &i.attrs,
+        syn::Item::Static(i) => &i.attrs,
+        syn::Item::Trait(i) => &i.attrs,
+        syn::Item::Type(i) => &i.attrs,
         _ => &[],
     }
 }

@@ -266,7 +266,7 @@ fn what_a_project_is_told_is_checked_and_shown() {
     let line = server.project(&["list"]);
     assert!(
         line.contains(
-            "  pull requests refs/pull/*/head  told of at https://forge.example/api/v1 o/r (gitea)"
+            "  pull requests refs/pull/*/head  commented on at https://forge.example/api/v1 o/r (gitea)"
         ),
         "{line}"
     );

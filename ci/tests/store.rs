@@ -71,6 +71,23 @@ fn a_line_that_is_no_export_is_named() {
 }
 
 #[test]
+fn what_verify_does_not_know_it_says() {
+    let repo = Repo::with_command();
+    repo.uptick(&["run"]).exits(0);
+    let db = rusqlite::Connection::open(database(&repo)).unwrap();
+    db.execute("DELETE FROM blob", []).unwrap();
+    drop(db);
+    let said = repo.uptick(&["verify"]).exits(0).stdout;
+    for words in [
+        "1 report and 0 profiles",
+        "1 profile named and not there",
+        "not checked: ",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+}
+
+#[test]
 fn a_damaged_store_is_said_to_be_damaged() {
     let repo = Repo::with_command();
     repo.uptick(&["run"]).exits(0);

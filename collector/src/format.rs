@@ -184,6 +184,12 @@ pub fn plural<N: std::fmt::Display + PartialEq + From<u8>>(n: N, what: &str) -> 
     }
 }
 
+/// The day that a second since 1970 is in, in UTC: `2026-11-28`.
+#[must_use]
+pub fn day(seconds: i64) -> String {
+    instant(seconds - seconds.rem_euclid(24 * 60 * 60))
+}
+
 /// Seconds since 1970 as a day, or as day and time where that is not midnight; in UTC.
 #[must_use]
 pub fn instant(seconds: i64) -> String {

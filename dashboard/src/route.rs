@@ -5,6 +5,12 @@ use axum::routing::MethodRouter;
 use collector::store::Scope;
 use std::sync::Arc;
 
+/// What a route asks for: who reads, who hands in and decides, who measures, who does the rest.
+pub(crate) const READ: Option<Scope> = Some(Scope::Read);
+pub(crate) const WRITE: Option<Scope> = Some(Scope::Write);
+pub(crate) const COLLECT: Option<Scope> = Some(Scope::Collect);
+pub(crate) const ADMIN: Option<Scope> = Some(Scope::Admin);
+
 /// One route: what it is called, what it takes to be let in, who answers.
 pub struct Route {
     /// `GET` or `POST`.

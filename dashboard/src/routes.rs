@@ -1,6 +1,6 @@
 //! All routes on one screen, and what every answer carries.
 
-use crate::route::{MAX_FORM, MAX_LITTLE, MAX_WIRE, Route};
+use crate::route::{ADMIN, MAX_FORM, MAX_LITTLE, MAX_WIRE, READ, Route, WRITE};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use collector::store::Scope;
 
 use crate::app::App;
 use crate::cache::{self, Page, Policy};
@@ -26,10 +25,6 @@ use crate::{api, auth, live, own_writes, pages, query};
 const MAX_URI: usize = 8 << 10;
 /// Longer than any page takes; whoever waits longer is told so.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-const READ: Option<Scope> = Some(Scope::Read);
-const WRITE: Option<Scope> = Some(Scope::Write);
-const ADMIN: Option<Scope> = Some(Scope::Admin);
 
 const fn show(path: &'static str) -> Route {
     Route::get(path, READ, || get(page))

@@ -119,10 +119,15 @@ async fn each_row_leads_to_its_commit_its_series_and_its_comparison() {
     assert_eq!(page.text().matches("<tr id=\"c").count(), rows(&list).len());
     for row in rows(&list) {
         let short = |of: &str| row[of]["sha"].as_str().unwrap()[..9].to_string();
+        // What is judged first the comparison shows by itself.
+        let metric = match row["metric"].as_str().unwrap() {
+            "instructions" => String::new(),
+            other => format!("?metric={other}"),
+        };
         let links = [
             format!("/series/{}", row["series"].as_str().unwrap()),
             format!("/commit/{}", short("commit")),
-            format!("/compare/{}..{}", short("base"), short("commit")),
+            format!("/compare/{}..{}{metric}", short("base"), short("commit")),
         ];
         for link in links {
             assert!(page.text().contains(&format!("href=\"{link}\"")), "{link}");

@@ -1,7 +1,10 @@
 //! Deciding about changes wherever they are shown, who may, whose they are, and two at once.
 
 use axum::http::{HeaderName, Method, StatusCode, header};
+use std::collections::BTreeSet;
+
 use collector::config::Config;
+use collector::history::{self, Floor, MainLine, steps, tracks};
 use collector::store::{Scope, Triage};
 use serde_json::Value;
 
@@ -33,6 +36,73 @@ impl Person {
             [(header::COOKIE, &self.cookie), (header::REFERER, &referer)];
         c.send(Method::POST, url, &headers, form.as_bytes()).await
     }
+}
+
+/// The identities of the changes of each group: as `uptick changes` lists what is open.
+fn groups_of_the_command(site: &Site) -> BTreeSet<BTreeSet<String>> {
+    let (store, line) = (site.store(), MainLine::default());
+    let find = |t: history::Track| {
+        let known = store.events_of(&t.key.id()).unwrap();
+        steps::find(t, known, Floor::default())
+    };
+    let all = tracks(&store, &line, &|k| k.metric.is_judged()).unwrap();
+    let found: Vec<steps::Found> = all.into_iter().map(find).collect();
+    let moment = history::moment(&store, 1_800_000_000).unwrap();
+    let d = steps::Steps::at(&found, &line, &moment);
+    let is_open = |id: &String| d.all().any(|(_, s)| s.open && s.id == *id);
+    let all = d.groups.iter().map(|g| g.changes.iter().cloned().collect());
+    all.filter(|g: &BTreeSet<String>| g.iter().any(is_open))
+        .collect()
+}
+
+/// The same as Today has them.
+async fn groups_of_the_page(c: &Client) -> BTreeSet<BTreeSet<String>> {
+    let today: Value = serde_json::from_str(c.get("/today.json").await.text()).unwrap();
+    let id = |e: &Value| e["event"]["id"].as_str().unwrap().to_owned();
+    let ids = |g: &Value| g["changes"].as_array().unwrap().iter().map(id).collect();
+    today["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(ids)
+        .collect()
+}
+
+#[tokio::test]
+async fn what_was_merged_split_or_snoozed_is_so_for_the_command_too() {
+    let site = Site::demo();
+    let c = site.client().await;
+    let before = groups_of_the_page(&c).await;
+    assert_eq!(groups_of_the_command(&site), before);
+    let mut few: Vec<String> = before.iter().flatten().take(3).cloned().collect();
+    let decide = |events: &[String], what: Triage| {
+        let events = events.to_vec();
+        let what = Triage { events, ..what };
+        site.store().decide(&what, "ada", 1).unwrap().unwrap();
+    };
+    let regroup = true;
+    decide(
+        &few[..2],
+        Triage {
+            regroup,
+            ..Triage::default()
+        },
+    );
+    let merged = groups_of_the_page(&c).await;
+    assert!(merged.contains(&few[..2].iter().cloned().collect()) && merged != before);
+    assert_eq!(groups_of_the_command(&site), merged);
+    let snooze = Some("2999-01-01".into());
+    let last = few.pop().unwrap();
+    decide(
+        std::slice::from_ref(&last),
+        Triage {
+            snooze,
+            ..Triage::default()
+        },
+    );
+    let less = groups_of_the_page(&c).await;
+    assert!(!less.iter().flatten().any(|id| *id == last));
+    assert_eq!(groups_of_the_command(&site), less);
 }
 
 /// The pages that show the change of `parse/large` which a commit caused.

@@ -266,6 +266,7 @@ mod tests {
             class,
             spread: 0.0,
             note: None,
+            extent: None,
             redefined: false,
         }
     }

@@ -121,6 +121,8 @@ pub struct Track {
     pub points: Vec<Point>,
     /// Where it took over from another testbed's series.
     pub testbed_change: Option<TestbedChange>,
+    /// How many series its testbed has in the store, whichever were asked for.
+    pub series_on: usize,
 }
 
 impl Track {
@@ -175,8 +177,17 @@ pub fn tracks(
     wanted: &dyn Fn(&SeriesKey) -> bool,
 ) -> Result<Vec<Track>> {
     let mut all = Vec::new();
+    let mut series_on: HashMap<String, usize> = HashMap::new();
     for row in store.series()?.into_iter().filter(|s| wanted(&s.key)) {
-        let track = track(store, line, row)?;
+        let mut track = track(store, line, row)?;
+        track.series_on = match series_on.get(&track.key.fingerprint) {
+            Some(n) => *n,
+            None => {
+                let n = store.series_on(&track.key.fingerprint)?;
+                series_on.insert(track.key.fingerprint.clone(), n);
+                n
+            }
+        };
         if !track.points.is_empty() {
             all.push(track);
         }
@@ -209,6 +220,7 @@ fn track(store: &Store, line: &MainLine, row: SeriesRow) -> Result<Track> {
         noise: row.class,
         points,
         testbed_change: None,
+        series_on: 0,
     })
 }
 
@@ -314,6 +326,7 @@ mod tests {
             noise: NoiseClass::Exact,
             points: positions.map(|index| Point { index, value: 1.0 }).collect(),
             testbed_change: None,
+            series_on: 3,
         }
     }
 

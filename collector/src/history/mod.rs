@@ -9,12 +9,14 @@ mod narrowing;
 mod refresh;
 pub mod replay;
 pub mod retention;
+mod snoozed;
 pub mod steps;
 pub mod watch;
 
-pub use causes::causes;
+pub use causes::{Cause, Caused, causes, grouped};
 pub use drifts::{open_among, open_drift};
 pub use floor::Floor;
 pub use mainline::{Fact, MainLine, TestbedChange, Track, tracks};
 pub use narrowing::{Wanted, narrowing};
 pub use refresh::{Whose, line_of, refresh, set_line};
+pub use snoozed::{moment, snoozed};

@@ -3,16 +3,17 @@
 
 use serde::Serialize;
 
-use crate::detect::alerts::group::Group;
 use crate::detect::alerts::life::{self, Event, Resolution, State};
 use crate::detect::alerts::persist::{Persistence, persistence};
 use crate::detect::steps::finder::STUCK;
 use crate::detect::{Change, Class, Finder, Findings, Kind};
-use crate::history::{Floor, MainLine, TestbedChange, Track, causes, watch};
+use crate::history::{
+    Cause, Caused, Floor, MainLine, TestbedChange, Track, grouped, snoozed, watch,
+};
 use crate::judge::CommitRef;
 use crate::model::{Counter, Metric, SeriesKey, Verdict, shown, tagged};
-use crate::store::Reported;
 use crate::store::log::entry::identity;
+use crate::store::{Moment, Reported};
 
 /// Commits of a set that a document lists; a larger set is given by its ends.
 const LISTED: usize = 50;
@@ -31,7 +32,8 @@ pub struct Steps {
     pub commits: usize,
     /// One entry a series.
     pub series: Vec<SeriesSteps>,
-    /// Changes that one commit explains, reported together; the newest first.
+    /// Changes of one cause, reported together; the newest first. What is open is grouped by itself,
+    /// as pages show it, and so is the rest.
     pub groups: Vec<GroupRef>,
     /// What the project must expect by chance.
     pub expected: Expected,
@@ -117,19 +119,25 @@ pub struct Step {
     /// This change is the way back of the one at that position.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovers: Option<i64>,
-    /// Whether it was sure enough to be told as the commits came; what is not is seen only by who
-    /// looks at the whole history.
+    /// Whether it was sure enough to be reported as the commits came; what is not is seen only by
+    /// who looks at the whole history.
     pub told: bool,
+    /// Until when nobody need look at it, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snoozed: Option<String>,
     /// Whether anybody need care.
     pub open: bool,
+    /// The group that somebody put it into.
+    #[serde(skip)]
+    pub by_hand: Option<i64>,
 }
 
-/// Changes that have a commit in common.
+/// Changes that have a commit in common, or that somebody put together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GroupRef {
-    /// First position that all members may be caused by.
+    /// First position that its members may be caused by.
     pub first: i64,
-    /// Last position that all members may be caused by.
+    /// Last position that its members may be caused by.
     pub last: i64,
     /// The commits between, oldest first; only the ends where there are many.
     pub commits: Vec<CommitRef>,
@@ -139,6 +147,9 @@ pub struct GroupRef {
     pub largest: f64,
     /// Every series of a testbed moved: ask what happened to the machine, too.
     pub everything: bool,
+    /// Somebody merged it, or split it off.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
 }
 
 /// False alarms to expect of the project as a whole.
@@ -207,10 +218,21 @@ impl Found {
 }
 
 impl Steps {
-    /// The document of some series.
+    /// The document of some series, in which nothing is snoozed: that asks for a moment.
     #[must_use]
     pub fn of(found: &[Found], line: &MainLine) -> Self {
-        let series: Vec<SeriesSteps> = found.iter().map(|f| entry(f, line)).collect();
+        Self::document(found, line, None)
+    }
+
+    /// The document of some series as they are looked at in a moment: what is snoozed then is not
+    /// open.
+    #[must_use]
+    pub fn at(found: &[Found], line: &MainLine, moment: &Moment) -> Self {
+        Self::document(found, line, Some(moment))
+    }
+
+    fn document(found: &[Found], line: &MainLine, at: Option<&Moment>) -> Self {
+        let series: Vec<SeriesSteps> = found.iter().map(|f| entry(f, line, at)).collect();
         Self {
             schema: "uptick.changes/1",
             head: line.tip().map(CommitRef::of),
@@ -237,7 +259,7 @@ fn references(line: &MainLine, first: i64, last: i64) -> Vec<CommitRef> {
     }
 }
 
-fn entry(f: &Found, line: &MainLine) -> SeriesSteps {
+fn entry(f: &Found, line: &MainLine, at: Option<&Moment>) -> SeriesSteps {
     let key = &f.track.key;
     let changes = &f.findings.changes;
     let ends = changes.iter().skip(1).map(|c| c.index);
@@ -248,7 +270,7 @@ fn entry(f: &Found, line: &MainLine) -> SeriesSteps {
     let drifts = drifts.filter(|c| c.kind == Kind::Drift);
     let mut changes: Vec<Step> = steps
         .chain(drifts.map(|c| (c, i64::MAX)))
-        .map(|(c, until)| step(f, c, until, line))
+        .map(|(c, until)| step((f, c), until, line, at))
         .collect();
     changes.sort_by_key(|s| s.change.index);
     let environment = f
@@ -278,7 +300,7 @@ fn entry(f: &Found, line: &MainLine) -> SeriesSteps {
     }
 }
 
-fn step(f: &Found, c: &Change, until: i64, line: &MainLine) -> Step {
+fn step((f, c): (&Found, &Change), until: i64, line: &MainLine, at: Option<&Moment>) -> Step {
     let reported = f.event(c);
     let back = f
         .events
@@ -297,6 +319,8 @@ fn step(f: &Found, c: &Change, until: i64, line: &MainLine) -> Step {
         note.clone_from(&a.reason);
     }
     let settled = matches!(state, State::Resolved(_));
+    let snoozed = reported.zip(at).and_then(|(t, at)| snoozed(t, at));
+    let is_waiting = !settled && back.is_none() && reported.is_some_and(|t| t.event.is_open());
     let said = |of: fn(&Reported) -> &String| reported.map(of).cloned().unwrap_or_default();
     Step {
         id: reported
@@ -317,7 +341,9 @@ fn step(f: &Found, c: &Change, until: i64, line: &MainLine) -> Step {
         recovered,
         recovers: back,
         told: reported.is_some() || back.is_some(),
-        open: !settled && back.is_none() && reported.is_some_and(|t| t.event.is_open()),
+        open: is_waiting && snoozed.is_none(),
+        snoozed: snoozed.filter(|_| is_waiting),
+        by_hand: reported.and_then(|t| t.cause),
         change: c.clone(),
     }
 }
@@ -327,29 +353,50 @@ fn same(a: &Change, b: &Change) -> bool {
     drifts[0] == drifts[1] && a.direction() == b.direction() && a.overlaps(b)
 }
 
-/// Groups the changes by cause.
+/// Groups the changes by cause: those that are open, and those that are not.
 fn groups(series: &[SeriesSteps], found: &[Found], line: &MainLine) -> Vec<GroupRef> {
-    let steps: Vec<(&SeriesKey, &Step)> = series
+    let steps = series
         .iter()
         .zip(found)
-        .flat_map(|(s, f)| s.changes.iter().map(move |c| (&f.track.key, c)))
+        .flat_map(|(s, f)| s.changes.iter().map(move |c| (&f.track.key, c)));
+    let (open, rest): (Vec<_>, Vec<_>) = steps.partition(|(_, c)| c.open);
+    let series_on = |testbed: &str| {
+        let mut on_it = found.iter().map(|f| &f.track);
+        let one = on_it.find(|t| t.key.fingerprint == testbed);
+        one.map_or(usize::MAX, |t| t.series_on)
+    };
+    let mut all = by_cause(&open, &series_on, line);
+    all.extend(by_cause(&rest, &series_on, line));
+    all.sort_by(|a, b| b.last.cmp(&a.last).then(b.largest.total_cmp(&a.largest)));
+    all
+}
+
+fn by_cause(
+    steps: &[(&SeriesKey, &Step)],
+    series_on: &dyn Fn(&str) -> usize,
+    line: &MainLine,
+) -> Vec<GroupRef> {
+    let changes: Vec<Caused<'_>> = steps
+        .iter()
+        .map(|(key, s)| Caused {
+            key,
+            change: &s.change,
+            by_hand: s.by_hand,
+        })
         .collect();
-    let changes: Vec<(&SeriesKey, &Change)> = steps.iter().map(|(k, s)| (*k, &s.change)).collect();
-    let series_on = |testbed: &str| series.iter().filter(|s| s.testbed == testbed).count();
-    let reference = |g: Group| GroupRef {
+    let reference = |Cause { group: g, by_hand }: Cause| GroupRef {
         first: g.first,
         last: g.last,
         commits: references(line, g.first, g.last),
         changes: g.members.iter().map(|m| steps[*m].1.id.clone()).collect(),
         largest: g.largest,
         everything: g.everything,
+        by_hand,
     };
-    let mut all: Vec<GroupRef> = causes(&changes, &series_on)
+    grouped(&changes, series_on)
         .into_iter()
         .map(reference)
-        .collect();
-    all.sort_by(|a, b| b.last.cmp(&a.last).then(b.largest.total_cmp(&a.largest)));
-    all
+        .collect()
 }
 
 fn expected(series: &[SeriesSteps], found: &[Found]) -> Expected {

@@ -105,6 +105,7 @@ mod tests {
             warm,
             cold: warm,
             profile_marks: Vec::new(),
+            extent: None,
             note: None,
         }
     }

@@ -8,6 +8,7 @@ use super::sandbox;
 use super::symbols::Boundary;
 use super::tag::own_name;
 use crate::measure::{Job, Kind, RunError, Session};
+use crate::model::{Extent, WHOLE_PROCESS};
 use crate::profile::callgrind as output;
 use crate::profile::names;
 use crate::system;
@@ -206,9 +207,9 @@ fn whole(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<R
     // A script's own shell comes first; what it started costs more and is what to look at.
     files.sort_by_key(|(total, ..)| std::cmp::Reverse(*total));
     let warm = files.iter().map(|(total, ..)| *total).sum::<u64>() as f64;
-    let note = match &job.kind {
-        Kind::Criterion { .. } => Some(crate::model::WHOLE_PROCESS),
-        Kind::Command { .. } => missing,
+    let (extent, note) = match &job.kind {
+        Kind::Criterion { .. } => (Some(Extent::Whole), Some(WHOLE_PROCESS)),
+        Kind::Command { .. } => (None, missing),
     };
     let (functions, profile_marks) = match files.first() {
         Some((_, parts, file)) => (functions(file, parts)?, parts.clone()),
@@ -218,6 +219,7 @@ fn whole(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result<R
         warm,
         cold: warm,
         profile_marks,
+        extent,
         note,
     };
     let files = kept(files.into_iter().map(|(.., file)| file).collect(), purpose);

@@ -139,12 +139,13 @@ fn callgrind_measurements(
     let of_the_count = tables.into_iter().find(|(warm, _)| *warm == counted);
     *functions = of_the_count.map(|(_, table)| table);
     let note = runs.costs[0].note.map(String::from);
-    let whole = note.as_deref() == Some(crate::model::WHOLE_PROCESS);
-    let by_regions = matches!(job.kind, Kind::Criterion { .. }) && !whole;
+    let extent = runs.costs[0].extent;
+    let by_regions = matches!(job.kind, Kind::Criterion { .. }) && extent.is_none();
     let (class, few) = plausible(counted, runs.class, by_regions)?;
     let note = note.or(few);
     let sampled = |metric, values: Vec<f64>| Measurement {
         note: note.clone(),
+        extent,
         class,
         ..measurement(job, metric, Counter::Callgrind, values)
     };

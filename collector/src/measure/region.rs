@@ -21,6 +21,8 @@
 //! the next (a heap that ages) it is not, so k is kept within what a harness can
 //! cost, and w = (C₂ + C₃ − 2k)/3 stays continuous either way.
 
+use crate::model::Extent;
+
 /// The most that a harness can cost between the readings around its loop, in instructions.
 const HARNESS_BETWEEN_READINGS: f64 = 200.0;
 /// The same from the first reading of a call to its last.
@@ -77,6 +79,8 @@ pub struct PerIteration {
     pub cold: f64,
     /// The marks whose costs make up the last warm iteration (plus the harness's k).
     pub profile_marks: Vec<usize>,
+    /// Of how much of the program it is, where that is not the routine that was to be counted.
+    pub extent: Option<Extent>,
     /// What a reader should know.
     pub note: Option<&'static str>,
 }
@@ -133,6 +137,7 @@ pub fn per_iteration(marks: &[Mark]) -> Result<PerIteration, Trouble> {
     Ok(PerIteration {
         warm: ((c2 + c3 - 2.0 * harness) / 3.0).max(0.0),
         cold: (c1 - harness).max(0.0),
+        extent: None,
         note: region.note(calls[0].method),
         profile_marks: marked.into_iter().nth(2).unwrap_or_default(),
     })

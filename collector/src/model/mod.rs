@@ -31,7 +31,7 @@ pub use legible::is_hostile;
 pub use metric::{Better, Metric, shown, stored};
 pub use noise_class::{NoiseClass, class_from_name};
 pub use profile::{FunctionDelta, Location, ProfileKind, ProfileRef};
-pub use report::{Line, Measurement, Report, WHOLE_PROCESS};
+pub use report::{Extent, Line, Measurement, Report, WHOLE_PROCESS};
 pub use series::SeriesKey;
 pub use tags::{Tags, tagged};
 pub use testbed::{CC, Fact, Testbed};

@@ -39,7 +39,10 @@ pub struct Measurement {
     /// Relative spread seen in calibration ((max − min) / median); 0 for exact.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub spread: f64,
-    /// What a reader must know about this number, in one sentence.
+    /// Of how much of the program it is, where that is not what it should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extent: Option<Extent>,
+    /// What a reader must know about this number, in one sentence; it decides nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// The commit's own `uptick.toml` defines this benchmark otherwise: the number serves a
@@ -48,24 +51,38 @@ pub struct Measurement {
     pub redefined: bool,
 }
 
+/// How much of a program was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Extent {
+    /// The whole process, where the routine alone should have been.
+    Whole,
+}
+
+/// Between two notes of one number.
+const AND: &str = "; ";
+
 /// The note of a number that holds a criterion benchmark's whole process; never to be compared
 /// with one that holds the routine alone.
 pub const WHOLE_PROCESS: &str =
     "linked statically, or without symbols: the whole process is counted, criterion's start-up too";
 
 impl Measurement {
-    /// Whether the whole process was counted where the routine alone should have been.
+    /// Whether the whole process was counted where the routine alone should have been. Reports that
+    /// are older than the field for it say so in a note, which is that sentence and no other.
     #[must_use]
     pub fn is_whole_process(&self) -> bool {
-        self.note
-            .as_deref()
-            .is_some_and(|n| n.contains("the whole process is counted"))
+        let notes = || self.note.as_deref().unwrap_or("").split(AND);
+        match self.extent {
+            Some(Extent::Whole) => true,
+            None => notes().any(|note| note == WHOLE_PROCESS),
+        }
     }
 
     /// Says something more that a reader must know about it.
     pub fn doubt(&mut self, why: &str) {
         self.note = Some(match self.note.take() {
-            Some(note) => format!("{note}; {why}"),
+            Some(note) => format!("{note}{AND}{why}"),
             None => why.to_owned(),
         });
     }
@@ -83,6 +100,7 @@ impl Measurement {
             samples: vec![value],
             class: NoiseClass::Exact,
             spread: 0.0,
+            extent: None,
             note: None,
             redefined: false,
         }
@@ -188,5 +206,39 @@ impl Report {
         self.measurements
             .iter()
             .find(|m| m.benchmark == benchmark && m.metric == *metric && m.counter == *counter)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_much_was_counted_stands_in_a_field_and_in_the_one_note_of_older_reports() {
+        let plain = Measurement::once("b", Metric::Instructions, Counter::Callgrind, 1.0);
+        let noted = |note: &str| Measurement {
+            note: Some(note.to_owned()),
+            ..plain.clone()
+        };
+        let whole = Measurement {
+            extent: Some(Extent::Whole),
+            ..plain.clone()
+        };
+        let mut old = noted(WHOLE_PROCESS);
+        old.doubt("beside others");
+        for (m, is_whole) in [
+            (whole.clone(), true),
+            (noted(WHOLE_PROCESS), true),
+            (old, true),
+            (noted("beware: the whole process is counted twice"), false),
+            (plain.clone(), false),
+        ] {
+            assert_eq!(m.is_whole_process(), is_whole, "{m:?}");
+        }
+        let text = serde_json::to_string(&whole).unwrap();
+        assert!(text.contains(r#""extent":"whole""#), "{text}");
+        assert_eq!(serde_json::from_str::<Measurement>(&text).unwrap(), whole);
+        assert!(!serde_json::to_string(&plain).unwrap().contains("extent"));
     }
 }

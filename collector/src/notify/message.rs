@@ -5,6 +5,7 @@ use crate::format::{self, value};
 use crate::history::causes;
 use crate::notify::origin::Origin;
 use crate::report::alert::{Happened, LISTED, Message, Moved, Suspect};
+use crate::report::links;
 use crate::store::{Event, Lease, MeasuredCommit, News, Store};
 
 /// The message of a lease; `None` where all that it was about was settled or went back, or is one
@@ -79,7 +80,10 @@ fn everything(store: &Store, events: &[Event]) -> bool {
 /// The page that shows it: the commits before and after side by side, else the series.
 fn path(base: Option<&MeasuredCommit>, suspects: &[MeasuredCommit], events: &[Event]) -> String {
     match (base, suspects.last(), events.first()) {
-        (Some(b), Some(h), _) => format!("/compare/{}..{}", b.sha.short(), h.sha.short()),
+        (Some(b), Some(h), _) => {
+            let moved = events.iter().map(|e| (&e.series.key.metric, size(e) > 0.0));
+            links::comparison(&b.sha, &h.sha, moved)
+        }
         (_, _, Some(e)) => format!("/series/{}", e.series.key.id()),
         _ => "/".into(),
     }

@@ -143,7 +143,7 @@ fn set(c: &Step) -> String {
 
 fn noise(s: &SeriesSteps) -> String {
     match s.class {
-        // Of a young series only leaps of exact counts are told, which need no learning.
+        // Of a young series only leaps of exact counts are reported, which need no learning.
         Class::Young if s.changes.is_empty() => "still learning".into(),
         Class::Young => format!("young: {}, counted exactly", plural(s.points, "commit")),
         Class::Exact => "exact: repeats its value".into(),
@@ -170,8 +170,11 @@ fn people(c: &Step) -> String {
 fn life(c: &Step) -> String {
     match went_back(c) {
         Some(words) => words,
-        None if c.told || c.state != State::New => state(c.state).into(),
-        None => "not told: not sure enough as the commits came".into(),
+        None if c.told || c.state != State::New => match &c.snoozed {
+            Some(until) => format!("{}, {until}", state(c.state)),
+            None => state(c.state).into(),
+        },
+        None => "no alert: not sure enough as the commits came".into(),
     }
 }
 
@@ -240,25 +243,30 @@ fn oddities(s: &SeriesSteps, out: &mut Vec<String>) {
 
 fn summary(d: &Steps, all: bool) -> String {
     let open = d.all().filter(|(_, c)| c.open).count();
-    let closed = d.all().filter(|(_, c)| !c.open && c.told).count();
+    let snoozed = d.all().filter(|(_, c)| c.snoozed.is_some()).count();
+    let closed = d.all().filter(|(_, c)| !c.open && c.told).count() - snoozed;
     let untold = d.all().filter(|(_, c)| !c.told).count();
     let series = plural(d.series.len(), "series");
     let more = match closed {
         0 => String::new(),
         n => format!(", {n} settled or recovered"),
     };
+    let later = match snoozed {
+        0 => String::new(),
+        n => format!(", {n} snoozed"),
+    };
     let unsure = match untold {
         0 => String::new(),
-        n => format!(", {n} not sure enough to be told"),
+        n => format!(", {n} not sure enough for an alert"),
     };
-    let how = match closed + untold {
+    let how = match closed + snoozed + untold {
         1.. if !all => " (--all)",
         _ => "",
     };
     let changes = if open == 1 { "change" } else { "changes" };
     let points = d.series.iter().map(|s| s.points).max().unwrap_or(0);
     format!(
-        "{open} open {changes}{more}{unsure}{how}\n{series}, up to {} each",
+        "{open} open {changes}{later}{more}{unsure}{how}\n{series}, up to {} each",
         plural(points, "commit")
     )
 }

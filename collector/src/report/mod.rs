@@ -7,6 +7,7 @@ mod code_quality;
 pub mod comment;
 pub mod escape;
 mod junit;
+pub mod links;
 mod markdown;
 mod openmetrics;
 mod replayed;

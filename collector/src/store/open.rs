@@ -18,6 +18,30 @@ const BUSY: Duration = Duration::from_secs(30);
 const APPLICATION: i64 = 1_970_304_617;
 /// The first schema with that mark.
 const MARKED: i64 = 4;
+/// What every schema before that mark had: tables of that name alone may be anybody's.
+const UNMARKED: [(&str, &[&str]); 4] = [
+    (
+        "report",
+        &[
+            "id",
+            "hash",
+            "sha",
+            "position",
+            "build_key",
+            "suite_key",
+            "testbed_key",
+            "started",
+            "failed",
+            "document",
+        ],
+    ),
+    ("blob", &["hash", "bytes"]),
+    (
+        "point",
+        &["series", "position", "report", "value", "low", "high"],
+    ),
+    ("state", &["name", "value"]),
+];
 /// The newest schema.
 const NEWEST: i64 = migrate::STEPS.len() as i64;
 
@@ -239,7 +263,7 @@ impl Store {
         }
         let ours = match version {
             0 => application == 0 && self.is_empty()?,
-            1.. if version < MARKED => application == 0 && self.has_reports()?,
+            1.. if version < MARKED => application == 0 && self.has_our_tables()?,
             1.. if version <= NEWEST => application == APPLICATION,
             _ => false,
         };
@@ -260,11 +284,18 @@ impl Store {
         })
     }
 
-    fn has_reports(&self) -> Result<bool> {
+    /// Whether a file without our mark has the tables of a store that had none yet.
+    fn has_our_tables(&self) -> Result<bool> {
         self.ask(|db| {
-            let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' \
-                 AND name = 'report')";
-            db.query_row(sql, [], |r| r.get(0))
+            let mut columns = db.prepare("SELECT name FROM pragma_table_info(?1)")?;
+            for (table, ours) in UNMARKED {
+                let found = columns.query_map([table], |r| r.get(0))?;
+                let found = found.collect::<rusqlite::Result<Vec<String>>>()?;
+                if !ours.iter().all(|c| found.iter().any(|f| f == c)) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
         })
     }
 

@@ -193,6 +193,7 @@ impl Suite {
                 class,
                 samples,
                 note: None,
+                extent: None,
                 redefined: false,
             }
         };

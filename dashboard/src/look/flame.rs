@@ -1,6 +1,6 @@
 //! How a flame graph is looked at, as its address says it.
 
-use super::address::encode;
+use collector::report::links::encode;
 
 /// Which way the tree grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -1,7 +1,8 @@
 //! Who is to care for a change: whoever took it on, else the benchmark's owner.
 
 use collector::config::Config;
-use collector::store::{Care, Event, Moment, Reported, Store};
+use collector::history;
+use collector::store::{Care, Event, Moment, Store};
 
 use crate::error::Fail;
 use crate::query::Whose;
@@ -10,29 +11,7 @@ use crate::text;
 
 /// This moment, by which changes are snoozed or not.
 pub(super) fn moment(store: &Store) -> Result<Moment, Fail> {
-    let newest = store.commits(u64::MAX, 1)?.pop();
-    Ok(Moment {
-        today: text::today(),
-        newest: newest.map_or(0, |c| c.position),
-    })
-}
-
-/// Until when nobody need look at a change, in words.
-pub(super) fn snoozed(e: &Reported, at: &Moment) -> Option<String> {
-    if !e.is_snoozed(at) {
-        return None;
-    }
-    let place = e
-        .snooze
-        .strip_prefix('@')
-        .and_then(|p| p.parse::<u64>().ok());
-    Some(match place {
-        Some(place) => {
-            let more = usize::try_from(place - at.newest).unwrap_or(usize::MAX);
-            format!("snoozed for {}", text::plural(more, "more commit"))
-        }
-        None => format!("snoozed until {}", text::cut(&e.snooze, 10)),
-    })
+    Ok(history::moment(store, text::now())?)
 }
 
 /// Whether a change is theirs to care for.

@@ -3,6 +3,7 @@
 
 use collector::config::Config;
 use collector::detect::alerts::life::State;
+use collector::history;
 use collector::model::Sha;
 use collector::store::{Decision, Event, Moment, Store, Triage};
 use maud::{Markup, html};
@@ -149,7 +150,7 @@ pub(super) fn people(config: &Config, g: &Group, at: &Moment) -> Markup {
         carers.extend(carer.filter(|c| !carers.contains(c)));
         let day = Some(t.due.as_str()).filter(|d| !d.is_empty() && !days.contains(d));
         days.extend(day);
-        rests.extend(care::snoozed(t, at).filter(|words| !rests.contains(words)));
+        rests.extend(history::snoozed(t, at).filter(|words| !rests.contains(words)));
     }
     html! {
         @for (taken, name) in carers.iter().take(PEOPLE) {

@@ -2,16 +2,15 @@
 
 use crate::error::Fail;
 use crate::pages::{bisect, care, layout};
-use crate::query::compare_url;
 use crate::text::{self, plural};
 use collector::detect::alerts::life::State;
 use collector::detect::{Change, Kind};
 use collector::format::percent;
-use collector::history::causes;
-use collector::model::{SeriesKey, Verdict};
+use collector::history::{self, Cause, Caused};
+use collector::model::Verdict;
+use collector::report::links;
 use collector::store::{Event, MeasuredCommit, Store};
 use maud::{Markup, html};
-use std::collections::BTreeMap;
 
 /// Open events that are looked at: more than any suite has series.
 const EVENTS: usize = 100_000;
@@ -89,10 +88,12 @@ impl Group {
         if self.is_drift() {
             return None;
         }
-        Some(compare_url(
-            &self.base.as_ref()?.sha,
-            &self.suspects.last()?.sha,
-        ))
+        let moved = self
+            .events
+            .iter()
+            .map(|e| (&e.series.key.metric, harm(e) > 0.0));
+        let (base, head) = (self.base.as_ref()?, self.suspects.last()?);
+        Some(links::comparison(&base.sha, &head.sha, moved))
     }
 
     pub(super) fn bisect(&self) -> Option<String> {
@@ -171,37 +172,37 @@ pub(super) fn open(store: &Store) -> Result<(Vec<Group>, usize), Fail> {
     Ok((groups(store, open)?, snoozed))
 }
 
-/// Open events by cause: regressions first, the newest commits first. What somebody merged or
-/// split stands as they left it; the rest is grouped by commit set.
+/// Open events by cause: regressions first, the newest commits first.
 pub(super) fn groups(store: &Store, events: Vec<Event>) -> Result<Vec<Group>, Fail> {
-    let mut by_hand: BTreeMap<i64, Vec<Event>> = BTreeMap::new();
-    let mut rest = Vec::new();
-    for e in events {
-        match e.reported.cause {
-            Some(cause) => by_hand.entry(cause).or_default().push(e),
-            None => rest.push(e),
-        }
-    }
-    let mut out = by_commit_set(store, rest)?;
-    for members in by_hand.into_values() {
-        let sets = members.iter().map(|e| &e.reported.event.change);
-        let first = sets.clone().map(|c| c.first).min().unwrap_or(0);
-        let last = sets.map(|c| c.last).max().unwrap_or(0);
+    let found = {
+        let changes: Vec<Caused<'_>> = events.iter().map(caused).collect();
+        // A testbed that cannot be counted has more series than those that moved.
+        history::grouped(&changes, &|t| store.series_on(t).unwrap_or(usize::MAX))
+    };
+    let mut slots: Vec<Option<Event>> = events.into_iter().map(Some).collect();
+    let mut out = Vec::new();
+    for Cause { group, by_hand } in found {
+        let members = group.members.iter().filter_map(|i| slots[*i].take());
         out.push(Group {
-            by_hand: true,
-            ..grouped(store, members, (first, last))?
+            everything: group.everything,
+            by_hand,
+            ..of(store, members.collect(), (group.first, group.last))?
         });
     }
     out.sort_by_key(|g| (!g.is_regression(), !g.is_new(), std::cmp::Reverse(g.last)));
     Ok(out)
 }
 
+fn caused(e: &Event) -> Caused<'_> {
+    Caused {
+        key: &e.series.key,
+        change: &e.reported.event.change,
+        by_hand: e.reported.cause,
+    }
+}
+
 /// A group of events that may all have been caused by the commits at positions `first..=last`.
-fn grouped(
-    store: &Store,
-    mut events: Vec<Event>,
-    (first, last): (i64, i64),
-) -> Result<Group, Fail> {
+fn of(store: &Store, mut events: Vec<Event>, (first, last): (i64, i64)) -> Result<Group, Fail> {
     // What got worst first; where nothing got worse, what gained most.
     let any_worse = events.iter().any(|e| harm(e) > 0.0);
     let rank = |e: &Event| if any_worse { harm(e) } else { -harm(e) };
@@ -216,27 +217,6 @@ fn grouped(
         base: store.commits(first, 1)?.pop(),
         suspects: store.commits_between(first, last)?,
     })
-}
-
-fn by_commit_set(store: &Store, events: Vec<Event>) -> Result<Vec<Group>, Fail> {
-    let found = {
-        let changes: Vec<(&SeriesKey, &Change)> = events
-            .iter()
-            .map(|e| (&e.series.key, &e.reported.event.change))
-            .collect();
-        // A testbed that cannot be counted has more series than those that moved.
-        causes(&changes, &|t| store.series_on(t).unwrap_or(usize::MAX))
-    };
-    let mut slots: Vec<Option<Event>> = events.into_iter().map(Some).collect();
-    let mut out = Vec::new();
-    for g in found {
-        let members: Vec<Event> = g.members.iter().filter_map(|i| slots[*i].take()).collect();
-        out.push(Group {
-            everything: g.everything,
-            ..grouped(store, members, (g.first, g.last))?
-        });
-    }
-    Ok(out)
 }
 
 /// How sure a change is, in words.

@@ -1,10 +1,10 @@
 //! Which of all changes an address asks for.
 
+use collector::report::links::encode;
 use collector::store::Fates;
 
 use super::params::Params;
 use crate::error::Fail;
-use crate::look::address::encode;
 
 /// The words of what has become of a change.
 const FATES: [(Fates, &str); 13] = [

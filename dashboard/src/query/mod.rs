@@ -13,9 +13,10 @@ pub(crate) use whose::{MINE, NOBODY, Whose, name as named, spelled};
 use collector::model::{Sha, Tags, Variants};
 
 use crate::error::Fail;
-pub(crate) use crate::look::address::{decode, encode};
+pub(crate) use crate::look::address::decode;
 use crate::look::{Across, BESIDE, Look, Others, SeriesLook, Shape, Upward};
 use crate::reader::Reader;
+pub(crate) use collector::report::links::{compare as compare_url, encode};
 use params::Params;
 
 /// Characters of the name of a commit or branch.
@@ -506,11 +507,6 @@ pub(crate) fn variants_query(variants: &Variants) -> String {
         encode(&variants.head()),
         encode(&variants.base())
     )
-}
-
-/// The address of a comparison.
-pub(crate) fn compare_url(base: &Sha, head: &Sha) -> String {
-    format!("/compare/{}..{}", base.short(), head.short())
 }
 
 #[cfg(test)]

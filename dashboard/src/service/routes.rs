@@ -8,21 +8,15 @@ use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, Router};
-use collector::store::Scope;
 use tower::ServiceExt;
 
 use crate::api::{self, Summary};
 use crate::error::Fail;
 use crate::pages::{assets, login, status};
-use crate::route::{MAX_LITTLE, MAX_WIRE, Route};
+use crate::route::{ADMIN, COLLECT, MAX_LITTLE, MAX_WIRE, READ, Route, WRITE};
 use crate::service::server::Server;
 use crate::service::{form, front, hook, jobs, metrics, pages, proposals};
 use crate::{base, live, routes};
-
-const READ: Option<Scope> = Some(Scope::Read);
-const WRITE: Option<Scope> = Some(Scope::Write);
-const COLLECT: Option<Scope> = Some(Scope::Collect);
-const ADMIN: Option<Scope> = Some(Scope::Admin);
 
 /// Bytes of a push: forges list up to 2,000 commits in one. Of a longer one the next look knows.
 const MAX_PUSH: usize = 5 << 20;

@@ -68,14 +68,19 @@ fn repeats(y: &[f64]) -> bool {
         let all = pairs.len().max(1) as f64;
         pairs.filter(|w| w[0] == w[1]).count() as f64 / all
     };
-    // The normal approximation of a binomial share (Conover, *Practical Nonparametric
-    // Statistics*, §3.1).
-    let error = (EQUAL_BY_CHANCE * (1.0 - EQUAL_BY_CHANCE) / (y.len() - 1) as f64).sqrt();
-    let least = (EQUAL_BY_CHANCE + CHANCE_Z * error).clamp(EQUAL_SHARE, EQUAL_SHARE_MOST);
-    share(y) >= least
+    share(y) >= least_equal(y.len() - 1, EQUAL_SHARE_MOST)
         && y.chunks(STRETCH)
             .filter(|c| c.len() > STRETCH / 2)
             .all(|c| share(c) >= EQUAL_SHARE_STRETCH)
+}
+
+/// The share of so many pairs of neighbours that must be equal, lest ticks do it by chance; never
+/// more than `most`.
+pub(super) fn least_equal(pairs: usize, most: f64) -> f64 {
+    // The normal approximation of a binomial share (Conover, *Practical Nonparametric
+    // Statistics*, §3.1).
+    let error = (EQUAL_BY_CHANCE * (1.0 - EQUAL_BY_CHANCE) / pairs as f64).sqrt();
+    (EQUAL_BY_CHANCE + CHANCE_Z * error).clamp(EQUAL_SHARE, most)
 }
 
 /// Whether the variance grows with the lag as a walk's does, also without its few leaps.

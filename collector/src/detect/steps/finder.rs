@@ -7,6 +7,7 @@ use crate::detect::steps::classify::{Class, YOUNG, classify};
 use crate::detect::steps::noisy::Scratch;
 use crate::detect::steps::pieces::Boundary;
 use crate::detect::steps::place::NEAR;
+pub use crate::detect::steps::repeats::STUCK;
 use crate::detect::steps::silence::Silence;
 use crate::detect::steps::{counts, repeats, stretches};
 use crate::stats;
@@ -171,10 +172,6 @@ pub struct Findings {
     /// As in [`Settings::counted`].
     pub counted: bool,
 }
-
-/// Identical neighbours from which on a noisy series is called stuck: where as many as half of
-/// all neighbours are equal by chance, a run of 20 begins once in a million commits.
-pub const STUCK: usize = 20;
 
 /// Finds changes; keeps its scratch space between series.
 #[derive(Debug, Default)]

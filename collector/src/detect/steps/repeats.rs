@@ -5,6 +5,7 @@
 //! tick of a coarse clock is not reported here (7.5 is printed as 7 or as 8), nor one that is no
 //! larger than jitter that was seen before: ranks decide about those.
 
+use crate::detect::steps::classify::least_equal;
 use crate::detect::steps::counts::SAME_RELATIVE;
 use crate::detect::steps::pieces::Boundary;
 use crate::detect::steps::ticks;
@@ -15,12 +16,6 @@ const WHOLE_FROM: f64 = 100.0;
 const AROUND: usize = 20;
 /// Pairs of neighbours on the left from which on the right is not asked: it may be noisy.
 const ENOUGH: usize = 10;
-/// Neighbours that must be equal: a count with jitter in one run of ten repeats in 81 % …
-const EQUAL_SHARE: f64 = 0.6;
-/// … and noise in clock ticks of 1.5 sigma in 39 %, by chance …
-const EQUAL_BY_CHANCE: f64 = 0.39;
-/// … of which so many standard errors are allowed for.
-const CHANCE_Z: f64 = 3.5;
 /// More is asked of no stretch, and eight neighbours must all be equal.
 const EQUAL_SHARE_MOST: f64 = 0.95;
 const PAIRS_LEAST: usize = 7;
@@ -33,8 +28,9 @@ const JITTER_FACTOR: f64 = 3.0;
 const ACCIDENTS: usize = 1;
 /// A level that is left again after so few points may have been an excursion.
 const SHORT: usize = 5;
-/// A run of equal values as long amid varying ones is a pipeline that is stuck, no level.
-const STUCK: usize = 20;
+/// A run of equal values as long amid varying ones is a pipeline that is stuck, no level: where as
+/// many as half of all neighbours are equal by chance, a run of 20 begins once in a million commits.
+pub const STUCK: usize = 20;
 
 /// The changes that stretches of repeated values show.
 pub(crate) fn steps(y: &[f64], counted: bool) -> Vec<Boundary> {
@@ -168,10 +164,7 @@ impl Here<'_> {
             equal += right.0;
             all += right.1;
         }
-        // The normal approximation of a binomial share (Conover, *Practical Nonparametric
-        // Statistics*, §3.1).
-        let error = (EQUAL_BY_CHANCE * (1.0 - EQUAL_BY_CHANCE) / all.max(1) as f64).sqrt();
-        let least = (EQUAL_BY_CHANCE + CHANCE_Z * error).clamp(EQUAL_SHARE, EQUAL_SHARE_MOST);
+        let least = least_equal(all.max(1), EQUAL_SHARE_MOST);
         all >= PAIRS_LEAST && equal as f64 >= least * all as f64
     }
 

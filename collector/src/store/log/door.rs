@@ -262,7 +262,7 @@ fn few(field: &str, n: usize, most: usize) -> Result<(), String> {
     Ok(())
 }
 
-fn name(field: &str, text: &str) -> Result<(), String> {
+pub(super) fn name(field: &str, text: &str) -> Result<(), String> {
     if text.len() > NAME {
         return Err(format!("{field}: longer than {NAME} bytes"));
     }
@@ -284,7 +284,7 @@ fn is_lower_hex(text: &str) -> bool {
         .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-fn sha(field: &str, text: &str) -> Result<(), String> {
+pub(super) fn sha(field: &str, text: &str) -> Result<(), String> {
     if !matches!(text.len(), 40 | 64) || !is_lower_hex(text) {
         return Err(format!(
             "{field}: `{}` is no full object name in lower-case hexadecimal",
@@ -294,7 +294,7 @@ fn sha(field: &str, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn hash(field: &str, text: &str) -> Result<(), String> {
+pub(super) fn hash(field: &str, text: &str) -> Result<(), String> {
     if text.len() != 64 || !is_lower_hex(text) {
         return Err(format!("{field}: no SHA-256 in hexadecimal"));
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 /// Every field of a report, wherever in it that stands.
-const KNOWN: [&str; 42] = [
+const KNOWN: [&str; 43] = [
     "author",
     "benchmark",
     "better",
@@ -13,6 +13,7 @@ const KNOWN: [&str; 42] = [
     "class",
     "commit",
     "counter",
+    "extent",
     "facts",
     "failures",
     "fault",
@@ -178,6 +179,7 @@ mod tests {
         let mut measured = Measurement::once("a{k=v}", own, counter, 3.0);
         measured.doubt("it is");
         (measured.redefined, measured.spread) = (true, 0.5);
+        measured.extent = Some(Extent::Whole);
         let sha = Sha("a".repeat(40));
         let report = Report {
             schema: Report::SCHEMA.into(),

@@ -12,13 +12,17 @@ use crate::store::log::append::{Sealed, put};
 use crate::store::log::arrival;
 use crate::store::log::blobs;
 use crate::store::log::codec::pack;
-use crate::store::log::door;
 use crate::store::log::entry::{Entry, Kind};
 use crate::store::log::fields;
+use crate::store::log::fresh;
 use crate::store::log::transfer::{Imported, Line, SCHEMA, unpack_blob};
 
 /// How long a key is remembered: a client that retries for a week has other troubles.
 const REMEMBERED: i64 = 7 * 86_400;
+
+/// Commits beyond the newest one that is known at which a report may be. What is at a place that no
+/// commit will reach for years would stay the newest, and everything else be stale.
+const LEAP: u64 = 1_000_000;
 
 /// Reports with their profiles, ready to be stored.
 pub struct Handed {
@@ -28,6 +32,8 @@ pub struct Handed {
     blobs: Vec<(String, Vec<u8>)>,
     /// The short names of the series that the reports are of.
     series: Vec<String>,
+    /// The last place on the main line that a report is at.
+    furthest: u64,
     /// The first report.
     first: Option<Box<Report>>,
     /// Fields of the reports that nobody knows.
@@ -46,6 +52,7 @@ impl Handed {
             entries: Vec::new(),
             blobs: Vec::new(),
             series: Vec::new(),
+            furthest: 0,
             first: None,
             unknown: BTreeSet::new(),
         };
@@ -109,14 +116,15 @@ impl Handed {
     fn entry(&mut self, kind: Kind, bytes: &[u8]) -> Result<()> {
         if !matches!(kind, Kind::Report | Kind::Profile) {
             return Err(Error::Usage(format!(
-                "a `{}` is not taken here: only reports with their profiles are; `uptick import` \
+                "an entry `{}` is not taken here: only reports with their profiles are; `uptick import` \
                  reads a whole export",
                 kind.name()
             )));
         }
-        if let Entry::Report(r) = door::read(kind, bytes).map_err(Error::Usage)? {
+        if let Entry::Report(r) = fresh::read(kind, bytes).map_err(Error::Usage)? {
             self.series
                 .extend(SeriesKey::all_of(&r).map(|key| key.id()));
+            self.furthest = self.furthest.max(r.commit.position);
             self.first.get_or_insert(r);
             fields::add_unknown(bytes, &mut self.unknown);
         }
@@ -164,6 +172,25 @@ impl Store {
                 && has_each(db, "profile_here", handed.blobs.iter().map(|b| &b.0))?;
             Ok(all.then(|| handed.imported(0)))
         })
+    }
+
+    /// Whether it lies where no commit of this store's main line is for long: then why, and what to
+    /// do. An import is not asked: whoever has the store's file may put anything into it.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn leaps(&self, handed: &Handed) -> Result<Option<String>> {
+        let newest: Option<i64> = self.ask(|db| {
+            db.prepare_cached(
+                "SELECT max((SELECT coalesce(max(position), -1) FROM main_line), \
+                 coalesce((SELECT position FROM measured_commit WHERE main = 1 \
+                 ORDER BY position DESC LIMIT 1), -1))",
+            )?
+            .query_row([], |r| r.get(0))
+        })?;
+        // An empty store knows no place.
+        let newest = newest.and_then(|n| u64::try_from(n).ok());
+        Ok(newest.and_then(|newest| leap(handed.furthest, newest)))
     }
 
     /// How many series it would add.
@@ -225,6 +252,17 @@ impl Store {
             Ok(())
         })
     }
+}
+
+fn leap(at: u64, newest: u64) -> Option<String> {
+    if at <= newest.saturating_add(LEAP) {
+        return None;
+    }
+    Some(format!(
+        "commit.position: {at} is more than {LEAP} commits beyond the newest that is known here, at \
+         {newest}. It is the number of the commit's first-parent ancestors: `git rev-list --count \
+         --first-parent SHA` less one. Where it is right, hand in a commit in between first."
+    ))
 }
 
 /// Notes that a key stands for a body; gives whether it does, and not for another one.

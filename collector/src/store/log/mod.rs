@@ -8,6 +8,7 @@ pub(in crate::store) mod codec;
 pub(in crate::store) mod door;
 pub mod entry;
 pub(in crate::store) mod fields;
+mod fresh;
 pub(in crate::store) mod handed;
 pub(in crate::store) mod late;
 pub(in crate::store) mod older;

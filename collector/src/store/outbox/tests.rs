@@ -3,7 +3,7 @@
 use crate::detect::alerts::life::{Resolution, State};
 use crate::history::retention;
 use crate::history::watch::{search, search_for};
-use crate::model::{Channel, Report, Secret, Sink, digest};
+use crate::model::{Channel, Counter, Metric, Report, Secret, Sink, digest};
 use crate::notify::{self, Origin, Parcel};
 use crate::remote::channel::{Answer, Outcome};
 use crate::report::alert::Happened;
@@ -123,6 +123,31 @@ fn five_hundred_regressions_of_one_commit_are_one_message() {
     assert_eq!(only(&store).changes, 501);
     assert!(take(&mut store, 10_000).is_empty());
     assert_eq!(only(&store).state, Progress::Delivered);
+}
+
+/// What is judged stands first on the page, and would be green.
+#[test]
+fn a_message_about_time_leads_to_where_the_time_is_compared() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    store.add_channel(&channel("c")).unwrap();
+    for i in 0..NEXT + LATER {
+        let mut r = report(i, 2, 1e6);
+        let time = &mut r.measurements[1];
+        (time.metric, time.counter) = (Metric::WallTime, Counter::Clock);
+        if i >= NEXT {
+            (time.value, time.low, time.high) = (1.2e6, 1.2e6, 1.2e6);
+            time.samples = vec![1.2e6];
+        }
+        hand_in(&mut store, &r, 100);
+    }
+    let message = take(&mut store, 10_000).remove(0).message;
+    assert_eq!(message.moved[0].metric, "wall_time");
+    assert!(
+        message.link.ends_with("?metric=wall_time"),
+        "{}",
+        message.link
+    );
 }
 
 #[test]

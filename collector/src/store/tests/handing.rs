@@ -160,6 +160,80 @@ fn a_key_stands_for_one_body() {
     assert_eq!(later.unwrap().new, 1);
 }
 
+/// A report as bytes, changed as a document.
+fn changed(change: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
+    let mut r = serde_json::to_value(report(1, 'a', &[("b", 1.0)])).unwrap();
+    change(&mut r);
+    serde_json::to_vec(&r).unwrap()
+}
+
+/// What older versions took is refused where it is handed in, and is still read in an import.
+#[test]
+fn what_no_page_can_show_is_refused_at_the_door_and_read_in_a_log() {
+    use serde_json::json;
+    let branch = |name: String| json!({"on": "branch", "name": name});
+    let on = |line: serde_json::Value| changed(|r| r["line"] = line);
+    let failed = |stage: &str| {
+        let all = json!([{"benchmark": null, "stage": stage, "message": ""}]);
+        changed(|r| r["failures"] = all)
+    };
+    let profile = json!([{"benchmark": "b", "kind": "functions", "blob": "zz"}]);
+    let bad = [
+        ("line.name", on(branch("b".repeat(1_001)))),
+        ("line.name", on(branch("a\nb".into()))),
+        (
+            "line.merge_base",
+            on(json!({"on": "branch", "merge_base": "zz"})),
+        ),
+        (
+            "commit.time",
+            changed(|r| r["commit"]["time"] = json!(9e18 as i64)),
+        ),
+        ("commit.time", changed(|r| r["commit"]["time"] = json!(-1))),
+        (
+            "started",
+            changed(|r| r["started"] = json!(253_402_300_800_i64)),
+        ),
+        ("reused", changed(|r| r["reused"] = json!("zz"))),
+        ("profiles.blob", changed(|r| r["profiles"] = profile)),
+        ("failures[0].stage", failed("nonsense")),
+    ];
+    for (field, body) in bad {
+        let why = Handed::read(&body).err().unwrap().to_string();
+        assert!(why.contains(field), "{field}: {why}");
+        let mut line = b"{\"report\":".to_vec();
+        line.extend([&body[..], b"}\n"].concat());
+        let f = Fixture::new();
+        let done = f.store().import(&mut &line[..]).unwrap();
+        assert_eq!(done.new, 1, "{field}");
+    }
+    for good in [on(branch("b".repeat(1_000))), failed("build")] {
+        Handed::read(&good).unwrap();
+    }
+}
+
+/// One report far beyond all others would stay the newest for ever.
+#[test]
+fn a_report_beyond_the_reach_of_the_main_line_is_refused() {
+    let at = |position: u64| changed(|r| r["commit"]["position"] = position.into());
+    let handed = |position| Handed::read(&at(position)).unwrap();
+    let f = Fixture::new();
+    let mut store = f.store();
+    // Where nothing is known, anything may be.
+    assert_eq!(store.leaps(&handed(99_999_999)).unwrap(), None);
+    store.put(&report(7, 'a', &[("b", 1.0)]), &[]).unwrap();
+    assert_eq!(store.leaps(&handed(1_000_007)).unwrap(), None);
+    let why = store.leaps(&handed(1_000_008)).unwrap().unwrap();
+    assert!(
+        why.contains("beyond the newest") && why.contains("rev-list"),
+        "{why}"
+    );
+    // Whoever has the file may put anything into it.
+    let line = [b"{\"report\":", &at(50_000_000)[..], b"}\n"].concat();
+    assert_eq!(store.import(&mut &line[..]).unwrap().new, 1);
+    assert_eq!(store.leaps(&handed(50_000_008)).unwrap(), None);
+}
+
 /// All of a body is stored, or nothing.
 #[test]
 fn a_body_with_one_wrong_line_stores_nothing() {
@@ -191,7 +265,7 @@ fn what_is_derived_is_held_against_the_log() {
         ("UPDATE change SET state = 'noise'", "the changes"),
         (
             "UPDATE main_line SET sha = 'x' WHERE position = 3",
-            "the main line",
+            "the commits of the main line",
         ),
     ] {
         let f = Fixture::new();

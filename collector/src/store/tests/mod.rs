@@ -560,11 +560,15 @@ fn other_files_are_left_as_they_are() {
         "negative.db",
         "CREATE TABLE report (x); PRAGMA user_version = -1",
     );
+    let namesake = make(
+        "namesake.db",
+        "CREATE TABLE report (x); PRAGMA user_version = 3",
+    );
     let newer = make(
         "newer.db",
         "CREATE TABLE log (x); PRAGMA application_id = 1970304617; PRAGMA user_version = 99",
     );
-    for path in [foreign, marked, negative, newer] {
+    for path in [foreign, marked, negative, namesake, newer] {
         let before = std::fs::read(&path).unwrap();
         for open in [Store::open, Store::open_existing] {
             let e = open(&path).unwrap_err();

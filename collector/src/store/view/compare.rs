@@ -29,7 +29,7 @@ const TABLES: [(&str, &str); 15] = [
     ("commits", "SELECT * FROM measured_commit"),
     ("testbeds", "SELECT * FROM testbed"),
     ("reports", "SELECT * FROM report"),
-    ("main line", "SELECT * FROM main_line"),
+    ("commits of the main line", "SELECT * FROM main_line"),
     ("commits that left it", "SELECT * FROM line_left"),
     ("places of profiles", "SELECT * FROM stacks"),
     (

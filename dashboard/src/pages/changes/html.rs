@@ -3,12 +3,13 @@
 use collector::config::Config;
 use collector::detect::Kind;
 use collector::format::thousands;
+use collector::report::links;
 use collector::store::Fate;
 use maud::{Markup, html};
 
 use super::load::{DOCUMENT, List, ROWS, Row};
 use crate::pages::{groups, layout, log};
-use crate::query::{Changes, MINE, NOBODY, Way, compare_url, spelled};
+use crate::query::{Changes, MINE, NOBODY, Way, spelled};
 use crate::reader::Reader;
 use crate::text::{self, plural};
 
@@ -177,6 +178,7 @@ fn row(r: &Row) -> Markup {
     let (key, t) = (&r.event.series.key, &r.event.reported);
     let c = &t.event.change;
     let series = format!("/series/{}", key.id());
+    let moved = (&key.metric, true);
     html! {
         tr #{ "c" (t.id) } {
             td {
@@ -196,7 +198,7 @@ fn row(r: &Row) -> Markup {
             td { @if let Some((_, head)) = &r.around { (text::time(head.time)) } @else { "–" } }
             td .muted { code { (text::cut(&key.fingerprint, 16)) } }
             td { @if let Some((base, head)) = &r.around && c.kind != Kind::Drift {
-                a href=(compare_url(&base.sha, &head.sha)) { "Compare" }
+                a href=(links::comparison(&base.sha, &head.sha, [moved].into_iter())) { "Compare" }
             } }
         }
     }

@@ -1,6 +1,7 @@
 //! The changes of one page of the list.
 
 use collector::config::Config;
+use collector::history;
 use collector::store::{ChangeFilter, Event, MeasuredCommit, Store};
 
 use crate::error::Fail;
@@ -59,7 +60,7 @@ pub(super) fn load(
         let key = &event.series.key;
         let carer = config.carer(&key.benchmark, &event.reported.assignee);
         let carer = carer.map(str::to_owned);
-        let snoozed = care::snoozed(&event.reported, &at);
+        let snoozed = history::snoozed(&event.reported, &at);
         rows.push(Row {
             event,
             around,

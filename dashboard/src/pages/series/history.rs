@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use collector::history::open_among;
+use collector::report::links;
 use collector::stats;
 use collector::store::{Event, MeasuredCommit, Reported, SeriesState, Store, TestbedRow, Value};
 
@@ -13,7 +14,6 @@ use crate::landmarks::Landmark;
 use crate::look::{Across, SeriesLook};
 use crate::pages::answer::the_series;
 use crate::pages::drift::{Drift, is_drift};
-use crate::query::compare_url;
 
 /// Series of the same benchmark on earlier testbeds that are drawn too.
 const OLDER: usize = 3;
@@ -286,12 +286,14 @@ pub(in crate::pages) fn around(
     Ok(base.zip(head))
 }
 
-/// The comparison that shows a change.
-pub(super) fn link(store: &Store, change: &Reported) -> Result<Option<String>, Fail> {
+/// The comparison that shows a change of a series.
+pub(super) fn link(h: &History, store: &Store, change: &Reported) -> Result<Option<String>, Fail> {
     if is_drift(change) {
         return Ok(None);
     }
-    Ok(around(store, change)?.map(|(b, h)| compare_url(&b.sha, &h.sha)))
+    let moved = [(&h.series.row.key.metric, true)];
+    let between = around(store, change)?;
+    Ok(between.map(|(b, h)| links::comparison(&b.sha, &h.sha, moved.into_iter())))
 }
 
 /// The measured commits that may have caused a change.

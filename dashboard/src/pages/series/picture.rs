@@ -185,7 +185,7 @@ fn changes(store: &Store, h: &History) -> Result<Vec<Mark>, Fail> {
                 sense: text::Sense::of(c.after - c.before, metric),
                 number,
             },
-            href: link(store, t)?.unwrap_or_else(|| format!("/series/{}", h.id)),
+            href: link(h, store, t)?.unwrap_or_else(|| format!("/series/{}", h.id)),
             words: format!(
                 "{number}: {} at commit {}, {day}",
                 moved(c.change, (c.before, c.after), metric),

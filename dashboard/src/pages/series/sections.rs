@@ -2,6 +2,7 @@
 
 use collector::detect::Kind;
 use collector::format::quoted;
+use collector::report::links;
 use collector::store::{MeasuredCommit, Reported, SeriesState, Store, TestbedRow, Triage, Value};
 use maud::{Markup, html};
 
@@ -10,7 +11,6 @@ use super::words;
 use crate::error::Fail;
 use crate::pages::layout;
 use crate::pages::{bisect, groups, health, log};
-use crate::query::compare_url;
 use crate::text;
 
 /// Changes of the testbed that are spelled out.
@@ -117,7 +117,7 @@ pub(super) fn changes(store: &Store, h: &History) -> Result<Markup, Fail> {
             number,
             change,
             suspects: suspects(store, change)?,
-            url: link(store, change)?,
+            url: link(h, store, change)?,
         });
     }
     Ok(html! {
@@ -266,8 +266,9 @@ fn value_row(h: &History, values: &[&Value], commits: &[MeasuredCommit]) -> Mark
 
 fn pair_links(h: &History, base: &MeasuredCommit, head: &MeasuredCommit) -> Markup {
     let (b, c) = (base.sha.short(), head.sha.short());
+    let moved = [(&h.series.row.key.metric, true)];
     html! {
-        a href=(compare_url(&base.sha, &head.sha)) { "Compare" } " "
+        a href=(links::comparison(&base.sha, &head.sha, moved.into_iter())) { "Compare" } " "
         a href={ "/functions/" (h.id) "/" (b) ".." (c) } { "Functions" }
     }
 }
