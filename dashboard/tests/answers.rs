@@ -164,7 +164,7 @@ async fn json(c: &Client, url: &str) -> Value {
 /// Benchmark, verdict, limit and change of each judged row, as the command line's functions say
 /// them of two stored reports.
 fn judged(store: &Store, base: &Report, head: &Report) -> (Outcome, Vec<(String, Verdict)>) {
-    let metrics = judge::judged_metrics(&Default::default(), &head.measurements[0].counter);
+    let metrics = judge::Judged::of(&Default::default(), &[base, head]);
     let line: Vec<Sha> = (0..=base.commit.position).map(|i| sha(i, 'a')).collect();
     let history = |m: &Measurement| -> Vec<f64> {
         let key = collector::model::SeriesKey {

@@ -10,9 +10,9 @@ use crate::error::Result;
 use crate::explain;
 use crate::format::{benchmarks, name, telling};
 use crate::git::Repo;
-use crate::judge::{self, Beside, HISTORY, Judgement, Reason, Row};
+use crate::judge::{self, Beside, HISTORY, Judged, Judgement, Reason, Row};
 use crate::model::{
-    Failure, Measurement, Metric, Phase, Report, SeriesKey, Sha, Variants, Verdict,
+    Counter, Failure, Measurement, Metric, Phase, Report, SeriesKey, Sha, Variants, Verdict,
 };
 use crate::parallel::parallel;
 use crate::run::{BuiltCommit, Progress, Runner};
@@ -57,7 +57,7 @@ impl<'a> Run<'a> {
         options: &'a Options,
         progress: &'a dyn Progress,
     ) -> Result<Self> {
-        let judged = judge::judged_metrics(runner.config(), &runner.session().counter);
+        let judged = Judged::of(runner.config(), &[&base, &head]);
         let line = runner.repo().ancestors(&base.commit.sha, HISTORY)?;
         let variants = against.as_ref().map(|a| &a.variants);
         let history = |m: &Measurement| {
@@ -124,7 +124,7 @@ impl<'a> Run<'a> {
             .collect();
         let (reported, suspects): (Vec<usize>, Vec<usize>) = suspects
             .into_iter()
-            .partition(|&i| self.rows[i].metric.is_own());
+            .partition(|&i| others_count(&self.rows[i]));
         for i in reported {
             self.could_not_confirm(i, OTHERS_COUNT_IT);
         }
@@ -167,7 +167,7 @@ impl<'a> Run<'a> {
     /// A suspect that cannot be run again is neither a change nor none.
     fn could_not_confirm(&mut self, i: usize, why: &str) {
         let row = &mut self.rows[i];
-        if row.metric == Metric::BinarySize || row.metric.is_own() {
+        if row.metric == Metric::BinarySize || others_count(row) {
             // A file has one size, and what another tool reported it alone can count again.
             row.why.add(Reason::CannotMeasureAgain {
                 because: why.into(),
@@ -441,6 +441,11 @@ fn tenfold_gain(rows: &[Row]) -> Option<String> {
         "`{name}` is {much} in the baseline{more}: see that it still does its work, and finds its input; \
          `Uptick-Accept: {name} reason` in the commit's message says that it does"
     ))
+}
+
+/// Whether another tool counted it, which cannot be asked again.
+const fn others_count(row: &Row) -> bool {
+    row.metric.is_own() || matches!(row.counter, Counter::Reported(_))
 }
 
 /// What the base calls a benchmark of the head.

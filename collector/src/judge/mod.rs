@@ -19,7 +19,7 @@ mod variants;
 
 pub use detectable::{Newest, next_limit};
 pub use document::{Checked, Document, MAX_BYTES, read};
-pub use judged::{Judged, judged_metrics};
+pub use judged::Judged;
 pub use judgement::{BaseRef, Beside, CommitRef, Judgement, Outcome, doubts, judgement, outcome};
 pub use no_verdict::NoVerdict;
 pub use reason::{Reason, Reasons};
@@ -111,7 +111,7 @@ pub fn rows(
                 },
                 (None, None) => return None,
             };
-            let judged = judged.contains(&row.metric);
+            let judged = judged.contains(&row.benchmark, &row.metric);
             Some(row.with_judged(judged))
         })
         .collect()

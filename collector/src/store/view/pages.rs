@@ -160,6 +160,20 @@ impl Store {
         })
     }
 
+    /// The benchmarks of which instructions are counted on the main line.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn counted_benchmarks(&self) -> Result<Vec<String>> {
+        self.ask(|db| {
+            db.prepare_cached(
+                "SELECT DISTINCT benchmark FROM series WHERE metric = ?1 AND points > 0",
+            )?
+            .query_map([Metric::Instructions.name()], |r| r.get(0))?
+            .collect()
+        })
+    }
+
     /// All series of one benchmark, the newest testbed first.
     ///
     /// # Errors

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use collector::detect::Kind;
-use collector::judge::{self, Beside, Judgement, Overrides, Row};
-use collector::model::{Counter, Measurement, Metric, Report, SeriesKey, Testbed, Variants};
+use collector::judge::{self, Beside, Judged, Judgement, Overrides, Row};
+use collector::model::{Measurement, Report, SeriesKey, Testbed, Variants};
 use collector::stats;
 use collector::store::{MeasuredCommit, ReportRow, Store};
 
@@ -112,8 +112,8 @@ pub(super) fn judged(
     how: &str,
 ) -> Result<Comparison, Fail> {
     let config = &app.options.config;
-    let counter = main_counter(&head.report);
-    let judged = judge::judged_metrics(config, &counter);
+    let judged = Judged::of(config, &[&base.report, &head.report]);
+    let counter = judged.counter(&head.report);
     let as_of = match is_pinned {
         true => newer(store, &base, &head)?,
         false => i64::MAX,
@@ -240,17 +240,6 @@ fn best<'a>(
         )
     };
     pairs.min_by_key(rank)
-}
-
-/// The counter of what is judged.
-fn main_counter(report: &Report) -> Counter {
-    let judged = |m: &&Measurement| m.metric == Metric::Instructions;
-    let found = report
-        .measurements
-        .iter()
-        .find(judged)
-        .or_else(|| report.measurements.first());
-    found.map_or(Counter::Clock, |m| m.counter.clone())
 }
 
 /// Earlier values of a series, newest last: only where they can matter, and only those that had
