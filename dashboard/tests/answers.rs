@@ -4,11 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use collector::config::Config;
+use collector::detect::alerts::proposal::By;
 use collector::detect::{Finder, Point};
+use collector::history::replay::{Proposed, Replayed};
 use collector::history::{Floor, MainLine, Stored, causes, steps, tracks, watch};
-use collector::judge::{self, Judged, Judgement};
+use collector::judge::{self, Judged, Judgement, Overrides};
 use collector::model::{
-    Better, Commit, Counter, Line, Measurement, Metric, NoiseClass, Report, Sha, Testbed,
+    Better, Commit, Counter, Line, Measurement, Metric, NoiseClass, Report, SeriesKey, Sha,
+    Testbed, Verdict,
 };
 use collector::stats::SplitMix64;
 use collector::store::{Store, Triage};
@@ -558,6 +561,58 @@ async fn listed_ids(c: &Client, url: &str) -> Vec<String> {
 
 fn sorted(all: impl Iterator<Item = String>) -> Vec<String> {
     all.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// `uptick replay` suspects what a comparison of each commit with the one before suspects, with the
+/// same limit: of what varies, and of what is counted.
+#[test]
+fn a_replay_judges_each_commit_as_a_comparison_does() {
+    let store = Site::demo().store();
+    let (config, line) = (Config::default(), MainLine::default());
+    let asked = ["io/watch", "pool/steal", "parse/large", "index/merge"];
+    let wanted =
+        |k: &SeriesKey| k.metric == Metric::Instructions && asked.contains(&k.benchmark.as_str());
+    let all = tracks(&store, &line, &wanted).unwrap();
+    let proposed = Proposed {
+        config: &config,
+        limit: None,
+        floor: Floor::default(),
+    };
+    let replayed = Replayed::of(&store, &all, &line, &proposed).unwrap();
+    assert!(all.len() >= asked.len());
+    for (t, said) in all.iter().zip(&replayed.series) {
+        let reports = t.reports.iter();
+        let reports: Vec<Report> = reports
+            .map(|n| store.report_numbered(*n).unwrap().unwrap())
+            .collect();
+        let only = Overrides {
+            only: vec![t.key.benchmark.clone()],
+            ..Overrides::default()
+        };
+        let mut last = None;
+        let (mut suspects, mut moved) = (0, 0);
+        for pair in reports.windows(2) {
+            let stored = Stored {
+                store: &store,
+                base: &pair[0],
+                head: &pair[1],
+                variants: None,
+            };
+            let rows = stored.rows(&config, &only, i64::MAX).unwrap();
+            let row = rows.iter().find(|r| r.metric == t.key.metric).unwrap();
+            last = row.limit;
+            suspects += usize::from(row.verdict == Verdict::Suspect);
+            let sure = [Verdict::Regressed, Verdict::Improved];
+            moved += usize::from(sure.contains(&row.verdict));
+        }
+        let name = &said.name;
+        assert_eq!(said.suspects, suspects, "{name}");
+        let gate = said.flags.iter().filter(|f| f.raised.by == By::Gate);
+        assert_eq!(gate.count(), moved, "{name}");
+        assert_eq!(Some(said.limit), last, "{name}");
+    }
+    let varies = replayed.series.iter().any(|s| s.limit > 0.05);
+    assert!(varies && replayed.series.iter().any(|s| s.limit == 0.005));
 }
 
 /// Identities, commit sets and groups: as `uptick changes` lists them, on Today and in its JSON.

@@ -322,6 +322,19 @@ impl Store {
         })
     }
 
+    /// The report of that number.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`] when it is damaged.
+    pub fn report_numbered(&self, number: i64) -> Result<Option<Report>> {
+        let hash: Option<String> = self.ask(|db| {
+            db.prepare_cached("SELECT hash FROM report WHERE id = ?1")?
+                .query_row([number], |r| r.get(0))
+                .optional()
+        })?;
+        hash.map_or(Ok(None), |hash| self.report(&hash))
+    }
+
     /// A report by its content hash, checked.
     ///
     /// # Errors
