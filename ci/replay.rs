@@ -40,7 +40,7 @@ fn of_store(args: &Args, a: &Replay) -> anyhow::Result<u8> {
         limit,
         floor,
     };
-    let document = Replayed::of(&tracks, &line, &proposed);
+    let document = Replayed::of(&store, &tracks, &line, &proposed)?;
     if a.json {
         print::json(&document)?;
     } else {

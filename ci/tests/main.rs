@@ -28,6 +28,7 @@ mod readme;
 mod release;
 mod serve;
 mod store;
+mod stored;
 mod story;
 mod submodules;
 mod support;

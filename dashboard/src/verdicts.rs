@@ -16,7 +16,8 @@ const KEPT: u64 = 20_000;
 pub(crate) struct Basis {
     /// Base and head, each with its number of reports.
     pub(crate) sides: [(Sha, u64); 2],
-    /// Reports of the main line up to the base, which histories are made of.
+    /// Reports of the main line up to the base, which histories are made of; of a base beside it all
+    /// entries of the log.
     pub(crate) before: u64,
     /// The lasting changes that may confirm a suspicion, and the reports that do not count.
     pub(crate) changes: String,

@@ -3,14 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use collector::config::Config;
+use collector::detect::alerts::proposal::By;
 use collector::detect::{Finder, Point};
-use collector::history::{Floor, MainLine, causes, steps, tracks, watch};
-use collector::judge::{self, Outcome};
+use collector::history::replay::{Proposed, Replayed};
+use collector::history::{Floor, MainLine, Stored, causes, steps, tracks, watch};
+use collector::judge::{self, Judged, Judgement, Overrides};
 use collector::model::{
-    Better, Commit, Counter, Line, Measurement, Metric, NoiseClass, Report, Sha, Testbed, Verdict,
+    Better, Commit, Counter, Line, Measurement, Metric, NoiseClass, Report, SeriesKey, Sha,
+    Testbed, Verdict,
 };
 use collector::stats::SplitMix64;
-use collector::store::Store;
+use collector::store::{Store, Triage};
 use serde_json::Value;
 
 use crate::support::{Client, Site};
@@ -84,76 +88,207 @@ fn time(name: &str, value: f64, g: &mut SplitMix64) -> Measurement {
     }
 }
 
-/// What one series does over 60 commits.
-#[derive(Clone, Copy, Debug)]
-enum Shape {
-    Flat,
-    Up,
-    Down,
-    Back,
-    Drift,
-    Noisy,
-    NoisyUp,
+/// One that varies, of which less is better, as its tool reports it.
+fn latency(name: &str, value: f64, g: &mut SplitMix64) -> Measurement {
+    let metric = Metric::stored("latency", "x", Better::Lower);
+    let counter = Counter::stored("wrk");
+    Measurement {
+        metric,
+        counter,
+        ..time(name, value, g)
+    }
+}
+
+/// A time that pytest-benchmark reports.
+fn py(name: &str, value: f64, g: &mut SplitMix64) -> Measurement {
+    Measurement {
+        counter: Counter::stored("pytest-benchmark"),
+        ..time(name, value, g)
+    }
+}
+
+/// Instructions that vary by so much.
+fn varying(name: &str, value: f64, by: f64, g: &mut SplitMix64) -> Measurement {
+    Measurement {
+        class: NoiseClass::Threaded,
+        spread: by,
+        ..count(name, value * (1.0 + by * (g.next_f64() - 0.5)))
+    }
+}
+
+fn own(metric: &str, value: f64) -> Measurement {
+    let metric = Metric::stored(metric, "x", Better::Lower);
+    Measurement::once("b", metric, Counter::stored("tool"), value)
+}
+
+type Numbers = fn(f64, &mut SplitMix64) -> Vec<Measurement>;
+
+/// What one store holds: what the main line does over 60 commits, and a branch beside it.
+struct Shape {
+    name: &'static str,
+    main: Numbers,
+    topic: Option<Numbers>,
     /// The compiler is another one from commit 30 on.
-    Testbed,
-    /// Branches measured beside it, twice as high.
-    Branches,
-    /// Of which more is better, and which is reported by a tool.
-    Throughput,
-    /// This many series, so many of them moved by one commit.
-    Many(usize, usize),
+    has_testbeds: bool,
+}
+
+const fn main(name: &'static str, main: Numbers) -> Shape {
+    Shape {
+        name,
+        main,
+        topic: None,
+        has_testbeds: false,
+    }
+}
+
+const fn beside(name: &'static str, main: Numbers, topic: Numbers) -> Shape {
+    Shape {
+        topic: Some(topic),
+        ..self::main(name, main)
+    }
 }
 
 const COMMITS: u64 = 60;
+/// Where most things step.
+const STEP: f64 = 30.0;
+/// Where the branch leaves the main line, and how many commits it has.
+const FORK: u64 = 27;
+const TOPIC: u64 = 6;
 
-fn level(shape: Shape, i: u64) -> f64 {
-    let x = i as f64;
-    match shape {
-        Shape::Up | Shape::NoisyUp | Shape::Throughput if i >= 30 => 1.2e6,
-        Shape::Down if i >= 30 => 0.8e6,
-        Shape::Back if (20..35).contains(&i) => 1.3e6,
-        Shape::Drift => 1e6 * (1.0 + 0.0006 * x),
-        Shape::Testbed if i >= 30 => 1.4e6,
-        _ => 1e6,
-    }
+/// One level up to [`STEP`] and another from it on.
+fn at(x: f64, before: f64, after: f64) -> f64 {
+    if x < STEP { before } else { after }
 }
 
-fn measurements(shape: Shape, i: u64, g: &mut SplitMix64) -> Vec<Measurement> {
-    match shape {
-        Shape::Noisy | Shape::NoisyUp => vec![time("b", level(shape, i), g)],
-        Shape::Throughput => vec![throughput("b", level(shape, i))],
-        Shape::Many(series, moved) => (0..series)
-            .map(|s| {
-                let factor = if s < moved && i >= 30 { 1.1 } else { 1.0 };
-                count(&format!("b{s:02}"), 1e6 * factor)
-            })
-            .collect(),
-        _ => vec![count("b", level(shape, i))],
-    }
+fn many(x: f64, moved: usize) -> Vec<Measurement> {
+    let one = |i: usize| {
+        let factor = if i < moved { at(x, 1.0, 1.1) } else { 1.0 };
+        count(&format!("b{i:02}"), 1e6 * factor)
+    };
+    (0..40).map(one).collect()
 }
 
-fn fill(site: &Site, shape: Shape, seed: u64) -> Vec<Report> {
+/// Each of them has another kind of number, or does something else with it.
+const SHAPES: [Shape; 31] = [
+    main("flat", |_, _| vec![count("b", 1e6)]),
+    main("up", |x, _| vec![count("b", at(x, 1e6, 1.2e6))]),
+    main("down", |x, _| vec![count("b", at(x, 1e6, 0.8e6))]),
+    main("back", |x, _| {
+        let is_high = (20.0..35.0).contains(&x);
+        vec![count("b", if is_high { 1.3e6 } else { 1e6 })]
+    }),
+    main("drift", |x, _| vec![count("b", 1e6 * (1.0 + 0.0006 * x))]),
+    main("two steps", |x, _| {
+        let late = if x < 45.0 { 1.0 } else { 1.1 };
+        vec![count("b", at(x, 1e6, 1.2e6) * late)]
+    }),
+    main("below the floor", |x, _| {
+        vec![count("b", at(x, 1e6, 1.004e6))]
+    }),
+    main("hardly any", |x, _| vec![count("b", at(x, 3.0, 7.0))]),
+    main("all of many", |x, _| many(x, 40)),
+    main("most of many", |x, _| many(x, 30)),
+    main("one appears", |x, _| {
+        let mut all = vec![count("a", 1e6)];
+        all.extend((x >= STEP).then(|| count("b", 1e6)));
+        all
+    }),
+    main("one vanishes", |x, _| {
+        let mut all = vec![count("a", 1e6)];
+        all.extend((x < STEP).then(|| count("b", 1e6)));
+        all
+    }),
+    main("threads", |_, g| vec![varying("b", 1e6, 0.03, g)]),
+    main("threads up", |x, g| {
+        vec![varying("b", at(x, 1e6, 1.2e6), 0.03, g)]
+    }),
+    main("threads that hardly vary", |_, g| {
+        vec![varying("b", 1e6, 0.0004, g)]
+    }),
+    main("times", |_, g| vec![time("b", 1e6, g)]),
+    main("times up", |x, g| vec![time("b", at(x, 1e6, 1.2e6), g)]),
+    main("times down", |x, g| vec![time("b", at(x, 1e6, 0.8e6), g)]),
+    main("times beside counts of the same", |x, g| {
+        let counted = count("b", 1e6);
+        vec![counted, time("b", at(x, 1e6, 1.3e6), g)]
+    }),
+    main("times beside counts of another", |x, g| {
+        let counted = count("a", 1e6);
+        vec![counted, py("py", at(x, 1e6, 1.3e6), g)]
+    }),
+    main("times of pytest-benchmark", |x, g| {
+        vec![py("b", at(x, 1e6, 1.3e6), g)]
+    }),
+    main("times beside a metric of one's own", |x, g| {
+        let time = Measurement {
+            class: NoiseClass::Exact,
+            ..time("b", at(x, 1e6, 1.2e6), g)
+        };
+        vec![throughput("a", 1000.0), time]
+    }),
+    main("throughput", |x, _| {
+        vec![throughput("b", at(x, 1e6, 1.2e6))]
+    }),
+    main("latency", |x, g| vec![latency("b", at(x, 1e3, 1.3e3), g)]),
+    main("a leak", |x, _| vec![own("leak", at(x, 0.0, 3.0))]),
+    main("below zero", |x, _| vec![own("delta", at(x, -5.0, -6.5))]),
+    main("a base far from its level", |x, g| {
+        let value = match x {
+            28.0 => 1.055e3,
+            29.0 => 1.0559e3,
+            _ => 1e3 + 3.0 * (x % 2.0),
+        };
+        vec![Measurement {
+            value,
+            spread: 0.0,
+            ..latency("b", value, g)
+        }]
+    }),
+    Shape {
+        has_testbeds: true,
+        ..main("two testbeds", |x, _| vec![count("b", at(x, 1e6, 1.4e6))])
+    },
+    beside(
+        "a branch far above",
+        |x, _| vec![count("b", at(x, 1e6, 1.2e6))],
+        |_, _| vec![count("b", 2e6)],
+    ),
+    beside(
+        "a branch that misses a step and has a noisy head",
+        |x, g| vec![latency("b", at(x, 1e3, 1.3e3), g)],
+        |x, g| vec![latency("b", if x < 33.0 { 1e3 } else { 1.12e3 }, g)],
+    ),
+    beside(
+        "a quiet branch of a wild line",
+        |x, g| vec![latency("b", 1e3 + 200.0 * (x % 2.0), g)],
+        |x, g| vec![latency("b", if x < 33.0 { 1e3 } else { 1.09e3 }, g)],
+    ),
+];
+
+fn shape(name: &str) -> &'static Shape {
+    SHAPES.iter().find(|s| s.name == name).unwrap()
+}
+
+fn fill(site: &Site, shape: &Shape, seed: u64) {
     let mut store = site.store();
     let mut g = SplitMix64::new(seed);
-    let mut all = Vec::new();
     for i in 0..COMMITS {
-        let mut r = report(i, 'a', measurements(shape, i, &mut g));
-        if matches!(shape, Shape::Testbed) && i >= 30 {
+        let mut r = report(i, 'a', (shape.main)(i as f64, &mut g));
+        if shape.has_testbeds && i >= 30 {
             r.testbed = testbed("1.96");
         }
         store.put(&r, &[]).unwrap();
-        all.push(r);
-        if matches!(shape, Shape::Branches) && i % 5 == 0 {
-            let mut beside = report(i, 'f', vec![count("b", 2e6)]);
-            beside.line = Some(Line::Branch {
-                name: Some("topic".into()),
-                merge_base: Some(sha(i, 'a')),
-            });
-            store.put(&beside, &[]).unwrap();
-        }
+    }
+    let topic = shape.topic.into_iter();
+    for (i, numbers) in topic.flat_map(|t| (FORK + 1..=FORK + TOPIC).map(move |i| (i, t))) {
+        let mut r = report(i, 'f', numbers(i as f64, &mut g));
+        r.line = Some(Line::Branch {
+            name: Some("topic".into()),
+            merge_base: Some(sha(FORK, 'a')),
+        });
+        store.put(&r, &[]).unwrap();
     }
     watch::search(&mut store, usize::MAX).unwrap();
-    all
 }
 
 async fn json(c: &Client, url: &str) -> Value {
@@ -161,99 +296,169 @@ async fn json(c: &Client, url: &str) -> Value {
     serde_json::from_str(answer.text()).unwrap_or_else(|e| panic!("{url}: {e}: {}", answer.text()))
 }
 
-/// Benchmark, verdict, limit and change of each judged row, as the command line's functions say
-/// them of two stored reports.
-fn judged(store: &Store, base: &Report, head: &Report) -> (Outcome, Vec<(String, Verdict)>) {
-    let metrics = judge::judged_metrics(&Default::default(), &head.measurements[0].counter);
-    let line: Vec<Sha> = (0..=base.commit.position).map(|i| sha(i, 'a')).collect();
-    let history = |m: &Measurement| -> Vec<f64> {
-        let key = collector::model::SeriesKey {
-            benchmark: m.benchmark.clone(),
-            metric: m.metric.clone(),
-            counter: m.counter.clone(),
-            fingerprint: base.testbed.fingerprint(&m.counter),
-        };
-        let points = store.points_anywhere(&key, base.commit.position).unwrap();
-        let on = points.iter().filter(|p| line.contains(&p.sha));
-        on.map(|p| p.value).collect()
-    };
-    let rows = judge::rows(
+/// What the command line says of two stored reports before it measures anything again, and where it
+/// could measure nothing again.
+fn judged(store: &Store, [base, head]: [&Report; 2]) -> Judgement {
+    let config = Config::default();
+    let stored = Stored {
+        store,
         base,
         head,
-        &Default::default(),
-        &Default::default(),
-        &metrics,
-        &history,
-    );
-    let said = rows
-        .iter()
-        .map(|r| (r.benchmark.clone(), r.verdict))
-        .collect();
-    let counter = head.measurements[0].counter.clone();
-    let judgement = judge::judgement(base, head, counter, rows, Default::default());
-    (judgement.outcome, said)
+        variants: None,
+    };
+    let overrides = Default::default();
+    let mut rows = stored.rows(&config, &overrides, i64::MAX).unwrap();
+    stored.confirm(rows.iter_mut()).unwrap();
+    let counter = Judged::of(&config, &[base, head]).counter(head);
+    judge::judgement(base, head, counter, rows, Default::default())
+}
+
+/// Each pair by its commits: one after another, steps, further apart, the other way round, and with
+/// commits of the branch, where there is one.
+fn pairs(shape: &Shape) -> Vec<[Sha; 2]> {
+    let main = |at| sha(at, 'a');
+    let mut all: Vec<[Sha; 2]> = [
+        (0, 1),
+        (5, 6),
+        (28, 29),
+        (29, 30),
+        (29, 31),
+        (19, 40),
+        (30, 29),
+        (40, 19),
+        (31, 30),
+    ]
+    .map(|(b, h)| [main(b), main(h)])
+    .into();
+    if shape.topic.is_some() {
+        let topic = |i| sha(FORK + i, 'f');
+        all.extend((1..TOPIC).map(|i| [topic(i), topic(i + 1)]));
+        all.push([main(FORK), topic(TOPIC)]);
+        all.push([main(40), topic(TOPIC)]);
+        all.push([topic(2), main(40)]);
+    }
+    all
 }
 
 #[tokio::test]
 async fn thirty_stores_get_one_answer_from_functions_pages_and_api() {
-    let shapes = [
-        Shape::Flat,
-        Shape::Up,
-        Shape::Down,
-        Shape::Back,
-        Shape::Drift,
-        Shape::Noisy,
-        Shape::NoisyUp,
-        Shape::Testbed,
-        Shape::Branches,
-        Shape::Throughput,
-        Shape::Many(40, 40),
-    ];
-    for (i, shape) in shapes.iter().cycle().take(30).enumerate() {
+    let names: BTreeSet<&str> = SHAPES.iter().map(|s| s.name).collect();
+    assert!(names.len() >= 30 && names.len() == SHAPES.len());
+    for (seed, shape) in SHAPES.iter().enumerate() {
         let site = Site::empty();
-        let reports = fill(&site, *shape, i as u64);
+        fill(&site, shape, seed as u64);
         let c = site.client().await;
-        same_judgements(&site, &c, *shape, &reports).await;
-        same_changes(&site, &c, *shape).await;
+        same_judgements(&site, &c, shape).await;
+        same_changes(&site, &c, shape).await;
     }
 }
 
-/// Every exact verdict of a page is the one of the judge, and none contradicts its limit.
-async fn same_judgements(site: &Site, c: &Client, shape: Shape, reports: &[Report]) {
+/// Every row of a page is the one of the command line: verdict, limit, change, reason and all, and
+/// none contradicts its limit.
+async fn same_judgements(site: &Site, c: &Client, shape: &Shape) {
     let store = site.store();
-    for (b, h) in [(28, 29), (29, 30), (29, 31), (19, 40), (5, 6)] {
-        let (base, head) = (&reports[b], &reports[h]);
-        let (outcome, rows) = judged(&store, base, head);
-        let url = format!("/compare/{}..{}.json", base.commit.sha, head.commit.sha);
+    for [base, head] in pairs(shape) {
+        let at = format!("{} {}..{}", shape.name, base.short(), head.short());
+        let report = |sha: &Sha| store.any_report_of(sha).unwrap().unwrap();
+        let (b, h) = (report(&base), report(&head));
+        let said = judged(&store, [&b, &h]);
+        let url = format!("/compare/{base}..{head}.json");
         let page = json(c, &url).await;
-        let said: Vec<(String, String)> = page["results"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|r| {
-                let text = |f: &str| r[f].as_str().unwrap().to_string();
-                (text("benchmark"), text("verdict"))
-            })
-            .collect();
-        for ((name, verdict), (at, shown)) in rows.iter().zip(&said) {
-            assert_eq!(name, at);
-            // A lasting change of the series may confirm what two reports alone only suspect.
-            let confirmed = *verdict == Verdict::Suspect;
-            assert!(
-                verdict.name() == shown
-                    || confirmed && ["regressed", "improved"].contains(&&**shown),
-                "{shape:?} {b}..{h} {name}: {} or {shown}",
-                verdict.name()
-            );
+        let results = page["results"].as_array().unwrap();
+        let rows = serde_json::to_value(&said.results).unwrap();
+        assert_eq!(rows.as_array().unwrap(), results, "{at}");
+        for (field, value) in [
+            ("outcome", serde_json::to_value(said.outcome).unwrap()),
+            ("counter", serde_json::to_value(&said.counter).unwrap()),
+            (
+                "summary",
+                serde_json::to_value(judge::tallies(&said.results)).unwrap(),
+            ),
+        ] {
+            assert_eq!(page[field], value, "{at}: {field}");
         }
-        let outcome = serde_json::to_value(outcome).unwrap();
-        let was_confirmed = said.iter().zip(&rows).any(|(s, r)| s.1 != r.1.name());
-        assert!(
-            page["outcome"] == outcome || was_confirmed,
-            "{shape:?} {b}..{h}"
+        assert_eq!(
+            page.get("no_verdict").cloned(),
+            said.no_verdict
+                .map(|why| serde_json::to_value(why).unwrap()),
+            "{at}"
         );
         within_limits(&page);
     }
+}
+
+/// Verdict, whether it is confirmed and whether it is judged of a row on the page of two commits.
+async fn row(c: &Client, [base, head]: [Sha; 2], metric: &str) -> (String, bool, bool) {
+    let page = json(c, &format!("/compare/{base}..{head}.json")).await;
+    let mut rows = page["results"].as_array().unwrap().iter();
+    let r = rows.find(|r| r["metric"] == metric).unwrap();
+    let is = |field: &str| r[field].as_bool().unwrap();
+    let verdict = r["verdict"].as_str().unwrap().to_owned();
+    (verdict, is("confirmed"), is("judged"))
+}
+
+async fn filled(name: &str) -> (Site, Client) {
+    let site = Site::empty();
+    fill(&site, shape(name), 11);
+    let c = site.client().await;
+    (site, c)
+}
+
+/// A series has the commits of the main line alone: its step is none of a branch that left before.
+#[tokio::test]
+async fn a_branch_has_not_regressed_by_what_the_main_line_did() {
+    let (_site, c) = filled("a branch that misses a step and has a noisy head").await;
+    let noisy = [sha(FORK, 'a'), sha(FORK + TOPIC, 'f')];
+    let want = ("suspect".to_owned(), false, true);
+    assert_eq!(row(&c, noisy, "latency").await, want);
+    let page = c.get("/branch?name=topic").await;
+    assert!(!page.text().contains("verdict bad"), "{}", page.text());
+    assert!(page.text().contains("Not confirmed"), "{}", page.text());
+}
+
+#[tokio::test]
+async fn a_change_is_as_sure_the_other_way_round() {
+    let (_site, c) = filled("latency").await;
+    for (pair, verdict) in [((29, 30), "regressed"), ((30, 29), "improved")] {
+        let pair = [sha(pair.0, 'a'), sha(pair.1, 'a')];
+        assert_eq!(row(&c, pair, "latency").await, (verdict.into(), true, true));
+    }
+}
+
+/// What is near its base and far from its level is suspect: a page does not look at the base alone.
+#[tokio::test]
+async fn what_left_its_level_is_suspect_however_near_its_base_is() {
+    let (_site, c) = filled("a base far from its level").await;
+    let pair = [sha(28, 'a'), sha(29, 'a')];
+    let want = ("suspect".to_owned(), false, true);
+    assert_eq!(row(&c, pair, "latency").await, want);
+}
+
+/// What Today calls a regression, Compare, Commit and Commits call one.
+#[tokio::test]
+async fn a_time_without_counts_of_its_benchmark_is_judged_everywhere() {
+    for name in [
+        "times of pytest-benchmark",
+        "times beside counts of another",
+        "times beside a metric of one's own",
+    ] {
+        let (_site, c) = filled(name).await;
+        let pair = [sha(29, 'a'), sha(30, 'a')];
+        let (verdict, _, is_judged) = row(&c, pair, "wall_time").await;
+        assert_eq!((&*verdict, is_judged), ("regressed", true), "{name}");
+        let commit = c.get(&format!("/commit/{}", sha(30, 'a'))).await;
+        assert!(commit.text().contains("Regression: 1 of"), "{name}");
+        let list = json(&c, "/commits.json?before=31").await;
+        let newest = &list["commits"][0];
+        assert_eq!(newest["position"], 30, "{name}");
+        assert_eq!(newest["verdict"]["regressed"]["benchmarks"], 1, "{name}");
+        let today = c.get("/").await;
+        assert!(today.text().contains("1 new regression"), "{name}");
+    }
+    let (_site, c) = filled("times beside counts of the same").await;
+    let pair = [sha(29, 'a'), sha(30, 'a')];
+    let (_, _, is_judged) = row(&c, pair, "wall_time").await;
+    assert!(!is_judged);
 }
 
 fn within_limits(page: &Value) {
@@ -301,8 +506,117 @@ fn what_is_open_in_the_demo_is_open_for_the_command_and_on_the_pages() {
     assert!(document.all().any(|(_, s)| !s.told), "none of that kind");
 }
 
+/// What nobody need look at yet is open for the command as before, apart on Today, and listed; a
+/// benchmark that is asked for has the changes that it has among all.
+#[tokio::test]
+async fn what_is_snoozed_or_asked_for_is_the_same_change() {
+    let (site, c) = filled("most of many").await;
+    let open = open_ones(&found_by_the_command(&site.store()));
+    assert_eq!((open.len(), shown_today(&c).await.len()), (30, 30));
+    let (snoozed, kept) = open.split_at(open.len() / 2);
+    site.store()
+        .decide(
+            &Triage {
+                events: snoozed.to_vec(),
+                snooze: Some("@1000".into()),
+                ..Triage::default()
+            },
+            "somebody",
+            1_700_000_000,
+        )
+        .unwrap();
+    let c = site.client().await;
+    assert_eq!(open_ones(&found_by_the_command(&site.store())), open);
+    assert_eq!(shown_today(&c).await, kept);
+    let all = listed_ids(&c, "/changes.json").await;
+    assert_eq!(all, open);
+    assert_eq!(listed_ids(&c, "/changes.json?state=snoozed").await, snoozed);
+    let document = found_by_the_command(&site.store());
+    let one: Vec<String> = document
+        .all()
+        .filter(|(s, _)| s.benchmark == "b07")
+        .map(|(_, c)| c.id.clone())
+        .collect();
+    assert_eq!(listed_ids(&c, "/changes.json?q=b07").await, one);
+}
+
+/// The changes that the command calls open, in order.
+fn open_ones(document: &steps::Steps) -> Vec<String> {
+    let open = document.all().filter(|(_, s)| s.open);
+    sorted(open.map(|(_, s)| s.id.clone()))
+}
+
+async fn shown_today(c: &Client) -> Vec<String> {
+    let today = json(c, "/today.json").await;
+    let groups = today["groups"].as_array().unwrap().iter();
+    let events = groups.flat_map(|g| g["changes"].as_array().unwrap());
+    sorted(events.map(|e| e["event"]["id"].as_str().unwrap().to_owned()))
+}
+
+async fn listed_ids(c: &Client, url: &str) -> Vec<String> {
+    let list = json(c, url).await;
+    let rows = list["changes"].as_array().unwrap().iter();
+    sorted(rows.map(|r| r["event"]["id"].as_str().unwrap().to_owned()))
+}
+
+fn sorted(all: impl Iterator<Item = String>) -> Vec<String> {
+    all.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// `uptick replay` suspects what a comparison of each commit with the one before suspects, with the
+/// same limit: of what varies, and of what is counted.
+#[test]
+fn a_replay_judges_each_commit_as_a_comparison_does() {
+    let store = Site::demo().store();
+    let (config, line) = (Config::default(), MainLine::default());
+    let asked = ["io/watch", "pool/steal", "parse/large", "index/merge"];
+    let wanted =
+        |k: &SeriesKey| k.metric == Metric::Instructions && asked.contains(&k.benchmark.as_str());
+    let all = tracks(&store, &line, &wanted).unwrap();
+    let proposed = Proposed {
+        config: &config,
+        limit: None,
+        floor: Floor::default(),
+    };
+    let replayed = Replayed::of(&store, &all, &line, &proposed).unwrap();
+    assert!(all.len() >= asked.len());
+    for (t, said) in all.iter().zip(&replayed.series) {
+        let reports = t.reports.iter();
+        let reports: Vec<Report> = reports
+            .map(|n| store.report_numbered(*n).unwrap().unwrap())
+            .collect();
+        let only = Overrides {
+            only: vec![t.key.benchmark.clone()],
+            ..Overrides::default()
+        };
+        let mut last = None;
+        let (mut suspects, mut moved) = (0, 0);
+        for pair in reports.windows(2) {
+            let stored = Stored {
+                store: &store,
+                base: &pair[0],
+                head: &pair[1],
+                variants: None,
+            };
+            let rows = stored.rows(&config, &only, i64::MAX).unwrap();
+            let row = rows.iter().find(|r| r.metric == t.key.metric).unwrap();
+            last = row.limit;
+            suspects += usize::from(row.verdict == Verdict::Suspect);
+            let sure = [Verdict::Regressed, Verdict::Improved];
+            moved += usize::from(sure.contains(&row.verdict));
+        }
+        let name = &said.name;
+        assert_eq!(said.suspects, suspects, "{name}");
+        let gate = said.flags.iter().filter(|f| f.raised.by == By::Gate);
+        assert_eq!(gate.count(), moved, "{name}");
+        assert_eq!(Some(said.limit), last, "{name}");
+    }
+    let varies = replayed.series.iter().any(|s| s.limit > 0.05);
+    assert!(varies && replayed.series.iter().any(|s| s.limit == 0.005));
+}
+
 /// Identities, commit sets and groups: as `uptick changes` lists them, on Today and in its JSON.
-async fn same_changes(site: &Site, c: &Client, shape: Shape) {
+async fn same_changes(site: &Site, c: &Client, shape: &Shape) {
     let store = site.store();
     let document = found_by_the_command(&store);
     let listed: BTreeMap<String, (i64, i64)> = document
@@ -324,18 +638,26 @@ async fn same_changes(site: &Site, c: &Client, shape: Shape) {
             )
         })
         .collect();
-    assert_eq!(listed, shown, "{shape:?}");
-    let open = document
-        .groups
-        .iter()
-        .filter(|g| g.changes.iter().any(|id| listed.contains_key(id)));
-    assert_eq!(open.count(), groups.len(), "{shape:?}");
+    assert_eq!(listed, shown, "{}", shape.name);
+    let open = |ids: &[String]| -> Vec<String> {
+        sorted(ids.iter().filter(|id| listed.contains_key(*id)).cloned())
+    };
+    let mut grouped: Vec<Vec<String>> = document.groups.iter().map(|g| open(&g.changes)).collect();
+    grouped.retain(|g| !g.is_empty());
+    grouped.sort();
+    let ids = |g: &Value| {
+        let members = g["changes"].as_array().unwrap().iter();
+        sorted(members.map(|e| e["event"]["id"].as_str().unwrap().to_owned()))
+    };
+    let mut on_page: Vec<Vec<String>> = groups.iter().map(ids).collect();
+    on_page.sort();
+    assert_eq!(grouped, on_page, "{}", shape.name);
     same_list(c, &document, shape).await;
 }
 
 /// The list of all changes has the changes that `uptick changes --all` lists, as they stand there:
 /// but for ways back, which have no identity of their own, and what the points show no longer.
-async fn same_list(c: &Client, document: &steps::Steps, shape: Shape) {
+async fn same_list(c: &Client, document: &steps::Steps, shape: &Shape) {
     let listed: BTreeMap<String, (i64, i64, Option<i64>)> = document
         .all()
         .filter(|(_, s)| s.recovers.is_none())
@@ -354,23 +676,20 @@ async fn same_list(c: &Client, document: &steps::Steps, shape: Shape) {
             (id, (at("first"), at("last"), e["recovered"].as_i64()))
         })
         .collect();
-    assert_eq!(listed, shown, "{shape:?}");
+    assert_eq!(listed, shown, "{}", shape.name);
 }
 
 /// One commit that slows 30 of 40, and 30 of 30 series down is one regression on Today.
 #[tokio::test]
 async fn one_commit_that_slows_many_series_down_is_one_regression() {
-    for (series, moved) in [(40, 30), (30, 30)] {
+    for (name, is_all) in [("most of many", false), ("all of many", true)] {
         let site = Site::empty();
-        fill(&site, Shape::Many(series, moved), 1);
+        fill(&site, shape(name), 1);
         let c = site.client().await;
         let today = c.get("/").await;
-        assert!(
-            today.text().contains("1 new regression"),
-            "{series} {moved}"
-        );
+        assert!(today.text().contains("1 new regression"), "{name}");
         let hint = today.text().contains("Every series of a testbed moved");
-        assert_eq!(hint, series == moved);
+        assert_eq!(hint, is_all);
         let groups = json(&c, "/today.json").await["groups"].clone();
         assert_eq!(groups.as_array().unwrap().len(), 1);
         assert_eq!(groups[0]["environment"], false);
@@ -381,7 +700,7 @@ async fn one_commit_that_slows_many_series_down_is_one_regression() {
 #[tokio::test]
 async fn a_branch_changes_no_page_of_the_main_line() {
     let site = Site::empty();
-    fill(&site, Shape::Up, 1);
+    fill(&site, shape("up"), 1);
     let series = site.store().series().unwrap()[0].key.id();
     let pages = [
         "/today.json".to_string(),

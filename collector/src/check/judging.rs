@@ -10,10 +10,9 @@ use crate::error::Result;
 use crate::explain;
 use crate::format::{benchmarks, name, telling};
 use crate::git::Repo;
-use crate::judge::{self, Beside, HISTORY, Judgement, Reason, Row};
-use crate::model::{
-    Failure, Measurement, Metric, Phase, Report, SeriesKey, Sha, Variants, Verdict,
-};
+use crate::history::Stored;
+use crate::judge::{self, Beside, Judgement, Reason, Row};
+use crate::model::{Counter, Failure, Metric, Phase, Report, Sha, Variants, Verdict};
 use crate::parallel::parallel;
 use crate::run::{BuiltCommit, Progress, Runner};
 use crate::store::Store;
@@ -57,21 +56,13 @@ impl<'a> Run<'a> {
         options: &'a Options,
         progress: &'a dyn Progress,
     ) -> Result<Self> {
-        let judged = judge::judged_metrics(runner.config(), &runner.session().counter);
-        let line = runner.repo().ancestors(&base.commit.sha, HISTORY)?;
-        let variants = against.as_ref().map(|a| &a.variants);
-        let history = |m: &Measurement| {
-            let benchmark = base_name(variants, &m.benchmark);
-            history(store, &base, (benchmark, m), &line)
+        let stored = Stored {
+            store,
+            base: &base,
+            head: &head,
+            variants: against.as_ref().map(|a| &a.variants),
         };
-        let rows = judge::rows(
-            &base,
-            &head,
-            runner.config(),
-            &options.overrides,
-            &judged,
-            &history,
-        );
+        let rows = stored.rows(runner.config(), &options.overrides, i64::MAX)?;
         Ok(Self {
             doubts: judge::doubts(&base, &head, &rows),
             runner,
@@ -124,9 +115,12 @@ impl<'a> Run<'a> {
             .collect();
         let (reported, suspects): (Vec<usize>, Vec<usize>) = suspects
             .into_iter()
-            .partition(|&i| self.rows[i].metric.is_own());
+            .partition(|&i| others_count(&self.rows[i]));
+        self.confirm_by_changes()?;
         for i in reported {
-            self.could_not_confirm(i, OTHERS_COUNT_IT);
+            if !self.rows[i].confirmed {
+                self.could_not_confirm(i, OTHERS_COUNT_IT);
+            }
         }
         if suspects.is_empty() {
             return Ok(());
@@ -164,10 +158,22 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// What is not measured again is confirmed as on the pages, which measure nothing.
+    fn confirm_by_changes(&mut self) -> Result<()> {
+        let stored = Stored {
+            store: self.store,
+            base: &self.base,
+            head: &self.head,
+            variants: self.against.as_ref().map(|a| &a.variants),
+        };
+        let is_final = |r: &&mut Row| !r.judged || others_count(r);
+        stored.confirm(self.rows.iter_mut().filter(is_final))
+    }
+
     /// A suspect that cannot be run again is neither a change nor none.
     fn could_not_confirm(&mut self, i: usize, why: &str) {
         let row = &mut self.rows[i];
-        if row.metric == Metric::BinarySize || row.metric.is_own() {
+        if row.metric == Metric::BinarySize || others_count(row) {
             // A file has one size, and what another tool reported it alone can count again.
             row.why.add(Reason::CannotMeasureAgain {
                 because: why.into(),
@@ -447,36 +453,13 @@ fn tenfold_gain(rows: &[Row]) -> Option<String> {
     ))
 }
 
+/// Whether another tool counted it, which cannot be asked again.
+const fn others_count(row: &Row) -> bool {
+    row.metric.is_own() || matches!(row.counter, Counter::Reported(_))
+}
+
 /// What the base calls a benchmark of the head.
 fn base_name(variants: Option<&Variants>, name: &str) -> String {
     let other = variants.and_then(|v| v.base_name(name));
     other.unwrap_or_else(|| name.to_owned())
-}
-
-/// Earlier values of a series on the baseline's own line, oldest first; one a commit.
-fn history(
-    store: &Store,
-    base: &Report,
-    (benchmark, m): (String, &Measurement),
-    line: &[Sha],
-) -> Vec<f64> {
-    let key = SeriesKey {
-        benchmark,
-        metric: m.metric.clone(),
-        counter: m.counter.clone(),
-        fingerprint: base.testbed.fingerprint(&m.counter),
-    };
-    // A history that cannot be read is no history: the floors remain.
-    let points = store
-        .points_anywhere(&key, base.commit.position)
-        .unwrap_or_default();
-    let on_line: std::collections::HashSet<&Sha> = line.iter().collect();
-    let mut values: Vec<(u64, f64)> = Vec::new();
-    for p in points.iter().filter(|p| on_line.contains(&p.sha)) {
-        match values.last_mut() {
-            Some(last) if last.0 == p.position => last.1 = p.value,
-            _ => values.push((p.position, p.value)),
-        }
-    }
-    values.into_iter().map(|(_, v)| v).collect()
 }

@@ -119,6 +119,8 @@ pub struct Track {
     pub noise: NoiseClass,
     /// One point a commit, ascending by position.
     pub points: Vec<Point>,
+    /// The number of the report that each is from.
+    pub reports: Vec<i64>,
     /// Where it took over from another testbed's series.
     pub testbed_change: Option<TestbedChange>,
     /// How many series its testbed has in the store, whichever were asked for.
@@ -198,7 +200,7 @@ pub fn tracks(
 
 fn track(store: &Store, line: &MainLine, row: SeriesRow) -> Result<Track> {
     // In the order of arrival within a commit, so that the newest report stays.
-    let mut newest: BTreeMap<i64, f64> = BTreeMap::new();
+    let mut newest: BTreeMap<i64, (f64, i64)> = BTreeMap::new();
     let points = if line.is_empty() {
         store.points(&row.key, u64::MAX)?
     } else {
@@ -208,17 +210,19 @@ fn track(store: &Store, line: &MainLine, row: SeriesRow) -> Result<Track> {
         if let Some(position) = line.position(&p.sha, p.position)
             && p.value.is_finite()
         {
-            newest.insert(position, p.value);
+            newest.insert(position, (p.value, p.report));
         }
     }
+    let reports = newest.values().map(|(_, report)| *report).collect();
     let points = newest
         .into_iter()
-        .map(|(index, value)| Point { index, value })
+        .map(|(index, (value, _))| Point { index, value })
         .collect();
     Ok(Track {
         key: row.key,
         noise: row.class,
         points,
+        reports,
         testbed_change: None,
         series_on: 0,
     })
@@ -325,6 +329,7 @@ mod tests {
             },
             noise: NoiseClass::Exact,
             points: positions.map(|index| Point { index, value: 1.0 }).collect(),
+            reports: Vec::new(),
             testbed_change: None,
             series_on: 3,
         }

@@ -1,15 +1,19 @@
 //! A policy tried on real history: what gate and finder would have reported at every past commit of
 //! the main line, how late, and how much of it by chance.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::config::Config;
 use crate::detect::Class;
-use crate::detect::alerts::proposal::{self, Raised};
+use crate::detect::alerts::proposal::{self, Raised, Seen};
 use crate::detect::steps::classify;
+use crate::error::Result;
 use crate::history::{Floor, MainLine, Track};
 use crate::judge::{self, CommitRef};
-use crate::model::{Counter, Metric, shown};
+use crate::model::{Counter, Measurement, Metric, shown};
+use crate::store::Store;
 
 /// Varying series whose false alarms are estimated. Each takes about a second a 1000 commits,
 /// and the mean of 40 is good to a third where the rate is about 1 per 1000.
@@ -61,8 +65,11 @@ pub struct SeriesReplay {
     pub points: usize,
     /// What kind of series it is.
     pub class: Class,
-    /// The gate's relative floor for it.
+    /// The gate's limit at its newest commit (fraction); the floor where there is none, or no
+    /// fraction of 0.
     pub limit: f64,
+    /// The gate's relative floor for it.
+    pub relative_floor: f64,
     /// In the order in which they would have been raised.
     pub flags: Vec<CommitFlag>,
     /// Commits at which the gate would have measured again.
@@ -112,29 +119,82 @@ pub struct Total {
 }
 
 impl Replayed {
-    /// Tries a policy on some series.
-    #[must_use]
-    pub fn of(tracks: &[Track], line: &MainLine, proposed: &Proposed<'_>) -> Self {
-        let mut series: Vec<SeriesReplay> =
-            tracks.iter().map(|t| replay(t, line, proposed)).collect();
+    /// Tries a policy on some series of a store.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn of(
+        store: &Store,
+        tracks: &[Track],
+        line: &MainLine,
+        proposed: &Proposed<'_>,
+    ) -> Result<Self> {
+        let seen = seen(store, tracks)?;
+        let mut series: Vec<SeriesReplay> = tracks
+            .iter()
+            .zip(&seen)
+            .map(|(t, seen)| replay(t, seen, line, proposed))
+            .collect();
         let estimated_on = estimate(&mut series, tracks, proposed.floor);
-        Self {
+        Ok(Self {
             schema: "uptick.replay/1",
             head: line.tip().map(CommitRef::of),
             limit: proposed.limit,
             floor: proposed.floor.shown(),
             total: total(&series, estimated_on),
             series,
-        }
+        })
     }
 }
 
-fn replay(t: &Track, line: &MainLine, proposed: &Proposed<'_>) -> SeriesReplay {
+/// What was seen of each point of each series. Each report is read once, however many points are
+/// from it.
+fn seen(store: &Store, tracks: &[Track]) -> Result<Vec<Vec<Seen>>> {
+    let mut of_report: BTreeMap<i64, Vec<(usize, usize)>> = BTreeMap::new();
+    for (i, track) in tracks.iter().enumerate() {
+        for (k, report) in track.reports.iter().enumerate() {
+            of_report.entry(*report).or_default().push((i, k));
+        }
+    }
+    let unknown = |t: &Track| Seen {
+        spread: 0.0,
+        repeats: t.noise.repeats(),
+    };
+    let mut all: Vec<Vec<Seen>> = tracks
+        .iter()
+        .map(|t| vec![unknown(t); t.points.len()])
+        .collect();
+    for (number, places) in of_report {
+        let Some(report) = store.report_numbered(number)? else {
+            continue;
+        };
+        let name = |m: &Measurement| (m.benchmark.clone(), m.metric.clone(), m.counter.clone());
+        let measured: BTreeMap<_, _> = report.measurements.iter().map(|m| (name(m), m)).collect();
+        for (i, k) in places {
+            let key = &tracks[i].key;
+            let name = (
+                key.benchmark.clone(),
+                key.metric.clone(),
+                key.counter.clone(),
+            );
+            if let Some(m) = measured.get(&name) {
+                all[i][k] = Seen {
+                    spread: m.spread,
+                    repeats: m.class.repeats(),
+                };
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn replay(t: &Track, seen: &[Seen], line: &MainLine, proposed: &Proposed<'_>) -> SeriesReplay {
     let key = &t.key;
     let series = (key.benchmark.as_str(), &key.metric, &key.counter);
     let (policy, _) = judge::policy(proposed.config, proposed.limit, series);
     let settings = proposed.floor.settings(key, t.noise);
-    let p = proposal::propose(&t.points, &policy, settings);
+    let p = proposal::propose(&t.points, seen, &policy, settings);
+    let limit = p.limit.filter(|l| l.is_finite());
     let values: Vec<f64> = t.points.iter().map(|p| p.value).collect();
     SeriesReplay {
         name: t.name(),
@@ -144,7 +204,8 @@ fn replay(t: &Track, line: &MainLine, proposed: &Proposed<'_>) -> SeriesReplay {
         testbed: key.fingerprint.clone(),
         points: t.points.len(),
         class: classify::classify(&values, settings.counted),
-        limit: policy.relative_floor,
+        limit: limit.unwrap_or(policy.relative_floor),
+        relative_floor: policy.relative_floor,
         flags: p
             .flags
             .into_iter()

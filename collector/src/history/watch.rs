@@ -64,6 +64,24 @@ pub fn search_for(store: &mut Store, limit: usize, audience: Audience) -> Result
     Ok(done)
 }
 
+/// What was reported of a series, as its points show it now: what nobody looked at yet is looked at
+/// for whoever asks, and kept by nobody. Half an imported history is not looked at.
+pub(super) fn known(store: &Store, key: &SeriesKey) -> Result<Vec<Reported>> {
+    let mut known = store.events_of(&key.id())?;
+    let Some(series) = store.unsearched_of(key)? else {
+        return Ok(known);
+    };
+    if store.is_being_imported()? {
+        return Ok(known);
+    }
+    let testbeds = store.testbeds()?;
+    let now = look(store, series, (&testbeds, &Gaps::default()))?.events;
+    // What lies before the points that were looked at stands as it stood.
+    known.retain(|k| !now.iter().any(|n| n.id == k.id));
+    known.extend(now);
+    Ok(known)
+}
+
 fn look(
     store: &Store,
     series: Unsearched,

@@ -16,7 +16,7 @@ fn own(better: Better, class: NoiseClass, value: f64) -> Measurement {
 fn judged(base: Measurement, head: Measurement, history: &[f64]) -> Row {
     let (base, head) = (report(vec![base]), report(vec![head]));
     let (config, none) = (Config::default(), Overrides::default());
-    let judged = crate::judge::judged_metrics(&config, &Counter::Callgrind);
+    let judged = Judged::of(&config, &[&base, &head]);
     let mut all = rows(&base, &head, &config, &none, &judged, &|_| history.to_vec());
     assert_eq!(all.len(), 1);
     all.remove(0)

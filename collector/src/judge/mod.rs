@@ -19,7 +19,7 @@ mod variants;
 
 pub use detectable::{Newest, next_limit};
 pub use document::{Checked, Document, MAX_BYTES, read};
-pub use judged::{Judged, judged_metrics};
+pub use judged::Judged;
 pub use judgement::{BaseRef, Beside, CommitRef, Judgement, Outcome, doubts, judgement, outcome};
 pub use no_verdict::NoVerdict;
 pub use reason::{Reason, Reasons};
@@ -111,7 +111,7 @@ pub fn rows(
                 },
                 (None, None) => return None,
             };
-            let judged = judged.contains(&row.metric);
+            let judged = judged.contains(&row.benchmark, &row.metric);
             Some(row.with_judged(judged))
         })
         .collect()
@@ -272,8 +272,12 @@ fn suspicion(
 /// for where nothing can be measured again. `lasting` gives that change's relative size.
 ///
 /// What moved less than its limit from base to head stays a suspicion, whatever the series did.
-pub fn confirm_by_changes(rows: &mut [Row], lasting: &dyn Fn(&Row) -> Option<f64>) {
-    for row in rows.iter_mut().filter(|r| r.verdict == Verdict::Suspect) {
+pub fn confirm_by_changes<'r>(
+    rows: impl IntoIterator<Item = &'r mut Row>,
+    lasting: &dyn Fn(&Row) -> Option<f64>,
+) {
+    let suspect = |r: &&mut Row| r.verdict == Verdict::Suspect;
+    for row in rows.into_iter().filter(suspect) {
         let moved = row.delta();
         if moved.abs() <= row.limit_units {
             continue;

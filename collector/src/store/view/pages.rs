@@ -1,13 +1,13 @@
 //! What pages read: rows of series, of commits and of testbeds. Nothing here visits all points.
 
-use crate::store::view::commits::signed;
+use crate::store::view::commits::{MeasuredCommit, signed};
 
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 
 use crate::detect::gate::Varies;
 use crate::error::Result;
-use crate::model::{Better, Metric, Report, Sha};
+use crate::model::{Better, Metric, Report, SeriesKey, Sha};
 use crate::store::view::series::{COLUMNS, SERIES, series_row};
 use crate::store::{SeriesRow, Store};
 
@@ -160,6 +160,32 @@ impl Store {
         })
     }
 
+    /// The number of a series; `None` where nothing was measured of it.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn series_number(&self, key: &SeriesKey) -> Result<Option<i64>> {
+        self.ask(|db| {
+            db.prepare_cached("SELECT id FROM series WHERE key = ?1")?
+                .query_row([key.id()], |r| r.get(0))
+                .optional()
+        })
+    }
+
+    /// The benchmarks of which instructions are counted on the main line.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn counted_benchmarks(&self) -> Result<Vec<String>> {
+        self.ask(|db| {
+            db.prepare_cached(
+                "SELECT DISTINCT benchmark FROM series WHERE metric = ?1 AND points > 0",
+            )?
+            .query_map([Metric::Instructions.name()], |r| r.get(0))?
+            .collect()
+        })
+    }
+
     /// All series of one benchmark, the newest testbed first.
     ///
     /// # Errors
@@ -225,6 +251,48 @@ impl Store {
         Ok(out)
     }
 
+    /// The newest `n` values of a branch up to one of its commits, one a position, oldest first, as
+    /// they were when that report had just been stored. A branch that was pushed anew has several
+    /// commits at a place: the commit itself counts at its own, else what came in last.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn recent_beside(
+        &self,
+        series: i64,
+        of: &MeasuredCommit,
+        n: usize,
+        report: i64,
+    ) -> Result<Vec<Value>> {
+        let mut out = self.ask(|db| {
+            db.prepare_cached(
+                "SELECT p.position, p.value, p.low, p.high FROM branch_point p \
+                 CROSS JOIN report r ON r.id = p.report CROSS JOIN measured_commit c ON c.sha = r.sha \
+                 WHERE p.series = ?1 AND p.position <= ?2 AND p.report <= ?3 \
+                 AND c.main = 0 AND c.branch = ?4 AND c.merge_base = ?5 \
+                 AND (p.position < ?2 OR r.sha = ?6) \
+                 ORDER BY p.position DESC, p.report DESC LIMIT ?7",
+            )?
+            .query_map(
+                params![
+                    series,
+                    signed(of.position),
+                    report,
+                    of.branch,
+                    of.merge_base,
+                    of.sha.0,
+                    (n + n / 4) as i64
+                ],
+                value,
+            )?
+            .collect::<rusqlite::Result<Vec<Value>>>()
+        })?;
+        out.dedup_by_key(|v| v.position);
+        out.truncate(n);
+        out.reverse();
+        Ok(out)
+    }
+
     /// The values at positions `from..=to`, one a position (the newest report's), in order.
     ///
     /// # Errors
@@ -252,6 +320,19 @@ impl Store {
                 .query_row([hash], |r| r.get(0))
                 .optional()
         })
+    }
+
+    /// The report of that number.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`] when it is damaged.
+    pub fn report_numbered(&self, number: i64) -> Result<Option<Report>> {
+        let hash: Option<String> = self.ask(|db| {
+            db.prepare_cached("SELECT hash FROM report WHERE id = ?1")?
+                .query_row([number], |r| r.get(0))
+                .optional()
+        })?;
+        hash.map_or(Ok(None), |hash| self.report(&hash))
     }
 
     /// A report by its content hash, checked.
@@ -321,16 +402,32 @@ impl Store {
             db.prepare_cached(&format!(
                 "SELECT {SERIES}, s.searched FROM series s WHERE searched <> points LIMIT ?1"
             ))?
-            .query_map([limit as i64], |r| {
-                Ok(Unsearched {
-                    row: series_row(r, 0)?,
-                    searched: r.get::<_, i64>(COLUMNS)?.max(0).cast_unsigned(),
-                    mark: r.get(COLUMNS)?,
-                })
-            })?
+            .query_map([limit as i64], unsearched)?
             .collect()
         })
     }
+
+    /// One of [`Store::unsearched`]; `None` where the change finder has seen all of that series.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn unsearched_of(&self, key: &SeriesKey) -> Result<Option<Unsearched>> {
+        self.ask(|db| {
+            db.prepare_cached(&format!(
+                "SELECT {SERIES}, s.searched FROM series s WHERE key = ?1 AND searched <> points"
+            ))?
+            .query_row([key.id()], unsearched)
+            .optional()
+        })
+    }
+}
+
+fn unsearched(r: &Row<'_>) -> rusqlite::Result<Unsearched> {
+    Ok(Unsearched {
+        row: series_row(r, 0)?,
+        searched: r.get::<_, i64>(COLUMNS)?.max(0).cast_unsigned(),
+        mark: r.get(COLUMNS)?,
+    })
 }
 
 fn value(r: &Row<'_>) -> rusqlite::Result<Value> {

@@ -22,6 +22,8 @@ pub struct Point {
     pub low: f64,
     /// The greatest sample.
     pub high: f64,
+    /// The number of the report that it is from, see [`Store::report_number`].
+    pub report: i64,
 }
 
 /// A series as an index shows it.
@@ -102,6 +104,7 @@ impl Store {
                         value: r.get(2)?,
                         low: r.get(3)?,
                         high: r.get(4)?,
+                        report: r.get(5)?,
                     })
                 })?
                 .collect()

@@ -1,5 +1,6 @@
 //! The lasting changes of series that lie between two commits.
 
+use collector::history;
 use collector::store::{Event, MeasuredCommit, Store};
 
 use crate::error::Fail;
@@ -10,14 +11,12 @@ const MOST: usize = 500;
 
 /// The lasting changes between the two commits, whichever is the older one, the largest first.
 pub(super) fn between(store: &Store, c: &Comparison) -> Result<Vec<Event>, Fail> {
-    let (a, b) = (c.base.position, c.head.position);
-    if !(c.base.main && c.head.main) || a == b {
+    let Some(within) = history::between(&c.base, &c.head) else {
         return Ok(Vec::new());
-    }
-    let (first, last) = (a.min(b) + 1, a.max(b));
-    let mut events = of(store, first, last)?;
-    let within = first.cast_signed()..=last.cast_signed();
-    events.retain(|e| within.contains(&e.reported.event.change.index));
+    };
+    let mut events = of(store, *within.start(), *within.end())?;
+    let at = |e: &Event| u64::try_from(e.reported.event.change.index);
+    events.retain(|e| at(e).is_ok_and(|at| within.contains(&at)));
     Ok(events)
 }
 

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use collector::detect::Kind;
-use collector::judge::{self, Beside, Judgement, Overrides, Row};
-use collector::model::{Counter, Measurement, Metric, Report, SeriesKey, Testbed, Variants};
-use collector::stats;
+use collector::history::Stored;
+use collector::judge::{self, Beside, Judged, Judgement, Overrides, Row};
+use collector::model::{Report, SeriesKey, Testbed, Variants};
 use collector::store::{MeasuredCommit, ReportRow, Store};
 
 use crate::app::App;
@@ -14,17 +13,11 @@ use crate::headline::Headline;
 use crate::pages::answer::the_commit;
 use crate::query::{compare_url, variants_query};
 
-/// Earlier values that a limit is taken from, as `uptick check` does.
-const HISTORY: usize = 200;
-
 /// Reports of one commit that are looked at, the newest.
 const REPORTS: usize = 20;
 
 /// Characters of a report's hash.
 const HASH: usize = 64;
-
-/// Below this relative difference no limit can be crossed, so that no history is read.
-const NEGLIGIBLE: f64 = 0.001;
 
 /// Two commits, compared.
 pub(in crate::pages) struct Comparison {
@@ -112,29 +105,19 @@ pub(super) fn judged(
     how: &str,
 ) -> Result<Comparison, Fail> {
     let config = &app.options.config;
-    let counter = main_counter(&head.report);
-    let judged = judge::judged_metrics(config, &counter);
     let as_of = match is_pinned {
         true => newer(store, &base, &head)?,
         false => i64::MAX,
     };
-    let history = |m: &Measurement| {
-        let other = variants.and_then(|v| v.base_name(&m.benchmark));
-        let benchmark = other.unwrap_or_else(|| m.benchmark.clone());
-        let sides = (&base.report, &head.report);
-        history(store, sides, (benchmark, m), as_of)
+    let stored = Stored {
+        store,
+        base: &base.report,
+        head: &head.report,
+        variants,
     };
-    let mut results = judge::rows(
-        &base.report,
-        &head.report,
-        config,
-        &Overrides::default(),
-        &judged,
-        &history,
-    );
-    judge::confirm_by_changes(&mut results, &|row| {
-        lasting(store, row, &head.report, (&base.commit, &head.commit))
-    });
+    let mut results = stored.rows(config, &Overrides::default(), as_of)?;
+    stored.confirm(results.iter_mut())?;
+    let counter = Judged::of(config, &[&base.report, &head.report]).counter(&head.report);
     let beside = Beside {
         how: how.into(),
         distance: head.commit.position.abs_diff(base.commit.position),
@@ -240,72 +223,6 @@ fn best<'a>(
         )
     };
     pairs.min_by_key(rank)
-}
-
-/// The counter of what is judged.
-fn main_counter(report: &Report) -> Counter {
-    let judged = |m: &&Measurement| m.metric == Metric::Instructions;
-    let found = report
-        .measurements
-        .iter()
-        .find(judged)
-        .or_else(|| report.measurements.first());
-    found.map_or(Counter::Clock, |m| m.counter.clone())
-}
-
-/// Earlier values of a series, newest last: only where they can matter, and only those that had
-/// arrived by the report of that number.
-fn history(
-    store: &Store,
-    (base, head): (&Report, &Report),
-    (benchmark, m): (String, &Measurement),
-    as_of: i64,
-) -> Vec<f64> {
-    let after = head.measurements.binary_search_by(|h| {
-        (&h.benchmark, &h.metric, &h.counter).cmp(&(&m.benchmark, &m.metric, &m.counter))
-    });
-    let after = after
-        .ok()
-        .map(|i| &head.measurements[i])
-        .or_else(|| head.find(&m.benchmark, &m.metric, &m.counter));
-    let moved = after.is_some_and(|h| stats::change(m.value, h.value).abs() > NEGLIGIBLE);
-    if !moved {
-        return Vec::new();
-    }
-    let key = SeriesKey {
-        benchmark,
-        metric: m.metric.clone(),
-        counter: m.counter.clone(),
-        fingerprint: base.testbed.fingerprint(&m.counter),
-    };
-    // A history that cannot be read is no history: the floors remain.
-    let Ok(Some(series)) = store.series_by_id(&key.id()) else {
-        return Vec::new();
-    };
-    let values = store
-        .recent_as_of(series.row.id, base.commit.position, HISTORY, as_of)
-        .unwrap_or_default();
-    values.into_iter().map(|v| v.value).collect()
-}
-
-/// The lasting change of a row's series that lies between the two commits, if there is one.
-fn lasting(
-    store: &Store,
-    row: &Row,
-    head: &Report,
-    (base, to): (&MeasuredCommit, &MeasuredCommit),
-) -> Option<f64> {
-    let key = key(row, &head.testbed);
-    let within = base.position.cast_signed()..to.position.cast_signed();
-    // What cannot be read confirms nothing.
-    let events = store.events_of(&key.id()).unwrap_or_default();
-    events
-        .iter()
-        .map(|t| &t.event)
-        .filter(|e| e.change.kind != Kind::Drift)
-        .filter(|e| e.seen && within.start < e.change.index && e.change.index <= within.end)
-        .map(|e| e.change.change)
-        .max_by(|a, b| a.abs().total_cmp(&b.abs()))
 }
 
 fn key(row: &Row, testbed: &Testbed) -> SeriesKey {

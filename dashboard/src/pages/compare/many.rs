@@ -63,13 +63,15 @@ fn judge(store: &Store, app: &App, (base, head): Pair<'_>, basis: Basis) -> Opti
 fn bases(store: &Store, pairs: &[Pair<'_>]) -> Result<Vec<Basis>, Fail> {
     let positions: Vec<u64> = pairs.iter().map(|(base, _)| base.position).collect();
     let reports = store.reports_up_to(&positions)?;
+    let applied = store.applied()?.cast_unsigned();
     let basis = |((base, head), before): (&Pair<'_>, u64)| {
         Ok(Basis {
             sides: [
                 (base.sha.clone(), base.reports),
                 (head.sha.clone(), head.reports),
             ],
-            before,
+            // The history of a branch is its own commits too: any report may be of one.
+            before: if base.main { before } else { applied },
             changes: changes_between(store, base.position, head.position)?,
         })
     };

@@ -1,6 +1,6 @@
 //! The base of a commit that nobody named one for.
 
-use collector::model::Sha;
+use collector::history;
 use collector::store::{MeasuredCommit, Store};
 
 use crate::error::Fail;
@@ -15,16 +15,12 @@ pub(in crate::pages) fn usual_base(
         let before = store.commits(head.position, 1)?.pop();
         return Ok((before, "the commit measured before it"));
     }
-    let base = Sha(head.merge_base.clone());
-    let left = store.main_position(&base)?.or_else(|| {
-        let known = store.commit(&base.0).ok().flatten();
-        known.filter(|_| !base.0.is_empty()).map(|c| c.position)
-    });
+    let left = history::left(store, head)?;
     let before = store
         .commits(left.map_or(head.position, |p| p + 1), 1)?
         .pop();
     let how = match left {
-        Some(_) if before.as_ref().is_some_and(|b| b.sha == base) => "its merge-base",
+        Some(_) if before.as_ref().is_some_and(|b| b.sha.0 == head.merge_base) => "its merge-base",
         Some(_) => "the newest commit measured up to its merge-base",
         None => "the newest commit measured before its place; its merge-base is not known",
     };

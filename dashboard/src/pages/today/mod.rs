@@ -7,8 +7,7 @@ use crate::pages::groups::{self, Group, harm, sure};
 use std::cmp::Ordering;
 
 use collector::config::Config;
-use collector::judge::{self, Judged};
-use collector::model::{Counter, Metric};
+use collector::judge::Judged;
 use collector::store::{Event, EventCounts, MeasuredCommit, Moment, Store, Triage, Value};
 use maud::{Markup, html};
 use serde_json::json;
@@ -78,26 +77,23 @@ fn load(store: &Store, app: &App, (reader, owner): (&Reader, &str)) -> Result<To
     })
 }
 
-/// The metrics that decide about a commit, as Compare has them.
+/// What decides about a commit, as Compare has it.
 fn judged(store: &Store, app: &App) -> Result<Judged, Fail> {
-    let names = app.names.of(store)?;
-    let is_counted = names
-        .metrics()
-        .iter()
-        .any(|m| m == Metric::Instructions.name());
-    let counter = if is_counted {
-        Counter::Callgrind
-    } else {
-        Counter::Clock
-    };
-    Ok(judge::judged_metrics(&app.options.config, &counter))
+    let counted = store.counted_benchmarks()?;
+    Ok(Judged::beside(&app.options.config, counted))
+}
+
+/// Whether a change is of what decides.
+fn decides(judged: &Judged, e: &Event) -> bool {
+    let key = &e.series.key;
+    judged.contains(&key.benchmark, &key.metric)
 }
 
 /// The worst change of a group: of what is judged, where any of that got worse.
 fn worst<'a>(g: &'a Group, judged: &Judged) -> &'a Event {
     let mut of_it = g.events.iter();
     of_it
-        .find(|e| harm(e) > 0.0 && judged.contains(&e.series.key.metric))
+        .find(|e| harm(e) > 0.0 && decides(judged, e))
         .unwrap_or_else(|| g.worst())
 }
 
@@ -105,7 +101,7 @@ fn worst<'a>(g: &'a Group, judged: &Judged) -> &'a Event {
 /// then what may be no loss, because it is not judged or a testbed did it; then what got better.
 fn rank(g: &Group, judged: &Judged) -> (u8, f64) {
     let worst = worst(g, judged);
-    let is_judged = judged.contains(&worst.series.key.metric);
+    let is_judged = decides(judged, worst);
     let first = match (g.is_regression(), g.is_environment()) {
         (true, false) if is_judged => 0,
         (true, _) => 1,
