@@ -43,7 +43,7 @@ pub(crate) enum Fail {
     /// More than a day's share: of what, and how much that is.
     Quota(String),
     /// Our own mistake.
-    Ours,
+    Internal,
 }
 
 impl Fail {
@@ -52,7 +52,7 @@ impl Fail {
     }
 
     pub(crate) const fn panicked() -> Self {
-        Self::Ours
+        Self::Internal
     }
 
     pub(crate) const fn status(&self) -> StatusCode {
@@ -70,7 +70,7 @@ impl Fail {
             Self::ReadOnly | Self::Taken(_) | Self::Conflict(_) | Self::Overtaken(_) => {
                 StatusCode::CONFLICT
             }
-            Self::Ours => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -107,7 +107,7 @@ impl Fail {
             Self::Full(_) => "The disk is full",
             Self::Taken(_) => "This key stands for something else",
             Self::Quota(_) => "Enough for today",
-            Self::Ours => "This is our mistake",
+            Self::Internal => "This is our mistake",
         }
     }
 
@@ -138,9 +138,11 @@ impl Fail {
                     .into()
             }
             Self::ReadOnly => "This dashboard serves its store for reading only.".into(),
-            Self::Ours => "The page could not be made because of a mistake in uptick; nothing was \
+            Self::Internal => {
+                "The page could not be made because of a mistake in uptick; nothing was \
                            lost. Please report the address that shows it."
-                .into(),
+                    .into()
+            }
         }
     }
 }

@@ -43,7 +43,7 @@ pub fn causes(changes: &[(&SeriesKey, &Change)], series_on: &dyn Fn(&str) -> usi
             (*owners.entry(key).or_insert(next), *change)
         })
         .collect();
-    let mut groups = group(&tagged, usize::MAX);
+    let mut groups = group(&tagged);
     for g in &mut groups {
         let keys = g.members.iter().map(|m| changes[*m].0);
         g.everything = whole_testbed(keys, series_on);

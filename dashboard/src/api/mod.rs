@@ -121,9 +121,9 @@ pub(crate) const SUMMARIES: [Summary; 16] = [
 /// The OpenAPI document, made from the routes.
 ///
 /// # Errors
-/// [`Fail::Ours`] when the schemas that are built in cannot be read.
+/// [`Fail::Internal`] when the schemas that are built in cannot be read.
 pub(crate) fn document(routes: &[Route], summaries: &[Summary]) -> Result<Value, Fail> {
-    let schemas = Schemas::read().map_err(|_| Fail::Ours)?;
+    let schemas = Schemas::read().map_err(|_| Fail::Internal)?;
     let mut paths = serde_json::Map::new();
     for route in routes.iter().filter(|r| r.path.starts_with("/api/")) {
         let summary = summaries

@@ -42,7 +42,7 @@ pub(crate) fn the_commit(store: &Store, prefix: &str) -> Result<MeasuredCommit, 
 }
 
 pub(crate) fn json_page(document: &impl serde::Serialize) -> Result<Page, Fail> {
-    let mut body = serde_json::to_vec(document).map_err(|_| Fail::Ours)?;
+    let mut body = serde_json::to_vec(document).map_err(|_| Fail::Internal)?;
     body.push(b'\n');
     Ok(Page::new(JSON, Policy::Page, body))
 }

@@ -146,7 +146,7 @@ async fn lease(
         };
         let job = store.claim(&claimant, clock()).map_err(conflict)?;
         let Some(job) = job else { return Ok(None) };
-        let project = store.project(&job.project)?.ok_or(Fail::Ours)?;
+        let project = store.project(&job.project)?.ok_or(Fail::Internal)?;
         Ok(Some(document(job, project, ttl)))
     })
     .await

@@ -60,7 +60,7 @@ async fn look(
     let (given_up, project) = own
         .read(move |store, _| Ok((store.given_up(&asked)?, store.project(&asked)?)))
         .await?;
-    let project = project.ok_or(Fail::Ours)?;
+    let project = project.ok_or(Fail::Internal)?;
     let now = (at, given_up.len());
     if before == Some(now) {
         return Ok(now);

@@ -92,7 +92,7 @@ async fn poll_of(server: &Arc<Server>, name: &str) -> Result<Duration, Fail> {
     let asked = server
         .app()
         .read(move |store, _| Ok(store.project(&wanted)?));
-    let project = asked.await?.ok_or(Fail::Ours)?;
+    let project = asked.await?.ok_or(Fail::Internal)?;
     Ok(Duration::from_secs(project.poll))
 }
 
@@ -103,7 +103,7 @@ async fn look(server: &Arc<Server>, name: &str) -> Result<Duration, Fail> {
         .app()
         .read(move |store, _| Ok(store.project(&wanted)?))
         .await?;
-    let project = found.ok_or(Fail::Ours)?;
+    let project = found.ok_or(Fail::Internal)?;
     let poll = Duration::from_secs(project.poll);
     let trouble = match follow_all(server, &project).await {
         Ok(()) => String::new(),
@@ -145,7 +145,7 @@ async fn follow_tags(server: &Arc<Server>, project: &Project) -> Result<(), Fail
         // One that cannot be asked now keeps the tags that were read.
         return Ok(());
     };
-    let (app, _) = server.project(&project.name).ok_or(Fail::Ours)?;
+    let (app, _) = server.project(&project.name).ok_or(Fail::Internal)?;
     let known = app.read(move |store, _| newest_tags(store, tags));
     app.set_releases(known.await?);
     Ok(())
@@ -190,7 +190,7 @@ async fn follow(server: &Arc<Server>, project: Project) -> Result<(), Fail> {
     server.configure(&project.name, found.config);
     // The line first: whoever hears of a commit can place it.
     let line = found.line.clone();
-    let (app, _) = server.project(&project.name).ok_or(Fail::Ours)?;
+    let (app, _) = server.project(&project.name).ok_or(Fail::Internal)?;
     app.write(move |store| Ok(history::set_line(store, &line)?))
         .await?;
     let (line, new, tip, forced) = (found.line, found.new, found.tip, found.forced);

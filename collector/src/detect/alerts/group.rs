@@ -13,21 +13,18 @@ pub struct Group {
     pub last: i64,
     /// The largest |relative change| among them.
     pub largest: f64,
-    /// Whether every series of the testbed moved: ask what happened to the machine first.
+    /// Whether every series of a testbed moved: ask what happened to the machine first. Who knows
+    /// the testbeds says it.
     pub everything: bool,
 }
 
-/// Below this number of series "all of them moved" says nothing.
-const EVERYTHING_LEAST: usize = 5;
-
 /// The fewest groups whose members all have a commit in common; the largest first.
 ///
-/// `series` is the number of series on the testbed. Greedy by the end of the
-/// commit set, which is optimal for covering intervals by points (Cormen et
+/// Greedy by the end of the commit set, which is optimal for covering intervals by points (Cormen et
 /// al., *Introduction to Algorithms*, exercise 16.2-5). A group's set is the
 /// intersection of its members' sets. Changes of one series never share a group.
 #[must_use]
-pub fn group(changes: &[(usize, &Change)], series: usize) -> Vec<Group> {
+pub fn group(changes: &[(usize, &Change)]) -> Vec<Group> {
     let mut order: Vec<usize> = (0..changes.len()).collect();
     order.sort_by_key(|&i| (changes[i].1.last, changes[i].1.first, changes[i].0));
     let mut groups: Vec<Group> = Vec::new();
@@ -59,7 +56,6 @@ pub fn group(changes: &[(usize, &Change)], series: usize) -> Vec<Group> {
     }
     for g in &mut groups {
         g.members.sort_unstable();
-        g.everything = series >= EVERYTHING_LEAST && g.members.len() == series;
     }
     groups.sort_by(|a, b| {
         b.members
@@ -102,7 +98,7 @@ mod tests {
             change(30, 30, 0.5),
         ];
         let tagged: Vec<(usize, &Change)> = all.iter().enumerate().collect();
-        let groups = group(&tagged, 4);
+        let groups = group(&tagged);
         assert_eq!(groups.len(), 2);
         assert_eq!(groups[0].members, [0, 1, 2]);
         assert_eq!(
@@ -115,14 +111,7 @@ mod tests {
     #[test]
     fn one_series_never_explains_itself_twice() {
         let all = [change(10, 14, 0.1), change(12, 15, 0.3)];
-        assert_eq!(group(&[(0, &all[0]), (0, &all[1])], 1).len(), 2);
-        assert!(group(&[], 0).is_empty());
-    }
-
-    #[test]
-    fn everything_moving_at_once_points_at_the_machine() {
-        let all = vec![change(3, 3, 0.1); 6];
-        let tagged: Vec<(usize, &Change)> = all.iter().enumerate().collect();
-        assert!(group(&tagged, 6)[0].everything);
+        assert_eq!(group(&[(0, &all[0]), (0, &all[1])]).len(), 2);
+        assert!(group(&[]).is_empty());
     }
 }

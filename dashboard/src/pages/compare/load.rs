@@ -197,12 +197,12 @@ pub(in crate::pages) fn by_testbed(
 fn latest(store: &Store, base: MeasuredCommit, head: MeasuredCommit) -> Result<(Side, Side), Fail> {
     let heads = store.reports(Some(&head.sha), REPORTS)?;
     let bases = store.reports(Some(&base.sha), REPORTS)?;
-    let (h, b) = best(heads.iter(), &bases).ok_or(Fail::Ours)?;
+    let (h, b) = best(heads.iter(), &bases).ok_or(Fail::Internal)?;
     Ok((side(store, base, b)?, side(store, head, h)?))
 }
 
 fn side(store: &Store, commit: MeasuredCommit, row: &ReportRow) -> Result<Side, Fail> {
-    let report = store.report(&row.hash)?.ok_or(Fail::Ours)?;
+    let report = store.report(&row.hash)?.ok_or(Fail::Internal)?;
     Ok(Side::new(commit, report, row.hash.clone()))
 }
 
