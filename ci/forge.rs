@@ -99,7 +99,8 @@ pub(crate) fn place() -> anyhow::Result<CiRun> {
 /// parallel jobs that of the job, which holds them.
 pub(crate) fn leg_name(speaker: &Speaker) -> String {
     let given = speaker.leg.as_deref().unwrap_or("").trim();
-    if given.is_empty() && set("CI_NODE_TOTAL").is_some() {
+    // Every job has CI_NODE_TOTAL, 1 where it is not parallel.
+    if given.is_empty() && set("CI_NODE_INDEX").is_some() {
         return set("CI_JOB_NAME").unwrap_or_default();
     }
     let Ok(Value::Object(matrix)) = serde_json::from_str::<Value>(given) else {

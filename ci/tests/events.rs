@@ -166,6 +166,11 @@ fn a_push_that_makes_a_release_branch_is_judged_from_where_it_begins() {
     ];
     let d = check(&repo, &gitlab, &serde_json::json!({})).exits(1);
     assert_eq!(d.json()["base"]["sha"], main.as_str());
+    // A schedule has zeros too, and no push made the branch.
+    let nightly = [&gitlab[..], &[("CI_PIPELINE_SOURCE", "schedule")]].concat();
+    let d = check(&repo, &nightly, &serde_json::json!({})).exits(0);
+    let parent = repo.git(&["rev-parse", "HEAD~1"]);
+    assert_eq!(d.json()["base"]["sha"], parent.as_str());
 }
 
 /// What a check in GitHub Actions says of HEAD, and its line that takes a regression back.
@@ -234,6 +239,15 @@ fn that_a_push_mends_what_it_cost_is_said() {
     let notes = d["notes"].to_string();
     let want = format!("the tip of the push, {}, is well again", &all[2][..9]);
     assert!(notes.contains(&want), "{notes}");
+    // Where it mends that and something else costs more, it is not.
+    repo.git(&["checkout", "-q", &all[1]]);
+    repo.write("b.h", "#define B 50000\n");
+    repo.write("a.h", "#define A 70000\n");
+    let head = repo.commit("less here, more there");
+    repo.git(&["branch", "-q", "-f", "main", &head]);
+    let event = serde_json::json!({"before": before, "after": head});
+    let d = check(&repo, &push, &event).exits(1).json();
+    assert!(!d["notes"].to_string().contains("well again"), "{d:#}");
     // Where the tip still costs more, it is not.
     let event = serde_json::json!({"before": before, "after": all[1]});
     repo.git(&["checkout", "-q", &all[1]]);

@@ -111,7 +111,8 @@ fn a_regression_goes_through_the_steps() {
     assert_eq!((named["leg"].len(), named["built"].len()), (10, 16));
     let out = named["out"].as_str();
     let binary = env!("CARGO_BIN_EXE_uptick");
-    assert_eq!(run("Find uptick", &[("BINARY", binary)]).0, 0);
+    let find = [("BINARY", binary), ("DIRECTORY", ".")];
+    assert_eq!(run("Find uptick", &find).0, 0);
     assert!(
         !outputs(&output).contains_key("build"),
         "a binary was given"
@@ -130,6 +131,7 @@ fn a_regression_goes_through_the_steps() {
     let written = std::fs::read_to_string(Path::new(out).join("judgement.json")).unwrap();
     assert!(written.contains("\"leg\": \"debian\""), "{written}");
     let top = outputs(&output)["top"].clone();
+    assert_eq!(top, ".", "the paths of caches stay as they were");
     let gather = [("OUT", out), ("TOP", top.as_str())];
     assert_eq!(run("Gather flame graphs", &gather).0, 0);
     let gathered = Path::new(out).join("flamegraphs").join(&head[..9]);
@@ -175,6 +177,7 @@ fn find_uptick(env: &[(&str, &str)]) -> (i32, String, tempfile::TempDir) {
         .env("RUNNER_TEMP", temp.path())
         .env("GITHUB_PATH", temp.path().join("path"))
         .env("GITHUB_OUTPUT", &output)
+        .env("DIRECTORY", repo.path().join("below"))
         .envs(env.iter().copied());
     let (code, said) = bash(&step("Find uptick"), &mut c);
     let top = outputs(&output)["top"].clone();

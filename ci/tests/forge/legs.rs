@@ -47,9 +47,10 @@ fn parallel_jobs_of_gitlab_are_legs() {
     let dir = tempfile::tempdir().unwrap();
     let fake = Fake::new(Rules::GitLab);
     let bad = write(dir.path(), "bad.json", &judgement(&[("parse", 0.041)]));
-    for name in ["bench: [debian]", "bench: [alpine]"] {
+    for (i, name) in ["bench: [debian]", "bench: [alpine]"].iter().enumerate() {
         let mut c = command(&fake, dir.path(), SECRET, HEAD, 1);
         c.env("CI_NODE_TOTAL", "2").env("CI_JOB_NAME", name);
+        c.env("CI_NODE_INDEX", (i + 1).to_string());
         ran(c.args(["comment", &bad, "--status"]), 0);
     }
     let state = fake.state();
@@ -64,6 +65,11 @@ fn parallel_jobs_of_gitlab_are_legs() {
     );
     drop(state);
     assert!(fake.ours()[0].body.contains("2 of 2 legs"));
+    // One that is not parallel keeps the context that a gate asks for.
+    let mut c = command(&fake, dir.path(), SECRET, HEAD, 1);
+    c.env("CI_NODE_TOTAL", "1").env("CI_JOB_NAME", "bench");
+    ran(c.args(["comment", &bad, "--status"]), 0);
+    assert_eq!(fake.state().statuses[2]["name"], "uptick");
 }
 
 #[test]

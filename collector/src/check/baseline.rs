@@ -93,7 +93,7 @@ pub fn choose(
     if repo.is_ancestor(head, &tip) {
         return of_push(repo, head, &branch, event);
     }
-    if event.lasting && event.before.is_some() {
+    if event.lasting && (event.before.is_some() || event.unpushed) {
         return of_push(repo, head, "its branch", event);
     }
     match repo.merge_base(head, &tip)? {
@@ -142,7 +142,7 @@ fn without_default(repo: &Repo, head: &Sha, name: &str, event: &Event) -> Result
     if event.branch.as_deref() == Some(name) {
         return of_push(repo, head, name, event);
     }
-    if event.lasting && event.before.is_some() {
+    if event.lasting && (event.before.is_some() || event.unpushed) {
         return of_push(repo, head, "its branch", event);
     }
     Err(lacks(repo, "the default branch", name))

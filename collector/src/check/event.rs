@@ -26,6 +26,8 @@ pub struct Event {
     pub untargeted: Option<String>,
     /// The push is to a branch that lasts (a release's) and is no proposal to another.
     pub lasting: bool,
+    /// The run is of no push, though its system knows pushes: a schedule, or somebody's hand.
+    pub unpushed: bool,
     /// The branch that was pushed.
     pub branch: Option<String>,
     /// The repository's default branch.
@@ -209,7 +211,7 @@ impl Event {
             || get("BUILD_SOURCEBRANCH").is_some_and(|b| b.starts_with("refs/pull/"));
         let begin = |range: String| range.split("..").next().map(String::from);
         let before = || BEFORE.iter().find_map(|name| get(name)).and_then(begin);
-        // Zeros: the push made the branch.
+        // Zeros: the push made the branch, or there was none.
         let names_one = |sha: &String| sha.chars().any(|c| c != '0');
         let before = inside("/before").or_else(before).filter(names_one);
         // A comment on a pull request, which may ask for a benchmark, says no more than that.
@@ -234,6 +236,7 @@ impl Event {
                 format!("{system} does not say into which branch this pull request goes")
             }),
             unread: unread.or_else(|| is_unknown.then(|| UNKNOWN.to_string())),
+            unpushed: get("CI_PIPELINE_SOURCE").is_some_and(|s| s != "push"),
             branch: branch.clone(),
             lasting: protected
                 .iter()

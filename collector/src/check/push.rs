@@ -84,7 +84,8 @@ fn mended(worst: &Judgement, whole: &Judgement) -> Option<String> {
         at_tip.is_some_and(|w| matches!(w.verdict, Verdict::Unchanged | Verdict::Improved))
     };
     let is_tip = worst.head.sha == whole.head.sha;
-    (!is_tip && worst.unaccepted().iter().all(is_well)).then(|| {
+    let tip_is_well = whole.unaccepted().is_empty();
+    (!is_tip && tip_is_well && worst.unaccepted().iter().all(is_well)).then(|| {
         format!(
             "the tip of the push, {}, is well again: there what regressed costs no more than before \
              the push",

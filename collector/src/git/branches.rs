@@ -180,6 +180,10 @@ impl Repo {
 
     /// What the remote's HEAD names, asked of the remote itself; `None` where it does not answer.
     fn ask_for_head(&self) -> Option<String> {
+        self.asked.get_or_init(|| self.head_at_remote()).clone()
+    }
+
+    fn head_at_remote(&self) -> Option<String> {
         let remote = self.main_remote()?;
         let mut command = git(self.root());
         // Nobody is there to answer: neither a window nor the terminal asks for a password.

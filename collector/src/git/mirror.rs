@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::Repo;
@@ -75,7 +76,10 @@ impl Copy {
             ask(&dir, &args)?;
         }
         Ok(Self {
-            repo: Repo { root: dir.clone() },
+            repo: Repo {
+                root: dir.clone(),
+                asked: OnceLock::new(),
+            },
             dir,
         })
     }

@@ -9,6 +9,7 @@ use crate::model::Hunk;
 use crate::model::{Commit, Sha};
 pub use parse::Acceptance;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 mod address;
 mod branches;
 mod call;
@@ -35,6 +36,8 @@ pub use worktree::{left_behind, manifests, staged};
 #[derive(Clone, Debug)]
 pub struct Repo {
     root: PathBuf,
+    /// The default branch as the remote says it, once it was asked.
+    asked: OnceLock<Option<String>>,
 }
 
 impl Repo {
@@ -72,6 +75,7 @@ impl Repo {
         }
         Ok(Self {
             root: PathBuf::from(text(&out.stdout)),
+            asked: OnceLock::new(),
         })
     }
 
@@ -290,6 +294,26 @@ impl Repo {
     #[must_use]
     pub fn current_branch(&self) -> Option<String> {
         ask(&self.root, &["symbolic-ref", "--quiet", "--short", "HEAD"]).ok()
+    }
+
+    /// The branch that is checked out, or that a CI system checked out by its commit: the only one
+    /// of a remote that ends there.
+    #[must_use]
+    pub fn branch_at_head(&self) -> Option<String> {
+        self.current_branch().or_else(|| {
+            let args = [
+                "for-each-ref",
+                "--format=%(refname:lstrip=3)",
+                "--points-at=HEAD",
+            ];
+            let said = ask(&self.root, &[&args[..], &["refs/remotes"]].concat()).ok()?;
+            let mut names: Vec<&str> = said.lines().filter(|n| *n != "HEAD").collect();
+            names.dedup();
+            match names.as_slice() {
+                [one] => Some((*one).to_string()),
+                _ => None,
+            }
+        })
     }
 
     /// Whether tracked files differ from HEAD.

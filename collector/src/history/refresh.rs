@@ -98,7 +98,7 @@ pub fn line_of(store: &Store, repo: &Repo, sha: &Sha) -> Result<Option<Line>> {
         return Ok(Some(Line::Main));
     }
     Ok(Some(Line::Branch {
-        name: repo.current_branch(),
+        name: repo.branch_at_head(),
         merge_base: repo.merge_base(&tip, sha)?,
     }))
 }

@@ -67,6 +67,10 @@ const AND: &str = "; ";
 pub const WHOLE_PROCESS: &str =
     "linked statically, or without symbols: the whole process is counted, criterion's start-up too";
 
+/// How the first versions said the same.
+const WHOLE_PROCESS_ONCE: &str =
+    "statically linked or stripped: the whole process is counted, criterion's start-up too";
+
 impl Measurement {
     /// Whether the whole process was counted where the routine alone should have been. Reports that
     /// are older than the field for it say so in a note, which is that sentence and no other.
@@ -75,7 +79,7 @@ impl Measurement {
         let notes = || self.note.as_deref().unwrap_or("").split(AND);
         match self.extent {
             Some(Extent::Whole) => true,
-            None => notes().any(|note| note == WHOLE_PROCESS),
+            None => notes().any(|note| [WHOLE_PROCESS, WHOLE_PROCESS_ONCE].contains(&note)),
         }
     }
 
@@ -231,6 +235,7 @@ mod tests {
             (whole.clone(), true),
             (noted(WHOLE_PROCESS), true),
             (old, true),
+            (noted(WHOLE_PROCESS_ONCE), true),
             (noted("beware: the whole process is counted twice"), false),
             (plain.clone(), false),
         ] {

@@ -16,8 +16,9 @@ pub enum Voice {
 /// What the comment must hold when `own` is added to what stands; `None` when a later run has
 /// spoken.
 ///
-/// Sections about another head go: they speak of code that is not proposed any more. A leg that was
-/// not well there stays until it is heard again, so that silence is not taken for a mend.
+/// Sections about another head go: they speak of code that is not proposed any more. A leg that
+/// regressed or failed there stays until it is heard again, so that silence is not taken for a mend;
+/// who speaks alone says all there is at once.
 #[must_use]
 pub fn merged(standing: &[LegSection], own: &LegSection, voice: Voice) -> Option<Vec<LegSection>> {
     if standing.iter().any(|s| is_later(s, own)) {
@@ -26,7 +27,8 @@ pub fn merged(standing: &[LegSection], own: &LegSection, voice: Voice) -> Option
     let head = &own.state.head;
     let mut kept: Vec<LegSection> = Vec::new();
     let others = standing.iter().filter(|s| s.state.id != own.state.id);
-    for s in others.filter(|s| s.state.head == *head || is_owed(s)) {
+    let may_wait = voice == Voice::OneOfMany;
+    for s in others.filter(|s| s.state.head == *head || (may_wait && is_owed(s))) {
         match kept.iter_mut().find(|k| k.state.id == s.state.id) {
             Some(k) if rank(k, head) < rank(s, head) => *k = s.clone(),
             Some(_) => {}
@@ -54,9 +56,10 @@ fn is_later(s: &LegSection, own: &LegSection) -> bool {
     comparable && by_run
 }
 
-/// A leg of another head that has something to mend.
+/// A leg of another head that has something to mend. One without a verdict has nothing; what could
+/// not be read of it may have had another name.
 fn is_owed(s: &LegSection) -> bool {
-    s.state.standing != LegOutcome::Ok
+    matches!(s.state.standing, LegOutcome::Regressed | LegOutcome::Failed)
 }
 
 /// Which of two sections of one leg stands.
@@ -146,6 +149,11 @@ mod tests {
         assert_eq!(add(&both, &mended).unwrap(), well);
         let other = add(&old, &mended).unwrap();
         assert_eq!(add(&other, &new).unwrap(), well);
+        // A server says all its legs at once, and one without a verdict has nothing to mend.
+        let alone = merged(&old, &new, Voice::Alone).unwrap();
+        assert_eq!(alone, [new.clone()]);
+        let none = [leg("b", "old", 1, LegOutcome::NoVerdict)];
+        assert_eq!(add(&none, &new).unwrap(), [new]);
     }
 
     #[test]
