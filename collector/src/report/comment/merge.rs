@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(add(&other, &new).unwrap(), well);
         // A server says all its legs at once, and one without a verdict has nothing to mend.
         let alone = merged(&old, &new, Voice::Alone).unwrap();
-        assert_eq!(alone, [new.clone()]);
+        assert_eq!(alone, std::slice::from_ref(&new));
         let none = [leg("b", "old", 1, LegOutcome::NoVerdict)];
         assert_eq!(add(&none, &new).unwrap(), [new]);
     }
