@@ -160,7 +160,9 @@ fn judge(
     let judge = if several { check::push } else { check::run };
     let judgement = judge(&mut runner, &mut store, &sha, baseline, &options, &progress);
     progress.clear();
-    Ok(judgement?)
+    let mut judgement = judgement?;
+    judgement.asked = runner.repo().merged(&sha)?;
+    Ok(judgement)
 }
 
 /// One variant of a commit against another.

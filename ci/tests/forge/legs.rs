@@ -215,6 +215,19 @@ fn what_is_said_is_said_of_the_commit_that_was_judged() {
         "{said}"
     );
     assert_eq!(fake.state().statuses[0]["sha"], json!(head));
+    // What a forge merged for a look, in a clone that knows no parent of it.
+    repo.git(&["checkout", "-q", &base]);
+    repo.git(&["merge", "-q", "--no-ff", "-m", "a look", &head]);
+    std::fs::write(
+        repo.path().join(".git/shallow"),
+        repo.git(&["rev-parse", "HEAD"]),
+    )
+    .unwrap();
+    let said = say(&["check", "--base", &base, "--status"], 1);
+    assert!(said.contains("status set"), "{said}");
+    fake.state().statuses.pop();
+    std::fs::remove_file(repo.path().join(".git/shallow")).unwrap();
+    repo.git(&["checkout", "-q", &head]);
     // Another commit than the pull request's: nothing is said of it.
     let said = say(&["check", &base, "--base", &base, "--status"], 0);
     assert!(said.contains("nothing is posted"), "{said}");

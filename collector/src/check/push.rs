@@ -114,7 +114,6 @@ fn worst(whole: Judgement, mut regressed: Vec<Judgement>) -> Judgement {
     }
     worst.notes.extend(mended(&worst, &whole));
     worst.notes.extend(whole.notes);
-    worst.asked = whole.asked;
     for failure in whole.failures {
         if !worst.failures.contains(&failure) {
             worst.failures.push(failure);

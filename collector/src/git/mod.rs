@@ -316,6 +316,22 @@ impl Repo {
         })
     }
 
+    /// A commit and, where it is a merge, what it merges. A forge measures a pull request by a merge
+    /// of its own, and is spoken to about its head; a shallow clone knows that commit by name alone.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] when git cannot read the commit.
+    pub fn merged(&self, sha: &Sha) -> Result<Vec<Sha>> {
+        let written = ask(&self.root, &["cat-file", "commit", &sha.0])?;
+        let head = written.lines().take_while(|line| !line.is_empty());
+        let parents = head.filter_map(|line| line.strip_prefix("parent "));
+        let mut all = vec![sha.clone()];
+        all.extend(parents.map(|p| Sha(p.to_string())));
+        // A plain commit is not spoken of by its parent.
+        all.truncate(if all.len() > 2 { all.len() } else { 1 });
+        Ok(all)
+    }
+
     /// Whether tracked files differ from HEAD.
     #[must_use]
     pub fn is_dirty(&self) -> bool {

@@ -4,10 +4,10 @@ use std::ops::RangeInclusive;
 
 use crate::detect::Kind;
 use crate::error::Result;
-use crate::history::watch;
+use crate::history::watch::Glance;
 use crate::model::SeriesKey;
 use crate::stats;
-use crate::store::{MeasuredCommit, Store};
+use crate::store::MeasuredCommit;
 
 /// The positions at which a change lies between two commits, whichever is the older one. A series
 /// has the commits of the main line alone: between others lies none of its changes.
@@ -21,8 +21,8 @@ pub fn between(a: &MeasuredCommit, b: &MeasuredCommit) -> Option<RangeInclusive<
 ///
 /// # Errors
 /// [`crate::error::Error::Store`].
-pub fn lasting(
-    store: &Store,
+pub(super) fn lasting(
+    glance: &Glance<'_>,
     key: &SeriesKey,
     (base, head): (&MeasuredCommit, &MeasuredCommit),
 ) -> Result<Option<f64>> {
@@ -30,7 +30,7 @@ pub fn lasting(
         return Ok(None);
     };
     let is_within = |at: i64| u64::try_from(at).is_ok_and(|at| within.contains(&at));
-    let events = watch::known(store, key)?;
+    let events = glance.reported(key)?;
     let largest = events
         .iter()
         .map(|t| &t.event)

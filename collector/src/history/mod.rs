@@ -20,7 +20,7 @@ pub use before::{Before, left};
 pub use causes::{Cause, Caused, causes, grouped};
 pub use drifts::{open_among, open_drift};
 pub use floor::Floor;
-pub use lasting::{between, lasting};
+pub use lasting::between;
 pub use mainline::{Fact, MainLine, TestbedChange, Track, tracks};
 pub use narrowing::{Wanted, narrowing};
 pub use refresh::{Whose, line_of, refresh, set_line};

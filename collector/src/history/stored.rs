@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::history::Before;
 use crate::history::lasting::lasting;
+use crate::history::watch::Glance;
 use crate::judge::{self, Judged, Overrides, Row};
 use crate::model::{Measurement, Report, SeriesKey, Variants};
 use crate::store::{MeasuredCommit, Store};
@@ -46,6 +47,7 @@ impl Stored<'_> {
         let Some(sides) = self.commits()? else {
             return Ok(());
         };
+        let glance = Glance::new(self.store);
         judge::confirm_by_changes(rows, &|row| {
             let key = SeriesKey {
                 benchmark: row.benchmark.clone(),
@@ -54,7 +56,7 @@ impl Stored<'_> {
                 fingerprint: self.head.testbed.fingerprint(&row.counter),
             };
             // What cannot be read confirms nothing.
-            lasting(self.store, &key, (&sides.0, &sides.1)).unwrap_or_default()
+            lasting(&glance, &key, (&sides.0, &sides.1)).unwrap_or_default()
         });
         Ok(())
     }

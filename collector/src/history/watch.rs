@@ -64,22 +64,47 @@ pub fn search_for(store: &mut Store, limit: usize, audience: Audience) -> Result
     Ok(done)
 }
 
-/// What was reported of a series, as its points show it now: what nobody looked at yet is looked at
-/// for whoever asks, and kept by nobody. Half an imported history is not looked at.
-pub(super) fn known(store: &Store, key: &SeriesKey) -> Result<Vec<Reported>> {
-    let mut known = store.events_of(&key.id())?;
-    let Some(series) = store.unsearched_of(key)? else {
-        return Ok(known);
-    };
-    if store.is_being_imported()? {
-        return Ok(known);
+/// Looks at series for whoever asks, and keeps nothing. What is the same for all series is read
+/// once: a comparison asks about thousands.
+pub(super) struct Glance<'s> {
+    store: &'s Store,
+    testbeds: OnceCell<Vec<TestbedRow>>,
+    gaps: Gaps,
+}
+
+impl<'s> Glance<'s> {
+    pub(super) fn new(store: &'s Store) -> Self {
+        Self {
+            store,
+            testbeds: OnceCell::new(),
+            gaps: Gaps::default(),
+        }
     }
-    let testbeds = store.testbeds()?;
-    let now = look(store, series, (&testbeds, &Gaps::default()))?.events;
-    // What lies before the points that were looked at stands as it stood.
-    known.retain(|k| !now.iter().any(|n| n.id == k.id));
-    known.extend(now);
-    Ok(known)
+
+    /// What was reported of a series, as its points show it now, also where nobody looked at them
+    /// yet. Half an imported history is not looked at.
+    pub(super) fn reported(&self, key: &SeriesKey) -> Result<Vec<Reported>> {
+        let mut known = self.store.events_of(&key.id())?;
+        let Some(series) = self.store.unsearched_of(key)? else {
+            return Ok(known);
+        };
+        if self.store.is_being_imported()? {
+            return Ok(known);
+        }
+        let now = look(self.store, series, (self.testbeds()?, &self.gaps))?.events;
+        // What lies before the points that were looked at stands as it stood.
+        known.retain(|k| !now.iter().any(|n| n.id == k.id));
+        known.extend(now);
+        Ok(known)
+    }
+
+    fn testbeds(&self) -> Result<&[TestbedRow]> {
+        if let Some(known) = self.testbeds.get() {
+            return Ok(known);
+        }
+        let read = self.store.testbeds()?;
+        Ok(self.testbeds.get_or_init(|| read))
+    }
 }
 
 fn look(

@@ -77,8 +77,8 @@ pub struct Judgement {
     pub head: CommitRef,
     /// What it was judged against.
     pub base: BaseRef,
-    /// The commit that was asked about, and what it merges: a push is asked about by its tip, and
-    /// `head` is then the worst of it.
+    /// The commit that somebody asked about, and what it merges: a push is asked about by its tip,
+    /// and `head` is then the worst of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<Sha>,
     /// Where both sides are the same commit: the tags in which they differ.
@@ -258,7 +258,7 @@ pub fn judgement(
             proposal: beside.proposal,
             only: beside.only,
         },
-        asked: asked(&head.commit),
+        asked: Vec::new(),
         variants: beside.variants,
         testbed: head.testbed.clone(),
         counter,
@@ -275,13 +275,6 @@ pub fn judgement(
         settled => settled,
     });
     judgement
-}
-
-/// The commits that a judgement of this one speaks of. A forge measures a pull request by a merge
-/// of its own, and is spoken to about its head.
-fn asked(head: &Commit) -> Vec<Sha> {
-    let merged = head.parents.iter().filter(|_| head.parents.len() > 1);
-    std::iter::once(&head.sha).chain(merged).cloned().collect()
 }
 
 /// What the rows of a judgement come to.
