@@ -10,7 +10,7 @@ use crate::model::Sha;
 use crate::remote::Client;
 use crate::remote::forge::publish::{How, Posted, Publisher};
 use crate::remote::forge::{self, CiRun, PullRequest};
-use crate::report::comment::{self, Leg, LegSection, Style};
+use crate::report::comment::{self, Leg, LegSection, Style, Voice};
 
 /// What is to be said.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +73,11 @@ pub fn speak(place: &CiRun, speech: &Speech<'_>) -> Result<Said> {
         ..Said::default()
     };
     let mut outvoted = vec![false; speech.legs.len()];
+    // Who speaks alone need not wait for what others say.
+    let alone = speech.comment.is_none_or(|how| how.voice == Voice::Alone);
+    if alone {
+        set_statuses(&publisher, place, speech, &outvoted, &mut said);
+    }
     if let (Some(pull), Some(how)) = (pull, speech.comment) {
         let all = sections(place, speech, api.style());
         match publisher.comment(pull, speech.project, &all, how) {
@@ -83,19 +88,36 @@ pub fn speak(place: &CiRun, speech: &Speech<'_>) -> Result<Said> {
             Err(e) => said.refused.push(e),
         }
     }
-    if speech.status {
-        let told = speech.legs.iter().zip(&outvoted).filter(|(_, o)| !**o);
-        let set = told.map(|((leg, checked), _)| {
-            let link = place.link.as_deref();
-            publisher.status(pull, &forge::status(checked, speech.project, leg, link))
-        });
-        let refused: Vec<Error> = set.filter_map(Result::err).collect();
-        said.status = refused.is_empty() && outvoted.contains(&false);
-        // One refusal says what all say.
-        said.refused.extend(refused.into_iter().next());
+    if !alone {
+        set_statuses(&publisher, place, speech, &outvoted, &mut said);
     }
     said.outvoted = outvoted.contains(&true);
     Ok(said)
+}
+
+/// Sets the status of each leg that nothing worse was said of.
+fn set_statuses(
+    publisher: &Publisher<'_>,
+    place: &CiRun,
+    speech: &Speech<'_>,
+    outvoted: &[bool],
+    said: &mut Said,
+) {
+    if !speech.status {
+        return;
+    }
+    let told = speech.legs.iter().zip(outvoted).filter(|(_, o)| !**o);
+    let set = told.map(|((leg, checked), _)| {
+        let link = place.link.as_deref();
+        publisher.status(
+            said.pull,
+            &forge::status(checked, speech.project, leg, link),
+        )
+    });
+    let refused: Vec<Error> = set.filter_map(Result::err).collect();
+    said.status = refused.is_empty() && outvoted.contains(&false);
+    // One refusal says what all say.
+    said.refused.extend(refused.into_iter().next());
 }
 
 /// Refuses what was judged of another commit: a status or a comment would speak of code that nobody

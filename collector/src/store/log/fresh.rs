@@ -7,7 +7,8 @@ use crate::store::log::entry::{Entry, Kind};
 
 /// Bytes of a branch's name: git keeps each in a file, whose path has some 4,000, below a folder.
 const BRANCH: usize = 1_000;
-/// The last second of the year 9999, beyond which no page can show a time.
+/// The first second of the year 1 and the last of 9999, beyond which no page can show a time.
+const EARLIEST: i64 = -62_135_596_800;
 const LATEST: i64 = 253_402_300_799;
 
 /// Reads an entry that is handed in, and holds it against the bounds. `Err` names the kind, the field
@@ -37,9 +38,9 @@ fn check(r: &Report) -> Result<(), String> {
 }
 
 fn time(field: &str, seconds: i64) -> Result<(), String> {
-    if !(0..=LATEST).contains(&seconds) {
+    if !(EARLIEST..=LATEST).contains(&seconds) {
         return Err(format!(
-            "{field}: {seconds} is in no year from 1970 to 9999; it is in seconds since 1970-01-01"
+            "{field}: {seconds} is in no year from 1 to 9999; it is in seconds since 1970-01-01"
         ));
     }
     Ok(())

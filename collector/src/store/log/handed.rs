@@ -20,9 +20,10 @@ use crate::store::log::transfer::{Imported, Line, SCHEMA, unpack_blob};
 /// How long a key is remembered: a client that retries for a week has other troubles.
 const REMEMBERED: i64 = 7 * 86_400;
 
-/// Commits beyond the newest one that is known at which a report may be. What is at a place that no
-/// commit will reach for years would stay the newest, and everything else be stale.
-const LEAP: u64 = 1_000_000;
+/// Commits beyond the newest one that is known at which a report may be: more than the longest
+/// history has. What is at a place that no commit will reach would stay the newest, and everything
+/// else be stale.
+const LEAP: u64 = 10_000_000;
 
 /// Reports with their profiles, ready to be stored.
 pub struct Handed {

@@ -222,8 +222,8 @@ fn a_report_beyond_the_reach_of_the_main_line_is_refused() {
     // Where nothing is known, anything may be.
     assert_eq!(store.leaps(&handed(99_999_999)).unwrap(), None);
     store.put(&report(7, 'a', &[("b", 1.0)]), &[]).unwrap();
-    assert_eq!(store.leaps(&handed(1_000_007)).unwrap(), None);
-    let why = store.leaps(&handed(1_000_008)).unwrap().unwrap();
+    assert_eq!(store.leaps(&handed(10_000_007)).unwrap(), None);
+    let why = store.leaps(&handed(10_000_008)).unwrap().unwrap();
     assert!(
         why.contains("beyond the newest") && why.contains("rev-list"),
         "{why}"
