@@ -1,6 +1,8 @@
 //! What stands in a comment and what one leg has to say, put together: the same whatever the
 //! order.
 
+use std::cmp::Reverse;
+
 use super::{LegOutcome, LegSection};
 
 /// Who speaks under the names of its legs.
@@ -37,8 +39,14 @@ pub fn merged(standing: &[LegSection], own: &LegSection, voice: Voice) -> Option
     }
     let rivals = standing.iter().filter(|s| is_same_try(s, own));
     kept.push(rivals.fold(own.clone(), |said, s| one_of(said, s, voice)));
-    kept.sort_by(|a, b| (&a.state.name, &a.state.id).cmp(&(&b.state.name, &b.state.id)));
+    kept.sort_by(|a, b| place(a).cmp(&place(b)));
     Some(kept)
+}
+
+/// Whoever opens the comment finds the worst leg first.
+fn place(s: &LegSection) -> (Reverse<LegOutcome>, &str, &str) {
+    let state = &s.state;
+    (Reverse(state.standing), &state.name, &state.id)
 }
 
 fn turn(s: &LegSection) -> (u64, u64) {
@@ -142,7 +150,7 @@ mod tests {
         ];
         let new = leg("a", "new", 2, LegOutcome::Ok);
         let both = add(&old, &new).unwrap();
-        assert_eq!(both, [new.clone(), old[1].clone()]);
+        assert_eq!(both, [old[1].clone(), new.clone()], "the worst first");
         // Once it has spoken nothing is owed, and it may come before the other does.
         let mended = leg("b", "new", 2, LegOutcome::Ok);
         let well = [new.clone(), mended.clone()];

@@ -156,6 +156,8 @@ mod tests {
             }
             all[200].state.standing = LegOutcome::Regressed;
             all[200].state.regressed = 2;
+            let add = |said: Vec<LegSection>, own| merged(&said, own, Voice::OneOfMany).unwrap();
+            let all = all.iter().fold(Vec::new(), add);
             let style = Style { limit, ..STYLE };
             let one = body("", &all, "h", style).unwrap();
             assert!(one.len() <= limit, "{}", one.len());
@@ -168,10 +170,7 @@ mod tests {
                     .all(|s| s.state.judged == 3 && s.state.head == "h")
             );
             // Who comes again finds itself there, and there is nothing to be written.
-            let mut again = read.clone();
-            for own in &all {
-                again = merged(&again, own, Voice::OneOfMany).unwrap();
-            }
+            let again = all.iter().fold(read.clone(), add);
             assert_eq!(body("", &again, "h", style).unwrap(), one);
         }
     }
