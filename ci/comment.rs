@@ -11,7 +11,7 @@ use collector::error::{EXIT_NO_VERDICT, EXIT_OK, Error};
 use collector::judge::{Checked, Document, MAX_BYTES, read};
 use collector::remote::forge::publish::Posted;
 use collector::remote::forge::{self, CiRun, Forge};
-use collector::report::comment;
+use collector::report::comment::{self, Voice};
 use serde_json::json;
 
 use crate::args::{Args, Comment};
@@ -136,7 +136,10 @@ fn document(path: &Path) -> anyhow::Result<Document> {
 fn show(a: &Comment, legs: &[(String, &Checked)]) -> anyhow::Result<()> {
     let place = speech::place().unwrap_or_else(|_| CiRun::unknown(Forge::GitHub));
     let style = forge::api(&place).style();
-    let sections = speech::sections(&place, legs, &a.speaker, style);
+    let own = speech::sections(&place, legs, &a.speaker, style);
+    // As on a pull request that has no comment yet.
+    let add = |said: Vec<_>, own| comment::merged(&said, own, Voice::OneOfMany).unwrap_or(said);
+    let sections = own.iter().fold(Vec::new(), add);
     let project = a.speaker.project.as_deref().unwrap_or("");
     let head = sections.last().map_or("", |s| &s.state.head);
     print::out(&comment::body(project, &sections, head, style)?)?;

@@ -147,6 +147,13 @@ fn a_judgement_that_cannot_be_read_does_not_silence_the_others() {
     std::fs::write(&cut, "{\"schema\":").unwrap();
     let mut c = command(&fake, dir.path(), SECRET, HEAD, 1);
     let said = ran(c.args(["comment", &bad]).arg(&cut), 2);
+    let mut shown = command(&fake, dir.path(), SECRET, HEAD, 1);
+    let shown = ran(shown.args(["comment", "--dry-run"]).arg(&cut).arg(&bad), 2);
+    let at = |leg: &str| shown.find(leg).unwrap();
+    assert!(
+        at("#### `one`: 1 regressed") < at("#### `two`: no verdict"),
+        "the worst first"
+    );
     assert!(said.contains("two/judgement.json: no document"), "{said}");
     let body = &fake.ours()[0].body;
     assert!(
