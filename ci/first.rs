@@ -28,8 +28,8 @@ struct Overview {
     configured: bool,
     /// HEAD is a commit.
     committed: bool,
-    /// The history was cut off.
-    shallow: bool,
+    /// The history was cut off, or the branch that a baseline is looked for on is not here.
+    lacking: bool,
     stored: String,
     /// Something was measured before.
     measured: bool,
@@ -68,9 +68,10 @@ fn look(repo: &Repo, config: &Config) -> Overview {
         Ok(_) => "time only, which is weak: `uptick doctor` says how to count instructions".into(),
         Err(e) => e.to_string(),
     };
+    let event = crate::context::event();
     let chosen = repo
         .resolve("HEAD")
-        .and_then(|head| baseline::choose(repo, config, &head, None, &crate::context::event()));
+        .and_then(|head| baseline::choose(repo, config, &head, None, &event));
     let baseline = match chosen {
         Ok(b) => Ok(format!("{}, {}", b.sha.short(), b.how)),
         Err(e) => Err(e.to_string()),
@@ -84,7 +85,7 @@ fn look(repo: &Repo, config: &Config) -> Overview {
         configured: repo.root().join(Config::FILE).exists()
             || repo.left_out(Config::FILE).is_some(),
         committed: repo.resolve("HEAD").is_ok(),
-        shallow: repo.is_shallow(),
+        lacking: repo.is_shallow() || baseline::lacking(repo, config, &event).is_some(),
         stored: match measured {
             0 => "nothing measured yet".into(),
             1 => "1 commit measured".into(),
@@ -220,15 +221,13 @@ fn next<'a>(f: &Overview, run: &'a str) -> Vec<(&'a str, &'static str)> {
             .collect();
     }
     let mut steps = Vec::new();
-    match (&f.baseline, f.shallow) {
+    match (&f.baseline, f.lacking) {
         (Ok(_), _) => steps.push(("uptick check", "judge HEAD against its baseline")),
-        (Err(why), shallow) if shallow || why.contains("uptick check --deepen") => {
-            steps.push((
-                "uptick check --deepen",
-                "fetch the history, then judge HEAD",
-            ));
+        (Err(_), true) => {
+            let what = "fetch what the clone lacks, then judge HEAD";
+            steps.push(("uptick check --deepen", what));
         }
-        (Err(_), _) => steps.push(("uptick run", "measure HEAD: the next commit's baseline")),
+        (Err(_), false) => steps.push(("uptick run", "measure HEAD: the next commit's baseline")),
     }
     if f.measured {
         steps.push(("uptick changes", "what changed on the main line, and where"));

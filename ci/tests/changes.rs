@@ -5,7 +5,7 @@ use collector::history::steps::{self, Found, Steps};
 use collector::history::{Floor, MainLine, tracks};
 use collector::model::Report;
 use collector::stats::SplitMix64;
-use collector::store::Store;
+use collector::store::{Moment, Store};
 use serde_json::{Value, json};
 
 use crate::support::Repo;
@@ -403,7 +403,8 @@ fn reports_in_any_order_give_the_same_changes() {
                 steps::find(t, known, Floor::default())
             })
             .collect();
-        let changes = serde_json::to_value(Steps::of(&found, &line)).unwrap();
+        let steps = Steps::at(&found, &line, &Moment::default());
+        let changes = serde_json::to_value(steps).unwrap();
         assert_eq!(
             changes["series"][0]["changes"][0]["index"], 5,
             "{changes:#}"

@@ -93,7 +93,7 @@ pub fn choose(
     if repo.is_ancestor(head, &tip) {
         return of_push(repo, head, &branch, event);
     }
-    if event.lasting && (event.before.is_some() || event.unpushed) {
+    if event.is_of_lasting_branch() {
         return of_push(repo, head, "its branch", event);
     }
     match repo.merge_base(head, &tip)? {
@@ -120,20 +120,24 @@ fn default_named<'a>(config: &'a Config, event: &'a Event) -> Option<&'a str> {
     branch.or(event.default_branch.as_deref())
 }
 
-/// Fetches the branch that a baseline is looked for on, where the clone lacks it: because somebody
-/// asked for it.
+/// The branch that a baseline is looked for on, where the clone lacks it.
+#[must_use]
+pub fn lacking(repo: &Repo, config: &Config, event: &Event) -> Option<String> {
+    if let Some(target) = &event.target {
+        return repo.branch(target).is_none().then(|| target.clone());
+    }
+    match repo.find_default_branch(default_named(config, event)) {
+        DefaultBranch::Elsewhere(name) => Some(name),
+        DefaultBranch::Here(..) | DefaultBranch::Unknown => None,
+    }
+}
+
+/// Fetches what is [`lacking`], because somebody asked for it.
 ///
 /// # Errors
 /// [`Error::NoVerdict`] with git's words where the remote does not give it.
 pub fn bring(repo: &Repo, config: &Config, event: &Event) -> Result<()> {
-    let lacking = match &event.target {
-        Some(target) => repo.branch(target).is_none().then(|| target.clone()),
-        None => match repo.find_default_branch(default_named(config, event)) {
-            DefaultBranch::Elsewhere(name) => Some(name),
-            _ => None,
-        },
-    };
-    lacking.map_or(Ok(()), |name| repo.bring_branch(&name))
+    lacking(repo, config, event).map_or(Ok(()), |name| repo.bring_branch(&name))
 }
 
 /// The baseline where the default branch is not in the clone: of a push to it or to a branch that
@@ -142,7 +146,7 @@ fn without_default(repo: &Repo, head: &Sha, name: &str, event: &Event) -> Result
     if event.branch.as_deref() == Some(name) {
         return of_push(repo, head, name, event);
     }
-    if event.lasting && (event.before.is_some() || event.unpushed) {
+    if event.is_of_lasting_branch() {
         return of_push(repo, head, "its branch", event);
     }
     Err(lacks(repo, "the default branch", name))

@@ -162,6 +162,12 @@ const SYSTEMS: [&str; 8] = [
 const UNKNOWN: &str = "nothing here says which commits are new";
 
 impl Event {
+    /// Whether this is a commit of a branch that lasts, and not what made that branch.
+    #[must_use]
+    pub const fn is_of_lasting_branch(&self) -> bool {
+        self.lasting && (self.before.is_some() || self.unpushed)
+    }
+
     /// Reads the event from variables and from the document that GitHub and Gitea write, or why it
     /// cannot be read.
     #[must_use]

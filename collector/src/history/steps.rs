@@ -218,21 +218,11 @@ impl Found {
 }
 
 impl Steps {
-    /// The document of some series, in which nothing is snoozed: that asks for a moment.
-    #[must_use]
-    pub fn of(found: &[Found], line: &MainLine) -> Self {
-        Self::document(found, line, None)
-    }
-
     /// The document of some series as they are looked at in a moment: what is snoozed then is not
     /// open.
     #[must_use]
     pub fn at(found: &[Found], line: &MainLine, moment: &Moment) -> Self {
-        Self::document(found, line, Some(moment))
-    }
-
-    fn document(found: &[Found], line: &MainLine, at: Option<&Moment>) -> Self {
-        let series: Vec<SeriesSteps> = found.iter().map(|f| entry(f, line, at)).collect();
+        let series: Vec<SeriesSteps> = found.iter().map(|f| entry(f, line, moment)).collect();
         Self {
             schema: "uptick.changes/1",
             head: line.tip().map(CommitRef::of),
@@ -259,7 +249,7 @@ fn references(line: &MainLine, first: i64, last: i64) -> Vec<CommitRef> {
     }
 }
 
-fn entry(f: &Found, line: &MainLine, at: Option<&Moment>) -> SeriesSteps {
+fn entry(f: &Found, line: &MainLine, at: &Moment) -> SeriesSteps {
     let key = &f.track.key;
     let changes = &f.findings.changes;
     let ends = changes.iter().skip(1).map(|c| c.index);
@@ -300,7 +290,7 @@ fn entry(f: &Found, line: &MainLine, at: Option<&Moment>) -> SeriesSteps {
     }
 }
 
-fn step((f, c): (&Found, &Change), until: i64, line: &MainLine, at: Option<&Moment>) -> Step {
+fn step((f, c): (&Found, &Change), until: i64, line: &MainLine, at: &Moment) -> Step {
     let reported = f.event(c);
     let back = f
         .events
@@ -319,7 +309,7 @@ fn step((f, c): (&Found, &Change), until: i64, line: &MainLine, at: Option<&Mome
         note.clone_from(&a.reason);
     }
     let settled = matches!(state, State::Resolved(_));
-    let snoozed = reported.zip(at).and_then(|(t, at)| snoozed(t, at));
+    let snoozed = reported.and_then(|t| snoozed(t, at));
     let is_waiting = !settled && back.is_none() && reported.is_some_and(|t| t.event.is_open());
     let said = |of: fn(&Reported) -> &String| reported.map(of).cloned().unwrap_or_default();
     Step {

@@ -33,7 +33,7 @@ pub struct Handed {
     blobs: Vec<(String, Vec<u8>)>,
     /// The short names of the series that the reports are of.
     series: Vec<String>,
-    /// The last place on the main line that a report is at.
+    /// The last place that a report is at.
     furthest: u64,
     /// The first report.
     first: Option<Box<Report>>,

@@ -233,22 +233,15 @@ impl Store {
         n: usize,
         report: i64,
     ) -> Result<Vec<Value>> {
-        // Several reports of one commit are rare: a few rows more make up for them.
-        let mut out = self.ask(|db| {
+        let out = self.ask(|db| {
             db.prepare_cached(
                 "SELECT position, value, low, high FROM point WHERE series = ?1 AND position <= ?2 \
                  AND report <= ?4 ORDER BY position DESC, report DESC LIMIT ?3",
             )?
-            .query_map(
-                params![series, signed(up_to), (n + n / 4) as i64, report],
-                value,
-            )?
+            .query_map(params![series, signed(up_to), rows_of(n), report], value)?
             .collect::<rusqlite::Result<Vec<Value>>>()
         })?;
-        out.dedup_by_key(|v| v.position);
-        out.truncate(n);
-        out.reverse();
-        Ok(out)
+        Ok(one_a_position(out, n))
     }
 
     /// The newest `n` values of a branch up to one of its commits, one a position, oldest first, as
@@ -264,7 +257,7 @@ impl Store {
         n: usize,
         report: i64,
     ) -> Result<Vec<Value>> {
-        let mut out = self.ask(|db| {
+        let out = self.ask(|db| {
             db.prepare_cached(
                 "SELECT p.position, p.value, p.low, p.high FROM branch_point p \
                  CROSS JOIN report r ON r.id = p.report CROSS JOIN measured_commit c ON c.sha = r.sha \
@@ -281,16 +274,13 @@ impl Store {
                     of.branch,
                     of.merge_base,
                     of.sha.0,
-                    (n + n / 4) as i64
+                    rows_of(n)
                 ],
                 value,
             )?
             .collect::<rusqlite::Result<Vec<Value>>>()
         })?;
-        out.dedup_by_key(|v| v.position);
-        out.truncate(n);
-        out.reverse();
-        Ok(out)
+        Ok(one_a_position(out, n))
     }
 
     /// The values at positions `from..=to`, one a position (the newest report's), in order.
@@ -420,6 +410,20 @@ impl Store {
             .optional()
         })
     }
+}
+
+/// Rows that are read for `n` positions: several reports of one commit are rare, and a few rows more
+/// make up for them.
+const fn rows_of(n: usize) -> i64 {
+    (n + n / 4) as i64
+}
+
+/// Of values with the newest first, the newest of each position, at most `n`, oldest first.
+fn one_a_position(mut values: Vec<Value>, n: usize) -> Vec<Value> {
+    values.dedup_by_key(|v| v.position);
+    values.truncate(n);
+    values.reverse();
+    values
 }
 
 fn unsearched(r: &Row<'_>) -> rusqlite::Result<Unsearched> {
