@@ -1,7 +1,9 @@
 //! The verdict on one comparison in one line: losses and gains, suspects apart, failures.
 
+use collector::format;
 use collector::judge::{self, Judgement, Outcome, Row};
 use collector::model::Verdict;
+use collector::store::Event;
 use maud::{Markup, html};
 use serde::Serialize;
 
@@ -63,6 +65,9 @@ pub(crate) struct Headline {
     /// Those of the suspects that may be worse.
     #[serde(skip)]
     maybe_worse: Option<Moved>,
+    /// Series with an open regression between the two, which these two measurements do not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lasting: Option<Moved>,
     unchanged: usize,
     /// Benchmarks that gave a number in the head.
     total: usize,
@@ -90,6 +95,7 @@ impl Headline {
             improved: Moved::of(&of(j, metric, Verdict::Improved)),
             suspect: count(Verdict::Suspect),
             maybe_worse: Moved::of(&worse(of(j, metric, Verdict::Suspect))),
+            lasting: None,
             unchanged: count(Verdict::Unchanged),
             total: rows().filter(|r| r.head.is_some()).count(),
             alone: rows()
@@ -101,11 +107,35 @@ impl Headline {
         }
     }
 
+    /// The same, beside what the histories of the series say, the worst first.
+    pub(crate) fn with_untold(
+        mut self,
+        j: &Judgement,
+        untold: &[Event],
+        metric: Option<&str>,
+    ) -> Self {
+        let is_asked = |e: &&Event| {
+            let key = &e.series.key;
+            let is_row = |r: &Row| r.benchmark == key.benchmark && r.metric == key.metric;
+            j.results.iter().any(|r| is_row(r) && is_of(r, metric))
+        };
+        let mut asked = untold.iter().filter(is_asked);
+        self.lasting = asked.next().map(|e| {
+            let c = &e.reported.event.change;
+            Moved {
+                benchmarks: 1 + asked.count(),
+                largest: format::moved(c.change, (c.before, c.after), &e.series.key.metric),
+                sign: format::arrow(c.change),
+            }
+        });
+        self
+    }
+
     /// The verdict in one line.
     pub(crate) fn html(&self) -> Markup {
         html! {
             (self.first())
-            @if self.regressed.is_some() || self.no_verdict.is_some() || self.maybe_worse.is_some() {
+            @if !self.is_gain() {
                 @if let Some(best) = &self.improved {
                     " · " (best.benchmarks) " improved, best " (best.size())
                 }
@@ -126,6 +156,9 @@ impl Headline {
             } @else if let Some(worst) = &self.maybe_worse {
                 "Not confirmed: " (worst.benchmarks) " of " (of_all) " may be worse, worst "
                 (worst.size()) " · 0 regressed"
+            } @else if let Some(worst) = &self.lasting {
+                "Lasting regression: " (worst.benchmarks) " of " (of_all) ", worst " (worst.size())
+                " · not told by these two measurements alone"
             } @else if let Some(best) = &self.improved {
                 span .tick aria-hidden="true" { (best.sign) } " Improved: " (best.benchmarks)
                 " of " (of_all) ", best " (best.size()) " · 0 regressed"
@@ -135,8 +168,26 @@ impl Headline {
         }
     }
 
+    /// Whether what got better is said first.
+    const fn is_gain(&self) -> bool {
+        self.regressed.is_none() && !self.is_unsure()
+    }
+
+    /// Whether a lasting regression is not what is said first.
+    const fn is_lasting_second(&self) -> bool {
+        self.regressed.is_some() || self.no_verdict.is_some() || self.maybe_worse.is_some()
+    }
+
+    /// Whether something may be worse, or nothing can be said.
+    const fn is_unsure(&self) -> bool {
+        self.no_verdict.is_some() || self.maybe_worse.is_some() || self.lasting.is_some()
+    }
+
     fn counts(&self) -> Markup {
         html! {
+            @if self.is_lasting_second() && let Some(m) = &self.lasting {
+                " · " (m.benchmarks) " with a lasting regression"
+            }
             @if self.suspect > 0 { " · " (self.suspect) " suspect" }
             @if self.unchanged > 0 { " · " (self.unchanged) " unchanged" }
             @if self.alone > 0 && self.alone < self.total { " · " (self.alone) " not compared" }
@@ -155,10 +206,14 @@ impl Headline {
                 " " span .muted { "in " (m.benchmarks) }
             }
         };
-        let is_still = self.regressed.is_none() && self.improved.is_none() && self.suspect == 0;
+        let is_still = self.regressed.is_none()
+            && self.improved.is_none()
+            && self.suspect == 0
+            && self.lasting.is_none();
         html! {
             @if let Some(m) = &self.regressed { "regressed " (side(m, "worse")) " " }
             @if let Some(m) = &self.improved { "improved " (side(m, "better")) " " }
+            @if let Some(m) = &self.lasting { "lasting " (side(m, "worse")) " " }
             @if self.suspect > 0 { span .muted { (self.suspect) " suspect " } }
             @if let Some(why) = self.no_verdict.as_ref().filter(|_| is_still) {
                 span .muted { "no verdict: " (why) " " }
@@ -170,8 +225,7 @@ impl Headline {
 
     /// How the verdict looks: red only for what regressed.
     pub(crate) const fn class(&self) -> &'static str {
-        let unsure = self.no_verdict.is_some() || self.maybe_worse.is_some();
-        match (self.regressed.is_some(), unsure) {
+        match (self.regressed.is_some(), self.is_unsure()) {
             (true, _) => "bad",
             (false, true) => "quiet",
             (false, false) => "good",

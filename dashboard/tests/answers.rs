@@ -296,6 +296,9 @@ async fn json(c: &Client, url: &str) -> Value {
     serde_json::from_str(answer.text()).unwrap_or_else(|e| panic!("{url}: {e}: {}", answer.text()))
 }
 
+/// What only a page says, which cannot measure.
+const NOTHING_AGAIN: &str = "from stored reports; nothing was measured again";
+
 /// What the command line says of two stored reports before it measures anything again, and where it
 /// could measure nothing again.
 fn judged(store: &Store, [base, head]: [&Report; 2]) -> Judgement {
@@ -310,7 +313,13 @@ fn judged(store: &Store, [base, head]: [&Report; 2]) -> Judgement {
     let mut rows = stored.rows(&config, &overrides, i64::MAX).unwrap();
     stored.confirm(rows.iter_mut()).unwrap();
     let counter = Judged::of(&config, &[base, head]).counter(head);
-    judge::judgement(base, head, counter, rows, Default::default())
+    let beside = judge::Beside {
+        notes: history::note_of(&stored.untold(&rows).unwrap())
+            .into_iter()
+            .collect(),
+        ..Default::default()
+    };
+    judge::judgement(base, head, counter, rows, beside)
 }
 
 /// Each pair by its commits: one after another, steps, further apart, the other way round, and with
@@ -370,6 +379,12 @@ async fn same_judgements(site: &Site, c: &Client, shape: &Shape) {
         for (field, value) in [
             ("outcome", serde_json::to_value(said.outcome).unwrap()),
             ("counter", serde_json::to_value(&said.counter).unwrap()),
+            (
+                "notes",
+                [vec![NOTHING_AGAIN.to_owned()], said.notes.clone()]
+                    .concat()
+                    .into(),
+            ),
             (
                 "summary",
                 serde_json::to_value(judge::tallies(&said.results)).unwrap(),

@@ -1,8 +1,10 @@
 //! Comparisons as people read them: every number is recomputed from the reports themselves.
 
 use axum::http::StatusCode;
+use collector::detect::alerts::life::{Resolution, State};
+use collector::history::harm;
 use collector::model::{Metric, NoiseClass, Report, Verdict};
-use collector::store::Store;
+use collector::store::{Store, Triage};
 use serde_json::Value;
 
 use crate::support::{Client, Site};
@@ -353,6 +355,55 @@ async fn functions_of_the_worst_and_lasting_changes_stand_on_the_page() {
     assert_eq!(damaged.status, StatusCode::OK);
     let worst = damaged.text().split("id=\"worst\"").nth(1).unwrap();
     assert!(worst.contains("could not be read when"), "{worst}");
+}
+
+/// A noisy series steps, and its two measurements around the step may lie close by chance: the page
+/// that a message about the step leads to is not green while the step is open.
+#[tokio::test]
+async fn no_page_that_a_message_leads_to_is_green() {
+    let site = Site::demo();
+    let store = site.store();
+    let c = site.client().await;
+    let mut untold = Vec::new();
+    for e in store.open_events(9_999).unwrap() {
+        if !e.series.key.metric.is_judged() || harm(&e) <= 0.0 {
+            continue;
+        }
+        let change = &e.reported.event.change;
+        let before = |at: i64| store.commits(at as u64, 1).unwrap().remove(0).sha;
+        let (base, head) = (before(change.first), before(change.last + 1));
+        let stem = format!("/compare/{base}..{head}");
+        let page = c
+            .get(&format!("{stem}?metric={}", e.series.key.metric))
+            .await;
+        let said = heading(page.text());
+        assert!(
+            !page.text().contains("class=\"verdict good\""),
+            "{stem}: {said}"
+        );
+        let notes = json(&c, &format!("{stem}.json")).await["notes"].to_string();
+        if said.to_lowercase().contains("lasting regression") {
+            assert!(notes.contains("open lasting regression"), "{stem}: {notes}");
+            untold.push((e.reported.id.clone(), stem, e.series.key.metric.clone()));
+        }
+    }
+    assert!(!untold.is_empty(), "none of that kind");
+    // Nobody waits for what was settled.
+    let decision = Triage {
+        events: untold.iter().map(|(id, ..)| id.clone()).collect(),
+        state: Some(State::Resolved(Resolution::Accepted)),
+        ..Triage::default()
+    };
+    let mut store = site.store();
+    store.decide(&decision, "somebody", 1_700_000_000).unwrap();
+    let c = site.client().await;
+    for (_, stem, metric) in untold {
+        let page = c.get(&format!("{stem}?metric={metric}")).await;
+        let said = heading(page.text());
+        assert!(!said.to_lowercase().contains("lasting"), "{stem}: {said}");
+        let notes = json(&c, &format!("{stem}.json")).await["notes"].to_string();
+        assert!(!notes.contains("lasting"), "{stem}: {notes}");
+    }
 }
 
 /// The rows of a page, by name.

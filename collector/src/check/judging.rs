@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::explain;
 use crate::format::{benchmarks, name, telling};
 use crate::git::Repo;
-use crate::history::Stored;
+use crate::history::{Stored, note_of};
 use crate::judge::{self, Beside, Judgement, Reason, Row};
 use crate::model::{Counter, Failure, Metric, Phase, Report, Sha, Variants, Verdict};
 use crate::parallel::parallel;
@@ -204,6 +204,19 @@ impl<'a> Run<'a> {
                 row.why.add(Reason::OneOfMany);
             }
         }
+    }
+
+    /// What the series of the store say that these two measurements do not.
+    pub(super) fn heed_history(&mut self) -> Result<()> {
+        let stored = Stored {
+            store: self.store,
+            base: &self.base,
+            head: &self.head,
+            variants: self.against.as_ref().map(|a| &a.variants),
+        };
+        let untold = stored.untold(&self.rows)?;
+        self.notes.extend(note_of(&untold));
+        Ok(())
     }
 
     pub(super) fn explain(&mut self) -> Result<()> {

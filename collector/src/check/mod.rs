@@ -71,6 +71,7 @@ pub fn run(
     run.confirm()?;
     run.explain()?;
     run.hold_against_release()?;
+    run.heed_history()?;
     Ok(run.finish(baseline))
 }
 

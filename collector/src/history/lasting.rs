@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::history::watch::Glance;
 use crate::model::SeriesKey;
 use crate::stats;
-use crate::store::MeasuredCommit;
+use crate::store::{Event, MeasuredCommit};
 
 /// The positions at which a change lies between two commits, whichever is the older one. A series
 /// has the commits of the main line alone: between others lies none of its changes.
@@ -41,4 +41,10 @@ pub(super) fn lasting(
         true => c.change,
         false => stats::change(c.after, c.before),
     }))
+}
+
+/// The relative change of an event, positive where it is for the worse.
+#[must_use]
+pub fn harm(e: &Event) -> f64 {
+    e.reported.event.change.change * e.series.key.metric.better().sign()
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use collector::history::harm;
 use collector::model::Sha;
 use collector::store::{Event, MeasuredCommit, Store};
 use maud::{Markup, html};
@@ -15,7 +16,7 @@ use crate::error::Fail;
 use crate::headline::Headline;
 use crate::pages::answer::{csv_page, json_page, no_such_form};
 use crate::pages::compare::{Pair, ahead, verdicts};
-use crate::pages::groups::{self, harm};
+use crate::pages::groups;
 use crate::pages::layout::{self, Nav};
 use crate::query::{Format, branch_url, compare_url};
 use crate::text::{self, csv_field, plural};

@@ -6,7 +6,7 @@ use crate::text::{self, plural};
 use collector::detect::alerts::life::State;
 use collector::detect::{Change, Kind};
 use collector::format::percent;
-use collector::history::{self, Cause, Caused};
+use collector::history::{self, Cause, Caused, harm};
 use collector::model::Verdict;
 use collector::report::links;
 use collector::store::{Event, MeasuredCommit, Store};
@@ -138,11 +138,6 @@ pub(super) fn who_in_words(g: &Group, name: impl Fn(&MeasuredCommit) -> String) 
 /// A change as forms name it: with the last decision that their reader saw.
 pub(super) fn named(e: &Event) -> String {
     format!("{}:{}", e.reported.id, e.reported.decided)
-}
-
-/// The relative change of an event, positive where it is for the worse.
-pub(super) fn harm(e: &Event) -> f64 {
-    e.reported.event.change.change * e.series.key.metric.better().sign()
 }
 
 /// Whether a change is for the worse.

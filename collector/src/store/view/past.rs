@@ -88,15 +88,16 @@ impl Store {
         Ok(positions.iter().map(up_to).collect())
     }
 
-    /// A text that is another one when other lasting changes lie at positions `first..=last`, or
-    /// other reports are excluded.
+    /// A text that is another one when other lasting changes lie at positions `first..=last`, people
+    /// stand with them elsewhere, or other reports are excluded.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn changes_mark(&self, first: u64, last: u64) -> Result<String> {
         self.ask(|db| {
             let mut changes = db.prepare_cached(
-                "SELECT id, position, change, seen FROM change WHERE position BETWEEN ?1 AND ?2",
+                "SELECT id, position, change, seen, state, recovered FROM change \
+                 WHERE position BETWEEN ?1 AND ?2",
             )?;
             let mut excluded = db.prepare_cached("SELECT report, time, out FROM exclusion")?;
             let (changes, changed) = sum(changes.query(params![signed(first), signed(last)])?)?;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use collector::history::Stored;
+use collector::history::{Stored, note_of};
 use collector::judge::{self, Beside, Judged, Judgement, Overrides, Row};
 use collector::model::{Report, SeriesKey, Testbed, Variants};
-use collector::store::{MeasuredCommit, ReportRow, Store};
+use collector::store::{Event, MeasuredCommit, ReportRow, Store};
 
 use crate::app::App;
 use crate::error::Fail;
@@ -26,6 +26,8 @@ pub(in crate::pages) struct Comparison {
     pub(in crate::pages) judgement: Judgement,
     pub(in crate::pages) base_report: Report,
     pub(in crate::pages) head_report: Report,
+    /// Open regressions of series between the two which these two measurements do not tell.
+    untold: Vec<Event>,
     /// Its address: by commit, or by report where the address named reports.
     pub(super) stem: String,
     /// The address that shows just this, whatever is measured later.
@@ -40,7 +42,11 @@ impl Comparison {
 
     /// What is said of it in one line, for one metric or for what is judged.
     pub(in crate::pages) fn headline(&self, metric: Option<&str>) -> Headline {
-        Headline::of(&self.judgement, self.head_report.failures.len(), metric)
+        Headline::of(&self.judgement, self.head_report.failures.len(), metric).with_untold(
+            &self.judgement,
+            &self.untold,
+            metric,
+        )
     }
 
     pub(super) fn is_pinned(&self) -> bool {
@@ -117,11 +123,18 @@ pub(super) fn judged(
     };
     let mut results = stored.rows(config, &Overrides::default(), as_of)?;
     stored.confirm(results.iter_mut())?;
+    // What is pinned says what these two reports say, whatever is found or decided later.
+    let untold = match is_pinned {
+        true => Vec::new(),
+        false => stored.untold(&results)?,
+    };
+    let mut notes = vec!["from stored reports; nothing was measured again".to_string()];
+    notes.extend(note_of(&untold));
     let counter = Judged::of(config, &[&base.report, &head.report]).counter(&head.report);
     let beside = Beside {
         how: how.into(),
         distance: head.commit.position.abs_diff(base.commit.position),
-        notes: vec!["from stored reports; nothing was measured again".into()],
+        notes,
         doubts: judge::doubts(&base.report, &head.report, &results),
         variants: variants.cloned(),
         ..Beside::default()
@@ -140,6 +153,7 @@ pub(super) fn judged(
         judgement,
         base_report: base.report,
         head_report: head.report,
+        untold,
     })
 }
 

@@ -2,11 +2,12 @@
 
 mod sheet;
 
-use crate::pages::groups::{self, Group, harm, sure};
+use crate::pages::groups::{self, Group, sure};
 
 use std::cmp::Ordering;
 
 use collector::config::Config;
+use collector::history::harm;
 use collector::judge::Judged;
 use collector::store::{Event, EventCounts, MeasuredCommit, Moment, Store, Triage, Value};
 use maud::{Markup, html};
