@@ -3,7 +3,8 @@
 //! list has fifty), and the names that are searched, functions of open changes among them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use collector::store::Store;
 
@@ -13,6 +14,9 @@ use crate::pages;
 
 /// What comes within this time is judged together.
 const SETTLES: Duration = Duration::from_secs(1);
+
+/// While pages are asked for, what is made ahead takes one part in so many of a core and one more.
+const GIVES_WAY: u32 = 9;
 
 /// Does so with whatever comes, for ever, one commit a turn, on a thread that gives way.
 pub(crate) async fn keep(app: Arc<App>) {
@@ -39,13 +43,21 @@ fn names(store: &Store, app: &App) -> Result<bool, Fail> {
 /// is made anew.
 async fn judge(app: &Arc<App>) {
     for i in 0..pages::LISTED {
+        let (asked, begin) = (requests(app), Instant::now());
         let judged = app.read_beside(move |store, app| pages::judge_ahead(store, app, i));
         // What cannot be read is said on the page of the commit.
         if app.is_closing() || !matches!(judged.await, Ok(true)) {
             break;
         }
+        if requests(app) != asked {
+            tokio::time::sleep(begin.elapsed() * GIVES_WAY).await;
+        }
     }
     if app.verdicts.take_missed() {
         app.cache.forget();
     }
+}
+
+fn requests(app: &App) -> u64 {
+    app.counters.requests.load(Ordering::Relaxed)
 }

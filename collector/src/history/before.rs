@@ -5,14 +5,17 @@ use crate::judge::HISTORY;
 use crate::model::{SeriesKey, Sha};
 use crate::store::{MeasuredCommit, Store};
 
+/// Reports of one commit, each of another testbed, that are thought of.
+const LEGS: usize = 4;
+
 /// The line of commits that ends in a base, as far as the store knows it: of the main line what is
 /// up to the base, and of a branch what is up to where it left the main line, and its own commits.
 #[derive(Clone, Debug)]
 pub struct Before {
     /// The last position of the main line that is on it.
     up_to: Option<u64>,
-    /// The base, where it is on a branch.
-    beside: Option<MeasuredCommit>,
+    /// Where the base's branch was measured up to the base, where it is on one.
+    beside: Vec<(i64, i64)>,
     /// The last report that counts.
     as_of: i64,
 }
@@ -33,9 +36,13 @@ impl Before {
         };
         // Commits of no known branch may be of any.
         let is_known = |c: &MeasuredCommit| !(c.main || c.branch.is_empty());
+        let beside = match base.filter(is_known) {
+            Some(base) => store.measured_beside(&base, LEGS * HISTORY, as_of)?,
+            None => Vec::new(),
+        };
         Ok(Self {
             up_to,
-            beside: base.filter(is_known),
+            beside,
             as_of,
         })
     }
@@ -51,10 +58,7 @@ impl Before {
         let Some(series) = store.series_number(key)? else {
             return Ok(Vec::new());
         };
-        let own = match &self.beside {
-            Some(base) => store.recent_beside(series, base, HISTORY, self.as_of)?,
-            None => Vec::new(),
-        };
+        let own = store.values_beside(series, &self.beside, HISTORY)?;
         let room = HISTORY - own.len();
         let main = match self.up_to {
             Some(up_to) if room > 0 => store.recent_as_of(series, up_to, room, self.as_of)?,

@@ -36,13 +36,15 @@ impl Stored<'_> {
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn rows(&self, config: &Config, overrides: &Overrides, as_of: i64) -> Result<Vec<Row>> {
-        let before = Before::of(self.store, &self.base.commit.sha, as_of)?;
-        let history = |m: &Measurement| before.values(self.store, &self.series_of(m));
         let judged = Judged::of(config, &[self.base, self.head]);
         let (base, head) = (self.base, self.head);
-        Ok(judge::rows(
-            base, head, config, overrides, &judged, &history,
-        ))
+        self.store.at_once(|store| {
+            let before = Before::of(store, &base.commit.sha, as_of)?;
+            let history = |m: &Measurement| before.values(store, &self.series_of(m));
+            Ok(judge::rows(
+                base, head, config, overrides, &judged, &history,
+            ))
+        })
     }
 
     /// Confirms suspicions about rows that nobody will measure again, by the changes that lasted.

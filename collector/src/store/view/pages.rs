@@ -244,41 +244,63 @@ impl Store {
         Ok(one_a_position(out, n))
     }
 
-    /// The newest `n` values of a branch up to one of its commits, one a position, oldest first, as
-    /// they were when that report had just been stored. A branch that was pushed anew has several
-    /// commits at a place: the commit itself counts at its own, else what came in last.
+    /// Where a branch was measured up to one of its commits, as it was when that report had just
+    /// been stored: positions and numbers of reports, the newest first. A branch that was pushed anew
+    /// has several commits at a place: the commit itself counts at its own, else what came in last.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn recent_beside(
+    pub fn measured_beside(
         &self,
-        series: i64,
         of: &MeasuredCommit,
         n: usize,
         report: i64,
-    ) -> Result<Vec<Value>> {
-        let out = self.ask(|db| {
+    ) -> Result<Vec<(i64, i64)>> {
+        self.ask(|db| {
             db.prepare_cached(
-                "SELECT p.position, p.value, p.low, p.high FROM branch_point p \
-                 CROSS JOIN report r ON r.id = p.report CROSS JOIN measured_commit c ON c.sha = r.sha \
-                 WHERE p.series = ?1 AND p.position <= ?2 AND p.report <= ?3 \
-                 AND c.main = 0 AND c.branch = ?4 AND c.merge_base = ?5 \
-                 AND (p.position < ?2 OR r.sha = ?6) \
-                 ORDER BY p.position DESC, p.report DESC LIMIT ?7",
+                "SELECT c.position, r.id FROM measured_commit c CROSS JOIN report r ON r.sha = c.sha \
+                 WHERE c.main = 0 AND c.branch = ?1 AND c.merge_base = ?2 AND c.position <= ?3 \
+                 AND (c.position < ?3 OR c.sha = ?4) AND r.id <= ?5 \
+                 ORDER BY c.position DESC, r.id DESC LIMIT ?6",
             )?
             .query_map(
                 params![
-                    series,
-                    signed(of.position),
-                    report,
                     of.branch,
                     of.merge_base,
+                    signed(of.position),
                     of.sha.0,
+                    report,
                     rows_of(n)
                 ],
-                value,
+                |r| Ok((r.get(0)?, r.get(1)?)),
             )?
-            .collect::<rusqlite::Result<Vec<Value>>>()
+            .collect()
+        })
+    }
+
+    /// The newest `n` values of a series at such places, one a position, oldest first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn values_beside(
+        &self,
+        series: i64,
+        places: &[(i64, i64)],
+        n: usize,
+    ) -> Result<Vec<Value>> {
+        let out = self.ask(|db| {
+            let mut at = db.prepare_cached(
+                "SELECT position, value, low, high FROM branch_point \
+                 WHERE series = ?1 AND position = ?2 AND report = ?3",
+            )?;
+            let mut out = Vec::new();
+            for (position, report) in places {
+                out.extend(
+                    at.query_row(params![series, position, report], value)
+                        .optional()?,
+                );
+            }
+            Ok(out)
         })?;
         Ok(one_a_position(out, n))
     }
@@ -358,11 +380,16 @@ impl Store {
         })
     }
 
-    /// Runs what reads on one state of the store, whatever others write meanwhile.
+    /// Runs what reads on one state of the store, whatever others write meanwhile. Many small
+    /// questions are answered faster so, too: the state is looked for once.
     ///
     /// # Errors
     /// What `read` says; [`crate::error::Error::Store`].
     pub fn at_once<T>(&self, read: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        if !self.db.is_autocommit() {
+            // Within another one: that is of one state already.
+            return read(self);
+        }
         let reading = self.db.unchecked_transaction();
         let _reading = reading.map_err(|e| self.error(&e))?;
         read(self)
