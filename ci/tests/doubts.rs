@@ -83,6 +83,58 @@ fn a_link_into_the_checkout_is_said() {
     assert_eq!(note(&repo), "null");
 }
 
+/// A key holds what a commit's own files name outside of it: a link, a package at an absolute path.
+#[test]
+fn what_a_commit_names_outside_is_measured_as_it_is_now() {
+    let repo = with_script(
+        "n=$(cat outer)\ni=0\nwhile [ $i -lt $n ]; do i=$((i+1)); done\n",
+        "",
+    );
+    let elsewhere = tempfile::tempdir().unwrap();
+    let outer = elsewhere.path().join("turns");
+    std::fs::write(&outer, "3000\n").unwrap();
+    std::os::unix::fs::symlink(&outer, repo.path().join("outer")).unwrap();
+    repo.commit("a link that leads out");
+    let count = || {
+        let d = repo.uptick(&["run", "--json"]).exits(0).json();
+        let all = d["commits"][0]["measurements"].as_array().unwrap().clone();
+        let is =
+            |m: &&serde_json::Value| m["benchmark"] == "script" && m["metric"] == "instructions";
+        all.iter().find(is).unwrap()["value"].as_f64().unwrap()
+    };
+    let before = count();
+    assert_eq!(count(), before);
+    std::fs::write(&outer, "30\n").unwrap();
+    assert!(
+        count() < before / 2.0,
+        "the stored number stood for another input"
+    );
+}
+
+#[test]
+fn a_checkout_with_other_ends_of_lines_is_not_dirty() {
+    let repo = Repo::with_command();
+    repo.write("text", "one\ntwo\n");
+    repo.commit("lines");
+    repo.git(&["config", "core.autocrlf", "true"]);
+    std::fs::remove_file(repo.path().join("text")).unwrap();
+    repo.git(&["checkout", "--", "text"]);
+    assert!(
+        std::fs::read_to_string(repo.path().join("text"))
+            .unwrap()
+            .contains("\r\n")
+    );
+    let is_dirty = || {
+        repo.uptick(&["check"])
+            .exits(0)
+            .stderr
+            .contains("uncommitted")
+    };
+    assert!(!is_dirty());
+    repo.write("text", "three\r\n");
+    assert!(is_dirty());
+}
+
 #[test]
 fn the_memory_of_a_small_program_is_its_own() {
     let repo = Repo::with_command();
@@ -266,7 +318,7 @@ fn what_only_the_checkout_has_above_the_commit_is_said() {
     repo.commit("notes");
     repo.uptick(&["check", "--strict"]).exits(0);
     repo.write("rust-toolchain.toml", "[toolchain]\nchannel = \"stable\"\n");
-    let words = "rust-toolchain.toml is not the commit's";
+    let words = "rust-toolchain.toml is not that of this commit";
     let says = |args: &[&str]| {
         let ran = repo.uptick(args).exits(3);
         assert!(ran.stdout.contains(words), "{}", ran.stdout);

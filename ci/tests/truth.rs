@@ -285,6 +285,64 @@ fn what_is_done_before_another_program_is_executed_is_counted() {
     assert!((1.8..2.3).contains(&ratio), "{ratio}");
 }
 
+/// The counter has what the parent did in the totals of a child of a fork.
+#[test]
+fn what_was_done_before_a_fork_is_counted_once() {
+    const KINDS: [&str; 6] = ["fork", "exec", "vfork", "spawn", "grandchild", "abort"];
+    let repo = Repo::new();
+    let command = |kind: &str, n: u32| {
+        format!(
+            "[[command]]\nname = \"{kind}/{n}\"\nbuild = \"cc -O1 -o w w.c\"\nrun = \"./w {n} {kind}\"\n"
+        )
+    };
+    let mut all: String = KINDS
+        .map(|kind| command(kind, 0) + &command(kind, 3))
+        .concat();
+    all += "[[command]]\nname = \"shell/0\"\nrun = \"sh shell.sh\"\n[[command]]\nname = \"shell/3\"\nrun = \"sh shell.sh more\"\n";
+    repo.write("uptick.toml", &all);
+    repo.write("w.c", FORKS);
+    repo.write(
+        "shell.sh",
+        "i=0\nwhile [ $i -lt 3000 ]; do i=$((i+1)); done\n[ -z \"$1\" ] || { /bin/true; (exit 0); /bin/true; }\nexit 0\n",
+    );
+    repo.commit("forks");
+    let d = repo.uptick(&["run", "--json"]).exits(0).json();
+    let count = |name: &str| {
+        let measured = d["commits"][0]["measurements"].as_array().unwrap();
+        let is = |m: &&Value| m["benchmark"] == name && m["metric"] == "instructions";
+        measured.iter().find(is).unwrap()["value"].as_f64().unwrap()
+    };
+    for kind in KINDS.iter().chain(&["shell"]) {
+        let ratio = count(&format!("{kind}/3")) / count(&format!("{kind}/0"));
+        assert!((1.0..1.02).contains(&ratio), "{kind}: {ratio}");
+    }
+}
+
+/// Works, and then begins so many processes in some way.
+const FORKS: &str = r#"#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+extern char **environ;
+static pid_t begin(const char *kind) {
+    char *args[] = {"true", 0};
+    pid_t p = 0;
+    if (!strcmp(kind, "spawn")) { posix_spawn(&p, "/bin/true", 0, 0, args, environ); return p; }
+    if (!strcmp(kind, "vfork")) { if (!(p = vfork())) { execl("/bin/true", "true", (char *)0); _exit(1); } return p; }
+    if ((p = fork())) return p;
+    if (!strcmp(kind, "exec")) execl("/bin/true", "true", (char *)0);
+    if (!strcmp(kind, "abort")) abort();
+    if (!strcmp(kind, "grandchild")) waitpid(begin("fork"), 0, 0);
+    _exit(0);
+}
+int main(int c, char **v) {
+    for (volatile long i = 0; i < 1000000; i++) ;
+    for (int i = 0; i < atoi(v[1]); i++) waitpid(begin(v[2]), 0, 0);
+    return 0;
+}
+"#;
+
 /// In spaces of process numbers of their own two programs have the same number.
 #[test]
 fn two_programs_that_are_both_process_1_are_both_counted() {

@@ -99,8 +99,11 @@ pub(super) fn apply(row: &mut Row, c: &gate::Confirmation) {
         // is about this number, and so is the limit beside it.
         let stored = row.change.replace(c.effect);
         let turned = stored.is_some_and(|s| s * c.effect < 0.0);
+        let by = stored.map_or(0.0, |s| (s - c.effect).abs());
         if exact && turned {
             row.why.add(Reason::Turned);
+        } else if exact && row.limit.is_some_and(|limit| by > limit) {
+            row.why.add(Reason::OtherAmount);
         }
     }
     match c.decision {

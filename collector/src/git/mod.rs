@@ -125,8 +125,11 @@ impl Repo {
         } else {
             ""
         };
-        let what = if rev == "HEAD" {
+        let what = if rev == "HEAD" && self.is_unborn() {
             "the repository has no commit yet: `git commit` makes the first".to_string()
+        } else if rev == "HEAD" {
+            let said = run(&self.root, &["log", "-1"])?.stderr;
+            format!("git cannot read HEAD: {}", text(&said))
         } else {
             format!(
                 "`{rev}` names no commit of this repository (`git log --all` lists them, \
@@ -134,6 +137,13 @@ impl Repo {
             )
         };
         Err(Error::Usage(format!("{what}{hint}")))
+    }
+
+    /// Whether HEAD names a branch that has no commit yet.
+    fn is_unborn(&self) -> bool {
+        let branch = ask(&self.root, &["symbolic-ref", "-q", "HEAD"]).unwrap_or_default();
+        let known = ["show-ref", "--verify", "--quiet", branch.as_str()];
+        !branch.is_empty() && run(&self.root, &known).is_ok_and(|o| o.status.code() == Some(1))
     }
 
     /// A commit's facts.
@@ -335,11 +345,23 @@ impl Repo {
     /// Whether tracked files differ from HEAD.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
-        ask(
-            &self.root,
-            &["status", "--porcelain", "--untracked-files=no"],
-        )
-        .is_ok_and(|s| !s.is_empty())
+        // As git wrote the files: with the ends of lines that the user asked it for.
+        let ends =
+            ["core.autocrlf", "core.eol"].map(|key| Some(format!("{key}={}", self.own(key)?)));
+        let mut args = Vec::new();
+        for pin in ends.iter().flatten() {
+            args.extend(["-c", pin]);
+        }
+        args.extend(["status", "--porcelain", "--untracked-files=no"]);
+        ask(&self.root, &args).is_ok_and(|s| !s.is_empty())
+    }
+
+    /// What the user's own configuration says of a key, whatever we pin.
+    fn own(&self, key: &str) -> Option<String> {
+        let all = ask(&self.root, &["config", "--show-scope", "--get-all", key]).ok()?;
+        let mut said = all.lines().rev().filter_map(|line| line.split_once('\t'));
+        let (_, value) = said.find(|(scope, _)| *scope != "command")?;
+        Some(value.to_string())
     }
 
     /// The full names of the references that match a pattern.
@@ -399,6 +421,13 @@ impl Repo {
     pub fn file(&self, sha: &Sha, path: &str) -> Option<String> {
         let spec = format!("{sha}:{path}");
         let out = run(&self.root, &["cat-file", "blob", &spec]).ok()?;
+        out.status.success().then(|| text(&out.stdout))
+    }
+
+    /// The text of a file by its own hash; `None` where there is none.
+    #[must_use]
+    pub fn blob(&self, hash: &str) -> Option<String> {
+        let out = run(&self.root, &["cat-file", "blob", hash]).ok()?;
         out.status.success().then(|| text(&out.stdout))
     }
 

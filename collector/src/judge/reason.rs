@@ -69,6 +69,8 @@ pub enum Reason {
     DidNotHold,
     /// Measured again, it moved the other way than the stored numbers say.
     Turned,
+    /// Measured again, it moved by another amount than the stored numbers say.
+    OtherAmount,
     /// Measured again, it is likely and not proven.
     NotProven,
     /// Measured again, it is too noisy to tell.
@@ -146,6 +148,10 @@ impl fmt::Display for Reason {
             Self::Turned => f.write_str(
                 "measured again, it moved the other way than the stored numbers, of which one is wrong: \
                  `uptick run --fresh COMMIT` replaces it",
+            ),
+            Self::OtherAmount => f.write_str(
+                "measured again, it moved by another amount than the stored numbers, of which one is \
+                 wrong: `uptick run --fresh COMMIT` replaces it",
             ),
             Self::NotProven => f.write_str("measured again, a change is likely but not proven"),
             Self::TooNoisy { detectable: None } => f.write_str("too noisy to tell"),
@@ -354,6 +360,7 @@ mod tests {
             },
             Reason::DidNotHold,
             Reason::Turned,
+            Reason::OtherAmount,
             Reason::NotProven,
             Reason::TooNoisy {
                 detectable: Some(0.25),

@@ -8,6 +8,12 @@ use crate::model::NoiseClass;
 const OTHER_SEED: u64 = 2;
 const OTHER_PADDING: usize = 64;
 
+/// A first run of so many times the count of those after it is no disturbance.
+const SPENT: f64 = 2.0;
+const SPENDS: &str = "its first run counted more than twice what the later ones did, which are what is \
+    told: it finds there what a run leaves behind (a cache, a file that it writes anew), so have it \
+    begin anew each time";
+
 /// Runs of one benchmark, with what calibration says of it.
 #[derive(Debug)]
 pub(super) struct Calibrated {
@@ -55,7 +61,12 @@ pub(super) fn calibrate(
             // Neither seed nor layout matters, and the first run is the odd one out, unless it
             // changes between two counts: one more run tells.
             if second.warm == other.warm && run(SEED, 0)?.warm == second.warm {
-                return Ok(exact(second));
+                let is_spent = first.warm > SPENT * second.warm;
+                let note = is_spent.then_some(SPENDS);
+                return Ok(exact(region::PerIteration {
+                    note: second.note.or(note),
+                    ..second
+                }));
             }
             if second.warm != first.warm {
                 NoiseClass::Threaded
@@ -150,6 +161,18 @@ mod tests {
         (c.class, c.costs[0].warm, runs)
     }
 
+    /// Runs that give these counts, and then the last for ever.
+    fn once(
+        counts: &[f64],
+    ) -> impl FnMut(u64, usize) -> std::result::Result<region::PerIteration, RunError> {
+        let mut left: Vec<f64> = counts.iter().rev().copied().collect();
+        move |_, _| {
+            let next = left.pop().unwrap();
+            left.extend(left.is_empty().then_some(next));
+            Ok(cost(next))
+        }
+    }
+
     #[test]
     fn a_count_that_an_earlier_commit_had_costs_no_calibration() {
         let earlier = known(&[7.0, 1.0]);
@@ -164,6 +187,13 @@ mod tests {
         for known in [None, Some(&known(&[8672.0]))] {
             let first = settled(known, &[19665.0, 14672.0]);
             assert_eq!(first, (exact, 14672.0, 4));
+            let spent = calibrate(known, &mut once(&[60_000.0, 14_672.0])).unwrap();
+            assert_eq!(
+                (spent.costs[0].warm, spent.costs[0].note),
+                (14_672.0, Some(SPENDS))
+            );
+            let odd = calibrate(known, &mut once(&[19_665.0, 14_672.0])).unwrap();
+            assert_eq!(odd.costs[0].note, None);
             let flips = settled(known, &[1.0, 2.0, 2.0, 1.0, 2.0]);
             assert_eq!(flips.0, NoiseClass::Threaded);
             let second = settled(known, &[14672.0, 19665.0, 14672.0]);

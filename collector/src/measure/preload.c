@@ -124,6 +124,9 @@ static int is_apart;
 
 static int set_aside(void);
 
+/* The process that was entered last: a child of `vfork` or a bare `clone` comes by no handler. */
+static pid_t here;
+
 /* Which space of process numbers this process lives in. */
 static uint64_t space(void) {
     struct stat about;
@@ -132,6 +135,7 @@ static uint64_t space(void) {
 }
 
 static void enter_family(void) {
+    here = getpid();
     is_apart = family->space != space();
     /* What is there was left by another process that had this number. */
     set_aside();
@@ -141,13 +145,25 @@ static void enter_family(void) {
         self->began = family->readings;
         self->pid = (uint64_t)getpid();
     }
-    /* A command's processes are only listed: one that leaves no output was killed. */
+    /* A command's processes are only listed: one that leaves no output was killed. Where their own
+     * cost begins, they say by themselves. */
     if (mode == 'w') return;
     is_child = 1;
     jump_at = UINT64_MAX;
     /* What the dynamic linker did, or the parent before it forked, is no cost of the child. */
     request(START_INSTRUMENTATION, NULL);
     cut_totals("start");
+}
+
+/* In the child of a fork. The counter has what the parent did before in its totals, and would count
+ * it once more. */
+static void forked(void) {
+    enter_family();
+    if (mode == 'w') cut_totals("start");
+}
+
+static void notice_fork(void) {
+    if (family && getpid() != here) forked();
 }
 
 /* The most memory that this program had, in bytes, from "VmHWM:   123 kB". */
@@ -182,6 +198,7 @@ static void leave_memory(void) {
 
 static void leave_family(void) {
     leave_memory();
+    notice_fork();
     if (is_apart) {
         cut_totals("exec");
         set_aside();
@@ -203,13 +220,15 @@ static void find_family(void) {
     family = at;
     /* The counter's own launcher may have been here before, under the same number. */
     int is_own = family->owner == (uint64_t)getpid() && family->space == space();
+    /* Of each program anew: what is executed has lost its handlers. */
+    pthread_atfork(NULL, NULL, forked);
     if (family->owner && !is_own) {
         enter_family();
         return;
     }
-    family->owner = (uint64_t)getpid();
+    here = getpid();
+    family->owner = (uint64_t)here;
     family->space = space();
-    pthread_atfork(NULL, NULL, enter_family);
 }
 
 __attribute__((destructor)) static void end(void) {
@@ -496,6 +515,7 @@ static int set_aside(void) {
 /* Whether something was left that has a name of its own now. */
 static int leave_part(struct left *l) {
     if (!output[0]) return 0;
+    notice_fork();
     cut_totals("exec");
     return rename_part(l);
 }

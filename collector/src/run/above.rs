@@ -3,6 +3,10 @@
 
 use std::path::Path;
 
+use crate::config::Config;
+use crate::git::Repo;
+use crate::model::{Sha, digest};
+
 /// What many tools look for where they run, and then in each directory above. Of the lists the first
 /// that is there counts; every `.cargo` directory does.
 const SOUGHT: [&[&str]; 4] = [
@@ -19,10 +23,39 @@ pub(super) fn doubt(tree: &Path, root: &Path) -> Option<String> {
         .iter()
         .find_map(|names| above_only(names, tree, root))?;
     Some(format!(
-        "{} is not the commit's, and tools that look in the directories above find it: the number may \
-         be that of the checkout (commit it, or move it out of the checkout)",
+        "{} is not that of this commit, and tools that look in the directories above find it: the \
+         number may be that of the checkout (have every commit that is compared hold it, or move it \
+         out of the checkout)",
         root.join(found).display()
     ))
+}
+
+/// Whether the checkout holds anything that commands may find there.
+pub(super) fn is_any(config: &Config, repo: &Repo) -> bool {
+    let mut all = SOUGHT.iter().flat_map(|names| names.iter());
+    !config.commands.is_empty() && all.any(|name| repo.root().join(name).is_file())
+}
+
+/// A key of builds that follows what the commands of a commit find in the checkout above, as that is
+/// now; unchanged where nothing is found there but what the commit itself has.
+pub(super) fn mark(key: String, config: &Config, repo: &Repo, sha: &Sha) -> String {
+    if config.commands.is_empty() {
+        return key;
+    }
+    let is_file = |name: &&&str| repo.root().join(name).is_file();
+    let there = SOUGHT.iter().flat_map(|names| names.iter()).filter(is_file);
+    let others = there.filter_map(|name| {
+        let text = std::fs::read_to_string(repo.root().join(name)).ok()?;
+        // As git's text is given: without the end of its last line.
+        let own = repo.file(sha, name);
+        (own.as_deref() != Some(text.trim_end_matches('\n')))
+            .then(|| format!("{name} {}", digest(text.as_bytes())))
+    });
+    let others: Vec<String> = others.collect();
+    match others.is_empty() {
+        true => key,
+        false => digest(format!("{key} below {others:?}").as_bytes()),
+    }
 }
 
 /// The first of some names that a tool in the worktree finds in the checkout.

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::measure::host;
 use crate::model::{CC, Counter, Measurement, Metric, Sha, Tags, Testbed, digest};
+use crate::run::above;
 use crate::run::runner::Runner;
 use crate::suite::{BuildKey, key, steering};
 use std::path::PathBuf;
@@ -117,10 +118,32 @@ impl Runner {
         let toolchain = self.toolchain(sha);
         let steering = steering(&self.config, self.repo.root()) + &self.filters;
         let key = key::build_key(&self.config, &inputs, &seed, &toolchain, steering);
+        let key = self.outside.mark(self.overlay.mark(key, 64), 64);
+        let key = self.tracked.mark(key, &self.repo, &inputs, 64);
         Ok(BuildKey {
-            of_commit: self.outside.mark(self.overlay.mark(key, 64), 64),
+            of_commit: above::mark(key, &self.config, &self.repo, sha),
             only_in: None,
         })
+    }
+
+    /// Whether files of a commit name others outside of it, or its commands find some above. One look
+    /// at HEAD says for all whether there is anything of the kind: a listing of each costs a process.
+    pub(super) fn reads_outside(&mut self, sha: &Sha) -> Result<bool> {
+        let any = match self.any_outside {
+            Some(any) => any,
+            None => {
+                let head = self.repo.resolve("HEAD")?;
+                let any = above::is_any(&self.config, &self.repo) || self.is_marked(&head)?;
+                *self.any_outside.insert(any)
+            }
+        };
+        Ok(any && self.is_marked(sha)?)
+    }
+
+    fn is_marked(&mut self, sha: &Sha) -> Result<bool> {
+        let inputs = key::build_inputs(&self.config, &self.repo, sha)?;
+        let marked = self.tracked.mark(String::new(), &self.repo, &inputs, 64);
+        Ok(!above::mark(marked, &self.config, &self.repo, sha).is_empty())
     }
 
     pub(super) fn lock_seed(&self) -> PathBuf {

@@ -179,7 +179,17 @@ impl Runner {
     /// When the store fails.
     pub fn known(&mut self, store: &Store, sha: &Sha) -> Result<Option<Report>> {
         let testbed = self.testbed_key(sha);
-        store.report_of(sha, &self.suite_key(), &testbed)
+        let known = store.report_of(sha, &self.suite_key(), &testbed)?;
+        Ok(match known {
+            Some(known) if !self.is_as_it_was(sha, &known.build_key)? => None,
+            known => known,
+        })
+    }
+
+    /// Whether what a commit reads outside of itself is what it was when it was built as that key
+    /// says.
+    fn is_as_it_was(&mut self, sha: &Sha, key: &str) -> Result<bool> {
+        Ok(key.is_empty() || !self.reads_outside(sha)? || self.build_key(sha)? == key)
     }
 
     /// A report for a commit whose build key equals that of one with numbers: the same

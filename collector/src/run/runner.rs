@@ -13,7 +13,7 @@ use crate::measure::stage::Stage;
 use crate::measure::{self, Session, host};
 use crate::model::{Counter, Metric, Sha, Testbed, Variants};
 use crate::run::home::Home;
-use crate::run::outside::Outside;
+use crate::run::outside::{Outside, Tracked};
 use crate::suite::{Cache, Overlay, Place, Variables, key};
 
 /// A worktree and a target directory that only this process uses now.
@@ -47,6 +47,10 @@ pub struct Runner {
     pub(super) c_compiler: Option<String>,
     pub(super) overlay: Overlay,
     pub(super) outside: Outside,
+    /// What files of commits name outside of them.
+    pub(super) tracked: Tracked,
+    /// Whether there is anything of the kind, once somebody asked.
+    pub(super) any_outside: Option<bool>,
     /// What builds of this repository read of the environment.
     pub(super) variables: Variables,
     /// What files go through on their way into a worktree.
@@ -96,6 +100,8 @@ impl Runner {
             compilers: HashMap::new(),
             c_compiler: None,
             overlay: Overlay::default(),
+            tracked: Tracked::default(),
+            any_outside: None,
             variables,
             counts: HashMap::new(),
             comparing: false,

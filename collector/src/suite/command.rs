@@ -5,7 +5,7 @@ use std::process::Command as Process;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Place;
+use super::{Place, cargo};
 use crate::config::{Command, Config, words};
 use crate::measure::child::{self, Before};
 use crate::measure::stage::{Stage, Standing};
@@ -65,6 +65,10 @@ fn run_build(script: &str, dir: &Path, place: &Place) -> std::result::Result<(),
     c.args(["-c", script])
         .current_dir(dir)
         .env("UPTICK_TREE", &place.tree);
+    // The worktree lies in the checkout, and a toolchain file of another commit may stand there.
+    if let Some(own) = cargo::toolchain_against(&place.tree) {
+        c.env("RUSTUP_TOOLCHAIN", own);
+    }
     c.env_remove("CARGO_TARGET_DIR")
         .stdin(std::process::Stdio::null());
     let ended = child::run(&mut c, Before::foreign(None), BUILD_LIMIT)

@@ -131,6 +131,9 @@ impl BuildKey {
     }
 }
 
+/// How the processes of commands are counted; raised when that changes.
+const COUNTED_AS: &str = " forks-apart";
+
 /// What is asked of a build: benchmarks, metrics, counters, options of the run.
 #[must_use]
 pub fn suite_key(config: &Config, counter: &str, steering: &str) -> String {
@@ -142,6 +145,9 @@ pub fn suite_key(config: &Config, counter: &str, steering: &str) -> String {
     // What else tells one suite of a commit from another; nothing of it is the usual case.
     if s.dir != "." {
         text.push_str(&format!(" in {}", s.dir));
+    }
+    if !config.commands.is_empty() {
+        text.push_str(COUNTED_AS);
     }
     text.push_str(steering);
     digest(text.as_bytes())[..16].to_string()

@@ -6,6 +6,7 @@
 //! texts in a directory that a command reads from: `make -C /opt/b`, `PYTHONPATH=/opt/b python3 -m b`.
 
 mod directories;
+mod tracked;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,8 @@ use crate::config::{Command, Config, words};
 use crate::model::digest;
 use crate::run::outside::directories::{read_from, texts_in};
 use crate::system;
+
+pub(super) use tracked::Tracked;
 
 /// Whether a command line names a directory or what is below it.
 fn names(text: &str, dir: &str) -> bool {

@@ -20,7 +20,7 @@ pub(super) use configuration::flags_left_out;
 pub use discover::{BenchTarget, Discovery, discover};
 pub(super) use listing::list;
 pub use run::steering;
-pub(super) use toolchain::{pinned_by, rustc_version};
+pub(super) use toolchain::{pinned_by, rustc_version, toolchain_against};
 
 use crate::suite::cargo::compile::{Compiled, compile};
 use crate::suite::cargo::run::cargo;

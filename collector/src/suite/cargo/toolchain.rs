@@ -11,11 +11,15 @@ use std::process::{Command, Stdio};
 /// The files that pin a toolchain, the newer form first.
 const TOOLCHAIN_FILES: [&str; 2] = ["rust-toolchain.toml", "rust-toolchain"];
 
-/// The channel in the text of a `rust-toolchain` file of either form.
+/// The channel, or the path, in the text of a `rust-toolchain` file of either form.
 fn pinned_channel(text: &str) -> Option<String> {
     let parsed = text.parse::<toml::Table>().ok();
     parsed
-        .and_then(|t| Some(t.get("toolchain")?.get("channel")?.as_str()?.to_string()))
+        .and_then(|t| {
+            let chosen = t.get("toolchain")?;
+            let named = chosen.get("channel").or_else(|| chosen.get("path"));
+            Some(named?.as_str()?.to_string())
+        })
         .or_else(|| {
             // The older form is the channel alone on a line.
             let line = text.lines().next()?.trim();
@@ -72,18 +76,39 @@ pub(super) fn checkout(tree: &Path) -> Option<&Path> {
     tree.ancestors().find(ours).and_then(Path::parent)
 }
 
+/// The toolchain to name to a build in the worktree at `tree`, where rustup would find a file of the
+/// checkout above which the commit does not have: the user's default.
+pub(in crate::suite) fn toolchain_against(tree: &Path) -> Option<String> {
+    let has = |at: &Path| TOOLCHAIN_FILES.iter().any(|f| at.join(f).exists());
+    let root = checkout(tree)?;
+    if std::env::var_os("RUSTUP_TOOLCHAIN").is_some() || has(tree) || !has(root) {
+        return None;
+    }
+    let overrides = overrides();
+    let overridden = root.ancestors().find_map(|at| overrides.get(at).cloned());
+    overridden.or_else(|| {
+        let settings = settings();
+        Some(settings.get("default_toolchain")?.as_str()?.to_string())
+    })
+}
+
 /// The directories that `rustup override` has chosen a toolchain for.
 fn overrides() -> BTreeMap<PathBuf, String> {
-    let home = std::env::var_os("RUSTUP_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".rustup")));
-    let text = home.and_then(|h| std::fs::read_to_string(h.join("settings.toml")).ok());
-    let table = text.unwrap_or_default().parse::<toml::Table>();
-    let table = table.unwrap_or_default();
+    let table = settings();
     let overrides = table.get("overrides").and_then(toml::Value::as_table);
     let entries = overrides.into_iter().flatten();
     entries
         .filter_map(|(dir, channel)| Some((PathBuf::from(dir), channel.as_str()?.to_string())))
         .collect()
+}
+
+/// What rustup keeps of what the user chose.
+fn settings() -> toml::Table {
+    let home = std::env::var_os("RUSTUP_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".rustup")));
+    let text = home.and_then(|h| std::fs::read_to_string(h.join("settings.toml")).ok());
+    let table = text.unwrap_or_default().parse::<toml::Table>();
+    table.unwrap_or_default()
 }
 
 /// `rustc -vV` of a channel (the machine's default without one): first line and host.
@@ -130,6 +155,9 @@ mod tests {
         assert_eq!(channel(&config).unwrap(), "nightly-2024-01-01");
         config.suite.dir = "./bench".into();
         assert_eq!(channel(&config).unwrap(), "nightly-2024-01-01");
+        let toml = "[toolchain]\npath = \"/opt/rust\"\n";
+        std::fs::write(dir.path().join("rust-toolchain.toml"), toml).unwrap();
+        assert_eq!(channel(&config).unwrap(), "/opt/rust");
         std::fs::create_dir(dir.path().join("bench")).unwrap();
         std::fs::write(dir.path().join("bench/rust-toolchain"), "1.80.0").unwrap();
         assert_eq!(channel(&config).unwrap(), "1.80.0");
