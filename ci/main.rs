@@ -113,11 +113,6 @@ fn report_error(args: &Args, error: &anyhow::Error) -> u8 {
     let ours = error.downcast_ref::<Error>();
     let whose = ours.map_or((None, None), |e| (e.stage(), e.fault()));
     let code = ours.map_or(EXIT_FAILED, Error::exit_code);
-    // A reader that went away (`uptick log | head`) is no error of anybody's.
-    let closed = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
-    if error.downcast_ref::<std::io::Error>().is_some_and(closed) {
-        return 0;
-    }
     print::error(&format!("{error:#}"));
     if args.wants_json() {
         // Whoever asked for a document gets one, whatever happened; a pipe that is gone gets none.

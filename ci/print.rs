@@ -1,6 +1,6 @@
 //! The only place that writes to standard output and standard error.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use collector::format::unspoken;
 use collector::model::is_hostile;
@@ -19,11 +19,14 @@ pub(crate) fn out(text: &str) -> anyhow::Result<()> {
     out_bytes(unspoken(text).as_bytes())
 }
 
+/// A reader that went away (`uptick log | head`) is no error of anybody's: what else is to be done
+/// is done, and the exit code stays that of the outcome.
 fn out_bytes(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(bytes)?;
-    stdout.flush()?;
-    Ok(())
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }
 
 /// An error on standard error.

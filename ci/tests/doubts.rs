@@ -203,6 +203,32 @@ fn what_is_written_takes_the_place_of_files_alone() {
 }
 
 #[test]
+fn a_reader_that_went_away_takes_no_verdict_with_it() {
+    let repo = Repo::with_command();
+    repo.work(2000);
+    repo.commit("slower");
+    let unread = |args: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ran = repo.command(args).stdout(writer).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(!said.contains("error"), "{said}");
+        ran.status.code()
+    };
+    let check = ["check", "--junit", "j.xml", "--judgement", "j.json"];
+    assert_eq!(unread(&check), Some(1));
+    for file in ["j.xml", "j.json"] {
+        assert!(repo.path().join(file).is_file(), "{file}");
+    }
+    assert_eq!(unread(&["check", "--json"]), Some(1));
+    assert_eq!(unread(&["compare", "HEAD~1"]), Some(0));
+    assert_eq!(unread(&["log"]), Some(0));
+    let ends = ["--good", "HEAD~1", "--bad", "HEAD", "--bench", "work"];
+    let step = [&["bisect-step"], &ends[..]].concat();
+    assert_eq!(unread(&step), Some(1));
+}
+
+#[test]
 fn a_command_that_asks_git_is_measured_on_every_commit() {
     let repo = Repo::new();
     let command = "[[command]]\nname = \"log\"\nrun = \"sh -c 'git log --format=%B | wc -c'\"\n";
