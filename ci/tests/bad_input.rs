@@ -85,6 +85,10 @@ fn a_wrong_configuration_names_its_line() {
         .says(&["uptick.toml", "line 3", "featuers"]);
     repo.write("uptick.toml", "[suite]\n\ntimeout = true\n");
     repo.uptick(&["run"]).exits(2).says(&["line 3"]);
+    repo.write("uptick.toml", "[suite]\n\ntimeout = \"1e30s\"\n");
+    repo.uptick(&["run"])
+        .exits(2)
+        .says(&["line 3", "`1e30s` is more than a year"]);
     repo.write("uptick.toml", "[limits]\nspeed = \"1%\"\n");
     repo.uptick(&["run"])
         .exits(2)
@@ -93,6 +97,9 @@ fn a_wrong_configuration_names_its_line() {
     repo.uptick(&["check", "--limit", "lots"])
         .exits(2)
         .says(&["--limit", "0.5%"]);
+    repo.uptick(&["run", "--timeout", "1e308h"])
+        .exits(2)
+        .says(&["--timeout", "more than a year"]);
     repo.uptick(&["run", "--counter", "sundial"])
         .exits(2)
         .says(&["sundial", "callgrind"]);

@@ -60,6 +60,11 @@ impl<'de> Deserialize<'de> for Fraction {
     }
 }
 
+/// The shortest duration, in seconds: nothing is started and ended in less.
+const SHORTEST: f64 = 1e-3;
+/// The longest, in seconds: a year. Far beyond it no clock can count.
+const LONGEST: f64 = 366.0 * 86_400.0;
+
 /// A duration: `"90s"`, `"5m"`, `"1h"` or a number of seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(transparent)]
@@ -69,7 +74,7 @@ impl Seconds {
     /// Reads `90s`, `5m`, `1h` or `90`.
     ///
     /// # Errors
-    /// A sentence for the user when it is none of them, or not positive.
+    /// A sentence for the user when it is none of them, not positive, or beyond what is counted.
     pub fn parse(s: &str) -> std::result::Result<Self, String> {
         let s = s.trim();
         let (digits, scale) = match s.char_indices().next_back() {
@@ -78,11 +83,15 @@ impl Seconds {
             Some((i, 'h')) => (&s[..i], 3600.0),
             _ => (s, 1.0),
         };
-        match digits.trim().parse::<f64>() {
-            Ok(x) if x.is_finite() && x > 0.0 => Ok(Self(x * scale)),
-            _ => Err(format!(
+        let number = digits.trim().parse::<f64>().ok();
+        let positive = number.filter(|x| x.is_finite() && *x > 0.0);
+        match positive.map(|x| x * scale) {
+            None => Err(format!(
                 "`{s}` is no duration: write \"90s\", \"5m\" or \"1h\""
             )),
+            Some(x) if x < SHORTEST => Err(format!("`{s}` is less than a millisecond")),
+            Some(x) if x > LONGEST => Err(format!("`{s}` is more than a year")),
+            Some(x) => Ok(Self(x)),
         }
     }
 }
@@ -160,6 +169,32 @@ mod tests {
         assert!(asked.contains("15 % or 1500 %"), "{asked}");
         for bad in ["0.5", "2.5", "x", "", "-1%", "NaN", "inf", "%"] {
             assert!(Fraction::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_duration_can_be_counted() {
+        for (text, x) in [
+            ("90", 90.0),
+            ("5m", 300.0),
+            ("0.001s", 0.001),
+            ("8784h", LONGEST),
+        ] {
+            assert_eq!(Seconds::parse(text).map(|s| s.0), Ok(x));
+        }
+        for (bad, why) in [
+            ("1e30s", "more than a year"),
+            ("99999999999999999999s", "more than a year"),
+            ("1e308h", "more than a year"),
+            ("1e-30s", "less than a millisecond"),
+            ("0", "no duration"),
+            ("1ms", "no duration"),
+            ("-1s", "no duration"),
+            ("inf", "no duration"),
+            ("NaN", "no duration"),
+        ] {
+            let said = Seconds::parse(bad).unwrap_err();
+            assert!(said.contains(why), "{bad}: {said}");
         }
     }
 }
