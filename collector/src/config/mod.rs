@@ -160,7 +160,8 @@ pub struct Command {
     /// A shell command that builds it, run once a commit in `dir`.
     #[serde(default)]
     pub build: Option<String>,
-    /// The program and its arguments, split as a shell splits words but run without a shell.
+    /// The program and its arguments, split as a shell splits words but run without a shell: what
+    /// only a shell would obey is refused.
     pub run: String,
     /// A file of the repository that becomes standard input.
     #[serde(default)]
@@ -171,6 +172,22 @@ pub struct Command {
     /// `fixed`: the program sees a clock that ticks once a reading; `real`: the machine's.
     #[serde(default)]
     pub clock: ClockMode,
+}
+
+impl Command {
+    /// What is said of a word that only a shell would obey. Passed on as an argument it would leave
+    /// out what stands after it, without a word.
+    fn no_shell_line(&self, word: &str) -> String {
+        let stdin = match word.contains('<') {
+            true => "; `stdin = \"FILE\"` gives it standard input",
+            false => "",
+        };
+        format!(
+            "command `{}`: `run` is no shell line, and `{word}` would be an argument of its first \
+             program: `sh -c '…'` is one{stdin}; in quotes it is an argument",
+            crate::format::whole(&self.name)
+        )
+    }
 }
 
 fn here() -> String {
@@ -324,6 +341,9 @@ impl Config {
                     "command `{}`: `run` has no program or an open quote",
                     command.name
                 ));
+            }
+            if let Some(word) = values::meant_for_a_shell(&command.run) {
+                return Err(command.no_shell_line(&word));
             }
             for path in [Some(&command.dir), command.stdin.as_ref()]
                 .into_iter()
@@ -501,6 +521,38 @@ mod tests {
         assert!(e.contains("inside the repository"), "{e}");
         let e = Config::parse("[[command]]\nname=\"a\"\nrun=\"'x\"\n").unwrap_err();
         assert!(e.contains("open quote"), "{e}");
+    }
+
+    #[test]
+    fn a_shell_line_is_no_run() {
+        let run = |line: &str| Config::parse(&format!("[[command]]\nname='a'\nrun='''{line}'''\n"));
+        for (line, word) in [
+            ("echo hi | ./b.sh", "|"),
+            ("echo hello; ./w.sh", "hello;"),
+            ("echo hello;./w.sh", "hello;./w.sh"),
+            ("true #x ./w.sh", "#x"),
+            ("./w.sh > out", ">"),
+            ("./w.sh >out", ">out"),
+            ("./w.sh 2>&1", "2>&1"),
+            ("a && b", "&&"),
+            ("a || b", "||"),
+            ("./w.sh &", "&"),
+            ("./w.sh $(nproc)", "$(nproc)"),
+            ("./w.sh `nproc`", "`nproc`"),
+            ("./w.sh < in", "<"),
+        ] {
+            let said = run(line).unwrap_err();
+            let names = format!("`run` is no shell line, and `{word}` would");
+            assert!(said.contains(&names) && said.contains("sh -c"), "{said}");
+            assert_eq!(said.contains("stdin ="), line.contains('<'), "{said}");
+        }
+        for line in [
+            "sh -c 'a | b; c > d # e'",
+            "grep \"a|b\" '|' \\; a#b x=\\# $HOME",
+            "./a \"it's; $(x)\"",
+        ] {
+            assert_eq!(run(line).map(|c| c.commands.len()), Ok(1), "{line}");
+        }
     }
 
     #[test]

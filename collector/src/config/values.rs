@@ -141,13 +141,43 @@ pub fn glob(pattern: &str, name: &str) -> bool {
     p[i..].iter().all(|c| *c == '*')
 }
 
-/// Splits a command line as a shell splits words, with quotes, backslashes and comments but nothing
-/// else.
+/// Splits a command line as a shell splits words, with quotes and backslashes but nothing else:
+/// what else a shell would do stands in [`meant_for_a_shell`].
 ///
 /// `None` when a quote is left open.
 #[must_use]
 pub fn words(line: &str) -> Option<Vec<String>> {
     shlex::split(line)
+}
+
+/// The first word of a command line, as it is written, in which a shell would see more than an
+/// argument: an operator, a comment, a command whose output is put in. Quotes take that from it.
+#[must_use]
+pub(super) fn meant_for_a_shell(line: &str) -> Option<String> {
+    let (mut word, mut quote, mut is_more) = (String::new(), None, false);
+    let mut rest = line.chars();
+    while let Some(c) = rest.next() {
+        match (quote, c) {
+            (None, ' ' | '\t' | '\n' | '\r') if is_more => break,
+            (None, ' ' | '\t' | '\n' | '\r') => {
+                word.clear();
+                continue;
+            }
+            (None | Some('"'), '\\') => {
+                word.push(c);
+                word.extend(rest.next());
+                continue;
+            }
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '|' | '&' | ';' | '<' | '>' | '`') => is_more = true,
+            (None, '#') => is_more |= word.is_empty(),
+            (None, '(') => is_more |= word.ends_with('$'),
+            (Some(open), _) if c == open => quote = None,
+            _ => {}
+        }
+        word.push(c);
+    }
+    is_more.then_some(word)
 }
 
 #[cfg(test)]
