@@ -68,13 +68,13 @@ impl Ended {
         s
     }
 
-    /// The first line of standard error that says that something could not be run or read, or
-    /// crashed.
+    /// The first line of standard error that says that something could not be run or read, went
+    /// wrong, or crashed.
     pub fn complaint(&self) -> Option<String> {
         let text = String::from_utf8_lossy(&self.stderr);
         let mut lines = text.lines().map(str::trim_end);
         let could_not = |l: &str| COULD_NOT.iter().any(|end| l.ends_with(end));
-        let line = lines.find(|l| could_not(l) || says_crashed(l))?;
+        let line = lines.find(|l| could_not(l) || says_failed(l) || says_crashed(l))?;
         Some(crate::error::tail(line, QUOTED).to_string())
     }
 }
@@ -90,14 +90,35 @@ pub fn run(command: &mut Command, before: Before, limit: Duration) -> io::Result
 /// The part of a complaint that is quoted, in bytes.
 const QUOTED: usize = 200;
 /// What a shell, or what it started, writes of work that it could not do.
-const COULD_NOT: [&str; 6] = [
+const COULD_NOT: [&str; 10] = [
     ": not found",
     ": command not found",
     ": No such file or directory",
     ": No such file",
     ": Permission denied",
     ": Exec format error",
+    ": Is a directory",
+    ": Cannot allocate memory",
+    ": Broken pipe",
+    "No space left on device",
 ];
+
+/// What a line begins with that a program writes of its own failure, which a script that starts it
+/// may not pass on.
+const FAILED: [&str; 4] = [
+    "error:",
+    "fatal:",
+    "panic:",
+    "Traceback (most recent call last)",
+];
+
+/// Whether a program says in that line that it failed: by one of those words, or as Rust does,
+/// `thread 'main' panicked at src/main.rs:2:5:`.
+fn says_failed(line: &str) -> bool {
+    let of_thread = || line.strip_prefix("thread '")?.split_once("' ");
+    let panicked = of_thread().is_some_and(|(_, rest)| rest.contains("panicked at "));
+    panicked || FAILED.iter().any(|begin| line.starts_with(begin))
+}
 
 /// What a shell writes of a program that a signal ended, as it goes on without it.
 const CRASHED: [&str; 7] = [
@@ -174,6 +195,35 @@ mod tests {
         }
         for script in ["true", "echo not found >&2", "echo ': not found: 0' >&2"] {
             assert_eq!(complaint(script), None, "{script}");
+        }
+    }
+
+    #[test]
+    fn a_failure_that_a_script_does_not_pass_on_is_a_complaint() {
+        for line in [
+            "error: no input",
+            "fatal: not a git repository",
+            "panic: runtime error: index out of range",
+            "Traceback (most recent call last):",
+            "thread 'main' panicked at src/main.rs:2:5:",
+            "thread 'a b' (4321) panicked at src/main.rs:2:5:",
+            "work: Cannot allocate memory",
+            "cat: /: Is a directory",
+            "sh: 1: ./work: Permission denied",
+            "yes: standard output: Broken pipe",
+            "cp: error writing 'x': No space left on device",
+        ] {
+            let wrote = sh(&format!("cat >&2 <<'E'\nwarm-up\n{line}\nE"), 10.0);
+            assert_eq!(wrote.complaint().as_deref(), Some(line));
+        }
+        for line in [
+            "0 errors",
+            "no error: fine",
+            "error_rate: 0.1",
+            "thread 'main' started",
+            "nobody panicked at all",
+        ] {
+            assert!(!says_failed(line), "{line}");
         }
     }
 
