@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM during long work: the terminal is left clean, and it is said how to go on.
+//! Ctrl-C, SIGTERM and a terminal that is closed (SIGHUP) during long work: the terminal is left
+//! clean, and it is said how to go on.
 //!
 //! Commits that are done are stored and a search's log is on disk before it is acted upon, so that
 //! there is nothing to save; whatever was being measured is ended.
@@ -32,7 +33,7 @@ pub(crate) fn say(how_to_go_on: &'static str) {
     });
 }
 
-/// From now on the first of the two signals sets a flag, and the second ends the process.
+/// From now on the first of these signals sets a flag, and the second ends the process.
 pub(crate) fn flag() -> &'static AtomicBool {
     static END: AtomicBool = AtomicBool::new(false);
     std::thread::spawn(|| {
@@ -53,16 +54,36 @@ pub(crate) fn flag() -> &'static AtomicBool {
     &END
 }
 
-/// The number of the first of the two signals.
+/// The number of the first of these signals.
 #[cfg(unix)]
 async fn interrupted() -> Option<i32> {
     let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
     let mut first = signal(interrupt).ok()?;
     let mut second = signal(terminate).ok()?;
+    let third = hung_up().ok()?;
     tokio::select! {
         _ = first.recv() => Some(interrupt.as_raw_value()),
         _ = second.recv() => Some(terminate.as_raw_value()),
+        () = third => Some(SignalKind::hangup().as_raw_value()),
     }
+}
+
+/// Listens, from now on, for the end of the terminal; it says nothing to whoever was started to
+/// outlive that (`nohup`).
+#[cfg(unix)]
+fn hung_up() -> std::io::Result<impl Future<Output = ()> + Send> {
+    let listener = match collector::measure::outlives_terminal() {
+        true => None,
+        false => Some(signal(SignalKind::hangup())?),
+    };
+    Ok(async move {
+        match listener {
+            Some(mut hang_up) => {
+                hang_up.recv().await;
+            }
+            None => std::future::pending().await,
+        }
+    })
 }
 
 /// Ctrl-C is all that there is; it has no number here.
@@ -80,12 +101,12 @@ async fn interrupted() -> Option<i32> {
 pub(crate) fn end_asked() -> std::io::Result<impl Future<Output = ()> + Send> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
+    let hang_up = hung_up()?;
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
+            () = hang_up => {}
         }
     })
 }

@@ -758,7 +758,7 @@ fn an_interrupted_search_says_how_to_go_on() {
     );
     repo.commit("builds slowly");
     numbers(&repo, &[2001]);
-    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+    for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
         let mut search = repo.command(&["bisect", "HEAD~1", "HEAD", "--bench", "b"]);
         let child = search.stderr(std::process::Stdio::piped()).spawn().unwrap();
         let pid = child.id().to_string();
@@ -778,6 +778,30 @@ fn an_interrupted_search_says_how_to_go_on() {
         });
         assert!(gone, "a process of the build goes on");
     }
+}
+
+#[test]
+fn who_is_told_to_outlive_the_terminal_does() {
+    let repo = counted(2000);
+    let slow = COUNTED.replace("test ! -e broken", "sleep 4");
+    repo.write("uptick.toml", &slow);
+    repo.commit("builds slowly");
+    let run = repo.command(&["run"]);
+    let mut ignoring = std::process::Command::new("sh");
+    ignoring
+        .args([
+            "-c",
+            "trap '' HUP; \"$0\" \"$@\" & sleep 2; kill -HUP $!; wait $!",
+        ])
+        .arg(run.get_program())
+        .args(run.get_args())
+        .current_dir(repo.path());
+    for (removed, _) in run.get_envs() {
+        ignoring.env_remove(removed);
+    }
+    let out = ignoring.output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(0), "{said}");
 }
 
 /// Whether a process with that command line runs, its words ended by NUL.

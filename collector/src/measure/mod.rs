@@ -31,7 +31,7 @@ use crate::model::{Counter, Failure, Measurement, Metric, NoiseClass};
 use crate::stats;
 pub use calibrate::Known;
 use calibrate::calibrate;
-pub use child::{end_groups, outlive_size_limit};
+pub use child::{end_groups, outlive_size_limit, outlives_terminal};
 use env::{Pins, SEED};
 pub(crate) use job::escape;
 pub use job::{Filter, Job, Kind, Seen, Session};

@@ -11,7 +11,8 @@ mod unix;
 
 pub(super) use unix::end_left;
 pub use unix::{
-    Before, adopt_orphans, end_children, end_groups, end_with_us, outlive_size_limit, run_keeping,
+    Before, adopt_orphans, end_children, end_groups, end_with_us, outlive_size_limit,
+    outlives_terminal, run_keeping,
 };
 
 use std::io;

@@ -286,6 +286,19 @@ pub fn outlive_size_limit() {
     }
 }
 
+/// Whether this process was started to go on when its terminal is closed: SIGHUP is ignored.
+#[must_use]
+#[expect(unsafe_code, reason = "sigaction(2)")]
+pub fn outlives_terminal() -> bool {
+    // SAFETY: `sigaction` is plain data for which zeros are a value; without a new action the call
+    // only writes the present one there.
+    unsafe {
+        let mut now: libc::sigaction = std::mem::zeroed();
+        let asked = libc::sigaction(libc::SIGHUP, std::ptr::null(), &raw mut now);
+        asked == 0 && now.sa_sigaction == libc::SIG_IGN
+    }
+}
+
 trait Source: Read + AsRawFd {}
 impl<T: Read + AsRawFd> Source for T {}
 

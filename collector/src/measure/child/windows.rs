@@ -127,3 +127,9 @@ pub fn end_children() {}
 
 /// There is no such limit.
 pub fn outlive_size_limit() {}
+
+/// There is no such signal.
+#[must_use]
+pub fn outlives_terminal() -> bool {
+    false
+}
