@@ -398,9 +398,10 @@ fn execute(session: &Session, job: &Job, pins: Pins, purpose: Purpose) -> Result
     judge_end(&ended, &log, job)?;
     let output = output.map_err(|e| RunError::machine(format!("callgrind's output: {e}")))?;
     if output.main.is_empty() && output.others.is_empty() {
+        let said = Some(last_words(&log)).filter(|said| !said.is_empty());
+        let said = said.map_or_else(String::new, |said| format!(": {said}"));
         return Err(RunError::machine(format!(
-            "callgrind wrote no output: {}",
-            last_words(&log)
+            "callgrind wrote no output{said}"
         )));
     }
     Ok(output)
@@ -518,8 +519,47 @@ fn judge_end(ended: &Ended, log: &str, job: &Job) -> Result<(), RunError> {
     Err(RunError::exit(ended.status, &said))
 }
 
+/// What callgrind writes of itself, whatever becomes of the program, and its advice on a stack that
+/// is rarely why.
+const BANNER: [&str; 15] = [
+    "Callgrind, a call-graph",
+    "Copyright (C)",
+    "Using Valgrind-",
+    "Command:",
+    "Parent PID:",
+    "For interactive control,",
+    "If you believe this happened as a result of a stack",
+    "overflow in your program's main thread",
+    "possible), you can try to increase the size of the",
+    "main thread stack using the --main-stacksize= flag.",
+    "The main thread stack size used in this run was",
+    "Events    :",
+    "Collected :",
+    "I   refs:",
+    "I refs:",
+];
+
+/// What valgrind says of how a program ended, each line marked as its own but without the number of
+/// the process, which differs from run to run.
 fn last_words(log: &str) -> String {
-    crate::error::tail(log.trim(), 1000).to_string()
+    let is_banner = |said: &str| {
+        let said = said.trim_start();
+        said.is_empty() || BANNER.iter().any(|begin| said.starts_with(begin))
+    };
+    let left = log.lines().filter_map(|line| match of_process(line) {
+        Some(said) if is_banner(said) => None,
+        Some(said) => Some(format!("== {said}")),
+        None => Some(line.to_string()),
+    });
+    let left: Vec<String> = left.collect();
+    crate::error::tail(left.join("\n").trim(), 1000).to_string()
+}
+
+/// What stands after `==42== `, which valgrind writes before each line of its own.
+fn of_process(line: &str) -> Option<&str> {
+    let (number, said) = line.strip_prefix("==")?.split_once("==")?;
+    let is_number = number.bytes().all(|b| b.is_ascii_digit());
+    is_number.then_some(said.strip_prefix(' ').unwrap_or(said))
 }
 
 /// Self cost by normalised function name, costliest first.
@@ -548,6 +588,29 @@ mod tests {
             output.count_children(&mut []).map_err(|e| e.message),
             Ok(Some(family::OUTLIVES))
         );
+    }
+
+    #[test]
+    fn what_valgrind_writes_of_itself_explains_nothing() {
+        let begin = "==42== Callgrind, a call-graph generating cache profiler\n\
+            ==42== Copyright (C) 2002-2017, and GNU GPL'd, by Josef Weidendorfer et al.\n\
+            ==42== Using Valgrind-3.19.0 and LibVEX; rerun with -h for copyright info\n\
+            ==42== Command: ./s 3\n==42== Parent PID: 41\n==42== \n\
+            ==42== For interactive control, run 'callgrind_control -h'.\n==42== \n";
+        let end = "==42== \n==42== Events    : Ir\n==42== Collected : 122079\n==42== \n\
+            ==42== I   refs:      122,079\n";
+        assert_eq!(last_words(&format!("{begin}{end}")), "");
+        let signal = "==42== Process terminating with default action of signal 11 (SIGSEGV)\n\
+            ==42==  Access not within mapped region at address 0x0\n\
+            ==42==    at 0x109141: main (s.c:1)\n\
+            ==42==  If you believe this happened as a result of a stack\n";
+        assert_eq!(
+            last_words(&format!("{begin}{signal}{end}")),
+            "== Process terminating with default action of signal 11 (SIGSEGV)\n\
+             ==  Access not within mapped region at address 0x0\n==    at 0x109141: main (s.c:1)"
+        );
+        let fatal = "valgrind: failed to start tool 'callgrind'\n";
+        assert_eq!(last_words(fatal), fatal.trim());
     }
 
     #[test]

@@ -79,8 +79,10 @@ impl RunError {
 
     pub(super) fn exit(status: ExitStatus, said: &str) -> Self {
         let said = tail(said.trim(), 2000);
-        let colon = if said.is_empty() { "" } else { ":\n" };
-        Self::new(format!("ended with {status}{colon}{said}"))
+        Self::new(match said {
+            "" => format!("ended with {status} and wrote nothing"),
+            said => format!("ended with {status}:\n{said}"),
+        })
     }
 
     /// As a report records it.
