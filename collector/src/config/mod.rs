@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::files::read_text;
-use crate::model::{Counter, Metric, Tags};
+use crate::model::{Counter, Metric, Tags, is_hostile};
 
 /// The longest `uptick.toml`: 1 MiB.
 const MAX_FILE: u64 = 1 << 20;
@@ -324,9 +324,10 @@ impl Config {
             if command.name.trim().is_empty() {
                 return Err("command: `name` is empty".into());
             }
-            if command.name.chars().any(char::is_control) {
+            if command.name.chars().any(is_hostile) {
                 return Err(format!(
-                    "command: `{}` has a character that nobody can type, such as a tab or a NUL",
+                    "command: `{}` has a character that nobody can see or type, such as a tab, a NUL \
+                     or one that turns the direction of text",
                     crate::format::whole(&command.name)
                 ));
             }
@@ -521,6 +522,19 @@ mod tests {
         assert!(e.contains("inside the repository"), "{e}");
         let e = Config::parse("[[command]]\nname=\"a\"\nrun=\"'x\"\n").unwrap_err();
         assert!(e.contains("open quote"), "{e}");
+    }
+
+    #[test]
+    fn a_command_has_a_name_that_can_be_seen() {
+        for odd in [
+            "\\t", "\\u0000", "\\u202E", "\\u2066", "\\u200B", "\\u200F", "\\uFEFF",
+        ] {
+            let text = format!("[[command]]\nname=\"a{odd}b\"\nrun=\"x\"\n");
+            let e = Config::parse(&text).unwrap_err();
+            assert!(e.contains("nobody can see or type"), "{odd}: {e}");
+        }
+        let c = Config::parse("[[command]]\nname=\"größer ▲ 5 %\"\nrun=\"x\"\n");
+        assert!(c.is_ok(), "{c:?}");
     }
 
     #[test]
