@@ -175,6 +175,19 @@ pub struct Command {
 }
 
 impl Command {
+    /// No program gets a NUL: it would fail as it is started, and not say why.
+    fn refuse_nul(&self) -> std::result::Result<(), String> {
+        let place = format!("command `{}`", crate::format::whole(&self.name));
+        let texts = [
+            ("build", self.build.as_ref()),
+            ("run", Some(&self.run)),
+            ("stdin", self.stdin.as_ref()),
+            ("dir", Some(&self.dir)),
+        ];
+        let mut given = texts.iter().filter_map(|(key, text)| Some((key, (*text)?)));
+        given.try_for_each(|(key, text)| without_nul(&place, key, text))
+    }
+
     /// What is said of a word that only a shell would obey. Passed on as an argument it would leave
     /// out what stands after it, without a word.
     fn no_shell_line(&self, word: &str) -> String {
@@ -302,6 +315,7 @@ impl Config {
                 "suite.counter: `{counter}` is none of auto, perf_event, callgrind, clock"
             ));
         }
+        without_nul("suite", "dir", &self.suite.dir)?;
         if leads_out(&self.suite.dir) {
             return Err(format!(
                 "suite.dir: `{}` must lie inside the repository",
@@ -311,6 +325,9 @@ impl Config {
         let odd = |name: &&String| name.is_empty() || name.contains(['=', '\0']);
         if let Some(name) = self.suite.env.keys().find(odd) {
             return Err(format!("suite.env: `{name}` is no name of a variable"));
+        }
+        for (name, value) in &self.suite.env {
+            without_nul("suite.env", name, value)?;
         }
         self.check_owners()?;
         self.check_views()?;
@@ -337,6 +354,7 @@ impl Config {
                     command.name
                 ));
             }
+            command.refuse_nul()?;
             if words(&command.run).is_none_or(|w| w.is_empty()) {
                 return Err(format!(
                     "command `{}`: `run` has no program or an open quote",
@@ -434,6 +452,14 @@ impl Config {
         let any = |globs: &[String]| globs.iter().any(|p| names.iter().any(|n| glob(p, n)));
         let passes = |globs: &[String]| globs.is_empty() || any(globs);
         passes(&self.suite.include) && passes(&self.suite.only) && !any(&self.suite.exclude)
+    }
+}
+
+/// Refuses a value with a NUL, which neither an argument, a variable nor a path can have.
+fn without_nul(place: &str, key: &str, value: &str) -> std::result::Result<(), String> {
+    match value.contains('\0') {
+        true => Err(format!("{place}: `{key}` has a NUL character")),
+        false => Ok(()),
     }
 }
 
@@ -535,6 +561,24 @@ mod tests {
         }
         let c = Config::parse("[[command]]\nname=\"größer ▲ 5 %\"\nrun=\"x\"\n");
         assert!(c.is_ok(), "{c:?}");
+    }
+
+    #[test]
+    fn a_nul_is_refused_where_it_is_written() {
+        let nul = "\"a\\u0000b\"";
+        for key in ["build", "run", "stdin", "dir"] {
+            let run = if key == "run" { "" } else { "run=\"x\"\n" };
+            let text = format!("[[command]]\nname=\"a\"\n{run}{key}={nul}\n");
+            let e = Config::parse(&text).unwrap_err();
+            assert_eq!(e, format!("command `a`: `{key}` has a NUL character"));
+        }
+        for (text, key) in [
+            (format!("[suite.env]\nX={nul}\n"), "suite.env: `X`"),
+            (format!("[suite]\ndir={nul}\n"), "suite: `dir`"),
+        ] {
+            let e = Config::parse(&text).unwrap_err();
+            assert_eq!(e, format!("{key} has a NUL character"));
+        }
     }
 
     #[test]
