@@ -373,22 +373,25 @@ fn weakness(j: &Judgement) -> String {
         .filter_map(|r| r.limit)
         .filter(|l| l.is_finite())
         .collect();
-    let least = limits.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = limits.iter().copied().fold(0.0, f64::max);
-    let seen = if limits.is_empty() {
-        String::new()
-    } else {
-        format!(
-            " here changes below {} to {} go unseen,",
-            share(least),
-            share(most)
-        )
-    };
+    let seen = unseen(&limits);
     format!(
         "note: judged by sampled wall time, because neither valgrind nor a hardware counter is \
          here:{seen} where counted instructions show 0.5 % and less; `uptick doctor` says how to \
          get them"
     )
+}
+
+/// Below which changes go unseen, from the limits of what is judged.
+fn unseen(limits: &[f64]) -> String {
+    let least = limits.iter().copied().reduce(f64::min).map(share);
+    let most = limits.iter().copied().reduce(f64::max).map(share);
+    match (least, most) {
+        (Some(least), Some(most)) if least == most => {
+            format!(" here changes below {least} go unseen,")
+        }
+        (Some(least), Some(most)) => format!(" here changes below {least} to {most} go unseen,"),
+        _ => String::new(),
+    }
 }
 
 /// Whether a class needs a word beside its numbers.
@@ -400,5 +403,21 @@ pub(super) const fn class_note(class: NoiseClass) -> Option<&'static str> {
         NoiseClass::Layout => Some("depends on addresses: median of 5 layouts"),
         NoiseClass::Threaded => Some("differs from run to run: median of 5 runs"),
         NoiseClass::Sampled => Some("sampled"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_limit_is_said_once() {
+        assert_eq!(unseen(&[]), "");
+        let one = format!(" here changes below {} go unseen,", share(1.7144));
+        assert_eq!(unseen(&[1.7144]), one);
+        assert_eq!(unseen(&[1.7144, 1.714_400_1]), one);
+        let (least, most) = (share(0.02), share(0.3));
+        let both = format!(" here changes below {least} to {most} go unseen,");
+        assert_eq!(unseen(&[0.3, 0.02, 0.1]), both);
     }
 }
