@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use collector::error::{EXIT_FAILED, EXIT_NO_VERDICT, EXIT_OK};
-use collector::format::whole;
+use collector::format::{benchmarks, whole};
 
 use crate::args::{Args, List};
 use crate::progress::Terminal;
@@ -36,11 +36,14 @@ pub(crate) fn run(args: &Args, a: &List) -> anyhow::Result<u8> {
         for n in &suite.notes {
             print::note(&format!("note: {n}"));
         }
-        if names.is_empty() {
+        if names.is_empty() && suite.unwanted == 0 {
             print::note(
                 "no benchmarks: uptick looks for [[bench]] targets with `harness = false` that use \
                  criterion, and for [[command]] in uptick.toml",
             );
+        } else if names.is_empty() && !a.measuring.only.is_empty() {
+            let all = benchmarks(suite.unwanted);
+            print::note(&format!("--only names none of {all}"));
         }
     }
     Ok(match (suite.failures.is_empty(), names.is_empty()) {

@@ -103,8 +103,8 @@ impl fmt::Display for NoVerdict {
             }
             Self::AllNew => f.write_str("every benchmark is new: the baseline has none of them"),
             Self::NoBenchmarks => f.write_str(
-                "nothing was measured: no benchmark was found (`uptick list` says what is looked for, \
-                 `uptick init` writes a file)",
+                "nothing was measured: no benchmark was found, or `include` and `exclude` leave none \
+                 (`uptick list` says what is looked for, `uptick init` writes a file)",
             ),
         }
     }

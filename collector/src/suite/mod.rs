@@ -53,6 +53,8 @@ pub struct Suite {
     pub notes: Vec<String>,
     /// The worktree whose files debug information names; another worker's may have built it.
     pub built_in: PathBuf,
+    /// How many benchmarks are there, and not wanted.
+    pub unwanted: usize,
 }
 
 /// What building needs, beside the configuration.
@@ -108,6 +110,7 @@ pub fn build(config: &Config, build: &mut Build<'_>) -> Result<Suite> {
     }
     for command in &config.commands {
         if !config.wants(&command.name) {
+            suite.unwanted += 1;
             continue;
         }
         match command::build(config, command, place, build.stage) {
@@ -116,8 +119,27 @@ pub fn build(config: &Config, build: &mut Build<'_>) -> Result<Suite> {
         }
     }
     leave_out_repeated(&mut suite);
+    suite.notes.extend(left_none(&suite, config));
     tag(&mut suite, &config.suite.tags);
     Ok(suite)
+}
+
+/// Which keys of the file left no benchmark, where there are some. What was asked for by name may
+/// well be missing in one commit of many.
+fn left_none(suite: &Suite, config: &Config) -> Option<String> {
+    let s = &config.suite;
+    let is_empty = suite.jobs.is_empty() && suite.failures.is_empty() && s.only.is_empty();
+    let all = Some(suite.unwanted).filter(|n| is_empty && *n > 0)?;
+    let choices = [("`include`", &s.include), ("`exclude`", &s.exclude)];
+    let chosen = choices.iter().filter(|(_, globs)| !globs.is_empty());
+    let chosen: Vec<&str> = chosen.map(|(name, _)| *name).collect();
+    Some(match all {
+        1 => format!(
+            "{} left out the only benchmark that there is",
+            chosen.join(" and ")
+        ),
+        n => format!("{} left out all {n} benchmarks", chosen.join(" and ")),
+    })
 }
 
 /// Gives a worktree without a lock file of its own the one that all such commits share, so that
@@ -176,6 +198,7 @@ fn add_criterion(
         let asked =
             |own: &str, name: &str| config.wants(name) || (own != name && config.wants(own));
         let wanted: Vec<(&String, String)> = named.filter(|(own, n)| asked(own, n)).collect();
+        suite.unwanted += exe.benchmarks.len() - wanted.len();
         if !wanted.is_empty() {
             add_executable(suite, config, build, &built, exe, &wanted)?;
         }
@@ -399,6 +422,27 @@ mod tests {
         let one = [target("a", &["parse", "parse"])];
         assert_eq!(told_apart(&one), [vec!["parse", "parse"]]);
         assert_eq!(of_one_name(&one), None);
+    }
+
+    #[test]
+    fn a_choice_that_leaves_nothing_is_named() {
+        let mut config = Config::default();
+        config.suite.exclude = vec!["*".into()];
+        let mut suite = Suite {
+            unwanted: 3,
+            ..Suite::default()
+        };
+        let said = left_none(&suite, &config);
+        assert_eq!(said.as_deref(), Some("`exclude` left out all 3 benchmarks"));
+        config.suite.include = vec!["x".into()];
+        suite.unwanted = 1;
+        let said = left_none(&suite, &config).unwrap_or_default();
+        assert!(
+            said.starts_with("`include` and `exclude` left out"),
+            "{said}"
+        );
+        suite.unwanted = 0;
+        assert_eq!(left_none(&suite, &config), None);
     }
 
     #[test]
