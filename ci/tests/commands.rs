@@ -3,6 +3,40 @@
 use crate::support::{COMMAND, Repo, row};
 
 #[test]
+fn what_a_command_fails_by_is_said_in_its_own_words() {
+    let repo = Repo::new();
+    let fails = |run: &str, says: &str| {
+        let command =
+            format!("[suite]\ncounter = \"callgrind\"\n[[command]]\nname = \"a\"\n{run}\n");
+        repo.write("uptick.toml", &command);
+        repo.commit(says);
+        let ran = repo.uptick(&["run"]).exits(4);
+        assert!(ran.stdout.contains(says), "{}", ran.stdout);
+        assert!(!ran.stdout.contains("Copyright"), "{}", ran.stdout);
+    };
+    fails("run = \"sh -c 'exit 3'\"", "3 and wrote nothing");
+    fails(
+        "run = \"sh -c 'kill -9 $$'\"",
+        "9 (SIGKILL) and wrote nothing",
+    );
+    let missing = "`dir` names no directory of this commit";
+    fails("run = \"true\"\ndir = \"nope\"", missing);
+    fails("run = \"true\"\nbuild = \"true\"\ndir = \"nope\"", missing);
+    let file = "[suite]\nexclude = [\"*\"]\n[[command]]\nname = \"a\"\nrun = \"true\"\n\
+                [[command]]\nname = \"b\"\nrun = \"true\"\n";
+    repo.write("uptick.toml", file);
+    repo.commit("none");
+    let said = "`exclude` left out all 2 benchmarks";
+    repo.uptick(&["run"]).exits(3).says(&[said]);
+    let listed = repo.uptick(&["list"]).exits(3).says(&[said]);
+    assert!(!listed.stderr.contains("uptick looks for"));
+    repo.write("uptick.toml", "[suite]\ndir = \"nope\"\n");
+    repo.uptick(&["list"])
+        .exits(3)
+        .says(&["`dir` under [suite]", "no directory `nope`"]);
+}
+
+#[test]
 fn a_costlier_command_is_a_regression_and_names_the_function() {
     let repo = Repo::with_command();
     repo.work(2000);

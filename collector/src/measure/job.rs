@@ -191,6 +191,9 @@ impl Job {
         slot: &Path,
         pins: &Pins,
     ) -> std::result::Result<(), RunError> {
+        if matches!(self.kind, Kind::Command { .. }) && !self.dir.is_dir() {
+            return Err(RunError::new(no_directory(&self.dir)));
+        }
         let environment =
             env::environment(&session.scratch, slot, pins, session.strings, &self.env);
         command.current_dir(&self.dir).env_clear().envs(environment);
@@ -271,6 +274,12 @@ impl Job {
         }
         all
     }
+}
+
+/// What is said of a directory that the configuration names and the commit lacks.
+pub(crate) fn no_directory(dir: &Path) -> String {
+    let dir = dir.display();
+    format!("`dir` names no directory of this commit: there is no {dir}")
 }
 
 /// Escapes what a regular expression would take for more than text.

@@ -33,8 +33,8 @@ pub use calibrate::Known;
 use calibrate::calibrate;
 pub use child::{end_groups, outlive_size_limit, outlives_terminal};
 use env::{Pins, SEED};
-pub(crate) use job::escape;
 pub use job::{Filter, Job, Kind, Seen, Session};
+pub(crate) use job::{escape, no_directory};
 /// What is said where this system's programs are not measured.
 const NOT_HERE: &str = "uptick measures nothing on Windows: run it in WSL; what was measured \
                         elsewhere is read, compared and served here";

@@ -9,7 +9,7 @@ use super::{Place, cargo};
 use crate::config::{Command, Config, words};
 use crate::measure::child::{self, Before};
 use crate::measure::stage::{Stage, Standing};
-use crate::measure::{Job, Kind, Seen, sandbox};
+use crate::measure::{Job, Kind, Seen, no_directory, sandbox};
 use crate::model::{Failure, Phase};
 
 /// A build may take longer than a run, but not for ever.
@@ -24,6 +24,9 @@ pub(super) fn build(
 ) -> std::result::Result<Job, Failure> {
     let dir = place.tree.join(&command.dir);
     if let Some(script) = &command.build {
+        if !dir.is_dir() {
+            return Err(failure(command, no_directory(&dir)));
+        }
         run_build(script, &dir, place).map_err(|m| failure(command, m))?;
     }
     let open_quote = || failure(command, format!("`{}` has an open quote", command.run));

@@ -93,6 +93,11 @@ pub fn build(config: &Config, build: &mut Build<'_>) -> Result<Suite> {
         built_in: place.tree.clone(),
         ..Suite::default()
     };
+    if wants_criterion(config) && !workspace(config, &place.tree).is_dir() {
+        let dir = &config.suite.dir;
+        let note = format!("`dir` under [suite]: this commit has no directory `{dir}`");
+        suite.notes.push(note);
+    }
     if wants_criterion(config) && cargo::is_cargo(config, place) {
         cargo::refuse_links(config, place)?;
         let built = match build.known.take() {
