@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::child::{self, CHILDREN};
 use super::sandbox;
 use crate::config::Strings;
 use crate::error::{Error, Result};
@@ -31,9 +32,6 @@ const MAX_SCRATCH: usize = 100;
 const PORTABLE_TUNABLES: &str = "glibc.cpu.hwcaps=-AVX512F,-AVX2,-AVX2_Usable,\
 -AVX_Fast_Unaligned_Load,-ERMS,-FSRM:glibc.malloc.arena_max=1";
 const NATIVE_TUNABLES: &str = "glibc.malloc.arena_max=1";
-
-/// The variable that tells each process of a run where its family's file is.
-const CHILDREN: &str = "UPTICK_CHILDREN";
 
 /// The environment block is filled up to a multiple of this.
 const BLOCK: usize = 4096;
@@ -70,7 +68,7 @@ impl Scratch {
 
     fn fill(dir: PathBuf, lock: File) -> Result<Self> {
         if is_left_behind(&dir) {
-            super::child::end_left(&format!("{CHILDREN}={}/", dir.display()));
+            child::end_left(&format!("{CHILDREN}={}/", dir.display()));
         }
         empty(&dir);
         sandbox::share(&dir);

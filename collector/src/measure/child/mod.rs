@@ -19,6 +19,10 @@ use std::io;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
+/// The variable that tells each process of a run where its family's file is. No two runs at a time
+/// have the same, so that what is left of a run is known by it.
+pub(super) const CHILDREN: &str = "UPTICK_CHILDREN";
+
 /// How much of each stream's end is kept for messages.
 const KEPT: usize = 64 * 1024;
 /// How often a child that closed its output is looked at.
@@ -249,6 +253,26 @@ mod tests {
         let e = sh("sleep 1000 & echo started", 60.0);
         assert!(e.status.success() && !e.timed_out);
         assert!(e.elapsed < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn what_a_run_leaves_in_a_session_of_its_own_is_ended() {
+        let of = format!("/tmp/uptick-test-{}/s000002/children", std::process::id());
+        let mut other = Command::new("sleep");
+        let other = other.arg("300").env(CHILDREN, format!("{of}2"));
+        let mut other = other.spawn().unwrap();
+        let script = "setsid sleep 300 >/dev/null 2>&1 & sleep 0.3; echo $!";
+        let mut leaving = Command::new("/bin/sh");
+        leaving.args(["-c", script]).env(CHILDREN, &of);
+        let ended = run(&mut leaving, Before::default(), Duration::from_secs(60)).unwrap();
+        let left = String::from_utf8_lossy(&ended.stdout)
+            .trim()
+            .parse()
+            .unwrap();
+        assert!(ended.status.success() && gone_within_a_second(left));
+        assert!(other.try_wait().unwrap().is_none());
+        other.kill().unwrap();
+        other.wait().unwrap();
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! Children as Unix has them: process groups, signals, `wait4`.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Ended, KEPT, TICK, Usage};
+use super::{CHILDREN, Ended, KEPT, TICK, Usage};
 use crate::measure::sandbox;
 
 /// What is set up in the child between fork and exec.
@@ -56,6 +57,7 @@ pub fn run_keeping(
         false => None,
     };
     let is_inside = inside.is_some();
+    let mark = mark_of(command);
     let command = inside.as_mut().unwrap_or(command);
     command
         .stdin(Stdio::null())
@@ -64,7 +66,7 @@ pub fn run_keeping(
         .process_group(0);
     prepare(command, before);
     let began = Instant::now();
-    let mut child = spawn_known(command)?;
+    let mut child = spawn_known(command, mark.clone())?;
     let mut streams = [
         Stream::new(
             child.stdout.take().map(|s| Box::new(s) as Box<dyn Source>),
@@ -77,10 +79,14 @@ pub fn run_keeping(
     ];
     let pid = child.id();
     let waited = wait(pid, &mut streams, began, limit);
+    let elapsed = began.elapsed();
     // Whatever is still in the group was left behind: a daemon, a background job.
     let left_others = group_outlives(pid);
     kill_group(pid);
     groups().remove(&pid);
+    if let Some(mark) = mark {
+        end_marked(&mark);
+    }
     let (status, usage, timed_out) = match waited {
         Ok(w) => w,
         Err(e) => {
@@ -98,24 +104,27 @@ pub fn run_keeping(
         stdout: out.kept,
         stderr: err.kept,
         pid: if is_inside { sandbox::FIRST } else { pid },
-        elapsed: began.elapsed(),
+        elapsed,
         usage,
         timed_out,
         left_others,
     })
 }
 
-/// The groups that run now, by their leaders.
-static GROUPS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+/// How often what was left behind is looked at before it is ended.
+const GRACE: u32 = 10;
 
-fn groups() -> MutexGuard<'static, BTreeSet<u32>> {
+/// The groups that run now, by their leaders, each with its [mark](mark_of).
+static GROUPS: Mutex<BTreeMap<u32, Option<Vec<u8>>>> = Mutex::new(BTreeMap::new());
+
+fn groups() -> MutexGuard<'static, BTreeMap<u32, Option<Vec<u8>>>> {
     GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn spawn_known(command: &mut Command) -> io::Result<Child> {
+fn spawn_known(command: &mut Command, mark: Option<Vec<u8>>) -> io::Result<Child> {
     let mut groups = groups();
     let child = command.spawn()?;
-    groups.insert(child.id());
+    groups.insert(child.id(), mark);
     Ok(child)
 }
 
@@ -123,20 +132,49 @@ fn spawn_known(command: &mut Command) -> io::Result<Child> {
 /// with it, and not what they started. Nothing is started any more.
 pub fn end_groups() {
     let groups = groups();
-    groups.iter().for_each(|leader| kill_group(*leader));
+    for (leader, mark) in groups.iter() {
+        kill_group(*leader);
+        if let Some(mark) = mark {
+            marked(|v| v == mark).for_each(kill);
+        }
+    }
     std::mem::forget(groups);
 }
 
 /// Ends what a killed uptick left running: every process in whose environment some variable begins
 /// with this.
 pub(in crate::measure) fn end_left(variable: &str) {
-    for pid in processes() {
-        let all = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let mut all = all.split(|byte| *byte == 0);
-        if all.any(|v| v.starts_with(variable.as_bytes())) {
-            kill(pid);
+    marked(|v| v.starts_with(variable.as_bytes())).for_each(kill);
+}
+
+/// The variable of this run alone that every process of it has, where it has one.
+fn mark_of(command: &Command) -> Option<Vec<u8>> {
+    let mut set = command.get_envs();
+    let (_, value) = set.find(|(name, _)| *name == CHILDREN)?;
+    Some([CHILDREN.as_bytes(), b"=", value?.as_bytes()].concat())
+}
+
+/// Ends what a run left in a session of its own, where its group does not reach; what is just ending
+/// may do so. What it starts meanwhile is seen at the next look.
+fn end_marked(mark: &[u8]) {
+    for look in 0..3 * GRACE {
+        let mut left = marked(|v| v == mark).peekable();
+        if left.peek().is_none() {
+            return;
         }
+        if look >= GRACE {
+            left.for_each(kill);
+        }
+        std::thread::sleep(TICK);
     }
+}
+
+/// The processes in whose environment there is such a variable, given with its value.
+fn marked(is_it: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = libc::pid_t> {
+    processes().filter(move |pid| {
+        let all = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        all.split(|byte| *byte == 0).any(&is_it)
+    })
 }
 
 #[expect(unsafe_code, reason = "kill(2)")]
@@ -201,7 +239,7 @@ fn children() -> Vec<libc::pid_t> {
 /// Whether a process of that group goes on though its leader has ended: not one that is just
 /// ending too, as the reader of a pipe does.
 fn group_outlives(leader: u32) -> bool {
-    let mut looks = 10;
+    let mut looks = GRACE;
     while looks > 0 && group_runs(leader) {
         std::thread::sleep(TICK);
         looks -= 1;
