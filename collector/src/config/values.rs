@@ -142,7 +142,7 @@ pub fn glob(pattern: &str, name: &str) -> bool {
 }
 
 /// Splits a command line as a shell splits words, with quotes and backslashes but nothing else:
-/// what else a shell would do stands in [`meant_for_a_shell`].
+/// what else a shell would do stands in `meant_for_a_shell`.
 ///
 /// `None` when a quote is left open.
 #[must_use]
