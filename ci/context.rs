@@ -30,7 +30,7 @@ pub(crate) fn file(repo: &Repo) -> anyhow::Result<Config> {
     let Some(text) = repo.left_out(Config::FILE) else {
         return Ok(Config::load(repo.root())?);
     };
-    let config = Config::parse(&text);
+    let config = Config::parse_own(&text);
     Ok(config.map_err(|e| Error::Usage(format!("HEAD:{}: {e}", Config::FILE)))?)
 }
 

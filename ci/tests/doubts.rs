@@ -109,6 +109,12 @@ fn what_a_commit_names_outside_is_measured_as_it_is_now() {
         count() < before / 2.0,
         "the stored number stood for another input"
     );
+    std::fs::write(&outer, "3000\n").unwrap();
+    assert_eq!(count(), before);
+    std::os::unix::fs::symlink(elsewhere.path(), repo.path().join("beside")).unwrap();
+    repo.commit("a link to a directory");
+    let said = note(&repo);
+    assert!(said.contains("a link to a directory outside"), "{said}");
 }
 
 #[test]

@@ -141,8 +141,8 @@ pub fn glob(pattern: &str, name: &str) -> bool {
     p[i..].iter().all(|c| *c == '*')
 }
 
-/// Splits a command line as a shell splits words, with quotes and backslashes but nothing else:
-/// what else a shell would do stands in `meant_for_a_shell`.
+/// Splits a command line as a shell splits words, with quotes, backslashes and comments, but nothing
+/// else: what else a shell would do stands in `meant_for_a_shell`.
 ///
 /// `None` when a quote is left open.
 #[must_use]
@@ -150,34 +150,51 @@ pub fn words(line: &str) -> Option<Vec<String>> {
     shlex::split(line)
 }
 
-/// The first word of a command line, as it is written, in which a shell would see more than an
-/// argument: an operator, a comment, a command whose output is put in. Quotes take that from it.
+/// The first word of a command line, as it is written, that a shell would take for more than an
+/// argument: an operator, also at the end of a word or before a file's name, or a command whose output
+/// is put in. Quotes take that from it. Within a word such characters are usual (`?a=1&b=2`, `x|y`).
 #[must_use]
 pub(super) fn meant_for_a_shell(line: &str) -> Option<String> {
-    let (mut word, mut quote, mut is_more) = (String::new(), None, false);
+    let (mut word, mut quote) = (String::new(), None);
+    // The word as a shell sees it: what is quoted is a letter like any other.
+    let mut bare = String::new();
     let mut rest = line.chars();
     while let Some(c) = rest.next() {
         match (quote, c) {
-            (None, ' ' | '\t' | '\n' | '\r') if is_more => break,
+            (None, ' ' | '\t' | '\n' | '\r') if is_for_a_shell(&bare) => return Some(word),
             (None, ' ' | '\t' | '\n' | '\r') => {
                 word.clear();
+                bare.clear();
                 continue;
             }
+            (None, '#') if word.is_empty() => return None,
             (None | Some('"'), '\\') => {
                 word.push(c);
                 word.extend(rest.next());
+                bare.push('x');
                 continue;
             }
             (None, '\'' | '"') => quote = Some(c),
-            (None, '|' | '&' | ';' | '<' | '>' | '`') => is_more = true,
-            (None, '#') => is_more |= word.is_empty(),
-            (None, '(') => is_more |= word.ends_with('$'),
             (Some(open), _) if c == open => quote = None,
             _ => {}
         }
         word.push(c);
+        bare.push(if quote.is_none() && !matches!(c, '\'' | '"') {
+            c
+        } else {
+            'x'
+        });
     }
-    is_more.then_some(word)
+    is_for_a_shell(&bare).then_some(word)
+}
+
+/// Whether a word without quotes is for a shell.
+fn is_for_a_shell(word: &str) -> bool {
+    let redirected = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '&');
+    word.starts_with("$(")
+        || word.starts_with(['`', '|', '&', ';'])
+        || word.ends_with(['|', '&', ';'])
+        || redirected.starts_with(['<', '>'])
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ impl Repo {
             "--no-abbrev",
             "--always",
         ];
-        let said = feed(self.root(), &args, asked)?;
+        let said = text(&feed(self.root(), &args, asked)?);
         let mut heads = pairs.iter().map(|(_, b)| b.0.as_str()).peekable();
         let mut out: Vec<Vec<Touched>> = Vec::with_capacity(pairs.len());
         let mut records = said.split('\0');
@@ -167,7 +167,7 @@ impl Repo {
 }
 
 /// Runs git with `input` on its standard input.
-fn feed(dir: &Path, args: &[&str], input: String) -> Result<String> {
+pub(super) fn feed(dir: &Path, args: &[&str], input: String) -> Result<Vec<u8>> {
     let failed = |e: std::io::Error| Error::Failed(format!("git {}: {e}", args.join(" ")));
     let mut child = git(dir)
         .args(args)
@@ -185,7 +185,8 @@ fn feed(dir: &Path, args: &[&str], input: String) -> Result<String> {
     });
     let out = child.wait_with_output().map_err(failed)?;
     let _ = writer.join();
-    answer(&out, args)
+    answer(&out, args)?;
+    Ok(out.stdout)
 }
 
 /// `100644 100755 OLD NEW M` and a path.

@@ -424,11 +424,17 @@ impl Repo {
         out.status.success().then(|| text(&out.stdout))
     }
 
-    /// The text of a file by its own hash; `None` where there is none.
-    #[must_use]
-    pub fn blob(&self, hash: &str) -> Option<String> {
-        let out = run(&self.root, &["cat-file", "blob", hash]).ok()?;
-        out.status.success().then(|| text(&out.stdout))
+    /// The texts of files by their own hashes, all from one process; empty where there is none.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn blobs(&self, hashes: &[&str]) -> Result<Vec<String>> {
+        if hashes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let input = hashes.join("\n") + "\n";
+        let said = line::feed(&self.root, &["cat-file", "--batch"], input)?;
+        Ok(parse::batch(&said, hashes.len()))
     }
 
     /// A file of HEAD that a sparse checkout leaves out; `None` where it is there, or is not HEAD's.

@@ -25,6 +25,24 @@ pub(super) fn commit(record: &str) -> Option<Commit> {
     })
 }
 
+/// What `git cat-file --batch` gives of so many objects: `HASH blob SIZE`, a line's end, the content and
+/// another line's end, or `HASH missing`. Empty where there is none.
+pub(super) fn batch(mut said: &[u8], n: usize) -> Vec<String> {
+    let mut out = Vec::with_capacity(n);
+    while out.len() < n {
+        let end = said.iter().position(|b| *b == b'\n').unwrap_or(said.len());
+        let head = String::from_utf8_lossy(&said[..end]).into_owned();
+        said = said.get(end + 1..).unwrap_or_default();
+        let size = head.rsplit(' ').next().and_then(|size| size.parse().ok());
+        let size: usize = size.unwrap_or(0).min(said.len());
+        out.push(String::from_utf8_lossy(&said[..size]).into_owned());
+        if !head.ends_with(" missing") {
+            said = said.get(size + 1..).unwrap_or_default();
+        }
+    }
+    out
+}
+
 /// `sha 0x1f value 0x1e value…`, each value `BENCH reason`; a name with spaces stands in quotes.
 pub(super) fn acceptances(record: &str) -> Vec<Acceptance> {
     let Some((sha, values)) = record.trim_start_matches('\n').split_once('\x1f') else {

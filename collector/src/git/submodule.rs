@@ -21,6 +21,8 @@ pub enum Lacking {
     /// Nothing of a link but what stands outside of the commit: the link, and where it leads to in
     /// the user's own checkout.
     Linked(String, PathBuf),
+    /// The same of a link to a directory elsewhere.
+    Away(String, PathBuf),
     /// A submodule: what is missing of it and how to get it, in words.
     Submodule(String),
 }

@@ -28,7 +28,7 @@ impl Repo {
         let mut lacking: Vec<Lacking> = files.into_iter().map(Lacking::File).collect();
         ask(path, &["clean", "-ffdxq", "-e", "target"])?;
         lacking.extend(contents(path, sha)?.into_iter().map(Lacking::Content));
-        lacking.extend(linked_back(self.root(), path)?);
+        lacking.extend(linked_out(self.root(), path)?);
         lacking.extend(submodule::bring(self.root(), path)?);
         Ok(lacking)
     }
@@ -213,25 +213,30 @@ fn contents(path: &Path, sha: &Sha) -> Result<Vec<String>> {
     pointers(path)
 }
 
-/// The links of a worktree that lead into the user's own checkout: what stands there now would be
-/// read of every commit.
-fn linked_back(root: &Path, path: &Path) -> Result<Vec<Lacking>> {
+/// The links of a worktree that lead into the user's own checkout, or to a directory elsewhere: what
+/// stands there now would be read of every commit. A file elsewhere is part of a commit's keys.
+fn linked_out(root: &Path, path: &Path) -> Result<Vec<Lacking>> {
     /// How git writes the mode of a link.
     const LINK: &str = "120000 ";
     let all = ask(path, &["ls-files", "-s", "-z"])?;
     let links = all.split('\0').filter(|entry| entry.starts_with(LINK));
     let names = links.filter_map(|entry| Some(entry.split_once('\t')?.1));
     let real = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
-    let leads_back = |name: &str| {
+    let leads_out = |name: &str| {
         let link = path.join(name);
         let said = std::fs::read_link(&link).ok()?;
         let to = link.canonicalize().unwrap_or_else(|_| said.clone());
         let is_back = |to: &Path| to.starts_with(root) || to.starts_with(&real);
         let is_own = |to: &Path| to.starts_with(path) || to.starts_with(real.join(".uptick"));
         let back = is_back(&to) && !is_own(&to) || said.is_absolute() && is_back(&said);
-        back.then(|| Lacking::Linked(name.to_string(), said))
+        if back {
+            return Some(Lacking::Linked(name.to_string(), said));
+        }
+        // What is written there is nobody's input.
+        let is_place = said.is_absolute() && to.is_dir() && !is_own(&to) && !to.ends_with("target");
+        is_place.then(|| Lacking::Away(name.to_string(), said))
     };
-    Ok(names.filter_map(leads_back).collect())
+    Ok(names.filter_map(leads_out).collect())
 }
 
 /// The files of a worktree that git-lfs is to fill, and has not: it is not installed, or was told

@@ -9,8 +9,8 @@ const OTHER_SEED: u64 = 2;
 const OTHER_PADDING: usize = 64;
 
 /// A first run of so many times the count of those after it is no disturbance.
-const SPENT: f64 = 2.0;
-const SPENDS: &str = "its first run counted more than twice what the later ones did, which are what is \
+const SPENT: f64 = 10.0;
+const SPENDS: &str = "its first run counted more than ten times what the later ones did, which are what is \
     told: it finds there what a run leaves behind (a cache, a file that it writes anew), so have it \
     begin anew each time";
 
@@ -187,7 +187,7 @@ mod tests {
         for known in [None, Some(&known(&[8672.0]))] {
             let first = settled(known, &[19665.0, 14672.0]);
             assert_eq!(first, (exact, 14672.0, 4));
-            let spent = calibrate(known, &mut once(&[60_000.0, 14_672.0])).unwrap();
+            let spent = calibrate(known, &mut once(&[160_000.0, 14_672.0])).unwrap();
             assert_eq!(
                 (spent.costs[0].warm, spent.costs[0].note),
                 (14_672.0, Some(SPENDS))

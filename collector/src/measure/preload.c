@@ -100,10 +100,12 @@ static int64_t real_ms(void) {
 }
 
 static void cut_totals(const char *tag);
-static void request(unsigned long what, const char *tag);
+static unsigned long request(unsigned long what, const char *tag);
 /* Requests of valgrind's tool "CT" (callgrind). */
 static const unsigned long DUMP_STATS_AT = 0x43540003ul;
 static const unsigned long START_INSTRUMENTATION = 0x43540004ul;
+/* Of valgrind itself: whether it runs this. */
+static const unsigned long RUNNING_ON_VALGRIND = 0x1001ul;
 
 /* --- children ------------------------------------------------------------- */
 
@@ -162,8 +164,9 @@ static void forked(void) {
     if (mode == 'w') cut_totals("start");
 }
 
+/* Under valgrind `vfork` forks; else the child lives in its parent's memory, which it must not touch. */
 static void notice_fork(void) {
-    if (family && getpid() != here) forked();
+    if (family && getpid() != here && request(RUNNING_ON_VALGRIND, NULL)) forked();
 }
 
 /* The most memory that this program had, in bytes, from "VmHWM:   123 kB". */
@@ -285,7 +288,7 @@ int getentropy(void *buf, size_t len) {
 
 /* Valgrind's client request, whose instruction sequence is part of its ABI.
  * Outside valgrind it does nothing. */
-static void request(unsigned long what, const char *tag) {
+static unsigned long request(unsigned long what, const char *tag) {
     volatile unsigned long args[6] = {what, (unsigned long)tag, 0, 0, 0, 0};
 #if defined(__x86_64__)
     unsigned long result = 0;
@@ -307,7 +310,7 @@ static void request(unsigned long what, const char *tag) {
 #else
 #error "uptick's preload knows x86_64 and aarch64"
 #endif
-    (void)result;
+    return result;
 }
 
 static void cut_totals(const char *tag) {

@@ -30,32 +30,37 @@ pub(super) fn doubt(tree: &Path, root: &Path) -> Option<String> {
     ))
 }
 
-/// Whether the checkout holds anything that commands may find there.
+/// Whether the checkout holds files that commands may find there.
 pub(super) fn is_any(config: &Config, repo: &Repo) -> bool {
     let mut all = SOUGHT.iter().flat_map(|names| names.iter());
     !config.commands.is_empty() && all.any(|name| repo.root().join(name).is_file())
 }
 
-/// A key of builds that follows what the commands of a commit find in the checkout above, as that is
+/// A key that follows which files the commands of a commit find in the checkout above, as those are
 /// now; unchanged where nothing is found there but what the commit itself has.
-pub(super) fn mark(key: String, config: &Config, repo: &Repo, sha: &Sha) -> String {
-    if config.commands.is_empty() {
+pub(super) fn mark(key: String, config: &Config, repo: &Repo, sha: &Sha, length: usize) -> String {
+    if !is_any(config, repo) {
         return key;
     }
-    let is_file = |name: &&&str| repo.root().join(name).is_file();
-    let there = SOUGHT.iter().flat_map(|names| names.iter()).filter(is_file);
-    let others = there.filter_map(|name| {
-        let text = std::fs::read_to_string(repo.root().join(name)).ok()?;
-        // As git's text is given: without the end of its last line.
-        let own = repo.file(sha, name);
-        (own.as_deref() != Some(text.trim_end_matches('\n')))
-            .then(|| format!("{name} {}", digest(text.as_bytes())))
+    let found = SOUGHT.iter().filter_map(|names| {
+        let joins = names.first().is_some_and(|n| n.starts_with(".cargo"));
+        if !joins && names.iter().any(|n| repo.has_file(sha, n)) {
+            return None;
+        }
+        let there = names.iter().find(|n| repo.root().join(n).is_file())?;
+        let text = std::fs::read_to_string(repo.root().join(there)).ok()?;
+        let lines = |text: &str| text.lines().map(String::from).collect::<Vec<_>>();
+        let own = repo.file(sha, there).map(|own| lines(&own));
+        (own.as_ref() != Some(&lines(&text)))
+            .then(|| format!("{there} {}", digest(text.as_bytes())))
     });
-    let others: Vec<String> = others.collect();
-    match others.is_empty() {
-        true => key,
-        false => digest(format!("{key} below {others:?}").as_bytes()),
+    let found: Vec<String> = found.collect();
+    if found.is_empty() {
+        return key;
     }
+    let mut marked = digest(format!("{key} below {found:?}").as_bytes());
+    marked.truncate(length);
+    marked
 }
 
 /// The first of some names that a tool in the worktree finds in the checkout.

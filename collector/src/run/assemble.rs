@@ -31,11 +31,13 @@ impl Runner {
         let testbed = self.testbed(&sha);
         let testbed_key = self.testbed_key(&sha);
         let line = line_of(store, &self.repo, &sha)?;
+        let suite_key = self.suite_key_at(&sha)?;
         let (build_key, bench) = match self.build(0, &sha, progress) {
             Ok(b) => b,
             Err(e) => {
                 let failed = Report {
                     line,
+                    suite_key,
                     ..self.empty_report(commit, testbed, testbed_key)
                 };
                 return self.failed(store, e, failed, began);
@@ -54,6 +56,7 @@ impl Runner {
         let mut report = Report {
             build_key,
             line,
+            suite_key,
             ..self.empty_report(commit, testbed, testbed_key)
         };
         let profiles = fill(&mut report, &bench, measured)?;
@@ -61,7 +64,7 @@ impl Runner {
         if let Some(doubt) = &not_whole {
             report.measurements.iter_mut().for_each(|m| m.doubt(doubt));
         }
-        if let Some(doubt) = linked_back(&bench.lacking) {
+        if let Some(doubt) = linked_out(&bench.lacking) {
             report.measurements.iter_mut().for_each(|m| m.doubt(&doubt));
         }
         self.mark_redefined(&sha, &mut report.measurements);
@@ -77,7 +80,7 @@ impl Runner {
         let lacks_nothing = bench
             .lacking
             .iter()
-            .all(|l| matches!(l, Lacking::Linked(..)));
+            .all(|l| matches!(l, Lacking::Linked(..) | Lacking::Away(..)));
         report.seconds = began.elapsed().as_secs_f64();
         // What failed for want of a file may work once the clone has it, and what was measured
         // without it, or on a pointer, is another number then.
@@ -249,17 +252,22 @@ fn not_whole(lacking: &[Lacking]) -> Option<String> {
             "{}; what reads it is measured without it, so that the number is not stored",
             why.lines().next().unwrap_or(why)
         )),
-        Lacking::Linked(..) => None,
+        Lacking::Linked(..) | Lacking::Away(..) => None,
     };
     lacking.iter().find_map(content)
 }
 
-/// What is doubtful about numbers of a tree with links into the user's checkout.
-fn linked_back(lacking: &[Lacking]) -> Option<String> {
+/// What is doubtful about numbers of a tree with links into the user's checkout, or elsewhere.
+fn linked_out(lacking: &[Lacking]) -> Option<String> {
     lacking.iter().find_map(|l| match l {
         Lacking::Linked(path, to) => Some(format!(
             "{path} is a link into the checkout, {}: what reads it is measured on what lies there now, \
              whatever the commit has",
+            to.display()
+        )),
+        Lacking::Away(path, to) => Some(format!(
+            "{path} is a link to a directory outside of the commit, {}: what reads it is measured on \
+             what lies there now",
             to.display()
         )),
         _ => None,

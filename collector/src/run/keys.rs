@@ -25,8 +25,9 @@ impl Runner {
 
     /// The key of reports that hold further runs of single benchmarks: they must never stand
     /// for a whole report.
-    pub(super) fn samples_key(&self) -> String {
-        digest(format!("samples {}", self.suite_key()).as_bytes())[..16].to_string()
+    pub(super) fn samples_key(&mut self, sha: &Sha) -> Result<String> {
+        let key = self.suite_key_at(sha)?;
+        Ok(digest(format!("samples {key}").as_bytes())[..16].to_string())
     }
 
     /// Marks what the commit's own `uptick.toml` defines otherwise than the one in use. A commit
@@ -119,31 +120,42 @@ impl Runner {
         let steering = steering(&self.config, self.repo.root()) + &self.filters;
         let key = key::build_key(&self.config, &inputs, &seed, &toolchain, steering);
         let key = self.outside.mark(self.overlay.mark(key, 64), 64);
-        let key = self.tracked.mark(key, &self.repo, &inputs, 64);
         Ok(BuildKey {
-            of_commit: above::mark(key, &self.config, &self.repo, sha),
+            of_commit: self.marked(key, sha, 64)?,
             only_in: None,
         })
     }
 
-    /// Whether files of a commit name others outside of it, or its commands find some above. One look
-    /// at HEAD says for all whether there is anything of the kind: a listing of each costs a process.
-    pub(super) fn reads_outside(&mut self, sha: &Sha) -> Result<bool> {
+    /// A key of a commit that follows what it reads outside of itself. One look at HEAD says for all
+    /// commits whether there is anything of the kind: a listing of each costs a process.
+    pub(super) fn marked(&mut self, key: String, sha: &Sha, length: usize) -> Result<String> {
         let any = match self.any_outside {
             Some(any) => any,
             None => {
-                let head = self.repo.resolve("HEAD")?;
-                let any = above::is_any(&self.config, &self.repo) || self.is_marked(&head)?;
+                let any = above::is_any(&self.config, &self.repo)
+                    || match self.repo.resolve("HEAD") {
+                        Ok(head) => !self.mark_outside(String::new(), &head, 64)?.is_empty(),
+                        Err(_) => false,
+                    };
                 *self.any_outside.insert(any)
             }
         };
-        Ok(any && self.is_marked(sha)?)
+        match any {
+            true => self.mark_outside(key, sha, length),
+            false => Ok(key),
+        }
     }
 
-    fn is_marked(&mut self, sha: &Sha) -> Result<bool> {
+    fn mark_outside(&mut self, key: String, sha: &Sha, length: usize) -> Result<String> {
         let inputs = key::build_inputs(&self.config, &self.repo, sha)?;
-        let marked = self.tracked.mark(String::new(), &self.repo, &inputs, 64);
-        Ok(!above::mark(marked, &self.config, &self.repo, sha).is_empty())
+        let key = self.tracked.mark(key, &self.repo, &inputs, length)?;
+        Ok(above::mark(key, &self.config, &self.repo, sha, length))
+    }
+
+    /// [`Runner::suite_key`] of one commit, with what that reads outside of itself.
+    pub(super) fn suite_key_at(&mut self, sha: &Sha) -> Result<String> {
+        let key = self.suite_key();
+        self.marked(key, sha, 16)
     }
 
     pub(super) fn lock_seed(&self) -> PathBuf {

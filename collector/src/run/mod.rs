@@ -142,12 +142,13 @@ impl Runner {
         let mut whole = self.config.clone();
         whole.suite.only.clear();
         let mut found: Vec<Report> = Vec::new();
-        for key in [self.suite_key(), self.suite_key_of(&whole)] {
+        let whole = self.suite_key_of(&whole);
+        for key in [self.suite_key_at(sha)?, self.marked(whole, sha, 16)?] {
             if found.is_empty() {
                 found.extend(store.report_of(sha, &key, &testbed)?);
             }
         }
-        found.extend(store.reports_of(sha, &self.samples_key(), &testbed)?);
+        found.extend(store.reports_of(sha, &self.samples_key(sha)?, &testbed)?);
         Ok(found)
     }
 
@@ -165,7 +166,7 @@ impl Runner {
         let (testbed, testbed_key) = (self.testbed(sha), self.testbed_key(sha));
         let report = Report {
             build_key: self.build_key(sha)?,
-            suite_key: self.samples_key(),
+            suite_key: self.samples_key(sha)?,
             line: line_of(store, &self.repo, sha)?,
             measurements: vec![measurement],
             ..self.empty_report(self.repo.commit(sha)?, testbed, testbed_key)
@@ -179,17 +180,7 @@ impl Runner {
     /// When the store fails.
     pub fn known(&mut self, store: &Store, sha: &Sha) -> Result<Option<Report>> {
         let testbed = self.testbed_key(sha);
-        let known = store.report_of(sha, &self.suite_key(), &testbed)?;
-        Ok(match known {
-            Some(known) if !self.is_as_it_was(sha, &known.build_key)? => None,
-            known => known,
-        })
-    }
-
-    /// Whether what a commit reads outside of itself is what it was when it was built as that key
-    /// says.
-    fn is_as_it_was(&mut self, sha: &Sha, key: &str) -> Result<bool> {
-        Ok(key.is_empty() || !self.reads_outside(sha)? || self.build_key(sha)? == key)
+        store.report_of(sha, &self.suite_key_at(sha)?, &testbed)
     }
 
     /// A report for a commit whose build key equals that of one with numbers: the same
@@ -197,7 +188,8 @@ impl Runner {
     fn equal_build(&mut self, store: &mut Store, commit: &Commit) -> Result<Option<Report>> {
         let key = self.build_key(&commit.sha)?;
         let testbed = self.testbed_key(&commit.sha);
-        let Some(original) = store.report_of_build(&key, &self.suite_key(), &testbed)? else {
+        let suite = self.suite_key_at(&commit.sha)?;
+        let Some(original) = store.report_of_build(&key, &suite, &testbed)? else {
             return Ok(None);
         };
         let mut report = Report {

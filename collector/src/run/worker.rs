@@ -225,6 +225,11 @@ fn lacks(missing: &[Lacking]) -> Option<String> {
              there now (a relative link stays within the commit)",
             to.display()
         ),
+        Lacking::Away(path, to) => format!(
+            "{path}{more} is a link to a directory outside of the commit, {}: every commit is measured \
+             on what lies there now",
+            to.display()
+        ),
         Lacking::File(path) => format!(
             "this clone lacks {path}{more}: commits are built without, and their numbers are not stored \
              (`git fetch --refetch` brings what a partial clone left out)"
@@ -238,7 +243,9 @@ fn perhaps_therefore(why: &str, missing: &[Lacking]) -> String {
     // A pointer is there to be read, and where it lies was said.
     let is_away = |l: &&Lacking| matches!(l, Lacking::Submodule(_) | Lacking::File(_));
     match missing.iter().find(is_away) {
-        None | Some(Lacking::Content(_) | Lacking::Linked(..)) => why.to_string(),
+        None | Some(Lacking::Content(_) | Lacking::Linked(..) | Lacking::Away(..)) => {
+            why.to_string()
+        }
         Some(Lacking::Submodule(one)) => format!("{why}\nperhaps for this: {one}"),
         Some(Lacking::File(file)) => format!("{why}\nperhaps for this: git has no {file}"),
     }

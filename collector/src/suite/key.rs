@@ -10,7 +10,7 @@ use super::variables::Variables;
 use crate::config::{Command, Config};
 use crate::error::Result;
 use crate::git::Repo;
-use crate::model::{Sha, digest};
+use crate::model::{Counter, Sha, digest};
 
 /// The files of a commit that a build or a run may read, as `git ls-tree` lists them.
 ///
@@ -131,7 +131,7 @@ impl BuildKey {
     }
 }
 
-/// How the processes of commands are counted; raised when that changes.
+/// How the counter counts the processes of commands; raised when that changes.
 const COUNTED_AS: &str = " forks-apart";
 
 /// What is asked of a build: benchmarks, metrics, counters, options of the run.
@@ -146,7 +146,7 @@ pub fn suite_key(config: &Config, counter: &str, steering: &str) -> String {
     if s.dir != "." {
         text.push_str(&format!(" in {}", s.dir));
     }
-    if !config.commands.is_empty() {
+    if !config.commands.is_empty() && counter == Counter::Callgrind.name() {
         text.push_str(COUNTED_AS);
     }
     text.push_str(steering);

@@ -83,10 +83,11 @@ pub fn run_keeping(
     // Whatever is still in the group was left behind: a daemon, a background job.
     let left_others = group_outlives(pid);
     kill_group(pid);
-    groups().remove(&pid);
-    if let Some(mark) = mark {
+    // In a space of process numbers of its own all ends with the first.
+    if let Some(mark) = mark.filter(|_| !is_inside) {
         end_marked(&mark);
     }
+    groups().remove(&pid);
     let (status, usage, timed_out) = match waited {
         Ok(w) => w,
         Err(e) => {

@@ -5,6 +5,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use crate::error::Result;
 use crate::git::Repo;
 use crate::model::digest;
 use crate::run::outside::{content, is_of_the_system};
@@ -15,49 +16,54 @@ const LINK: &str = "120000 blob ";
 const FILES: [&str; 2] = ["100644 blob ", "100755 blob "];
 /// The files in which cargo reads paths.
 const MANIFESTS: [&str; 3] = ["Cargo.toml", ".cargo/config.toml", ".cargo/config"];
-/// Of a directory with more files than this, names, sizes and times alone count.
-const MOST: usize = 4096;
+/// A file longer than this is known by its size and time alone.
+const LONG: u64 = 1 << 20;
 /// Directories in directories are gone down into this far.
 const DEPTH: usize = 32;
 
-/// What files of commits name, each read once.
+/// What files of commits name, and what stands there, each looked at once.
 #[derive(Clone, Debug, Default)]
 pub(in crate::run) struct Tracked {
     /// By the hash of the file.
-    known: HashMap<String, Vec<PathBuf>>,
+    named: HashMap<String, Vec<PathBuf>>,
+    /// As it was when it was first asked for: what is measured may write there.
+    states: HashMap<PathBuf, String>,
 }
 
 impl Tracked {
-    /// A key that follows what the files of a commit name outside of it, as that is now; `inputs` is
-    /// what `git ls-tree` lists. Unchanged where they name nothing.
+    /// A key that follows what the files of a commit name outside of it; `inputs` is what `git
+    /// ls-tree` lists. Unchanged where they name nothing.
     pub(in crate::run) fn mark(
         &mut self,
         key: String,
         repo: &Repo,
         inputs: &[String],
         length: usize,
-    ) -> String {
-        let mut named = BTreeSet::new();
-        for (blob, read) in inputs.iter().filter_map(|line| naming(line)) {
-            let paths = self.known.entry(blob.to_string()).or_insert_with(|| {
-                let text = repo.blob(blob).unwrap_or_default();
-                read(&text)
-                    .into_iter()
-                    .filter(|p| is_outside(p, repo))
-                    .collect()
-            });
-            named.extend(paths.iter().cloned());
+    ) -> Result<String> {
+        let naming: Vec<(&str, Read)> = inputs.iter().filter_map(|line| naming(line)).collect();
+        let is_new = |(blob, _): &&(&str, Read)| !self.named.contains_key(*blob);
+        let new: Vec<(&str, Read)> = naming.iter().filter(is_new).copied().collect();
+        let blobs: Vec<&str> = new.iter().map(|(blob, _)| *blob).collect();
+        for ((blob, read), text) in new.iter().zip(repo.blobs(&blobs)?) {
+            let outside = read(&text).into_iter().filter(|p| is_outside(p, repo));
+            self.named.insert((*blob).to_string(), outside.collect());
         }
-        if named.is_empty() {
-            return key;
-        }
-        let states: Vec<String> = named
+        let all = naming.iter().filter_map(|(blob, _)| self.named.get(*blob));
+        let all: BTreeSet<PathBuf> = all.flatten().cloned().collect();
+        let states: Vec<String> = all
             .iter()
-            .map(|p| format!("{p:?} {}", state(p)))
+            .filter_map(|path| {
+                let known = self.states.entry(path.clone());
+                let state = known.or_insert_with(|| state(path));
+                (!state.is_empty()).then(|| format!("{path:?} {state}"))
+            })
             .collect();
+        if states.is_empty() {
+            return Ok(key);
+        }
         let mut marked = digest(format!("{key} beside {states:?}").as_bytes());
         marked.truncate(length);
-        marked
+        Ok(marked)
     }
 }
 
@@ -114,21 +120,24 @@ fn is_outside(path: &Path, repo: &Repo) -> bool {
     path.is_absolute() && !path.starts_with(repo.root()) && !is_of_the_system(path)
 }
 
-/// What stands at a path now, as a text that is another one when that changes.
+/// What stands at a path now, as a text that is another one when that changes. Of directories only a
+/// package of cargo's is looked at: a link may lead to whatever is written there.
 fn state(path: &Path) -> String {
     if !path.is_dir() {
         return content(path).map_or_else(|| "nothing".into(), |(digest, _)| digest);
     }
+    if !path.join("Cargo.toml").is_file() {
+        return String::new();
+    }
     let mut files = Vec::new();
     walk(path, DEPTH, &mut files);
     files.sort();
-    let whole = files.len() <= MOST;
-    let facts = |file: &PathBuf| match whole {
-        true => content(file).map(|(digest, _)| digest),
-        false => file
-            .metadata()
-            .ok()
-            .map(|m| format!("{} {:?}", m.len(), m.modified().ok())),
+    let facts = |file: &PathBuf| {
+        let about = file.metadata().ok()?;
+        match about.len() <= LONG {
+            true => content(file).map(|(digest, _)| digest),
+            false => Some(format!("{} {:?}", about.len(), about.modified().ok())),
+        }
     };
     let states: Vec<(&PathBuf, Option<String>)> = files.iter().map(|f| (f, facts(f))).collect();
     digest(format!("{states:?}").as_bytes())
@@ -188,6 +197,8 @@ mod tests {
             std::fs::write(file, text).unwrap();
         };
         write("src/lib.rs", "a");
+        assert_eq!(state(dir.path()), "", "no package");
+        write("Cargo.toml", "[package]");
         let before = state(dir.path());
         write("target/x", "built");
         assert_eq!(state(dir.path()), before);

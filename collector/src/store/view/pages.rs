@@ -293,8 +293,11 @@ impl Store {
                 "SELECT position, value, low, high FROM branch_point \
                  WHERE series = ?1 AND position = ?2 AND report = ?3",
             )?;
-            let mut out = Vec::new();
+            let mut out: Vec<Value> = Vec::new();
             for (position, report) in places {
+                if out.len() >= n.saturating_mul(2) {
+                    break;
+                }
                 out.extend(
                     at.query_row(params![series, position, report], value)
                         .optional()?,

@@ -77,11 +77,15 @@ pub(super) fn checkout(tree: &Path) -> Option<&Path> {
 }
 
 /// The toolchain to name to a build in the worktree at `tree`, where rustup would find a file of the
-/// checkout above which the commit does not have: the user's default.
+/// checkout above and the commit has none, wherever its build may go: the user's default.
 pub(in crate::suite) fn toolchain_against(tree: &Path) -> Option<String> {
-    let has = |at: &Path| TOOLCHAIN_FILES.iter().any(|f| at.join(f).exists());
+    /// Directories below the top that are looked into.
+    const DEPTH: usize = 4;
     let root = checkout(tree)?;
-    if std::env::var_os("RUSTUP_TOOLCHAIN").is_some() || has(tree) || !has(root) {
+    if std::env::var_os("RUSTUP_TOOLCHAIN").is_some()
+        || !pins_toolchain(root, 0)
+        || pins_toolchain(tree, DEPTH)
+    {
         return None;
     }
     let overrides = overrides();
@@ -90,6 +94,17 @@ pub(in crate::suite) fn toolchain_against(tree: &Path) -> Option<String> {
         let settings = settings();
         Some(settings.get("default_toolchain")?.as_str()?.to_string())
     })
+}
+
+/// Whether a directory has a file that pins a toolchain, or one below it, so deep.
+fn pins_toolchain(dir: &Path, depth: usize) -> bool {
+    if TOOLCHAIN_FILES.iter().any(|f| dir.join(f).exists()) {
+        return true;
+    }
+    let below = (depth > 0).then(|| std::fs::read_dir(dir).ok()).flatten();
+    let is_dir = |e: &std::fs::DirEntry| e.file_type().is_ok_and(|kind| kind.is_dir());
+    let mut below = below.into_iter().flatten().flatten().filter(is_dir);
+    below.any(|e| e.file_name() != "target" && pins_toolchain(&e.path(), depth - 1))
 }
 
 /// The directories that `rustup override` has chosen a toolchain for.
