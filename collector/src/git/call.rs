@@ -11,6 +11,7 @@
 //! `.gitattributes` asks for (without git-lfs a build would get pointers for files).
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -160,6 +161,29 @@ pub(super) fn text(bytes: &[u8]) -> String {
 /// Runs git and gives its output, or its complaint as an error.
 pub(super) fn ask(dir: &Path, args: &[&str]) -> Result<String> {
     answer(&run(dir, args)?, args)
+}
+
+/// Runs git with `input` on its standard input.
+pub(super) fn feed(dir: &Path, args: &[&str], input: String) -> Result<Vec<u8>> {
+    let failed = |e: std::io::Error| Error::Failed(format!("git {}: {e}", args.join(" ")));
+    let mut child = git(dir)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let mut stdin = child.stdin.take();
+    // Written beside the reading, or both sides would wait for the other on a long range.
+    let writer = std::thread::spawn(move || {
+        stdin
+            .as_mut()
+            .map_or(Ok(()), |s| s.write_all(input.as_bytes()))
+    });
+    let out = child.wait_with_output().map_err(failed)?;
+    let _ = writer.join();
+    answer(&out, args)?;
+    Ok(out.stdout)
 }
 
 /// What a git that has ended printed, or its complaint as an error.

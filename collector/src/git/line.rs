@@ -1,12 +1,9 @@
 //! A line of commits between two ends, and what each of them touches: what a search walks on.
 
 use std::collections::HashMap;
-use std::io::Write;
-use std::path::Path;
-use std::process::Stdio;
 
 use super::Repo;
-use super::call::{answer, ask, git, run, text};
+use super::call::{ask, feed, run, text};
 use crate::error::{Error, Result};
 use crate::model::{Commit, Sha};
 
@@ -164,29 +161,6 @@ impl Repo {
             first(["# bad: [", "# new: ["])?,
         ))
     }
-}
-
-/// Runs git with `input` on its standard input.
-pub(super) fn feed(dir: &Path, args: &[&str], input: String) -> Result<Vec<u8>> {
-    let failed = |e: std::io::Error| Error::Failed(format!("git {}: {e}", args.join(" ")));
-    let mut child = git(dir)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
-    let mut stdin = child.stdin.take();
-    // Written beside the reading, or both sides would wait for the other on a long range.
-    let writer = std::thread::spawn(move || {
-        stdin
-            .as_mut()
-            .map_or(Ok(()), |s| s.write_all(input.as_bytes()))
-    });
-    let out = child.wait_with_output().map_err(failed)?;
-    let _ = writer.join();
-    answer(&out, args)?;
-    Ok(out.stdout)
 }
 
 /// `100644 100755 OLD NEW M` and a path.

@@ -24,7 +24,7 @@ mod worktree;
 pub use address::check_address;
 pub use branches::DefaultBranch;
 pub use call::is_foreign_environment;
-use call::{ask, run, text};
+use call::{ask, feed, run, text};
 pub use line::Touched;
 pub use mirror::{Copy, main_branch, remote_tags};
 use parse::{acceptances, commit, hunks};
@@ -433,7 +433,7 @@ impl Repo {
             return Ok(Vec::new());
         }
         let input = hashes.join("\n") + "\n";
-        let said = line::feed(&self.root, &["cat-file", "--batch"], input)?;
+        let said = feed(&self.root, &["cat-file", "--batch"], input)?;
         Ok(parse::batch(&said, hashes.len()))
     }
 
