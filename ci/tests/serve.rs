@@ -5,17 +5,21 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::from_a_terminal;
+
 fn serve(store: &Path) -> Child {
     serve_with(store, &[])
 }
 
 pub(crate) fn serve_with(store: &Path, arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_uptick"))
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_uptick"));
+    serve
         .arg("--store")
         .arg(store)
         .args(["serve", "--listen", "127.0.0.1:0"])
         .args(arguments)
-        .env_remove("UPTICK_LOG")
+        .env_remove("UPTICK_LOG");
+    from_a_terminal(&serve)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -68,6 +68,25 @@ pub(crate) fn uptick(dir: &Path, args: &[&str]) -> Ran {
     Ran::of(c.output().unwrap())
 }
 
+/// The same command as from a terminal: whoever runs the tests may have been told to outlive one
+/// (`nohup`), and what it starts then ignores SIGHUP.
+pub(crate) fn from_a_terminal(command: &Command) -> Command {
+    let mut c = Command::new("env");
+    c.arg("--default-signal=HUP")
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => c.env(name, value),
+            None => c.env_remove(name),
+        };
+    }
+    if let Some(dir) = command.get_current_dir() {
+        c.current_dir(dir);
+    }
+    c
+}
+
 /// A test may run in CI, of whose event it is no part.
 fn outside_ci(c: &mut Command) {
     let ci = [

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Ran, Repo, row};
+use crate::support::{Ran, Repo, from_a_terminal, row};
 
 /// A script outside the repository that starts `seq` of `{tree}/n`, times `factor`.
 fn script(dir: &Path, factor: u64) -> PathBuf {
@@ -759,7 +759,8 @@ fn an_interrupted_search_says_how_to_go_on() {
     repo.commit("builds slowly");
     numbers(&repo, &[2001]);
     for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
-        let mut search = repo.command(&["bisect", "HEAD~1", "HEAD", "--bench", "b"]);
+        let search = repo.command(&["bisect", "HEAD~1", "HEAD", "--bench", "b"]);
+        let mut search = from_a_terminal(&search);
         let child = search.stderr(std::process::Stdio::piped()).spawn().unwrap();
         let pid = child.id().to_string();
         std::thread::sleep(std::time::Duration::from_secs(3));
