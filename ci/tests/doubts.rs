@@ -17,12 +17,17 @@ fn with_script(script: &str, more: &str) -> Repo {
     repo
 }
 
-/// What the number of `script` says of itself.
-fn note(repo: &Repo) -> String {
-    let d = repo.uptick(&["run", "--fresh", "--json"]).exits(0).json();
+/// The count of `script` in HEAD, with what it says of itself.
+fn measured(repo: &Repo, more: &[&str]) -> serde_json::Value {
+    let d = repo.uptick(&[&["run", "--json"], more].concat());
+    let d = d.exits(0).json();
     let all = d["commits"][0]["measurements"].as_array().unwrap();
     let count = |m: &&serde_json::Value| m["metric"] == "instructions";
-    all.iter().find(count).unwrap()["note"].to_string()
+    all.iter().find(count).unwrap().clone()
+}
+
+fn note(repo: &Repo) -> String {
+    measured(repo, &["--fresh"])["note"].to_string()
 }
 
 #[test]
@@ -95,13 +100,7 @@ fn what_a_commit_names_outside_is_measured_as_it_is_now() {
     std::fs::write(&outer, "3000\n").unwrap();
     std::os::unix::fs::symlink(&outer, repo.path().join("outer")).unwrap();
     repo.commit("a link that leads out");
-    let count = || {
-        let d = repo.uptick(&["run", "--json"]).exits(0).json();
-        let all = d["commits"][0]["measurements"].as_array().unwrap().clone();
-        let is =
-            |m: &&serde_json::Value| m["benchmark"] == "script" && m["metric"] == "instructions";
-        all.iter().find(is).unwrap()["value"].as_f64().unwrap()
-    };
+    let count = || measured(&repo, &[])["value"].as_f64().unwrap();
     let before = count();
     assert_eq!(count(), before);
     std::fs::write(&outer, "30\n").unwrap();
@@ -115,6 +114,23 @@ fn what_a_commit_names_outside_is_measured_as_it_is_now() {
     repo.commit("a link to a directory");
     let said = note(&repo);
     assert!(said.contains("a link to a directory outside"), "{said}");
+}
+
+/// What tools find in the checkout above a worktree is no commit's, and a number taken with it stands
+/// for no other.
+#[test]
+fn what_is_found_above_is_measured_as_it_is_now() {
+    let repo = with_script(
+        "n=$(sed 's/# //' ../../../../../.cargo/config.toml || echo 3)\ni=0\nwhile [ $i -lt $n ]; do i=$((i+1)); done\n",
+        "",
+    );
+    let count = |turns: u32| {
+        repo.write(".cargo/config.toml", &format!("# {turns}\n"));
+        measured(&repo, &[])["value"].as_f64().unwrap()
+    };
+    let many = count(3000);
+    assert!(count(30) < many / 2.0);
+    assert_eq!(count(3000), many);
 }
 
 #[test]

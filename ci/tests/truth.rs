@@ -307,11 +307,7 @@ fn what_was_done_before_a_fork_is_counted_once() {
     );
     repo.commit("forks");
     let d = repo.uptick(&["run", "--json"]).exits(0).json();
-    let count = |name: &str| {
-        let measured = d["commits"][0]["measurements"].as_array().unwrap();
-        let is = |m: &&Value| m["benchmark"] == name && m["metric"] == "instructions";
-        measured.iter().find(is).unwrap()["value"].as_f64().unwrap()
-    };
+    let count = |name: &str| counted(&d, name).0;
     for kind in KINDS.iter().chain(&["shell"]) {
         let ratio = count(&format!("{kind}/3")) / count(&format!("{kind}/0"));
         assert!((1.0..1.02).contains(&ratio), "{kind}: {ratio}");

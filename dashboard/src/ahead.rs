@@ -15,7 +15,7 @@ use crate::pages;
 /// What comes within this time is judged together.
 const SETTLES: Duration = Duration::from_secs(1);
 
-/// While pages are asked for, what is made ahead takes one part in so many of a core and one more.
+/// While pages are asked for, it rests so many times as long as it worked.
 const GIVES_WAY: u32 = 9;
 
 /// Does so with whatever comes, for ever, one commit a turn, on a thread that gives way.

@@ -314,7 +314,7 @@ fn judged(store: &Store, [base, head]: [&Report; 2]) -> Judgement {
     stored.confirm(rows.iter_mut()).unwrap();
     let counter = Judged::of(&config, &[base, head]).counter(head);
     let beside = judge::Beside {
-        notes: history::note_of(&stored.untold(&rows).unwrap())
+        notes: history::untold_note(&stored.untold(&rows).unwrap())
             .into_iter()
             .collect(),
         ..Default::default()

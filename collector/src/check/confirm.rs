@@ -165,6 +165,18 @@ mod tests {
             (Verdict::Regressed, Some(0.0129))
         );
         assert!(row.why.words().contains("run --fresh"));
+        for (stored, is_other) in [(0.0131, false), (0.0129, false), (0.5, true)] {
+            let mut row = Row::of_metric(Metric::Instructions);
+            row.class = NoiseClass::Exact;
+            (row.change, row.limit) = (Some(stored), Some(0.005));
+            apply(&mut row, &said);
+            let words = row.why.words();
+            assert_eq!(
+                words.contains("another amount"),
+                is_other,
+                "{stored}: {words}"
+            );
+        }
     }
 
     #[test]

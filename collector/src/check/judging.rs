@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::explain;
 use crate::format::{benchmarks, name, telling};
 use crate::git::Repo;
-use crate::history::{Stored, note_of};
+use crate::history::{Stored, untold_note};
 use crate::judge::{self, Beside, Judgement, Reason, Row};
 use crate::model::{Counter, Failure, Metric, Phase, Report, Sha, Variants, Verdict};
 use crate::parallel::parallel;
@@ -215,7 +215,7 @@ impl<'a> Run<'a> {
             variants: self.against.as_ref().map(|a| &a.variants),
         };
         let untold = stored.untold(&self.rows)?;
-        self.notes.extend(note_of(&untold));
+        self.notes.extend(untold_note(&untold));
         Ok(())
     }
 

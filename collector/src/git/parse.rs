@@ -121,6 +121,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_batch_of_objects_is_taken_apart_by_their_sizes() {
+        let said = b"aa blob 3\nx\ny\nbb missing\ncc blob 0\n\ndd blob 2\nzz\n";
+        assert_eq!(batch(said, 4), ["x\ny", "", "", "zz"]);
+        assert_eq!(batch(b"", 2), ["", ""], "git ended early");
+    }
+
+    #[test]
     fn hunks_carry_files_and_ranges() {
         let diff = "diff --git a/x.rs b/x.rs\n--- a/x.rs\n+++ b/x.rs\n@@ -3 +3,2 @@ fn f\n-a\n+b\n+c\n\
                     --- a/gone\n+++ /dev/null\n@@ -1,2 +0,0 @@\n--- SQL's comment\n-b\n\

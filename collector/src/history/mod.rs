@@ -25,4 +25,4 @@ pub use mainline::{Fact, MainLine, TestbedChange, Track, tracks};
 pub use narrowing::{Wanted, narrowing};
 pub use refresh::{Whose, line_of, refresh, set_line};
 pub use snoozed::{moment, snoozed};
-pub use stored::{Stored, note_of};
+pub use stored::{Stored, untold_note};

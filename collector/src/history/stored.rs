@@ -125,7 +125,7 @@ impl Stored<'_> {
 
 /// The note on regressions that [`Stored::untold`] found.
 #[must_use]
-pub fn note_of(untold: &[Event]) -> Option<String> {
+pub fn untold_note(untold: &[Event]) -> Option<String> {
     let worst = untold.first()?;
     let (key, change) = (&worst.series.key, &worst.reported.event.change);
     let more = match untold.len() - 1 {

@@ -148,7 +148,7 @@ impl Runner {
 
     fn mark_outside(&mut self, key: String, sha: &Sha, length: usize) -> Result<String> {
         let inputs = key::build_inputs(&self.config, &self.repo, sha)?;
-        let key = self.tracked.mark(key, &self.repo, &inputs, length)?;
+        let key = self.tracked.mark(key, &self.repo, &inputs, length);
         Ok(above::mark(key, &self.config, &self.repo, sha, length))
     }
 

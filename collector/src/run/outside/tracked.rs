@@ -5,7 +5,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
 use crate::git::Repo;
 use crate::model::digest;
 use crate::run::outside::{content, is_of_the_system};
@@ -39,12 +38,15 @@ impl Tracked {
         repo: &Repo,
         inputs: &[String],
         length: usize,
-    ) -> Result<String> {
+    ) -> String {
         let naming: Vec<(&str, Read)> = inputs.iter().filter_map(|line| naming(line)).collect();
         let is_new = |(blob, _): &&(&str, Read)| !self.named.contains_key(*blob);
         let new: Vec<(&str, Read)> = naming.iter().filter(is_new).copied().collect();
         let blobs: Vec<&str> = new.iter().map(|(blob, _)| *blob).collect();
-        for ((blob, read), text) in new.iter().zip(repo.blobs(&blobs)?) {
+        // A partial clone may lack some and have no remote at hand: what is missing of a commit is
+        // said where that is checked out, and names nothing here.
+        let texts = repo.blobs(&blobs).unwrap_or_default();
+        for ((blob, read), text) in new.iter().zip(texts) {
             let outside = read(&text).into_iter().filter(|p| is_outside(p, repo));
             self.named.insert((*blob).to_string(), outside.collect());
         }
@@ -59,11 +61,11 @@ impl Tracked {
             })
             .collect();
         if states.is_empty() {
-            return Ok(key);
+            return key;
         }
         let mut marked = digest(format!("{key} beside {states:?}").as_bytes());
         marked.truncate(length);
-        Ok(marked)
+        marked
     }
 }
 

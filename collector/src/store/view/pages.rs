@@ -295,6 +295,7 @@ impl Store {
             )?;
             let mut out: Vec<Value> = Vec::new();
             for (position, report) in places {
+                // Some places have several reports of the series: half of these are enough.
                 if out.len() >= n.saturating_mul(2) {
                     break;
                 }

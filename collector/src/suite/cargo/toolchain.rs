@@ -158,6 +158,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_toolchain_file_is_found_wherever_a_build_may_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let sub = dir.path().join("rust/tool");
+        std::fs::create_dir_all(dir.path().join("target")).unwrap();
+        std::fs::create_dir_all(&sub).unwrap();
+        std::fs::write(dir.path().join("target/rust-toolchain"), "").unwrap();
+        assert!(
+            !pins_toolchain(dir.path(), 4),
+            "what is built is no commit's"
+        );
+        std::fs::write(sub.join("rust-toolchain.toml"), "").unwrap();
+        assert!(pins_toolchain(dir.path(), 4) && !pins_toolchain(dir.path(), 0));
+    }
+
+    #[test]
     fn toolchain_files_of_both_forms_are_read_the_closest_first() {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::default();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use collector::history::{Stored, note_of};
+use collector::history::{Stored, untold_note};
 use collector::judge::{self, Beside, Judged, Judgement, Overrides, Row};
 use collector::model::{Report, SeriesKey, Testbed, Variants};
 use collector::store::{Event, MeasuredCommit, ReportRow, Store};
@@ -129,7 +129,7 @@ pub(super) fn judged(
         false => stored.untold(&results)?,
     };
     let mut notes = vec!["from stored reports; nothing was measured again".to_string()];
-    notes.extend(note_of(&untold));
+    notes.extend(untold_note(&untold));
     let counter = Judged::of(config, &[&base.report, &head.report]).counter(&head.report);
     let beside = Beside {
         how: how.into(),
