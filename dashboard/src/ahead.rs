@@ -6,14 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use collector::store::Store;
+use collector::store::{Generation, Store};
+use tokio::sync::watch;
 
 use crate::app::App;
 use crate::error::Fail;
 use crate::pages;
+use crate::query::What;
 
-/// What comes within this time is judged together.
+/// It begins when nothing has come for so long, or when something has kept coming for as long as
+/// the other: what is handed in goes before.
 const SETTLES: Duration = Duration::from_secs(1);
+const AT_LAST: Duration = Duration::from_secs(30);
 
 /// While pages are asked for, it rests so many times as long as it worked.
 const GIVES_WAY: u32 = 9;
@@ -23,13 +27,26 @@ pub(crate) async fn keep(app: Arc<App>) {
     let mut news = app.lookout.subscribe();
     news.mark_changed();
     while news.changed().await.is_ok() && !app.is_closing() {
-        news.borrow_and_update();
+        settle(&app, &mut news).await;
         // What cannot be read is said to whoever asks.
         if let Ok(true) = app.read_beside(names).await {
-            app.cache.forget();
+            let searches = |what: &What| matches!(what, What::Search { .. });
+            app.cache.forget_those(searches).await;
         }
         judge(&app).await;
+    }
+}
+
+/// Waits until nothing comes any more.
+async fn settle(app: &App, news: &mut watch::Receiver<Generation>) {
+    let begun = Instant::now();
+    loop {
+        news.borrow_and_update();
         tokio::time::sleep(SETTLES).await;
+        let settled = !news.has_changed().unwrap_or(false) || begun.elapsed() >= AT_LAST;
+        if settled || app.is_closing() {
+            return;
+        }
     }
 }
 
@@ -55,7 +72,7 @@ async fn judge(app: &Arc<App>) {
         }
     }
     if app.verdicts.take_missed() {
-        app.cache.forget();
+        app.cache.forget_those(pages::has_verdicts).await;
     }
 }
 

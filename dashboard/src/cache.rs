@@ -8,6 +8,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use collector::store::Generation;
 
 use crate::base;
 use crate::error::Fail;
-use crate::query::View;
+use crate::query::{View, What};
 use crate::reader::{self, Reader};
 use crate::stamp;
 
@@ -29,6 +30,9 @@ const STALE: Duration = Duration::from_secs(1);
 /// given the page itself: a store that is written all the time has each page made four times a
 /// second at most, and a core is not kept busy with that alone.
 const PAUSE: Duration = Duration::from_millis(250);
+/// Of a page that takes long it is so many times as long as making took, as far as that leaves
+/// time to make it.
+const RESTS: u32 = 4;
 /// Below this many bytes packing gains nothing on the wire.
 const WORTH_PACKING: usize = 600;
 /// Level 9 packs 200 KB of table in 3 ms to a tenth.
@@ -49,8 +53,45 @@ pub(crate) struct Page {
 /// A page of just before.
 pub(crate) struct Before {
     pub(crate) page: Arc<Page>,
-    /// Whether its successor is to be made now.
-    pub(crate) is_due: bool,
+    /// That its successor is to be made now, by whoever has this.
+    pub(crate) due: Option<Due>,
+}
+
+/// The right to make the successor of a page: one has it at a time, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Due(Arc<AtomicBool>);
+
+impl Due {
+    fn of(making: &Arc<AtomicBool>) -> Option<Self> {
+        let is_free = !making.swap(true, Ordering::AcqRel);
+        is_free.then(|| Self(making.clone()))
+    }
+}
+
+impl Drop for Due {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// The newest page of a view.
+#[derive(Clone, Debug)]
+struct Last {
+    at: Generation,
+    made: Instant,
+    /// How long making it took.
+    took: Duration,
+    page: Arc<Page>,
+    /// Whether its successor is being made, of whatever counters.
+    making: Arc<AtomicBool>,
+}
+
+impl Last {
+    /// How long it has been wrong at least when its successor is made.
+    fn pause(&self) -> Duration {
+        let left = STALE.saturating_sub(2 * self.took);
+        (RESTS * self.took).min(left).max(PAUSE)
+    }
 }
 
 /// Which content security policy an answer gets.
@@ -174,7 +215,7 @@ type Key = (View, Generation);
 #[derive(Debug)]
 pub(crate) struct Cache {
     fresh: moka::future::Cache<Key, Arc<Page>>,
-    last: moka::sync::Cache<View, (Generation, Instant, Arc<Page>)>,
+    last: moka::sync::Cache<View, Last>,
     /// Whether the store is one of several nodes'.
     of_node: bool,
 }
@@ -198,6 +239,16 @@ impl Cache {
         self.last.invalidate_all();
     }
 
+    /// Forgets the pages of which something is another one now that is on no other page.
+    pub(crate) async fn forget_those(&self, meant: impl Fn(&What) -> bool) {
+        for (key, _) in self.fresh.iter().filter(|(key, _)| meant(&key.0.what)) {
+            self.fresh.invalidate(&*key).await;
+        }
+        for (view, _) in self.last.iter().filter(|(view, _)| meant(&view.what)) {
+            self.last.invalidate(&*view);
+        }
+    }
+
     /// The page if it is there and still right.
     pub(crate) async fn get(&self, view: &View, at: Generation) -> Option<Arc<Page>> {
         self.fresh.get(&(view.clone(), at)).await
@@ -212,16 +263,17 @@ impl Cache {
         at: Generation,
         stood: impl FnOnce(Generation) -> Option<Instant>,
     ) -> Option<Before> {
-        let (then, made, page) = self.last.get(view)?;
-        if then.triage != at.triage || !page.kind.starts_with("text/html") {
+        let last = self.last.get(view)?;
+        if last.at.triage != at.triage || !last.page.kind.starts_with("text/html") {
             return None;
         }
         // One that takes long to make is of before when it is ready, and the newest that there is.
-        let right = stood(then).map_or(made, |stood| stood.max(made));
+        let right = stood(last.at).map_or(last.made, |stood| stood.max(last.made));
         let wrong_for = right.elapsed();
-        (wrong_for < STALE).then_some(Before {
-            page,
-            is_due: wrong_for >= PAUSE,
+        let is_due = wrong_for >= last.pause();
+        (wrong_for < STALE).then(|| Before {
+            due: is_due.then(|| Due::of(&last.making)).flatten(),
+            page: last.page,
         })
     }
 
@@ -232,7 +284,7 @@ impl Cache {
         at: Generation,
         build: impl Future<Output = Result<Page, Fail>>,
     ) -> Result<Arc<Page>, Fail> {
-        let key = (view.clone(), at);
+        let (key, begun) = ((view.clone(), at), Instant::now());
         let page = self
             .fresh
             .try_get_with(key, async {
@@ -241,7 +293,14 @@ impl Cache {
             })
             .await;
         let page = page.map_err(|e| Fail::clone(&e))?;
-        self.last.insert(view, (at, Instant::now(), page.clone()));
+        let last = Last {
+            at,
+            made: Instant::now(),
+            took: begun.elapsed(),
+            page: page.clone(),
+            making: Arc::default(),
+        };
+        self.last.insert(view, last);
         Ok(page)
     }
 }
@@ -286,13 +345,58 @@ mod tests {
         // A minute ahead, however long the machine takes to the next line.
         let now = || Some(Instant::now() + Duration::from_secs(60));
         let young = cache.before(&view, facts, |_| now());
-        assert!(young.is_some_and(|b| !b.is_due));
+        assert!(young.is_some_and(|b| b.due.is_none()));
         let wrong = Instant::now().checked_sub(PAUSE);
         let older = cache.before(&view, facts, |_| wrong);
-        assert!(older.is_some_and(|b| b.is_due));
+        // One makes the successor; whoever comes meanwhile gets the page alone.
+        let due = older.and_then(|b| b.due);
+        assert!(due.is_some());
+        let meanwhile = || {
+            cache
+                .before(&view, facts, |_| wrong)
+                .map(|b| b.due.is_some())
+        };
+        assert_eq!(meanwhile(), Some(false));
+        drop(due);
+        assert_eq!(meanwhile(), Some(true));
         // A decision is never hidden by a page of before.
         let decided = Generation { data: 1, triage: 2 };
         assert!(cache.before(&view, decided, |_| now()).is_none());
+    }
+
+    #[tokio::test]
+    async fn pages_are_forgotten_without_the_others() {
+        let cache = Cache::new(false);
+        let at = Generation { data: 1, triage: 1 };
+        let views = ["/health", "/commits"].map(|path| crate::query::view(path, "").unwrap());
+        for view in &views {
+            let page = async { Ok(Page::new("text/html", Policy::Page, b"one".to_vec())) };
+            cache.make(view.clone(), at, page).await.unwrap();
+        }
+        cache.forget_those(crate::pages::has_verdicts).await;
+        let facts = Generation { data: 2, triage: 1 };
+        for (view, stays) in views.iter().zip([true, false]) {
+            assert_eq!(cache.get(view, at).await.is_some(), stays, "{view:?}");
+            assert_eq!(cache.before(view, facts, |_| None).is_some(), stays);
+        }
+    }
+
+    #[test]
+    fn one_that_takes_long_to_make_is_made_less_often() {
+        let pause = |took: u64| {
+            let last = Last {
+                at: Generation { data: 1, triage: 1 },
+                made: Instant::now(),
+                took: Duration::from_millis(took),
+                page: Arc::new(Page::new("text/html", Policy::Page, Vec::new())),
+                making: Arc::default(),
+            };
+            last.pause().as_millis()
+        };
+        assert_eq!([1, 60].map(pause), [250, 250]);
+        assert_eq!([100, 150].map(pause), [400, 600]);
+        // There is time to make it before the page is too old to be given.
+        assert_eq!([300, 5_000].map(pause), [400, 250]);
     }
 
     #[test]

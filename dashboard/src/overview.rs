@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use collector::config::Config;
 use collector::history::health::{STALE, Sight, Trouble};
-use collector::model::{Counter, Failure, Metric, Testbed};
+use collector::model::{Counter, Failure, Testbed};
 use collector::store::{Generation, MeasuredCommit, SeriesState, Silence, Store, TestbedRow};
 use serde::Serialize;
 
@@ -137,12 +137,6 @@ impl Overview {
             counts.1 += usize::from(!e.troubles.is_empty());
         }
         out
-    }
-
-    /// Whether the store has that metric.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        let is_it = |e: &Entry| e.series.row.key.metric.name() == name;
-        Metric::WELL_KNOWN.iter().any(|m| m.name() == name) || self.entries.iter().any(is_it)
     }
 }
 

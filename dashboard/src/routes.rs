@@ -278,8 +278,11 @@ async fn page(
     let making = make(app.clone(), view);
     match before {
         Some(before) => {
-            if before.is_due {
-                tokio::spawn(making);
+            if let Some(due) = before.due {
+                tokio::spawn(async move {
+                    let _until_made = due;
+                    making.await
+                });
             }
             Ok(answer(&app, &before.page, &headers))
         }

@@ -329,6 +329,10 @@ async fn what_the_environments_differ_in_is_said_and_greyed() {
     );
     let same = c.get("/compare/0000..ffff").await;
     assert_eq!(same.status, StatusCode::NOT_FOUND);
+    // Of no number there is no verdict, and none is green.
+    let none = c.get(&format!("{stem}?metric=furlongs")).await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+    assert!(none.text().contains("they have"), "{}", none.text());
 }
 
 #[tokio::test]

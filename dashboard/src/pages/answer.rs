@@ -3,7 +3,11 @@
 use crate::cache::{Page, Policy};
 use crate::error::Fail;
 use crate::query::Format;
+use collector::model::Metric;
 use collector::store::{MeasuredCommit, SeriesState, Store};
+
+/// Metrics that are named where an unknown one is asked for.
+const METRICS: usize = 30;
 
 pub(crate) const HTML: &str = "text/html; charset=utf-8";
 
@@ -22,6 +26,26 @@ pub(crate) fn unknown_benchmark(name: &str) -> Fail {
         "No series of a benchmark `{}` is stored; Health lists those that are.",
         crate::text::name(name)
     ))
+}
+
+/// Refuses a metric that is neither well known nor among those that are measured: a list without
+/// it would pass for a clean one.
+pub(crate) fn known_metric<'a>(
+    asked: &str,
+    measured: impl Iterator<Item = &'a str>,
+) -> Result<(), Fail> {
+    let mut all: Vec<&str> = Metric::WELL_KNOWN.iter().map(Metric::name).collect();
+    all.extend(measured);
+    if all.contains(&asked) {
+        return Ok(());
+    }
+    all.sort_by_key(|name| Metric::well_known(name).is_none());
+    all.dedup();
+    all.truncate(METRICS);
+    Err(Fail::Bad(format!(
+        "`metric` must be one of {}.",
+        all.join(", ")
+    )))
 }
 
 pub(crate) fn the_series(store: &Store, id: &str) -> Result<SeriesState, Fail> {

@@ -126,10 +126,18 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
             head,
             look,
         } => functions::download(store, (id, base, head), look),
+        What::Reports | What::Report { .. } if !matches!(f, Format::Html | Format::Json) => {
+            Err(answer::no_such_form(f))
+        }
         What::Reports => reports::list(store),
         What::Report { hash } => reports::one(store, hash),
         What::Help => help::page(app, f),
     }
+}
+
+/// Whether a page lists commits with verdicts that are judged ahead.
+pub(crate) fn has_verdicts(what: &What) -> bool {
+    matches!(what, What::Commits { .. } | What::Branch { .. })
 }
 
 /// Where an address leads that is only another name of a page.

@@ -6,7 +6,7 @@ use axum::extract::{Extension, RawForm, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use collector::detect::alerts::life::{Resolution, State as Stands};
-use collector::store::{MeasuredCommit, Outcome, Store, Triage};
+use collector::store::{MeasuredCommit, Moment, Outcome, Store, Triage};
 
 use crate::app::App;
 use crate::auth::Actor;
@@ -189,15 +189,29 @@ pub(crate) fn apply(store: &mut Store, mut what: Triage, actor: &str) -> Result<
         what.fixed = known.map(|c| c.sha.0).or(what.fixed);
         what.state = what.state.or(Some(FIXED));
     }
-    let commits = what.snooze.as_deref().and_then(|s| s.strip_prefix('+'));
-    if let Some(n) = commits.and_then(|n| n.parse::<u64>().ok()) {
-        what.snooze = Some(format!("@{}", care::moment(store)?.newest + n));
+    if let Some(until) = what.snooze.take() {
+        what.snooze = Some(snoozed(&until, &care::moment(store)?)?);
     }
     match store.decide_as_seen(&what, actor, text::now())? {
         Outcome::Decided(at) => Ok(Some(at)),
         Outcome::Nothing => Ok(None),
         Outcome::Overtaken(id) => Err(overtaken(store, &id)?),
     }
+}
+
+/// Until when changes are snoozed that somebody snoozes now: so many commits end at one of the
+/// main line, and a day is still to come.
+fn snoozed(until: &str, now: &Moment) -> Result<String, Fail> {
+    if let Some(n) = until.strip_prefix('+').and_then(|n| n.parse::<u64>().ok()) {
+        return Ok(format!("@{}", now.newest + n));
+    }
+    if !until.is_empty() && *until <= *now.today {
+        return Err(Fail::Bad(format!(
+            "`snooze` must be a day after today, {} UTC.",
+            now.today
+        )));
+    }
+    Ok(until.to_owned())
 }
 
 /// Who decided what meanwhile.

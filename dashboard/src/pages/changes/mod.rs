@@ -11,7 +11,7 @@ use collector::store::Store;
 use crate::app::App;
 use crate::cache::Page;
 use crate::error::Fail;
-use crate::pages::answer::{csv_page, json_page, no_such_form};
+use crate::pages::answer::{csv_page, json_page, known_metric, no_such_form};
 use crate::pages::layout::{self, Nav};
 use crate::query::{Changes, Format};
 use crate::reader::Reader;
@@ -22,6 +22,10 @@ pub(super) fn page(
     (reader, asked): (&Reader, &Changes),
     format: Format,
 ) -> Result<Page, Fail> {
+    if let Some(metric) = &asked.metric {
+        let names = app.names.of(store)?;
+        known_metric(metric, names.metrics().iter().map(String::as_str))?;
+    }
     let take = match format {
         Format::Csv => load::DOCUMENT,
         _ => load::ROWS,

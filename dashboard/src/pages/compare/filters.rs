@@ -10,7 +10,7 @@ use crate::pages::compare::load::Comparison;
 use crate::pages::compare::rows::{Rows, is_shown};
 use crate::pages::layout;
 use crate::query::{Show, Sort};
-use crate::text::plural;
+use crate::text::{self, plural};
 
 pub(super) fn filters(c: &Comparison, rows: &Rows<'_>) -> Markup {
     let count = |s: Show| {
@@ -118,7 +118,9 @@ pub(super) fn none(c: &Comparison, rows: &Rows<'_>) -> Markup {
     let largest = unchanged
         .first()
         .filter(|r| r.change.is_some())
-        .map_or_else(String::new, |r| format!(", the largest by {}", r.moved()));
+        .map_or_else(String::new, |r| {
+            format!(", the largest by {}", text::minus(&r.moved()))
+        });
     let missing = Rows {
         show: Show::Missing,
         page: 1,

@@ -35,7 +35,7 @@ use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form};
 use crate::pages::layout::{self, Nav};
 use crate::query::Format;
 use crate::reader::Reader;
-use crate::text::{csv_field, csv_number};
+use crate::text::{self, csv_field, csv_number};
 
 /// What `uptick compare --json` says, and what the page says beside it.
 #[derive(Serialize)]
@@ -58,6 +58,7 @@ pub(super) fn page(
         Some(variants) => variants::load(store, app, (base, head), variants)?,
         None => load(store, app, base, head, "named in the address")?,
     };
+    is_measured(&c, rows.metric)?;
     match format {
         Format::Html => {
             let title = match rows.variants {
@@ -84,6 +85,23 @@ pub(super) fn page(
         Format::Csv => Ok(csv_page("compare", csv(&c))),
         Format::Markdown => Ok(markdown_page(collector::report::markdown(&c.judgement))),
         _ => Err(no_such_form(format)),
+    }
+}
+
+/// Refuses a metric that neither side has: of no number there is no verdict, and the page would be
+/// green.
+fn is_measured(c: &Comparison, metric: Option<&str>) -> Result<(), Fail> {
+    let results = &c.judgement.results;
+    let mut all: Vec<&str> = results.iter().map(|r| r.metric.name()).collect();
+    all.sort_unstable();
+    all.dedup();
+    match metric {
+        Some(asked) if !all.is_empty() && !all.contains(&asked) => Err(Fail::NotFound(format!(
+            "Neither commit has a number of the metric `{}`; they have {}.",
+            text::name(asked),
+            all.join(", ")
+        ))),
+        _ => Ok(()),
     }
 }
 

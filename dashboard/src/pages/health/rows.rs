@@ -12,6 +12,7 @@ use collector::store::Store;
 
 use crate::error::Fail;
 use crate::overview::{Entry, Overview, Shelf};
+use crate::pages::answer::known_metric;
 use crate::pages::drift::Drift;
 use crate::query::{self, Grouping, Order, State};
 use crate::text::{self, plural};
@@ -20,8 +21,6 @@ use crate::text::{self, plural};
 pub(super) const ROWS: usize = 100;
 /// Commits in a sparkline.
 pub(super) const SPARK: usize = 60;
-/// Metrics that are named to whoever asks for one that is not there.
-const NAMED: usize = 30;
 /// What stands in no group of its own: a name without a prefix, or a prefix with one series.
 const OTHERS: &str = "";
 
@@ -79,7 +78,7 @@ pub(super) fn load(
 ) -> Result<Health, Fail> {
     let overview = shelf.of(store, config)?;
     if let Some(name) = &asked.metric {
-        known(&overview, name)?;
+        known_metric(name, overview.metrics().into_keys())?;
     }
     let (mut matching, mut states) = (Count::default(), BTreeMap::new());
     let mut listed = Vec::new();
@@ -134,21 +133,6 @@ pub(super) fn load(
         total,
         rows,
     })
-}
-
-/// Refuses a metric that is neither well known nor in the store.
-fn known(overview: &Overview, name: &str) -> Result<(), Fail> {
-    if overview.has(name) {
-        return Ok(());
-    }
-    let mut names: Vec<&str> = Metric::WELL_KNOWN.iter().map(Metric::name).collect();
-    let own = overview.metrics();
-    names.extend(own.keys().filter(|n| Metric::well_known(n).is_none()));
-    names.truncate(NAMED);
-    Err(Fail::Bad(format!(
-        "`metric` must be one of {}.",
-        names.join(", ")
-    )))
 }
 
 fn matches(e: &Entry, metric: Option<&str>, text: &str) -> bool {
