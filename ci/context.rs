@@ -154,13 +154,19 @@ pub(crate) fn store(args: &Args) -> anyhow::Result<Store> {
         // With its .gitignore, so that `git add -A` never takes the store along.
         Home::make(&Repo::open(&args.dir)?)?;
     }
-    let path = store_path(args)?;
-    let mut store = node::linked(Store::open(&path)?, &path)?;
-    objects::attach(&mut store, usize::MAX)?;
+    let mut store = followed_store(args)?;
     if let Ok(repo) = Repo::open(&args.dir) {
         let branch = load(&repo)?.baseline.branch;
         history::refresh(&mut store, &repo, branch.as_deref(), whose(args))?;
     }
+    Ok(store)
+}
+
+/// A store that must be there already, with everything that other nodes wrote.
+pub(crate) fn followed_store(args: &Args) -> anyhow::Result<Store> {
+    let path = store_path(args)?;
+    let mut store = node::linked(Store::open(&path)?, &path)?;
+    objects::attach(&mut store, usize::MAX)?;
     Ok(store)
 }
 

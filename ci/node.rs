@@ -22,11 +22,6 @@ pub(crate) fn log(dir: &Path, a: &Serve) -> Result<Option<Log>> {
         let why = "--detach leaves the shared log: leave --log postgres://… out with it";
         return Err(Error::Usage(why.into()));
     }
-    if a.blobs.is_some() {
-        let why =
-            "--blobs is for one server by itself: nodes keep their profiles in the shared log";
-        return Err(Error::Usage(why.into()));
-    }
     Log::open_after(&address, seen(dir)).map(Some)
 }
 

@@ -147,9 +147,28 @@ pub(crate) fn rebuild(args: &Args, a: &Plain) -> anyhow::Result<u8> {
 /// What the change finder says depends on when it looked, and no entry of the log has it.
 const UNCHECKED: &str = "not checked: where a reported change lies now, and its size; `uptick rebuild` finds both anew\n";
 
-pub(crate) fn verify(args: &Args, a: &Plain) -> anyhow::Result<u8> {
+/// A replica that something is wrong with is looked at once more when it has what others wrote: what
+/// one of them pruned is elsewhere no more.
+fn verified(args: &Args) -> anyhow::Result<Verification> {
     let store = context::existing_store(args)?;
     let v = store.verify()?;
+    if v.problems.is_empty() || store.marker()?.is_none() {
+        return Ok(v);
+    }
+    drop(store);
+    match context::followed_store(args) {
+        Ok(store) => Ok(store.verify()?),
+        Err(e) => {
+            print::note(&format!(
+                "note: this is as far as the node has followed: {e:#}"
+            ));
+            Ok(v)
+        }
+    }
+}
+
+pub(crate) fn verify(args: &Args, a: &Plain) -> anyhow::Result<u8> {
+    let v = verified(args)?;
     if a.json {
         print::json(&json!({
             "schema": "uptick.verify/1",

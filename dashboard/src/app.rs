@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use collector::blobs::{Patient, Place, Shared};
+use collector::blobs::Place;
 use collector::config::Config;
 use collector::model::Sha;
 use collector::remote::objects;
@@ -32,8 +32,6 @@ use crate::writer::{self, Writer};
 
 /// Readers at once; more would only wait for the same cores and the same disk.
 const READERS: usize = 8;
-/// Readers that wait at once for profiles outside the store: pages without one go on.
-const FETCHING: usize = 3;
 /// Writes that wait for the one writer; further ones are told to come again.
 const WRITES: usize = 128;
 /// Large reports that are received at once, of 10 MiB at most each.
@@ -135,9 +133,8 @@ pub struct App {
     pub(crate) role: Role,
     pub(crate) local: SocketAddr,
     readers: Mutex<Vec<Store>>,
-    /// What keeps profiles outside the store's file, and what readers see of it.
-    pub(crate) objects: Option<Arc<Objects>>,
-    fetching: Option<Shared>,
+    /// What keeps profiles outside the store's file.
+    objects: Mutex<Option<Arc<Objects>>>,
     pub(crate) lookout: Arc<Lookout>,
     reading: Semaphore,
     writer: Writer,
@@ -227,8 +224,8 @@ impl App {
             if let (Some(writer), Some(place)) = (&mut writers.0, &opening.blobs) {
                 objects::settle(writer, place)?;
             }
-            let mut reader = Store::open_existing(&opening.store)?;
-            let objects = objects::attach(&mut reader, FETCHING)?;
+            let reader = Store::open_existing(&opening.store)?;
+            let objects = Objects::of(&reader)?;
             let lookout = Lookout::new(reader)?;
             Ok::<_, collector::error::Error>((writers, lookout, objects))
         });
@@ -241,10 +238,7 @@ impl App {
             role,
             local,
             readers: Mutex::new(Vec::new()),
-            fetching: objects
-                .clone()
-                .map(|place| Arc::new(Patient::new(place, FETCHING)) as Shared),
-            objects: objects.map(|place| Arc::new(Objects::new(place))),
+            objects: Mutex::new(objects),
             lookout: Arc::new(lookout),
             reading: Semaphore::new(READERS),
             quota: Quota::new(options.new_series),
@@ -452,12 +446,24 @@ impl App {
         lock(&self.narrowing).range(first..=last).next().is_some()
     }
 
-    fn open_reader(&self) -> Result<Store, Fail> {
-        let mut store = Store::open_existing(&self.options.store)?;
-        if let Some(place) = &self.fetching {
-            store.attach(place.clone());
+    /// What keeps profiles outside the store's file, if they are not in it.
+    pub(crate) fn objects(&self) -> Option<Arc<Objects>> {
+        lock(&self.objects).clone()
+    }
+
+    /// Looks whether another node named a place for profiles.
+    pub(crate) async fn look_where_profiles_are(self: &Arc<Self>) -> Result<(), Fail> {
+        let known = self.objects();
+        let found = self.read(move |store, _| {
+            let kept = store.place()?;
+            let is_known = kept.as_ref() == known.as_ref().map(|o| &o.kept);
+            Ok((!is_known).then(|| Objects::of(store)).transpose()?)
+        });
+        if let Some(found) = found.await? {
+            *lock(&self.objects) = found;
+            self.cache.forget();
         }
-        Ok(store)
+        Ok(())
     }
 
     /// Runs `work` with a reader, away from the threads that serve requests.
@@ -476,10 +482,13 @@ impl App {
         work: impl FnOnce(&Store, &Self) -> Result<T, Fail>,
     ) -> Result<T, Fail> {
         let free = lock(&self.readers).pop();
-        let store = match free {
+        let mut store = match free {
             Some(store) => store,
-            None => self.open_reader()?,
+            None => Store::open_existing(&self.options.store)?,
         };
+        if let Some(objects) = self.objects() {
+            store.attach(objects.fetching.clone());
+        }
         let result = work(&store, self);
         lock(&self.readers).push(store);
         result

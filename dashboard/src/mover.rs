@@ -1,17 +1,18 @@
 //! Moves profiles from the store's file to where they are kept outside it, and removes there what was
 //! dropped here. A report is acknowledged while its profiles lie in the file; whatever happens to the
-//! other place, they stay there until they were put and read back.
+//! other place, they stay there until they were put and read back. Of several nodes on one log one
+//! moves at a time, what all of them took in.
 
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use collector::blobs::{Trouble, deliver, remove_all};
 use collector::parallel::parallel;
 use collector::store::{ObjectCounts, Pending};
 
-use crate::app::App;
+use crate::app::{App, Role};
 use crate::deliver::jitter;
 use crate::error::Fail;
 use crate::objects::Objects;
@@ -21,6 +22,10 @@ const BATCH: usize = 64;
 const BYTES: u64 = 16 << 20;
 /// How many are under way at once.
 const WIDTH: usize = 4;
+/// How long one goes on before another node may have its turn.
+const TURN: Duration = Duration::from_secs(60);
+/// What another node may still be putting is younger than this.
+const LONG_AGO: Duration = Duration::from_secs(86_400);
 /// Between two looks while nothing fails.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Between two tries of what fails: this, and twice as long each time.
@@ -39,7 +44,7 @@ pub(crate) struct Going {
 
 /// How moving profiles goes; `None` where they stay in the file.
 pub(crate) async fn going(app: &Arc<App>) -> Result<Option<Going>, Fail> {
-    let Some(objects) = &app.objects else {
+    let Some(objects) = app.objects() else {
         return Ok(None);
     };
     Ok(Some(Going {
@@ -50,32 +55,30 @@ pub(crate) async fn going(app: &Arc<App>) -> Result<Option<Going>, Fail> {
     }))
 }
 
-/// Moves and removes, for ever; nothing where profiles stay in the file.
+/// Moves and removes, for ever; nothing where profiles stay in the file. Another node may name a
+/// place for them at any time.
 pub(crate) async fn keep(app: Arc<App>) {
-    let Some(objects) = app.objects.clone() else {
+    let is_node = app.options.log.is_some();
+    if matches!(app.role, Role::Server) || (app.objects().is_none() && !is_node) {
         return;
-    };
-    let held = loop {
-        // Another server, or what is left of this one's last moves, goes on for now.
-        match app.read(|store, _| Ok(store.mover()?)).await {
-            Ok(Some(held)) => break Arc::new(held),
-            Ok(None) => {}
-            Err(e) => objects.failed(&e.words()),
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    };
+    }
+    let held = Arc::new(hold(&app).await);
     let mut pause = AGAIN;
-    let place = objects.place.clone();
-    // What cannot be swept now is swept at another start.
-    let _ = tokio::task::spawn_blocking(move || place.sweep()).await;
+    if let Some(objects) = app.objects() {
+        let older = if is_node { LONG_AGO } else { Duration::ZERO };
+        // What cannot be swept now is swept at another start.
+        let _ = tokio::task::spawn_blocking(move || objects.place.sweep(older)).await;
+    }
     loop {
-        let done = round(&app, &objects, &held).await;
-        if let Err(e) = &done {
+        let done = match is_node {
+            true => turn(&app, &held).await,
+            false => round(&app, &held).await,
+        };
+        if let (Err(e), Some(objects)) = (&done, app.objects()) {
             objects.failed(&e.words());
         }
         match done {
             Ok(true) => {
-                objects.succeeded();
                 pause = AGAIN;
                 tokio::time::sleep(LOOK_EVERY).await;
             }
@@ -87,9 +90,49 @@ pub(crate) async fn keep(app: Arc<App>) {
     }
 }
 
-/// Removes and moves all there is; gives whether nothing failed.
-async fn round(app: &Arc<App>, objects: &Arc<Objects>, held: &Arc<File>) -> Result<bool, Fail> {
-    let mut good = remove(app, objects, held).await?;
+/// Waits until no other process moves the profiles of this file.
+async fn hold(app: &Arc<App>) -> File {
+    loop {
+        // Another server, or what is left of this one's last moves, goes on for now.
+        match (app.read(|store, _| Ok(store.mover()?)).await, app.objects()) {
+            (Ok(Some(held)), _) => return held,
+            (Err(e), Some(objects)) => objects.failed(&e.words()),
+            _ => {}
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// A round of one of several nodes, where there is something to do, nobody else is at it and the log
+/// is there to note it; gives whether nothing failed.
+async fn turn(app: &Arc<App>, held: &Arc<File>) -> Result<bool, Fail> {
+    app.look_where_profiles_are().await?;
+    let Some((log, file)) = app.options.log.clone() else {
+        return Ok(true);
+    };
+    let Some(objects) = app.objects().filter(|_| log.trouble().is_none()) else {
+        return Ok(true);
+    };
+    if !app.read(|store, _| Ok(store.has_to_move()?)).await? {
+        objects.succeeded();
+        return Ok(true);
+    }
+    let taken = tokio::task::spawn_blocking(move || log.turn(&file)).await;
+    let Some(_turn) = taken.map_err(|_| Fail::panicked())?? else {
+        return Ok(true);
+    };
+    // What the one before did.
+    app.follow().await?;
+    round(app, held).await
+}
+
+/// Removes and moves all there is, for as long as a turn lasts; gives whether nothing failed.
+async fn round(app: &Arc<App>, held: &Arc<File>) -> Result<bool, Fail> {
+    let Some(objects) = &app.objects() else {
+        return Ok(true);
+    };
+    let until = Instant::now() + TURN;
+    let mut good = remove(app, objects, held, until).await?;
     let (mut after, mut moved) = (String::new(), false);
     loop {
         let from = after.clone();
@@ -103,13 +146,18 @@ async fn round(app: &Arc<App>, objects: &Arc<Objects>, held: &Arc<File>) -> Resu
         good &= put.whole;
         if !put.there.is_empty() {
             moved = true;
-            app.keep(move |store| Ok(store.moved(&put.there)?)).await?;
+            let kept = objects.kept.clone();
+            let note = app.keep(move |store| Ok(store.moved(&kept, &put.there)?));
+            note.await?;
         }
-        if put.given_up {
+        if put.given_up || Instant::now() > until {
             break;
         }
     }
     while moved && app.derive(|store| Ok(store.give_back()?)).await? {}
+    if good {
+        objects.succeeded();
+    }
     Ok(good)
 }
 
@@ -174,10 +222,15 @@ async fn put(objects: Arc<Objects>, held: Arc<File>, batch: Vec<Pending>) -> Res
 }
 
 /// Removes what was dropped; gives whether nothing failed.
-async fn remove(app: &Arc<App>, objects: &Arc<Objects>, held: &Arc<File>) -> Result<bool, Fail> {
+async fn remove(
+    app: &Arc<App>,
+    objects: &Arc<Objects>,
+    held: &Arc<File>,
+    until: Instant,
+) -> Result<bool, Fail> {
     loop {
         let some = app.read(|store, _| Ok(store.left(BATCH)?)).await?;
-        if some.is_empty() {
+        if some.is_empty() || Instant::now() > until {
             return Ok(true);
         }
         let (objects, held) = (objects.clone(), held.clone());

@@ -1,18 +1,28 @@
 //! What is known of the place outside the store's file where profiles are kept.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use collector::blobs::Shared;
+use collector::blobs::{Patient, Shared};
+use collector::error::Result;
 use collector::format::sentence;
+use collector::remote::objects;
+use collector::store::{Kept, Store};
 
 use crate::text;
+
+/// Readers that wait at once for profiles outside the store: pages without one go on.
+const FETCHING: usize = 3;
 
 /// What is known of the place where profiles are kept.
 #[derive(Debug)]
 pub(crate) struct Objects {
+    /// Where that is.
+    pub(crate) kept: Kept,
     /// What keeps them.
     pub(crate) place: Shared,
+    /// What readers see of it.
+    pub(crate) fetching: Shared,
     /// Tries that failed since the start.
     failures: AtomicU64,
     /// When one failed last, and why; `None` once one succeeded after it.
@@ -20,8 +30,17 @@ pub(crate) struct Objects {
 }
 
 impl Objects {
-    pub(crate) const fn new(place: Shared) -> Self {
+    /// Of a store, where it has them elsewhere. Nothing is asked there yet.
+    pub(crate) fn of(store: &Store) -> Result<Option<Arc<Self>>> {
+        let kept = store.place()?;
+        Ok(kept.map(|kept| Arc::new(Self::at(kept))))
+    }
+
+    fn at(kept: Kept) -> Self {
+        let place = objects::open(&kept.whole());
         Self {
+            kept,
+            fetching: Arc::new(Patient::new(place.clone(), FETCHING)),
             place,
             failures: AtomicU64::new(0),
             last: Mutex::new(None),

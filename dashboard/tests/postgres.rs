@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use collector::blobs::Place;
 use collector::error::{Error, Result};
 use collector::history::watch::search_for;
 use collector::jobs::Purpose;
@@ -23,6 +22,7 @@ use uptick_dashboard::Log;
 use crate::support::postgres::{Cluster, as_owner};
 
 mod faults;
+mod outside;
 
 const TTL: i64 = 60_000;
 
@@ -684,14 +684,6 @@ fn refused(cluster: &Cluster, dir: &tempfile::TempDir, path: &std::path::Path, l
     assert!(why.contains("is a replica of the database"), "{why}");
     let why = store.share(log.file("g"), "g").unwrap_err().to_string();
     assert!(why.contains("replica of `f`"), "{why}");
-    // Profiles elsewhere are no node's, neither from before nor from now on.
-    let place = Place::parse("file:///srv/profiles").unwrap();
-    let why = store.remember_place(&place, "x").unwrap_err().to_string();
-    assert!(why.contains("--blobs"), "{why}");
-    let mut outside = Store::open(&dir.path().join("outside")).unwrap();
-    outside.remember_place(&place, "x").unwrap();
-    let why = outside.share(log.file("f"), "f").unwrap_err().to_string();
-    assert!(why.contains("uptick export"), "{why}");
     // One that was never filled is not left alone.
     let empty = dir.path().join("empty");
     Store::open(&empty)

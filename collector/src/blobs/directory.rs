@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::blobs::{Blobs, MOST, Place, Trouble, check, is_hash};
 use crate::system;
@@ -116,6 +117,12 @@ impl Directory {
     }
 }
 
+/// Whether nobody wrote to a file for so long. One whose age is not known may be being written.
+fn is_older(file: &fs::DirEntry, older: Duration) -> bool {
+    let written = file.metadata().and_then(|m| m.modified());
+    older.is_zero() || written.is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= older))
+}
+
 impl Blobs for Directory {
     fn name(&self) -> String {
         Place::Directory(self.0.clone()).to_string()
@@ -163,12 +170,13 @@ impl Blobs for Directory {
         }
     }
 
-    fn sweep(&self) -> Result<(), Trouble> {
+    fn sweep(&self, older: Duration) -> Result<(), Trouble> {
         self.stand()?;
         let folders = fs::read_dir(&self.0).map_err(|e| self.failed(&e))?;
         for folder in folders.flatten() {
             for file in fs::read_dir(folder.path()).into_iter().flatten().flatten() {
-                if file.file_name().to_string_lossy().starts_with(HALF) {
+                let is_half = file.file_name().to_string_lossy().starts_with(HALF);
+                if is_half && is_older(&file, older) {
                     fs::remove_file(file.path()).map_err(|e| self.failed(&e))?;
                 }
             }

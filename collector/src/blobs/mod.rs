@@ -17,6 +17,7 @@ pub use place::Place;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::model::digest;
@@ -57,11 +58,12 @@ pub trait Blobs: fmt::Debug {
     /// [`Trouble`]; then it may be there or not.
     fn remove(&self, hash: &str) -> Result<(), Trouble>;
 
-    /// Removes what was left by whoever was killed while it put a profile. Nobody puts any meanwhile.
+    /// Removes what was left by whoever was killed while it put a profile, so long ago at least that
+    /// nobody can be putting it still.
     ///
     /// # Errors
     /// [`Trouble`].
-    fn sweep(&self) -> Result<(), Trouble> {
+    fn sweep(&self, _older: Duration) -> Result<(), Trouble> {
         Ok(())
     }
 

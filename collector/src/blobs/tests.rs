@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
 use super::*;
 
@@ -104,7 +105,7 @@ fn a_directory_that_is_not_mounted_is_away_and_is_not_made_again() {
     std::fs::create_dir(dir.path().join("profiles")).unwrap();
     away(blobs.get(&hash).map(|_| ()));
     away(blobs.put(&hash, b"x"));
-    away(blobs.sweep());
+    away(blobs.sweep(Duration::ZERO));
 }
 
 #[test]
@@ -147,7 +148,9 @@ fn what_a_killed_writer_left_is_swept() {
     blobs.put(&hash, b"x").unwrap();
     let folder = dir.path().join("profiles").join(&hash[..2]);
     std::fs::write(folder.join(".half-7f"), b"half").unwrap();
-    blobs.sweep().unwrap();
+    blobs.sweep(Duration::from_secs(3_600)).unwrap();
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2);
+    blobs.sweep(Duration::ZERO).unwrap();
     let names: Vec<_> = std::fs::read_dir(folder).unwrap().flatten().collect();
     assert_eq!(names.len(), 1);
     assert_eq!(blobs.get(&hash), Ok(Some(b"x".to_vec())));

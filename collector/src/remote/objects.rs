@@ -1,12 +1,13 @@
 //! From an address to what keeps the profiles there, and a store that has its own there.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::blobs::{self, Directory, Patient, Place, Shared, Trouble};
 use crate::error::{Error, Result};
 use crate::parallel::parallel;
 use crate::remote::s3::S3;
-use crate::store::Store;
+use crate::store::{Kept, Store};
 
 /// Profiles that are read at once when all are, and between two looks whether that is of any use.
 const READERS: usize = 8;
@@ -58,9 +59,16 @@ pub fn attach(store: &mut Store, most: usize) -> Result<Option<Shared>> {
 /// # Errors
 /// [`Error::Usage`] where they were not; [`Error::Objects`] and [`Error::Store`].
 pub fn settle(store: &mut Store, place: &Place) -> Result<()> {
+    // Of two nodes that name a place for the first time one is first, and the other finds it named.
+    while !settled(store, place)? {}
+    Ok(())
+}
+
+/// One try; gives whether the place is the store's by now.
+fn settled(store: &mut Store, place: &Place) -> Result<bool> {
     let known = store.place()?;
-    if known.as_ref().is_some_and(|k| k.place == *place) {
-        return Ok(());
+    if let Some(known) = known.as_ref().filter(|k| k.place == *place) {
+        return is_same_directory(store, known).map(|()| true);
     }
     let folder = match &known {
         Some(known) => known.folder.clone(),
@@ -82,7 +90,27 @@ pub fn settle(store: &mut Store, place: &Place) -> Result<()> {
         Directory::at(path.clone()).stand()?;
     }
     objects.make()?;
-    store.remember_place(place, &folder)
+    let place = place.clone();
+    store.remember_place(&Kept { place, folder }, known.as_ref())
+}
+
+/// Refuses a directory of a node that is not the other nodes': it is there, and the folder of the log
+/// is not in it. One that is not there at all is a disk that is not mounted, and waited for.
+fn is_same_directory(store: &Store, known: &Kept) -> Result<()> {
+    let (Place::Directory(path), Place::Directory(whole)) = (&known.place, known.whole()) else {
+        return Ok(());
+    };
+    let is_node = store.marker()?.is_some();
+    let stands = |path: PathBuf| Directory::at(path).stand().is_ok();
+    if !is_node || !stands(path.clone()) || stands(whole) {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "--blobs {}: this directory is not the one of the other nodes, which have the folder {} in it: \
+         with --log, all nodes keep profiles in the same place, such as a directory of a file server or \
+         a bucket",
+        known.place, known.folder
+    )))
 }
 
 /// How many of a store's profiles are not whole at another place: each is read there, once.

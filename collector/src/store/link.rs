@@ -221,6 +221,15 @@ pub trait Shared: Send + std::fmt::Debug {
     /// [`crate::error::Error::Store`] when it is unreachable.
     fn end_move(&mut self) -> Result<()>;
 
+    /// Has every program stay away from now on that does not know of profiles outside the log: it
+    /// would take them for lost.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`] when it is unreachable.
+    fn keep_outside(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether something can be written there.
     ///
     /// # Errors

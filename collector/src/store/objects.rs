@@ -5,6 +5,12 @@
 //! noted, in the transaction that prunes it, as left behind elsewhere until it was removed there.
 //! So whoever is killed at any time leaves nothing that is in neither place, and nothing elsewhere
 //! that nobody knows of: one process at a time moves and removes ([`Store::mover`]).
+//!
+//! Of several nodes on one log each knows all of this, because these tables are shared, and each step
+//! here is one transaction there. They take turns at moving, but a node that was stopped in the middle
+//! of a turn may go on after it: it puts what is there, and removes what was removed. So a profile that
+//! was removed and comes again stays in the log for a week ([`GONE`]): whoever removes it late never
+//! removes what somebody put since.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -22,6 +28,12 @@ use crate::store::log::Verification;
 const READERS: usize = 8;
 /// Profiles that are read, or removed, between two looks at the file.
 const CHUNK: usize = 256;
+
+/// The table that a replica has for profiles that were removed elsewhere, with when that was.
+pub(in crate::store) const GONE: &str = "CREATE TABLE IF NOT EXISTS object_gone \
+    (hash TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID";
+/// For so many seconds what was removed is not put there again.
+const WEEK: i64 = 7 * 86_400;
 
 /// Where a store keeps profiles.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +89,34 @@ pub(in crate::store) fn forget(tx: &Transaction<'_>, hash: &str) -> rusqlite::Re
     Ok(())
 }
 
+/// A condition for profiles of the file, called `h`, that may be put elsewhere now.
+fn may_go(db: &Connection, h: &str) -> rusqlite::Result<String> {
+    Ok(match has_nodes(db)? {
+        false => "1".into(),
+        true => format!(
+            "NOT EXISTS (SELECT 1 FROM object_left l WHERE l.hash = {h}) AND NOT EXISTS \
+             (SELECT 1 FROM object_gone g WHERE g.hash = {h} AND g.at > unixepoch() - {WEEK})"
+        ),
+    })
+}
+
+/// Whether this store is the replica of a log that several nodes share.
+fn has_nodes(db: &Connection) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'object_gone')")?
+        .query_row([], |r| r.get(0))
+}
+
+fn place_of(db: &Connection) -> rusqlite::Result<Option<(String, String)>> {
+    db.prepare_cached("SELECT place, folder FROM object_place")?
+        .query_row([], |r| Ok((r.get(0)?, r.get(1)?)))
+        .optional()
+}
+
+fn is_at(db: &Connection, kept: Option<&Kept>) -> rusqlite::Result<bool> {
+    let here = place_of(db)?;
+    Ok(here == kept.map(|k| (k.place.to_string(), k.folder.clone())))
+}
+
 /// Whether what lies elsewhere is another store's, which this one is a copy of.
 const BORROWED: &str = "EXISTS (SELECT 1 FROM state WHERE name = 'borrowed')";
 
@@ -95,12 +135,7 @@ impl Store {
     /// # Errors
     /// [`Error::Store`].
     pub fn place(&self) -> Result<Option<Kept>> {
-        let row: Option<(String, String)> = self.ask(|db| {
-            db.prepare_cached("SELECT place, folder FROM object_place")?
-                .query_row([], |r| Ok((r.get(0)?, r.get(1)?)))
-                .optional()
-        })?;
-        let Some((place, folder)) = row else {
+        let Some((place, folder)) = self.ask(place_of)? else {
             return Ok(None);
         };
         let wrong = |_| self.damaged("where its profiles lie cannot be read");
@@ -125,24 +160,27 @@ impl Store {
         self.ask(|db| db.query_row(&format!("SELECT {BORROWED}"), [], |r| r.get(0)))
     }
 
-    /// Notes where profiles are kept from now on: what is there is its own.
+    /// Notes where profiles are kept from now on, in place of where it was known that they are: what
+    /// is there is its own. Gives `false`, and notes nothing, where another node named a place
+    /// meanwhile.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn remember_place(&mut self, place: &Place, folder: &str) -> Result<()> {
-        if self.is_replica() {
-            return Err(Error::Store(format!(
-                "{}: this is a node's replica, whose profiles lie in the shared log: leave --blobs out",
-                self.path.display()
-            )));
+    pub fn remember_place(&mut self, kept: &Kept, known: Option<&Kept>) -> Result<bool> {
+        if let Some(shared) = self.link.as_mut().and_then(|l| l.shared.as_mut()) {
+            shared.keep_outside()?;
         }
-        self.change(|tx| {
+        let done = self.transact(|tx| {
+            if !is_at(tx, known)? {
+                return Ok(None);
+            }
             tx.execute(
                 "INSERT OR REPLACE INTO object_place VALUES (1, ?1, ?2)",
-                params![place.to_string(), folder],
+                params![kept.place.to_string(), kept.folder],
             )?;
-            copied(tx, true)
-        })
+            copied(tx, true).map(Some)
+        })?;
+        Ok(done.is_some())
     }
 
     /// Has profiles that are not in the file read from there.
@@ -197,7 +235,10 @@ impl Store {
         };
         Ok(ObjectCounts {
             pending: match self.place()? {
-                Some(_) => count("blob")?,
+                Some(_) => {
+                    let may_go = self.ask(|db| may_go(db, "blob.hash"))?;
+                    count(&format!("blob WHERE {may_go}"))?
+                }
                 None => 0,
             },
             moved: count("object")?,
@@ -227,7 +268,10 @@ impl Store {
     /// A profile that lies elsewhere; `None` where it was pruned meanwhile.
     pub(in crate::store) fn object(&self, hash: &str) -> Result<Option<Vec<u8>>> {
         match self.elsewhere()?.get(hash)? {
-            None if self.has_object(hash)? => Err(Error::Store(self.lost(hash))),
+            None if self.has_object(hash)? => match self.ask(has_nodes)? {
+                true => Err(Error::Objects(self.unsure(hash))),
+                false => Err(Error::Store(self.lost(hash))),
+            },
             got => Ok(got),
         }
     }
@@ -241,6 +285,14 @@ impl Store {
                 self.path.display()
             ))
         })
+    }
+
+    /// Another node may have removed it, and this one not have heard of that.
+    fn unsure(&self, hash: &str) -> String {
+        format!(
+            "{}; or it was pruned at another node, and this one is not as far yet",
+            self.lost(hash)
+        )
     }
 
     fn lost(&self, hash: &str) -> String {
@@ -258,7 +310,11 @@ impl Store {
     /// [`Error::Store`].
     pub fn pending(&self, after: &str, most: usize, bytes: u64) -> Result<Vec<Pending>> {
         let waiting: Vec<String> = self.ask(|db| {
-            db.prepare_cached("SELECT hash FROM blob WHERE hash > ?1 ORDER BY hash LIMIT ?2")?
+            let may_go = may_go(db, "blob.hash")?;
+            let sql = format!(
+                "SELECT hash FROM blob WHERE hash > ?1 AND {may_go} ORDER BY hash LIMIT ?2"
+            );
+            db.prepare_cached(&sql)?
                 .query_map(params![after, most as i64], |r| r.get(0))?
                 .collect()
         })?;
@@ -276,17 +332,35 @@ impl Store {
         Ok(out)
     }
 
+    /// Whether anything waits to be moved or removed.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn has_to_move(&self) -> Result<bool> {
+        self.ask(|db| {
+            let may_go = may_go(db, "blob.hash")?;
+            let sql = format!(
+                "SELECT EXISTS (SELECT 1 FROM blob WHERE {may_go}) \
+                 OR EXISTS (SELECT 1 FROM object_left WHERE NOT {BORROWED})"
+            );
+            db.prepare_cached(&sql)?.query_row([], |r| r.get(0))
+        })
+    }
+
     /// Drops the bytes of profiles here that were put elsewhere and read back there, with their
-    /// sizes. One that was pruned meanwhile is left behind there.
+    /// sizes. One that was pruned meanwhile is left behind there. Where another node named another
+    /// place meanwhile, they stay.
     ///
     /// # Errors
     /// [`Error::Store`]; then all of them are where they were.
-    pub fn moved(&mut self, all: &[(String, u64)]) -> Result<()> {
+    pub fn moved(&mut self, at: &Kept, all: &[(String, u64)]) -> Result<()> {
         self.change(|tx| {
+            if !is_at(tx, Some(at))? {
+                return Ok(());
+            }
+            let drop = format!("DELETE FROM blob WHERE hash = ?1 AND {}", may_go(tx, "?1")?);
             for (hash, bytes) in all {
-                let dropped = tx
-                    .prepare_cached("DELETE FROM blob WHERE hash = ?1")?
-                    .execute([hash])?;
+                let dropped = tx.prepare_cached(&drop)?.execute([hash])?;
                 if dropped == 0 {
                     tx.prepare_cached(
                         "INSERT OR IGNORE INTO object_left SELECT ?1 \
@@ -325,7 +399,15 @@ impl Store {
     pub fn removed(&mut self, all: &[String]) -> Result<()> {
         self.change(|tx| {
             let mut gone = tx.prepare_cached("DELETE FROM object_left WHERE hash = ?1")?;
-            all.iter().try_for_each(|h| gone.execute([h]).map(|_| ()))
+            all.iter().try_for_each(|h| gone.execute([h]).map(|_| ()))?;
+            if !has_nodes(tx)? {
+                return Ok(());
+            }
+            let mut note =
+                tx.prepare_cached("INSERT OR REPLACE INTO object_gone VALUES (?1, unixepoch())")?;
+            all.iter().try_for_each(|h| note.execute([h]).map(|_| ()))?;
+            let over = format!("DELETE FROM object_gone WHERE at <= unixepoch() - {WEEK}");
+            tx.execute(&over, []).map(|_| ())
         })
     }
 
@@ -362,6 +444,7 @@ impl Store {
     /// asked for.
     pub(in crate::store) fn verify_objects(&self, v: &mut Verification) -> Result<()> {
         let mut hashes = VecDeque::from(self.objects()?);
+        let is_one_of_many = self.ask(has_nodes)?;
         v.objects = hashes.len() as u64;
         let objects = match self.elsewhere() {
             Ok(objects) => objects,
@@ -380,6 +463,7 @@ impl Store {
                     Ok(true) => v.blobs += 1,
                     // It may have been pruned meanwhile.
                     Ok(false) if !self.has_object(hash)? => v.objects -= 1,
+                    Ok(false) if is_one_of_many => v.problems.push(self.unsure(hash)),
                     Ok(false) => v.problems.push(self.lost(hash)),
                     Err(Trouble::Damaged(why)) => v.problems.push(why),
                     Err(e) => unread = (unread.0 + 1, e.to_string()),

@@ -133,7 +133,7 @@ fn foot(app: &App) -> Markup {
                 a href="/changes" { "All changes" } " · "
                 a href="/log" { "Decisions" } " · "
                 a href="/channels" { "Channels" } " · "
-                @if app.objects.is_some() { a href="/profiles" { "Profiles" } " · " }
+                @if app.objects().is_some() { a href="/profiles" { "Profiles" } " · " }
                 a href="/changes.atom" { "Atom" } " · "
             }
             a href="/api/v1/openapi.json" { "API" }

@@ -11,6 +11,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::news::{self, KEPT, Read};
 use super::pool::{Pool, Session};
+use super::schema::OUTSIDE;
 use super::trouble::{Ran, Tried, Trouble, is_no, trouble, within};
 
 /// How long a write may take with everything: whoever waits for it hears within 10 s.
@@ -370,6 +371,14 @@ impl Shared for File {
             client.query_typed_opt(sql, &given).await
         })?;
         self.moving.clear();
+        Ok(())
+    }
+
+    fn keep_outside(&mut self) -> Result<()> {
+        let sql = "UPDATE uptick.about SET least = $1 WHERE least < $1";
+        let given: [(&(dyn ToSql + Sync), Type); 1] = [(&OUTSIDE, Type::INT4)];
+        self.pool
+            .call(async |client| client.query_typed_opt(sql, &given).await)?;
         Ok(())
     }
 

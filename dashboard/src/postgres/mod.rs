@@ -22,6 +22,7 @@ mod schema;
 mod tail;
 mod tls;
 mod trouble;
+mod turn;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ use tokio::sync::watch;
 use address::Address;
 use file::File;
 use pool::{Heads, Pool};
+pub(crate) use turn::Turn;
 
 /// A log in PostgreSQL. Copies are the same one.
 #[derive(Clone, Debug)]
@@ -71,6 +73,11 @@ impl Log {
     #[must_use]
     pub fn file(&self, name: &str) -> Box<dyn Shared> {
         Box::new(File::new(self.pool.clone(), name))
+    }
+
+    /// Takes the turn at moving the profiles of a file; `None` while another node has it.
+    pub(crate) fn turn(&self, file: &str) -> Result<Option<Turn>> {
+        turn::take(&self.pool, file)
     }
 
     /// Why nothing can be written there.

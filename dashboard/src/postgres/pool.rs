@@ -52,6 +52,12 @@ pub(super) struct Session {
     server: Server,
 }
 
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "session on {}", self.server)
+    }
+}
+
 impl Deref for Session {
     type Target = Client;
 

@@ -9,11 +9,17 @@ use tokio_postgres::types::Type;
 use super::trouble::{Trouble, trouble};
 
 /// Each step raises the schema's number by one.
-const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("gone.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("schema.sql"),
+    include_str!("gone.sql"),
+    include_str!("outside.sql"),
+];
 /// The newest schema that this program reads and writes.
 const NEWEST: i32 = STEPS.len() as i32;
 /// The oldest program, by the newest schema that it knows, that can work beside this one.
 const LEAST: i32 = 1;
+/// The oldest one once profiles lie outside the log.
+pub(super) const OUTSIDE: i32 = 3;
 /// The advisory lock of whoever changes the schema: `upti`.
 const LOCK: i64 = 1_970_304_617;
 
@@ -59,7 +65,7 @@ pub(super) async fn migrate(client: &mut Client) -> Result<String, Trouble> {
         tx.batch_execute(sql).await.map_err(wrong)?;
     }
     if schema < NEWEST {
-        let sql = "UPDATE uptick.about SET schema = $1, least = $2";
+        let sql = "UPDATE uptick.about SET schema = $1, least = greatest(least, $2)";
         tx.query_typed(sql, &[(&NEWEST, Type::INT4), (&LEAST, Type::INT4)])
             .await
             .map_err(wrong)?;

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::error::{Error, Result};
 use crate::store::link::{BlobRow, Link, LogRow, Reach, Row, Server, Shared, Shipment, Version};
@@ -11,7 +11,7 @@ use crate::store::log::append::head;
 use crate::store::log::late;
 use crate::store::shared::capture::{self, STATE, Table};
 use crate::store::shared::follow;
-use crate::store::{Store, explain};
+use crate::store::{Store, explain, objects};
 
 /// Bytes that are moved in one transaction, one entry at least.
 const BYTES: usize = 1 << 20;
@@ -99,6 +99,7 @@ impl Store {
         self.ask(|db| {
             // A row may come before the one that it names.
             db.pragma_update(None, "foreign_keys", false)?;
+            db.execute_batch(objects::GONE)?;
             capture::install(db)
         })?;
         self.link.get_or_insert_default();
@@ -193,15 +194,6 @@ impl Store {
 
     /// Makes it a replica that has nothing of the shared log yet.
     fn mark(&mut self, shared: &dyn Shared, file: &str) -> Result<Marker> {
-        if let Some(kept) = self.place()? {
-            return Err(Error::Store(format!(
-                "{}: its profiles lie in {}, and nodes keep theirs in the shared log: `uptick export` \
-                 this store, `uptick import` that into a new one, whose profiles are in its file, and \
-                 put it in this one's place (nothing was moved)",
-                self.path.display(),
-                kept.place
-            )));
-        }
         let moving = match self.has_nothing()? {
             true => String::new(),
             false => shared.unique()?,
@@ -246,6 +238,9 @@ impl Store {
 
     /// Moves everything to the shared log, from where an earlier move came to.
     fn move_there(&mut self, shared: &mut dyn Shared, id: &str) -> Result<()> {
+        if self.place()?.is_some() {
+            shared.keep_outside()?;
+        }
         let reach = self.begin_move(shared, id)?;
         if !reach.is_done {
             let mut at = reach.version;
@@ -386,12 +381,19 @@ impl Store {
         // What is kept until it is applied has its place then.
         store.catch_up()?;
         let path = store.path.clone();
-        store
-            .db
-            .execute_batch(
-                "BEGIN IMMEDIATE; DROP TABLE replica; DROP TABLE looked; DROP TABLE late; COMMIT;",
+        let leave = |tx: &Transaction<'_>| {
+            // What lies elsewhere stays the log's, whose other nodes go on.
+            objects::copied(tx, false)?;
+            tx.execute_batch(
+                "DROP TABLE replica; DROP TABLE looked; DROP TABLE late; DROP TABLE object_gone;",
             )
-            .map_err(|e| explain(&path, &e))?;
+        };
+        let begin = |db: &mut Connection| {
+            let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            leave(&tx)?;
+            tx.commit()
+        };
+        begin(&mut store.db).map_err(|e| explain(&path, &e))?;
         Ok(true)
     }
 }

@@ -9,7 +9,7 @@ use crate::store::link::{BlobRow, LogRow, Row, Shipment};
 
 /// Tables that are neither log nor view, where a store has them. One that is not listed is a node's
 /// own.
-pub(super) const TABLES: [&str; 14] = [
+pub(super) const TABLES: [&str; 18] = [
     "token",
     "token_label",
     "channel",
@@ -24,11 +24,15 @@ pub(super) const TABLES: [&str; 14] = [
     "collector",
     "pull",
     "forge",
+    "object",
+    "object_left",
+    "object_place",
+    "object_gone",
 ];
 /// Tables that hold addresses and secrets which others may not read.
 pub(super) const SECRET: [&str; 3] = ["channel", "project", "forge"];
 /// Rows of `state` that count for everybody.
-pub(super) const STATE: &str = "('leases', 'importing')";
+pub(super) const STATE: &str = "('leases', 'importing', 'borrowed')";
 
 /// A table with its columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,7 +233,7 @@ mod tests {
     use crate::store::Store;
 
     /// What each node derives, or has for itself.
-    const OWN: [&str; 19] = [
+    const OWN: [&str; 16] = [
         "branch_point",
         "change",
         "decided",
@@ -238,10 +242,6 @@ mod tests {
         "main_line",
         "measured_commit",
         "named_profile",
-        // A replica has none: see `Store::share`.
-        "object",
-        "object_left",
-        "object_place",
         "point",
         "pruned_profile",
         "pruned_report",

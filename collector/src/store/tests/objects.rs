@@ -12,10 +12,17 @@ use crate::blobs::{Blobs, Directory, Place, Trouble, deliver};
 use crate::error::Error;
 use crate::model::{ProfileKind, ProfileRef, Report, digest};
 use crate::store::log::codec::pack;
-use crate::store::{Handed, Keep, Left, Store};
+use crate::store::{Handed, Keep, Kept, Left, Store};
 
 const NOW: i64 = 1_900_000_000;
 const DAY: i64 = 86_400;
+
+fn kept(place: Place) -> Kept {
+    Kept {
+        place,
+        folder: "7f".into(),
+    }
+}
 
 fn profile(at: u64) -> (String, Vec<u8>) {
     let bytes = format!("[[\"work {at}\",1]]").into_bytes();
@@ -49,7 +56,7 @@ impl Moved {
         }
         let dir = f.path.parent().unwrap().join("profiles");
         let place = Place::Directory(dir.clone());
-        store.remember_place(&place, "7f").unwrap();
+        store.remember_place(&kept(place), None).unwrap();
         let moved = Self { f, dir };
         moved.place().make().unwrap();
         moved
@@ -81,7 +88,8 @@ impl Moved {
             deliver(&self.place(), &hash, &bytes).unwrap();
             there.push((hash, bytes.len() as u64));
         }
-        store.moved(&there).unwrap();
+        let at = store.place().unwrap().unwrap();
+        store.moved(&at, &there).unwrap();
     }
 
     fn file(&self, at: u64) -> PathBuf {
@@ -357,7 +365,8 @@ fn one_that_is_pruned_while_it_is_moved_is_removed_whatever_happens_next() {
     assert!(!moved.file(1).exists());
     // Removed, and then put by whoever still had its bytes.
     deliver(&moved.place(), &hash, &bytes).unwrap();
-    store.moved(&[(hash, bytes.len() as u64)]).unwrap();
+    let at = store.place().unwrap().unwrap();
+    store.moved(&at, &[(hash, bytes.len() as u64)]).unwrap();
     assert_eq!(counts(&store), (0, 0, 1));
     store.remove_left().unwrap();
     assert!(!moved.file(1).exists());

@@ -39,7 +39,7 @@ pub(super) fn places(app: &App, words: &[String]) -> Vec<Place> {
     let is_shared = matches!(app.role, Role::Project { .. });
     let shared = SHARED.iter().filter(|_| is_shared);
     let profiles = ("Profiles", "/profiles", "settings bucket");
-    let profiles = Some(&profiles).filter(|_| app.objects.is_some());
+    let profiles = Some(&profiles).filter(|_| app.objects().is_some());
     let all = PAGES.iter().chain(profiles).chain(shared);
     let found = all.filter(|(name, _, also)| begins(&format!("{name} {also}"), words));
     let place = |(name, url, _): &(&str, &str, &str)| Place {

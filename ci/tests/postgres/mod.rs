@@ -16,8 +16,10 @@ use crate::alerts::receiver::Receiver;
 use crate::collect::{answer, ask, said, start, uptick};
 use crate::support::{Repo, wait, wait_within};
 
-#[path = "../../dashboard/tests/support/postgres.rs"]
+#[path = "../../../dashboard/tests/support/postgres.rs"]
 pub(crate) mod server;
+
+mod outside;
 
 use server::Cluster;
 

@@ -1,0 +1,2 @@
+-- Nothing is added. A program that knows this step knows that profiles may lie outside the log; once
+-- they do, `least` says so, and an older one refuses to start: it would take them for lost.
