@@ -266,9 +266,13 @@ async fn serve_server(
     let end = interrupt::end_asked().map_err(|e| Error::Failed(format!("no signals: {e}")))?;
     let (listener, local) = listen(a).await?;
     let dir = options.dir.clone();
-    let server = dashboard::open_server(options, local)
-        .await
-        .map_err(failure)?;
+    let shared = options.log.clone();
+    let open = dashboard::open_server(options, local);
+    let (listener, opened) = match shared {
+        None => (listener, open.await),
+        Some(log) => dashboard::while_opening(listener, log, open).await?,
+    };
+    let server = opened.map_err(failure)?;
     address(a, local)?;
     let beside = collector.map(|c| c.start(&dir, local)).transpose()?;
     let end = async move {

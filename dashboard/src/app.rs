@@ -15,6 +15,7 @@ use collector::remote::objects;
 use collector::store::{Appending, Generation, Keep, Store};
 use tokio::sync::Semaphore;
 
+use crate::behind::Behind;
 use crate::cache::Cache;
 use crate::error::Fail;
 use crate::find;
@@ -170,6 +171,8 @@ pub struct App {
     releases: Mutex<Arc<Vec<(String, Sha)>>>,
     /// The projects of a server, by name.
     projects: Mutex<Arc<Vec<Known>>>,
+    /// What pages lack of a log that several nodes share.
+    behind: Mutex<Option<Behind>>,
     closing: AtomicBool,
     pub(crate) started: Instant,
 }
@@ -264,6 +267,7 @@ impl App {
             verdicts: Verdicts::new(),
             releases: Mutex::default(),
             projects: Mutex::default(),
+            behind: Mutex::default(),
             closing: AtomicBool::new(false),
             started: Instant::now(),
             options,
@@ -328,6 +332,19 @@ impl App {
             self.unsearched.notify_one();
         }
         Ok(now)
+    }
+
+    /// What pages lack of the log that several nodes share; `None` where that is nothing.
+    pub(crate) fn behind(&self) -> Option<Behind> {
+        *lock(&self.behind)
+    }
+
+    /// Notes what pages lack; they say so from now on.
+    pub(crate) fn set_behind(&self, behind: Option<Behind>) {
+        let before = std::mem::replace(&mut *lock(&self.behind), behind);
+        if before != behind {
+            self.cache.forget();
+        }
     }
 
     /// What is wrong with the store, in words.

@@ -24,6 +24,8 @@ pub(crate) enum Fail {
     Busy,
     /// This node does not show yet what the asker wrote at another one.
     Behind,
+    /// The project is there, and this node does not show it yet.
+    Opening,
     /// The store is served for reading only.
     ReadOnly,
     /// It is not the asker's any more, or somebody else's: what, and what to do.
@@ -64,9 +66,12 @@ impl Fail {
             Self::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Denied(status, _) => *status,
-            Self::Busy | Self::Behind | Self::Store(_) | Self::Objects(_) | Self::Disk(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Busy
+            | Self::Behind
+            | Self::Opening
+            | Self::Store(_)
+            | Self::Objects(_)
+            | Self::Disk(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::ReadOnly | Self::Taken(_) | Self::Conflict(_) | Self::Overtaken(_) => {
                 StatusCode::CONFLICT
             }
@@ -79,7 +84,7 @@ impl Fail {
         match self {
             Self::TooOften(wait) => Some(seconds(*wait)),
             Self::Denied(StatusCode::TOO_MANY_REQUESTS, _) => Some(60),
-            Self::Busy | Self::Behind | Self::Store(_) => Some(2),
+            Self::Busy | Self::Behind | Self::Opening | Self::Store(_) => Some(2),
             Self::Full(_) => Some(60),
             Self::Objects(_) => Some(5),
             Self::Quota(_) => Some(3_600),
@@ -97,7 +102,7 @@ impl Fail {
             Self::TooLarge(_) => "Too large",
             Self::Denied(..) => "Not allowed",
             Self::Busy => "Busy",
-            Self::Behind => "This node is not as far yet",
+            Self::Behind | Self::Opening => "This node is not as far yet",
             Self::Conflict(_) => "Not yours (any more)",
             Self::Overtaken(_) => "Somebody decided in between",
             Self::ReadOnly => "Nothing can be written here",
@@ -135,6 +140,11 @@ impl Fail {
             Self::Behind => {
                 "What you wrote was stored, and this node has not followed yet; the same \
                              request will do in a second."
+                    .into()
+            }
+            Self::Opening => {
+                "This node opens the project, and shows it when it has read all of it; where it cannot \
+                 be opened, the server's log says why."
                     .into()
             }
             Self::ReadOnly => "This dashboard serves its store for reading only.".into(),

@@ -13,6 +13,7 @@ use futures_util::Stream;
 use tokio::task::JoinSet;
 
 use crate::app::{App, Role};
+use crate::behind::Behind;
 use crate::clock;
 use crate::error::Fail;
 use crate::text;
@@ -25,6 +26,11 @@ const STRIDE: usize = 64;
 const AGAIN: Duration = Duration::from_secs(5);
 /// How long following a shared log that failed waits before it is tried again.
 const FOLLOW_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long following may take before it is looked how much is missing.
+const AT_ONCE: Duration = Duration::from_secs(1);
+/// Writes of which it is looked at once how many reports they are.
+const FAR: i64 = 8;
 
 /// One look in so many also asks for what is rarely so: a write that failed, a log that nobody derived.
 const RARELY: u32 = 8;
@@ -54,6 +60,7 @@ pub(crate) async fn watch(app: Arc<App>) {
         if look.is_multiple_of(RARELY) && !app.options.read_only {
             tokio::spawn(recover(app.clone()));
         }
+        look_at_log(&app).await;
         let seen = app.read(|_, app| app.check()).await;
         match seen {
             Ok(_) => app.set_trouble(""),
@@ -72,12 +79,11 @@ async fn follow(app: Arc<App>) {
     loop {
         let head = heads.borrow_and_update().get(file).copied();
         if head != seen {
-            match app.follow().await {
+            match catch_up(&app, head).await {
                 Ok(moved) => {
                     seen = head;
                     said.clear();
                     if moved {
-                        let _ = app.derive(|store| Ok(store.derive()?)).await;
                         app.unsearched.notify_one();
                     }
                     continue;
@@ -92,6 +98,61 @@ async fn follow(app: Arc<App>) {
             tokio::time::sleep(FOLLOW_AGAIN).await;
         } else if heads.changed().await.is_err() {
             return;
+        }
+    }
+}
+
+/// Asks how many reports of the log are not on pages; nothing changes where it cannot be asked.
+async fn measure(app: &Arc<App>) {
+    let Some((log, file)) = app.options.log.clone() else {
+        return;
+    };
+    if matches!(app.role, Role::Server) {
+        return;
+    }
+    let missing = app.read(move |store, _| Ok(log.reports_after(&file, store.applied()?)?));
+    if let Ok(n) = missing.await {
+        app.set_behind((n > 0).then_some(Behind::Reports(n)));
+    }
+}
+
+/// Notes whether the log is away; of one that is back it is asked first what came.
+async fn look_at_log(app: &Arc<App>) {
+    let Some((log, _)) = &app.options.log else {
+        return;
+    };
+    match (log.trouble().is_some(), app.behind()) {
+        (true, _) => app.set_behind(Some(Behind::Away)),
+        (false, Some(Behind::Away)) if matches!(app.role, Role::Server) => app.set_behind(None),
+        (false, Some(Behind::Away)) => measure(app).await,
+        (false, _) => {}
+    }
+}
+
+/// Follows and derives; gives whether others wrote. Where that takes long, pages say how much is
+/// missing until it is done.
+async fn catch_up(app: &Arc<App>, head: Option<i64>) -> Result<bool, Fail> {
+    let here = app.read(|store, _| Ok(store.reached()?)).await?.version();
+    if head.is_some_and(|head| head - here >= FAR) {
+        measure(app).await;
+    }
+    let work = async {
+        let moved = app.follow().await?;
+        if moved {
+            let _ = app.derive(|store| Ok(store.derive()?)).await;
+        }
+        Ok(moved)
+    };
+    let mut work = std::pin::pin!(work);
+    loop {
+        match tokio::time::timeout(AT_ONCE, &mut work).await {
+            Ok(done) => {
+                if done.is_ok() {
+                    app.set_behind(None);
+                }
+                return done;
+            }
+            Err(_) => measure(app).await,
         }
     }
 }
@@ -111,6 +172,11 @@ async fn recover(app: Arc<App>) {
 /// Searches new points for changes whenever there are any; channels hear of what is new.
 async fn search(app: Arc<App>) {
     loop {
+        // Half a history has other steps than the whole.
+        if let Some(Behind::Reports(_)) = app.behind() {
+            tokio::time::sleep(AGAIN).await;
+            continue;
+        }
         let done = app
             .derive(|store| {
                 let now = clock::seconds();

@@ -107,6 +107,9 @@ pub(crate) fn assemble(app: &Arc<App>, routes: &'static [Route]) -> Router {
         .with_state(app.clone())
 }
 
+/// How many reports a node lacks of what its answer is about.
+const BEHIND: HeaderName = HeaderName::from_static("uptick-behind");
+
 /// What goes around every request: limits before, headers after, a line of the log.
 async fn around(State(app): State<Arc<App>>, request: Request<Body>, next: Next) -> Response {
     let traced = Traced::new(&request);
@@ -120,6 +123,10 @@ async fn around(State(app): State<Arc<App>>, request: Request<Body>, next: Next)
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
         .or_insert(HeaderValue::from_static(PAGE_POLICY));
+    let behind = app.behind().map(|b| HeaderValue::from_str(&b.header()));
+    if let Some(Ok(behind)) = behind {
+        response.headers_mut().insert(BEHIND, behind);
+    }
     traced.answered(&mut response);
     response
 }

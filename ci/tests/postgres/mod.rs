@@ -19,6 +19,7 @@ use crate::support::{Repo, wait, wait_within};
 #[path = "../../../dashboard/tests/support/postgres.rs"]
 pub(crate) mod server;
 
+mod behind;
 mod outside;
 
 use server::Cluster;

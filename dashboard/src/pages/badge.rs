@@ -4,12 +4,13 @@ use collector::detect::Change;
 use collector::format::moved;
 use collector::store::Store;
 
+use crate::app::App;
 use crate::cache::{Page, Policy};
 use crate::error::Fail;
 use crate::pages::answer::{SVG, the_series};
 use crate::text::{cut, value, xml};
 
-pub(super) fn page(store: &Store, id: &str) -> Result<Page, Fail> {
+pub(super) fn page(store: &Store, app: &App, id: &str) -> Result<Page, Fail> {
     let s = the_series(store, id)?;
     let open = store
         .events_of(id)?
@@ -21,6 +22,8 @@ pub(super) fn page(store: &Store, id: &str) -> Result<Page, Fail> {
     let (word, colour) = match open.map(|t| t.event.change) {
         Some(c) if metric.is_worse(c.change) => (size(&c), "#b34700"),
         Some(c) => (size(&c), "#0a66a8"),
+        // Of a node that lacks reports nobody knows whether one is open.
+        None if app.behind().is_some() => (value(s.row.latest_value, metric), "#555"),
         None => (value(s.row.latest_value, metric), "#14532d"),
     };
     let left = cut(&s.row.key.benchmark, 40);

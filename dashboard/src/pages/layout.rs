@@ -65,7 +65,12 @@ fn frame(app: &App, nav: Nav, title: &str, body: Markup) -> Markup {
             body data-at=(stamp::GAP) data-base=[(!app.base().is_empty()).then(|| app.base())] {
                 a .skip href="#main" { "Skip to content" }
                 header .top { (top(app, nav)) }
-                main #main tabindex="-1" { (body) }
+                main #main tabindex="-1" {
+                    @if let Some(behind) = app.behind() {
+                        p .note.warn role="status" { (behind.words()) }
+                    }
+                    (body)
+                }
                 footer { (foot(app)) }
             }
         }

@@ -91,7 +91,7 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
         },
         What::Series { id, look } => series::page(store, app, reader, (id, *look), f),
         What::Embed { id, look } => embed::page(store, app, (id, *look), f),
-        What::Badge { id } => badge::page(store, id),
+        What::Badge { id } => badge::page(store, app, id),
         What::Branch { name } => branch::page(store, app, name, f),
         What::Commit { sha } => commit::page(store, app, reader, sha, f),
         What::Compare {

@@ -26,14 +26,21 @@ pub(crate) async fn healthz(State(app): State<Arc<App>>) -> Response {
 /// Whether what is sent would be kept: 200 while the store can be read and the last write
 /// succeeded and the disk has room, 503 with the reason otherwise.
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
-    verdict(app.unready())
+    verdict(unready(&app))
 }
 
-fn verdict(trouble: Option<String>) -> Response {
-    match trouble {
-        None => "ok\n".into_response(),
-        Some(words) => (StatusCode::SERVICE_UNAVAILABLE, format!("{words}\n")).into_response(),
-    }
+/// Why a node should be asked nothing now: what is sent would not be kept, or its pages lack what
+/// others have.
+pub(crate) fn unready(app: &App) -> Option<String> {
+    app.unready().or_else(|| Some(app.behind()?.words()))
+}
+
+pub(crate) fn verdict(trouble: Option<String>) -> Response {
+    let Some(words) = trouble else {
+        return "ok\n".into_response();
+    };
+    let again = [(header::RETRY_AFTER, HeaderValue::from_static("2"))];
+    (StatusCode::SERVICE_UNAVAILABLE, again, format!("{words}\n")).into_response()
 }
 
 /// Prometheus text.

@@ -319,7 +319,11 @@ impl Shared for File {
             .pool
             .call_slow(async |client| news::read(client, names, after, seq).await)?;
         match read {
-            Read::News(news) => Ok(news),
+            Read::News(news) => {
+                self.pool
+                    .note_reading(&self.name, news.version.number, news.head);
+                Ok(news)
+            }
             Read::Nothing => {
                 self.pool
                     .call(async |client| self.make_head(client).await)?;

@@ -80,6 +80,19 @@ impl Log {
         turn::take(&self.pool, file)
     }
 
+    /// How many reports a file has after an entry.
+    pub(crate) fn reports_after(&self, file: &str, seq: i64) -> Result<u64> {
+        let n = self
+            .pool
+            .call(async |client| news::reports_after(client, file, seq).await)?;
+        Ok(n.cast_unsigned())
+    }
+
+    /// How many writes of the files that are being read are here, and how many there are.
+    pub(crate) fn reading(&self) -> (i64, i64) {
+        self.pool.reading()
+    }
+
     /// Why nothing can be written there.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {

@@ -186,6 +186,14 @@ async fn mark(client: &Client, file: &str, version: i64) -> Tried<Option<String>
     Ok(row.map(|r| r.get(0)))
 }
 
+/// How many reports a file has after an entry. Those that were pruned meanwhile are on no page.
+pub(super) async fn reports_after(client: &Client, file: &str, seq: i64) -> Ran<i64> {
+    let sql = "SELECT count(*) FROM uptick.entry WHERE file = $1 AND seq > $2 AND kind = 'report'";
+    let given: [(&(dyn ToSql + Sync), Type); 2] = [(&file, Type::TEXT), (&seq, Type::INT8)];
+    let row = client.query_typed_opt(sql, &given).await?;
+    Ok(row.map_or(0, |r| r.get(0)))
+}
+
 /// Every row of the tables that are neither log nor view.
 pub(super) async fn all_rows(client: &Client, file: &str) -> Tried<Vec<Row>> {
     let come = Cell::new(Instant::now());

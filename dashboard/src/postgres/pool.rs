@@ -40,6 +40,8 @@ pub(super) struct Pool {
     server: Mutex<Server>,
     /// When a write was done last.
     wrote: Mutex<Instant>,
+    /// Files that are being read: how many of their writes are here, and how many there are.
+    reading: Mutex<BTreeMap<String, (i64, i64)>>,
     /// The name that the log got when it was made.
     database: OnceLock<String>,
     /// Whether that name was seen there, and the schema is up to date.
@@ -109,6 +111,7 @@ impl Pool {
             down: Mutex::default(),
             server: Mutex::new(seen.server),
             wrote: Mutex::new(Instant::now()),
+            reading: Mutex::default(),
             database: OnceLock::new(),
             is_met: AtomicBool::new(false),
         };
@@ -187,6 +190,22 @@ impl Pool {
             tracing::error!(log = self.address.shown, why, "the log is away");
         }
         *down = Some(why.to_owned());
+    }
+
+    /// Notes how far a file was read.
+    pub(super) fn note_reading(&self, file: &str, at: i64, head: i64) {
+        let mut all = held(&self.reading);
+        match at < head {
+            true => all.insert(file.to_owned(), (at, head)),
+            false => all.remove(file),
+        };
+    }
+
+    /// How far the files that are being read are, all of them together.
+    pub(super) fn reading(&self) -> (i64, i64) {
+        let all = held(&self.reading);
+        let add = |(a, b): (i64, i64), (at, head): &(i64, i64)| (a + at, b + head);
+        all.values().fold((0, 0), add)
     }
 
     /// Notes that a write was done.

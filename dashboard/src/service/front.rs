@@ -12,11 +12,20 @@ use crate::app::App;
 use crate::clock::clock;
 use crate::error::Fail;
 use crate::pages::layout::{self, Nav};
+use crate::pages::status;
 use crate::pages::summary::{Health, Summary, summary};
 use crate::reader::Reader;
 use crate::service::pages::{WHY, at, page, silent};
 use crate::service::server::Server;
 use crate::text::{self, plural};
+
+/// Whether this node and all of its projects are as far as the shared log.
+pub(super) async fn readyz(
+    State(app): State<Arc<App>>,
+    Extension(server): Extension<Arc<Server>>,
+) -> Response {
+    status::verdict(status::unready(&app).or_else(|| server.behind()))
+}
 
 /// How a project stands; `None` where its store cannot be read, which its own pages say.
 async fn standing(server: &Server, name: &str) -> Option<Arc<Summary>> {

@@ -59,7 +59,7 @@ pub const SERVER_ROUTES: &[Route] = &[
     Route::post("/logout", None, MAX_LITTLE, || post(login::sign_out)),
     Route::get("/events", READ, || get(live::events)),
     Route::get("/healthz", None, || get(status::healthz)),
-    Route::get("/readyz", None, || get(status::readyz)),
+    Route::get("/readyz", None, || get(front::readyz)),
     Route::get("/metrics", READ, || get(metrics::metrics)),
     Route::get("/favicon.ico", None, || get(assets::icon)),
     Route::get("/assets/{file}", None, || get(assets::asset)),
@@ -128,7 +128,11 @@ async fn to_project(State(server): State<Arc<Server>>, mut request: Request<Body
         return (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, to)]).into_response();
     };
     let Some((app, router)) = server.project(name) else {
-        let fail = Fail::NotFound("There is no project of that name.".into());
+        let is_known = server.app().projects().iter().any(|p| p.name == name);
+        let fail = match is_known {
+            true => Fail::Opening,
+            false => Fail::NotFound("There is no project of that name.".into()),
+        };
         let asked = status::Asked::new(&request);
         return status::error(server.app(), &fail, &asked);
     };

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::app::{App, Options};
+use crate::behind::Behind;
 use crate::postgres::Log;
 use crate::proxy::Proxy;
 use crate::service::summaries::Summaries;
@@ -160,6 +161,13 @@ impl Server {
     pub(super) fn project(&self, name: &str) -> Option<(Arc<App>, Router)> {
         let all = self.projects.read().unwrap_or_else(PoisonError::into_inner);
         all.get(name).map(|p| (p.app.clone(), p.router.clone()))
+    }
+
+    /// What the first of the projects lacks of the shared log that lacks anything, in words.
+    pub(super) fn behind(&self) -> Option<String> {
+        let all = self.projects.read().unwrap_or_else(PoisonError::into_inner);
+        let behind = all.values().find_map(|p| p.app.behind());
+        behind.map(Behind::words)
     }
 
     /// Notes the `uptick.toml` of a project's main line, by which its pages judge.

@@ -2,6 +2,7 @@
 
 mod sheet;
 
+use crate::behind::Behind;
 use crate::pages::groups::{self, Group, sure};
 
 use std::cmp::Ordering;
@@ -44,9 +45,18 @@ struct Today {
     counts: EventCounts,
     /// Series with points that the change finder has not seen.
     unsearched: usize,
+    /// What this node lacks of the log that it shares.
+    behind: Option<Behind>,
     newest: Option<MeasuredCommit>,
     reports: u64,
     points: u64,
+}
+
+impl Today {
+    /// Whether something may be open that is not known here yet.
+    const fn is_partial(&self) -> bool {
+        self.unsearched > 0 || self.behind.is_some()
+    }
 }
 
 fn load(store: &Store, app: &App, (reader, owner): (&Reader, &str)) -> Result<Today, Fail> {
@@ -69,6 +79,7 @@ fn load(store: &Store, app: &App, (reader, owner): (&Reader, &str)) -> Result<To
         snoozed,
         counts: store.event_counts(&at)?,
         unsearched: store.unsearched_series()? as usize,
+        behind: app.behind(),
         at,
         groups,
         judged,
@@ -146,7 +157,7 @@ fn verdict(t: &Today) -> (Markup, &'static str) {
         return (html! { "Nothing measured yet" }, "quiet");
     }
     match (bad.first(), new) {
-        (None, _) if t.unsearched > 0 => (html! { "No regression is known yet" }, "quiet"),
+        (None, _) if t.is_partial() => (html! { "No regression is known yet" }, "quiet"),
         (None, _) => (
             html! {
                 span .tick aria-hidden="true" { "✓" } " No regression is open"
@@ -357,7 +368,7 @@ fn nothing(app: &App, t: &Today) -> Markup {
     }
     let known = t.counts.resolved + t.counts.recovered;
     let why = html! {
-        @if t.unsearched > 0 { "What was searched so far shows none: " }
+        @if t.is_partial() { "What was searched so far shows none: " }
         @else {
             (plural(t.reports as usize, "report")) " with " (plural(t.points as usize, "point"))
             " were searched: "
@@ -372,9 +383,9 @@ fn nothing(app: &App, t: &Today) -> Markup {
         }
         "."
     };
-    let title = match t.unsearched {
-        0 => "Nothing waits for you",
-        _ => "Nothing waits for you so far",
+    let title = match t.is_partial() {
+        false => "Nothing waits for you",
+        true => "Nothing waits for you so far",
     };
     layout::empty(
         title,
@@ -629,7 +640,7 @@ fn document(config: &Config, t: &Today) -> serde_json::Value {
         .collect();
     json!({
         "schema": "uptick.open_changes/1", "counts": t.counts, "unsearched": t.unsearched,
-        "groups": groups,
+        "behind": Behind::document(t.behind), "groups": groups,
     })
 }
 
@@ -699,6 +710,9 @@ fn markdown(config: &Config, t: &Today) -> String {
     );
     if t.unsearched > 0 {
         out.push_str(&format!("\n{}.\n", text::unsearched(t.unsearched)));
+    }
+    if let Some(behind) = t.behind {
+        out.push_str(&format!("\n{}\n", behind.words()));
     }
     if t.groups.is_empty() {
         out.push_str("\nNothing waits.\n");
