@@ -1,6 +1,8 @@
 //! What is answered while a node is being opened, which may first read a long log: it lives, and is
 //! not ready.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
@@ -13,6 +15,9 @@ use crate::postgres::Log;
 
 /// After so many seconds a node that reads its log is asked again.
 const AGAIN: u64 = 2;
+
+/// How long the last of those may take who asked while it was opened.
+const LAST: Duration = Duration::from_secs(1);
 
 /// Answers at a listener while a node is being opened, and gives it back with what came of that.
 ///
@@ -27,11 +32,14 @@ pub async fn while_opening<T>(
     let waiting = TcpListener::from_std(listener.try_clone()?)?;
     let router = Router::new().fallback(move |request: Request| not_yet(log.clone(), request));
     let (opened, until) = tokio::sync::oneshot::channel::<()>();
-    tokio::spawn(door::serve(waiting, router, async {
+    let answering = tokio::spawn(door::serve(waiting, router, async {
         let _ = until.await;
     }));
     let out = open.await;
     drop(opened);
+    // Whoever comes from now on is answered by what was opened; whoever came before and is slow is
+    // not waited for.
+    let _ = tokio::time::timeout(LAST, answering).await;
     Ok((TcpListener::from_std(listener)?, out))
 }
 
