@@ -235,6 +235,10 @@ impl App {
         let ((writer, deriver), lookout, objects) = opened
             .await
             .map_err(|e| Failure::Listen(std::io::Error::other(e)))??;
+        let is_away = options
+            .log
+            .as_ref()
+            .is_some_and(|(log, _)| log.trouble().is_some());
         let standing = Arc::new(Standing::of(&options.store, options.keep_free));
         let start = |stores, nice| Writer::start(stores, 2 * WRITES, nice).map_err(Failure::Listen);
         Ok(Arc::new(Self {
@@ -267,7 +271,7 @@ impl App {
             verdicts: Verdicts::new(),
             releases: Mutex::default(),
             projects: Mutex::default(),
-            behind: Mutex::default(),
+            behind: Mutex::new(is_away.then_some(Behind::Away)),
             closing: AtomicBool::new(false),
             started: Instant::now(),
             options,

@@ -693,6 +693,8 @@ fn a_node_starts_while_its_log_is_away() {
     );
 
     a = Node::start(&data, &way.address());
+    let first = a.get("/p/lexis/", &admin).1;
+    assert!(first.contains("The shared log is away"), "{first}");
     is_refused(&a, &admin, &write);
     way.lead_to(&other);
     let says = |words: &str| wait(words, || a.get("/readyz", "").1.contains(words));
