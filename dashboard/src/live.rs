@@ -55,12 +55,19 @@ pub(crate) fn tasks(app: &Arc<App>) -> JoinSet<()> {
 
 /// Looks at the store's counters for ever.
 pub(crate) async fn watch(app: Arc<App>) {
+    let mut was_behind = false;
     for look in 0u32.. {
         tokio::time::sleep(LOOK_EVERY).await;
         if look.is_multiple_of(RARELY) && !app.options.read_only {
             tokio::spawn(recover(app.clone()));
         }
         look_at_log(&app).await;
+        was_behind |= app.behind().is_some();
+        if look.is_multiple_of(RARELY) && was_behind {
+            // A page that was in the making when that changed says what was before.
+            app.cache.forget();
+            was_behind = app.behind().is_some();
+        }
         let seen = app.read(|_, app| app.check()).await;
         match seen {
             Ok(_) => app.set_trouble(""),

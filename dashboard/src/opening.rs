@@ -32,14 +32,15 @@ pub async fn while_opening<T>(
     let waiting = TcpListener::from_std(listener.try_clone()?)?;
     let router = Router::new().fallback(move |request: Request| not_yet(log.clone(), request));
     let (opened, until) = tokio::sync::oneshot::channel::<()>();
-    let answering = tokio::spawn(door::serve(waiting, router, async {
+    let until = async {
         let _ = until.await;
-    }));
+    };
+    let answering = tokio::spawn(door::serve_patiently(waiting, router, until, LAST));
     let out = open.await;
     drop(opened);
     // Whoever comes from now on is answered by what was opened; whoever came before and is slow is
     // not waited for.
-    let _ = tokio::time::timeout(LAST, answering).await;
+    let _ = tokio::time::timeout(2 * LAST, answering).await;
     Ok((TcpListener::from_std(listener)?, out))
 }
 

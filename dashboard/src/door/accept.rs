@@ -35,6 +35,16 @@ pub(crate) async fn serve(
     router: Router,
     shutdown: impl Future<Output = ()>,
 ) {
+    serve_patiently(listener, router, shutdown, Duration::ZERO).await;
+}
+
+/// [`serve`], where whoever has connected and not asked yet may still do so for some time.
+pub(crate) async fn serve_patiently(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+    patience: Duration,
+) {
     let places = Places::of_this_process();
     let (closing, closed) = watch::channel(false);
     // Every connection holds a sender; when the last is gone nothing is received any more.
@@ -62,6 +72,7 @@ pub(crate) async fn serve(
         });
     }
     drop((listener, alive));
+    let _ = tokio::time::timeout(patience, none_left.recv()).await;
     let _ = closing.send(true);
     let _ = none_left.recv().await;
 }

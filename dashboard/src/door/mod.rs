@@ -14,4 +14,4 @@ mod places;
 pub(crate) mod rates;
 mod stall;
 
-pub(crate) use accept::serve;
+pub(crate) use accept::{serve, serve_patiently};
