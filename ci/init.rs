@@ -3,7 +3,7 @@
 use collector::config::Config;
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
-use collector::suite::{Discovery, Place, discover};
+use collector::suite::{Discovery, Place, Uncounted, discover};
 use serde_json::json;
 
 use crate::args::{Args, Init};
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args, a: &Init) -> anyhow::Result<u8> {
             .map(|t| json!({ "package": t.package, "bench": t.name }))
             .collect();
         return print::json(&json!({
-            "schema": "uptick.init/1", "file": path, "benches": targets, "left_out": found.left_out,
+            "schema": "uptick.init/1", "file": path, "benches": targets, "left_out": left_out(&found),
         }))
         .map(|()| EXIT_OK);
     }
@@ -50,10 +50,16 @@ pub(crate) fn run(args: &Args, a: &Init) -> anyhow::Result<u8> {
     };
     let path = path.display();
     print::out(&format!("{path} written; {targets} found. Next: {next}\n"))?;
-    for why in &found.left_out {
+    for why in left_out(&found) {
         print::note(&format!("note: {why}"));
     }
     Ok(EXIT_OK)
+}
+
+/// Why other bench targets are none, as far as can be known before they are built.
+fn left_out(found: &Discovery) -> Vec<String> {
+    let uncounted = found.uncounted.iter().map(Uncounted::why);
+    found.left_out.iter().cloned().chain(uncounted).collect()
 }
 
 /// The bench targets of the checkout as it stands.
@@ -79,7 +85,7 @@ fn template(found: &Discovery, config: &Config) -> String {
     if benches.is_empty() {
         benches.push_str("#   (none: add [[command]] benchmarks below)\n");
     }
-    for why in &found.left_out {
+    for why in left_out(found) {
         benches.push_str(&format!("#   {why}\n"));
     }
     let needs = &found.needs;

@@ -17,6 +17,9 @@ pub(crate) fn run(args: &Args, a: &List) -> anyhow::Result<u8> {
     progress.clear();
     let suite = built?.1.suite;
     let names: Vec<&String> = suite.jobs.iter().map(|(j, _)| &j.name).collect();
+    let config = runner.config();
+    let commands = suite.uncounted.iter().map(|u| u.command(config));
+    let commands: Vec<String> = commands.collect();
     if a.json {
         print::json(&json!({
             "schema": "uptick.list/1",
@@ -24,6 +27,7 @@ pub(crate) fn run(args: &Args, a: &List) -> anyhow::Result<u8> {
             "benchmarks": names,
             "failures": suite.failures,
             "notes": suite.notes,
+            "commands": commands,
         }))?;
     } else {
         for n in &names {
@@ -35,6 +39,10 @@ pub(crate) fn run(args: &Args, a: &List) -> anyhow::Result<u8> {
         }
         for n in &suite.notes {
             print::note(&format!("note: {n}"));
+        }
+        if !commands.is_empty() {
+            print::note("to count what criterion does not drive, write into uptick.toml:\n");
+            print::note(&commands.join("\n"));
         }
         if names.is_empty() && suite.unwanted == 0 {
             print::note(

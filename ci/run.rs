@@ -40,6 +40,9 @@ pub(crate) fn run(args: &Args, a: &Run) -> anyhow::Result<u8> {
             print::out(&if single { whole(report) } else { line(report) })
         },
     )?;
+    if !single && reports.iter().all(has_none) {
+        print::note("no benchmarks found: `uptick list` says what was looked at");
+    }
     if a.json {
         let commits: Vec<_> = reports.iter().map(document).collect();
         print::json(&json!({ "schema": "uptick.run/1", "commits": commits }))?;
@@ -206,17 +209,24 @@ fn whole(report: &Report) -> String {
             f.message.trim()
         ));
     }
-    if report.measurements.is_empty() && report.failures.is_empty() {
+    if has_none(report) {
         out.push_str("  no benchmarks found: `uptick list` says what was looked at\n");
     }
     out
 }
 
-/// A backfill is done when every commit was tried; a single commit must give numbers.
+/// Whether a commit has no benchmark that could give a number, or fail to.
+fn has_none(report: &Report) -> bool {
+    report.measurements.is_empty() && report.failures.is_empty()
+}
+
+/// A backfill is done when every commit was tried; a single commit must give numbers, and of many
+/// some must have benchmarks.
 fn exit_code(reports: &[Report]) -> u8 {
     match reports {
         [one] if is_failed(one) || !one.failures.is_empty() => EXIT_FAILED,
         [one] if one.measurements.is_empty() => EXIT_NO_VERDICT,
+        all if all.iter().all(has_none) => EXIT_NO_VERDICT,
         all if !all.is_empty() && all.iter().all(is_failed) => EXIT_FAILED,
         _ => EXIT_OK,
     }

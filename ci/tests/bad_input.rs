@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{Repo, git, path_with_only};
+use crate::support::{Repo, git, path_with_only, uptick};
 
 #[test]
 fn no_repository_no_commit_no_such_revision() {
@@ -30,6 +30,67 @@ fn no_repository_no_commit_no_such_revision() {
     repo.uptick(&["run", "HEAD..HEAD"])
         .exits(2)
         .says(&["empty range"]);
+}
+
+#[test]
+fn a_repository_at_a_path_that_no_build_can_be_told_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().unwrap();
+    for (name, why) in [
+        (&b"new\nline"[..], "holds a line break"),
+        (b"end\n", "holds a line break"),
+        (b"no\xffutf", "is not UTF-8"),
+    ] {
+        let path = dir.path().join(std::ffi::OsStr::from_bytes(name));
+        std::fs::create_dir(&path).unwrap();
+        git(&path, &["init", "-q"]);
+        git(&path, &["commit", "-q", "--allow-empty", "-m", "one"]);
+        for command in ["check", "run", "list", "init"] {
+            let ran = uptick(&path, &[command]).exits(2);
+            ran.says(&[why, "move the repository"]);
+        }
+    }
+}
+
+#[test]
+fn a_dependency_beside_the_repository_is_said_in_our_words() {
+    let repo = Repo::new();
+    let manifest = "[package]\nname = \"r\"\nversion = \"0.1.0\"\n[workspace]\n[dependencies]\nsib = { path = \"../sib\" }\n";
+    repo.write("Cargo.toml", manifest);
+    repo.write("src/lib.rs", "");
+    repo.commit("one");
+    let ran = repo.uptick(&["list"]).exits(4);
+    ran.says(&["leads out of the repository, to `sib`", "absolute path"]);
+}
+
+#[test]
+fn a_command_s_build_stays_where_run_looks_for_it() {
+    let repo = Repo::new();
+    let build = "build = \"mkdir -p ${CARGO_BUILD_TARGET_DIR:-t} && cp /bin/true ${CARGO_BUILD_TARGET_DIR:-t}/w\"";
+    let file = format!("[[command]]\nname = \"w\"\n{build}\nrun = \"t/w\"\n");
+    repo.write("uptick.toml", &file);
+    repo.commit("one");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let ran = repo.uptick_with(&["run"], |c| {
+        c.env("CARGO_BUILD_TARGET_DIR", elsewhere.path());
+    });
+    ran.exits(0);
+}
+
+#[test]
+fn a_build_that_the_machine_ended_is_not_kept_of_the_commit() {
+    let repo = Repo::new();
+    let build = "build = \"sh -c 'echo cc1 was ended: signal 9 [Killed] >&2; exit 1'\"";
+    repo.write(
+        "uptick.toml",
+        &format!("[[command]]\nname = \"w\"\n{build}\nrun = \"true\"\n"),
+    );
+    repo.commit("one");
+    let ran = repo.uptick(&["run", "--json"]).exits(4);
+    let failure = &ran.json()["commits"][0]["failures"][0];
+    assert_eq!(failure["fault"], "machine", "{failure}");
+    let said = failure["message"].as_str().unwrap();
+    assert!(said.contains("for want of memory or disk"), "{said}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod events;
 mod faults;
 mod first;
 mod forge;
+mod frameworks;
 mod history;
 mod imports;
 mod metrics;

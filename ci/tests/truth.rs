@@ -451,6 +451,7 @@ fn flags_reach_the_compiler_and_are_part_of_the_key() {
         let (with, without) = (list(name, "--cfg special"), list(name, "--cfg other"));
         assert!(with.contains("brings its own main"), "{name}: {with}");
         assert!(without.contains("does not build"), "{name}: {without}");
+        assert!(without.contains("built without --cfg special"), "{without}");
     }
     scene.write(
         "uptick.toml",

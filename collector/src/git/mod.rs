@@ -40,6 +40,24 @@ pub struct Repo {
     asked: OnceLock<Option<String>>,
 }
 
+/// The top of a checkout, as git prints it. What cargo, git and valgrind are told of paths is text
+/// in lines.
+fn root(printed: &[u8]) -> Result<PathBuf> {
+    let printed = printed.strip_suffix(b"\n").unwrap_or(printed);
+    let refused = |what: &str| {
+        let shown = PathBuf::from(crate::system::name_of(printed.to_vec()));
+        Err(Error::Usage(format!(
+            "{shown:?}: the path of the repository {what}, which no build could be told: move the \
+             repository, or clone it to another path"
+        )))
+    };
+    match std::str::from_utf8(printed) {
+        Err(_) => refused("is not UTF-8"),
+        Ok(path) if path.contains(['\n', '\r']) => refused("holds a line break"),
+        Ok(path) => Ok(PathBuf::from(path)),
+    }
+}
+
 impl Repo {
     /// The repository that `dir` lies in.
     ///
@@ -74,7 +92,7 @@ impl Repo {
             )));
         }
         Ok(Self {
-            root: PathBuf::from(text(&out.stdout)),
+            root: root(&out.stdout)?,
             asked: OnceLock::new(),
         })
     }

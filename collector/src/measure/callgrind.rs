@@ -500,6 +500,12 @@ fn judge_end(ended: &Ended, log: &str, job: &Job) -> Result<(), RunError> {
         job.ended_well(ended);
         return Ok(());
     }
+    if let Some(request) = out_of_memory(log) {
+        return Err(RunError::machine(format!(
+            "valgrind had no memory left: {request} It needs some 100 MB more than the program: raise \
+             the limit (`ulimit -v`, the container's), or free some"
+        )));
+    }
     // 0x62 opens every EVEX-coded instruction, which is how AVX-512 is written.
     let unknown =
         log.contains("unhandled instruction bytes") || log.contains("Unrecognised instruction");
@@ -517,6 +523,13 @@ fn judge_end(ended: &Ended, log: &str, job: &Job) -> Result<(), RunError> {
         said
     };
     Err(RunError::exit(ended.status, &said))
+}
+
+/// What valgrind asked for in vain, where it could not go on; it draws a map of its memory then.
+fn out_of_memory(log: &str) -> Option<&str> {
+    let (_, rest) = log.split_once("Valgrind's memory management: out of memory:")?;
+    let said = rest.lines().filter_map(of_process).map(str::trim);
+    said.into_iter().find(|l| !l.is_empty())
 }
 
 /// What callgrind writes of itself, whatever becomes of the program, and its advice on a stack that
@@ -588,6 +601,17 @@ mod tests {
             output.count_children(&mut []).map_err(|e| e.message),
             Ok(Some(family::OUTLIVES))
         );
+    }
+
+    #[test]
+    fn a_valgrind_without_memory_says_so_and_draws_no_map() {
+        let log = "--42:0: aspacem 1: FILE\n==42== \n\
+            ==42==     Valgrind's memory management: out of memory:\n\
+            ==42==        newSuperblock's request for 4194304 bytes failed.\n\
+            ==42==     Valgrind cannot continue.  Sorry.\n--42:0: aspacem 2: ANON\n";
+        let request = "newSuperblock's request for 4194304 bytes failed.";
+        assert_eq!(out_of_memory(log), Some(request));
+        assert_eq!(out_of_memory("==42== Out of memory is a word\n"), None);
     }
 
     #[test]

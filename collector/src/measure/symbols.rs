@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol};
 
 use super::region::{Harness, Method};
@@ -28,8 +30,37 @@ pub struct Executable {
     pub exact: bool,
     /// Whether it is linked statically: nothing can be preloaded into it.
     pub is_static: bool,
+    /// Who drives its benchmarks, where criterion does not.
+    pub framework: Framework,
     /// Bytes that it occupies when loaded: its size without symbols and debug information.
     pub loaded_size: u64,
+}
+
+/// Who drives the benchmarks of an executable that is not criterion's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Framework {
+    /// `#[bench]`, or tests.
+    Libtest,
+    /// divan, or CodSpeed's fork of it.
+    Divan,
+    /// iai.
+    Iai,
+    /// iai-callgrind.
+    IaiCallgrind {
+        /// A group that it has.
+        group: Option<String>,
+    },
+    /// gungraun, as iai-callgrind is called today.
+    Gungraun {
+        /// A group that it has.
+        group: Option<String>,
+    },
+    /// tango-bench.
+    Tango,
+    /// Nobody whom we know: a `main` of its own.
+    #[default]
+    Unknown,
 }
 
 /// Criterion's help for `--exact`, which stands in every executable that knows the flag.
@@ -65,8 +96,57 @@ pub fn read(path: &Path) -> Result<Executable> {
         boundaries,
         exact: memchr::memmem::find(&data, EXACT_HELP).is_some(),
         is_static: is_static(&data),
+        framework: framework(file.symbols().filter_map(|s| s.name().ok())),
         loaded_size: file.segments().map(|s| s.file_range().1).sum(),
     })
+}
+
+/// Whose crate the mangled names of an executable mention.
+fn framework<'a>(symbols: impl Iterator<Item = &'a str>) -> Framework {
+    let (mut best, mut group) = (Framework::Unknown, None);
+    for symbol in symbols {
+        let found = [
+            ("gungraun", Framework::Gungraun { group: None }),
+            ("iai_callgrind", Framework::IaiCallgrind { group: None }),
+            ("tango_bench", Framework::Tango),
+            ("divan", Framework::Divan),
+            ("codspeed_divan_compat", Framework::Divan),
+            ("codspeed_divan_compat_walltime", Framework::Divan),
+            ("iai", Framework::Iai),
+        ]
+        .into_iter()
+        .find(|(name, _)| names_crate(symbol, name));
+        if let (Framework::Unknown, Some((_, of_it))) = (&best, found) {
+            best = of_it;
+        }
+        group = group.or_else(|| group_of(symbol));
+    }
+    match best {
+        Framework::Gungraun { .. } => Framework::Gungraun { group },
+        Framework::IaiCallgrind { .. } => Framework::IaiCallgrind { group },
+        other => other,
+    }
+}
+
+/// Whether a mangled name has a path that begins with this crate: `_ZN5divan…`, or in the newer form
+/// after the crate's own hash.
+fn names_crate(symbol: &str, name: &str) -> bool {
+    let component = format!("{}{name}", name.len());
+    let mut found = symbol.match_indices(&component);
+    found.any(|(at, _)| symbol[..at].ends_with(['N', '_']))
+}
+
+/// The group whose benchmarks `bench::group::__run` runs.
+fn group_of(symbol: &str) -> Option<String> {
+    if !symbol.contains("__run") {
+        return None;
+    }
+    let name = format!("{:#}", rustc_demangle::demangle(symbol));
+    let (path, _) = name
+        .rsplit_once("::__run")
+        .filter(|(_, rest)| rest.is_empty())?;
+    let (_, group) = path.split_once("::")?;
+    (!group.contains("::")).then(|| group.to_string())
 }
 
 /// Whether what an executable or library loads holds one of these paths: its code may look there.
@@ -202,6 +282,32 @@ mod tests {
             method_of("_ZN5toast7Bencher4iter17h8f47bf16d041cd87E"),
             None
         );
+    }
+
+    #[test]
+    fn other_frameworks_are_known_by_their_crates() {
+        let of = |symbols: &[&str]| framework(symbols.iter().copied());
+        assert_eq!(of(&["_ZN5divan5Divan4main17h1E"]), Framework::Divan);
+        assert_eq!(
+            of(&["_RNvNtCs7IGtWfvOXLw_5divan5entry4main"]),
+            Framework::Divan
+        );
+        assert_eq!(
+            of(&["_ZN30codspeed_divan_compat_walltime4main17h1E"]),
+            Framework::Divan
+        );
+        assert_eq!(of(&["_ZN3iai6runner17h1E"]), Framework::Iai);
+        let group = Some("grp".to_string());
+        assert_eq!(
+            of(&[
+                "_ZN13iai_callgrind10__internal17h1E",
+                "_ZN4work3grp5__run17hc6564950dbc70d2eE"
+            ]),
+            Framework::IaiCallgrind { group }
+        );
+        // Words that only begin alike, or stand deeper, are nobody's.
+        assert_eq!(of(&["_ZN4work15divan5other17h1E"]), Framework::Unknown);
+        assert_eq!(of(&["main"]), Framework::Unknown);
     }
 
     #[test]

@@ -319,7 +319,8 @@ fn better(row: &Row) -> &'static str {
     match row.class {
         NoiseClass::Threaded => {
             "it differs from run to run: let it work on one thread ([suite] env), and by no clock, random \
-             number or kept file; or judge its cpu_time"
+             number or kept file (link it dynamically: nothing is pinned in a static program); or judge \
+             its cpu_time"
         }
         NoiseClass::Sampled => "give one iteration more work, or count its instructions",
         NoiseClass::Seeded => "fix its random seed",

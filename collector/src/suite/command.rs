@@ -5,12 +5,12 @@ use std::process::Command as Process;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Place, cargo};
+use super::{Place, cargo, machine};
 use crate::config::{Command, Config, words};
 use crate::measure::child::{self, Before};
 use crate::measure::stage::{Stage, Standing};
 use crate::measure::{Job, Kind, Seen, no_directory, sandbox};
-use crate::model::{Failure, Phase};
+use crate::model::{Failure, Fault, Phase};
 
 /// A build may take longer than a run, but not for ever.
 const BUILD_LIMIT: Duration = Duration::from_secs(3600);
@@ -72,8 +72,15 @@ fn run_build(script: &str, dir: &Path, place: &Place) -> std::result::Result<(),
     if let Some(own) = cargo::toolchain_against(&place.tree) {
         c.env("RUSTUP_TOOLCHAIN", own);
     }
-    c.env_remove("CARGO_TARGET_DIR")
-        .stdin(std::process::Stdio::null());
+    // `run` finds what is built where the commit's own files put it.
+    for elsewhere in [
+        "CARGO_TARGET_DIR",
+        "CARGO_BUILD_TARGET_DIR",
+        "CARGO_BUILD_BUILD_DIR",
+    ] {
+        c.env_remove(elsewhere);
+    }
+    c.stdin(std::process::Stdio::null());
     let ended = child::run(&mut c, Before::foreign(None), BUILD_LIMIT)
         .map_err(|e| format!("`{script}` could not be started in {}: {e}", dir.display()))?;
     if ended.timed_out {
@@ -90,6 +97,10 @@ fn run_build(script: &str, dir: &Path, place: &Place) -> std::result::Result<(),
 }
 
 fn failure(command: &Command, message: String) -> Failure {
-    let message = crate::error::tail(&message, 3000);
-    Failure::new(Some(command.name.clone()), Phase::Build, message)
+    let end = crate::error::tail(&message, 3000);
+    let of = |message: &str| Failure::new(Some(command.name.clone()), Phase::Build, message);
+    match machine::lacking(&message) {
+        Some(line) => of(&format!("{}: {line}\n{end}", machine::ADVICE)).by(Fault::Machine),
+        None => of(end),
+    }
 }

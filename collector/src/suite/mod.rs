@@ -14,7 +14,9 @@ mod command;
 mod kept;
 pub mod key;
 mod locate;
+mod machine;
 mod overlay;
+mod uncounted;
 pub mod unread;
 mod variables;
 
@@ -38,6 +40,7 @@ pub(crate) use kept::forget;
 pub use key::BuildKey;
 pub use locate::settle_workspace;
 pub use overlay::Overlay;
+pub use uncounted::Uncounted;
 pub use variables::Variables;
 
 /// A suite, ready to be measured.
@@ -51,6 +54,8 @@ pub struct Suite {
     pub failures: Vec<Failure>,
     /// For people: targets left out, names that stand twice.
     pub notes: Vec<String>,
+    /// Bench targets that only a command can count.
+    pub uncounted: Vec<Uncounted>,
     /// The worktree whose files debug information names; another worker's may have built it.
     pub built_in: PathBuf,
     /// How many benchmarks are there, and not wanted.
@@ -109,6 +114,11 @@ pub fn build(config: &Config, build: &mut Build<'_>) -> Result<Suite> {
             }
         };
         suite.notes.extend(built.left_out.iter().cloned());
+        let uncounted = built.uncounted.iter().filter(|u| !u.has_command(config));
+        suite.uncounted = uncounted.cloned().collect();
+        suite
+            .notes
+            .extend(suite.uncounted.iter().map(Uncounted::why));
         suite.notes.extend(cargo::flags_left_out(config, place));
         suite.built_in.clone_from(&built.tree);
         add_criterion(&mut suite, config, build, built)?;
@@ -327,7 +337,7 @@ fn add_executable(
         wanted.iter().map(|(_, name)| name.clone()).collect(),
         facts.loaded_size,
     ));
-    let boundaries = Arc::new(facts.boundaries);
+    let boundaries = Arc::new(boundaries(&facts));
     let seen = built.seen_at(exe, build.place);
     for (benchmark, name) in wanted {
         let job = Job {
@@ -350,6 +360,15 @@ fn add_executable(
         suite.jobs.push((job, Some(exe.file.clone())));
     }
     Ok(())
+}
+
+/// The methods that bound a benchmark's calls: none where nothing can be preloaded. Its clock is then
+/// the machine's, by which criterion would iterate for as long as it is told to: it runs once instead.
+fn boundaries(facts: &symbols::Executable) -> Vec<symbols::Boundary> {
+    match facts.is_static {
+        true => Vec::new(),
+        false => facts.boundaries.clone(),
+    }
 }
 
 /// The package's own programs, one directory up from `current_exe`, and its shared libraries, there
@@ -427,6 +446,21 @@ mod tests {
         let one = [target("a", &["parse", "parse"])];
         assert_eq!(told_apart(&one), [vec!["parse", "parse"]]);
         assert_eq!(of_one_name(&one), None);
+    }
+
+    #[test]
+    fn a_static_benchmark_is_never_run_by_the_machine_s_clock() {
+        let mut facts = symbols::Executable {
+            boundaries: vec![symbols::Boundary {
+                symbol: "iter".into(),
+                method: crate::measure::region::Method::Iter,
+                harness: crate::measure::region::Harness::Criterion,
+            }],
+            ..symbols::Executable::default()
+        };
+        assert_eq!(boundaries(&facts).len(), 1);
+        facts.is_static = true;
+        assert!(boundaries(&facts).is_empty());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::measure::Filter;
 use crate::measure::stage::Link;
+use crate::suite::uncounted::Uncounted;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -61,6 +62,9 @@ pub struct Executables {
     pub executables: Vec<BenchExecutable>,
     /// Bench targets that were left out, and why, in words.
     pub left_out: Vec<String>,
+    /// Bench targets that criterion does not drive.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uncounted: Vec<Uncounted>,
     /// The worktree that they were built in: debug information names its files.
     pub tree: PathBuf,
     /// The target directory that they were built in.

@@ -74,8 +74,22 @@ impl Ended {
     }
 
     /// The first line of standard error that says that something could not be run or read, went
-    /// wrong, or crashed.
+    /// wrong, or crashed; else the line by which libtest says that it ran nothing.
     pub fn complaint(&self) -> Option<String> {
+        self.said_on_stderr().or_else(|| self.ran_no_test())
+    }
+
+    /// The last verdict of libtest, where none of them tells of a test or benchmark that was run.
+    fn ran_no_test(&self) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.stdout);
+        let verdicts = text.lines().filter(|l| l.starts_with("test result: "));
+        let verdicts: Vec<&str> = verdicts.collect();
+        let ran_none = |l: &&str| l.contains(" 0 passed; 0 failed;") && l.contains(" 0 measured;");
+        let last = verdicts.last().filter(|_| verdicts.iter().all(ran_none))?;
+        Some(crate::error::tail(last, QUOTED).to_string())
+    }
+
+    fn said_on_stderr(&self) -> Option<String> {
         let text = String::from_utf8_lossy(&self.stderr);
         let mut lines = text.lines().map(str::trim_end);
         let could_not = |l: &str| COULD_NOT.iter().any(|end| l.ends_with(end));
@@ -180,6 +194,21 @@ mod tests {
         ] {
             let said = complaint(script).unwrap();
             assert!(said.contains("nosuch"), "{said}");
+        }
+        let verdict = |passed: u32, measured: u32| {
+            format!(
+                "echo 'test result: ok. {passed} passed; 0 failed; 0 ignored; {measured} measured; \
+                 2 filtered out; finished in 0.00s'"
+            )
+        };
+        let said = complaint(&verdict(0, 0)).unwrap();
+        assert!(said.starts_with("test result: ok. 0 passed"), "{said}");
+        for ran in [
+            verdict(1, 0),
+            verdict(0, 1),
+            format!("{}; {}", verdict(2, 0), verdict(0, 0)),
+        ] {
+            assert_eq!(complaint(&ran), None, "{ran}");
         }
         for crash in ["sh -c 'kill -SEGV $$'; true", "sh -c 'kill -9 $$'; true"] {
             assert!(complaint(crash).is_some(), "{crash}");

@@ -58,38 +58,49 @@ pub(super) fn compile(
     levels.sort();
     levels.dedup();
     let mut last = Ok(Compiled::default());
+    let mut first: Option<String> = None;
     for least in levels {
         last = compile_some(config, place, scratch, found, least);
         match &mut last {
             Ok(compiled) => {
-                compiled.notes.extend(not_built(found, least));
+                let why = first.unwrap_or_default();
+                compiled.notes.extend(not_built(found, least, &why));
                 return last;
             }
-            Err(Error::Build(_)) => {}
+            Err(Error::Build(said)) => {
+                first.get_or_insert_with(|| said.clone());
+            }
             Err(_) => return last,
         }
     }
     // Nothing here is known to be criterion's: what does not build is no benchmark of ours.
     if found.targets.iter().all(|t| t.likely == Likely::Perhaps) && last.is_err() {
+        let why = first.unwrap_or_default();
+        let notes = found.targets.iter().map(|t| does_not_build(t, &why));
         return Ok(Compiled {
-            notes: found.targets.iter().map(does_not_build).collect(),
+            notes: notes.collect(),
             ..Compiled::default()
         });
     }
     last
 }
 
-fn not_built(found: &Discovery, least: Likely) -> Vec<String> {
+fn not_built(found: &Discovery, least: Likely, why: &str) -> Vec<String> {
     let left = found.targets.iter().filter(|t| t.likely < least);
-    left.map(does_not_build).collect()
+    left.map(|t| does_not_build(t, why)).collect()
 }
 
-fn does_not_build(t: &BenchTarget) -> String {
+/// That a target is left out, with the first of what cargo said against the build.
+fn does_not_build(t: &BenchTarget, said: &str) -> String {
     let why = match t.likely {
         Likely::Perhaps => "no manifest names criterion for it, and it does not build",
         _ => "`cargo bench` does not take its package by itself, and it does not build",
     };
-    format!("bench `{}` of `{}` is left out: {why}", t.name, t.package)
+    let said = crate::format::telling(said, 160);
+    format!(
+        "bench `{}` of `{}` is left out: {why} ({said})",
+        t.name, t.package
+    )
 }
 
 fn compile_some(

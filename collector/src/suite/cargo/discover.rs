@@ -2,10 +2,12 @@
 
 use crate::config::{Config, glob};
 use crate::error::{Error, Result};
+use crate::measure::symbols::Framework;
 use crate::suite::cargo::run::Target;
 use crate::suite::cargo::run::cargo;
 use crate::suite::cargo::run::output;
 use crate::suite::cargo::scripts::Script;
+use crate::suite::uncounted::Uncounted;
 use crate::suite::{Place, workspace};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +44,8 @@ pub struct Discovery {
     pub targets: Vec<BenchTarget>,
     /// Those that are left out, and why, in words.
     pub left_out: Vec<String>,
+    /// Those that run under libtest.
+    pub uncounted: Vec<Uncounted>,
     /// Packages with benches that reach criterion and that plain `cargo bench` leaves out.
     pub not_default: Vec<String>,
     /// Features that targets need and this configuration does not switch on.
@@ -263,14 +267,18 @@ fn discover_package(
         if !wanted {
             continue;
         }
-        found.left_out.push(if missing.is_empty() {
-            format!("{name} runs under libtest, not criterion")
+        if missing.is_empty() {
+            found.uncounted.push(Uncounted {
+                package: package.name.clone(),
+                target: target.name.clone(),
+                framework: Framework::Libtest,
+            });
         } else {
             found.needs.extend(missing.iter().map(|f| (*f).to_string()));
-            format!(
+            found.left_out.push(format!(
                 "{name} needs features: add `features = {missing:?}` under [suite] in uptick.toml"
-            )
-        });
+            ));
+        }
     }
     found.packages.insert(package.name.clone(), facts);
 }

@@ -33,6 +33,7 @@ use crate::error::{Error, Result};
 use crate::measure::child::{self, Before};
 use crate::measure::env::Scratch;
 use crate::measure::sandbox;
+use crate::suite::uncounted::Uncounted;
 use crate::suite::{BenchExecutable, Executables, Place, kept, workspace};
 
 /// How long fetching may take.
@@ -99,6 +100,7 @@ pub(super) fn build(config: &Config, place: &Place, scratch: &Scratch) -> Result
     let compiled = compile(config, place, scratch, &found)?;
     let mut built = Executables {
         left_out: [found.left_out.clone(), compiled.notes.clone()].concat(),
+        uncounted: found.uncounted.clone(),
         tree: place.tree.clone(),
         target: place.target.clone(),
         runner: configuration::runner(config, place),
@@ -108,10 +110,11 @@ pub(super) fn build(config: &Config, place: &Place, scratch: &Scratch) -> Result
         // Any program may bring its own `main`; only criterion's knows `--list` for sure.
         let facts = crate::measure::symbols::read(&file)?;
         if facts.boundaries.is_empty() && !facts.exact {
-            built.left_out.push(format!(
-                "bench `{}` of `{}` brings its own main, without criterion",
-                target.name, target.package
-            ));
+            built.uncounted.push(Uncounted {
+                package: target.package.clone(),
+                target: target.name.clone(),
+                framework: facts.framework,
+            });
             continue;
         }
         built

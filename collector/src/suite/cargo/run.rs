@@ -8,6 +8,7 @@ use crate::suite::cargo::configuration::{
     declared, handed_over, of_the_commit, outranked, outside,
 };
 use crate::suite::cargo::toolchain::chosen_in;
+use crate::suite::machine;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -290,14 +291,38 @@ fn diagnostics(stdout: &[u8]) -> String {
         .collect()
 }
 
-/// A commit that cargo cannot build, with the end of what it said.
+/// A commit that cargo cannot build, or a machine that cannot, with the end of what it said.
 pub(crate) fn failed(what: &str, said: &str) -> Error {
     // Where `RUST_BACKTRACE` is set rustup ends with where in rustup it failed.
     let said = said.split("\nStack backtrace:\n").next().unwrap_or(said);
-    Error::Build(format!(
-        "{what}:\n{}",
-        crate::error::tail(said.trim(), 3000)
-    ))
+    let end = crate::error::tail(said.trim(), 3000);
+    let what = &match beside_worktree(said) {
+        Some(path) => format!("{what}: {}", beside(path)),
+        None => what.to_string(),
+    };
+    match machine::lacking(said) {
+        Some(line) => Error::Failed(format!("{what}: {}: {line}\n{end}", machine::ADVICE)),
+        None => Error::Build(format!("{what}:\n{end}")),
+    }
+}
+
+/// The manifest that cargo looked for beside a worktree of ours: a relative path led out of the
+/// repository.
+fn beside_worktree(said: &str) -> Option<&str> {
+    let (_, rest) = said.split_once("failed to read `")?;
+    let (path, _) = rest.split_once('`')?;
+    let (_, below) = path.split_once("/.uptick/")?;
+    (!below.contains("/tree/")).then_some(path)
+}
+
+fn beside(path: &str) -> String {
+    let dir = path.trim_end_matches("/Cargo.toml");
+    let name = dir.rsplit('/').next().unwrap_or(dir);
+    format!(
+        "a `path` of a manifest leads out of the repository, to `{name}`, and commits are built in \
+         worktrees with nothing beside them: name it by its absolute path or its git address, or have \
+         it in the repository"
+    )
 }
 
 #[cfg(test)]
@@ -318,6 +343,26 @@ mod tests {
         let said = "error: toolchain 'x' is not installed\n\nStack backtrace:\n   0: rustup\n";
         let error = failed("cargo failed", said).to_string();
         assert!(error.ends_with("is not installed"), "{error}");
+    }
+
+    #[test]
+    fn a_path_out_of_the_repository_is_told_from_one_that_is_wrong() {
+        let of =
+            |path: &str| failed("x failed", &format!("  failed to read `{path}`\n")).to_string();
+        let said = of("/a/r/.uptick/worker-0/target/package/sib/Cargo.toml");
+        assert!(
+            said.contains("leads out of the repository, to `sib`"),
+            "{said}"
+        );
+        let said = of("/a/r/.uptick/worker-0/target/package/tree/sib/Cargo.toml");
+        assert!(!said.contains("leads out"), "{said}");
+    }
+
+    #[test]
+    fn a_build_that_the_system_killed_is_no_commit_s_fault() {
+        let killed = failed("x", "error: could not compile\n(signal: 9, SIGKILL: kill)");
+        assert!(matches!(killed, Error::Failed(_)), "{killed:?}");
+        assert!(matches!(failed("x", "error[E0425]"), Error::Build(_)));
     }
 
     #[test]
