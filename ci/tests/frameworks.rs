@@ -73,7 +73,10 @@ fn commands(repo: &Repo) -> String {
 
 #[test]
 fn what_is_said_of_another_framework_counts_its_benches_when_it_is_written() {
-    let repo = repository("divan", "--sample-count 1 --sample-size 10000 --timer os");
+    let repo = repository(
+        "divan",
+        "--bench --sample-count 1 --sample-size 10000 --timer os",
+    );
     repo.uptick(&["list"])
         .exits(3)
         .says(&["bench `work` of `demo` is divan's", "[[command]]"]);

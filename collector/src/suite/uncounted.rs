@@ -80,7 +80,7 @@ impl Uncounted {
                  takes one",
             ),
             Framework::Divan => (
-                "--sample-count 1 --sample-size 10000 --timer os".into(),
+                "--bench --sample-count 1 --sample-size 10000 --timer os".into(),
                 "each benchmark 10,000 times: divan's own start takes some 90 M instructions, which \
                  the work must outweigh; a word more takes only what it names",
             ),
