@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, a: &Run) -> anyhow::Result<u8> {
         },
     )?;
     if !single && reports.iter().all(has_none) {
-        print::note("no benchmarks found: `uptick list` says what was looked at");
+        print::note(NONE);
     }
     if a.json {
         let commits: Vec<_> = reports.iter().map(document).collect();
@@ -210,10 +210,13 @@ fn whole(report: &Report) -> String {
         ));
     }
     if has_none(report) {
-        out.push_str("  no benchmarks found: `uptick list` says what was looked at\n");
+        out.push_str(&format!("  {NONE}\n"));
     }
     out
 }
+
+/// What is said of commits without any benchmark.
+const NONE: &str = "no benchmarks found: `uptick list` says what was looked at";
 
 /// Whether a commit has no benchmark that could give a number, or fail to.
 fn has_none(report: &Report) -> bool {
@@ -225,7 +228,6 @@ fn has_none(report: &Report) -> bool {
 fn exit_code(reports: &[Report]) -> u8 {
     match reports {
         [one] if is_failed(one) || !one.failures.is_empty() => EXIT_FAILED,
-        [one] if one.measurements.is_empty() => EXIT_NO_VERDICT,
         all if all.iter().all(has_none) => EXIT_NO_VERDICT,
         all if !all.is_empty() && all.iter().all(is_failed) => EXIT_FAILED,
         _ => EXIT_OK,

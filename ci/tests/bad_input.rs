@@ -80,17 +80,37 @@ fn a_command_s_build_stays_where_run_looks_for_it() {
 #[test]
 fn a_build_that_the_machine_ended_is_not_kept_of_the_commit() {
     let repo = Repo::new();
-    let build = "build = \"sh -c 'echo cc1 was ended: signal 9 [Killed] >&2; exit 1'\"";
+    let gone = tempfile::tempdir().unwrap();
+    let builds = gone.path().join("builds");
+    // What it writes stands in no word of the script.
+    repo.write(
+        "said",
+        "collect2: fatal error: ld terminated with signal 9 [Killed]",
+    );
+    let build = format!("echo x >>{}; cat said >&2; exit 1", builds.display());
+    let file =
+        |build: &str| format!("[[command]]\nname = \"w\"\nbuild = '{build}'\nrun = \"true\"\n");
+    repo.write("uptick.toml", &file(&build));
+    repo.commit("one");
+    for n in 1..=2 {
+        let ran = repo.uptick(&["run", "--json"]).exits(4);
+        let failure = &ran.json()["commits"][0]["failures"][0];
+        assert_eq!(failure["fault"], "machine", "{failure}");
+        let said = failure["message"].as_str().unwrap();
+        assert!(said.contains("for want of memory or disk"), "{said}");
+        // Nothing was kept: it is built again.
+        let built = std::fs::read_to_string(&builds).unwrap();
+        assert_eq!(built.lines().count(), n);
+    }
+    // A script that only names such words has failed by itself.
     repo.write(
         "uptick.toml",
-        &format!("[[command]]\nname = \"w\"\n{build}\nrun = \"true\"\n"),
+        &file("grep -q \"fatal error: (os error 28)\" said"),
     );
-    repo.commit("one");
+    repo.commit("two");
     let ran = repo.uptick(&["run", "--json"]).exits(4);
     let failure = &ran.json()["commits"][0]["failures"][0];
-    assert_eq!(failure["fault"], "machine", "{failure}");
-    let said = failure["message"].as_str().unwrap();
-    assert!(said.contains("for want of memory or disk"), "{said}");
+    assert_ne!(failure["fault"], "machine", "{failure}");
 }
 
 #[test]

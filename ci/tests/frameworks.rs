@@ -45,6 +45,8 @@ fn repository(framework: &str, arguments: &str) -> Repo {
     repo.write(".gitignore", "/target\n/work.bench\n");
     repo.write("Cargo.toml", &MANIFEST.replace("FRAMEWORK", framework));
     repo.write("src/lib.rs", LIBRARY);
+    // cargo builds it beside the bench, and names it too.
+    repo.write("src/main.rs", "fn main() {}\n");
     let own =
         format!("[package]\nname = \"{framework}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n");
     repo.write("framework/Cargo.toml", &own);

@@ -92,11 +92,16 @@ pub fn read(path: &Path) -> Result<Executable> {
         .collect();
     boundaries.sort_by(|a, b| a.symbol.cmp(&b.symbol));
     boundaries.dedup();
+    let exact = memchr::memmem::find(&data, EXACT_HELP).is_some();
+    let framework = match boundaries.is_empty() && !exact {
+        true => framework(file.symbols().filter_map(|s| s.name().ok())),
+        false => Framework::Unknown,
+    };
     Ok(Executable {
         boundaries,
-        exact: memchr::memmem::find(&data, EXACT_HELP).is_some(),
+        exact,
         is_static: is_static(&data),
-        framework: framework(file.symbols().filter_map(|s| s.name().ok())),
+        framework,
         loaded_size: file.segments().map(|s| s.file_range().1).sum(),
     })
 }

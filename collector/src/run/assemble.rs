@@ -5,8 +5,8 @@ use crate::git::Lacking;
 use crate::history::line_of;
 use crate::measure::{self, Known, Measured};
 use crate::model::{
-    Commit, Counter, Measurement, Metric, NoiseClass, Phase, ProfileKind, ProfileRef, Report, Tags,
-    Testbed, digest,
+    Commit, Counter, Failure, Measurement, Metric, NoiseClass, Phase, ProfileKind, ProfileRef,
+    Report, Tags, Testbed, digest,
 };
 use crate::parallel::parallel;
 use crate::run::above;
@@ -84,7 +84,8 @@ impl Runner {
         report.seconds = began.elapsed().as_secs_f64();
         // What failed for want of a file may work once the clone has it, and what was measured
         // without it, or on a pointer, is another number then.
-        if not_whole.is_none() && (lacks_nothing || report.failures.is_empty()) {
+        let is_final = !report.failures.iter().any(of_machine_build);
+        if not_whole.is_none() && is_final && (lacks_nothing || report.failures.is_empty()) {
             store.put(&report, &profiles)?;
         }
         Ok(report)
@@ -102,7 +103,8 @@ impl Runner {
     ) -> Result<Report> {
         let mut failure = error.failure().ok_or(error)?;
         failure.message = tail(&failure.message, MAX_MESSAGE).to_string();
-        let build = failure.stage == Phase::Build;
+        // What the machine could not build another one can, or this one later.
+        let build = failure.stage == Phase::Build && !failure.fault().may_pass();
         let sha = &report.commit.sha;
         let report = Report {
             build_key: if build {
@@ -234,6 +236,11 @@ fn fill(
         (&a.benchmark, &a.metric, &a.counter).cmp(&(&b.benchmark, &b.metric, &b.counter))
     });
     Ok(profiles)
+}
+
+/// Whether a build failed for want of what the machine may have another time.
+fn of_machine_build(f: &Failure) -> bool {
+    f.stage == Phase::Build && f.fault().may_pass()
 }
 
 /// What is doubtful about numbers of a tree that lacks files or submodules, or in which git-lfs left

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{Place, cargo, machine};
 use crate::config::{Command, Config, words};
+use crate::error::tail;
 use crate::measure::child::{self, Before};
 use crate::measure::stage::{Stage, Standing};
 use crate::measure::{Job, Kind, Seen, no_directory, sandbox};
@@ -27,7 +28,7 @@ pub(super) fn build(
         if !dir.is_dir() {
             return Err(failure(command, no_directory(&dir)));
         }
-        run_build(script, &dir, place).map_err(|m| failure(command, m))?;
+        run_build(script, &dir, place).map_err(|broken| broken.of(command))?;
     }
     let open_quote = || failure(command, format!("`{}` has an open quote", command.run));
     let words = words(&command.run).ok_or_else(open_quote)?;
@@ -58,7 +59,33 @@ pub(super) fn build(
     })
 }
 
-fn run_build(script: &str, dir: &Path, place: &Place) -> std::result::Result<(), String> {
+/// Why a build command came to no good end, and what it wrote by itself.
+struct Broken {
+    why: String,
+    said: String,
+}
+
+impl Broken {
+    /// Without a word of its own.
+    const fn silent(why: String) -> Self {
+        let said = String::new();
+        Self { why, said }
+    }
+
+    /// Its script may name what a machine says that lacks something: what it wrote decides.
+    fn of(self, command: &Command) -> Failure {
+        let Self { why, said } = self;
+        match machine::lacking(&said) {
+            Some(line) => {
+                let why = format!("{}: {line}\n{}", machine::ADVICE, tail(&said, 3000));
+                failure(command, why).by(Fault::Machine)
+            }
+            None => failure(command, format!("{why}{said}")),
+        }
+    }
+}
+
+fn run_build(script: &str, dir: &Path, place: &Place) -> std::result::Result<(), Broken> {
     let script = &script.replace(
         "{tree}",
         &crate::format::quoted(&place.tree.to_string_lossy()),
@@ -82,25 +109,22 @@ fn run_build(script: &str, dir: &Path, place: &Place) -> std::result::Result<(),
     }
     c.stdin(std::process::Stdio::null());
     let ended = child::run(&mut c, Before::foreign(None), BUILD_LIMIT)
-        .map_err(|e| format!("`{script}` could not be started in {}: {e}", dir.display()))?;
+        .map_err(|e| format!("`{script}` could not be started in {}: {e}", dir.display()))
+        .map_err(Broken::silent)?;
     if ended.timed_out {
-        return Err(format!("`{script}` did not end within an hour"));
+        let why = format!("`{script}` did not end within an hour");
+        return Err(Broken::silent(why));
     }
     if !ended.status.success() {
-        return Err(format!(
-            "`{script}` ended with {}:\n{}",
-            ended.status,
-            ended.said()
-        ));
+        return Err(Broken {
+            why: format!("`{script}` ended with {}:\n", ended.status),
+            said: ended.said().to_string(),
+        });
     }
     Ok(())
 }
 
 fn failure(command: &Command, message: String) -> Failure {
-    let end = crate::error::tail(&message, 3000);
-    let of = |message: &str| Failure::new(Some(command.name.clone()), Phase::Build, message);
-    match machine::lacking(&message) {
-        Some(line) => of(&format!("{}: {line}\n{end}", machine::ADVICE)).by(Fault::Machine),
-        None => of(end),
-    }
+    let end = tail(&message, 3000);
+    Failure::new(Some(command.name.clone()), Phase::Build, end)
 }

@@ -1,25 +1,40 @@
 //! Builds that failed for want of memory or disk: whatever the commit says, that is not its fault,
 //! and must not be kept of it.
 
-/// What compilers, linkers and cargo write where the system refuses or kills them.
-const WORDS: [&str; 8] = [
+/// What compilers, linkers and cargo write where the system kills them.
+const KILLED: [&str; 3] = [
     "(signal: 9, SIGKILL",
-    "signal 9 [Killed]",
+    "terminated with signal 9 [Killed]",
     "LLVM ERROR: out of memory",
+];
+/// What they write where it refuses memory or disk, beside the word that it is an error.
+const REFUSED: [&str; 4] = [
     "(os error 12)",
-    "cannot allocate memory",
-    "failed to map segment from shared object",
     "(os error 28)",
     "no space left on device",
+    "cannot allocate memory",
 ];
 
 /// Which of a failed build's words say that the machine could not go on.
 pub(super) fn lacking(said: &str) -> Option<&str> {
-    let of_machine = |line: &&str| {
-        let lower = line.to_lowercase();
-        WORDS.iter().any(|w| lower.contains(&w.to_lowercase()))
-    };
-    said.lines().find(of_machine).map(str::trim)
+    said.lines().map(str::trim).find(|line| is_of_machine(line))
+}
+
+fn is_of_machine(line: &str) -> bool {
+    if KILLED.iter().any(|w| line.contains(w)) {
+        return true;
+    }
+    let lower = line.to_lowercase();
+    // A library that cannot be loaded so late is no want of memory, whatever the loader calls it.
+    let is_other = is_source(line) || lower.contains("static tls");
+    let is_error = lower.contains("error") || lower.contains("fatal");
+    !is_other && is_error && REFUSED.iter().any(|w| lower.contains(w))
+}
+
+/// Whether a compiler shows a line of source, which may say anything: `12 | let x = "…";`.
+fn is_source(line: &str) -> bool {
+    let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.trim_start().starts_with('|')
 }
 
 /// What to do about it.
@@ -35,16 +50,21 @@ mod tests {
         for line in [
             "process didn't exit successfully: `rustc` (signal: 9, SIGKILL: kill)",
             "collect2: fatal error: ld terminated with signal 9 [Killed]",
-            "rustc: error while loading shared libraries: x.so: failed to map segment from shared object",
+            "as: error: cannot write `x.o`: No space left on device",
             "error: failed to write `x`: No space left on device (os error 28)",
         ] {
             let said = format!("error: could not compile `x`\n  {line}\nend");
             assert_eq!(lacking(&said), Some(line));
         }
         assert_eq!(lacking("error[E0425]: cannot find `y`"), None);
-        assert_eq!(
-            lacking("(signal: 11, SIGSEGV: invalid memory reference)"),
-            None
-        );
+        for other in [
+            "(signal: 11, SIGSEGV: invalid memory reference)",
+            "error: libx.so: cannot allocate memory in static TLS block",
+            "  12 |     return Err(\"error: no space left on device (os error 28)\");",
+            "   |  ^^^ error: (os error 28)",
+            "test no space left on device ... ok",
+        ] {
+            assert_eq!(lacking(other), None, "{other}");
+        }
     }
 }

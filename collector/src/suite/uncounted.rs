@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::config::{Command, Config};
 use crate::measure::symbols::Framework;
 
 /// A bench target that is not counted by itself.
@@ -41,10 +41,19 @@ impl Uncounted {
     /// Whether a command of the configuration builds it.
     #[must_use]
     pub(super) fn has_command(&self, config: &Config) -> bool {
-        let named = format!("--bench {} ", self.target);
-        let builds = |build: &String| format!("{build} ").contains(&named);
-        let mut commands = config.commands.iter();
-        commands.any(|c| c.build.as_ref().is_some_and(builds))
+        let is_it = |c: &Command| {
+            c.name == self.target || c.build.as_deref().is_some_and(|b| self.is_built_by(b))
+        };
+        config.commands.iter().any(is_it)
+    }
+
+    /// Whether a script has cargo build it.
+    fn is_built_by(&self, script: &str) -> bool {
+        let bare = |word: &str| word.trim_matches(['"', '\'']).to_string();
+        let words: Vec<String> = script.split_whitespace().map(bare).collect();
+        let is_next = |two: &[String]| two[0] == "--bench" && two[1] == self.target;
+        let in_one = |word: &String| word.strip_prefix("--bench=") == Some(&self.target);
+        words.windows(2).any(is_next) || words.iter().any(in_one)
     }
 
     /// What to write for it, with what must be known of the count.
@@ -56,7 +65,7 @@ impl Uncounted {
         let (target, package) = (&self.target, &self.package);
         let build = format!(
             "cp \"$(cargo bench -p {package} --bench {target} --no-run --message-format=json-render-diagnostics | \
-             sed -n 's/.*\"executable\":\"\\([^\"]*\\)\".*/\\1/p')\" {target}.bench"
+             sed -n '/\"kind\":\\[\"bench\"\\]/s/.*\"executable\":\"\\([^\"]*\\)\".*/\\1/p')\" {target}.bench"
         );
         let (arguments, remark) = self.arguments();
         table(
@@ -159,11 +168,30 @@ mod tests {
             let read: Config = toml::from_str(&text).unwrap();
             assert_eq!(read.commands[0].run, run);
             assert_eq!(read.commands[0].dir, "a/b");
-            let builds_it = read.commands[0]
-                .build
-                .as_ref()
-                .is_some_and(|b| b.contains("--bench"));
-            assert_eq!(uncounted(Framework::Unknown).has_command(&read), builds_it);
+            assert!(uncounted(Framework::Unknown).has_command(&read));
         }
+    }
+
+    #[test]
+    fn a_command_that_is_there_already_is_not_told_again() {
+        let has = |name: &str, build: &str| {
+            let file = toml::toml! {
+                [[command]]
+                name = name
+                build = build
+                run = "true"
+            };
+            let config: Config = file.try_into().unwrap();
+            uncounted(Framework::Divan).has_command(&config)
+        };
+        assert!(has("work", "make"));
+        for build in [
+            "cargo bench --bench work --no-run",
+            "cargo bench --bench=work",
+            "cargo bench --bench 'work'\ncp a b",
+        ] {
+            assert!(has("other", build), "{build}");
+        }
+        assert!(!has("other", "cargo bench --bench workers"));
     }
 }

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::measure::sandbox;
+use crate::model::{Fault, Phase};
 use crate::suite::Place;
 use crate::suite::cargo::configuration::{
     declared, handed_over, of_the_commit, outranked, outside,
@@ -301,7 +302,11 @@ pub(crate) fn failed(what: &str, said: &str) -> Error {
         None => what.to_string(),
     };
     match machine::lacking(said) {
-        Some(line) => Error::Failed(format!("{what}: {}: {line}\n{end}", machine::ADVICE)),
+        Some(line) => Error::NoNumbers {
+            stage: Phase::Build,
+            fault: Fault::Machine,
+            message: format!("{what}: {}: {line}\n{end}", machine::ADVICE),
+        },
         None => Error::Build(format!("{what}:\n{end}")),
     }
 }
@@ -312,7 +317,8 @@ fn beside_worktree(said: &str) -> Option<&str> {
     let (_, rest) = said.split_once("failed to read `")?;
     let (path, _) = rest.split_once('`')?;
     let (_, below) = path.split_once("/.uptick/")?;
-    (!below.contains("/tree/")).then_some(path)
+    let is_manifest = below.ends_with("/Cargo.toml");
+    (is_manifest && !below.contains("/tree/")).then_some(path)
 }
 
 fn beside(path: &str) -> String {
@@ -356,12 +362,15 @@ mod tests {
         );
         let said = of("/a/r/.uptick/worker-0/target/package/tree/sib/Cargo.toml");
         assert!(!said.contains("leads out"), "{said}");
+        let said = of("/a/r/.uptick/worker-0/target/release/build/x/out/gen.rs");
+        assert!(!said.contains("leads out"), "{said}");
     }
 
     #[test]
     fn a_build_that_the_system_killed_is_no_commit_s_fault() {
         let killed = failed("x", "error: could not compile\n(signal: 9, SIGKILL: kill)");
-        assert!(matches!(killed, Error::Failed(_)), "{killed:?}");
+        assert_eq!(killed.fault(), Some(Fault::Machine), "{killed:?}");
+        assert_eq!(killed.stage(), Some(Phase::Build));
         assert!(matches!(failed("x", "error[E0425]"), Error::Build(_)));
     }
 
