@@ -15,8 +15,8 @@ use collector::remote::objects;
 use collector::store::{Appending, Generation, Keep, Store};
 use tokio::sync::Semaphore;
 
-use crate::behind::Behind;
-use crate::cache::Cache;
+use crate::behind::{Behind, Lack};
+use crate::cache::{AsOf, Cache};
 use crate::error::Fail;
 use crate::find;
 use crate::guard::Guard;
@@ -163,6 +163,8 @@ pub struct App {
     /// Test messages that are being sent.
     pub(crate) trials: Semaphore,
     pub(crate) unsearched: tokio::sync::Notify,
+    /// Rung where the shared log is to be followed though nobody was heard to write to it.
+    pub(crate) unfollowed: tokio::sync::Notify,
     /// Positions of commits that were asked for to narrow an open change down.
     narrowing: Mutex<BTreeSet<u64>>,
     /// Verdicts that lists show.
@@ -172,7 +174,7 @@ pub struct App {
     /// The projects of a server, by name.
     projects: Mutex<Arc<Vec<Known>>>,
     /// What pages lack of a log that several nodes share.
-    behind: Mutex<Option<Behind>>,
+    behind: Mutex<Lack>,
     closing: AtomicBool,
     pub(crate) started: Instant,
 }
@@ -267,11 +269,15 @@ impl App {
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             trials: Semaphore::new(TRIALS),
             unsearched: tokio::sync::Notify::new(),
+            unfollowed: tokio::sync::Notify::new(),
             narrowing: Mutex::default(),
             verdicts: Verdicts::new(),
             releases: Mutex::default(),
             projects: Mutex::default(),
-            behind: Mutex::new(is_away.then_some(Behind::Away)),
+            behind: Mutex::new(Lack {
+                now: is_away.then_some(Behind::Away),
+                changes: 0,
+            }),
             closing: AtomicBool::new(false),
             started: Instant::now(),
             options,
@@ -340,15 +346,20 @@ impl App {
 
     /// What pages lack of the log that several nodes share; `None` where that is nothing.
     pub(crate) fn behind(&self) -> Option<Behind> {
-        *lock(&self.behind)
+        lock(&self.behind).now
+    }
+
+    /// What a page is as of that is begun now.
+    pub(crate) fn as_of(&self, store: Generation) -> AsOf {
+        AsOf {
+            store,
+            behind: lock(&self.behind).changes,
+        }
     }
 
     /// Notes what pages lack; they say so from now on.
     pub(crate) fn set_behind(&self, behind: Option<Behind>) {
-        let before = std::mem::replace(&mut *lock(&self.behind), behind);
-        if before != behind {
-            self.cache.forget();
-        }
+        lock(&self.behind).set(behind);
     }
 
     /// What is wrong with the store, in words.

@@ -14,6 +14,23 @@ pub(crate) enum Behind {
     Away,
 }
 
+/// What is missing, and how often that has been something else: a page is right as long as neither
+/// the store nor this has moved since it was begun.
+#[derive(Debug)]
+pub(crate) struct Lack {
+    pub(crate) now: Option<Behind>,
+    pub(crate) changes: u64,
+}
+
+impl Lack {
+    pub(crate) fn set(&mut self, now: Option<Behind>) {
+        if self.now != now {
+            self.now = now;
+            self.changes += 1;
+        }
+    }
+}
+
 impl Behind {
     /// The same in a sentence.
     pub(crate) fn words(self) -> String {
@@ -49,6 +66,20 @@ impl Behind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_missing_again_is_another_time() {
+        let mut lack = Lack {
+            now: None,
+            changes: 0,
+        };
+        let away = Some(Behind::Away);
+        let counted = [None, away, away, None, away].map(|now| {
+            lack.set(now);
+            lack.changes
+        });
+        assert_eq!(counted, [0, 1, 1, 2, 3]);
+    }
 
     #[test]
     fn how_much_is_missing_is_said_in_words_and_to_programs() {

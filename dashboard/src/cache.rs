@@ -74,10 +74,28 @@ impl Drop for Due {
     }
 }
 
+/// What pages are as of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct AsOf {
+    /// The counters of the store.
+    pub(crate) store: Generation,
+    /// How often what a node lacks of its shared log has changed: that is in no store.
+    pub(crate) behind: u64,
+}
+
+impl AsOf {
+    /// Whether anything of it had moved on when `other` was.
+    fn is_before(self, other: Self) -> bool {
+        self.store.data < other.store.data
+            || self.store.triage < other.store.triage
+            || self.behind < other.behind
+    }
+}
+
 /// The newest page of a view.
 #[derive(Clone, Debug)]
 struct Last {
-    at: Generation,
+    at: AsOf,
     made: Instant,
     /// How long making it took.
     took: Duration,
@@ -209,7 +227,7 @@ fn gzip_of(body: &[u8]) -> Option<Bytes> {
     out.finish().ok().map(Bytes::from)
 }
 
-type Key = (View, Generation);
+type Key = (View, AsOf);
 
 /// The pages that are kept.
 #[derive(Debug)]
@@ -250,25 +268,26 @@ impl Cache {
     }
 
     /// The page if it is there and still right.
-    pub(crate) async fn get(&self, view: &View, at: Generation) -> Option<Arc<Page>> {
+    pub(crate) async fn get(&self, view: &View, at: AsOf) -> Option<Arc<Page>> {
         self.fresh.get(&(view.clone(), at)).await
     }
 
-    /// The page of just before, if only facts have come since; not for programs, which ask for what
-    /// they just handed in. `stood` says when counters were last the store's: until then the page was
-    /// right, however long ago it was made.
+    /// The page of just before, if only facts have come since and a node lacks what it lacked then; not
+    /// for programs, which ask for what they just handed in. `stood` says when counters were last the
+    /// store's: until then the page was right, however long ago it was made.
     pub(crate) fn before(
         &self,
         view: &View,
-        at: Generation,
+        at: AsOf,
         stood: impl FnOnce(Generation) -> Option<Instant>,
     ) -> Option<Before> {
         let last = self.last.get(view)?;
-        if last.at.triage != at.triage || !last.page.kind.starts_with("text/html") {
+        let moved = (last.at.store.triage, last.at.behind) != (at.store.triage, at.behind);
+        if moved || !last.page.kind.starts_with("text/html") {
             return None;
         }
         // One that takes long to make is of before when it is ready, and the newest that there is.
-        let right = stood(last.at).map_or(last.made, |stood| stood.max(last.made));
+        let right = stood(last.at.store).map_or(last.made, |stood| stood.max(last.made));
         let wrong_for = right.elapsed();
         let is_due = wrong_for >= last.pause();
         (wrong_for < STALE).then(|| Before {
@@ -281,27 +300,31 @@ impl Cache {
     pub(crate) async fn make(
         &self,
         view: View,
-        at: Generation,
+        at: AsOf,
         build: impl Future<Output = Result<Page, Fail>>,
     ) -> Result<Arc<Page>, Fail> {
-        let (key, begun) = ((view.clone(), at), Instant::now());
-        let page = self
-            .fresh
-            .try_get_with(key, async {
-                let page = build.await?;
-                Ok(Arc::new(page.stamped(at, self.of_node)))
-            })
-            .await;
-        let page = page.map_err(|e| Fail::clone(&e))?;
+        let page = self.fresh.try_get_with((view.clone(), at), async {
+            let begun = Instant::now();
+            let page = Arc::new(build.await?.stamped(at.store, self.of_node));
+            self.remember(view, at, begun, page.clone());
+            Ok(page)
+        });
+        page.await.map_err(|e: Arc<Fail>| Fail::clone(&e))
+    }
+
+    /// Keeps a page that was just made as the newest of its view, unless a newer one was made meanwhile.
+    fn remember(&self, view: View, at: AsOf, begun: Instant, page: Arc<Page>) {
         let last = Last {
             at,
             made: Instant::now(),
             took: begun.elapsed(),
-            page: page.clone(),
+            page,
             making: Arc::default(),
         };
-        self.last.insert(view, last);
-        Ok(page)
+        self.last.entry(view).and_upsert_with(|there| match there {
+            Some(there) if at.is_before(there.value().at) => there.into_value(),
+            _ => last,
+        });
     }
 }
 
@@ -322,18 +345,23 @@ pub(crate) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn at(data: u64, triage: u64, behind: u64) -> AsOf {
+        let store = Generation { data, triage };
+        AsOf { store, behind }
+    }
+
     #[tokio::test]
     async fn a_page_of_before_is_given_as_long_as_it_was_right_a_moment_ago() {
         let cache = Cache::new(false);
         let view = crate::query::view("/health", "").unwrap();
-        let at = Generation { data: 1, triage: 1 };
-        let facts = Generation { data: 2, triage: 1 };
+        let first = at(1, 1, 0);
+        let facts = at(2, 1, 0);
         let page = async { Ok(Page::new("text/html", Policy::Page, b"one".to_vec())) };
-        cache.make(view.clone(), at, page).await.unwrap();
+        cache.make(view.clone(), first, page).await.unwrap();
         // A program never gets one.
         let document = crate::query::view("/health.json", "").unwrap();
         let json = async { Ok(Page::new("application/json", Policy::Page, b"1".to_vec())) };
-        cache.make(document.clone(), at, json).await.unwrap();
+        cache.make(document.clone(), first, json).await.unwrap();
         assert!(cache.before(&document, facts, |_| None).is_none());
         let long_ago = Instant::now().checked_sub(2 * STALE);
         // Made a moment ago, whatever stood when.
@@ -360,32 +388,78 @@ mod tests {
         drop(due);
         assert_eq!(meanwhile(), Some(true));
         // A decision is never hidden by a page of before.
-        let decided = Generation { data: 1, triage: 2 };
+        let decided = at(1, 2, 0);
         assert!(cache.before(&view, decided, |_| now()).is_none());
     }
 
     #[tokio::test]
     async fn pages_are_forgotten_without_the_others() {
         let cache = Cache::new(false);
-        let at = Generation { data: 1, triage: 1 };
+        let first = at(1, 1, 0);
         let views = ["/health", "/commits"].map(|path| crate::query::view(path, "").unwrap());
         for view in &views {
             let page = async { Ok(Page::new("text/html", Policy::Page, b"one".to_vec())) };
-            cache.make(view.clone(), at, page).await.unwrap();
+            cache.make(view.clone(), first, page).await.unwrap();
         }
         cache.forget_those(crate::pages::has_verdicts).await;
-        let facts = Generation { data: 2, triage: 1 };
+        let facts = at(2, 1, 0);
         for (view, stays) in views.iter().zip([true, false]) {
-            assert_eq!(cache.get(view, at).await.is_some(), stays, "{view:?}");
+            assert_eq!(cache.get(view, first).await.is_some(), stays, "{view:?}");
             assert_eq!(cache.before(view, facts, |_| None).is_some(), stays);
         }
+    }
+
+    #[tokio::test]
+    async fn a_page_is_another_one_once_something_else_is_missing() {
+        let cache = Cache::new(true);
+        let view = crate::query::view("/health", "").unwrap();
+        let page = async { Ok(Page::new("text/html", Policy::Page, b"one".to_vec())) };
+        cache.make(view.clone(), at(1, 1, 0), page).await.unwrap();
+        assert!(cache.get(&view, at(1, 1, 0)).await.is_some());
+        assert!(cache.get(&view, at(1, 1, 1)).await.is_none());
+        assert!(cache.before(&view, at(2, 1, 0), |_| None).is_some());
+        assert!(cache.before(&view, at(1, 1, 1), |_| None).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_page_of_before_is_never_older_than_one_that_was_given() {
+        let cache = Cache::new(false);
+        let view = crate::query::view("/health", "").unwrap();
+        // The first one to be begun is done last.
+        for (data, body) in [(2, "new"), (1, "old")] {
+            let page = async { Ok(Page::new("text/html", Policy::Page, body.into())) };
+            let made = cache.make(view.clone(), at(data, 1, 0), page).await;
+            assert_eq!(made.unwrap().body, body);
+        }
+        let before = cache.before(&view, at(3, 1, 0), |_| None).unwrap();
+        assert_eq!(before.page.body, "new");
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_page_does_not_count_as_its_maker() {
+        let cache = Cache::new(false);
+        let view = crate::query::view("/health", "").unwrap();
+        let slow = Duration::from_millis(60);
+        let make = async || {
+            let page = async {
+                tokio::time::sleep(slow).await;
+                Ok(Page::new("text/html", Policy::Page, b"one".to_vec()))
+            };
+            cache.make(view.clone(), at(1, 1, 0), page).await.unwrap();
+        };
+        let late = async {
+            tokio::time::sleep(slow / 2).await;
+            make().await;
+        };
+        tokio::join!(make(), late);
+        assert!(cache.last.get(&view).unwrap().took >= slow);
     }
 
     #[test]
     fn one_that_takes_long_to_make_is_made_less_often() {
         let pause = |took: u64| {
             let last = Last {
-                at: Generation { data: 1, triage: 1 },
+                at: at(1, 1, 0),
                 made: Instant::now(),
                 took: Duration::from_millis(took),
                 page: Arc::new(Page::new("text/html", Policy::Page, Vec::new())),

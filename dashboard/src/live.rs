@@ -55,19 +55,12 @@ pub(crate) fn tasks(app: &Arc<App>) -> JoinSet<()> {
 
 /// Looks at the store's counters for ever.
 pub(crate) async fn watch(app: Arc<App>) {
-    let mut was_behind = false;
     for look in 0u32.. {
         tokio::time::sleep(LOOK_EVERY).await;
         if look.is_multiple_of(RARELY) && !app.options.read_only {
             tokio::spawn(recover(app.clone()));
         }
-        look_at_log(&app).await;
-        was_behind |= app.behind().is_some();
-        if look.is_multiple_of(RARELY) && was_behind {
-            // A page that was in the making when that changed says what was before.
-            app.cache.forget();
-            was_behind = app.behind().is_some();
-        }
+        look_at_log(&app);
         let seen = app.read(|_, app| app.check()).await;
         match seen {
             Ok(_) => app.set_trouble(""),
@@ -76,19 +69,20 @@ pub(crate) async fn watch(app: Arc<App>) {
     }
 }
 
-/// Has the store follow its shared log for ever, and derives what came.
+/// Has the store follow its shared log for ever, and derives what came. It alone says how much is
+/// missing, and that nothing is: of two that did, one could say it of what was before.
 async fn follow(app: Arc<App>) {
     let Some((log, file)) = &app.options.log else {
         return;
     };
     let mut heads = log.heads();
-    let (mut seen, mut said) = (None, String::new());
+    let (mut seen, mut said, mut asked) = (None, String::new(), false);
     loop {
         let head = heads.borrow_and_update().get(file).copied();
-        if head != seen {
-            match catch_up(&app, head).await {
+        if head != seen || asked {
+            match catch_up(&app, head, asked).await {
                 Ok(moved) => {
-                    seen = head;
+                    (seen, asked) = (head, false);
                     said.clear();
                     if moved {
                         app.unsearched.notify_one();
@@ -103,13 +97,19 @@ async fn follow(app: Arc<App>) {
                 }
             }
             tokio::time::sleep(FOLLOW_AGAIN).await;
-        } else if heads.changed().await.is_err() {
-            return;
+            continue;
+        }
+        tokio::select! {
+            heard = heads.changed() => if heard.is_err() {
+                return;
+            },
+            () = app.unfollowed.notified() => asked = true,
         }
     }
 }
 
-/// Asks how many reports of the log are not on pages; nothing changes where it cannot be asked.
+/// Asks how many reports of the log are not on pages; nothing changes where it cannot be asked, or
+/// where it is none: what else was written may be missing.
 async fn measure(app: &Arc<App>) {
     let Some((log, file)) = app.options.log.clone() else {
         return;
@@ -117,49 +117,53 @@ async fn measure(app: &Arc<App>) {
     if matches!(app.role, Role::Server) {
         return;
     }
-    let missing = app.read(move |store, _| Ok(log.reports_after(&file, store.applied()?)?));
-    if let Ok(n) = missing.await {
-        app.set_behind((n > 0).then_some(Behind::Reports(n)));
+    let Ok(applied) = app.read(|store, _| Ok(store.applied()?)).await else {
+        return;
+    };
+    // The database is waited for without a reader that a page could have.
+    let asking = tokio::task::spawn_blocking(move || log.reports_after(&file, applied));
+    if let Ok(Ok(n @ 1..)) = asking.await {
+        app.set_behind(Some(Behind::Reports(n)));
     }
 }
 
-/// Notes whether the log is away; of one that is back it is asked first what came.
-async fn look_at_log(app: &Arc<App>) {
+/// Notes that the log is away; one that is back is followed before anything else is said of it.
+fn look_at_log(app: &App) {
     let Some((log, _)) = &app.options.log else {
         return;
     };
-    match (log.trouble().is_some(), app.behind()) {
-        (true, _) => app.set_behind(Some(Behind::Away)),
-        (false, Some(Behind::Away)) if matches!(app.role, Role::Server) => app.set_behind(None),
-        (false, Some(Behind::Away)) => measure(app).await,
-        (false, _) => {}
+    if log.trouble().is_some() {
+        app.set_behind(Some(Behind::Away));
+    } else if let Some(Behind::Away) = app.behind() {
+        app.unfollowed.notify_one();
     }
 }
 
-/// Follows and derives; gives whether others wrote. Where that takes long, pages say how much is
-/// missing until it is done.
-async fn catch_up(app: &Arc<App>, head: Option<i64>) -> Result<bool, Fail> {
+/// Follows and derives; gives whether there is anything new. Where that takes long, pages say how
+/// much is missing until both are done. `asked`: others may have written what is here already and on
+/// no page.
+async fn catch_up(app: &Arc<App>, head: Option<i64>, asked: bool) -> Result<bool, Fail> {
     let here = app.read(|store, _| Ok(store.reached()?)).await?.version();
-    if head.is_some_and(|head| head - here >= FAR) {
+    if asked || head.is_some_and(|head| head - here >= FAR) {
         measure(app).await;
     }
-    let work = async {
-        let moved = app.follow().await?;
-        if moved {
-            let _ = app.derive(|store| Ok(store.derive()?)).await;
-        }
-        Ok(moved)
-    };
+    let moved = patiently(app, true, app.follow()).await?;
+    // A write of this node may have followed too, and left what came to whoever derives.
+    let derive = app.derive(|store| Ok(store.derive()?));
+    let derived = patiently(app, moved || asked, derive).await?;
+    app.set_behind(None);
+    Ok(moved || derived > 0)
+}
+
+/// What comes of a piece of work; where it takes long and pages lack what others wrote, they say how
+/// much that is.
+async fn patiently<T>(app: &Arc<App>, lacks: bool, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     loop {
         match tokio::time::timeout(AT_ONCE, &mut work).await {
-            Ok(done) => {
-                if done.is_ok() {
-                    app.set_behind(None);
-                }
-                return done;
-            }
-            Err(_) => measure(app).await,
+            Ok(done) => return done,
+            Err(_) if lacks => measure(app).await,
+            Err(_) => {}
         }
     }
 }

@@ -121,8 +121,10 @@ async fn turn(app: &Arc<App>, held: &Arc<File>) -> Result<bool, Fail> {
     let Some(_turn) = taken.map_err(|_| Fail::panicked())?? else {
         return Ok(true);
     };
-    // What the one before did.
-    app.follow().await?;
+    // What the one before did; whatever else came is another task's to derive.
+    if app.follow().await? {
+        app.unfollowed.notify_one();
+    }
     round(app, held).await
 }
 
@@ -234,6 +236,7 @@ async fn remove(
             return Ok(true);
         }
         let (objects, held) = (objects.clone(), held.clone());
+        let kept = objects.kept.clone();
         let work = move || {
             let _held = held;
             let (gone, failed) = remove_all(&objects.place, &some, WIDTH);
@@ -244,8 +247,8 @@ async fn remove(
         };
         let work = tokio::task::spawn_blocking(work);
         let (gone, all) = work.await.map_err(|_| Fail::panicked())?;
-        app.keep(move |store| Ok(store.removed(&gone)?)).await?;
-        if !all {
+        let note = app.keep(move |store| Ok(store.removed(&kept, &gone)?));
+        if !note.await? || !all {
             return Ok(false);
         }
     }

@@ -113,6 +113,7 @@ const BEHIND: HeaderName = HeaderName::from_static("uptick-behind");
 /// What goes around every request: limits before, headers after, a line of the log.
 async fn around(State(app): State<Arc<App>>, request: Request<Body>, next: Next) -> Response {
     let traced = Traced::new(&request);
+    let before = app.behind();
     let mut response = limited(&app, request, next).await;
     let headers = response.headers_mut();
     for (name, value) in FIXED {
@@ -123,7 +124,9 @@ async fn around(State(app): State<Arc<App>>, request: Request<Body>, next: Next)
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
         .or_insert(HeaderValue::from_static(PAGE_POLICY));
-    let behind = app.behind().map(|b| HeaderValue::from_str(&b.header()));
+    // A page that says that something is missing may have been begun just before that was over.
+    let behind = app.behind().or(before);
+    let behind = behind.map(|b| HeaderValue::from_str(&b.header()));
     if let Some(Ok(behind)) = behind {
         response.headers_mut().insert(BEHIND, behind);
     }
@@ -270,7 +273,7 @@ async fn page(
         return Ok((StatusCode::FOUND, [(header::LOCATION, to)]).into_response());
     }
     let view = pages::with_machines(&app, view).await?;
-    let at = app.look().await;
+    let at = app.as_of(app.look().await);
     if let Some(page) = app.cache.get(&view, at).await {
         Counters::add(&app.counters.hits);
         return Ok(answer(&app, &page, &headers));
@@ -306,7 +309,7 @@ fn wants_now(headers: &HeaderMap) -> bool {
 }
 
 async fn make(app: Arc<App>, view: query::View) -> Result<Arc<Page>, Fail> {
-    let at = app.now_at();
+    let at = app.as_of(app.now_at());
     let (maker, wanted, reader) = (app.clone(), view.clone(), view.reader.clone());
     let build = async move {
         Counters::add(&maker.counters.builds);

@@ -54,7 +54,8 @@ pub fn attach(store: &mut Store, most: usize) -> Result<Option<Shared>> {
 }
 
 /// Has a store keep its profiles at an address from now on. Where it has some elsewhere, they must
-/// have been copied.
+/// have been copied. Of several nodes the first one decides: as long as there is nothing that
+/// could have been copied, another address is a mistake, and would be every node's.
 ///
 /// # Errors
 /// [`Error::Usage`] where they were not; [`Error::Objects`] and [`Error::Store`].
@@ -69,6 +70,9 @@ fn settled(store: &mut Store, place: &Place) -> Result<bool> {
     let known = store.place()?;
     if let Some(known) = known.as_ref().filter(|k| k.place == *place) {
         return is_same_directory(store, known).map(|()| true);
+    }
+    if let Some(known) = &known {
+        is_first(store, known, place)?;
     }
     let folder = match &known {
         Some(known) => known.folder.clone(),
@@ -92,6 +96,18 @@ fn settled(store: &mut Store, place: &Place) -> Result<bool> {
     objects.make()?;
     let place = place.clone();
     store.remember_place(&Kept { place, folder }, known.as_ref())
+}
+
+/// Refuses another address than the nodes' own, which nobody has copied to: nothing was moved yet.
+fn is_first(store: &Store, known: &Kept, place: &Place) -> Result<()> {
+    if store.marker()?.is_none() || store.object_counts()?.moved > 0 {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "--blobs {place}: the nodes of this log keep profiles in {}, as the first that named a place \
+         decided: serve with --blobs {}, or without",
+        known.place, known.place
+    )))
 }
 
 /// Refuses a directory of a node that is not the other nodes': it is there, and the folder of the log

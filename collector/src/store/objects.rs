@@ -392,22 +392,26 @@ impl Store {
         })
     }
 
-    /// Notes that profiles were removed elsewhere.
+    /// Notes that profiles were removed elsewhere. Gives `false`, and notes nothing, where another
+    /// node named another place meanwhile: what lies there was not removed.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn removed(&mut self, all: &[String]) -> Result<()> {
+    pub fn removed(&mut self, at: &Kept, all: &[String]) -> Result<bool> {
         self.change(|tx| {
+            if !is_at(tx, Some(at))? {
+                return Ok(false);
+            }
             let mut gone = tx.prepare_cached("DELETE FROM object_left WHERE hash = ?1")?;
             all.iter().try_for_each(|h| gone.execute([h]).map(|_| ()))?;
             if !has_nodes(tx)? {
-                return Ok(());
+                return Ok(true);
             }
             let mut note =
                 tx.prepare_cached("INSERT OR REPLACE INTO object_gone VALUES (?1, unixepoch())")?;
             all.iter().try_for_each(|h| note.execute([h]).map(|_| ()))?;
             let over = format!("DELETE FROM object_gone WHERE at <= unixepoch() - {WEEK}");
-            tx.execute(&over, []).map(|_| ())
+            tx.execute(&over, []).map(|_| true)
         })
     }
 
@@ -421,6 +425,9 @@ impl Store {
             return Ok(out);
         }
         let objects = self.elsewhere()?.clone();
+        let Some(at) = self.place()? else {
+            return Ok(out);
+        };
         match self.mover()? {
             None => out.why = "the server that serves this store removes them".into(),
             Some(_held) => {
@@ -430,7 +437,10 @@ impl Store {
                         break;
                     }
                     let (gone, failed) = remove_all(&objects, &some, READERS);
-                    self.removed(&gone)?;
+                    if !self.removed(&at, &gone)? {
+                        out.why = "another node named another place for them".into();
+                        break;
+                    }
                     out.removed += gone.len() as u64;
                     out.why = failed.map_or_else(String::new, |t| t.to_string());
                 }

@@ -202,7 +202,8 @@ fn whoever_removes_late_removes_nothing_that_came_again() {
     hand_in(&mut b, 2, 7);
     assert!(b.pending("", 10, 1 << 20).unwrap().is_empty());
     directory(&a).remove(&asleep[0]).unwrap();
-    a.removed(&asleep).unwrap();
+    let at = a.place().unwrap().unwrap();
+    assert!(a.removed(&at, &asleep).unwrap());
     a.derive().unwrap();
     for store in [&a, &b] {
         reads(store, 7);
@@ -260,18 +261,51 @@ fn what_is_put_into_a_place_that_was_given_up_stays_in_the_log() {
     Directory::at(nodes.profiles()).make().unwrap();
     let (mut a, mut b) = (nodes.node("a"), nodes.node("b"));
     hand_in(&mut a, 1, 1);
+    let there = put(&a);
+    moved(&mut a, &there);
+    hand_in(&mut a, 2, 2);
     let (at, there) = (a.place().unwrap().unwrap(), put(&a));
-    let other = Place::Directory(nodes.dir.path().join("other"));
-    Directory::at(nodes.dir.path().join("other"))
-        .make()
-        .unwrap();
+    let path = nodes.dir.path().join("other");
+    let copied = Directory::at(path.join(&at.folder));
+    Directory::at(path.clone()).make().unwrap();
+    copied.make().unwrap();
+    deliver(&copied, &blob(1).0, &blob(1).1).unwrap();
     b.follow().unwrap();
-    objects::settle(&mut b, &other).unwrap();
+    objects::settle(&mut b, &Place::Directory(path.clone())).unwrap();
     a.moved(&at, &there).unwrap();
+    assert!(!a.removed(&at, &[blob(1).0]).unwrap());
     a.follow().unwrap();
-    assert_eq!(a.place().unwrap().unwrap().place, other);
-    assert_eq!(counts(&a), (1, 0, 0));
-    reads(&a, 1);
+    assert_eq!(a.place().unwrap().unwrap().place, Place::Directory(path));
+    assert_eq!(counts(&a), (1, 1, 0));
+    reads(&a, 2);
+}
+
+#[test]
+fn a_place_that_nobody_copied_to_is_not_taken() {
+    let nodes = Nodes::new();
+    let other = nodes.dir.path().join("other");
+    for path in [nodes.profiles(), other.clone()] {
+        Directory::at(path).make().unwrap();
+    }
+    let (mut a, mut b) = (nodes.node("a"), nodes.node("b"));
+    let at = a.place().unwrap();
+    let mut refused = |says: &str| {
+        b.follow().unwrap();
+        let why = objects::settle(&mut b, &Place::Directory(other.clone())).unwrap_err();
+        let place = nodes.place().to_string();
+        assert!(
+            matches!(&why, Error::Usage(w) if w.contains(says) && w.contains(&place)),
+            "{why}"
+        );
+    };
+    refused("the first that named a place decided");
+    // What waits in the log is no reason either.
+    hand_in(&mut a, 1, 1);
+    refused("the first that named a place decided");
+    let there = put(&a);
+    moved(&mut a, &there);
+    refused("copy the folder");
+    assert_eq!((a.place().unwrap(), b.place().unwrap()), (at.clone(), at));
 }
 
 #[test]
