@@ -45,10 +45,12 @@ pub(crate) fn run(args: &Args, a: &List) -> anyhow::Result<u8> {
             print::note(&commands.join("\n"));
         }
         if names.is_empty() && suite.unwanted == 0 {
-            print::note(
-                "no benchmarks: uptick looks for [[bench]] targets with `harness = false` that use \
-                 criterion, and for [[command]] in uptick.toml",
-            );
+            if commands.is_empty() {
+                print::note(
+                    "no benchmarks: uptick looks for [[bench]] targets with `harness = false` that use \
+                     criterion, and for [[command]] in uptick.toml",
+                );
+            }
         } else if names.is_empty() && !a.measuring.only.is_empty() {
             let all = benchmarks(suite.unwanted);
             print::note(&format!("--only names none of {all}"));

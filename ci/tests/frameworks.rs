@@ -79,9 +79,9 @@ fn what_is_said_of_another_framework_counts_its_benches_when_it_is_written() {
         "divan",
         "--bench --sample-count 1 --sample-size 10000 --timer os",
     );
-    repo.uptick(&["list"])
-        .exits(3)
-        .says(&["bench `work` of `demo` is divan's", "[[command]]"]);
+    let list = repo.uptick(&["list"]).exits(3);
+    let list = list.says(&["bench `work` of `demo` is divan's", "[[command]]"]);
+    assert!(!list.stderr.contains("uptick looks for"), "{}", list.stderr);
     repo.uptick(&["check"])
         .exits(3)
         .says(&["`uptick list` says"]);

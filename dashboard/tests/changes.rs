@@ -113,6 +113,10 @@ async fn direction_metric_and_text_part_them_too() {
         let answer = c.get(&format!("/changes?{bad}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{bad}");
     }
+    // Each metric that there is, once.
+    let refused = c.get("/changes?metric=both").await;
+    let named = refused.text().matches(" instructions,").count();
+    assert_eq!(named, 1, "{}", refused.text());
 }
 
 #[tokio::test]

@@ -560,6 +560,7 @@ async fn odd_addresses_get_a_page_that_says_so() {
         ("/health?page=0", 400),
         ("/health?page=18446744073709551616", 400),
         ("/health?metric=furlongs", 400),
+        ("/changes?metric=furlongs", 400),
         ("/health?page=9999", 200),
         ("/health?q=%00%ff%3Cscript%3E", 200),
         ("/commits?before=0", 200),

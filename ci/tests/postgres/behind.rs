@@ -89,17 +89,18 @@ fn a_node_that_is_filled_lives_and_is_not_ready() {
 
 #[test]
 fn a_node_that_is_far_behind_says_so_on_every_page() {
-    let cluster = Cluster::new();
-    let way = Way::to(&cluster);
-    let dir = tempfile::tempdir().unwrap();
-    let a = Node::start(&dir.path().join("a"), &cluster.address("postgres"));
-    let (admin, write) = (a.token("admin"), a.token("write"));
-    a.project();
-    let b = Node::start(&dir.path().join("b"), &way.address());
-    served([&a, &b], &write);
-    filled(&a, &write, 900);
-    wait("it is level", || b.commits(&admin).len() as u64 == ALL);
-    let page = |path: &str| answer(&b.address, "GET", path, &admin, &[], b"");
+    let apart = Apart::new();
+    let Apart {
+        a,
+        b,
+        way,
+        admin,
+        write,
+        ..
+    } = &apart;
+    filled(a, write, 900);
+    wait("it is level", || b.commits(admin).len() as u64 == ALL);
+    let page = |path: &str| answer(&b.address, "GET", path, admin, &[], b"");
     wait("nothing is missing", || page("/p/lexis/").2.contains("✓"));
 
     way.cut();
@@ -109,7 +110,7 @@ fn a_node_that_is_far_behind_says_so_on_every_page() {
         status == 200 && is_said && field(&head, "uptick-behind").as_deref() == Some("unknown")
     });
     assert_eq!(page("/healthz").0, 200);
-    filled(&a, &write, 2_000);
+    filled(a, write, 2_000);
     way.delay.store(400, Ordering::SeqCst);
     way.mend();
 

@@ -589,30 +589,64 @@ impl Way {
     }
 }
 
+/// Two nodes on one log, the second of which reaches it over a way that can be cut or be slow.
+struct Apart {
+    a: Node,
+    b: Node,
+    way: Way,
+    admin: String,
+    write: String,
+    _dir: tempfile::TempDir,
+    _cluster: Cluster,
+}
+
+impl Apart {
+    fn new() -> Self {
+        let cluster = Cluster::new();
+        let way = Way::to(&cluster);
+        let dir = tempfile::tempdir().unwrap();
+        let a = Node::start(&dir.path().join("a"), &cluster.address("postgres"));
+        let (admin, write) = (a.token("admin"), a.token("write"));
+        a.project();
+        let b = Node::start(&dir.path().join("b"), &way.address());
+        served([&a, &b], &write);
+        Self {
+            a,
+            b,
+            way,
+            admin,
+            write,
+            _dir: dir,
+            _cluster: cluster,
+        }
+    }
+}
+
 /// One node is cut off: it says so, shows what it has, and is level again when the way is back; the
 /// other one takes what comes.
 #[test]
 fn a_node_that_is_cut_off_refuses_in_words_and_comes_back() {
-    let cluster = Cluster::new();
-    let way = Way::to(&cluster);
-    let dir = tempfile::tempdir().unwrap();
-    let a = Node::start(&dir.path().join("a"), &cluster.address("postgres"));
-    let (admin, write) = (a.token("admin"), a.token("write"));
-    a.project();
-    let b = Node::start(&dir.path().join("b"), &way.address());
-    served([&a, &b], &write);
-    assert_eq!(b.post(&write, 900).0, 201);
+    let apart = Apart::new();
+    let Apart {
+        a,
+        b,
+        way,
+        admin,
+        write,
+        ..
+    } = &apart;
+    assert_eq!(b.post(write, 900).0, 201);
     way.cut();
-    is_refused(&b, &admin, &write);
-    assert_eq!(a.post(&write, 902).0, 201);
+    is_refused(b, admin, write);
+    assert_eq!(a.post(write, 902).0, 201);
     assert_eq!(a.get("/readyz", "").0, 200);
-    assert!(!b.commits(&admin).contains(&sha(902)));
+    assert!(!b.commits(admin).contains(&sha(902)));
     way.mend();
     wait_within(20, "it is ready again", || b.get("/readyz", "").0 == 200);
-    wait_within(5, "it is level", || b.commits(&admin).contains(&sha(902)));
-    assert_eq!(b.post(&write, 903).0, 201);
+    wait_within(5, "it is level", || b.commits(admin).contains(&sha(902)));
+    assert_eq!(b.post(write, 903).0, 201);
     wait_within(5, "so is the other", || {
-        a.commits(&admin).contains(&sha(903))
+        a.commits(admin).contains(&sha(903))
     });
 }
 
@@ -620,26 +654,27 @@ fn a_node_that_is_cut_off_refuses_in_words_and_comes_back() {
 /// hears of it: it waits, and then refuses. Whoever wrote nothing is shown what there is.
 #[test]
 fn whoever_wrote_at_one_node_reads_it_at_every_other() {
-    let cluster = Cluster::new();
-    let way = Way::to(&cluster);
-    let dir = tempfile::tempdir().unwrap();
-    let a = Node::start(&dir.path().join("a"), &cluster.address("postgres"));
-    let (admin, write) = (a.token("admin"), a.token("write"));
-    a.project();
-    let b = Node::start(&dir.path().join("b"), &way.address());
-    served([&a, &b], &write);
+    let apart = Apart::new();
+    let Apart {
+        a,
+        b,
+        way,
+        admin,
+        write,
+        ..
+    } = &apart;
     // Longer than a request waits, and shorter than a database may take.
     way.delay.store(3_000, Ordering::SeqCst);
-    let (status, head, body) = a.hand_in(&write, 900, 5e6);
+    let (status, head, body) = a.hand_in(write, 900, 5e6);
     assert_eq!(status, 201, "{body}");
-    assert!(!b.commits(&admin).contains(&sha(900)), "it heard too early");
+    assert!(!b.commits(admin).contains(&sha(900)), "it heard too early");
     let reached = field(&head, "uptick-reached").unwrap();
     let cookie = field(&head, "set-cookie").unwrap();
     assert!(cookie.contains("Path=/p/lexis/;"), "{cookie}");
     let cookie = format!("cookie: {}", cookie.split(';').next().unwrap());
     let header = format!("uptick-reached: {reached}");
     let path = "/p/lexis/api/v1/reports";
-    let read = |with: &str| ask(&b.address, "GET", path, &admin, &[with], b"");
+    let read = |with: &str| ask(&b.address, "GET", path, admin, &[with], b"");
     let (status, why) = read(&header);
     assert_eq!(status, 503, "{why}");
     assert!(why.contains("has not followed yet"), "{why}");
@@ -657,10 +692,10 @@ fn whoever_wrote_at_one_node_reads_it_at_every_other() {
     assert_eq!(read("uptick-reached: soon").0, 200);
     assert_eq!(read("uptick-reached: 4000000000.1").0, 503);
     way.delay.store(0, Ordering::SeqCst);
-    assert_eq!(b.post(&write, 901).0, 201);
+    assert_eq!(b.post(write, 901).0, 201);
     let behind = "uptick_log_behind 0";
     wait("it says that it is level", || {
-        b.get("/p/lexis/metrics", &admin).1.contains(behind)
+        b.get("/p/lexis/metrics", admin).1.contains(behind)
     });
 }
 

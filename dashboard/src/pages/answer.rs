@@ -35,12 +35,10 @@ pub(crate) fn known_metric<'a>(
     measured: impl Iterator<Item = &'a str>,
 ) -> Result<(), Fail> {
     let mut all: Vec<&str> = Metric::WELL_KNOWN.iter().map(Metric::name).collect();
-    all.extend(measured);
+    all.extend(measured.filter(|name| Metric::well_known(name).is_none()));
     if all.contains(&asked) {
         return Ok(());
     }
-    all.sort_by_key(|name| Metric::well_known(name).is_none());
-    all.dedup();
     all.truncate(METRICS);
     Err(Fail::Bad(format!(
         "`metric` must be one of {}.",
