@@ -17,6 +17,8 @@ pub(crate) struct Server {
     /// A collector's token, and an administrator's.
     collect: String,
     pub(crate) admin: String,
+    /// What it is started with.
+    args: Vec<String>,
 }
 
 impl Drop for Server {
@@ -73,6 +75,7 @@ impl Server {
             dir,
             child,
             address,
+            args: args.iter().map(ToString::to_string).collect(),
         };
         server.project(&["add", "lexis", "--url", &url, "--poll", "1"]);
         server
@@ -83,7 +86,8 @@ impl Server {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         between();
-        let (child, address) = start(&self.data(), &self.address, &["--lease", "3600"]);
+        let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
+        let (child, address) = start(&self.data(), &self.address, &args);
         assert_eq!(address, self.address);
         self.child = child;
     }
@@ -485,8 +489,7 @@ fn a_polite_end_gives_the_job_back() {
 fn a_lease_survives_the_server_and_the_report_comes_in_once() {
     let held = HeldUp::new();
     let sha = held.sha.clone();
-    // While the server is away nobody renews the lease, so that it has to hold long enough.
-    let mut server = Server::holding(&held.repo, "3600");
+    let mut server = Server::of(&held.repo);
     server.until(&sha, "waiting");
     let mut collector = server.collector("one", &["--once"]).spawn().unwrap();
     server.until(&sha, "leased");
@@ -495,6 +498,40 @@ fn a_lease_survives_the_server_and_the_report_comes_in_once() {
     let job = server.until(&sha, "done");
     assert_eq!((&job["epoch"], &job["attempts"]), (&1.into(), &1.into()));
     assert_eq!(server.reports(&sha), 1);
+}
+
+#[test]
+fn a_server_that_is_away_for_longer_than_the_lease_gets_every_report_once() {
+    const LEASE: u64 = 6;
+    let held = HeldUp::new();
+    let mut server = Server::holding(&held.repo, &LEASE.to_string());
+    server.until(&held.sha, "waiting");
+    held.repo.work(2_000);
+    let shas = [held.sha.clone(), held.repo.commit("held up too")];
+    server.until(&shas[1], "waiting");
+    let names = ["one", "two"];
+    let mut collectors = names.map(|name| server.collector(name, &["--once"]).spawn().unwrap());
+    shas.iter()
+        .for_each(|sha| drop(server.until(sha, "leased")));
+    let parcels = names.map(|name| server.dir.path().join(name).join("work/parcel"));
+    server.restart(&|| {
+        let away = std::time::Instant::now();
+        // Nothing but time ends a lease.
+        let over = std::time::Duration::from_secs(LEASE + 2);
+        wait("the leases are over", || away.elapsed() > over);
+        held.let_go();
+        wait("both have measured and wait", || {
+            parcels.iter().all(|parcel| parcel.is_file())
+        });
+    });
+    for collector in &mut collectors {
+        assert!(collector.wait().unwrap().success());
+    }
+    for sha in &shas {
+        let job = server.until(sha, "done");
+        assert_eq!((&job["epoch"], &job["attempts"]), (&1.into(), &1.into()));
+        assert_eq!(server.reports(sha), 1);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::jobs::wire::{Beat, Going, Lease};
 use crate::remote::{Answer, Server};
@@ -12,8 +12,6 @@ const STAGE: usize = 100;
 
 #[derive(Debug)]
 struct State {
-    /// When the last heartbeat that was accepted was sent.
-    accepted: Instant,
     going: Going,
     ended: bool,
 }
@@ -34,20 +32,13 @@ impl Shared {
 #[derive(Debug)]
 pub(super) struct Heart {
     shared: Arc<Shared>,
-    ttl: Duration,
 }
 
 impl Heart {
-    /// Begins to beat. `asked` is when the lease was asked for: it began no earlier.
-    pub(super) fn start(
-        server: Arc<Server>,
-        lease: &Lease,
-        asked: Instant,
-        stage: PathBuf,
-    ) -> Self {
+    /// Begins to beat.
+    pub(super) fn start(server: Arc<Server>, lease: &Lease, stage: PathBuf) -> Self {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
-                accepted: asked,
                 going: Going::Go,
                 ended: false,
             }),
@@ -61,20 +52,14 @@ impl Heart {
         };
         let seen = shared.clone();
         std::thread::spawn(move || work(&server, &seen, every, beat, &stage));
-        Self {
-            shared,
-            ttl: Duration::from_secs(lease.ttl),
-        }
+        Self { shared }
     }
 
-    /// Whether the job is still ours, by what the server said last and by the time since: a server
-    /// that was not heard of for as long as the lease holds has given it to somebody else.
+    /// Whether the job is still ours, by what the server said last. One that says nothing for longer
+    /// than the lease holds was perhaps away itself, and lets every lease hold anew when it is back;
+    /// where it gave the job to somebody else meanwhile, it says so when it is heard of again.
     pub(super) fn going(&self) -> Going {
-        let state = self.shared.lock();
-        if state.going == Going::Go && state.accepted.elapsed() >= self.ttl {
-            return Going::Lost;
-        }
-        state.going
+        self.shared.lock().going
     }
 }
 
@@ -106,15 +91,14 @@ fn work(server: &Server, shared: &Shared, every: Duration, mut beat: Beat, stage
             .filter(|c| !c.is_control())
             .take(STAGE)
             .collect();
-        let sent = Instant::now();
         let heard = server.beat(&beat);
         let mut state = shared.lock();
         match heard {
-            Ok(Answer::Yes(Going::Go)) => state.accepted = sent,
             Ok(Answer::Yes(going)) => state.going = going,
-            Ok(Answer::Lost | Answer::Refused(_)) | Err(_) => state.going = Going::Lost,
-            // A server that cannot be reached has said nothing.
-            Ok(Answer::Away(..)) => {}
+            Ok(Answer::Lost) => state.going = Going::Lost,
+            // Nothing was said of the lease: by a server that cannot be reached, or by whatever
+            // stands in front of it and answers in its place.
+            Ok(Answer::Away(..) | Answer::Refused(_)) | Err(_) => {}
         }
         if state.going != Going::Go {
             return;

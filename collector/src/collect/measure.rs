@@ -22,6 +22,9 @@ use crate::system;
 /// Level 9 packs a report of 20,000 measurements to a fifteenth.
 const ZSTD_LEVEL: i32 = 9;
 
+/// Bytes of a parcel, the one report that waits here for the server.
+const MOST: u64 = 256 << 20;
+
 /// What came of a job on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
@@ -85,10 +88,7 @@ pub fn measure(dir: &Path, confined: bool, progress: &dyn Progress) -> Result<Ou
                 Some(f) if lease.may_be_tried_again() => {
                     failed(f.stage.name(), Fault::Machine, &f.message)
                 }
-                _ => {
-                    pack(&store, &report, &work.parcel())?;
-                    Outcome::Measured
-                }
+                _ => packed(&store, &report, &work.parcel()),
             },
             // What could not be checked out is not stored: another machine may have what is missing.
             Ok((report, _)) => failed("fetch", Fault::Machine, &first_failure(&report)),
@@ -103,6 +103,32 @@ fn failed(stage: &str, fault: Fault, why: &str) -> Outcome {
         stage: stage.into(),
         why: why.into(),
     }
+}
+
+/// Leaves the parcel, unless it is larger than anything that may wait here.
+fn packed(store: &Store, report: &Report, parcel: &Path) -> Outcome {
+    let size = pack(store, report, parcel)
+        .and_then(|()| parcel.metadata().map_err(Error::io(parcel)))
+        .map(|m| m.len());
+    match size {
+        Ok(size) if size > MOST => {
+            let _ = std::fs::remove_file(parcel);
+            too_large(size)
+        }
+        Ok(_) => Outcome::Measured,
+        Err(e) => failed("report", Fault::of(&e), &e.to_string()),
+    }
+}
+
+/// It is as large on every machine.
+fn too_large(size: u64) -> Outcome {
+    let why = format!(
+        "its report takes {} MiB packed, with its profiles, and at most {} MiB are kept for the \
+         server: let the commit's uptick.toml measure fewer benchmarks",
+        size >> 20,
+        MOST >> 20
+    );
+    failed("report", Fault::Commit, &why)
 }
 
 /// Whether a report speaks of the commit: of one that built, or that did not by its own fault.
@@ -313,5 +339,19 @@ impl Progress for Noted<'_> {
 
     fn note(&self, text: &str) {
         self.inner.note(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_that_no_disk_should_keep_is_the_commits_own_failure() {
+        let Outcome::Failed { fault, why, .. } = too_large(300 << 20) else {
+            panic!("it was taken");
+        };
+        assert_eq!(fault, Fault::Commit);
+        assert!(why.contains("300 MiB") && why.contains("256 MiB"), "{why}");
     }
 }

@@ -125,7 +125,7 @@ impl<'c> Collector<'c> {
     /// # Errors
     /// As [`Collector::run`].
     pub fn turn(&self, child: &dyn Fn() -> Command) -> Result<Turn> {
-        let Some((lease, asked)) = self.claim()? else {
+        let Some(lease) = self.claim()? else {
             return Ok(if self.is_ending() {
                 Turn::Ended
             } else {
@@ -141,7 +141,7 @@ impl<'c> Collector<'c> {
         let document = serde_json::to_vec(&lease)
             .map_err(|e| Error::Failed(format!("the lease is no JSON: {e}")))?;
         std::fs::write(work.lease(), document).map_err(Error::io(work.lease()))?;
-        let heart = Heart::start(self.server.clone(), &lease, asked, work.stage());
+        let heart = Heart::start(self.server.clone(), &lease, work.stage());
         let outcome = match self.refused(&lease) {
             Some(why) => Ok(why),
             None => self.measure(self.command(child, &lease), &heart),
@@ -151,13 +151,12 @@ impl<'c> Collector<'c> {
         Ok(turn)
     }
 
-    /// Asks until there is an answer; gives the lease and when it was asked for.
-    fn claim(&self) -> Result<Option<(Lease, Instant)>> {
+    /// Asks until there is an answer.
+    fn claim(&self) -> Result<Option<Lease>> {
         let mut failures = 0;
         loop {
-            let asked = Instant::now();
             match self.server.claim(&self.claim)? {
-                Answer::Yes(lease) => return Ok(lease.map(|l| (l, asked))),
+                Answer::Yes(lease) => return Ok(lease),
                 Answer::Refused(why) => return Err(Error::Usage(format!("the server: {why}"))),
                 Answer::Lost => self.wait(&mut failures, "its name is taken for now", None),
                 Answer::Away(why, after) => self.wait(&mut failures, &why, after),
