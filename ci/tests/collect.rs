@@ -471,6 +471,68 @@ fn a_job_that_stands_still_ends_at_the_collectors_limit() {
     assert_eq!(server.reports(&sha), 0);
 }
 
+/// Presses a button of the queue's page.
+fn press(server: &Server, path: &str) {
+    let kind = ["content-type: application/x-www-form-urlencoded"];
+    let (status, _) = server.ask("POST", path, &server.admin, &kind, b"");
+    assert_eq!(status, 303);
+}
+
+#[test]
+fn what_the_machine_of_the_only_collector_fails_waits_until_it_is_mended() {
+    let repo = Repo::with_command();
+    let sha = repo.git(&["rev-parse", "HEAD"]);
+    let server = Server::of(&repo);
+    server.until(&sha, "waiting");
+    let home = server.dir.path().join("one");
+    let run = |code| {
+        let ended = server.collector("one", &["--once"]).status().unwrap();
+        assert_eq!(ended.code(), Some(code));
+        server.job(&sha).unwrap()
+    };
+    // The lease cannot be written down: the job is given back, and nobody waits for its end.
+    std::fs::create_dir_all(home.join("work/lease")).unwrap();
+    let job = run(4);
+    assert_eq!(
+        (&job["state"], &job["stage"]),
+        (&"waiting".into(), &"measure".into())
+    );
+    assert!(job["why"].as_str().unwrap().contains("work/lease"), "{job}");
+    std::fs::remove_dir(home.join("work/lease")).unwrap();
+
+    // Its repository is out of reach, for more attempts than a job has.
+    let away = server.dir.path().join("away");
+    std::fs::rename(repo.path().join(".git"), &away).unwrap();
+    for _ in 0..4 {
+        press(&server, "/queue/retry-all");
+        let job = run(4);
+        assert_eq!(
+            (&job["state"], &job["stage"]),
+            (&"waiting".into(), &"fetch".into())
+        );
+        assert_eq!(job["attempts"], 1, "{job}");
+    }
+    let known = server.json("/api/v1/collectors");
+    let pause = &known["collectors"][0]["pauses"][0];
+    assert_eq!(
+        (&pause["project"], &pause["failures"]),
+        (&"lexis".into(), &5.into())
+    );
+    for page in ["/queue", "/collectors"] {
+        let (_, text) = server.get(page);
+        assert!(
+            text.contains("failed the last 5 jobs of lexis; they wait"),
+            "{text}"
+        );
+        assert!(text.contains("Try all again now"), "{text}");
+    }
+    std::fs::rename(&away, repo.path().join(".git")).unwrap();
+    press(&server, "/queue/retry-all");
+    assert_eq!(run(0)["state"], "done");
+    let known = server.json("/api/v1/collectors");
+    assert_eq!(known["collectors"][0]["pauses"], serde_json::json!([]));
+}
+
 #[test]
 fn a_polite_end_gives_the_job_back() {
     let held = HeldUp::new();

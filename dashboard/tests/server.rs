@@ -616,6 +616,7 @@ async fn every_answer_of_a_server_is_as_its_document_says() {
     .await;
     hold("post", "/api/v1/jobs/beat", &beaten);
     beat["fault"] = "machine".into();
+    beat["only_this_job"] = false.into();
     beat["why"] = "no room".into();
     let failed = ask(
         &c,
@@ -626,6 +627,14 @@ async fn every_answer_of_a_server_is_as_its_document_says() {
     )
     .await;
     hold("post", "/api/v1/jobs/fail", &failed);
+    let path = "/api/v1/collectors";
+    let pausing = ask(&c, "GET", path, &admin, b"").await;
+    hold("get", path, &pausing);
+    let pause = &read(&pausing)["collectors"][0]["pauses"][0];
+    assert_eq!(
+        (&pause["project"], &pause["why"]),
+        (&json!("lexis"), &json!("no room"))
+    );
 }
 
 /// Another project.

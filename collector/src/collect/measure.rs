@@ -35,6 +35,9 @@ pub enum Outcome {
     Failed {
         /// Whose fault it is.
         fault: Fault,
+        /// Whether a machine's fault is known to hit this job alone.
+        #[serde(default)]
+        only_this_job: bool,
         /// Where: a step of a commit, or `fetch`, `configuration`, `measure`.
         stage: String,
         /// What happened.
@@ -85,9 +88,12 @@ pub fn measure(dir: &Path, confined: bool, progress: &dyn Progress) -> Result<Ou
             Ok((report, store)) if is_stored(&report) => match by_the_machine(&report) {
                 // Another machine, or this one later, may measure what this one could not. At last
                 // what there is counts, so that the other benchmarks are not lost.
-                Some(f) if lease.may_be_tried_again() => {
-                    failed(f.stage.name(), Fault::Machine, &f.message)
-                }
+                Some(f) if lease.may_be_tried_again() => Outcome::Failed {
+                    fault: Fault::Machine,
+                    only_this_job: true,
+                    stage: f.stage.name().into(),
+                    why: f.message.clone(),
+                },
                 _ => packed(&store, &report, &work.parcel()),
             },
             // What could not be checked out is not stored: another machine may have what is missing.
@@ -100,6 +106,7 @@ pub fn measure(dir: &Path, confined: bool, progress: &dyn Progress) -> Result<Ou
 fn failed(stage: &str, fault: Fault, why: &str) -> Outcome {
     Outcome::Failed {
         fault,
+        only_this_job: false,
         stage: stage.into(),
         why: why.into(),
     }

@@ -138,11 +138,8 @@ impl<'c> Collector<'c> {
         for old in [work.parcel(), work.stage()] {
             let _ = std::fs::remove_file(old);
         }
-        let document = serde_json::to_vec(&lease)
-            .map_err(|e| Error::Failed(format!("the lease is no JSON: {e}")))?;
-        std::fs::write(work.lease(), document).map_err(Error::io(work.lease()))?;
         let heart = Heart::start(self.server.clone(), &lease, work.stage());
-        let outcome = match self.refused(&lease) {
+        let outcome = match self.refused(&lease).or_else(|| unwritten(&work, &lease)) {
             Some(why) => Ok(why),
             None => self.measure(self.command(child, &lease), &heart),
         };
@@ -172,6 +169,7 @@ impl<'c> Collector<'c> {
         let is_pull = lease.purpose == Purpose::Pull;
         (is_pull && !self.claim.untrusted).then(|| Outcome::Failed {
             fault: Fault::Machine,
+            only_this_job: true,
             stage: "claim".into(),
             why: "this collector takes no pull requests (`uptick collect --untrusted`)".into(),
         })
@@ -188,11 +186,6 @@ impl<'c> Collector<'c> {
 
     /// Runs the child to its end, or ends it where the job is not ours any more.
     fn measure(&self, mut command: Command, heart: &Heart) -> Result<Outcome, Turn> {
-        let broken = |why: String| Outcome::Failed {
-            fault: Fault::Machine,
-            stage: "measure".into(),
-            why,
-        };
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         for name in ["UPTICK_TOKEN", "UPTICK_STORE", "UPTICK_DATA"] {
             command.env_remove(name);
@@ -219,7 +212,7 @@ impl<'c> Collector<'c> {
             // What it had started would run on, beside the next job, and keep its output open.
             end_children();
             return match ended {
-                Ok(Some(_)) => Ok(outcome(child).unwrap_or_else(broken)),
+                Ok(Some(_)) => Ok(outcome(child)),
                 Err(e) => Ok(broken(e.to_string())),
                 Ok(None) if going != Going::Go => Err(Turn::Lost),
                 Ok(None) if self.is_ending() => Err(Turn::Ended),
@@ -237,13 +230,20 @@ impl<'c> Collector<'c> {
     ) -> Result<Turn> {
         match outcome {
             Ok(Outcome::Measured) => self.deliver(lease, heart),
-            Ok(Outcome::Failed { fault, stage, why }) => {
+            Ok(Outcome::Failed {
+                fault,
+                only_this_job,
+                stage,
+                why,
+            }) => {
                 (self.say)(&format!("job {}: {stage} failed: {why}", lease.job));
-                self.give_back(lease, (fault, &stage, &why), heart)
+                let failed = failed(lease, (fault, only_this_job), &stage, &why);
+                self.give_back(&failed, heart)
             }
             Err(Turn::Ended) => {
-                let ended = (Fault::Nobody, "ended", "its collector ended");
-                self.give_back(lease, ended, heart)?;
+                let why = "its collector ended";
+                let ended = failed(lease, (Fault::Nobody, false), "ended", why);
+                self.give_back(&ended, heart)?;
                 Ok(Turn::Ended)
             }
             Err(turn) => Ok(turn),
@@ -252,7 +252,13 @@ impl<'c> Collector<'c> {
 
     fn deliver(&self, lease: &Lease, heart: &Heart) -> Result<Turn> {
         let path = Work::of(&self.dir).parcel();
-        let parcel = std::fs::read(&path).map_err(Error::io(&path))?;
+        let parcel = match std::fs::read(&path).map_err(Error::io(&path)) {
+            Ok(parcel) => parcel,
+            Err(e) => {
+                let failed = failed(lease, (Fault::Machine, false), "report", &e.to_string());
+                return self.give_back(&failed, heart);
+            }
+        };
         let mut failures = 0;
         loop {
             match self.server.finish(lease.job, lease.epoch, &parcel)? {
@@ -260,7 +266,8 @@ impl<'c> Collector<'c> {
                 Answer::Lost => return Ok(Turn::Lost),
                 Answer::Refused(why) => {
                     let why = format!("the server does not take the report: {why}");
-                    return self.give_back(lease, (Fault::Machine, "report", &why), heart);
+                    let failed = failed(lease, (Fault::Machine, true), "report", &why);
+                    return self.give_back(&failed, heart);
                 }
                 Answer::Away(why, after) => self.wait(&mut failures, &why, after),
             }
@@ -272,22 +279,10 @@ impl<'c> Collector<'c> {
         }
     }
 
-    fn give_back(
-        &self,
-        lease: &Lease,
-        (fault, stage, why): (Fault, &str, &str),
-        heart: &Heart,
-    ) -> Result<Turn> {
-        let failed = Failed {
-            job: lease.job,
-            epoch: lease.epoch,
-            fault,
-            stage: stage.to_string(),
-            why: tail(why, WHY).to_string(),
-        };
+    fn give_back(&self, failed: &Failed, heart: &Heart) -> Result<Turn> {
         let mut failures = 0;
         loop {
-            match self.server.fail(&failed)? {
+            match self.server.fail(failed)? {
                 Answer::Yes(()) | Answer::Refused(_) => return Ok(Turn::Failed),
                 Answer::Lost => return Ok(Turn::Lost),
                 Answer::Away(why, after) => self.wait(&mut failures, &why, after),
@@ -320,11 +315,44 @@ impl<'c> Collector<'c> {
     }
 }
 
+/// Says where and why a lease's job failed, and whether that is known to be about this job alone.
+fn failed(lease: &Lease, (fault, only_this_job): (Fault, bool), stage: &str, why: &str) -> Failed {
+    Failed {
+        job: lease.job,
+        epoch: lease.epoch,
+        fault,
+        only_this_job: Some(only_this_job),
+        stage: stage.to_string(),
+        why: tail(why, WHY).to_string(),
+    }
+}
+
+/// Hands the lease to the child, as a file; gives what comes of a job where that cannot be written.
+fn unwritten(work: &Work, lease: &Lease) -> Option<Outcome> {
+    let document = serde_json::to_vec(lease).map_err(|e| e.to_string());
+    let path = work.lease();
+    let written = document.and_then(|document| {
+        std::fs::write(&path, document).map_err(|e| Error::io(&path)(e).to_string())
+    });
+    written.err().map(broken)
+}
+
+/// The machine could not do it, whatever job it was.
+fn broken(why: String) -> Outcome {
+    Outcome::Failed {
+        fault: Fault::Machine,
+        only_this_job: false,
+        stage: "measure".into(),
+        why,
+    }
+}
+
 /// What stands still on one machine stands still on the next: it is the commit's own failure.
 fn too_late(limit: Duration) -> Outcome {
     let seconds = limit.as_secs();
     Outcome::Failed {
         fault: Fault::Commit,
+        only_this_job: false,
         stage: "timeout".into(),
         why: format!(
             "the job was not done after {seconds} s, its collector's limit (`uptick collect \
@@ -333,11 +361,19 @@ fn too_late(limit: Duration) -> Outcome {
     }
 }
 
-/// What the child says came of it; its last words where it says nothing.
-fn outcome(child: Child) -> Result<Outcome, String> {
-    let ended = child.wait_with_output().map_err(|e| e.to_string())?;
-    serde_json::from_slice(&ended.stdout)
-        .map_err(|_| format!("the measuring process ended with {}", ended.status))
+/// What the child says came of it. One that was killed says nothing, and most likely measures what
+/// takes more memory than there is.
+fn outcome(child: Child) -> Outcome {
+    let ended = match child.wait_with_output() {
+        Ok(ended) => ended,
+        Err(e) => return broken(e.to_string()),
+    };
+    serde_json::from_slice(&ended.stdout).unwrap_or_else(|_| Outcome::Failed {
+        fault: Fault::Machine,
+        only_this_job: ended.status.code().is_none(),
+        stage: "measure".into(),
+        why: format!("the measuring process ended with {}", ended.status),
+    })
 }
 
 const fn words(turn: &Turn) -> &'static str {

@@ -130,6 +130,11 @@ pub struct Failed {
     pub epoch: i64,
     /// Whose fault it is.
     pub fault: Fault,
+    /// Of a machine's fault: it hits this job alone, as far as can be seen there. One benchmark of
+    /// several could not be measured, or the process that measured was killed. A collector of before
+    /// does not say it.
+    #[serde(default)]
+    pub only_this_job: Option<bool>,
     /// Where it failed: a step of a commit (`checkout`, `build`, `run`, …), or `fetch`,
     /// `configuration`, `measure`, `report`, `ended` of the collector itself.
     pub stage: String,
@@ -137,10 +142,38 @@ pub struct Failed {
     pub why: String,
 }
 
+impl Failed {
+    /// Whether a machine's fault hits this job alone. Where that is not said, the step tells: what
+    /// fails before a commit is built, and what is not about one of its steps, is the machine's.
+    #[must_use]
+    pub fn is_only_this_job(&self) -> bool {
+        let of_all = ["fetch", "sandbox", "measure"];
+        self.only_this_job
+            .unwrap_or_else(|| !of_all.contains(&self.stage.as_str()))
+    }
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_collector_that_does_not_say_whom_a_fault_hits_is_understood() {
+        let failed = |stage: &str, said: Option<bool>| -> bool {
+            let mut text = serde_json::json!({
+                "job": 1, "epoch": 1, "fault": "machine", "stage": stage, "why": ""
+            });
+            if let Some(said) = said {
+                text["only_this_job"] = said.into();
+            }
+            serde_json::from_value::<Failed>(text)
+                .unwrap()
+                .is_only_this_job()
+        };
+        assert!(failed("run", None) && failed("report", None) && failed("measure", Some(true)));
+        assert!(!failed("fetch", None) && !failed("measure", None) && !failed("run", Some(false)));
+    }
 
     #[test]
     fn a_server_that_counts_no_attempts_is_asked_again_no_more_often() {

@@ -61,6 +61,16 @@ pub(super) async fn retry(
     back(found, "that failed or was cancelled")
 }
 
+/// Has every job tried again that failed, and the collectors that pause try at once.
+pub(super) async fn retry_all(
+    State(app): State<Arc<App>>,
+    Extension(server): Extension<Arc<Server>>,
+) -> Result<Response, Fail> {
+    app.write(|store| Ok(store.retry_failed()?)).await?;
+    server.work.notify_waiters();
+    back(true, "")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

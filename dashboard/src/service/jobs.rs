@@ -12,7 +12,7 @@ use collector::jobs::wire::{Beat, Beaten, Claim, Failed, LONGEST_WAIT, Lease};
 use collector::jobs::{check_label, check_name, pull_name};
 use collector::model::Line;
 use collector::store::Handed;
-use collector::store::queue::{Claimant, Closed, Finished, Held, Job, Project};
+use collector::store::queue::{Claimant, Closed, Failing, Finished, Held, Job, Project};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -212,7 +212,11 @@ pub(super) async fn fail(
                 holder: &holder,
             };
             let why = collector::error::tail(&failed.why, WHY);
-            Ok(store.fail(&held, failed.fault, (&stage, why), clock())?)
+            let failing = Failing {
+                only_this_job: failed.is_only_this_job(),
+                ..Failing::new(failed.fault, &stage, why)
+            };
+            Ok(store.fail(&held, &failing, clock())?)
         })
         .await?;
     server.work.notify_waiters();

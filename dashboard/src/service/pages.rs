@@ -69,9 +69,36 @@ fn collect(w: &Wait) -> String {
     )
 }
 
+/// Which collectors failed the last jobs of a project by their machines, and take none for a while.
+fn paused(all: &[Collector], may: bool) -> Markup {
+    let now = clock();
+    html! {
+        @for (c, p) in all.iter().flat_map(|c| c.pauses.iter().map(move |p| (c, p))) {
+            p .warning role="status" {
+                "The machine of " b { (text::cut(&c.name, 64)) } " failed the last "
+                @if p.failures == 1 { "job" } @else { (p.failures) " jobs" }
+                " of " (p.project) "; they wait"
+                @if p.until > now { ", and it takes none before " (at(p.until)) }
+                ". " span .muted { (text::cut(&p.stage, 100)) } " " (text::cut(&p.why, WHY))
+            }
+        }
+        @if may && all.iter().any(|c| !c.pauses.is_empty()) { (try_all()) }
+    }
+}
+
+/// Has all that failed tried again, at once.
+fn try_all() -> Markup {
+    html! {
+        form method="post" action="/queue/retry-all" {
+            button .small type="submit" { "Try all again now" }
+        }
+    }
+}
+
 /// The queue as it stands.
 struct Queue {
     waits: Vec<Wait>,
+    collectors: Vec<Collector>,
     /// Each state with its number of jobs and the first of them.
     states: Vec<(JobState, u64, Vec<Job>)>,
 }
@@ -92,6 +119,7 @@ impl Queue {
         }
         Ok(Self {
             waits: store.waits(clock())?,
+            collectors: store.collectors()?,
             states,
         })
     }
@@ -117,6 +145,7 @@ pub(super) async fn queue(
             (layout::forms(&[("JSON", "/api/v1/jobs".into())]))
         }
         (silent(&queue.waits))
+        (paused(&queue.collectors, may))
         @for (state, n, jobs) in &queue.states { (jobs_of(*state, *n, (jobs, may))) }
     };
     Ok(page(&app, (&reader, Nav::Queue), "Queue", body))
@@ -139,6 +168,7 @@ fn jobs_of(state: JobState, n: u64, (jobs, may): (&[Job], bool)) -> Markup {
         @if !jobs.is_empty() {
             section id=(word(state)) {
                 h2 { (n) " " (word(state)) }
+                @if may && state == JobState::Failed && n > 1 { (try_all()) }
                 div .scroll { table .rows.stack {
                     thead { tr {
                         th scope="col" { "Commit" } th scope="col" { "Project" } th scope="col" { "For" }
@@ -231,6 +261,7 @@ pub(super) async fn collectors(
             (layout::forms(&[("JSON", "/api/v1/collectors".into())]))
         }
         (silent(&waits))
+        (paused(&all, reader.may_decide(app.options.read_only)))
         (backlog(&waits))
         @if all.is_empty() { (no_collector()) } @else {
             div .scroll { table .rows.stack {

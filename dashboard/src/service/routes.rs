@@ -53,6 +53,9 @@ pub const SERVER_ROUTES: &[Route] = &[
     Route::post("/api/v1/jobs/fail", COLLECT, MAX_SAID, || post(jobs::fail)),
     Route::post("/queue/cancel", WRITE, MAX_LITTLE, || post(form::cancel)),
     Route::post("/queue/retry", WRITE, MAX_LITTLE, || post(form::retry)),
+    Route::post("/queue/retry-all", WRITE, MAX_LITTLE, || {
+        post(form::retry_all)
+    }),
     Route::post("/hooks/{project}", None, MAX_PUSH, || post(hook::pushed)),
     Route::get("/login", None, || get(login::form)),
     Route::post("/login", None, MAX_LITTLE, || post(login::sign_in)),

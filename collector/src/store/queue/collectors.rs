@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::params;
 use serde::Serialize;
 
-use super::names;
+use super::{Pause, names};
 use crate::error::Result;
 use crate::jobs::is_silent;
 use crate::store::Store;
@@ -29,6 +29,8 @@ pub struct Collector {
     pub job: Option<i64>,
     /// Whether it takes pull requests.
     pub untrusted: bool,
+    /// The projects whose last jobs it failed by its machine, and until when it takes none.
+    pub pauses: Vec<Pause>,
 }
 
 /// What waits for collectors of a label.
@@ -54,6 +56,16 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn collectors(&self) -> Result<Vec<Collector>> {
+        let mut all = self.collectors_alone()?;
+        for pause in self.pauses()? {
+            if let Some(of) = all.iter_mut().find(|c| c.name == pause.collector) {
+                of.pauses.push(pause);
+            }
+        }
+        Ok(all)
+    }
+
+    fn collectors_alone(&self) -> Result<Vec<Collector>> {
         self.ask(|db| {
             db.prepare_cached(
                 "SELECT c.name, c.labels, c.version, c.testbed, c.first, c.beat, \
@@ -71,6 +83,7 @@ impl Store {
                     beat: r.get(5)?,
                     job: r.get(6)?,
                     untrusted: r.get(7)?,
+                    pauses: Vec::new(),
                 })
             })?
             .collect()

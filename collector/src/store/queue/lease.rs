@@ -2,16 +2,14 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::json;
 use super::pulls::MAY_BE_MEASURED;
 use super::rows::{self, Job};
+use super::{json, pauses};
 use crate::error::{Error, Result};
 use crate::jobs::wire::{Claim, Going};
-use crate::jobs::{ASKEW, After, Fault, after, is_expired, is_turn_of_oldest};
+use crate::jobs::{ASKEW, After, Fault, LONGEST_PAUSE, after, is_expired, is_turn_of_oldest};
 use crate::store::Store;
 
-/// A pause that a clock which was set back makes longer than this is none.
-const LONGEST_PAUSE: i64 = 600_000;
 /// A collector that was heard of within this time may take what another one's machine failed.
 const ALIVE: i64 = 120_000;
 
@@ -35,6 +33,32 @@ pub struct Held<'a> {
     pub epoch: i64,
     /// Whose token is shown.
     pub holder: &'a str,
+}
+
+/// Why a job could not be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Failing<'a> {
+    /// Whose fault it is.
+    pub fault: Fault,
+    /// Whether a machine's fault is known to hit this job alone.
+    pub only_this_job: bool,
+    /// Where it failed.
+    pub stage: &'a str,
+    /// What happened, in words.
+    pub why: &'a str,
+}
+
+impl<'a> Failing<'a> {
+    /// A fault, at a stage, for a reason.
+    #[must_use]
+    pub const fn new(fault: Fault, stage: &'a str, why: &'a str) -> Self {
+        Self {
+            fault,
+            only_this_job: false,
+            stage,
+            why,
+        }
+    }
 }
 
 /// What came of a job.
@@ -72,7 +96,7 @@ impl Store {
                 .query_row([&who.claim.collector], |r| r.get(0))
                 .optional()?;
             if let Some(job) = mine {
-                put_back(tx, job, Fault::Nobody, ("", ""), now)?;
+                put_back(tx, job, &Failing::new(Fault::Nobody, "", ""), now)?;
             }
             enter(tx, who.claim, now)?;
             let leases: i64 =
@@ -112,18 +136,20 @@ impl Store {
     /// [`Error::Store`].
     pub fn may_claim(&self, claim: &Claim, ttl: i64, now: i64) -> Result<bool> {
         self.ask(|db| {
-            db.prepare_cached(
+            let sql = format!(
                 "SELECT EXISTS (SELECT 1 FROM job WHERE state = 'waiting' \
                  AND label IN (SELECT value FROM json_each(?1)) AND (purpose <> 'pull' OR ?5) \
-                 AND (not_before <= ?2 OR not_before - ?2 > ?4)) \
-                 OR EXISTS (SELECT 1 FROM lease WHERE until <= ?2 OR until - ?2 > ?3)",
-            )?
-            .query_row(
+                 AND (not_before <= ?3 OR not_before - ?3 > {LONGEST_PAUSE}) \
+                 AND NOT EXISTS ({})) \
+                 OR EXISTS (SELECT 1 FROM lease WHERE until <= ?3 OR until - ?3 > ?4)",
+                pauses::HERE
+            );
+            db.prepare_cached(&sql)?.query_row(
                 params![
                     json(&claim.labels),
+                    claim.collector,
                     now,
                     ttl.saturating_add(ASKEW),
-                    LONGEST_PAUSE,
                     claim.untrusted
                 ],
                 |r| r.get(0),
@@ -195,7 +221,7 @@ impl Store {
                     None => Ok(Err(Closed::Lost)),
                 },
                 &mut append,
-                |tx, _| close(tx, held, done, now).map(|()| Closed::Yes),
+                |tx, job| close(tx, (held, job), done, now).map(|()| Closed::Yes),
             )
         })
     }
@@ -204,19 +230,23 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn fail(
-        &mut self,
-        held: &Held<'_>,
-        fault: Fault,
-        (stage, why): (&str, &str),
-        now: i64,
-    ) -> Result<Closed> {
+    pub fn fail(&mut self, held: &Held<'_>, failing: &Failing<'_>, now: i64) -> Result<Closed> {
         self.surely(is_lost, |store| {
             store.change(|tx| {
-                if leased(tx, held)?.is_none() {
+                let Some(job) = leased(tx, held)? else {
                     return Ok(Closed::Lost);
+                };
+                let at = (job.collector.as_str(), job.project.as_str());
+                let mut failing = *failing;
+                match failing.fault {
+                    Fault::Machine if !failing.only_this_job => {
+                        failing.only_this_job =
+                            pauses::lengthen(tx, at, (failing.stage, failing.why), now)?;
+                    }
+                    Fault::Machine | Fault::Nobody => {}
+                    Fault::Commit => pauses::end(tx, at)?,
                 }
-                put_back(tx, held.job, fault, (stage, why), now)?;
+                put_back(tx, held.job, &failing, now)?;
                 Ok(Closed::Yes)
             })
         })
@@ -263,6 +293,7 @@ fn taken(claim: &Claim, job: i64) -> Error {
 /// Enters a collector's name, with what it says of itself now.
 fn enter(tx: &Transaction<'_>, claim: &Claim, now: i64) -> rusqlite::Result<()> {
     let testbed = serde_json::to_string(&claim.testbed).unwrap_or_else(|_| "{}".into());
+    pauses::try_anew(tx, claim)?;
     tx.prepare_cached(
         "INSERT INTO collector (name, session, labels, version, testbed, first, beat, untrusted) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7) ON CONFLICT (name) DO UPDATE SET \
@@ -280,39 +311,31 @@ fn enter(tx: &Transaction<'_>, claim: &Claim, now: i64) -> rusqlite::Result<()> 
     .map(|_| ())
 }
 
-/// The rule of [`crate::jobs::next`] as SQL, over the jobs that this collector may have now: not
-/// what its own machine failed, while another one of that label is alive; a pull request only where
-/// it takes them, and only its present head, that of a fork only while it is approved.
+/// Leases by the rule of [`crate::jobs::next`], over the jobs that this collector may have now: not
+/// what its own machine failed, while another one of that label is alive; none of a project that its
+/// machine pauses for; a pull request only where it takes them, and only its present head, that of a
+/// fork only while it is approved.
 fn lease(
     tx: &Transaction<'_>,
     who: &Claimant<'_>,
     leases: u64,
     now: i64,
 ) -> rusqlite::Result<Option<Job>> {
-    let order = if is_turn_of_oldest(leases) {
-        "id"
+    // What its machine failed comes last: another job tells whether that was the machine or the job.
+    let turns: &[(&str, &str)] = if is_turn_of_oldest(leases) {
+        &[("id", "true")]
     } else {
-        "rank, id DESC"
+        &[
+            ("rank, id DESC", "avoid <> ?2"),
+            ("rank, id DESC", "avoid = ?2"),
+        ]
     };
-    let sql = format!(
-        "UPDATE job SET state = 'leased', epoch = epoch + 1, attempts = attempts + 1, \
-         collector = ?2, started = ?3, stage = '', why = '' WHERE id = (SELECT id FROM job \
-         WHERE state = 'waiting' AND label IN (SELECT value FROM json_each(?1)) \
-         AND (not_before <= ?3 OR not_before - ?3 > {LONGEST_PAUSE}) \
-         AND (avoid <> ?2 OR NOT EXISTS (SELECT 1 FROM collector c, json_each(c.labels) e \
-         WHERE c.name <> ?2 AND c.beat > ?3 - {ALIVE} AND e.value = label \
-         AND (purpose <> 'pull' OR c.untrusted))) \
-         AND (purpose <> 'pull' OR ?4 AND (reference = '' OR EXISTS ({MAY_BE_MEASURED}))) \
-         ORDER BY {order} LIMIT 1) RETURNING id, epoch"
-    );
-    let claim = who.claim;
-    let taken: Option<(i64, i64)> = tx
-        .prepare_cached(&sql)?
-        .query_row(
-            params![json(&claim.labels), claim.collector, now, claim.untrusted],
-            |r| Ok((r.get(0)?, r.get(1)?)),
-        )
-        .optional()?;
+    let mut taken = None;
+    for turn in turns {
+        if taken.is_none() {
+            taken = take(tx, who.claim, *turn, now)?;
+        }
+    }
     let Some((job, epoch)) = taken else {
         return Ok(None);
     };
@@ -324,11 +347,39 @@ fn lease(
         job,
         epoch,
         now + who.ttl,
-        claim.collector,
-        claim.session,
+        who.claim.collector,
+        who.claim.session,
         who.holder
     ])?;
     rows::one(tx, job)
+}
+
+/// Takes the first of the jobs that a collector may have now, in an order and on a condition; gives its
+/// number and its epoch.
+fn take(
+    tx: &Transaction<'_>,
+    claim: &Claim,
+    (order, condition): (&str, &str),
+    now: i64,
+) -> rusqlite::Result<Option<(i64, i64)>> {
+    let sql = format!(
+        "UPDATE job SET state = 'leased', epoch = epoch + 1, attempts = attempts + 1, \
+         collector = ?2, started = ?3, stage = '', why = '' WHERE id = (SELECT id FROM job \
+         WHERE state = 'waiting' AND label IN (SELECT value FROM json_each(?1)) \
+         AND (not_before <= ?3 OR not_before - ?3 > {LONGEST_PAUSE}) AND {condition} \
+         AND (avoid <> ?2 OR NOT EXISTS (SELECT 1 FROM collector c, json_each(c.labels) e \
+         WHERE c.name <> ?2 AND c.beat > ?3 - {ALIVE} AND e.value = label \
+         AND (purpose <> 'pull' OR c.untrusted))) AND NOT EXISTS ({}) \
+         AND (purpose <> 'pull' OR ?4 AND (reference = '' OR EXISTS ({MAY_BE_MEASURED}))) \
+         ORDER BY {order} LIMIT 1) RETURNING id, epoch",
+        pauses::HERE
+    );
+    tx.prepare_cached(&sql)?
+        .query_row(
+            params![json(&claim.labels), claim.collector, now, claim.untrusted],
+            |r| Ok((r.get(0)?, r.get(1)?)),
+        )
+        .optional()
 }
 
 /// The job of a lease that is still good.
@@ -355,7 +406,13 @@ fn is_closed_with(tx: &Transaction<'_>, held: &Held<'_>, report: &str) -> rusqli
     )
 }
 
-fn close(tx: &Transaction<'_>, held: &Held<'_>, done: &Finished, now: i64) -> rusqlite::Result<()> {
+fn close(
+    tx: &Transaction<'_>,
+    (held, job): (&Held<'_>, &Job),
+    done: &Finished,
+    now: i64,
+) -> rusqlite::Result<()> {
+    pauses::end(tx, (&job.collector, &job.project))?;
     let (state, (stage, why)) = match &done.failed {
         None => ("done", ("", "")),
         Some((stage, why)) => ("failed", (stage.as_str(), why.as_str())),
@@ -376,15 +433,15 @@ fn close(tx: &Transaction<'_>, held: &Held<'_>, done: &Finished, now: i64) -> ru
 fn put_back(
     tx: &Transaction<'_>,
     job: i64,
-    fault: Fault,
-    (stage, why): (&str, &str),
+    failing: &Failing<'_>,
     now: i64,
 ) -> rusqlite::Result<()> {
+    let Failing { stage, why, .. } = *failing;
     let attempts: u32 = tx.query_row("SELECT attempts FROM job WHERE id = ?1", [job], |r| {
         r.get(0)
     })?;
     tx.execute("DELETE FROM lease WHERE job = ?1", [job])?;
-    match after(fault, attempts, now) {
+    match after(failing.fault, failing.only_this_job, attempts, now) {
         After::Failed => tx.execute(
             "UPDATE job SET state = 'failed', ended = ?2, stage = ?3, why = ?4 \
              WHERE id = ?1 AND state = 'leased'",
@@ -403,7 +460,7 @@ fn put_back(
                 not_before,
                 stage,
                 why,
-                fault == Fault::Machine
+                failing.fault == Fault::Machine
             ],
         ),
     }
@@ -420,7 +477,12 @@ fn sweep(tx: &Transaction<'_>, ttl: i64, now: i64) -> rusqlite::Result<usize> {
     for (job, until, collector) in all {
         if is_expired(until, now, ttl) {
             let why = format!("{collector} was not heard of until its lease was over");
-            put_back(tx, job, Fault::Machine, ("lease", &why), now)?;
+            // It may be the job that kills whoever takes it.
+            let failing = Failing {
+                only_this_job: true,
+                ..Failing::new(Fault::Machine, "lease", &why)
+            };
+            put_back(tx, job, &failing, now)?;
             // Nobody has to wait for a machine that is gone; the next may begin at once.
             tx.execute(
                 "UPDATE job SET not_before = ?2 WHERE id = ?1 AND state = 'waiting'",

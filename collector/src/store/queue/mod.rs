@@ -9,6 +9,7 @@ mod collectors;
 mod forges;
 mod lease;
 mod offer;
+mod pauses;
 mod projects;
 mod pulls;
 mod rows;
@@ -18,8 +19,9 @@ mod tests;
 
 pub use collectors::{Collector, Wait};
 pub use forges::Forge;
-pub use lease::{Claimant, Closed, Finished, Held};
+pub use lease::{Claimant, Closed, Failing, Finished, Held};
 pub use offer::Offer;
+pub use pauses::Pause;
 pub use projects::{NewProject, Project};
 pub use pulls::{Head, Pull, Standing};
 pub use rows::Job;
@@ -32,10 +34,11 @@ use crate::error::{Error, Result};
 use crate::store::Store;
 
 /// Each migration raises the queue's number by one.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("schema.sql"),
     include_str!("pulls.sql"),
     include_str!("notify.sql"),
+    include_str!("pauses.sql"),
 ];
 
 impl Store {

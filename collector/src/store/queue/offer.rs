@@ -48,8 +48,8 @@ impl Store {
         })
     }
 
-    /// The commits of a project that nobody will measure unless somebody asks for it: their jobs
-    /// failed for good or were cancelled.
+    /// The commits of a project that nobody will measure unless somebody asks for it: a job of theirs
+    /// failed for good or was cancelled, and none waits or is being done.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
@@ -57,7 +57,9 @@ impl Store {
         self.ask(|db| {
             db.prepare_cached(
                 "SELECT DISTINCT sha FROM job \
-                 WHERE project = ?1 AND state IN ('failed', 'cancelled')",
+                 WHERE project = ?1 AND state IN ('failed', 'cancelled') \
+                 AND NOT EXISTS (SELECT 1 FROM job o WHERE o.project = job.project \
+                 AND o.sha = job.sha AND o.state IN ('waiting', 'leased'))",
             )?
             .query_map([project], |r| r.get(0).map(Sha))?
             .collect()
@@ -120,6 +122,26 @@ impl Store {
                 [id],
             )?;
             Ok(changed > 0)
+        })
+    }
+
+    /// Offers every job anew that failed, with all its attempts, and has nobody pause any longer: what
+    /// was wrong with the machines is mended. Gives how many had failed.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn retry_failed(&mut self) -> Result<usize> {
+        self.change(|tx| {
+            tx.execute("UPDATE pause SET until = 0 WHERE until > 0", [])?;
+            tx.execute(
+                "UPDATE job SET not_before = 0 WHERE state = 'waiting' AND not_before > 0",
+                [],
+            )?;
+            tx.execute(
+                "UPDATE job SET state = 'waiting', attempts = 0, not_before = 0, avoid = '', \
+                 stage = '', why = '', ended = NULL WHERE state = 'failed'",
+                [],
+            )
         })
     }
 }

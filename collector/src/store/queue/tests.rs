@@ -67,6 +67,13 @@ impl Queue {
     fn state(&self, id: i64) -> State {
         self.store.job(id).unwrap().unwrap().state
     }
+
+    /// The collector's machine fails the job.
+    fn fail_by_machine(&mut self, job: &Job, holder: &str, now: i64) {
+        let failing = Failing::new(Fault::Machine, "fetch", "no room");
+        let failed = self.store.fail(&held(job, holder), &failing, now).unwrap();
+        assert_eq!(failed, Closed::Yes);
+    }
 }
 
 fn commit(position: u64) -> Commit {
@@ -171,6 +178,9 @@ fn a_commit_that_narrows_a_change_comes_first_and_is_no_second_job() {
     assert!(queue.store.cancel_job(job.id, "Ada", 8).unwrap());
     let given_up = queue.store.given_up("p").unwrap();
     assert!(given_up.contains(&commit(1).sha) && given_up.len() == 1);
+    // Where another label has yet to measure it, nobody has given it up.
+    queue.offer(1..2, "b", Purpose::Narrow, 9);
+    assert!(queue.store.given_up("p").unwrap().is_empty());
 }
 
 #[test]
@@ -192,10 +202,9 @@ fn a_late_result_is_refused_and_appends_nothing() {
         queue.store.beat(&late, "", TTL, TTL + 1).unwrap(),
         Going::Lost
     );
-    let why = ("x", "y");
     let failed = queue
         .store
-        .fail(&late, Fault::Commit, why, TTL + 1)
+        .fail(&late, &Failing::new(Fault::Commit, "x", "y"), TTL + 1)
         .unwrap();
     assert_eq!(failed, Closed::Lost);
     assert_eq!(queue.finish(&second, "other", TTL + 2), Closed::Yes);
@@ -281,15 +290,20 @@ fn a_look_at_the_clock_from_a_moment_before_takes_no_lease_away() {
 #[test]
 fn a_job_that_kills_its_collector_fails_after_three_attempts_and_the_queue_moves_on() {
     let mut queue = Queue::with(2);
-    let mut now = 0;
-    for epoch in 1..=3 {
+    let killer = queue.claim("c", 0).unwrap();
+    assert_eq!(killer.position, 1);
+    // Whoever is restarted has another session; the lease of the dead one has to end first. Then the
+    // other job comes before the one that may have killed it.
+    let next = queue.claim("c", TTL).unwrap();
+    assert_eq!(next.position, 0);
+    assert_eq!(queue.finish(&next, "c", TTL), Closed::Yes);
+    let mut now = TTL;
+    for epoch in 2..=3 {
         let job = queue.claim("c", now).unwrap();
-        assert_eq!((job.position, job.epoch), (1, epoch));
-        // Whoever is restarted has another session; the lease of the dead one has to end first.
+        assert_eq!((job.id, job.epoch), (killer.id, epoch));
         now += TTL;
     }
-    let next = queue.claim("c", now).unwrap();
-    assert_eq!(next.position, 0);
+    assert!(queue.claim("c", now).is_none());
     let failed = queue.store.jobs(State::Failed, 9).unwrap();
     assert_eq!((failed.len(), failed[0].stage.as_str()), (1, "lease"));
     assert!(
@@ -310,7 +324,11 @@ fn the_commits_own_failure_is_final_and_the_machines_is_tried_elsewhere() {
     let lease = held(&job, "c");
     queue
         .store
-        .fail(&lease, Fault::Commit, ("build", "no such crate"), 1)
+        .fail(
+            &lease,
+            &Failing::new(Fault::Commit, "build", "no such crate"),
+            1,
+        )
         .unwrap();
     assert_eq!(queue.state(job.id), State::Failed);
     // Both are alive; what the machine of one fails is the other's, after a pause.
@@ -319,7 +337,11 @@ fn the_commits_own_failure_is_final_and_the_machines_is_tried_elsewhere() {
     let lease = held(&job, "d");
     queue
         .store
-        .fail(&lease, Fault::Machine, ("fetch", "disk full"), 2)
+        .fail(
+            &lease,
+            &Failing::new(Fault::Machine, "fetch", "disk full"),
+            2,
+        )
         .unwrap();
     assert!(queue.claim("c", 3).is_none());
     assert!(queue.claim("d", 70_000).is_none());
@@ -328,10 +350,124 @@ fn the_commits_own_failure_is_final_and_the_machines_is_tried_elsewhere() {
     let lease = held(&second, "c");
     queue
         .store
-        .fail(&lease, Fault::Machine, ("fetch", "disk full"), 70_001)
+        .fail(
+            &lease,
+            &Failing::new(Fault::Machine, "fetch", "disk full"),
+            70_001,
+        )
         .unwrap();
     // Alone, it may try again itself.
     assert_eq!(queue.claim("c", 900_000).unwrap().attempts, 3);
+}
+
+#[test]
+fn a_machine_that_fails_every_job_pauses_and_keeps_them_waiting() {
+    let mut queue = Queue::with(5);
+    let mut now = 0;
+    for n in 1..=40 {
+        let job = queue.claim("c", now).unwrap();
+        queue.fail_by_machine(&job, "c", now);
+        let pause = queue.store.pauses().unwrap().remove(0);
+        assert_eq!((pause.failures, pause.why.as_str()), (n, "no room"));
+        assert_eq!(pause.until - now, jobs::pause(n));
+        assert!(queue.claim("c", pause.until - 1).is_none());
+        let may = queue.store.may_claim(&said("c"), TTL, pause.until - 1);
+        assert!(!may.unwrap());
+        now = pause.until;
+    }
+    assert_eq!(queue.store.jobs_in(State::Waiting).unwrap(), 5);
+    assert_eq!(queue.store.collectors().unwrap()[0].pauses.len(), 1);
+    // Mended: all of them are done, without another pause.
+    for _ in 0..5 {
+        let job = queue.claim("c", now).unwrap();
+        assert_eq!(queue.finish(&job, "c", now), Closed::Yes);
+    }
+    assert_eq!(queue.store.pauses().unwrap(), []);
+}
+
+#[test]
+fn a_job_that_fails_where_others_are_done_is_given_up_after_three_attempts() {
+    let mut queue = Queue::with(2);
+    let bad = queue.claim("c", 0).unwrap();
+    queue.fail_by_machine(&bad, "c", 0);
+    let mut now = 60_000;
+    for attempt in 2..=3 {
+        // The other one comes first: whether it was the machine shows.
+        let other = queue.claim("c", now).unwrap();
+        assert_ne!(other.id, bad.id);
+        assert_eq!(queue.finish(&other, "c", now), Closed::Yes);
+        let again = queue.claim("c", now).unwrap();
+        assert_eq!((again.id, again.attempts), (bad.id, attempt));
+        queue.fail_by_machine(&again, "c", now);
+        queue.offer(9 + now as u64..10 + now as u64, "a", Purpose::Commit, now);
+        now += 600_000;
+    }
+    assert_eq!(queue.state(bad.id), State::Failed);
+    assert_eq!(queue.store.retry_failed().unwrap(), 1);
+    assert_eq!(queue.state(bad.id), State::Waiting);
+}
+
+#[test]
+fn a_pause_is_of_one_collector_and_one_project() {
+    let mut queue = Queue::with(2);
+    let labels = ["a".to_string()];
+    let commits = [commit(7)];
+    let other = Offer {
+        project: "q",
+        commits: &commits,
+        labels: &labels,
+        purpose: Purpose::Backfill,
+    };
+    queue.store.offer(&other, None, 0).unwrap();
+    let job = queue.claim("c", 1).unwrap();
+    queue.fail_by_machine(&job, "c", 1);
+    assert_eq!(queue.claim("c", 2).unwrap().project, "q");
+    assert_eq!(queue.claim("d", 2).unwrap().project, "p");
+    // Nobody pauses any longer once somebody says that all is mended.
+    assert_eq!(queue.store.retry_failed().unwrap(), 0);
+    assert_eq!(queue.claim("e", 3).unwrap().id, job.id);
+}
+
+#[test]
+fn a_collector_that_is_started_anew_tries_at_once_and_blames_no_job() {
+    let mut queue = Queue::with(4);
+    let first = queue.claim("c", 0).unwrap();
+    queue.fail_by_machine(&first, "c", 0);
+    for run in 1..=8 {
+        let claim = Claim {
+            session: format!("run {run}"),
+            ..said("c")
+        };
+        let claimant = Claimant {
+            claim: &claim,
+            holder: "c",
+            ttl: TTL,
+        };
+        let job = queue.store.claim(&claimant, run).unwrap().unwrap();
+        queue.fail_by_machine(&job, "c", run);
+        assert!(queue.store.claim(&claimant, run + 1).unwrap().is_none());
+    }
+    assert_eq!(queue.store.jobs_in(State::Waiting).unwrap(), 4);
+}
+
+#[test]
+fn a_job_whose_process_is_killed_is_given_up_and_nobody_pauses() {
+    let mut queue = Queue::with(2);
+    let killed = Failing {
+        only_this_job: true,
+        ..Failing::new(Fault::Machine, "measure", "killed")
+    };
+    let first = queue.claim("c", 0).unwrap();
+    queue.store.fail(&held(&first, "c"), &killed, 0).unwrap();
+    let other = queue.claim("c", 1).unwrap();
+    assert_eq!(queue.finish(&other, "c", 1), Closed::Yes);
+    for now in [600_000, 1_200_000] {
+        let job = queue.claim("c", now).unwrap();
+        assert_eq!(job.id, first.id);
+        queue.store.fail(&held(&job, "c"), &killed, now).unwrap();
+        assert_eq!(queue.store.pauses().unwrap(), []);
+    }
+    assert_eq!(queue.store.jobs_in(State::Failed).unwrap(), 1);
 }
 
 #[test]
@@ -343,7 +479,7 @@ fn what_is_given_back_costs_no_attempt() {
         let lease = held(&job, "c");
         queue
             .store
-            .fail(&lease, Fault::Nobody, ("ended", ""), 1)
+            .fail(&lease, &Failing::new(Fault::Nobody, "ended", ""), 1)
             .unwrap();
     }
 }
@@ -443,8 +579,11 @@ fn a_commit_that_was_hastened_and_left_the_line_is_one_job_when_it_comes_back() 
     let job = queue.claim("c", 2).unwrap();
     assert_eq!(job.purpose, Purpose::Narrow);
     let lease = held(&job, "c");
-    let why = ("fetch", "disk full");
-    queue.store.fail(&lease, Fault::Machine, why, 3).unwrap();
+    let killed = Failing {
+        only_this_job: true,
+        ..Failing::new(Fault::Machine, "measure", "killed")
+    };
+    queue.store.fail(&lease, &killed, 3).unwrap();
     assert_eq!(queue.store.withdraw("p", &HashSet::new(), 4).unwrap(), 2);
     // The line comes back, and the pause of a machine that failed is none of it.
     assert_eq!(queue.offer(0..2, "a", Purpose::Commit, 5), 2);
@@ -669,11 +808,8 @@ fn what_was_approved_of_a_fork_is_void_after_a_push() {
     );
     assert_eq!(queue.look(&fork(201), 9), 1);
     let job = queue.claim_untrusted("u", 10).unwrap();
-    let said = ("build", "no");
-    queue
-        .store
-        .fail(&held(&job, "u"), Fault::Commit, said, 11)
-        .unwrap();
+    let said = Failing::new(Fault::Commit, "build", "no");
+    queue.store.fail(&held(&job, "u"), &said, 11).unwrap();
     assert_eq!(queue.standing("refs/pull/9/head"), Standing::Failed);
     assert_eq!(queue.look(&fork(202), 12), 0);
     assert!(queue.store.retry_job(job.id).unwrap());

@@ -9,7 +9,7 @@ use crate::store::link::{BlobRow, LogRow, Row, Shipment};
 
 /// Tables that are neither log nor view, where a store has them. One that is not listed is a node's
 /// own.
-pub(super) const TABLES: [&str; 18] = [
+pub(super) const TABLES: [&str; 19] = [
     "token",
     "token_label",
     "channel",
@@ -22,6 +22,7 @@ pub(super) const TABLES: [&str; 18] = [
     "job",
     "lease",
     "collector",
+    "pause",
     "pull",
     "forge",
     "object",
