@@ -9,6 +9,7 @@ use collector::blobs::{Place, Trouble};
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
 use collector::history::{self, Whose};
+use collector::measure::child::{end_with_us, withhold};
 use collector::remote::objects;
 use collector::store::{Scope, Store, locks};
 use dashboard::{App, AskedProxy, Options, Proxy, Server, ServerOptions};
@@ -336,6 +337,9 @@ impl Beside {
         };
         let program = std::env::current_exe().map_err(|e| Error::Failed(e.to_string()))?;
         let mut command = std::process::Command::new(program);
+        // What the server opens its log and its profiles with is no business of what is measured.
+        withhold(&mut command);
+        end_with_us(&mut command);
         command
             .arg("collect")
             .args(["--server", &format!("http://{host}"), "--name", &self.name])
@@ -344,7 +348,6 @@ impl Beside {
             .env("UPTICK_TOKEN", self.token)
             .env_remove("UPTICK_DATA")
             .stdout(std::process::Stdio::null());
-        collector::measure::child::end_with_us(&mut command);
         let started = command.spawn();
         Ok(started.map_err(|e| Error::Failed(format!("no collector beside the server: {e}")))?)
     }

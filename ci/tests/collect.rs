@@ -61,10 +61,15 @@ impl Server {
     }
 
     fn with(repo: &Repo, args: &[&str]) -> Self {
+        Self::given(repo, args, &|_| {})
+    }
+
+    /// One whose process is `given` something.
+    fn given(repo: &Repo, args: &[&str], given: &dyn Fn(&mut Command)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data");
         let url = repo.path().to_str().unwrap().to_string();
-        let (child, address) = start(&data, "127.0.0.1:0", args);
+        let (child, address) = start_given(&data, "127.0.0.1:0", args, given);
         let token = |scope: &str| {
             let args = ["token", "create", scope, "--scope", scope, "--data"];
             said(uptick(&args).arg(&data))
@@ -211,7 +216,18 @@ pub(crate) fn answer(
 }
 
 pub(crate) fn start(data: &Path, listen: &str, args: &[&str]) -> (Child, String) {
-    let mut child = uptick(&["serve", "--listen", listen, "--data"])
+    start_given(data, listen, args, &|_| {})
+}
+
+fn start_given(
+    data: &Path,
+    listen: &str,
+    args: &[&str],
+    given: &dyn Fn(&mut Command),
+) -> (Child, String) {
+    let mut command = uptick(&["serve", "--listen", listen, "--data"]);
+    given(&mut command);
+    let mut child = command
         .arg(data)
         .args(args)
         .stdout(Stdio::piped())
@@ -633,6 +649,66 @@ fn a_server_measures_by_itself_for_a_start() {
     // The token of its collector opens jobs and nothing else.
     let (status, _) = server.ask("GET", "/projects", &server.collect, &[], b"");
     assert_eq!(status, 403);
+}
+
+/// What a server and a collector are given for themselves, on a line each of what a build sees.
+const SECRETS: [&str; 7] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "PGPASSFILE",
+    "PGPASSWORD",
+    "UPTICK_FORGE_TOKEN",
+    "UPTICK_TOKEN",
+];
+
+#[test]
+fn what_is_measured_sees_no_secret_of_the_server_nor_of_its_collector() {
+    let (repo, place) = (Repo::with_command(), tempfile::tempdir().unwrap());
+    let seen = place.path().join("seen");
+    let build = format!("env > {}; cc -O1 -o work work.c", seen.display());
+    let config = crate::support::COMMAND.replace("cc -O1 -o work work.c", &build);
+    repo.write("uptick.toml", &config);
+    let sha = repo.commit("says what it sees");
+    let given = |command: &mut Command| {
+        command.env("GIVEN_TO_BUILDS", "a-secret-of-nobody");
+        // UPTICK_TOKEN is the collector's own.
+        for name in &SECRETS[..6] {
+            command.env(name, "a-secret");
+        }
+    };
+    let names = |text: &[u8]| -> Vec<String> {
+        let text = String::from_utf8_lossy(text).replace('\0', "\n");
+        let all = text.lines().filter_map(|l| l.split_once('='));
+        all.map(|(name, _)| name.to_string()).collect()
+    };
+    let is_clean = |names: &[String], but: &str| {
+        assert!(names.iter().any(|n| n == "GIVEN_TO_BUILDS"), "{names:?}");
+        let kept: Vec<_> = SECRETS
+            .iter()
+            .filter(|s| names.iter().any(|n| n == *s))
+            .collect();
+        assert!(kept.iter().all(|s| **s == but), "{kept:?}");
+    };
+
+    let server = Server::given(&repo, &["--lease", "60", "--collect"], &given);
+    server.until(&sha, "done");
+    is_clean(&names(&std::fs::read(&seen).unwrap()), "");
+    // The collector itself, whose environment what it measures may read.
+    let id = server.child.id();
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+    let beside = children.unwrap();
+    let environment = std::fs::read(format!("/proc/{}/environ", beside.trim())).unwrap();
+    is_clean(&names(&environment), "UPTICK_TOKEN");
+    drop(server);
+
+    std::fs::remove_file(&seen).unwrap();
+    let server = Server::of(&repo);
+    server.until(&sha, "waiting");
+    let mut command = server.collector("one", &["--once"]);
+    given(&mut command);
+    assert!(command.status().unwrap().success());
+    is_clean(&names(&std::fs::read(&seen).unwrap()), "");
 }
 
 /// Where nobody names a directory, nothing lands in the one that it was started in.

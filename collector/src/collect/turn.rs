@@ -12,7 +12,7 @@ use super::measure::{Outcome, Work};
 use crate::error::{Error, Result, tail};
 use crate::jobs::wire::{Claim, Failed, Going, Lease};
 use crate::jobs::{Fault, Purpose, backoff};
-use crate::measure::child::{end_children, end_with_us};
+use crate::measure::child::{end_children, end_with_us, withhold};
 use crate::remote::{Answer, Server};
 
 /// How often the child and the lease are looked at.
@@ -187,7 +187,8 @@ impl<'c> Collector<'c> {
     /// Runs the child to its end, or ends it where the job is not ours any more.
     fn measure(&self, mut command: Command, heart: &Heart) -> Result<Outcome, Turn> {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        for name in ["UPTICK_TOKEN", "UPTICK_STORE", "UPTICK_DATA"] {
+        withhold(&mut command);
+        for name in ["UPTICK_STORE", "UPTICK_DATA"] {
             command.env_remove(name);
         }
         end_with_us(&mut command);

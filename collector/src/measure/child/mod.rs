@@ -6,9 +6,11 @@
 //! itself is killed, the kernel ends the child. Windows has another way to do
 //! so, and runs no more there than git.
 
+mod secrets;
 #[cfg_attr(windows, path = "windows.rs")]
 mod unix;
 
+pub use secrets::withhold;
 pub(super) use unix::end_left;
 pub use unix::{
     Before, adopt_orphans, end_children, end_groups, end_with_us, outlive_size_limit,

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{CHILDREN, Ended, KEPT, TICK, Usage};
+use super::{CHILDREN, Ended, KEPT, TICK, Usage, secrets};
 use crate::measure::sandbox;
 
 /// What is set up in the child between fork and exec.
@@ -281,8 +281,9 @@ fn has_group(leader: u32) -> bool {
 
 #[expect(unsafe_code, reason = "pre_exec runs between fork and exec")]
 fn prepare(command: &mut Command, before: Before) {
-    // Who may write comments is nobody's business that is built or measured here.
-    command.env_remove("UPTICK_FORGE_TOKEN");
+    for name in secrets::OURS {
+        command.env_remove(name);
+    }
     let parent = std::process::id().cast_signed();
     let hook = move || {
         // SAFETY: prctl, getppid, signal, personality and dup2 are async-signal-safe calls on
