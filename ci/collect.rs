@@ -7,7 +7,7 @@ use std::time::Duration;
 use collector::collect::{self, Collector, Confined, Turn};
 use collector::error::{EXIT_FAILED, EXIT_OK, Error};
 use collector::jobs::wire::{Claim, LONGEST_WAIT};
-use collector::jobs::{check_label, check_name};
+use collector::jobs::{PROTOCOL, check_label, check_name};
 use collector::measure::child::adopt_orphans;
 use collector::measure::host;
 use collector::measure::sandbox::Sandbox;
@@ -109,6 +109,7 @@ fn claim(a: &Collect) -> anyhow::Result<Claim> {
         session: minted.hash.chars().take(32).collect(),
         labels,
         version: env!("UPTICK_VERSION").into(),
+        protocol: PROTOCOL,
         testbed: host::testbed(collector::config::Strings::Portable).facts,
         wait: if a.once { 0 } else { LONGEST_WAIT },
         untrusted: a.untrusted,

@@ -711,6 +711,71 @@ fn what_is_measured_sees_no_secret_of_the_server_nor_of_its_collector() {
     is_clean(&names(&std::fs::read(&seen).unwrap()), "");
 }
 
+/// Takes one request and answers it; gives its head and body.
+fn answered(listener: &std::net::TcpListener, document: &Value) -> String {
+    let (mut socket, _) = listener.accept().unwrap();
+    let mut asked = String::new();
+    let is_whole = |asked: &str| {
+        let (head, body) = asked.split_once("\r\n\r\n")?;
+        let length = head.lines().find_map(|l| {
+            l.to_ascii_lowercase()
+                .strip_prefix("content-length: ")?
+                .parse()
+                .ok()
+        });
+        (body.len() >= length.unwrap_or(0usize)).then_some(())
+    };
+    let mut piece = [0; 4096];
+    while is_whole(&asked).is_none() {
+        let n = socket.read(&mut piece).unwrap();
+        asked.push_str(std::str::from_utf8(&piece[..n]).unwrap());
+    }
+    let body = document.to_string();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    socket
+        .write_all(format!("{head}{body}").as_bytes())
+        .unwrap();
+    asked
+}
+
+#[test]
+fn a_lease_that_a_collector_is_too_old_for_is_given_back_and_said() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let home = tempfile::tempdir().unwrap();
+    let collector = uptick(&["collect", "--name", "n", "--server", &url, "--dir"])
+        .arg(home.path())
+        .env("UPTICK_TOKEN", "none")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lease = serde_json::json!({ "schema": "uptick.lease/9", "job": 7, "epoch": 3 });
+    let claim = answered(&listener, &lease);
+    assert!(
+        claim.starts_with("POST /api/v1/jobs/claim") && claim.contains("\"protocol\":1"),
+        "{claim}"
+    );
+    let back = answered(
+        &listener,
+        &serde_json::json!({ "schema": "uptick.closed/1" }),
+    );
+    assert!(back.starts_with("POST /api/v1/jobs/fail"), "{back}");
+    assert!(
+        back.contains("\"job\":7,\"epoch\":3,\"fault\":\"nobody\""),
+        "{back}"
+    );
+    let ended = collector.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(5), "{said}");
+    assert!(
+        said.contains("this collector is older than the server"),
+        "{said}"
+    );
+}
+
 /// Where nobody names a directory, nothing lands in the one that it was started in.
 #[test]
 fn a_collector_keeps_its_work_in_the_state_directory() {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use collector::error::{Error, Result};
 use collector::history::watch::search_for;
-use collector::jobs::Purpose;
 use collector::jobs::wire::{Claim, Going};
+use collector::jobs::{PROTOCOL, Purpose};
 use collector::model::{
     Channel, Commit, Counter, Line, Measurement, Metric, ProfileKind, ProfileRef, Report, Secret,
     Sha, Sink, Testbed, digest,
@@ -126,6 +126,7 @@ fn claim(store: &mut Store, who: &str, now: i64) -> Option<Job> {
         session: who.into(),
         labels: vec!["a".into()],
         version: "1".into(),
+        protocol: PROTOCOL,
         testbed: BTreeMap::new(),
         wait: 0,
         untrusted: true,

@@ -466,6 +466,40 @@ async fn health_of_a_project_knows_the_collectors_of_its_server() {
 }
 
 #[tokio::test]
+async fn a_collector_that_speaks_something_else_is_told_which_of_the_two_is_older() {
+    let host = Host::new();
+    let ((_, collect), (_, admin)) = (host.mint(Scope::Collect), host.mint(Scope::Admin));
+    let c = host.client().await;
+    let path = "/api/v1/jobs/claim";
+    let known = async || read(&ask(&c, "GET", "/api/v1/collectors", &admin, b"").await);
+    for (protocol, words) in [
+        (2, "the server is older than this collector"),
+        (0, "this collector is older than the server"),
+    ] {
+        // Nothing else of a claim of another protocol has to be as it is here.
+        let other =
+            json!({ "collector": "c", "version": "9.9", "protocol": protocol, "labels": 7 });
+        let refused = ask(&c, "POST", path, &collect, other.to_string().as_bytes()).await;
+        assert_eq!(refused.status, StatusCode::UPGRADE_REQUIRED);
+        assert!(refused.text().contains(words), "{}", refused.text());
+        let page = ask(&c, "GET", "/collectors", &admin, b"").await;
+        assert!(page.text().contains("gets no jobs: "), "{}", page.text());
+        assert!(page.text().contains(words), "{}", page.text());
+        let row = known().await["collectors"][0].clone();
+        assert!(row["refused"].as_str().unwrap().starts_with(words), "{row}");
+        assert_eq!(row["labels"], json!([]));
+    }
+    // One that does not say what it speaks is of before it was said.
+    let lease = ask(&c, "POST", path, &collect, &claim("s")).await;
+    assert_eq!(lease.status, StatusCode::OK);
+    let row = known().await["collectors"][0].clone();
+    assert_eq!(
+        (&row["protocol"], &row["refused"]),
+        (&json!(1), &Value::Null)
+    );
+}
+
+#[tokio::test]
 async fn bad_claims_are_refused_in_words() {
     let host = Host::new();
     let (_, token) = host.mint(Scope::Collect);

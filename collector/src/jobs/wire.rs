@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::jobs::{ATTEMPTS, Fault, Purpose};
+use crate::jobs::{ATTEMPTS, Fault, Purpose, unsaid};
 use crate::model::Sha;
 
 /// The longest time that a claim waits for a job, in seconds.
@@ -22,6 +22,9 @@ pub struct Claim {
     /// The uptick that it runs.
     #[serde(default)]
     pub version: String,
+    /// What it speaks: [`crate::jobs::PROTOCOL`].
+    #[serde(default = "unsaid")]
+    pub protocol: u32,
     /// Facts of its machine.
     #[serde(default)]
     pub testbed: BTreeMap<String, String>,
@@ -32,6 +35,20 @@ pub struct Claim {
     /// that it may do without.
     #[serde(default)]
     pub untrusted: bool,
+}
+
+/// What can be read of the claim of any protocol: who asks, and what it speaks.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Hello {
+    /// See [`Claim`].
+    #[serde(default)]
+    pub collector: String,
+    /// See [`Claim`].
+    #[serde(default)]
+    pub version: String,
+    /// See [`Claim`].
+    #[serde(default = "unsaid")]
+    pub protocol: u32,
 }
 
 /// The answer: the right to measure a commit, until it is not renewed for `ttl`. No job: 204.

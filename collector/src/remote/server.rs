@@ -8,6 +8,7 @@ use super::forge::{HttpHeader, HttpResponse, Unreachable};
 use super::http::{self, Client};
 use crate::error::{Error, Result};
 use crate::jobs::wire::{Beat, Beaten, Claim, Failed, Going, Lease};
+use crate::jobs::{Fault, unreadable};
 
 /// What a server has to say to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,12 +85,25 @@ impl Server {
     /// Asks for a job, and waits for one as long as the claim says.
     ///
     /// # Errors
-    /// [`Error::Remote`] where the token does not suffice.
+    /// [`Error::Remote`] where the token does not suffice, and where one of the two is too old for the
+    /// other; a lease that cannot be read is given back.
     pub fn claim(&self, claim: &Claim) -> Result<Answer<Option<Lease>>> {
-        self.ask("claim", claim, |answer| match answer.status {
-            204 => Some(None),
-            _ => read(answer).map(Some),
-        })
+        let claimed = self.ask("claim", claim, |answer| match answer.status {
+            204 => Some(Ok(None)),
+            _ => lease(answer).map(|lease| lease.map(Some)),
+        })?;
+        let unread = match claimed {
+            Answer::Yes(Ok(lease)) => return Ok(Answer::Yes(lease)),
+            Answer::Yes(Err(unread)) => unread,
+            Answer::Lost => return Ok(Answer::Lost),
+            Answer::Refused(why) => return Ok(Answer::Refused(why)),
+            Answer::Away(why, after) => return Ok(Answer::Away(why, after)),
+        };
+        if let Some(failed) = &unread.back {
+            // Where nobody hears it, the end of the lease says it.
+            let _ = self.fail(failed);
+        }
+        Err(Error::Remote(format!("{}: {}", self.base, unread.why)))
     }
 
     /// Says that a job is being worked on, and hears whether to go on.
@@ -155,7 +169,9 @@ impl Server {
                 Some(read) => Answer::Yes(read),
                 None => Answer::Away("its answer is none of an uptick server".into(), None),
             },
-            401 | 403 => return Err(Error::Remote(format!("{}: {}", self.base, said(&answer)))),
+            401 | 403 | 426 => {
+                return Err(Error::Remote(format!("{}: {}", self.base, said(&answer))));
+            }
             404 | 405 => {
                 return Err(Error::Remote(format!(
                     "{}: there are no jobs at this address: name a server that was started with \
@@ -170,6 +186,39 @@ impl Server {
             _ => Answer::Away(said(&answer), answer.retry_after),
         })
     }
+}
+
+/// A lease that this uptick cannot read.
+struct Unread {
+    why: String,
+    /// What gives the job back, where that can be read.
+    back: Option<Failed>,
+}
+
+/// The lease in an answer; `None` where the answer is no server's.
+fn lease(answer: &HttpResponse) -> Option<std::result::Result<Lease, Unread>> {
+    let document: Value = serde_json::from_slice(&answer.body).ok()?;
+    let schema = document["schema"].as_str()?;
+    let why = match serde_json::from_value(document.clone()) {
+        Ok(lease) if schema == Lease::SCHEMA => return Some(Ok(lease)),
+        Err(e) if schema == Lease::SCHEMA => format!(
+            "its lease cannot be read ({e}): most likely this collector is older than the server; \
+             update uptick where the collector runs"
+        ),
+        _ => unreadable(schema)?,
+    };
+    let number = |name: &str| document[name].as_i64();
+    let back = number("job")
+        .zip(number("epoch"))
+        .map(|(job, epoch)| Failed {
+            job,
+            epoch,
+            fault: Fault::Nobody,
+            only_this_job: None,
+            stage: "claim".into(),
+            why: why.clone(),
+        });
+    Some(Err(Unread { why, back }))
 }
 
 fn read<T: DeserializeOwned>(answer: &HttpResponse) -> Option<T> {
@@ -220,6 +269,52 @@ mod tests {
         ] {
             assert!(!clear(private), "{private}");
         }
+    }
+
+    #[test]
+    fn a_lease_of_another_protocol_is_given_back_with_who_is_older() {
+        let read = |document: Value| {
+            let body = serde_json::to_vec(&document).unwrap();
+            lease(&HttpResponse {
+                status: 200,
+                body,
+                ..HttpResponse::default()
+            })
+        };
+        let newer = serde_json::json!({
+            "schema": "uptick.lease/9", "job": 7, "epoch": 2, "what": "else"
+        });
+        let unread = read(newer).unwrap().unwrap_err();
+        let back = unread.back.unwrap();
+        assert_eq!((back.job, back.epoch, back.fault), (7, 2, Fault::Nobody));
+        assert!(unread.why.contains("uptick.lease/9"), "{}", unread.why);
+        assert!(
+            unread.why.contains("this collector is older"),
+            "{}",
+            unread.why
+        );
+        // A purpose that this one does not know.
+        let mut odd = serde_json::json!({
+            "schema": Lease::SCHEMA, "job": 1, "epoch": 1, "ttl": 60, "beat": 20,
+            "project": "p", "url": "u", "branch": "main", "sha": "0".repeat(40),
+            "position": 0, "purpose": "another"
+        });
+        let unread = read(odd.clone()).unwrap().unwrap_err();
+        assert!(
+            unread.why.contains("another") && unread.back.is_some(),
+            "{}",
+            unread.why
+        );
+        odd["purpose"] = "commit".into();
+        assert_eq!(
+            read(odd)
+                .unwrap()
+                .unwrap_or_else(|u| panic!("{}", u.why))
+                .job,
+            1
+        );
+        // The page of something that stands in front of a server.
+        assert!(read(Value::Null).is_none());
     }
 
     #[test]

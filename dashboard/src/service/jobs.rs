@@ -8,8 +8,8 @@ use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use collector::error::Error;
-use collector::jobs::wire::{Beat, Beaten, Claim, Failed, LONGEST_WAIT, Lease};
-use collector::jobs::{check_label, check_name, pull_name};
+use collector::jobs::wire::{Beat, Beaten, Claim, Failed, Hello, LONGEST_WAIT, Lease};
+use collector::jobs::{check_label, check_name, pull_name, refusal};
 use collector::model::Line;
 use collector::store::Handed;
 use collector::store::queue::{Claimant, Closed, Failing, Finished, Held, Job, Project};
@@ -66,6 +66,7 @@ pub(super) async fn claim(
     Extension(shown): Extension<Shown>,
     body: Bytes,
 ) -> Result<Response, Fail> {
+    speaks_ours(&app, read(&body)?).await?;
     let claim: Claim = read(&body)?;
     check(&claim).map_err(Fail::Unreadable)?;
     let allowed = match shown.0 {
@@ -97,6 +98,22 @@ pub(super) async fn claim(
         }
         let _ = tokio::time::timeout(left.min(LOOK), work).await;
     }
+}
+
+/// Refuses a collector that would misunderstand this server, or be misunderstood: which of the two is
+/// older is said to it, and on the page of collectors.
+async fn speaks_ours(app: &Arc<App>, mut hello: Hello) -> Result<(), Fail> {
+    let Some(why) = refusal(hello.protocol) else {
+        return Ok(());
+    };
+    check_name(&hello.collector).map_err(Fail::Unreadable)?;
+    hello.version = crate::text::cut_or_empty(&hello.version, FACT);
+    app.write(move |store| Ok(store.note_refused(&hello, clock())?))
+        .await?;
+    Err(Fail::Denied(
+        StatusCode::UPGRADE_REQUIRED,
+        format!("No job is given out: {why}."),
+    ))
 }
 
 /// Whether a token may take jobs of what is asked for.

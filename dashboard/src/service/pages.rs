@@ -86,6 +86,19 @@ fn paused(all: &[Collector], may: bool) -> Markup {
     }
 }
 
+/// Which collectors are not answered, because they or this server are too old for the other.
+fn refused(all: &[Collector]) -> Markup {
+    html! {
+        @for c in all {
+            @if let Some(why) = &c.refused {
+                p .warning role="status" {
+                    b { (text::cut(&c.name, 64)) } " gets no jobs: " (why) "."
+                }
+            }
+        }
+    }
+}
+
 /// Has all that failed tried again, at once.
 fn try_all() -> Markup {
     html! {
@@ -261,6 +274,7 @@ pub(super) async fn collectors(
             (layout::forms(&[("JSON", "/api/v1/collectors".into())]))
         }
         (silent(&waits))
+        (refused(&all))
         (paused(&all, reader.may_decide(app.options.read_only)))
         (backlog(&waits))
         @if all.is_empty() { (no_collector()) } @else {

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::{Pause, names};
 use crate::error::Result;
-use crate::jobs::is_silent;
+use crate::jobs::wire::Hello;
+use crate::jobs::{is_silent, refusal};
 use crate::store::Store;
 
 /// A collector.
@@ -29,6 +30,10 @@ pub struct Collector {
     pub job: Option<i64>,
     /// Whether it takes pull requests.
     pub untrusted: bool,
+    /// What it speaks.
+    pub protocol: u32,
+    /// Why it is not answered, where it speaks something else than this server.
+    pub refused: Option<String>,
     /// The projects whose last jobs it failed by its machine, and until when it takes none.
     pub pauses: Vec<Pause>,
 }
@@ -69,8 +74,8 @@ impl Store {
         self.ask(|db| {
             db.prepare_cached(
                 "SELECT c.name, c.labels, c.version, c.testbed, c.first, c.beat, \
-                 (SELECT max(l.job) FROM lease l WHERE l.collector = c.name), c.untrusted \
-                 FROM collector c ORDER BY c.name",
+                 (SELECT max(l.job) FROM lease l WHERE l.collector = c.name), c.untrusted, \
+                 c.protocol FROM collector c ORDER BY c.name",
             )?
             .query_map([], |r| {
                 let (labels, testbed): (String, String) = (r.get(1)?, r.get(3)?);
@@ -83,10 +88,31 @@ impl Store {
                     beat: r.get(5)?,
                     job: r.get(6)?,
                     untrusted: r.get(7)?,
+                    protocol: r.get(8)?,
+                    refused: refusal(r.get(8)?),
                     pauses: Vec::new(),
                 })
             })?
             .collect()
+        })
+    }
+
+    /// Notes that a collector asks which speaks something else. It serves no label: whoever waits for
+    /// one waits for another collector. One of that name that is at work is left as it is.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn note_refused(&mut self, hello: &Hello, now: i64) -> Result<()> {
+        self.change(|tx| {
+            tx.execute(
+                "INSERT INTO collector \
+                 (name, session, labels, version, testbed, first, beat, protocol) \
+                 VALUES (?1, '', '[]', ?2, '{}', ?4, ?4, ?3) ON CONFLICT (name) DO UPDATE SET \
+                 session = '', labels = '[]', version = ?2, beat = ?4, protocol = ?3 \
+                 WHERE NOT EXISTS (SELECT 1 FROM lease WHERE collector = ?1)",
+                params![hello.collector, hello.version, hello.protocol, now],
+            )
+            .map(|_| ())
         })
     }
 

@@ -295,9 +295,10 @@ fn enter(tx: &Transaction<'_>, claim: &Claim, now: i64) -> rusqlite::Result<()> 
     let testbed = serde_json::to_string(&claim.testbed).unwrap_or_else(|_| "{}".into());
     pauses::try_anew(tx, claim)?;
     tx.prepare_cached(
-        "INSERT INTO collector (name, session, labels, version, testbed, first, beat, untrusted) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7) ON CONFLICT (name) DO UPDATE SET \
-         session = ?2, labels = ?3, version = ?4, testbed = ?5, beat = ?6, untrusted = ?7",
+        "INSERT INTO collector \
+         (name, session, labels, version, testbed, first, beat, untrusted, protocol) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8) ON CONFLICT (name) DO UPDATE SET session = ?2, \
+         labels = ?3, version = ?4, testbed = ?5, beat = ?6, untrusted = ?7, protocol = ?8",
     )?
     .execute(params![
         claim.collector,
@@ -306,7 +307,8 @@ fn enter(tx: &Transaction<'_>, claim: &Claim, now: i64) -> rusqlite::Result<()> 
         claim.version,
         testbed,
         now,
-        claim.untrusted
+        claim.untrusted,
+        claim.protocol
     ])
     .map(|_| ())
 }

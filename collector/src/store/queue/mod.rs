@@ -34,11 +34,12 @@ use crate::error::{Error, Result};
 use crate::store::Store;
 
 /// Each migration raises the queue's number by one.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("schema.sql"),
     include_str!("pulls.sql"),
     include_str!("notify.sql"),
     include_str!("pauses.sql"),
+    include_str!("protocol.sql"),
 ];
 
 impl Store {
