@@ -613,6 +613,31 @@ fn a_server_that_is_away_for_longer_than_the_lease_gets_every_report_once() {
 }
 
 #[test]
+fn a_mirror_that_was_lost_loses_no_commit_of_a_push_and_keeps_none_that_is_gone() {
+    let repo = Repo::with_command();
+    let first = repo.git(&["rev-parse", "HEAD"]);
+    let mut server = Server::of(&repo);
+    server.until(&first, "waiting");
+    repo.work(2_000);
+    let gone = repo.commit("gone");
+    server.until(&gone, "waiting");
+    let mirror = server.data().join("projects/lexis/mirror.git");
+    server.restart(&|| {
+        std::fs::remove_dir_all(&mirror).unwrap();
+        repo.git(&["reset", "-q", "--hard", &first]);
+        for turns in [3_000, 4_000] {
+            repo.work(turns);
+            repo.commit(&format!("{turns} turns"));
+        }
+    });
+    let instead = ["main~1", "main"].map(|of| repo.git(&["rev-parse", of]));
+    instead
+        .iter()
+        .for_each(|sha| drop(server.until(sha, "waiting")));
+    server.until(&gone, "withdrawn");
+}
+
+#[test]
 fn a_push_is_fetched_at_once_and_only_with_a_signature() {
     let repo = Repo::with_command();
     let first = repo.git(&["rev-parse", "HEAD"]);

@@ -23,6 +23,6 @@ pub use floor::Floor;
 pub use lasting::{between, harm};
 pub use mainline::{Fact, MainLine, TestbedChange, Track, tracks};
 pub use narrowing::{Wanted, narrowing};
-pub use refresh::{Whose, line_of, refresh, set_line};
+pub use refresh::{Whose, fork, line_of, refresh, set_line};
 pub use snoozed::{moment, snoozed};
 pub use stored::{Stored, untold_note};

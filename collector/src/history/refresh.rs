@@ -73,7 +73,10 @@ fn is_of(store: &Store, repo: &Repo, whose: Whose) -> Result<bool> {
 
 /// The first position at which the store does not have the line's commit: two lines that agree at
 /// a position agree at all before it.
-fn fork(store: &Store, line: &[Sha]) -> Result<usize> {
+///
+/// # Errors
+/// [`crate::error::Error::Store`].
+pub fn fork(store: &Store, line: &[Sha]) -> Result<usize> {
     let (mut same, mut differ) = (0, line.len());
     while same < differ {
         let middle = usize::midpoint(same, differ);

@@ -178,8 +178,8 @@ async fn follow(server: &Arc<Server>, project: Project) -> Result<(), Fail> {
     let dir = server.home(&project.name).join("mirror.git");
     let asked = project.clone();
     let fetched = tokio::task::spawn_blocking(move || fetch(&dir, &asked));
-    let found = fetched.await.map_err(|_| Fail::panicked())?;
-    let Some(found) = found.map_err(|e| Fail::Store(e.to_string()))? else {
+    let fetched = fetched.await.map_err(|_| Fail::panicked())?;
+    let Some(fetched) = fetched.map_err(|e| Fail::Store(e.to_string()))? else {
         // Another node may have offered what is new; the mirror that was fetched is ours.
         if server.options.log.is_some() {
             let config = known_config(server, &project).await;
@@ -187,10 +187,23 @@ async fn follow(server: &Arc<Server>, project: Project) -> Result<(), Fail> {
         }
         return Ok(());
     };
+    let (app, _) = server.project(&project.name).ok_or(Fail::Internal)?;
+    let (fetched, since) = match fetched.since.clone() {
+        Some(since) => (fetched, since),
+        None => {
+            app.read(move |store, _| {
+                let since = Since::of_store(store, &fetched.line)?;
+                Ok((fetched, since))
+            })
+            .await?
+        }
+    };
+    let read = tokio::task::spawn_blocking(move || found(fetched, &since));
+    let found = read.await.map_err(|_| Fail::panicked())?;
+    let found = found.map_err(|e| Fail::Store(e.to_string()))?;
     server.configure(&project.name, found.config);
     // The line first: whoever hears of a commit can place it.
     let line = found.line.clone();
-    let (app, _) = server.project(&project.name).ok_or(Fail::Internal)?;
     app.write(move |store| Ok(history::set_line(store, &line)?))
         .await?;
     let (line, new, tip, forced) = (found.line, found.new, found.tip, found.forced);
@@ -214,37 +227,93 @@ async fn follow(server: &Arc<Server>, project: Project) -> Result<(), Fail> {
     Ok(())
 }
 
-/// Fetches, and says what is new; `None` where nothing is.
-fn fetch(dir: &std::path::Path, project: &Project) -> collector::error::Result<Option<Found>> {
+/// A repository whose tip is another one.
+struct Fetched {
+    mirror: Copy,
+    tip: Sha,
+    line: Vec<Sha>,
+    /// `None` where the mirror does not know how the line was.
+    since: Option<Since>,
+}
+
+/// What became of a line that was seen before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Since {
+    /// The place of the first commit that is new.
+    from: usize,
+    /// Whether commits that were on the line are not any more.
+    forced: bool,
+}
+
+impl Since {
+    fn of(old: &[Sha], line: &[Sha]) -> Self {
+        Self {
+            from: first_new(old, line),
+            forced: !line.starts_with(old),
+        }
+    }
+
+    /// The same by the line that a project's store knows: it came from another node, or the mirror
+    /// was made anew since.
+    fn of_store(store: &Store, line: &[Sha]) -> Result<Self, Fail> {
+        let same = history::fork(store, line)?;
+        let known = store.main_tip()?;
+        Ok(Self {
+            from: match same {
+                0 => line.len().saturating_sub(1),
+                same => same,
+            },
+            forced: known.is_some_and(|(at, _)| at >= same as u64),
+        })
+    }
+}
+
+/// Fetches; `None` where nothing is new.
+fn fetch(dir: &std::path::Path, project: &Project) -> collector::error::Result<Option<Fetched>> {
     let mirror = Copy::mirror(dir)?;
     let tip = mirror.fetch(&project.url, &project.branch)?;
     if tip.0 == project.seen {
         return Ok(None);
     }
-    let repo = mirror.repo();
-    let line = repo.first_parent_names(&tip)?;
+    let line = mirror.repo().first_parent_names(&tip)?;
     let seen = Sha(project.seen.clone());
-    // The old tip stays in the mirror whatever became of it there.
-    let old = if mirror.has(&seen) {
-        repo.first_parent_names(&seen)?
+    let since = if seen.0.is_empty() {
+        Some(Since::of(&[], &line))
+    } else if mirror.has(&seen) {
+        // The old tip stays in the mirror whatever became of it there.
+        let old = mirror.repo().first_parent_names(&seen)?;
+        Some(Since::of(&old, &line))
     } else {
-        Vec::new()
+        None
     };
-    let from = first_new(&old, &line);
-    let mut new = repo.first_parents(&tip, (line.len() - from).min(MOST))?;
+    Ok(Some(Fetched {
+        mirror,
+        tip,
+        line,
+        since,
+    }))
+}
+
+/// Reads what is new.
+fn found(fetched: Fetched, since: &Since) -> collector::error::Result<Found> {
+    let Fetched {
+        mirror, tip, line, ..
+    } = fetched;
+    let repo = mirror.repo();
+    let mut new = repo.first_parents(&tip, (line.len() - since.from).min(MOST))?;
     for (commit, position) in new.iter_mut().zip((0..line.len() as u64).rev()) {
         commit.position = position;
     }
     new.reverse();
-    Ok(Some(Found {
-        forced: !line.starts_with(&old),
+    Ok(Found {
+        forced: since.forced,
         config: repo
             .file(&tip, collector::config::Config::FILE)
             .unwrap_or_default(),
         tip,
         line,
         new,
-    }))
+    })
 }
 
 #[cfg(test)]
@@ -262,6 +331,31 @@ mod tests {
         drop(sender);
         assert!(!rest((hour, glance), || Some(hour), &poked));
         assert_eq!(one_line("fatal: no\n\n  check it\n"), "fatal: no; check it");
+    }
+
+    #[test]
+    fn what_became_of_a_line_is_known_from_the_store_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("uptick.db")).unwrap();
+        let line = |shas: &[u64]| -> Vec<Sha> {
+            let named = shas.iter().map(|i| Sha(format!("{i:040x}")));
+            named.collect()
+        };
+        let old = line(&[1, 2, 3, 4]);
+        let none = Since::of_store(&store, &old).unwrap();
+        assert_eq!(none, Since::of(&[], &old));
+        history::set_line(&mut store, &old).unwrap();
+        for new in [
+            &[1, 2, 3, 4, 5, 6][..],
+            &[1, 2, 7, 8],
+            &[1, 2],
+            &[1, 2, 9],
+            &[7, 8, 9],
+        ] {
+            let new = line(new);
+            let known = Since::of_store(&store, &new).unwrap();
+            assert_eq!(known, Since::of(&old, &new), "{new:?}");
+        }
     }
 
     #[test]
