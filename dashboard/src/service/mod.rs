@@ -45,6 +45,7 @@ pub fn tasks(server: &Arc<Server>) -> JoinSet<()> {
     let mut tasks = crate::live::tasks(server.app());
     tasks.spawn(projects::keep(server.clone()));
     tasks.spawn(projects::sweep(server.clone()));
+    tasks.spawn(projects::forget(server.clone()));
     tasks.spawn(narrow::keep(server.clone()));
     tasks.spawn(notify::keep(server.clone()));
     tasks

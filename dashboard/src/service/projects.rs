@@ -16,6 +16,8 @@ use crate::{live, routes};
 /// A project that another process added is served within this time.
 const EVERY: Duration = Duration::from_secs(1);
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// Serves what is added, for ever.
 pub(super) async fn keep(server: Arc<Server>) {
     while !server.app().is_closing() {
@@ -55,6 +57,22 @@ pub(super) async fn sweep(server: Arc<Server>) {
         if over.is_ok_and(|n| n > 0) {
             server.work.notify_waiters();
         }
+    }
+}
+
+/// Forgets what the queue keeps no longer, at the start and daily, for ever.
+pub(super) async fn forget(server: Arc<Server>) {
+    while !server.app().is_closing() {
+        let more = server
+            .app()
+            .write(|store| Ok(store.forget_old(clock())?))
+            .await;
+        // What cannot be forgotten now is forgotten a day later.
+        let rest = match more {
+            Ok(true) => EVERY,
+            Ok(false) | Err(_) => DAY,
+        };
+        tokio::time::sleep(rest).await;
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod collectors;
 mod forges;
+mod kept;
 mod lease;
 mod offer;
 mod pauses;
@@ -34,12 +35,13 @@ use crate::error::{Error, Result};
 use crate::store::Store;
 
 /// Each migration raises the queue's number by one.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     include_str!("schema.sql"),
     include_str!("pulls.sql"),
     include_str!("notify.sql"),
     include_str!("pauses.sql"),
     include_str!("protocol.sql"),
+    include_str!("kept.sql"),
 ];
 
 impl Store {

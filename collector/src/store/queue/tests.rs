@@ -259,6 +259,70 @@ fn a_server_that_was_away_takes_no_lease_for_that() {
 }
 
 #[test]
+fn what_is_over_for_long_is_forgotten_and_nothing_else() {
+    let day = 86_400_000;
+    let mut queue = Queue::with(4);
+    for n in 0..3 {
+        let job = queue.claim(&format!("c{n}"), 0).unwrap();
+        assert_eq!(queue.finish(&job, &format!("c{n}"), n), Closed::Yes);
+    }
+    let names = |queue: &Queue| -> Vec<String> {
+        let all = queue.store.collectors().unwrap();
+        all.into_iter().map(|c| c.name).collect()
+    };
+    let job = queue.claim("at work", 5 * day).unwrap();
+    assert!(queue.claim("idle", 5 * day + 1).is_none());
+    assert!(!queue.store.forget_old(30 * day).unwrap());
+    assert_eq!(names(&queue).len(), 5);
+    assert!(!queue.store.forget_old(90 * day).unwrap());
+    // Whoever has a job stays, however long it was silent.
+    assert_eq!(names(&queue), ["at work"]);
+    assert_eq!(queue.store.jobs_in(State::Done).unwrap(), 3);
+    assert!(!queue.store.forget_old(90 * day + 3).unwrap());
+    // The newest number stays, and the job that is being done.
+    let done = queue.store.jobs(State::Done, 9).unwrap();
+    assert_eq!(done.len(), 1);
+    assert_eq!(queue.state(job.id), State::Leased);
+    queue.offer(9..10, "a", Purpose::Commit, 91 * day);
+    assert!(queue.store.jobs(State::Waiting, 1).unwrap()[0].id > done[0].id);
+}
+
+#[test]
+fn many_old_jobs_are_forgotten_a_few_at_a_time() {
+    let day = 86_400_000;
+    let mut queue = Queue::with(1_101);
+    let newest = commit(1_100).sha;
+    let line = HashSet::from([&newest]);
+    assert_eq!(queue.store.withdraw("p", &line, 0).unwrap(), 1_100);
+    let mut turns = 1;
+    while queue.store.forget_old(91 * day).unwrap() {
+        turns += 1;
+    }
+    assert_eq!(
+        (turns, queue.store.jobs_in(State::Withdrawn).unwrap()),
+        (3, 0)
+    );
+}
+
+#[test]
+fn the_jobs_of_a_pull_request_that_is_there_are_not_forgotten() {
+    let mut queue = Queue::new();
+    queue.look(&[head("refs/pull/7/head", 100, true)], 1);
+    for _ in 0..2 {
+        let job = queue.claim_untrusted("u", 2).unwrap();
+        queue.finish(&job, "u", 3);
+    }
+    queue.offer(9..10, "a", Purpose::Commit, 4);
+    let year = 31_536_000_000;
+    queue.store.forget_old(year).unwrap();
+    assert_eq!(queue.standing("refs/pull/7/head"), Standing::Measured);
+    assert_eq!(queue.store.jobs_in(State::Done).unwrap(), 2);
+    queue.look(&[], year);
+    queue.store.forget_old(year).unwrap();
+    assert_eq!(queue.store.jobs_in(State::Done).unwrap(), 0);
+}
+
+#[test]
 fn a_lease_belongs_to_the_token_that_took_it() {
     let mut queue = Queue::with(1);
     let job = queue.claim("c", 0).unwrap();
