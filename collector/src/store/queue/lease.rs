@@ -253,12 +253,21 @@ impl Store {
     }
 
     /// Lets every lease hold for `ttl` milliseconds from now: no heartbeat could come while the server
-    /// was away, which is no collector's fault. Gives how many there are.
+    /// was away, which is no collector's fault. One that holds already for that reason, and of whose
+    /// collector nothing was heard since, is left as it is: a server that is started again and again
+    /// would keep the leases of the dead. Gives how many were renewed.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub fn renew_leases(&mut self, ttl: i64, now: i64) -> Result<usize> {
-        self.change(|tx| tx.execute("UPDATE lease SET until = ?1", [now + ttl]))
+        self.change(|tx| {
+            tx.execute(
+                "UPDATE lease SET until = ?2 + ?1 WHERE ?2 - until > ?1 OR until - ?2 > ?1 \
+                 OR until <= ?1 + \
+                 (SELECT c.beat FROM collector c WHERE c.name = lease.collector)",
+                [ttl, now],
+            )
+        })
     }
 
     /// Takes away every lease that is over. Gives how many.

@@ -259,6 +259,29 @@ fn a_server_that_was_away_takes_no_lease_for_that() {
 }
 
 #[test]
+fn a_server_that_is_started_again_and_again_keeps_no_lease_of_the_dead() {
+    let mut queue = Queue::with(2);
+    let dead = queue.claim("dead", 0).unwrap();
+    let alive = queue.claim("alive", 0).unwrap();
+    let start = |queue: &mut Queue, now| queue.store.renew_leases(TTL, now).unwrap();
+    assert_eq!(start(&mut queue, TTL / 2), 2);
+    let beaten = queue
+        .store
+        .beat(&held(&alive, "alive"), "", TTL, TTL / 2 + 1);
+    assert_eq!(beaten.unwrap(), Going::Go);
+    assert_eq!(start(&mut queue, TTL), 1);
+    assert_eq!(start(&mut queue, TTL * 3 / 2 - 1), 0);
+    assert_eq!(queue.store.expire(TTL, TTL * 3 / 2).unwrap(), 1);
+    assert_eq!(queue.state(dead.id), State::Waiting);
+    assert_eq!(queue.state(alive.id), State::Leased);
+    // One that was away for longer than its leases hold renews them all once more, and so does one
+    // whose leases hold for a shorter time than those that were given.
+    assert_eq!(start(&mut queue, 9 * TTL), 1);
+    assert_eq!(queue.store.renew_leases(TTL / 4, 9 * TTL + 1).unwrap(), 1);
+    assert_eq!(queue.store.expire(TTL / 4, 9 * TTL + 2).unwrap(), 0);
+}
+
+#[test]
 fn what_is_over_for_long_is_forgotten_and_nothing_else() {
     let day = 86_400_000;
     let mut queue = Queue::with(4);
