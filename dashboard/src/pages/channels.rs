@@ -13,6 +13,7 @@ use collector::store::{Delivery, News, Progress};
 use maud::{Markup, html};
 
 use crate::app::App;
+use crate::clock;
 use crate::deliver;
 use crate::error::Fail;
 use crate::pages::answer::{HTML, JSON};
@@ -66,7 +67,7 @@ pub(crate) async fn test(
     };
     let origin = deliver::origin(&app);
     let parcel = app
-        .write(move |store| Ok(notify::trial(store, &name, text::now(), &origin)?))
+        .write(move |store| Ok(notify::trial(store, &name, clock::seconds(), &origin)?))
         .await?;
     deliver::send_once(&app, parcel).await?;
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, "/channels")]).into_response())

@@ -8,9 +8,9 @@ use collector::jobs::is_silent;
 use collector::store::queue::Collector;
 
 use crate::app::{App, Role};
+use crate::clock::clock;
 use crate::error::Fail;
 use crate::query::{Machine, View, What};
-use crate::text;
 
 /// Collectors that are shown.
 const MOST: usize = 50;
@@ -19,7 +19,7 @@ const MOST: usize = 50;
 pub(crate) async fn with_machines(app: &Arc<App>, mut view: View) -> Result<View, Fail> {
     if let (What::Health(asked), Role::Project { server, .. }) = (&mut view.what, &app.role) {
         let all = server.read(|store, _| Ok(store.collectors()?)).await?;
-        let now = text::now() * 1000;
+        let now = clock();
         let machines = all.iter().take(MOST).map(|c| machine(c, now));
         asked.machines = Some(machines.collect());
     }
