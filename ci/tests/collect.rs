@@ -464,6 +464,34 @@ fn a_job_that_is_cancelled_is_let_go() {
 }
 
 #[test]
+fn a_collector_whose_name_is_taken_says_what_the_server_says() {
+    let held = HeldUp::new();
+    let server = Server::of(&held.repo);
+    server.until(&held.sha, "waiting");
+    let mut first = server.collector("one", &["--once"]).spawn().unwrap();
+    server.until(&held.sha, "leased");
+    let url = format!("http://{}", server.address);
+    let mut second = uptick(&["collect", "--name", "one", "--server", &url, "--dir"])
+        .arg(server.dir.path().join("elsewhere"))
+        .env("UPTICK_TOKEN", &server.collect)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = std::io::BufReader::new(second.stderr.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+    assert!(
+        line.starts_with("another collector called `one` is at work on job"),
+        "{line}"
+    );
+    assert!(line.trim_end().ends_with("; trying again"), "{line}");
+    for child in [&mut first, &mut second] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+#[test]
 fn a_job_that_stands_still_ends_at_the_collectors_limit() {
     let held = HeldUp::new();
     let sha = held.sha.clone();

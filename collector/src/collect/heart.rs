@@ -95,7 +95,7 @@ fn work(server: &Server, shared: &Shared, every: Duration, mut beat: Beat, stage
         let mut state = shared.lock();
         match heard {
             Ok(Answer::Yes(going)) => state.going = going,
-            Ok(Answer::Lost) => state.going = Going::Lost,
+            Ok(Answer::Lost(_)) => state.going = Going::Lost,
             // Nothing was said of the lease: by a server that cannot be reached, or by whatever
             // stands in front of it and answers in its place.
             Ok(Answer::Away(..) | Answer::Refused(_)) | Err(_) => {}

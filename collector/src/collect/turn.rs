@@ -155,8 +155,8 @@ impl<'c> Collector<'c> {
             match self.server.claim(&self.claim)? {
                 Answer::Yes(lease) => return Ok(lease),
                 Answer::Refused(why) => return Err(Error::Usage(format!("the server: {why}"))),
-                Answer::Lost => self.wait(&mut failures, "its name is taken for now", None),
-                Answer::Away(why, after) => self.wait(&mut failures, &why, after),
+                Answer::Lost(why) => self.wait(&mut failures, &why, None),
+                Answer::Away(why, after) => self.wait(&mut failures, &away(&why), after),
             }
             if self.is_ending() {
                 return Ok(None);
@@ -264,13 +264,13 @@ impl<'c> Collector<'c> {
         loop {
             match self.server.finish(lease.job, lease.epoch, &parcel)? {
                 Answer::Yes(()) => return Ok(Turn::Done),
-                Answer::Lost => return Ok(Turn::Lost),
+                Answer::Lost(_) => return Ok(Turn::Lost),
                 Answer::Refused(why) => {
                     let why = format!("the server does not take the report: {why}");
                     let failed = failed(lease, (Fault::Machine, true), "report", &why);
                     return self.give_back(&failed, heart);
                 }
-                Answer::Away(why, after) => self.wait(&mut failures, &why, after),
+                Answer::Away(why, after) => self.wait(&mut failures, &away(&why), after),
             }
             // A lease that was lost may not have been given away yet: the server knows, and a
             // report that is late is refused there.
@@ -285,8 +285,8 @@ impl<'c> Collector<'c> {
         loop {
             match self.server.fail(failed)? {
                 Answer::Yes(()) | Answer::Refused(_) => return Ok(Turn::Failed),
-                Answer::Lost => return Ok(Turn::Lost),
-                Answer::Away(why, after) => self.wait(&mut failures, &why, after),
+                Answer::Lost(_) => return Ok(Turn::Lost),
+                Answer::Away(why, after) => self.wait(&mut failures, &away(&why), after),
             }
             // Where nobody hears it, the end of the lease says it.
             if self.is_ending() || heart.going() != Going::Go {
@@ -299,7 +299,7 @@ impl<'c> Collector<'c> {
     fn wait(&self, failures: &mut u32, why: &str, after: Option<u64>) {
         *failures += 1;
         if *failures == 1 {
-            (self.say)(&format!("the server is away: {why}; trying again"));
+            (self.say)(&format!("{why}; trying again"));
         }
         let pause = after.filter(|s| *s <= 60).map_or_else(
             || backoff(*failures, self.server.random()),
@@ -314,6 +314,10 @@ impl<'c> Collector<'c> {
     fn is_ending(&self) -> bool {
         self.end.load(Ordering::SeqCst)
     }
+}
+
+fn away(why: &str) -> String {
+    format!("the server is away: {why}")
 }
 
 /// Says where and why a lease's job failed, and whether that is known to be about this job alone.

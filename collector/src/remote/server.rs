@@ -15,8 +15,8 @@ use crate::jobs::{Fault, unreadable};
 pub enum Answer<T> {
     /// What was asked for.
     Yes(T),
-    /// The lease is over: 409.
-    Lost,
+    /// The lease is over, or the name is another run's: 409, and why.
+    Lost(String),
     /// It does not take what was sent, and never will: why.
     Refused(String),
     /// It cannot be reached, or cannot serve now: why, and after how many seconds to come again where
@@ -95,7 +95,7 @@ impl Server {
         let unread = match claimed {
             Answer::Yes(Ok(lease)) => return Ok(Answer::Yes(lease)),
             Answer::Yes(Err(unread)) => unread,
-            Answer::Lost => return Ok(Answer::Lost),
+            Answer::Lost(why) => return Ok(Answer::Lost(why)),
             Answer::Refused(why) => return Ok(Answer::Refused(why)),
             Answer::Away(why, after) => return Ok(Answer::Away(why, after)),
         };
@@ -179,7 +179,7 @@ impl Server {
                     self.base
                 )));
             }
-            409 => Answer::Lost,
+            409 => Answer::Lost(said(&answer)),
             400..=499 if answer.status != 408 && answer.status != 429 => {
                 Answer::Refused(said(&answer))
             }
