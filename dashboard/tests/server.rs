@@ -217,6 +217,17 @@ async fn a_lease_is_its_holders_alone() {
 }
 
 #[tokio::test]
+async fn a_project_lists_the_tokens_that_open_it() {
+    let host = Host::new();
+    let (_, admin) = host.mint(Scope::Admin);
+    let c = host.client().await;
+    let own = read(&ask(&c, "GET", "/api/v1/tokens", &admin, b"").await);
+    assert_eq!(own["tokens"].as_array().unwrap().len(), 1);
+    let projects = read(&ask(&c, "GET", "/p/lexis/api/v1/tokens", &admin, b"").await);
+    assert_eq!(projects["tokens"][0]["name"], own["tokens"][0]["name"]);
+}
+
+#[tokio::test]
 async fn a_token_takes_jobs_of_its_labels_alone() {
     let host = Host::new();
     let (id, token) = host.mint(Scope::Collect);

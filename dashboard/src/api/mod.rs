@@ -28,9 +28,9 @@ pub(crate) async fn triage(
     Ok(axum::Json(json!({ "schema": "uptick.decided/1", "batch": batch })).into_response())
 }
 
-/// Every token, without the tokens.
+/// Every token that opens something here, without the tokens.
 pub(crate) async fn tokens(State(app): State<Arc<App>>) -> Result<Response, Fail> {
-    let all = app.read(|store, _| Ok(store.tokens()?)).await?;
+    let all = app.keeper().read(|store, _| Ok(store.tokens()?)).await?;
     Ok(axum::Json(json!({ "schema": "uptick.tokens/1", "tokens": all })).into_response())
 }
 
