@@ -132,6 +132,8 @@ struct Found {
     line: Vec<Sha>,
     /// Commits that nobody has offered yet, oldest first.
     new: Vec<Commit>,
+    /// How many older ones of the same push are not offered.
+    unoffered: usize,
     /// Whether commits that were on the line are not any more.
     forced: bool,
     config: String,
@@ -206,6 +208,13 @@ async fn follow(server: &Arc<Server>, project: Project) -> Result<(), Fail> {
     let line = found.line.clone();
     app.write(move |store| Ok(history::set_line(store, &line)?))
         .await?;
+    if found.unoffered > 0 {
+        tracing::warn!(
+            project = project.name,
+            commits = found.unoffered,
+            "of a push of more than {MOST} commits the oldest are not measured"
+        );
+    }
     let (line, new, tip, forced) = (found.line, found.new, found.tip, found.forced);
     server
         .app()
@@ -300,12 +309,14 @@ fn found(fetched: Fetched, since: &Since) -> collector::error::Result<Found> {
         mirror, tip, line, ..
     } = fetched;
     let repo = mirror.repo();
-    let mut new = repo.first_parents(&tip, (line.len() - since.from).min(MOST))?;
+    let pushed = line.len() - since.from;
+    let mut new = repo.first_parents(&tip, pushed.min(MOST))?;
     for (commit, position) in new.iter_mut().zip((0..line.len() as u64).rev()) {
         commit.position = position;
     }
     new.reverse();
     Ok(Found {
+        unoffered: pushed.saturating_sub(MOST),
         forced: since.forced,
         config: repo
             .file(&tip, collector::config::Config::FILE)
