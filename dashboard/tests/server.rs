@@ -305,6 +305,38 @@ async fn a_report_is_that_of_the_commit_that_was_asked_for() {
 
 /// A job's report is asked what every report is asked: whether there is room for it.
 #[tokio::test]
+async fn a_project_that_is_written_to_for_long_holds_no_heartbeat_up() {
+    let host = Host::new();
+    let (_, token) = host.mint(Scope::Collect);
+    let c = host.client().await;
+    let lease = read(&ask(&c, "POST", "/api/v1/jobs/claim", &token, &claim("s")).await);
+    let (job, epoch) = (&lease["job"], &lease["epoch"]);
+    let url = format!("/api/v1/jobs/finish?job={job}&epoch={epoch}");
+    let mut report = counted(7, "work", 1e6);
+    report.commit.sha = Sha("ab".repeat(20));
+    let report = json!({ "report": report }).to_string();
+    let store = host.dir.path().join("projects/lexis/uptick.db");
+    let other = rusqlite::Connection::open(store).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // Shorter than a store waits otherwise.
+    let limit = std::time::Duration::from_secs(20);
+    let finish = ask(&c, "POST", &url, &token, report.as_bytes());
+    let away = tokio::time::timeout(limit, finish).await.unwrap();
+    assert_eq!(
+        away.status,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "{}",
+        away.text()
+    );
+    let beat = json!({ "job": job, "epoch": epoch }).to_string();
+    let beaten = ask(&c, "POST", "/api/v1/jobs/beat", &token, beat.as_bytes()).await;
+    assert_eq!(read(&beaten)["state"], "go");
+    other.execute_batch("ROLLBACK").unwrap();
+    let taken = ask(&c, "POST", &url, &token, report.as_bytes()).await;
+    assert_eq!(taken.status, StatusCode::CREATED, "{}", taken.text());
+}
+
+#[tokio::test]
 async fn a_report_of_a_job_meets_the_limits_of_every_report() {
     let host = Host::new();
     let (_, token) = host.mint(Scope::Collect);

@@ -208,6 +208,14 @@ impl Store {
         Ok(store)
     }
 
+    /// Has this store wait for whoever else writes to its file for so long and no longer.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn wait_at_most(&self, longest: Duration) -> Result<()> {
+        self.ask(|db| db.busy_timeout(longest))
+    }
+
     pub(in crate::store) fn open_read_only(path: &Path) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = if nobody_writes(path) {

@@ -33,6 +33,9 @@ const FACT: usize = 256;
 const LOOK: Duration = Duration::from_secs(1);
 /// Heartbeats in the time that a lease holds.
 const BEATS: u64 = 4;
+/// How long a report waits for whoever else writes to its project's store: the queue waits along, with
+/// the heartbeats of all. A collector comes again.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of a stage and of why a job failed.
 const STAGE: usize = 100;
 const WHY: usize = 4_096;
@@ -339,6 +342,7 @@ fn append(server: &Server, job: &Job, handed: &Handed) -> collector::error::Resu
         )));
     }
     let mut store = server.open_store(&job.project)?;
+    store.wait_at_most(PATIENCE)?;
     if !job.reference.is_empty() && store.main_position(&job.sha)?.is_none() {
         is_its_branch(report.line.as_ref(), &pull_name(&job.reference)).map_err(Error::Usage)?;
     }
