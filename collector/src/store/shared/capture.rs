@@ -30,8 +30,6 @@ pub(super) const TABLES: [&str; 19] = [
     "object_place",
     "object_gone",
 ];
-/// Tables that hold addresses and secrets which others may not read.
-pub(super) const SECRET: [&str; 3] = ["channel", "project", "forge"];
 /// Rows of `state` that count for everybody.
 pub(super) const STATE: &str = "('leases', 'importing', 'borrowed')";
 

@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::store::link::{Kin, News, Row, Server, Shared, Shipment, Version};
 use crate::store::log::append::head;
 use crate::store::log::late;
-use crate::store::secrets::close_to_others;
-use crate::store::shared::capture::{self, SECRET, Table, value, values};
+use crate::store::secrets::{SECRET, close_to_others};
+use crate::store::shared::capture::{self, Table, value, values};
 use crate::store::{Store, explain};
 
 /// The version up to which a replica is the same as the shared log.
