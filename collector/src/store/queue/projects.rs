@@ -7,6 +7,9 @@ use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::store::secrets::close_to_others;
 
+/// How old the time of the last look gets, in milliseconds, before it is written anew.
+const LOOKED_EVERY: i64 = 30_000;
+
 /// A project as it is added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewProject {
@@ -153,7 +156,8 @@ impl Store {
         })
     }
 
-    /// Notes how a look at a project's repository went: when, and what was wrong.
+    /// Notes how a look at a project's repository went: when, and what was wrong. What is known
+    /// already is not written again; people are told the time to the minute.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -161,8 +165,9 @@ impl Store {
         self.change(|tx| {
             tx.execute(
                 "UPDATE project SET trouble = ?3, \
-                 looked = CASE WHEN ?3 = '' THEN ?2 ELSE looked END WHERE name = ?1",
-                params![name, now, trouble],
+                 looked = CASE WHEN ?3 = '' THEN ?2 ELSE looked END WHERE name = ?1 \
+                 AND (trouble <> ?3 OR ?3 = '' AND (looked = 0 OR abs(?2 - looked) >= ?4))",
+                params![name, now, trouble, LOOKED_EVERY],
             )?;
             Ok(())
         })

@@ -245,7 +245,8 @@ impl Store {
 }
 
 /// A head that a branch of the repository had once came from somebody who may push there, whatever
-/// became of the branch: it is often deleted once it is merged.
+/// became of the branch: it is often deleted once it is merged. What stands there already is not
+/// written again: most heads are the same at most looks.
 fn see(tx: &Transaction<'_>, project: &str, head: &Head, now: i64) -> rusqlite::Result<()> {
     tx.prepare_cached(
         "INSERT INTO pull (project, reference, sha, own, seen) VALUES (?1, ?2, ?3, ?4, ?5) \
@@ -260,7 +261,8 @@ fn see(tx: &Transaction<'_>, project: &str, head: &Head, now: i64) -> rusqlite::
          retry_after = iif(sha = excluded.sha, retry_after, 0), \
          notify_why = iif(sha = excluded.sha, notify_why, ''), \
          tried = iif(sha = excluded.sha, tried, 0), \
-         seen = iif(sha = excluded.sha, seen, excluded.seen), sha = excluded.sha",
+         seen = iif(sha = excluded.sha, seen, excluded.seen), sha = excluded.sha \
+         WHERE sha <> excluded.sha OR own < excluded.own",
     )?
     .execute(params![project, head.reference, head.sha.0, head.own, now])
     .map(|_| ())

@@ -94,6 +94,12 @@ impl Table {
         format!("json_array({})", each.join(", "))
     }
 
+    /// All of a row's values.
+    fn row(&self, of: &str) -> String {
+        let each = self.columns.iter().map(|c| format!("{of}.\"{c}\""));
+        each.collect::<Vec<_>>().join(", ")
+    }
+
     fn triggers(&self) -> String {
         let name = self.name;
         [
@@ -105,9 +111,21 @@ impl Table {
         .iter()
         .enumerate()
         .map(|(i, (when, row))| {
-            let only = match name {
-                "state" => format!("WHEN {row}.name IN {STATE}"),
-                _ => String::new(),
+            let mut only = Vec::new();
+            if name == "state" {
+                only.push(format!("{row}.name IN {STATE}"));
+            }
+            // Whoever has the row has it as it is.
+            if *when == "UPDATE" {
+                only.push(format!(
+                    "({}) IS NOT ({})",
+                    self.row("OLD"),
+                    self.row("NEW")
+                ));
+            }
+            let only = match only.is_empty() {
+                true => String::new(),
+                false => format!("WHEN {}", only.join(" AND ")),
             };
             let key = self.as_key(&format!("{row}."));
             format!(
@@ -250,6 +268,35 @@ mod tests {
         "stacks",
         "testbed",
     ];
+
+    /// A row that is written as it is would be sent to every node for nothing.
+    #[test]
+    fn only_what_is_another_row_afterwards_is_noted() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open_service(&dir.path().join("service.db")).unwrap();
+        install(&store.db).unwrap();
+        let noted = |sql: &str| -> i64 {
+            store.db.execute_batch("DELETE FROM temp.noted").unwrap();
+            store.db.execute_batch(sql).unwrap();
+            let count = "SELECT count(DISTINCT key) FROM temp.noted";
+            store.db.query_row(count, [], |r| r.get(0)).unwrap()
+        };
+        let insert = "INSERT INTO project (name, url, branch, poll, labels, created) \
+            VALUES ('p', 'u', 'main', 60, '[]', 0)";
+        assert_eq!(noted(insert), 1);
+        assert_eq!(noted("UPDATE project SET poll = 60, trouble = ''"), 0);
+        assert_eq!(noted("UPDATE project SET poll = 30"), 1);
+        assert_eq!(noted("UPDATE project SET name = 'q'"), 2);
+        assert_eq!(
+            noted("UPDATE state SET value = value WHERE name = 'leases'"),
+            0
+        );
+        assert_eq!(
+            noted("UPDATE state SET value = value + 1 WHERE name = 'leases'"),
+            1
+        );
+        assert_eq!(noted("DELETE FROM project"), 1);
+    }
 
     /// A table that is on neither list would be each node's own without anybody having said so.
     #[test]
