@@ -478,6 +478,39 @@ async fn silence_is_said() {
     assert_eq!(waits["waits"][0]["silent"], true);
 }
 
+/// A server is not ready while one of its projects would keep nothing, and says which.
+#[tokio::test]
+async fn a_project_that_takes_no_write_makes_its_server_unready() {
+    let host = Host::new();
+    let c = host.client().await;
+    assert_eq!(c.get("/readyz").await.status, StatusCode::OK);
+    let home = host.dir.path().join("projects/lexis");
+    std::fs::rename(home.join("uptick.db"), home.join("away")).unwrap();
+    let gone = c.get("/readyz").await;
+    assert_eq!(gone.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(
+        gone.text().starts_with("project lexis: ") && gone.text().contains("the store is gone"),
+        "{}",
+        gone.text()
+    );
+    std::fs::rename(home.join("away"), home.join("uptick.db")).unwrap();
+    assert_eq!(c.get("/readyz").await.status, StatusCode::OK);
+
+    // One that cannot be opened is not served, and no report for it is taken.
+    let host = Host::new();
+    let home = host.dir.path().join("projects/lexis");
+    std::fs::create_dir_all(&home).unwrap();
+    std::fs::write(home.join("uptick.db"), "no store at all, whatever its name").unwrap();
+    let c = host.client().await;
+    let shut = c.get("/readyz").await;
+    assert_eq!(shut.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(
+        shut.text().starts_with("project lexis: ") && shut.text().contains("no uptick store"),
+        "{}",
+        shut.text()
+    );
+}
+
 /// Health of a project says of each collector of the server whether it works, and since when it is
 /// silent; it follows the queue although nothing came into the project's store.
 #[tokio::test]

@@ -19,12 +19,13 @@ use crate::service::pages::{WHY, at, page, silent};
 use crate::service::server::Server;
 use crate::text::{self, plural};
 
-/// Whether this node and all of its projects are as far as the shared log.
+/// Whether what is sent to this node would be kept, whichever of its projects it is for, and their
+/// pages lack nothing.
 pub(super) async fn readyz(
     State(app): State<Arc<App>>,
     Extension(server): Extension<Arc<Server>>,
 ) -> Response {
-    status::verdict(status::unready(&app).or_else(|| server.behind()))
+    status::verdict(status::unready(&app).or_else(|| server.unready()))
 }
 
 /// How a project stands; `None` where its store cannot be read, which its own pages say.

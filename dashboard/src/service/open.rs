@@ -50,6 +50,7 @@ pub async fn open_server(
         options,
         local,
         projects: RwLock::default(),
+        unopened: RwLock::default(),
         configs: RwLock::default(),
         summaries: Summaries::default(),
         work: Notify::new(),

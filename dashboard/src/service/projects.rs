@@ -104,9 +104,11 @@ pub(super) async fn refresh(server: &Arc<Server>) -> Result<(), Failure> {
             None => scheduler::known_config(server, &project).await,
         };
         // One whose store cannot be opened is no reason not to serve the others.
-        if let Err(e) = open(server, &project.name, config).await {
+        let opened = open(server, &project.name, config).await;
+        if let Err(e) = &opened {
             tracing::error!(project = project.name, why = %e, "a project cannot be served");
         }
+        server.note_unopened(&project.name, opened.err().map(|e| e.to_string()));
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::app::{App, Options};
-use crate::behind::Behind;
+use crate::pages::status;
 use crate::postgres::Log;
 use crate::proxy::Proxy;
 use crate::service::summaries::Summaries;
@@ -74,6 +74,8 @@ pub struct Server {
     pub(super) options: ServerOptions,
     pub(super) local: SocketAddr,
     pub(super) projects: RwLock<BTreeMap<String, Served>>,
+    /// Why projects that the server has are not served.
+    pub(super) unopened: RwLock<BTreeMap<String, String>>,
     /// The `uptick.toml` of each project's main line, as it was seen last.
     pub(super) configs: RwLock<BTreeMap<String, String>>,
     /// How the projects stood when somebody asked last.
@@ -163,11 +165,33 @@ impl Server {
         all.get(name).map(|p| (p.app.clone(), p.router.clone()))
     }
 
-    /// What the first of the projects lacks of the shared log that lacks anything, in words.
-    pub(super) fn behind(&self) -> Option<String> {
+    /// Why the first of the projects should be asked nothing now that should not, with its name: one
+    /// that could not be opened, takes no write, or lacks what other nodes wrote.
+    pub(super) fn unready(&self) -> Option<String> {
         let all = self.projects.read().unwrap_or_else(PoisonError::into_inner);
-        let behind = all.values().find_map(|p| p.app.behind());
-        behind.map(Behind::words)
+        let unopened = self.unopened.read().unwrap_or_else(PoisonError::into_inner);
+        let first = unopened
+            .iter()
+            .map(|(name, why)| (name, why.clone()))
+            .next();
+        let served = || {
+            let mut served = all.iter();
+            served.find_map(|(name, p)| Some((name, status::unready(&p.app)?)))
+        };
+        let (name, why) = first.or_else(served)?;
+        Some(format!("project {name}: {why}"))
+    }
+
+    /// Notes why a project cannot be served, or that it can.
+    pub(super) fn note_unopened(&self, name: &str, why: Option<String>) {
+        let mut all = self
+            .unopened
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        match why {
+            Some(why) => all.insert(name.into(), why),
+            None => all.remove(name),
+        };
     }
 
     /// Notes the `uptick.toml` of a project's main line, by which its pages judge.
