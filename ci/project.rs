@@ -1,9 +1,9 @@
 //! `uptick project`: which repositories a server measures.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use collector::error::{EXIT_OK, Error};
-use collector::format::name as shown;
+use collector::format::{name as shown, plural};
 use collector::git::{check_address, main_branch};
 use collector::jobs::{check_branch, check_label, check_name, check_pulls};
 use collector::model::Sha;
@@ -11,6 +11,7 @@ use collector::remote::forge::{Forge as Kind, Secret};
 use collector::remote::{base, is_in_the_clear};
 use collector::store::Store;
 use collector::store::queue::{Forge, NewProject, Project as Kept};
+use dashboard::Server;
 use serde_json::{Value, json};
 
 use crate::args::{Args, Project, ProjectCommand, ProjectForge, ProjectSet};
@@ -46,6 +47,7 @@ pub(crate) fn run(args: &Args, a: &Project) -> anyhow::Result<u8> {
             }
             Ok(EXIT_OK)
         }
+        ProjectCommand::Remove { name, json } => remove(args, name, *json),
         ProjectCommand::List { json } => list(args, *json),
         ProjectCommand::Pulls { name, json } => pulls(args, name.as_deref(), *json),
         ProjectCommand::Approve { name, commit } => approve(args, name, commit),
@@ -72,7 +74,55 @@ fn add(args: &Args, name: &str, url: &str, set: &ProjectSet) -> anyhow::Result<u
     check(&project)?;
     let mut store = node::linked(Store::open_service(&file)?, &file)?;
     store.add_project(&project, context::now() * 1000)?;
+    if let Some(home) = home(args, name).filter(|home| home.exists()) {
+        print::note(&format!(
+            "note: {} is there from an earlier project of that name, and what it measured goes on; for \
+             another repository, remove this project and add it under another name",
+            home.display()
+        ));
+    }
     say(&store, name, set.json, "is added", None)
+}
+
+/// Where a project of the server lies.
+fn home(args: &Args, name: &str) -> Option<PathBuf> {
+    let store = Server::store(args.data.as_deref()?, name);
+    store.parent().map(Path::to_path_buf)
+}
+
+fn remove(args: &Args, name: &str, as_json: bool) -> anyhow::Result<u8> {
+    let mut store = known(args)?;
+    find(&store, name)?;
+    let (ended, _) = store.remove_project(name, context::now() * 1000)?;
+    let kept = home(args, name).filter(|home| home.exists());
+    let log = store.marker()?.map(|m| m.address);
+    if as_json {
+        print::json(&json!({
+            "schema": "uptick.project/1", "name": name, "removed": true, "kept": kept, "log": log,
+            "withdrawn": ended.waiting, "given_up": ended.running,
+        }))?;
+        return Ok(EXIT_OK);
+    }
+    print::note(&format!(
+        "project `{name}` is removed: {} withdrawn that waited, {} taken from collectors, which hear of \
+         it at their next heartbeat",
+        plural(ended.waiting, "job"),
+        plural(ended.running, "job"),
+    ));
+    if let Some(home) = kept {
+        print::note(&format!(
+            "its store and its mirror are kept in {}: a server that runs lets go of them within a few \
+             seconds, then the directory can be moved or deleted",
+            home.display()
+        ));
+    }
+    if let Some(log) = log {
+        print::note(&format!(
+            "each node has such a directory; the truth is kept in the log at {log}, where a project that \
+             is added under that name finds it again"
+        ));
+    }
+    Ok(EXIT_OK)
 }
 
 fn change(
@@ -96,7 +146,7 @@ fn change(
         },
     };
     check(&project)?;
-    store.set_project(&project, secret)?;
+    store.set_project(&project, secret, context::now() * 1000)?;
     if secret.is_some() && !set.json {
         return Ok(EXIT_OK);
     }

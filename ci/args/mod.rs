@@ -224,7 +224,9 @@ impl Args {
             },
             Command::Project(a) => match &a.command {
                 ProjectCommand::Add { set, .. } | ProjectCommand::Set { set, .. } => set.json,
-                ProjectCommand::List { json } | ProjectCommand::Pulls { json, .. } => *json,
+                ProjectCommand::Remove { json, .. }
+                | ProjectCommand::List { json }
+                | ProjectCommand::Pulls { json, .. } => *json,
                 ProjectCommand::Approve { .. } | ProjectCommand::Forge(_) => false,
             },
             Command::Export(_)

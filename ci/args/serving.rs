@@ -193,6 +193,14 @@ pub(crate) enum ProjectCommand {
         #[arg(long, value_name = "FILE")]
         secret_file: Option<PathBuf>,
     },
+    /// End one: what waits is withdrawn, what is under way is given up; what it measured is kept
+    Remove {
+        /// What it is called on the server
+        name: String,
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
     /// List them
     List {
         /// One JSON document on standard output

@@ -11,8 +11,9 @@
 //!
 //! A project is a store of its own because that is what a project is to everything else: its pages
 //! are those of a store in a repository, a writer of one never waits for another's, and what is
-//! wanted no more is a directory to delete. Each is served by an [`App`] of its own, below
-//! `/p/NAME/` from the first one on, so that no address changes when a second one is added.
+//! wanted no more is a few rows of the queue to take away, which leaves a directory to delete. Each is
+//! served by an [`App`] of its own, below `/p/NAME/` from the first one on, so that no address changes
+//! when a second one is added.
 
 mod form;
 mod front;

@@ -88,7 +88,8 @@ fn known(store: &Store) -> Result<(Vec<Project>, Vec<Known>), Fail> {
     Ok((all, known?))
 }
 
-/// Opens every project that is not served yet, or by another configuration.
+/// Opens every project that is not served yet, or by another configuration, and serves those no more
+/// that were removed.
 pub(super) async fn refresh(server: &Arc<Server>) -> Result<(), Failure> {
     let all = server.app().read(|store, _| known(store)).await;
     let (all, known): (Vec<Project>, Vec<Known>) =
@@ -96,6 +97,10 @@ pub(super) async fn refresh(server: &Arc<Server>) -> Result<(), Failure> {
     if server.app().set_projects(known) {
         // Menus name them.
         server.forget();
+    }
+    let is_known = |name: &String| all.iter().any(|p| p.name == *name);
+    for name in server.served().iter().filter(|name| !is_known(name)) {
+        close(server, name).await;
     }
     for project in all {
         let config = match server.new_config(&project.name) {
@@ -111,6 +116,25 @@ pub(super) async fn refresh(server: &Arc<Server>) -> Result<(), Failure> {
         server.note_unopened(&project.name, opened.err().map(|e| e.to_string()));
     }
     Ok(())
+}
+
+/// Ends a project that was removed: its pages, the looks at its repository, and what one of them offered
+/// after it was gone.
+async fn close(server: &Arc<Server>, name: &str) {
+    server.forget_project(name);
+    let gone = name.to_string();
+    let ended = server
+        .app()
+        .write(move |store| Ok(store.remove_project(&gone, clock())?))
+        .await;
+    if let Err(e) = ended {
+        tracing::warn!(
+            project = name,
+            why = e.words(),
+            "jobs of a removed project may be left"
+        );
+    }
+    tracing::info!(project = name, "a project is served no more");
 }
 
 /// Opens a project, or opens it anew with another configuration.

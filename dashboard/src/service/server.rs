@@ -91,6 +91,12 @@ impl Server {
         dir.join("service.db")
     }
 
+    /// Where a project has its store.
+    #[must_use]
+    pub fn store(dir: &Path, project: &str) -> PathBuf {
+        dir.join("projects").join(project).join("uptick.db")
+    }
+
     /// The stores of the projects that have one.
     #[must_use]
     pub fn stores(dir: &Path) -> Vec<PathBuf> {
@@ -99,6 +105,7 @@ impl Server {
         let stores = all.map(|home| home.path().join("uptick.db"));
         stores.filter(|store| store.is_file()).collect()
     }
+
     /// What that file is called in a shared log.
     pub const LOG_FILE: &str = "service";
 
@@ -207,6 +214,31 @@ impl Server {
         let wanted = configs.get(name)?;
         let known = all.get(name).is_some_and(|p| p.config == *wanted);
         (!known).then(|| wanted.clone())
+    }
+
+    /// The names of the projects that are served or could not be.
+    pub(super) fn served(&self) -> Vec<String> {
+        let all = self.projects.read().unwrap_or_else(PoisonError::into_inner);
+        let unopened = self.unopened.read().unwrap_or_else(PoisonError::into_inner);
+        all.keys().chain(unopened.keys()).cloned().collect()
+    }
+
+    /// Serves a project no more: nobody waits there, and its repository is looked at by nobody.
+    pub(super) fn forget_project(&self, name: &str) {
+        let served = {
+            let mut all = self
+                .projects
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            all.remove(name)
+        };
+        if let Some(served) = served {
+            served.app.close();
+        }
+        self.note_unopened(name, None);
+        self.summaries.forget(name);
+        let mut all = self.configs.write().unwrap_or_else(PoisonError::into_inner);
+        all.remove(name);
     }
 
     /// Has the pages of every project made anew.

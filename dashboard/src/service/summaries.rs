@@ -22,6 +22,11 @@ impl Summaries {
         (of == seen).then(|| summary.clone())
     }
 
+    pub(super) fn forget(&self, name: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(name);
+    }
+
     pub(super) fn keep(&self, name: &str, seen: Seen, summary: &Arc<Summary>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(name.into(), (seen, summary.clone()));

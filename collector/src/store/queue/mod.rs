@@ -23,7 +23,7 @@ pub use forges::Forge;
 pub use lease::{Claimant, Closed, Failing, Finished, Held};
 pub use offer::Offer;
 pub use pauses::Pause;
-pub use projects::{NewProject, Project};
+pub use projects::{NewProject, Project, Removed};
 pub use pulls::{Head, Pull, Standing};
 pub use rows::Job;
 

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::names;
 use crate::error::Result;
 use crate::jobs::Purpose;
 use crate::model::{Commit, Sha};
@@ -31,8 +32,13 @@ impl Store {
     pub fn offer(&mut self, offer: &Offer<'_>, seen: Option<&Sha>, now: i64) -> Result<usize> {
         self.change(|tx| {
             let mut new = 0;
+            let labels = match offer.purpose {
+                // Somebody names the label.
+                Purpose::Bisect => offer.labels.to_vec(),
+                _ => still_measured_by(tx, offer.project, offer.labels)?,
+            };
             for commit in offer.commits {
-                for label in offer.labels {
+                for label in &labels {
                     if !is_there(tx, offer, commit, label)? {
                         new += put(tx, offer, commit, label, now)?;
                     }
@@ -144,6 +150,22 @@ impl Store {
             )
         })
     }
+}
+
+/// Of these labels those that a project has now: whoever looked at its repository may have read before
+/// that somebody gave it others.
+pub(super) fn still_measured_by(
+    tx: &Transaction<'_>,
+    project: &str,
+    labels: &[String],
+) -> rusqlite::Result<Vec<String>> {
+    let known: Option<String> = tx
+        .prepare_cached("SELECT labels FROM project WHERE name = ?1")?
+        .query_row([project], |r| r.get(0))
+        .optional()?;
+    let known = known.map(|all| names(&all));
+    let is_meant = |l: &&String| known.as_ref().is_none_or(|all| all.contains(l));
+    Ok(labels.iter().filter(is_meant).cloned().collect())
 }
 
 /// Whether a job stands for what is offered already: a commit that was hastened is the same job

@@ -1,6 +1,6 @@
 //! Projects: one repository each, and its name on the server.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::{json, names};
 use crate::error::{Error, Result};
@@ -59,6 +59,15 @@ impl std::fmt::Debug for Project {
     }
 }
 
+/// What became of the jobs of a project that was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Removed {
+    /// Jobs that waited.
+    pub waiting: usize,
+    /// Jobs that a collector had.
+    pub running: usize,
+}
+
 const COLUMNS: &str = "name, url, branch, poll, labels, secret, seen, looked, trouble, pulls";
 
 fn project(r: &Row<'_>) -> rusqlite::Result<Project> {
@@ -107,12 +116,13 @@ impl Store {
         Ok(())
     }
 
-    /// Changes what a project is; its secret stays where `secret` is `None`. Gives whether there is
-    /// one of that name.
+    /// Changes what a project is; its secret stays where `secret` is `None`. What waits for a label
+    /// that it has no more waits no longer; where that is anything, the newest commit and the open pull
+    /// requests are offered to the labels that it has. Gives whether there is one of that name.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn set_project(&mut self, p: &NewProject, secret: Option<&str>) -> Result<bool> {
+    pub fn set_project(&mut self, p: &NewProject, secret: Option<&str>, now: i64) -> Result<bool> {
         if secret.is_some_and(|s| !s.is_empty()) {
             close_to_others(self.path())?;
         }
@@ -130,7 +140,50 @@ impl Store {
                     json(&p.pulls)
                 ],
             )?;
+            if changed > 0 {
+                withdraw_other_labels(tx, p, now)?;
+            }
             Ok(changed > 0)
+        })
+    }
+
+    /// Ends a project: nothing of it waits any more, and whoever measures a commit of it has lost the
+    /// lease. What it measured is in its store, which is left alone. Where there is none of that name
+    /// any more, what a look at its repository brought meanwhile ends all the same. Gives what ended,
+    /// and whether there was such a project.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn remove_project(&mut self, name: &str, now: i64) -> Result<(Removed, bool)> {
+        // What is deleted would stay readable in the file's free pages: a project has secrets.
+        self.ask(|db| db.pragma_update(None, "secure_delete", true))?;
+        self.change(|tx| {
+            let known = tx.execute("DELETE FROM project WHERE name = ?1", [name])? > 0;
+            let of_project = "job IN (SELECT id FROM job WHERE project = ?1)";
+            let running = tx.execute(&format!("DELETE FROM lease WHERE {of_project}"), [name])?;
+            let ended = tx.execute(
+                "UPDATE job SET state = 'withdrawn', ended = ?2, why = 'the project was removed' \
+                 WHERE project = ?1 AND state IN ('waiting', 'leased')",
+                params![name, now],
+            )?;
+            // A number that somebody may still name is not given to another job; and a project of that
+            // name that is added later begins anew, so that what was done counts no more.
+            tx.execute(
+                "DELETE FROM job WHERE project = ?1 AND state <> 'withdrawn' \
+                 AND id < (SELECT max(id) FROM job)",
+                [name],
+            )?;
+            tx.execute(
+                "UPDATE job SET state = 'withdrawn' WHERE project = ?1 AND state <> 'withdrawn'",
+                [name],
+            )?;
+            tx.execute("DELETE FROM pull WHERE project = ?1", [name])?;
+            tx.execute("DELETE FROM forge WHERE project = ?1", [name])?;
+            let removed = Removed {
+                waiting: ended.saturating_sub(running),
+                running,
+            };
+            Ok((removed, known))
         })
     }
 
@@ -172,4 +225,29 @@ impl Store {
             Ok(())
         })
     }
+}
+
+/// Withdraws what waits for labels that a project has no more: no collector of it may ever come. What
+/// somebody searches for by hand stays, whichever label it names.
+fn withdraw_other_labels(tx: &Transaction<'_>, p: &NewProject, now: i64) -> rusqlite::Result<()> {
+    let labels = json(&p.labels);
+    let withdrawn: Vec<String> = tx
+        .prepare_cached(
+            "UPDATE job SET state = 'withdrawn', ended = ?3, \
+             why = 'the project is measured by other labels by now' \
+             WHERE project = ?1 AND state = 'waiting' AND purpose <> 'bisect' \
+             AND label NOT IN (SELECT value FROM json_each(?2)) RETURNING sha",
+        )?
+        .query_map(params![p.name, labels, now], |r| r.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    if withdrawn.is_empty() {
+        return Ok(());
+    }
+    tx.execute("UPDATE project SET seen = '' WHERE name = ?1", [&p.name])?;
+    tx.execute(
+        "UPDATE pull SET offered = '' WHERE project = ?1 \
+         AND (sha IN (SELECT value FROM json_each(?2)) OR base IN (SELECT value FROM json_each(?2)))",
+        params![p.name, json(&withdrawn)],
+    )?;
+    Ok(())
 }

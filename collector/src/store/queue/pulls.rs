@@ -8,7 +8,7 @@ use rusqlite::{Row, Transaction, params};
 use serde::Serialize;
 
 use super::json;
-use super::offer::{Offer, put};
+use super::offer::{Offer, put, still_measured_by};
 use crate::error::Result;
 use crate::jobs::{Purpose, pull_name};
 use crate::model::{Commit, Sha};
@@ -180,7 +180,7 @@ impl Store {
             };
             let known = known && labels.len() == 1;
             let mut new = 0;
-            for label in labels {
+            for label in &still_measured_by(tx, &of.project, labels)? {
                 if let Some(base) = base.filter(|_| !known)
                     && !is_offered(tx, &of.project, &base.sha, label)?
                 {

@@ -720,11 +720,16 @@ fn projects_are_added_once_and_changed() {
     );
     project.poll = 30;
     assert!(!queue.store.has_secrets().unwrap());
-    assert!(queue.store.set_project(&project, Some("secret")).unwrap());
+    assert!(
+        queue
+            .store
+            .set_project(&project, Some("secret"), 8)
+            .unwrap()
+    );
     assert!(queue.store.has_secrets().unwrap());
     let mode = std::fs::metadata(queue.store.path()).unwrap().permissions();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o007, 0);
-    assert!(queue.store.set_project(&project, None).unwrap());
+    assert!(queue.store.set_project(&project, None, 8).unwrap());
     queue.store.looked_at("lexis", 9, "").unwrap();
     queue.store.looked_at("lexis", 10, "no such host").unwrap();
     let kept = queue.store.project("lexis").unwrap().unwrap();
@@ -739,7 +744,91 @@ fn projects_are_added_once_and_changed() {
     assert_eq!(kept.pulls, project.pulls);
     assert!(!format!("{kept:?}").contains("secret"));
     project.name = "none".into();
-    assert!(!queue.store.set_project(&project, None).unwrap());
+    assert!(!queue.store.set_project(&project, None, 8).unwrap());
+}
+
+/// A project called `p`, measured by these labels.
+fn project_p(labels: &[&str]) -> NewProject {
+    NewProject {
+        name: "p".into(),
+        url: "/srv/p.git".into(),
+        branch: "main".into(),
+        poll: 60,
+        labels: labels.iter().map(ToString::to_string).collect(),
+        pulls: vec!["refs/pull/*/head".into()],
+    }
+}
+
+/// Nobody may ever come for a label that a project has no more.
+#[test]
+fn what_waits_for_a_label_that_a_project_gave_up_waits_no_more() {
+    let mut queue = Queue::new();
+    queue.store.add_project(&project_p(&["a"]), 0).unwrap();
+    queue.offer(0..3, "a", Purpose::Commit, 1);
+    queue.look(&[head("refs/pull/7/head", 100, true)], 2);
+    queue.offer(0..1, "elsewhere", Purpose::Bisect, 2);
+    let running = queue.claim("c", 3).unwrap();
+    assert!(
+        queue
+            .store
+            .set_project(&project_p(&["b"]), None, 4)
+            .unwrap()
+    );
+    let waits = queue.store.waits(5).unwrap();
+    assert_eq!(waits.len(), 1, "{waits:?}");
+    assert_eq!(waits[0].label, "elsewhere");
+    assert_eq!(queue.state(running.id), State::Leased);
+    let seen = queue.store.project("p").unwrap().unwrap().seen;
+    assert_eq!(seen, "", "the newest commit is offered to the other label");
+    // A look that began before offers nothing to it either, and the next one to those there are now.
+    assert_eq!(queue.offer(3..4, "a", Purpose::Commit, 6), 0);
+    assert_eq!(queue.offer(2..3, "b", Purpose::Commit, 6), 1);
+    let pulls = [head("refs/pull/7/head", 100, true)];
+    assert_eq!(queue.store.see_pulls("p", &pulls, 7).unwrap().len(), 1);
+    // What it has again is offered again.
+    assert!(
+        queue
+            .store
+            .set_project(&project_p(&["a", "b"]), None, 8)
+            .unwrap()
+    );
+    assert_eq!(queue.offer(1..2, "a", Purpose::Commit, 9), 1);
+}
+
+#[test]
+fn a_removed_project_leaves_nothing_that_waits_and_no_lease() {
+    let mut queue = Queue::new();
+    queue.store.add_project(&project_p(&["a"]), 0).unwrap();
+    queue.offer(0..3, "a", Purpose::Commit, 1);
+    let done = queue.claim("c", 2).unwrap();
+    assert_eq!(queue.finish(&done, "c", 3), Closed::Yes);
+    let running = queue.claim("c", 4).unwrap();
+    queue.look(&[head("refs/pull/7/head", 100, true)], 5);
+    let forge = Forge {
+        kind: "gitea".into(),
+        api: "https://git.example.org/api/v1".into(),
+        repository: "a/b".into(),
+        token: "t".into(),
+    };
+    queue.store.set_forge("p", Some(&forge)).unwrap();
+    let (ended, known) = queue.store.remove_project("p", 6).unwrap();
+    assert!(known);
+    assert_eq!((ended.waiting, ended.running), (2, 1));
+    assert!(queue.store.waits(7).unwrap().is_empty());
+    assert!(queue.store.forge("p").unwrap().is_none());
+    assert!(queue.store.pulls(None, 9).unwrap().is_empty());
+    assert!(queue.store.project("p").unwrap().is_none());
+    let lease = held(&running, "c");
+    assert_eq!(queue.store.beat(&lease, "", TTL, 8).unwrap(), Going::Lost);
+    assert_eq!(queue.finish(&running, "c", 8), Closed::Lost);
+    assert_eq!(queue.claim("c", 9), None);
+    assert!(!queue.store.remove_project("p", 10).unwrap().1);
+    // One of that name begins anew; no number stands for two jobs.
+    queue.store.add_project(&project_p(&["a"]), 11).unwrap();
+    assert_eq!(queue.offer(0..3, "a", Purpose::Commit, 12), 3);
+    let next = queue.claim("c", 13).unwrap();
+    assert_ne!((next.id, next.epoch), (running.id, running.epoch));
+    assert_eq!(queue.finish(&running, "c", 14), Closed::Lost);
 }
 
 #[test]
@@ -941,6 +1030,37 @@ fn a_head_that_cannot_be_fetched_lets_others_go_first() {
         wanted[0].name.clone()
     };
     assert_eq!([1, 2, 3].map(&mut first), ["pull/7", "pull/8", "pull/7"]);
+}
+
+/// Rows that were written on this connection since it was opened.
+fn written(store: &Store) -> i64 {
+    store
+        .ask(|db| db.query_row("SELECT total_changes()", [], |r| r.get(0)))
+        .unwrap()
+}
+
+/// Of hundreds of pull requests most are as they were at the look before, and so is the repository.
+#[test]
+fn a_look_that_finds_nothing_new_writes_nothing() {
+    let mut queue = Queue::new();
+    queue.store.add_project(&project_p(&["a"]), 0).unwrap();
+    let heads = [7, 8].map(|n| head(&format!("refs/pull/{n}/head"), 100 + n, false));
+    queue.look(&heads, 1);
+    queue.store.looked_at("p", 1_000, "").unwrap();
+    let before = written(&queue.store);
+    queue.look(&heads, 2);
+    queue.store.looked_at("p", 2_000, "").unwrap();
+    assert_eq!(written(&queue.store), before);
+    // A branch of the repository has one of them by now.
+    let own = [heads[0].clone(), head("refs/pull/8/head", 108, true)];
+    assert_eq!(queue.look(&own, 3), 2);
+    queue.store.looked_at("p", 60_000, "").unwrap();
+    let kept = queue.store.project("p").unwrap().unwrap();
+    assert_eq!(kept.looked, 60_000);
+    queue.store.looked_at("p", 61_000, "no such host").unwrap();
+    let before = written(&queue.store);
+    queue.store.looked_at("p", 121_000, "no such host").unwrap();
+    assert_eq!(written(&queue.store), before);
 }
 
 #[test]
