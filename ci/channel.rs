@@ -269,7 +269,13 @@ fn test(args: &Args, a: &ChannelName) -> anyhow::Result<u8> {
     context::existing_store(args)?;
     let mut store = context::store(args)?;
     let root = Repo::open(&args.dir).ok();
-    let project = serve::project(&context::store_path(args)?, root.as_ref().map(Repo::root));
+    let of_store = || {
+        serve::project(
+            &context::store_path(args).ok()?,
+            root.as_ref().map(Repo::root),
+        )
+    };
+    let project = args.project().map(String::from).or_else(of_store);
     let origin = Origin {
         project: project.unwrap_or_else(|| "uptick".into()),
         url: String::new(),

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use collector::check::event::Event;
 use collector::config::{Config, Fraction, Seconds};
 use collector::error::Error;
+use collector::format::name as shown;
 use collector::git::Repo;
 use collector::history::{self, Whose};
 use collector::judge::Overrides;
@@ -16,7 +17,7 @@ use collector::store::Store;
 use collector::suite::settle_workspace;
 use dashboard::Server;
 
-use crate::args::{Args, Judging, Measuring};
+use crate::args::{Args, Command, Judging, Measuring, OfServer};
 use crate::{event, node, print};
 
 /// What the CI system around us says of its event.
@@ -141,15 +142,83 @@ pub(crate) fn existing_token_store(args: &Args) -> anyhow::Result<Store> {
     }
 }
 
-/// Where the store is: named, or inside the repository.
+/// Refuses a server's directory where the command would do nothing with it: what it does would be done
+/// to another store than the one that was meant. A variable of the environment is meant for the commands
+/// that know it, and is passed over by those that touch no store.
+pub(crate) fn refuse_unused_data(args: &Args, typed: bool) -> anyhow::Result<()> {
+    let Some(dir) = &args.data else {
+        return match args.project() {
+            None => Ok(()),
+            Some(_) => Err(Error::Usage(
+                "--project names a project of a server: --data DIR is its directory".into(),
+            )
+            .into()),
+        };
+    };
+    let of_server = args.command.as_ref().map(Command::of_server);
+    let given = match typed {
+        true => format!("--data {}", dir.display()),
+        false => format!("UPTICK_DATA={}", dir.display()),
+    };
+    let why = match of_server.unwrap_or(OfServer::Nothing) {
+        OfServer::Whole | OfServer::Project(Some(_)) => return Ok(()),
+        OfServer::Nothing if !typed => return Ok(()),
+        OfServer::Nothing => {
+            "this command has nothing to do with a server's directory: leave it out".into()
+        }
+        OfServer::Project(None) => format!(
+            "a server has a store for each project: say which is meant with --project NAME{}",
+            known(args)
+        ),
+        OfServer::Store => format!(
+            "a server has a store for each project, and this command is told which by its file: \
+             --store {} instead{}",
+            Server::store(dir, "NAME").display(),
+            known(args)
+        ),
+    };
+    Err(Error::Usage(format!("{given}: {why}")).into())
+}
+
+/// The names of a server's projects, as far as they can be read.
+fn known(args: &Args) -> String {
+    let read = || {
+        let file = existing_server_file(args).ok()?;
+        Store::open_existing(&file).ok()?.projects().ok()
+    };
+    let names: Vec<String> = read().into_iter().flatten().map(|p| p.name).collect();
+    match names.len() {
+        0 => String::new(),
+        1..=8 => format!(" ({})", names.join(", ")),
+        _ => " (`uptick project list` shows them)".into(),
+    }
+}
+
+/// Where the store is: named, that of a server's project, or inside the repository.
 pub(crate) fn store_path(args: &Args) -> anyhow::Result<PathBuf> {
-    match &args.store {
-        Some(path) => Ok(path.clone()),
-        None => Ok(Home::of(&Repo::open(&args.dir)?).store()?),
+    match (&args.store, &args.data, args.project()) {
+        (Some(path), ..) => Ok(path.clone()),
+        (None, Some(dir), Some(name)) => {
+            let server = Store::open_existing(&existing_server_file(args)?)?;
+            if server.project(name)?.is_none() {
+                return Err(Error::Usage(format!(
+                    "--project: there is no project `{}`{}",
+                    shown(name, 64),
+                    known(args)
+                ))
+                .into());
+            }
+            Ok(Server::store(dir, name))
+        }
+        _ => Ok(Home::of(&Repo::open(&args.dir)?).store()?),
     }
 }
 
 pub(crate) fn store(args: &Args) -> anyhow::Result<Store> {
+    if args.project().is_some() {
+        // Its main line is what the server says.
+        return followed_store(args);
+    }
     if args.store.is_none() {
         // With its .gitignore, so that `git add -A` never takes the store along.
         Home::make(&Repo::open(&args.dir)?)?;

@@ -2,6 +2,7 @@
 //! contract.
 
 mod args;
+mod backup;
 mod bisect;
 mod changes;
 mod channel;
@@ -37,21 +38,33 @@ mod transfer;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use collector::error::{EXIT_FAILED, EXIT_USAGE, Error};
 
 use args::{Args, Command};
 
 fn main() -> ExitCode {
     collector::measure::outlive_size_limit();
-    let args = match Args::try_parse() {
-        Ok(args) => args,
+    let matches = Args::command().try_get_matches();
+    let parsed = matches.and_then(|m| Ok((Args::from_arg_matches(&m)?, typed(&m, "data"))));
+    let (args, typed_data) = match parsed {
+        Ok(parsed) => parsed,
         Err(e) => return ExitCode::from(refuse(&e)),
     };
-    match dispatch(&args) {
+    match context::refuse_unused_data(&args, typed_data).and_then(|()| dispatch(&args)) {
         Ok(code) => ExitCode::from(code),
-        Err(e) => ExitCode::from(report_error(&args, &e)),
+        Err(e) => {
+            let code = report_error(&args, &e);
+            let step = matches!(args.command, Some(Command::BisectStep(_)));
+            ExitCode::from(if step { bisect::STOP + code } else { code })
+        }
     }
+}
+
+/// Whether an option was given on the command line, and not by a variable of the environment.
+fn typed(matches: &ArgMatches, option: &str) -> bool {
+    matches.value_source(option) == Some(ValueSource::CommandLine)
 }
 
 /// Says what is wrong with the command line, or shows the help that was asked for.
@@ -98,8 +111,8 @@ fn dispatch(args: &Args) -> anyhow::Result<u8> {
         Command::Import(a) => transfer::import(args, a),
         Command::Exclude(a) => exclude::run(args, a),
         Command::Prune(a) => prune::run(args, a),
-        Command::Backup(a) => transfer::backup(args, a),
-        Command::Restore(a) => transfer::restore(args, a),
+        Command::Backup(a) => backup::backup(args, a),
+        Command::Restore(a) => backup::restore(args, a),
         Command::Rebuild(a) => transfer::rebuild(args, a),
         Command::Verify(a) => transfer::verify(args, a),
         Command::Completions(a) => help::completions(a),

@@ -1,4 +1,4 @@
-//! `uptick export`, `import`, `backup`, `restore`, `rebuild`, `verify`: the store as a whole.
+//! `uptick export`, `import`, `rebuild`, `verify`: the store as a whole.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
@@ -6,10 +6,10 @@ use std::io::{BufReader, BufWriter, Write};
 use collector::error::{EXIT_OK, EXIT_STORE, Error};
 use collector::format::plural;
 use collector::history::watch;
-use collector::store::{Store, Verification};
+use collector::store::Verification;
 use serde_json::json;
 
-use crate::args::{Args, Backup, Export, Import, Plain, Restore};
+use crate::args::{Args, Export, Import, Whole};
 use crate::{context, print};
 
 pub(crate) fn export(args: &Args, a: &Export) -> anyhow::Result<u8> {
@@ -73,63 +73,7 @@ pub(crate) fn import(args: &Args, a: &Import) -> anyhow::Result<u8> {
     Ok(EXIT_OK)
 }
 
-pub(crate) fn backup(args: &Args, a: &Backup) -> anyhow::Result<u8> {
-    let bytes = context::existing_store(args)?.backup(&a.file)?;
-    // Of the copy: others may have been moved since.
-    let copy = Store::open_existing(&a.file)?;
-    let (elsewhere, place) = (copy.object_counts()?.moved, copy.place()?);
-    if a.json {
-        print::json(&json!({
-            "schema": "uptick.backup/1", "file": a.file, "bytes": bytes,
-            "profiles_elsewhere": elsewhere,
-        }))?;
-    } else {
-        let mib = bytes as f64 / f64::from(1 << 20);
-        print::out(&format!("{mib:.1} MiB in {}\n", a.file.display()))?;
-    }
-    if let (1.., Some(place)) = (elsewhere, place) {
-        print::note(&format!(
-            "note: {} not in it: they lie in {}, and are copied from there",
-            match elsewhere {
-                1 => "1 profile is".to_string(),
-                n => format!("{n} profiles are"),
-            },
-            place.whole()
-        ));
-    }
-    Ok(EXIT_OK)
-}
-
-pub(crate) fn restore(args: &Args, a: &Restore) -> anyhow::Result<u8> {
-    let path = context::store_path(args)?;
-    let v = Store::restore(&a.backup.file, &path, a.original_gone)?;
-    if a.backup.json {
-        print::json(&json!({
-            "schema": "uptick.restore/1",
-            "store": path,
-            "reports": v.reports,
-            "profiles": v.blobs,
-        }))?;
-    } else {
-        print::out(&format!(
-            "{} and {} checked and restored to {}\n",
-            plural(v.reports, "report"),
-            plural(v.blobs, "profile"),
-            path.display()
-        ))?;
-    }
-    let store = Store::open_existing(&path)?;
-    if let (true, Some(place)) = (store.borrows()?, store.place()?) {
-        print::note(&format!(
-            "note: its profiles in {} are the other store's: this one reads them and removes none; \
-             where that store is gone, restore with --original-gone",
-            place.whole()
-        ));
-    }
-    Ok(EXIT_OK)
-}
-
-pub(crate) fn rebuild(args: &Args, a: &Plain) -> anyhow::Result<u8> {
+pub(crate) fn rebuild(args: &Args, a: &Whole) -> anyhow::Result<u8> {
     context::existing_store(args)?;
     let mut store = context::store(args)?;
     store.refuse_amid_import()?;
@@ -167,7 +111,7 @@ fn verified(args: &Args) -> anyhow::Result<Verification> {
     }
 }
 
-pub(crate) fn verify(args: &Args, a: &Plain) -> anyhow::Result<u8> {
+pub(crate) fn verify(args: &Args, a: &Whole) -> anyhow::Result<u8> {
     let v = verified(args)?;
     if a.json {
         print::json(&json!({

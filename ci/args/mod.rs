@@ -15,7 +15,7 @@ pub(crate) use serving::{
     Channel, ChannelAdd, ChannelCommand, ChannelName, Collect, CollectJob, LogLevel, Project,
     ProjectCommand, ProjectForge, ProjectSet, ProxyArgs, Sandboxed, Serve, Token, TokenCommand,
 };
-pub(crate) use store::{Backup, Demo, Exclude, Export, Import, Keeping, Prune, Restore};
+pub(crate) use store::{Backup, Demo, Exclude, Export, Import, Keeping, Prune, Restore, Whole};
 
 use std::path::PathBuf;
 
@@ -121,19 +121,20 @@ pub(crate) enum Command {
     Exclude(Exclude),
     /// Drop profiles and reports that are older than they are kept; pages say what went
     Prune(Prune),
-    /// Copy the whole store into one new file, while others write; profiles that lie elsewhere stay there
+    /// Copy the whole store into one new file, or a server into a new directory, while others write;
+    /// profiles that lie elsewhere stay there
     Backup(Backup),
-    /// Make the store from a backup, which is checked whole first; nothing is written over
+    /// Make the store, or a server, from a backup, which is checked whole first; nothing is written over
     Restore(Restore),
     /// Derive everything from the reports again
-    Rebuild(Plain),
+    Rebuild(Whole),
     /// Read every report and profile and check its hash
     ///
     /// What is derived from them is derived once more and compared. Not checked is what the change
     /// finder says of a reported change now, such as where it lies and its size: that depends on
     /// when it looked, and `uptick rebuild` finds it anew. A profile that a report names and that is
     /// not there is counted, and is no error: it may never have come.
-    Verify(Plain),
+    Verify(Whole),
     /// Completions for a shell, on standard output
     Completions(Completions),
     /// The manual: its page on standard output, or one page a command into a folder
@@ -178,14 +179,75 @@ pub(crate) struct Help {
     pub(crate) topic: Option<String>,
 }
 
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Plain {
-    /// One JSON document on standard output
-    #[arg(long)]
-    pub(crate) json: bool,
+/// What a command makes of a server's directory that is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OfServer<'a> {
+    /// It works on the server, or says itself what it wants.
+    Whole,
+    /// It works on the store of a project, which has to be named.
+    Project(Option<&'a str>),
+    /// It works on one store, which it knows by its file alone.
+    Store,
+    /// It has nothing to do with stores.
+    Nothing,
+}
+
+impl Command {
+    pub(crate) fn of_server(&self) -> OfServer<'_> {
+        let project = match self {
+            Self::Export(a) => &a.of.project,
+            Self::Import(a) => &a.of.project,
+            Self::Exclude(a) => &a.of.project,
+            Self::Prune(a) => &a.of.project,
+            Self::Rebuild(a) | Self::Verify(a) => &a.of.project,
+            Self::Channel(a) => &a.project,
+            Self::Backup(a) | Self::Restore(Restore { backup: a, .. })
+                if a.of.project.is_some() =>
+            {
+                &a.of.project
+            }
+            Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Serve(_)
+            | Self::Token(_)
+            | Self::Project(_)
+            | Self::Demo(_) => return OfServer::Whole,
+            Self::Changes(Changes { csv: Some(_), .. })
+            | Self::Replay(Replay { csv: Some(_), .. }) => {
+                return OfServer::Nothing;
+            }
+            Self::Run(_)
+            | Self::Check(_)
+            | Self::Compare(_)
+            | Self::Bisect(_)
+            | Self::BisectStep(_)
+            | Self::Log(_)
+            | Self::Changes(_)
+            | Self::Replay(_)
+            | Self::Flamegraph(_) => return OfServer::Store,
+            Self::Init(_)
+            | Self::Doctor(_)
+            | Self::List(_)
+            | Self::Comment(_)
+            | Self::Collect(_)
+            | Self::CollectJob(_)
+            | Self::Completions(_)
+            | Self::Man(_)
+            | Self::Help(_) => return OfServer::Nothing,
+        };
+        OfServer::Project(project.as_deref())
+    }
 }
 
 impl Args {
+    /// The project of a server whose store is meant.
+    pub(crate) fn project(&self) -> Option<&str> {
+        match self.command.as_ref().map(Command::of_server) {
+            Some(OfServer::Project(named)) => named,
+            _ => None,
+        }
+    }
+
     /// Whether standard output is for one JSON document only.
     pub(crate) fn wants_json(&self) -> bool {
         let Some(command) = &self.command else {

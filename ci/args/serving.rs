@@ -370,6 +370,9 @@ pub(crate) enum TokenCommand {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Channel {
+    /// With --data: the project of that server that they are for
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) project: Option<String>,
     #[command(subcommand)]
     pub(crate) command: ChannelCommand,
 }

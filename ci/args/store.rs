@@ -5,6 +5,14 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use collector::store::Keep;
 
+/// Which store of a server is meant.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct OfProject {
+    /// With --data: the project of that server whose store is meant
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Demo {
     /// How many commits
@@ -19,12 +27,16 @@ pub(crate) struct Demo {
 pub(crate) struct Export {
     /// The file [default: standard output]
     pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) of: OfProject,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Import {
     /// The file [default: standard input]
     pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) of: OfProject,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -40,6 +52,8 @@ pub(crate) struct Exclude {
     /// Let it count again
     #[arg(long, requires = "report")]
     pub(crate) undo: bool,
+    #[command(flatten)]
+    pub(crate) of: OfProject,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -95,6 +109,8 @@ pub(crate) struct Prune {
     /// Say what would go, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) of: OfProject,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -102,8 +118,20 @@ pub(crate) struct Prune {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Backup {
-    /// The file
+    /// The file; of a server, with --data and without --project, a directory
     pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) of: OfProject,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Deriving a store's view again, and checking it.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Whole {
+    #[command(flatten)]
+    pub(crate) of: OfProject,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,

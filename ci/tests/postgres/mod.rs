@@ -192,7 +192,36 @@ fn what_one_node_takes_the_others_show_and_any_of_them_may_go() {
     let second = b.said(&["token", "list"]);
     assert!(second.contains("write"), "{second}");
     drop(b);
+    backed_up(&a, &admin, dir.path());
     by_itself(a, &admin);
+}
+
+/// A node's backup is a server by itself: it has what the log had, and takes reports of its own.
+fn backed_up(node: &Node, admin: &str, dir: &Path) {
+    let (to, data) = (dir.join("backup"), dir.join("restored"));
+    let run = |args: &[&str], data: &Path| {
+        let out = uptick(args).arg("--data").arg(data).arg(&to).output();
+        let out = out.unwrap();
+        let why = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.success(), "{why}");
+        why
+    };
+    let why = run(&["backup"], &node.data);
+    assert!(
+        why.contains("pg_dump") && why.contains("has what the log has now"),
+        "{why}"
+    );
+    run(&["restore"], &data);
+    let (child, address) = start(&data, "127.0.0.1:0", &[]);
+    let alone = Node {
+        data,
+        child,
+        address,
+    };
+    assert_eq!(alone.commits(admin), node.commits(admin));
+    let write = alone.token("write");
+    assert_eq!(alone.post(&write, 950).0, 201);
+    assert!(!node.commits(admin).contains(&sha(950)));
 }
 
 /// A collector that does one job.

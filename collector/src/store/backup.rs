@@ -18,16 +18,27 @@ const PAUSE: Duration = Duration::from_millis(50);
 impl Store {
     /// Copies the store as it stands now into a new file. Others go on writing meanwhile: what
     /// was acknowledged before this began is in the copy. What lies elsewhere stays the store's own:
-    /// whoever serves the copy removes none of it. Gives the bytes of the copy.
+    /// whoever serves the copy removes none of it. The copy of a replica is a store by itself, with
+    /// what the replica had. Gives the bytes of the copy.
     ///
     /// # Errors
     /// [`Error::Usage`] when the file is there already; [`Error::Store`] when the store cannot
     /// be read or the copy is not whole; then there is no such file.
     pub fn backup(&self, to: &Path) -> Result<u64> {
         refuse_existing(&[to.to_path_buf()], "a backup")?;
+        let replica = self.marker()?;
+        if let Some(known) = &replica {
+            known.refuse_unfilled(&self.path)?;
+        }
         let half = beside(to)?;
         copy(&self.db, half.path())?;
+        if replica.is_some() {
+            Self::detach(half.path())?;
+        }
         let db = Connection::open(half.path()).map_err(|e| explain(to, &e))?;
+        // One file that is complete alone.
+        db.pragma_update(None, "journal_mode", "DELETE")
+            .map_err(|e| explain(to, &e))?;
         let whole: String = db
             .query_row("PRAGMA quick_check(1)", [], |r| r.get(0))
             .map_err(|e| explain(to, &e))?;
@@ -45,7 +56,8 @@ impl Store {
     }
 
     /// Makes a store from a backup, which is read and checked whole first and stays as it is. Profiles
-    /// elsewhere are its own only where the store that was copied is gone.
+    /// elsewhere are its own only where the store that was copied is gone. One that was copied from a
+    /// node with its mark becomes a store by itself: its log goes on without it.
     ///
     /// # Errors
     /// [`Error::Usage`] where a store, or what a process left of one, is in the way;
@@ -59,6 +71,10 @@ impl Store {
         source.schema()?;
         let half = beside(to)?;
         copy(&source.db, half.path())?;
+        if let Some(known) = source.marker()? {
+            known.refuse_unfilled(from)?;
+            Self::detach(half.path())?;
+        }
         // The copy is brought up to date, never the backup.
         let restored = Self::open(half.path())?;
         let verified = restored.verify_file()?;
@@ -129,9 +145,7 @@ fn copy(from: &Connection, to: &Path) -> Result<()> {
         while backup.step(-1)? != StepResult::Done {
             std::thread::sleep(PAUSE);
         }
-        drop(backup);
-        // One file that is complete alone.
-        db.pragma_update(None, "journal_mode", "DELETE")
+        Ok(())
     };
     copy().map_err(|e| explain(to, &e))
 }

@@ -46,6 +46,18 @@ impl Marker {
     pub const fn is_whole(&self) -> bool {
         self.complete && self.moving.is_empty()
     }
+
+    /// Refuses to make a store by itself of a replica that never had everything.
+    pub(in crate::store) fn refuse_unfilled(&self, path: &Path) -> Result<()> {
+        if self.complete || !self.moving.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Store(format!(
+            "{}: this replica never had everything that its database has: serve it with --log until it \
+             is filled, then detach or copy it (nothing was changed)",
+            path.display()
+        )))
+    }
 }
 
 pub(super) fn marker(db: &Connection) -> rusqlite::Result<Option<Marker>> {
@@ -371,13 +383,7 @@ impl Store {
         let Some(known) = store.marker()? else {
             return Ok(false);
         };
-        if !known.complete && known.moving.is_empty() {
-            return Err(Error::Store(format!(
-                "{}: this replica never had everything that its database has: serve it with --log \
-                 until it is filled, then detach it (nothing was changed)",
-                path.display()
-            )));
-        }
+        known.refuse_unfilled(path)?;
         // What is kept until it is applied has its place then.
         store.catch_up()?;
         let path = store.path.clone();

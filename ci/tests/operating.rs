@@ -1,0 +1,243 @@
+//! What whoever runs a server does with it: backs it up, restores it, works on one of its projects,
+//! removes one, starts it with the machine.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::collect::{Server, ask, held_up, said, start, uptick};
+use crate::support::{Ran, Repo, wait};
+
+/// Runs a command on a server's directory, from within a repository that has a store of its own.
+fn on(data: &Path, repo: &Repo, args: &[&str]) -> Ran {
+    repo.uptick_with(args, |c| {
+        c.arg("--data").arg(data);
+    })
+}
+
+fn json(address: &str, path: &str, token: &str) -> Value {
+    let (status, body) = ask(address, "GET", path, token, &[], b"");
+    assert_eq!(status, 200, "{path}: {body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+/// Everything below a directory.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap().flatten() {
+        match entry.path().is_dir() {
+            true => found.extend(files(&entry.path())),
+            false => found.push(entry.path()),
+        }
+    }
+    found
+}
+
+/// Measures the one commit of a repository on a server that serves it as `lexis`.
+fn measured(repo: &Repo) -> Server {
+    let server = Server::of(repo);
+    wait("a job waits", || {
+        server.json("/api/v1/jobs")["counts"]["waiting"] == 1
+    });
+    let done = server.collector("one", &["--once"]).status().unwrap();
+    assert!(done.success());
+    server
+}
+
+#[test]
+fn a_server_is_backed_up_while_it_serves_and_restored_whole() {
+    let repo = Repo::with_command();
+    let server = measured(&repo);
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    std::fs::write(at("token"), "forge-token-of-the-test\n").unwrap();
+    let token = at("token").display().to_string();
+    let forge = [
+        "forge",
+        "lexis",
+        "--kind",
+        "gitea",
+        "--api",
+        "https://git.example.org/api/v1",
+        "--repository",
+        "a/b",
+        "--token-file",
+        &token,
+    ];
+    server.project(&forge);
+    let to = at("backup").display().to_string();
+    let made = on(&server.data(), &repo, &["backup", &to, "--json"]).exits(0);
+    assert_eq!(made.json()["projects"][0], "lexis", "{}", made.stdout);
+    on(&server.data(), &repo, &["backup", &to])
+        .exits(2)
+        .says(&["there already", "move it away"]);
+    let mut copied: Vec<String> = files(&at("backup"))
+        .iter()
+        .map(|f| f.strip_prefix(&to).unwrap().display().to_string())
+        .collect();
+    copied.sort();
+    assert_eq!(copied, ["projects/lexis/uptick.db", "service.db"]);
+
+    // It is a directory of files, none of which others may read.
+    let from = at("backup").display().to_string();
+    on(&server.data(), &repo, &["restore", &from])
+        .exits(2)
+        .says(&["there already"]);
+    let again = at("again");
+    std::fs::create_dir(&again).unwrap();
+    let done = on(&again, &repo, &["restore", &from, "--json"]).exits(0);
+    assert_eq!(done.json()["reports"], 1, "{}", done.stdout);
+    let own = std::fs::metadata(again.join("service.db")).unwrap();
+    assert_eq!(own.permissions().mode() & 0o007, 0);
+    let (mut child, address) = start(&again, "127.0.0.1:0", &[]);
+    let jobs = json(&address, "/api/v1/jobs", &server.admin);
+    let reports = json(&address, "/p/lexis/api/v1/reports", &server.admin);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(jobs["jobs"][0]["state"], "done", "{jobs}");
+    assert_eq!(reports["reports"][0]["hash"], jobs["jobs"][0]["report"]);
+    let kept = said(uptick(&["project", "list", "--json", "--data"]).arg(&again));
+    assert!(
+        kept.contains("git.example.org") && !kept.contains("forge-token"),
+        "{kept}"
+    );
+    // The store of one project is no backup of a server.
+    let one = at("backup/projects/lexis/uptick.db").display().to_string();
+    on(&at("third"), &repo, &["restore", &one])
+        .exits(2)
+        .says(&["no backup of a server", "--project"]);
+    let left = place.path().read_dir().unwrap().flatten();
+    let half = left.filter(|e| e.file_name().to_string_lossy().starts_with(".uptick-"));
+    assert_eq!(half.count(), 0);
+}
+
+/// Whoever names a server means it: nothing is done to the store of the repository around instead.
+#[test]
+fn a_command_on_a_server_is_done_there_or_refused() {
+    let repo = Repo::with_command();
+    let server = measured(&repo);
+    // With a store of its own that is another one: it has no report.
+    repo.uptick(&["import"]).exits(2);
+    let data = server.data();
+    let ran = |args: &[&str]| on(&data, &repo, args);
+    for args in [
+        &["export"][..],
+        &["import", "x"],
+        &["verify"],
+        &["rebuild"],
+        &["prune", "--keep", "1y"],
+        &["exclude"],
+        &["channel", "list"],
+    ] {
+        ran(args).exits(2).says(&["--project NAME (lexis)"]);
+    }
+    for args in [
+        &["log"][..],
+        &["run"],
+        &["changes"],
+        &["check"],
+        &["replay"],
+    ] {
+        ran(args)
+            .exits(2)
+            .says(&["--store", "projects/NAME/uptick.db", "(lexis)"]);
+    }
+    for args in [&["doctor"][..], &["init"], &["list"], &["help"]] {
+        ran(args).exits(2).says(&["nothing to do with a server"]);
+    }
+    // `git bisect run` takes 2 for a bad commit.
+    ran(&["bisect-step", "work"]).exits(130);
+    let with_variable = |args: &[&str]| {
+        repo.uptick_with(args, |c| {
+            c.env("UPTICK_DATA", &data);
+        })
+    };
+    with_variable(&["help", "server"]).exits(0);
+    with_variable(&["verify"]).exits(2).says(&["UPTICK_DATA="]);
+
+    ran(&["verify", "--project", "nowhere"])
+        .exits(2)
+        .says(&["no project `nowhere` (lexis)"]);
+    repo.uptick(&["verify", "--project", "lexis"])
+        .exits(2)
+        .says(&["--data DIR"]);
+    let whole = ran(&["verify", "--project", "lexis", "--json"]).exits(0);
+    assert_eq!(whole.json()["reports"], 1);
+    let all = ran(&["export", "--project", "lexis"]).exits(0).stdout;
+    assert!(all.contains("\"uptick.report/1\""), "{all}");
+    let to = server.data().join("one.db").display().to_string();
+    ran(&["backup", &to, "--project", "lexis"]).exits(0);
+    repo.uptick(&["--store", &to, "verify", "--json"]).exits(0);
+    repo.write("url", "https://hooks.example.org/x");
+    let add = [
+        "channel",
+        "--project",
+        "lexis",
+        "add",
+        "team",
+        "--kind",
+        "slack",
+        "--url-file",
+        "url",
+    ];
+    ran(&add).exits(0);
+    let listed = ran(&["channel", "list", "--project", "lexis"])
+        .exits(0)
+        .stdout;
+    assert!(listed.starts_with("team "), "{listed}");
+    // None of it went into the repository's own store.
+    let own = repo.uptick(&["verify", "--json"]).exits(0).json();
+    assert_eq!(own["reports"], 0);
+    repo.uptick(&["channel", "list"])
+        .exits(0)
+        .says(&["no channels"]);
+}
+
+#[test]
+fn a_removed_project_is_measured_by_nobody_and_its_directory_can_be_deleted() {
+    let (repo, place) = (Repo::with_command(), tempfile::tempdir().unwrap());
+    let flag = place.path().join("wait");
+    std::fs::write(&flag, "").unwrap();
+    held_up(&repo, &flag);
+    repo.commit("held up");
+    let server = Server::of(&repo);
+    let counts = || server.json("/api/v1/jobs")["counts"].clone();
+    wait("a job waits", || counts()["waiting"] == 1);
+    let mut at_work = server.collector("one", &["--once"]).spawn().unwrap();
+    wait("it is taken", || counts()["leased"] == 1);
+    let list = || server.project(&["list", "--json"]);
+    let said = on(&server.data(), &repo, &["project", "remove", "lexis"]).exits(0);
+    let home = server.data().join("projects/lexis");
+    let kept = home.display().to_string();
+    said.says(&["0 jobs withdrawn", "1 job taken from collectors", &kept]);
+    assert!(list().contains("\"projects\": []"), "{}", list());
+    // The build hangs as before: it is ended because the job is lost.
+    wait("its collector gives up", || {
+        at_work.try_wait().unwrap().is_some()
+    });
+    wait("it is served no more", || server.get("/p/lexis/").0 == 404);
+    let after = counts();
+    assert_eq!(
+        (&after["waiting"], &after["leased"]),
+        (&0.into(), &0.into())
+    );
+    assert!(home.join("uptick.db").is_file() && home.join("mirror.git").is_dir());
+    std::fs::remove_dir_all(&home).unwrap();
+    assert_eq!(server.get("/readyz").0, 200);
+    on(&server.data(), &repo, &["project", "remove", "lexis"])
+        .exits(2)
+        .says(&["no project `lexis`"]);
+
+    // Under the same name it begins anew.
+    std::fs::remove_file(&flag).unwrap();
+    let url = repo.path().display().to_string();
+    server.project(&["add", "lexis", "--url", &url, "--poll", "1"]);
+    wait("its newest commit waits", || counts()["waiting"] == 1);
+    let done = server.collector("one", &["--once"]).status().unwrap();
+    assert!(done.success());
+    wait("its report is on the pages", || {
+        let reports = server.json("/p/lexis/api/v1/reports");
+        reports["reports"].as_array().unwrap().len() == 1
+    });
+}
