@@ -275,6 +275,7 @@ async fn serve_server(
     };
     let server = opened.map_err(failure)?;
     address(a, local)?;
+    unlinked(local, a, server_sends(&dir));
     let beside = collector.map(|c| c.start(&dir, local)).transpose()?;
     let end = async move {
         end.await;
@@ -455,7 +456,7 @@ async fn serve(a: &Serve, options: Options, repo: Option<PathBuf>) -> anyhow::Re
         follow_tags(Arc::downgrade(&app), dir);
     }
     address(a, local)?;
-    unlinked(local, a, &store);
+    unlinked(local, a, sends(&store));
     dashboard::serve_opened(listener, app, end).await;
     Ok(())
 }
@@ -506,10 +507,25 @@ fn exposed(local: SocketAddr, a: &Serve) {
     ));
 }
 
-/// Says where links in messages lead, where nobody said it.
-fn unlinked(local: SocketAddr, a: &Serve, store: &Path) {
+/// Whether a store has channels that messages go to.
+fn sends(store: &Path) -> bool {
     let channels = Store::open_existing(store).and_then(|s| s.channels());
-    if a.public_url.is_none() && channels.is_ok_and(|all| !all.is_empty()) {
+    channels.is_ok_and(|all| !all.is_empty())
+}
+
+/// Whether a server sends messages: to channels of its projects, or to their forges.
+fn server_sends(dir: &Path) -> bool {
+    let has_forge = || {
+        let own = Store::open_existing(&Server::file(dir)).ok()?;
+        let mut all = own.projects().ok()?.into_iter();
+        all.find(|p| own.forge(&p.name).is_ok_and(|f| f.is_some()))
+    };
+    Server::stores(dir).iter().any(|s| sends(s)) || has_forge().is_some()
+}
+
+/// Says where links in messages lead, where nobody said it.
+fn unlinked(local: SocketAddr, a: &Serve, sends: bool) {
+    if a.public_url.is_none() && sends {
         print::note(&format!(
             "note: links in messages lead to http://{local}; `--public-url URL` names the address \
              that people reach"

@@ -3,6 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -240,4 +241,70 @@ fn a_removed_project_is_measured_by_nobody_and_its_directory_can_be_deleted() {
         let reports = server.json("/p/lexis/api/v1/reports");
         reports["reports"].as_array().unwrap().len() == 1
     });
+}
+
+/// Everything that a server says on standard error from its start to its end.
+fn said_at_the_start(data: &Path, args: &[&str]) -> String {
+    let mut child = uptick(&["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    crate::serve::address(&mut child);
+    let id = child.id().to_string();
+    assert!(Command::new("kill").arg(&id).status().unwrap().success());
+    let out = child.wait_with_output().unwrap();
+    String::from_utf8(out.stderr).unwrap()
+}
+
+/// A link to loopback is of no use to whoever gets it by message.
+#[test]
+fn a_server_without_an_address_for_people_says_where_its_messages_lead() {
+    let repo = Repo::new();
+    let data = repo.path().join("srv");
+    let words = "links in messages lead to http://127.0.0.1:";
+    on(
+        &data,
+        &repo,
+        &[
+            "project", "add", "lexis", "--url", "/nowhere", "--branch", "main",
+        ],
+    )
+    .exits(0);
+    assert!(!said_at_the_start(&data, &[]).contains(words));
+    repo.write("token", "forge-token");
+    let forge = [
+        "project",
+        "forge",
+        "lexis",
+        "--kind",
+        "gitea",
+        "--api",
+        "https://git.example.org/api/v1",
+        "--repository",
+        "a/b",
+        "--token-file",
+        "token",
+    ];
+    on(&data, &repo, &forge).exits(0);
+    assert!(said_at_the_start(&data, &[]).contains(words));
+    on(&data, &repo, &["project", "forge", "lexis", "--remove"]).exits(0);
+    repo.write("url", "https://hooks.example.org/x");
+    let add = [
+        "channel",
+        "add",
+        "team",
+        "--kind",
+        "slack",
+        "--url-file",
+        "url",
+        "--project",
+        "lexis",
+    ];
+    on(&data, &repo, &add).exits(0);
+    assert!(said_at_the_start(&data, &[]).contains(words));
+    let named = ["--public-url", "https://uptick.example.org"];
+    assert!(!said_at_the_start(&data, &named).contains(words));
 }

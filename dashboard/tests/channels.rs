@@ -83,6 +83,17 @@ async fn a_test_message_is_sent_by_who_may_and_its_fate_is_shown() {
     assert_eq!(parsed["deliveries"][0]["state"], "failed");
     assert_eq!(parsed["deliveries"][1]["state"], "delivered");
     assert_eq!(document.text(), c.get("/api/v1/channels").await.text());
+    // Whoever gets a message cannot follow a link to this machine.
+    let leads = "Links in messages lead to <code>http://127.0.0.1:8787</code>";
+    assert!(page.text().contains(leads), "{}", page.text());
+    let named =
+        |o: &mut uptick_dashboard::Options| o.public_url = Some("https://uptick.example".into());
+    let named = site.served_with(named).await.get("/channels").await;
+    assert!(
+        !named.text().contains("Links in messages"),
+        "{}",
+        named.text()
+    );
     for text in [page.text(), document.text()] {
         assert!(!text.contains("s3cret") && !text.contains(&place), "{text}");
     }

@@ -40,7 +40,10 @@ pub(crate) async fn page(
                 code { "uptick help alerts" } " says how." }
             (layout::forms(&[("JSON", "/channels.json".into())]))
         }
-        @if channels.is_empty() { (nobody()) } @else { (table(&channels, may)) (log(&deliveries)) }
+        @if channels.is_empty() { (nobody()) } @else {
+            @if app.options.public_url.is_none() { (unlinked(&app)) }
+            (table(&channels, may)) (log(&deliveries))
+        }
     };
     let html = [(header::CONTENT_TYPE, HTML)];
     Ok((html, layout::passing(&app, Some(&reader), "Channels", body)).into_response())
@@ -71,6 +74,16 @@ pub(crate) async fn test(
         .await?;
     deliver::send_once(&app, parcel).await?;
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, "/channels")]).into_response())
+}
+
+/// Where links in messages lead, where nobody said which address people reach.
+fn unlinked(app: &App) -> Markup {
+    html! {
+        p .warning role="status" {
+            "Links in messages lead to " code { (deliver::origin(app).url) } ", where this server listens: "
+            code { "uptick serve --public-url URL" } " names the address that people reach."
+        }
+    }
 }
 
 fn nobody() -> Markup {
