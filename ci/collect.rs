@@ -15,9 +15,12 @@ use collector::remote::Server;
 
 use crate::args::{Collect, CollectJob, Sandboxed};
 use crate::progress::Terminal;
-use crate::{interrupt, print, project};
+use crate::{interrupt, print, project, unit};
 
 pub(crate) fn run(a: &Collect) -> anyhow::Result<u8> {
+    if a.print_unit {
+        return unit::collect(a);
+    }
     let token = token(a)?;
     let server = Server::at(&a.server, &token)?;
     if server.is_in_the_clear() {

@@ -35,6 +35,7 @@ mod serve;
 mod settle;
 mod token;
 mod transfer;
+mod unit;
 
 use std::process::ExitCode;
 

@@ -17,7 +17,7 @@ use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::args::{Args, LogLevel, ProxyArgs, Serve};
-use crate::{context, interrupt, node, print};
+use crate::{context, interrupt, node, print, unit};
 
 /// How long what is under way may take beyond the server's own patience.
 const GRACE: Duration = Duration::from_secs(1);
@@ -29,6 +29,9 @@ const FOLLOW: Duration = Duration::from_secs(10);
 const TAGS: usize = 500;
 
 pub(crate) fn run(args: &Args, a: &Serve) -> anyhow::Result<u8> {
+    if a.print_unit {
+        return unit::serve(args, a);
+    }
     log_to_stderr(a.level());
     let keep = a.keeping.keep();
     keep.check()?;

@@ -63,6 +63,9 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "SECONDS", default_value_t = TTL, hide = true,
         value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) lease: u64,
+    /// Write a systemd unit that starts this command, and start nothing
+    #[arg(long)]
+    pub(crate) print_unit: bool,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -307,6 +310,9 @@ pub(crate) struct Collect {
     /// Do one job, or none where none waits, and end
     #[arg(long)]
     pub(crate) once: bool,
+    /// Write a systemd unit that starts this command, and start nothing
+    #[arg(long, conflicts_with = "once")]
+    pub(crate) print_unit: bool,
 }
 
 /// Whose programs run in a sandbox.

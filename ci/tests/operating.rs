@@ -1,6 +1,7 @@
 //! What whoever runs a server does with it: backs it up, restores it, works on one of its projects,
 //! removes one, starts it with the machine.
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -307,4 +308,180 @@ fn a_server_without_an_address_for_people_says_where_its_messages_lead() {
     assert!(said_at_the_start(&data, &[]).contains(words));
     let named = ["--public-url", "https://uptick.example.org"];
     assert!(!said_at_the_start(&data, &named).contains(words));
+}
+
+/// The words of a unit's command, as systemd would give them, without the program.
+fn command_of(unit: &str) -> Vec<String> {
+    let line = unit
+        .lines()
+        .find_map(|l| l.strip_prefix("ExecStart="))
+        .unwrap();
+    let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
+    let mut signs = line.chars().peekable();
+    while let Some(c) = signs.next() {
+        match c {
+            '"' => quoted = !quoted,
+            '\\' | '%' | '$' if quoted => word.extend(signs.next()),
+            ' ' if !quoted => words.push(std::mem::take(&mut word)),
+            c => word.push(c),
+        }
+    }
+    words.push(word);
+    assert!(Path::new(&words[0]).is_absolute(), "{line}");
+    words.split_off(1)
+}
+
+/// Asks systemd whether it understands a unit, where it is at hand.
+fn is_understood(dir: &Path, name: &str, unit: &str) {
+    let file = dir.join(name);
+    std::fs::write(&file, unit).unwrap();
+    let asked = Command::new("systemd-analyze")
+        .arg("verify")
+        .arg(&file)
+        .output();
+    let Ok(out) = asked else {
+        let _ = writeln!(
+            std::io::stderr(),
+            "NOT ASKED: there is no systemd-analyze here"
+        );
+        return;
+    };
+    let said = String::from_utf8_lossy(&out.stderr);
+    // What it says of other units of this machine is not of ours.
+    let ours: Vec<&str> = said.lines().filter(|l| l.contains(name)).collect();
+    assert!(ours.is_empty(), "{said}\n{unit}");
+}
+
+/// The unit starts what was said, whole paths instead of those that mean something here, and no secret.
+#[test]
+fn a_unit_has_the_command_that_it_was_asked_for_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let printed = |words: &[&str]| {
+        let mut command = uptick(words);
+        command.arg("--print-unit").current_dir(dir.path());
+        command.env("UPTICK_TOKEN", "upt_a_token_of_the_test");
+        said(&mut command)
+    };
+    let here = dir.path().canonicalize().unwrap();
+    let serve = [
+        "--data",
+        "srv%1",
+        "serve",
+        "--listen",
+        "0.0.0.0:8787",
+        "--name",
+        "a $b",
+    ];
+    let unit = printed(&serve);
+    let data = here.join("srv%1").display().to_string();
+    let command = command_of(&unit);
+    let wanted = [
+        &[
+            "serve",
+            "--listen",
+            "0.0.0.0:8787",
+            "--name",
+            "a $b",
+            "--data",
+        ][..],
+        &[data.as_str()],
+    ];
+    assert_eq!(command, wanted.concat());
+    assert!(
+        unit.contains("\nReadWritePaths=\"") && unit.contains("\nRestrictNamespaces=yes\n"),
+        "{unit}"
+    );
+    is_understood(dir.path(), "uptick.service", &unit);
+
+    let plain = printed(&["serve"]);
+    assert!(plain.contains("\nStateDirectory=uptick\n"), "{plain}");
+    assert!(plain.contains(" serve --data /var/lib/uptick\n"), "{plain}");
+    // A server that measures too needs what a collector needs.
+    let both = printed(&[
+        "serve",
+        "--data",
+        "/var/lib/uptick",
+        "--collect",
+        "--blobs",
+        "file:///srv/profiles",
+    ]);
+    assert!(
+        !both.contains("RestrictNamespaces") && both.contains("\nReadWritePaths=/srv/profiles\n"),
+        "{both}"
+    );
+
+    let collect = [
+        "collect",
+        "--server",
+        "https://uptick.example.org",
+        "--name",
+        "bare-1",
+        "--label",
+        "arm",
+    ];
+    let unit = printed(&collect);
+    let command = command_of(&unit);
+    for words in [
+        "\nLoadCredential=token:/etc/uptick/collector.token\n",
+        "\nStateDirectory=uptick-collector\n",
+        "\nKillMode=mixed\n",
+        "\nRestart=on-failure\n",
+        " --token-file %d/token\n",
+    ] {
+        assert!(unit.contains(words), "{words}: {unit}");
+    }
+    assert!(!unit.contains("upt_a_token"), "{unit}");
+    is_understood(dir.path(), "uptick-collector.service", &unit);
+
+    // What it starts are arguments of ours: with them the same unit is written.
+    for (command, unit) in [
+        (command, unit),
+        (command_of(&plain), plain),
+        (command_of(&both), both),
+    ] {
+        let given = command
+            .iter()
+            .map(|w| w.replace("%d/token", "/etc/uptick/collector.token"));
+        let given: Vec<String> = given.collect();
+        let words: Vec<&str> = given.iter().map(String::as_str).collect();
+        assert_eq!(printed(&words), unit);
+    }
+}
+
+/// The example starts what there is, and makes its token as it says.
+#[test]
+fn the_example_of_containers_has_commands_that_are_ours() {
+    let text = include_str!("../examples/compose.yml");
+    let commands = text
+        .lines()
+        .filter_map(|l| l.trim().strip_prefix("command: "));
+    let mut seen = 0;
+    for line in commands {
+        let words: Vec<String> =
+            serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        assert_eq!(words[0], "uptick");
+        let words: Vec<&str> = words[1..].iter().map(String::as_str).collect();
+        let unit = said(uptick(&words).arg("--print-unit"));
+        assert!(unit.contains("ExecStart="), "{unit}");
+        seen += 1;
+    }
+    assert_eq!(seen, 3);
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().display().to_string();
+    let repo = Repo::with_command();
+    let url = repo.path().display().to_string();
+    let steps = text
+        .lines()
+        .filter_map(|l| l.split_once("exec server uptick ")?.1.into());
+    let steps: Vec<&str> = steps.collect();
+    assert_eq!(steps.len(), 2);
+    for step in steps {
+        let step = step.split(" > ").next().unwrap();
+        let step = step
+            .replace("/var/lib/uptick", &data)
+            .replace("NAME", "lexis")
+            .replace("URL", &url);
+        let words: Vec<&str> = step.split_whitespace().collect();
+        said(&mut uptick(&words));
+    }
 }
