@@ -21,7 +21,7 @@ pub(crate) fn run(a: &Collect) -> anyhow::Result<u8> {
     if a.print_unit {
         return unit::collect(a);
     }
-    let token = token(a)?;
+    let token = token(a.token_file.as_deref())?;
     let server = Server::at(&a.server, &token)?;
     if server.is_in_the_clear() {
         print::note(
@@ -76,8 +76,8 @@ fn confined(a: &Collect, dir: &Path) -> anyhow::Result<Confined> {
 }
 
 /// The token, never from the command line: arguments of a process are seen by everybody.
-fn token(a: &Collect) -> anyhow::Result<String> {
-    let text = match &a.token_file {
+pub(crate) fn token(file: Option<&Path>) -> anyhow::Result<String> {
+    let text = match file {
         Some(file) => std::fs::read_to_string(file).map_err(Error::io(file))?,
         None => std::env::var("UPTICK_TOKEN").unwrap_or_default(),
     };

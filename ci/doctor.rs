@@ -7,9 +7,12 @@ use collector::model::Counter;
 use serde_json::json;
 
 use crate::args::{Args, Doctor};
-use crate::print;
+use crate::{print, reach};
 
 pub(crate) fn run(_args: &Args, a: &Doctor) -> anyhow::Result<u8> {
+    if let Some(address) = &a.server {
+        return server(a, address);
+    }
     let findings = host::findings();
     let counter = choose_counter("auto")?;
     let test = (counter != Counter::Clock).then(|| host::self_test(&counter));
@@ -36,6 +39,26 @@ pub(crate) fn run(_args: &Args, a: &Doctor) -> anyhow::Result<u8> {
             print::out(&line(f))?;
         }
         print::out(&verdict(&counter, test.as_ref()))?;
+    }
+    Ok(if failed { EXIT_FAILED } else { EXIT_OK })
+}
+
+/// What this machine and a server are to each other.
+fn server(a: &Doctor, address: &str) -> anyhow::Result<u8> {
+    let findings = reach::findings(a, address)?;
+    let failed = findings.iter().any(|f| f.state == State::Missing);
+    if a.json {
+        print::json(&json!({
+            "schema": "uptick.doctor/1", "server": address, "findings": findings,
+        }))?;
+    } else {
+        for f in &findings {
+            print::out(&line(f))?;
+        }
+        print::out(match failed {
+            true => "\nThis machine cannot work for that server.\n",
+            false => "\nThis machine can work for that server.\n",
+        })?;
     }
     Ok(if failed { EXIT_FAILED } else { EXIT_OK })
 }

@@ -29,6 +29,7 @@ mod print;
 mod progress;
 mod project;
 mod prune;
+mod reach;
 mod replay;
 mod run;
 mod serve;

@@ -155,6 +155,15 @@ pub(crate) struct Init {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Doctor {
+    /// Look at a server from here instead: whether this machine can work for it
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// With --server: read the token from a file [default: UPTICK_TOKEN]
+    #[arg(long, value_name = "FILE", requires = "server")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// With --server: as a collector of this label (may be repeated) [default: default]
+    #[arg(long, value_name = "LABEL", requires = "server")]
+    pub(crate) label: Vec<String>,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,

@@ -101,6 +101,10 @@ impl Server {
         self.dir.path().join("data")
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub(crate) fn project(&self, args: &[&str]) -> String {
         said(
             uptick(&["project"])

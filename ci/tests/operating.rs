@@ -448,6 +448,69 @@ fn a_unit_has_the_command_that_it_was_asked_for_with() {
     }
 }
 
+/// What a machine is to a server is said before it is put to work there.
+#[test]
+fn doctor_says_whether_a_machine_can_work_for_a_server() {
+    let repo = Repo::with_command();
+    let server = Server::of(&repo);
+    wait("a job waits", || {
+        server.json("/api/v1/jobs")["counts"]["waiting"] == 1
+    });
+    let data = server.data();
+    let token = |args: &[&str]| {
+        said(
+            uptick(&["token", "create"])
+                .args(args)
+                .arg("--data")
+                .arg(&data),
+        )
+    };
+    let asked = |token: &str, args: &[&str]| {
+        let address = server.url();
+        let doctor = [&["doctor", "--server", &address], args].concat();
+        repo.uptick_with(&doctor, |c| {
+            c.env("UPTICK_TOKEN", token);
+        })
+    };
+    let collect = token(&["one", "--scope", "collect", "--label", "default"]);
+    let ran = asked(&collect, &[]).exits(0);
+    for words in [
+        "it answers and takes reports",
+        "`one` of scope collect, for default alone",
+        " on both",
+        "as the server's",
+        "1 job for default",
+        "cannot be seen from here",
+        "This machine can work",
+    ] {
+        assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains(&collect), "{}", ran.stdout);
+    let state = |ran: &Ran, what: &str| {
+        let document = ran.json();
+        let all = document["findings"].as_array().unwrap().clone();
+        let found = all.into_iter().find(|f| f["what"] == what);
+        found.unwrap_or_else(|| panic!("{document}"))["state"].clone()
+    };
+    let other = asked(&collect, &["--label", "arm", "--json"]).exits(4);
+    assert_eq!(state(&other, "token"), "missing");
+    let reads = token(&["two", "--scope", "read"]);
+    assert_eq!(
+        state(&asked(&reads, &["--json"]).exits(4), "token"),
+        "missing"
+    );
+    let wrong = asked("upt_no_token", &["--json"]).exits(4);
+    assert_eq!(state(&wrong, "token"), "missing");
+    let nowhere = repo.uptick_with(
+        &["doctor", "--server", "http://127.0.0.1:9", "--json"],
+        |c| {
+            c.env("UPTICK_TOKEN", &collect);
+        },
+    );
+    assert_eq!(state(&nowhere.exits(4), "server"), "missing");
+    asked("", &[]).exits(2).says(&["a token is needed"]);
+}
+
 /// The example starts what there is, and makes its token as it says.
 #[test]
 fn the_example_of_containers_has_commands_that_are_ours() {

@@ -371,6 +371,17 @@ pub(crate) async fn signed_in(app: &Arc<App>, request: &Request<'_>) -> Option<R
     Some(admitted.reader).filter(|r| *r != Reader::Anybody)
 }
 
+/// The live token that a program shows, whatever it allows.
+pub(crate) async fn bearer(app: &Arc<App>, request: &Request<'_>) -> Result<Token, Fail> {
+    let Some(shown) = request.bearer() else {
+        return Err(Fail::Denied(
+            StatusCode::UNAUTHORIZED,
+            "This needs a token of any scope: `Authorization: Bearer TOKEN`.".into(),
+        ));
+    };
+    look_up(app, request, shown).await
+}
+
 /// The live token that was shown.
 async fn look_up(app: &Arc<App>, request: &Request<'_>, shown: &str) -> Result<Token, Fail> {
     let app = app.keeper();

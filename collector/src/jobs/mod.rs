@@ -12,6 +12,7 @@
 //! Pure: time is an argument, always the store's and never a collector's. `store/queue` has the
 //! same rules as SQL, and a test holds the two against each other.
 
+pub mod about;
 mod fault;
 mod lease;
 mod names;

@@ -4,9 +4,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::forge::{HttpHeader, HttpResponse, Unreachable};
+use super::forge::{HttpHeader, HttpMethod, HttpRequest, HttpResponse, Unreachable, Wire as _};
 use super::http::{self, Client};
 use crate::error::{Error, Result};
+use crate::jobs::about::About;
 use crate::jobs::wire::{Beat, Beaten, Claim, Failed, Going, Lease};
 use crate::jobs::{Fault, unreadable};
 
@@ -80,6 +81,20 @@ impl Server {
     #[must_use]
     pub fn is_in_the_clear(&self) -> bool {
         is_in_the_clear(&self.base)
+    }
+
+    /// What it says of itself and of the token that is shown to it.
+    ///
+    /// # Errors
+    /// As [`Server::claim`].
+    pub fn about(&self) -> Result<Answer<About>> {
+        let url = format!("{}/api/v1/about", self.base);
+        let request = HttpRequest {
+            method: HttpMethod::Get,
+            url,
+            body: None,
+        };
+        self.answered(self.client.send(&request), read)
     }
 
     /// Asks for a job, and waits for one as long as the claim says.

@@ -15,6 +15,7 @@
 //! served by an [`App`] of its own, below `/p/NAME/` from the first one on, so that no address changes
 //! when a second one is added.
 
+mod about;
 mod form;
 mod front;
 mod hook;

@@ -15,7 +15,7 @@ use crate::error::Fail;
 use crate::pages::{assets, login, status};
 use crate::route::{ADMIN, COLLECT, MAX_LITTLE, MAX_WIRE, READ, Route, WRITE};
 use crate::service::server::Server;
-use crate::service::{form, front, hook, jobs, metrics, pages, proposals};
+use crate::service::{about, form, front, hook, jobs, metrics, pages, proposals};
 use crate::{base, live, routes};
 
 /// Bytes of a push: forges list up to 2,000 commits in one. Of a longer one the next look knows.
@@ -41,6 +41,8 @@ pub const SERVER_ROUTES: &[Route] = &[
     Route::get("/api/v1/collectors", READ, || get(pages::collectors_json)),
     Route::get("/api/v1/openapi.json", None, || get(openapi)),
     Route::get("/api/v1/tokens", ADMIN, || get(api::tokens)),
+    // It takes a token of any scope, which it looks at itself.
+    Route::get("/api/v1/about", None, || get(about::about)),
     Route::post("/api/v1/jobs/claim", COLLECT, MAX_SAID, || {
         post(jobs::claim)
     }),
@@ -69,7 +71,7 @@ pub const SERVER_ROUTES: &[Route] = &[
 ];
 
 /// What each route of a server's API is for.
-const SUMMARIES: [Summary; 9] = [
+const SUMMARIES: [Summary; 10] = [
     (
         "GET",
         "/api/v1/projects",
@@ -91,6 +93,11 @@ const SUMMARIES: [Summary; 9] = [
         "Collectors, and which labels wait for one",
     ),
     ("GET", "/api/v1/tokens", "Tokens, without the tokens"),
+    (
+        "GET",
+        "/api/v1/about",
+        "The server, the token that is shown (of any scope), and what waits",
+    ),
     ("POST", "/api/v1/jobs/claim", "Lease a job; 204: none waits"),
     (
         "POST",
