@@ -133,3 +133,34 @@ async fn who_only_writes_sends_no_test_and_who_only_reads_sees_the_page() {
     let posted = reading.send(Method::POST, "/channels/test", &[], b"name=team");
     assert_eq!(posted.await.status, StatusCode::CONFLICT);
 }
+
+/// Who looks at the first pages sees that nobody is told, and programs that the store takes reports.
+#[tokio::test]
+async fn a_disabled_channel_is_said_where_people_look_first() {
+    let site = Site::demo();
+    let id = site
+        .store()
+        .add_channel(&channel("team", "https://hooks.example.org/s3cret", false))
+        .unwrap();
+    let c = site.client().await;
+    for url in ["/", "/health"] {
+        assert!(
+            !c.get(url).await.text().contains("is disabled since"),
+            "{url}"
+        );
+    }
+    site.store()
+        .disable_channel(id, "HTTP 410", 1_700_000_000)
+        .unwrap();
+    for url in ["/", "/health"] {
+        let page = c.get(url).await;
+        let words = "Channel <b>team</b> is disabled since";
+        assert!(
+            page.text().contains(words) && page.text().contains("HTTP 410"),
+            "{url}"
+        );
+    }
+    assert_eq!(c.get("/readyz").await.status, StatusCode::OK);
+    site.store().enable_channel(id, 1_700_000_100).unwrap();
+    assert!(!c.get("/").await.text().contains("is disabled since"));
+}

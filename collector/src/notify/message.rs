@@ -22,6 +22,8 @@ pub(super) fn compose(store: &Store, lease: &Lease, origin: &Origin) -> Result<O
         News::Moved => Happened::Moved,
         News::Narrowed => Happened::Narrowed,
         News::Recovered => Happened::Recovered,
+        News::Disabled => return disabled(store, lease, origin),
+        News::Missed => Happened::Missed,
     };
     let set = match happened {
         // What was one commit's when this was put down may be several ones' again, or another's,
@@ -41,7 +43,11 @@ pub(super) fn compose(store: &Store, lease: &Lease, origin: &Origin) -> Result<O
         return Ok(None);
     }
     events.sort_by(|a, b| size(b).total_cmp(&size(a)));
-    let (first, last) = set;
+    let (first, last) = match happened {
+        // They are several commits': the oldest of them is what leads on.
+        Happened::Missed => oldest_first(&mut events),
+        _ => set,
+    };
     let suspects = store.commits_between(first, last)?;
     let base = store.commits(first, 1)?.pop();
     Ok(Some(Message {
@@ -54,7 +60,38 @@ pub(super) fn compose(store: &Store, lease: &Lease, origin: &Origin) -> Result<O
         suspects: suspects.iter().rev().take(LISTED).map(suspect).collect(),
         everything: everything(store, &events),
         time: lease.created,
+        note: String::new(),
     }))
+}
+
+/// Has the oldest change stand first; gives its commit set.
+fn oldest_first(events: &mut [Event]) -> (u64, u64) {
+    let set = |e: &Event| {
+        let c = &e.reported.event.change;
+        (
+            c.first.max(0).cast_unsigned(),
+            c.last.max(0).cast_unsigned(),
+        )
+    };
+    events.sort_by_key(set);
+    events.first().map_or((0, 0), set)
+}
+
+/// Which channels hear nothing; `None` where all do again.
+fn disabled(store: &Store, lease: &Lease, origin: &Origin) -> Result<Option<Message>> {
+    let all = store.channels()?;
+    let mut names = Vec::new();
+    for channel in all.iter().filter(|c| c.disabled.is_some()) {
+        names.push(format!("{} ({})", channel.name, channel.why));
+    }
+    let note = names.join(", ");
+    let link = origin.link("/channels");
+    let message = Message {
+        happened: Happened::Disabled,
+        note,
+        ..Message::test(&origin.project, &link, lease.created)
+    };
+    Ok((!names.is_empty()).then_some(message))
 }
 
 /// For the worse first, the largest of them first.

@@ -106,17 +106,11 @@ pub fn settle(
     match answer.outcome {
         Outcome::Taken => {
             if lease.news == News::Test && lease.channel.disabled.is_some() {
-                store.enable_channel(lease.channel.id)?;
+                store.enable_channel(lease.channel.id, now)?;
             }
             store.delivered(lease, words, now)
         }
-        Outcome::Gone => {
-            let held = store.failed(lease, words, now)?;
-            if held {
-                store.disable_channel(lease.channel.id, words, now)?;
-            }
-            Ok(held)
-        }
+        Outcome::Gone => store.gone(lease, words, now),
         // Whoever tries a channel is looking at what comes of it.
         Outcome::Later(_) if lease.news == News::Test => store.failed(lease, words, now),
         Outcome::Later(asked) => match schedule::next(lease.tries, now, jitter, asked) {

@@ -9,7 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use collector::model::Channel;
 use collector::notify;
-use collector::store::{Delivery, News, Progress};
+use collector::store::{Delivery, News, Progress, Store};
 use maud::{Markup, html};
 
 use crate::app::App;
@@ -86,6 +86,20 @@ fn unlinked(app: &App) -> Markup {
     }
 }
 
+/// Which channels hear of nothing, for the pages where people look first.
+pub(crate) fn disabled(store: &Store) -> Result<Markup, Fail> {
+    let all = store.channels()?;
+    Ok(html! {
+        @for (c, since) in all.iter().filter_map(|c| Some((c, c.disabled?))) {
+            p .warning role="status" {
+                "Channel " b { (text::cut(&c.name, 40)) } " is disabled since " (text::moment(since))
+                " and hears of nothing: " (text::cut(&c.why, 120)) ". "
+                a href="/channels" { "Channels" }
+            }
+        }
+    })
+}
+
 fn nobody() -> Markup {
     let why = html! { "Regressions are shown on " a href="/" { "Today" } ", and sent to nobody." };
     let command = "uptick channel add NAME --kind slack --url-file FILE";
@@ -159,12 +173,15 @@ fn message(d: &Delivery) -> Markup {
         News::Moved => changes,
         News::Narrowed => format!("{changes}, narrowed to one commit"),
         News::Recovered => format!("{changes} that went back"),
+        News::Disabled => "a channel that was disabled".into(),
+        News::Missed => format!("{changes} that were missed"),
         News::Test => "a test".into(),
     };
     let (word, class) = match d.state {
         Progress::Waiting => ("waiting", "acknowledged"),
         Progress::Delivered => ("delivered", "accepted"),
         Progress::Failed => ("given up", "new"),
+        Progress::Missed => ("missed", "new"),
         Progress::Dropped => ("not sent", "noise"),
     };
     html! {

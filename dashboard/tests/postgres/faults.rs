@@ -280,7 +280,7 @@ fn an_older_node_keeps_what_a_newer_one_knows() {
     let kept = format!("SELECT value::jsonb ->> 'newer' {of_channel}");
     assert_eq!(cluster.sql(&kept), "7");
     // A text that PostgreSQL's JSON cannot hold is written all the same.
-    newer.enable_channel(id).unwrap();
+    newer.enable_channel(id, 6).unwrap();
     newer.disable_channel(id, "a \0 in it", 6).unwrap();
     older.follow().unwrap();
     assert_eq!(older.channels().unwrap()[0].why, "a \0 in it");

@@ -23,6 +23,10 @@ pub enum Happened {
     Narrowed,
     /// What was said before went back by itself.
     Recovered,
+    /// Other channels were disabled.
+    Disabled,
+    /// The channel was disabled, and this happened meanwhile.
+    Missed,
     /// Nothing: somebody tries the channel.
     Test,
 }
@@ -35,6 +39,8 @@ impl Happened {
             Self::Moved => "alert.reported",
             Self::Narrowed => "alert.narrowed",
             Self::Recovered => "alert.recovered",
+            Self::Disabled => "channel.disabled",
+            Self::Missed => "channel.missed",
             Self::Test => "channel.test",
         }
     }
@@ -95,6 +101,9 @@ pub struct Message {
     pub link: String,
     /// When it was found, in seconds since 1970-01-01 UTC.
     pub time: i64,
+    /// Which channels were disabled, and why.
+    #[serde(default)]
+    pub note: String,
 }
 
 /// Changes and commits that a message carries; the others are counted.
@@ -114,6 +123,7 @@ impl Message {
             everything: false,
             link: link.into(),
             time,
+            note: String::new(),
         }
     }
 }

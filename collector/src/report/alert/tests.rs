@@ -36,6 +36,7 @@ fn one() -> Message {
         everything: false,
         link: "https://uptick.example/compare/bbbbbbbbb..aaaaaaaaa".into(),
         time: 1_795_000_000,
+        note: String::new(),
     }
 }
 

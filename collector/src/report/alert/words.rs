@@ -11,6 +11,8 @@ const SUBJECT: usize = 90;
 const WHO: usize = 40;
 /// Characters of two values with their unit.
 const LEVELS: usize = 80;
+/// Characters of which channels are disabled.
+const NOTE: usize = 300;
 /// Changes that are listed below the head, where a sink has room for them.
 const DETAILS: usize = 8;
 /// Authors that are named.
@@ -49,8 +51,10 @@ pub struct Said {
 #[must_use]
 pub fn said(m: &Message) -> Said {
     let details = match m.happened {
-        Happened::Moved | Happened::Narrowed => m.moved.iter().take(DETAILS).map(detail).collect(),
-        Happened::Recovered | Happened::Test => Vec::new(),
+        Happened::Moved | Happened::Narrowed | Happened::Missed => {
+            m.moved.iter().take(DETAILS).map(detail).collect()
+        }
+        Happened::Recovered | Happened::Disabled | Happened::Test => Vec::new(),
     };
     Said {
         title: title(m),
@@ -67,6 +71,15 @@ fn ours(text: impl Into<String>) -> Piece {
 
 fn title(m: &Message) -> Vec<Piece> {
     let mut out = vec![Piece::Theirs(sentence(&m.project, WHO)), ours(": ")];
+    if m.happened == Happened::Disabled {
+        out.push(ours("a channel of its alerts is disabled"));
+        return out;
+    }
+    if m.happened == Happened::Missed {
+        let missed = plural(m.total, "open change");
+        out.push(ours(format!("{missed} while this channel was disabled")));
+        return out;
+    }
     let Some(worst) = m.moved.first() else {
         out.push(ours("a test message of uptick"));
         return out;
@@ -91,7 +104,19 @@ fn lines(m: &Message) -> Vec<Vec<Piece>> {
     if m.happened == Happened::Test {
         return vec![vec![ours("Alerts of this project will come here.")]];
     }
+    if m.happened == Happened::Disabled {
+        return vec![
+            vec![
+                ours("It hears of nothing: "),
+                Piece::Theirs(sentence(&m.note, NOTE)),
+            ],
+            vec![ours("A test message that is taken puts it into use again.")],
+        ];
+    }
     let mut out = Vec::new();
+    if m.happened == Happened::Missed {
+        out.push(vec![ours("The oldest of them:")]);
+    }
     if let Some(newest) = m.suspects.first() {
         out.push(commit(newest, m.commits));
         out.push(authors(&m.suspects));

@@ -1,10 +1,11 @@
 //! Channels, as the command line makes them.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::error::{Error, Result};
 use crate::model::{Channel, Secret, Sink};
 use crate::store::Store;
+use crate::store::outbox::{News, identity};
 use crate::store::secrets::close_to_others;
 
 const COLUMNS: &str = "id, name, sink, address, secret, former, room, sender, private, improvements, \
@@ -129,35 +130,30 @@ impl Store {
         })
     }
 
-    /// Takes a channel out of use, with what waits for it.
+    /// Takes a channel out of use: what waits for it is kept as missed, and the other channels hear of
+    /// it once.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub fn disable_channel(&mut self, id: i64, why: &str, now: i64) -> Result<()> {
-        self.change(|tx| {
-            tx.execute(
-                "UPDATE channel SET disabled = ?2, why = ?3 WHERE id = ?1 AND disabled IS NULL",
-                params![id, now, why],
-            )?;
-            tx.execute(
-                "UPDATE outbox SET state = 'failed', ended = ?2, answer = ?3 \
-                 WHERE channel = ?1 AND state = 'waiting'",
-                params![id, now, format!("the channel is disabled: {why}")],
-            )?;
-            Ok(())
-        })
+        self.change(|tx| disable(tx, id, why, now))
     }
 
-    /// Puts a disabled channel into use again.
+    /// Puts a disabled channel into use again: one message says what it missed.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn enable_channel(&mut self, id: i64) -> Result<()> {
+    pub fn enable_channel(&mut self, id: i64, now: i64) -> Result<()> {
         self.change(|tx| {
-            tx.execute(
-                "UPDATE channel SET disabled = NULL, why = '' WHERE id = ?1",
+            let enabled = tx.execute(
+                "UPDATE channel SET disabled = NULL, why = '' \
+                 WHERE id = ?1 AND disabled IS NOT NULL",
                 [id],
             )?;
+            if enabled > 0 {
+                say_missed(tx, id, now)?;
+                pages_differ(tx)?;
+            }
             Ok(())
         })
     }
@@ -170,4 +166,80 @@ impl Store {
             Ok(())
         })
     }
+}
+
+/// [`Store::disable_channel`] within a transaction.
+pub(super) fn disable(tx: &Transaction<'_>, id: i64, why: &str, now: i64) -> rusqlite::Result<()> {
+    let disabled = tx.execute(
+        "UPDATE channel SET disabled = ?2, why = ?3 WHERE id = ?1 AND disabled IS NULL",
+        params![id, now, why],
+    )?;
+    if disabled == 0 {
+        return Ok(());
+    }
+    // Who tries the channel is looking at what comes of it.
+    tx.execute(
+        "UPDATE outbox SET state = iif(news = 'test', 'failed', 'missed'), ended = ?2, answer = ?3, \
+         leased = 0 WHERE channel = ?1 AND state = 'waiting'",
+        params![id, now, format!("the channel is disabled: {why}")],
+    )?;
+    for other in all(tx)?.iter().filter(|c| c.disabled.is_none()) {
+        let about = format!("{id}\0{now}");
+        tx.execute(
+            "INSERT OR IGNORE INTO outbox (id, channel, news, first, last, created, due) \
+             VALUES (?1, ?2, ?3, 0, -1, ?4, ?4)",
+            params![
+                identity(other, News::Disabled, &about),
+                other.id,
+                News::Disabled.name(),
+                now
+            ],
+        )?;
+    }
+    pages_differ(tx)
+}
+
+/// Makes one message of those that a channel missed.
+fn say_missed(tx: &Transaction<'_>, id: i64, now: i64) -> rusqlite::Result<()> {
+    let set: (Option<i64>, Option<i64>) = tx.query_row(
+        "SELECT min(first), max(last) FROM outbox WHERE channel = ?1 AND state = 'missed'",
+        [id],
+        |r| Ok((r.get(0)?, r.get(1)?)),
+    )?;
+    let (Some(channel), (Some(first), Some(last))) = (by_id(tx, id)?, set) else {
+        return Ok(());
+    };
+    tx.execute(
+        "INSERT INTO outbox (id, channel, news, first, last, created, due) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+        params![
+            identity(&channel, News::Missed, &now.to_string()),
+            id,
+            News::Missed.name(),
+            first,
+            last,
+            now
+        ],
+    )?;
+    let message = tx.last_insert_rowid();
+    tx.execute(
+        "INSERT OR IGNORE INTO outbox_change SELECT ?2, c.change, c.series FROM outbox_change c \
+         JOIN outbox o ON o.seq = c.message WHERE o.channel = ?1 AND o.state = 'missed'",
+        params![id, message],
+    )?;
+    tx.execute(
+        "UPDATE outbox SET state = 'dropped', answer = 'said with all that the channel missed' \
+         WHERE channel = ?1 AND state = 'missed'",
+        [id],
+    )?;
+    Ok(())
+}
+
+/// Has pages that say which channels are disabled made anew.
+pub(in crate::store) fn pages_differ(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    tx.execute(
+        "UPDATE state SET value = value + 1 WHERE name = 'people_generation'",
+        [],
+    )
+    .map(|_| ())
 }

@@ -5,8 +5,8 @@ use rusqlite::{Row, Transaction, params};
 use crate::error::Result;
 use crate::model::Channel;
 use crate::store::outbox::record::forget_old;
-use crate::store::outbox::rows::{identity, say_back, say_narrowed, set_of};
-use crate::store::outbox::{News, channels};
+use crate::store::outbox::rows::{say_back, say_narrowed, set_of};
+use crate::store::outbox::{News, channels, identity};
 use crate::store::{Event, Store};
 
 /// A message that one process may send until its lease ends.
@@ -150,6 +150,32 @@ impl Store {
     /// [`crate::error::Error::Store`].
     pub fn dropped(&mut self, lease: &Lease, why: &str, now: i64) -> Result<bool> {
         self.close(lease, "dropped", why, now)
+    }
+
+    /// Takes the channel of a message out of use, whose other side wants no more; the message is missed
+    /// with what waits behind it. Gives whether the lease still held.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn gone(&mut self, lease: &Lease, why: &str, now: i64) -> Result<bool> {
+        self.change(|tx| {
+            let held: bool = tx.query_row(
+                "SELECT EXISTS (SELECT 1 FROM outbox WHERE seq = ?1 AND epoch = ?2 \
+                 AND state = 'waiting' AND id = ?3)",
+                params![lease.seq, lease.epoch, lease.id],
+                |r| r.get(0),
+            )?;
+            if held {
+                channels::disable(tx, lease.channel.id, why, now)?;
+                // Of one that was disabled already.
+                tx.execute(
+                    "UPDATE outbox SET state = 'failed', answer = ?2, ended = ?3, leased = 0 \
+                     WHERE seq = ?1 AND state = 'waiting'",
+                    params![lease.seq, why, now],
+                )?;
+            }
+            Ok(held)
+        })
     }
 
     /// Has a message sent again at a time. Gives whether the lease still held.

@@ -6,7 +6,8 @@
 //!                        ▲ further changes join while it waits    └─▶ again, later ─▶ failed
 //! ```
 //! Delivery is at least once: a message has one identity over all tries, by which a receiver
-//! knows it again. What is read in or derived anew makes no message.
+//! knows it again. What is read in or derived anew makes no message. Of a channel that is disabled
+//! messages are kept as missed, and become one once it is in use again.
 
 mod channels;
 mod lease;
@@ -16,8 +17,22 @@ pub(in crate::store) mod rows;
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
+pub(in crate::store) use channels::pages_differ;
 pub use lease::Lease;
 pub use record::{Counts, Delivery, Progress};
+
+use crate::model::{Channel, digest};
+
+/// Hexadecimal digits of a message's identity.
+const IDENTITY: usize = 24;
+
+/// The name of a message, which holds no point: Standard Webhooks signs `id.timestamp.body`.
+fn identity(channel: &Channel, news: News, what: &str) -> String {
+    let (id, made, news) = (channel.id, channel.created, news.name());
+    let mut hash = digest(format!("{id}\0{made}\0{news}\0{what}").as_bytes());
+    hash.truncate(IDENTITY);
+    format!("msg_{hash}")
+}
 
 /// What a message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -29,18 +44,31 @@ pub enum News {
     Narrowed,
     /// What an earlier message said went back by itself.
     Recovered,
+    /// Another channel of the store was disabled.
+    Disabled,
+    /// The channel is in use again, and this is what it did not hear.
+    Missed,
     /// Somebody tries the channel.
     Test,
 }
 
 impl News {
-    const ALL: [Self; 4] = [Self::Moved, Self::Narrowed, Self::Recovered, Self::Test];
+    const ALL: [Self; 6] = [
+        Self::Moved,
+        Self::Narrowed,
+        Self::Recovered,
+        Self::Disabled,
+        Self::Missed,
+        Self::Test,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Moved => "moved",
             Self::Narrowed => "narrowed",
             Self::Recovered => "recovered",
+            Self::Disabled => "disabled",
+            Self::Missed => "missed",
             Self::Test => "test",
         }
     }

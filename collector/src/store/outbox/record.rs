@@ -24,6 +24,8 @@ pub enum Progress {
     Delivered,
     /// It was given up.
     Failed,
+    /// Its channel was disabled; it is said with all that was missed once that is in use again.
+    Missed,
     /// What it was about was settled or went back before it was sent.
     Dropped,
 }
@@ -63,6 +65,7 @@ impl Delivery {
             Progress::Waiting => format!("waiting for another try ({answer})"),
             Progress::Delivered => "delivered".into(),
             Progress::Failed => format!("given up ({answer})"),
+            Progress::Missed => format!("missed ({answer})"),
             Progress::Dropped => format!("not sent: {answer}"),
         }
     }
@@ -142,6 +145,7 @@ fn delivery(r: &rusqlite::Row<'_>) -> rusqlite::Result<Delivery> {
     let state = match state.as_str() {
         "delivered" => Progress::Delivered,
         "failed" => Progress::Failed,
+        "missed" => Progress::Missed,
         "dropped" => Progress::Dropped,
         _ => Progress::Waiting,
     };

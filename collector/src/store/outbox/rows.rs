@@ -4,23 +4,19 @@ use crate::store::view::events::OPEN;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::detect::Kind;
-use crate::model::{Channel, digest};
+use crate::model::Channel;
 use crate::store::log::entry::Alert;
-use crate::store::outbox::News;
-use crate::store::outbox::channels;
+use crate::store::outbox::{News, channels, identity};
 
 /// Seconds that a message waits for further changes of its commit, counted from the last one …
 const QUIET: i64 = 5;
 /// … and in all: series are searched 64 at a time, and thousands may move with one commit.
 const LONGEST: i64 = 60;
-/// Hexadecimal digits of a message's identity.
-const IDENTITY: usize = 24;
 
 /// Whether a channel hears of a change.
 fn hears(channel: &Channel, alert: &Alert) -> bool {
     let c = &alert.change;
-    channel.disabled.is_none()
-        && alert.series.metric.is_judged()
+    alert.series.metric.is_judged()
         && c.kind == Kind::Step
         && c.index > channel.since
         && (channel.improvements || alert.series.metric.is_worse(c.after - c.before))
@@ -55,7 +51,7 @@ fn about_commit(
 ) -> rusqlite::Result<Option<i64>> {
     tx.prepare_cached(
         "SELECT seq FROM outbox WHERE channel = ?1 AND last >= ?2 AND first <= ?3 \
-         AND news = 'moved' AND state IN ('waiting', 'delivered') \
+         AND news = 'moved' AND state IN ('waiting', 'delivered', 'missed') \
          AND NOT EXISTS (SELECT 1 FROM outbox_change c WHERE c.message = seq AND c.series = ?4) \
          ORDER BY seq LIMIT 1",
     )?
@@ -91,8 +87,9 @@ fn insert(
     now: i64,
 ) -> rusqlite::Result<i64> {
     tx.prepare_cached(
-        "INSERT INTO outbox (id, channel, news, first, last, created, due) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO outbox (id, channel, news, first, last, created, due, state, ended, answer) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, iif(?8, 'missed', 'waiting'), iif(?8, ?6, NULL), \
+         iif(?8, 'the channel is disabled', ''))",
     )?
     .execute(params![
         identity(channel, News::Moved, &alert.id),
@@ -101,17 +98,10 @@ fn insert(
         alert.change.first,
         alert.change.last,
         now,
-        now + QUIET
+        now + QUIET,
+        channel.disabled.is_some()
     ])?;
     Ok(tx.last_insert_rowid())
-}
-
-/// The name of a message, which holds no point: Standard Webhooks signs `id.timestamp.body`.
-pub(super) fn identity(channel: &Channel, news: News, what: &str) -> String {
-    let (id, made, news) = (channel.id, channel.created, news.name());
-    let mut hash = digest(format!("{id}\0{made}\0{news}\0{what}").as_bytes());
-    hash.truncate(IDENTITY);
-    format!("msg_{hash}")
 }
 
 /// Has whoever heard of a change that is one commit's now hear whose it is.

@@ -228,12 +228,61 @@ fn a_wish_to_wait_is_obeyed_and_who_is_gone_hears_no_more() {
     let parcel = take(&mut store, 11).remove(0);
     settle(&mut store, &parcel, Outcome::Gone, 11);
     let all = store.deliveries(10).unwrap();
-    assert!(all.iter().all(|d| d.state == Progress::Failed), "{all:#?}");
+    assert!(all.iter().all(|d| d.state == Progress::Missed), "{all:#?}");
     assert!(store.channels().unwrap()[0].disabled.is_some());
     stretch(&mut store, LATER + 1..36, 1, 1.5e6, 20);
     hand_in(&mut store, &report(36, 1, 2e6), 20);
     assert_eq!(store.open_events(10).unwrap().len(), 3);
-    assert_eq!(store.deliveries(10).unwrap().len(), 2);
+    assert_eq!(store.deliveries(10).unwrap().len(), 3);
+    assert!(!store.is_due(1_000_000).unwrap());
+}
+
+/// What a disabled channel did not hear is said by others at once, and by itself once it is in use.
+#[test]
+fn who_was_gone_hears_once_what_was_missed() {
+    let f = Fixture::new();
+    let mut store = flat(&f, 1);
+    store.add_channel(&channel("other")).unwrap();
+    let before = store.generation().unwrap();
+    hand_in(&mut store, &report(NEXT, 1, 1.2e6), 0);
+    for parcel in take(&mut store, 10) {
+        let outcome = match parcel.lease.channel.name.as_str() {
+            "c" => Outcome::Gone,
+            _ => Outcome::Taken,
+        };
+        settle(&mut store, &parcel, outcome, 10);
+    }
+    // Pages that say so are made anew.
+    assert!(store.generation().unwrap().triage > before.triage);
+    let told = take(&mut store, 11).remove(0);
+    assert_eq!(told.lease.channel.name, "other");
+    assert_eq!(told.message.happened, Happened::Disabled);
+    assert!(told.message.note.starts_with("c ("), "{:?}", told.message);
+    assert!(told.message.link.ends_with("/channels"));
+    settle(&mut store, &told, Outcome::Taken, 11);
+
+    stretch(&mut store, NEXT + 1..LATER, 1, 1.2e6, 20);
+    hand_in(&mut store, &report(LATER, 1, 1.5e6), 20);
+    for parcel in take(&mut store, 30) {
+        assert_eq!(parcel.lease.channel.name, "other");
+        settle(&mut store, &parcel, Outcome::Taken, 30);
+    }
+    let origin = Origin {
+        project: "lexis".into(),
+        url: "https://uptick.example".into(),
+    };
+    let tried = notify::trial(&mut store, "c", 40, &origin).unwrap();
+    settle(&mut store, &tried, Outcome::Taken, 40);
+    let missed = take(&mut store, 41).remove(0);
+    assert_eq!(missed.lease.channel.name, "c");
+    assert_eq!(missed.message.happened, Happened::Missed);
+    assert_eq!(missed.message.total, 2);
+    // The first of the two leads on.
+    assert_eq!(missed.message.suspects[0].subject, format!("commit {NEXT}"));
+    settle(&mut store, &missed, Outcome::Taken, 41);
+    assert!(!store.is_due(1_000_000).unwrap());
+    let again = notify::trial(&mut store, "c", 50, &origin).unwrap();
+    settle(&mut store, &again, Outcome::Taken, 50);
     assert!(!store.is_due(1_000_000).unwrap());
 }
 

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::store::link::{Kin, News, Row, Server, Shared, Shipment, Version};
 use crate::store::log::append::head;
 use crate::store::log::late;
+use crate::store::outbox::pages_differ;
 use crate::store::secrets::{SECRET, close_to_others};
 use crate::store::shared::capture::{self, Table, value, values};
 use crate::store::{Store, explain};
@@ -178,6 +179,10 @@ fn take(tx: &Transaction<'_>, path: &Path, news: &News, server: &Server) -> Resu
     }
     let take = || -> rusqlite::Result<()> {
         apply(tx, news)?;
+        // Pages say which of them are disabled, and each node keeps its own.
+        if news.what.rows.iter().any(|row| row.table == "channel") {
+            pages_differ(tx)?;
+        }
         set_version(tx, &news.version, server)?;
         if news.version.number == news.head {
             tx.prepare_cached("UPDATE replica SET complete = 1 WHERE complete = 0")?

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::cache::Page;
 use crate::error::Fail;
 use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form};
+use crate::pages::channels;
 use crate::pages::layout::{self, Nav};
 use crate::pages::output;
 use crate::query::{self, Format, State};
@@ -48,9 +49,9 @@ pub(super) fn page(
             Nav::Health,
             "Health",
             html(
-                &h,
-                config,
+                (&h, config),
                 (reader.may_decide(app.options.read_only), asked),
+                &channels::disabled(store)?,
             ),
         )),
         Format::Json => json_page(&documents::json(&h, asked)),
@@ -60,9 +61,14 @@ pub(super) fn page(
     }
 }
 
-fn html(h: &Health, config: &Config, (may, asked): (bool, &query::Health)) -> Markup {
+fn html(
+    (h, config): (&Health, &Config),
+    (may, asked): (bool, &query::Health),
+    disabled: &Markup,
+) -> Markup {
     html! {
         (head::judgement(h, asked))
+        (disabled)
         @if h.overview.counts.0 == 0 { (nothing_yet()) } @else {
             (layout::views(config, "/health", &address::address(asked)))
             (head::filters(h, asked))

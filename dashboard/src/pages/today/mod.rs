@@ -20,7 +20,7 @@ use crate::chart::spark;
 use crate::error::Fail;
 use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form};
 use crate::pages::layout::{self, Nav};
-use crate::pages::{care, changes, decide, feed, log};
+use crate::pages::{care, changes, channels, decide, feed, log};
 use crate::query::{Format, MINE, NOBODY, Whose, encode};
 use crate::reader::Reader;
 use crate::text::{self, csv_field, md, plural};
@@ -197,6 +197,7 @@ fn html(
     let log = store.decisions(DECISIONS)?;
     let read_only = app.options.read_only;
     let may = reader.may_decide(read_only);
+    let disabled = channels::disabled(store)?;
     Ok(html! {
         section .verdict.(class) {
             h1 { (verdict) @if t.whose != Whose::All { " of what is " (theirs(&t.whose)) } }
@@ -206,6 +207,7 @@ fn html(
             @if t.whose != Whose::All { p { a href="/" { "Show everybody’s" } } }
             (layout::forms(&forms(t)))
         }
+        (disabled)
         @if t.groups.is_empty() { (nothing(app, t)) } @else {
             @if may { (bulk(reader)) } @else { p .muted { (reader.why_not(read_only)) } }
             @for g in groups { (g) }
