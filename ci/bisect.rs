@@ -1,10 +1,12 @@
 //! `uptick bisect` and `uptick bisect-step`: from "it got slower" to the commit.
 
-use collector::bisect::{self, Journal, Request};
+use collector::bisect::{self, Collectors, Journal, Request};
+use collector::collect::{Asked, OnDemand};
 use collector::config::Fraction;
 use collector::error::{EXIT_OK, Error};
 use collector::git::Repo;
 use collector::model::{Metric, Sha};
+use collector::remote::Server;
 use collector::run::{Home, Outside, Runner, Source};
 use collector::search::{Action, Observation, StepVerdict};
 use collector::suite::Overlay;
@@ -13,7 +15,7 @@ use serde_json::json;
 
 use crate::args::{Args, Bisect, BisectCommand, BisectLog, BisectStep, Subject};
 use crate::progress::Terminal;
-use crate::{context, interrupt, print};
+use crate::{context, interrupt, print, token};
 
 /// `git bisect run` stops at codes from here on; below, they are words about the commit.
 pub(crate) const STOP: u8 = 128;
@@ -23,7 +25,7 @@ pub(crate) fn run(args: &Args, a: &Bisect) -> anyhow::Result<u8> {
         return say_log(args, log);
     }
     let repo = Repo::open(&args.dir)?;
-    let (mut journal, mut runner) = open(&repo, a)?;
+    let (mut journal, mut runner, collectors) = open(&repo, a)?;
     let mut store = context::store(args)?;
     interrupt::say("`uptick bisect --resume` goes on");
     let progress = Terminal::new();
@@ -32,6 +34,7 @@ pub(crate) fn run(args: &Args, a: &Bisect) -> anyhow::Result<u8> {
         &mut store,
         &mut journal,
         a.jobs.get(),
+        collectors.as_ref().map(|c| c as &dyn Collectors),
         &progress,
     );
     progress.clear();
@@ -53,21 +56,39 @@ pub(crate) fn run(args: &Args, a: &Bisect) -> anyhow::Result<u8> {
 }
 
 /// The log and the runner of a new search, or of the one to go on with.
-fn open(repo: &Repo, a: &Bisect) -> anyhow::Result<(Journal, Runner)> {
+fn open(repo: &Repo, a: &Bisect) -> anyhow::Result<(Journal, Runner, Option<OnDemand>)> {
     if a.resume {
         let mut journal = Journal::resume(&bisect::logs(&Home::of(repo)))?;
         journal.request.quick |= a.quick;
+        let collectors = on_demand(&journal.request, a)?;
         let runner = runner(repo, &journal.request, &journal.overlay)?;
         journal.refuse_edited(runner.outside())?;
-        return Ok((journal, runner));
+        return Ok((journal, runner, collectors));
     }
     let request = request(repo, a)?;
     request.refuse_missing_program(repo, &context::file(repo)?)?;
+    let collectors = on_demand(&request, a)?;
     let overlay = Overlay::take(repo, Home::make(repo)?.dir(), &a.subject.overlay)?;
     let runner = runner(repo, &request, &overlay)?;
     let logs = bisect::logs(runner.home());
     let journal = Journal::create(&logs, &request, &overlay, runner.outside())?;
-    Ok((journal, runner))
+    Ok((journal, runner, collectors))
+}
+
+/// The collectors of the server that is named.
+fn on_demand(request: &Request, a: &Bisect) -> anyhow::Result<Option<OnDemand>> {
+    let Some(address) = &request.server else {
+        return Ok(None);
+    };
+    let token = token::given(a.token_file.as_deref(), "write")?;
+    let asked = Asked {
+        project: request.project.clone(),
+        benchmark: request.benchmark.clone(),
+        metric: request.metric.clone().unwrap_or(Metric::Instructions),
+        label: request.label.clone(),
+        retry: a.retry,
+    };
+    Ok(Some(OnDemand::open(Server::at(address, &token)?, asked)?))
 }
 
 fn runner(repo: &Repo, request: &Request, overlay: &Overlay) -> anyhow::Result<Runner> {
@@ -104,6 +125,9 @@ fn request(repo: &Repo, a: &Bisect) -> anyhow::Result<Request> {
         retry: a.retry,
         fresh: a.fresh,
         quick: a.quick,
+        server: a.server.clone(),
+        project: a.project.clone(),
+        label: a.label.clone(),
         ..subject
     })
 }

@@ -15,13 +15,13 @@ use collector::remote::Server;
 
 use crate::args::{Collect, CollectJob, Sandboxed};
 use crate::progress::Terminal;
-use crate::{interrupt, print, project, unit};
+use crate::{interrupt, print, project, token, unit};
 
 pub(crate) fn run(a: &Collect) -> anyhow::Result<u8> {
     if a.print_unit {
         return unit::collect(a);
     }
-    let token = token(a.token_file.as_deref())?;
+    let token = token::given(a.token_file.as_deref(), "collect")?;
     let server = Server::at(&a.server, &token)?;
     if server.is_in_the_clear() {
         print::note(
@@ -73,24 +73,6 @@ fn confined(a: &Collect, dir: &Path) -> anyhow::Result<Confined> {
         ))
     })?;
     Ok(confined)
-}
-
-/// The token, never from the command line: arguments of a process are seen by everybody.
-pub(crate) fn token(file: Option<&Path>) -> anyhow::Result<String> {
-    let text = match file {
-        Some(file) => std::fs::read_to_string(file).map_err(Error::io(file))?,
-        None => std::env::var("UPTICK_TOKEN").unwrap_or_default(),
-    };
-    let token = text.trim();
-    if token.is_empty() || token.contains(char::is_whitespace) {
-        return Err(Error::Usage(
-            "a token is needed: `uptick token create NAME --scope collect --data DIR` makes one on \
-             the machine that serves; give it in UPTICK_TOKEN or with --token-file"
-                .into(),
-        )
-        .into());
-    }
-    Ok(token.to_string())
 }
 
 fn claim(a: &Collect) -> anyhow::Result<Claim> {

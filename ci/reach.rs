@@ -7,7 +7,7 @@ use collector::measure::host::{Finding, State};
 use collector::remote::{Answer, Server};
 
 use crate::args::Doctor;
-use crate::{collect, context, project};
+use crate::{context, project, token};
 
 /// Seconds that two clocks may differ without anybody noticing.
 const CLOSE: i64 = 5;
@@ -15,7 +15,7 @@ const CLOSE: i64 = 5;
 const SOON: i64 = 14 * 86_400;
 
 pub(crate) fn findings(a: &Doctor, address: &str) -> anyhow::Result<Vec<Finding>> {
-    let token = collect::token(a.token_file.as_deref())?;
+    let token = token::given(a.token_file.as_deref(), "collect")?;
     let server = Server::at(address, &token)?;
     let began = context::now() * 1000;
     let mut labels = a.label.clone();

@@ -1,5 +1,7 @@
 //! `uptick token`: who else may read or write over HTTP.
 
+use std::path::Path;
+
 use collector::error::{EXIT_OK, Error};
 use collector::format::name;
 use collector::jobs::check_label;
@@ -108,4 +110,22 @@ fn revoke(args: &Args, id: i64, as_json: bool) -> anyhow::Result<u8> {
         ));
     }
     Ok(EXIT_OK)
+}
+
+/// The token that is shown to a server, never from the command line: arguments of a process are
+/// seen by everybody. `scope` is what it has to allow.
+pub(crate) fn given(file: Option<&Path>, scope: &str) -> anyhow::Result<String> {
+    let text = match file {
+        Some(file) => std::fs::read_to_string(file).map_err(Error::io(file))?,
+        None => std::env::var("UPTICK_TOKEN").unwrap_or_default(),
+    };
+    let token = text.trim();
+    if token.is_empty() || token.contains(char::is_whitespace) {
+        return Err(Error::Usage(format!(
+            "a token is needed: `uptick token create NAME --scope {scope} --data DIR` makes one on \
+             the machine that serves; give it in UPTICK_TOKEN or with --token-file"
+        ))
+        .into());
+    }
+    Ok(token.to_string())
 }

@@ -63,8 +63,22 @@ pub(crate) struct Bisect {
     /// Stop as soon as one commit explains the change; look for no further steps
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Have the collectors of this server measure, each commit once for all who ask, on the series
+    /// that the server has; this machine builds nothing
+    #[arg(long, value_name = "URL",
+        conflicts_with_all = ["build", "run", "counter", "overlay", "all", "fresh"])]
+    pub(crate) server: Option<String>,
+    /// The server's project [default: its only one]
+    #[arg(long, value_name = "NAME", requires = "server")]
+    pub(crate) project: Option<String>,
+    /// Which of the project's labels measures [default: each of them]
+    #[arg(long, value_name = "LABEL", requires = "server")]
+    pub(crate) label: Option<String>,
+    /// Read the server's token from a file [default: UPTICK_TOKEN]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
     /// Go on with the search that was begun last
-    #[arg(long, conflicts_with_all = ["good", "bad", "bench", "metric", "build", "run", "counter", "overlay", "all", "fixed", "limit", "retry", "fresh"])]
+    #[arg(long, conflicts_with_all = ["good", "bad", "bench", "metric", "build", "run", "counter", "overlay", "all", "fixed", "limit", "retry", "fresh", "server", "project", "label"])]
     pub(crate) resume: bool,
     /// Commits built and measured at the same time, each in a worktree of its own
     #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]

@@ -148,8 +148,12 @@ impl Server {
         ask(&self.address, method, path, token, headers, body)
     }
 
+    pub(crate) fn place(&self) -> &str {
+        &self.address
+    }
+
     /// The first job of a commit.
-    fn job(&self, sha: &str) -> Option<Value> {
+    pub(crate) fn job(&self, sha: &str) -> Option<Value> {
         let all = self.json("/api/v1/jobs");
         let jobs = all["jobs"].as_array().unwrap();
         jobs.iter().find(|j| j["sha"] == sha).cloned()
@@ -166,7 +170,7 @@ impl Server {
     }
 
     /// How many reports of one commit the series of its project are made of.
-    fn reports(&self, sha: &str) -> usize {
+    pub(crate) fn reports(&self, sha: &str) -> usize {
         let all = self.json("/p/lexis/api/v1/reports");
         let reports = all["reports"].as_array().unwrap();
         reports.iter().filter(|r| r["sha"] == sha).count()

@@ -21,6 +21,7 @@ mod frameworks;
 mod history;
 mod imports;
 mod metrics;
+mod on_demand;
 mod operating;
 mod package;
 mod postgres;

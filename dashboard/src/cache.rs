@@ -2,9 +2,10 @@
 //! long as the store's counters stand.
 //!
 //! When only new facts arrived, a page that was right within the last second is given once more
-//! while the new one is being made: so a store that is written all the time makes nobody wait, and
-//! no page is older than that. After a decision of people everybody waits for the new one, so that
-//! who decided sees it.
+//! while the new one is being made: so a store that is written all the time makes nobody wait. One
+//! that takes longer than that to make is waited for by nobody either, within bounds: no page is
+//! older than five seconds, and none older than one unless the new one is under way. After a decision
+//! of people everybody waits for the new one, so that who decided sees it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
@@ -26,6 +27,9 @@ use crate::stamp;
 const CAPACITY: u64 = 32 << 20;
 /// How long a page may have been wrong that is given while its successor is made.
 const STALE: Duration = Duration::from_secs(1);
+/// The same once its successor is under way: all who come while that takes long, on a machine that
+/// has other work, would wait at once.
+const LATE: Duration = Duration::from_secs(5);
 /// How long at least a page has been wrong when its successor is made though somebody could be
 /// given the page itself: a store that is written all the time has each page made four times a
 /// second at most, and a core is not kept busy with that alone.
@@ -290,7 +294,9 @@ impl Cache {
         let right = stood(last.at.store).map_or(last.made, |stood| stood.max(last.made));
         let wrong_for = right.elapsed();
         let is_due = wrong_for >= last.pause();
-        (wrong_for < STALE).then(|| Before {
+        let is_under_way = last.making.load(Ordering::Acquire);
+        let longest = if is_under_way { LATE } else { STALE };
+        (wrong_for < longest).then(|| Before {
             due: is_due.then(|| Due::of(&last.making)).flatten(),
             page: last.page,
         })
@@ -385,7 +391,18 @@ mod tests {
                 .map(|b| b.due.is_some())
         };
         assert_eq!(meanwhile(), Some(false));
+        // However long that takes, but for a page that is of long before.
+        let stale = Instant::now().checked_sub(2 * STALE);
+        let late = Instant::now().checked_sub(LATE);
+        // A page that was made just now has not been wrong for longer: this one is of before.
+        let aged = Cache::new(false);
+        let last = cache.last.get(&view).unwrap();
+        let made = last.made.checked_sub(LATE).unwrap();
+        aged.last.insert(view.clone(), Last { made, ..last });
+        let given = |stood| aged.before(&view, facts, |_| stood).is_some();
+        assert_eq!([stale, late].map(given), [true, false]);
         drop(due);
+        assert_eq!([stale, late].map(given), [false, false]);
         assert_eq!(meanwhile(), Some(true));
         // A decision is never hidden by a page of before.
         let decided = at(1, 2, 0);

@@ -27,7 +27,10 @@ impl Hunt<'_> {
             confidence: o.confidence,
             verified: None,
             metric: self.asked.metric.clone(),
-            counter: self.like.as_ref().map(|l| l.counter.clone()),
+            counter: match self.collectors {
+                Some(collectors) => Some(collectors.counter()),
+                None => self.like.as_ref().map(|l| l.counter.clone()),
+            },
             benchmark: self.asked.benchmark.clone(),
             before: o.before.value,
             after: o.after.value,

@@ -27,6 +27,7 @@ impl Hunt<'_> {
             Metric::Instructions | Metric::InstructionsCold | Metric::CpuTime | Metric::WallTime
         );
         !s.informed
+            && self.collectors.is_none()
             && counts
             && line.builds() >= super::WORTH_PROFILES
             && search.ends().is_some()
@@ -77,6 +78,9 @@ impl Hunt<'_> {
 
     /// Verifies the culprit against its parent, and says which functions and lines did it.
     pub(super) fn explain(&mut self, finding: &mut Finding, trail: &Trail) -> Result<()> {
+        if let Some(collectors) = self.collectors {
+            return self.explain_there(collectors, finding, trail);
+        }
         let Some(step) = trail
             .outcome
             .steps
@@ -226,7 +230,7 @@ impl Hunt<'_> {
 }
 
 /// What came of measuring the culprit and its parent again.
-enum Again {
+pub(super) enum Again {
     /// The parent's value, and the culprit's.
     Seen(f64, f64),
     /// One of them gives no number now.
@@ -236,7 +240,7 @@ enum Again {
 }
 
 /// Whether a step shows again: between other levels, it is the step of another program.
-fn repeated(was: (f64, f64), is: (f64, f64)) -> bool {
+pub(super) fn repeated(was: (f64, f64), is: (f64, f64)) -> bool {
     let delta = was.1 - was.0;
     let near = |a: f64, b: f64| (a - b).abs() <= REPEATS * delta.abs();
     near(is.1 - is.0, delta)

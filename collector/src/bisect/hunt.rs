@@ -1,5 +1,6 @@
 //! One search under way, and one that has ended.
 
+use crate::bisect::collectors::Collectors;
 use crate::bisect::journal::Journal;
 use crate::bisect::line::Line;
 use crate::bisect::probe::Asked;
@@ -15,6 +16,10 @@ pub(crate) struct Hunt<'a> {
     pub(super) store: &'a mut Store,
     /// The other runners, for `--jobs`.
     pub(super) others: Vec<(Runner, Store)>,
+    /// Who measures in this machine's place.
+    pub(super) collectors: Option<&'a dyn Collectors>,
+    /// Commits that are looked at at the same time.
+    pub(super) jobs: usize,
     pub(super) journal: &'a mut Journal,
     pub(super) progress: &'a dyn Progress,
     pub(super) asked: Asked,

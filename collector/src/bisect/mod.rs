@@ -13,6 +13,7 @@
 //! killed process left is all that there is.
 
 mod answer;
+mod collectors;
 mod explain;
 mod history;
 mod hunt;
@@ -20,6 +21,7 @@ mod journal;
 mod line;
 mod merges;
 mod probe;
+mod remote;
 mod request;
 mod standing;
 mod step;
@@ -31,6 +33,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::error::{Error, Result};
+use crate::jobs::Purpose;
 use crate::model::{Counter, Measurement, Metric, Sha};
 use crate::run::{Home, Progress, Reuse, Runner};
 use crate::search::finding::Finding;
@@ -39,6 +42,7 @@ use crate::store::Store;
 use line::Line;
 use probe::Seen;
 
+pub use collectors::{Collectors, Gave, Known};
 pub use journal::{Event, Journal, Section};
 pub use request::{Request, ends};
 pub use step::{StepAnswer, judge_head};
@@ -55,24 +59,32 @@ pub fn logs(home: &Home) -> PathBuf {
     home.dir().join("bisect")
 }
 
-/// Searches what the journal's request asks for, from where the journal ends.
+/// Searches what the journal's request asks for, from where the journal ends, with numbers that
+/// this machine measures or, where there are any, collectors.
 ///
 /// # Errors
 /// [`Error::Failed`] when no two commits give a number, [`Error::NoVerdict`] when an end lacks
-/// the benchmark, else when git, the store or the disk fails.
+/// the benchmark, else when git, the store, the disk or the server fails.
 pub fn run(
     runner: &mut Runner,
     store: &mut Store,
     journal: &mut Journal,
     jobs: usize,
+    collectors: Option<&dyn Collectors>,
     progress: &dyn Progress,
 ) -> Result<Finding> {
-    let asked = journal.request.asked(&runner.session().counter);
+    let counter = match collectors {
+        Some(collectors) => collectors.counter(),
+        None => runner.session().counter.clone(),
+    };
+    let asked = journal.request.asked(&counter);
     let exact = matches!(asked.metric, Metric::Instructions | Metric::BinarySize)
-        && runner.session().counter == Counter::Callgrind;
+        && counter == Counter::Callgrind;
     let mut others = Vec::new();
     for _ in 1..jobs.max(1) {
-        others.push((runner.another()?, store.another()?));
+        if collectors.is_none() {
+            others.push((runner.another()?, store.another()?));
+        }
     }
     let counting = Counting {
         inner: progress,
@@ -82,6 +94,8 @@ pub fn run(
         runner,
         store,
         others,
+        collectors,
+        jobs: jobs.max(1),
         journal,
         progress: &counting,
         asked,
@@ -139,9 +153,15 @@ impl Hunt<'_> {
         if main.outcome.answer == Answer::Unmeasurable {
             return Err(answer::unmeasurable(&main));
         }
-        self.remember(&main);
+        if self.collectors.is_none() {
+            self.remember(&main);
+        }
         self.whole_change = Some(main.outcome.bad.value - main.outcome.good.value);
-        let (deeper, merges) = self.descend(&main)?;
+        let (deeper, merges) = match self.collectors {
+            None => self.descend(&main)?,
+            // What a merge brought is on no server's main line.
+            Some(_) => (None, Vec::new()),
+        };
         let last = deeper.as_ref().unwrap_or(&main);
         let mut finding = self.finding(&main, last, &merges);
         self.refuse_edited()?;
@@ -200,8 +220,12 @@ impl Hunt<'_> {
         let stored = self.store.measured()?;
         let asked = self.asked.clone();
         let (mut exact, mut reference) = (self.exact, Vec::new());
+        let there = self.known_there()?;
         let mut range = line.range(|i| {
             let sha = &line.commits[i].sha;
+            if let Some(there) = &there {
+                return Ok(there.get(sha).copied().into_iter().collect());
+            }
             if asked.reuse == Reuse::Nothing || !stored.contains(sha) {
                 return Ok(Vec::new());
             }
@@ -246,7 +270,7 @@ impl Hunt<'_> {
     /// other; both ends together are run in turn.
     fn width(&self, section: usize, search: &crate::search::Search) -> usize {
         match self.journal.sections[section].options.noise {
-            Noise::Exact => 1 + self.others.len(),
+            Noise::Exact => self.jobs,
             _ if search.ends().is_none() => 2,
             _ => 1,
         }
@@ -318,6 +342,9 @@ impl Hunt<'_> {
     }
 
     fn look(&mut self, section: usize, shas: &[Sha]) -> Vec<Result<Seen>> {
+        if let Some(collectors) = self.collectors {
+            return self.look_there(collectors, shas, Purpose::Bisect);
+        }
         let alone = self.journal.sections[section].options.noise != Noise::Exact;
         let mut runners = vec![(&mut *self.runner, &mut *self.store)];
         if !alone {
@@ -372,6 +399,7 @@ impl Hunt<'_> {
         line: &Line,
         probes: &[Probe],
     ) -> Result<()> {
+        self.refuse_to_run_again()?;
         let wanted: Vec<(Sha, usize, usize)> = probes
             .iter()
             .map(|p| {

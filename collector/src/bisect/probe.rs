@@ -118,7 +118,7 @@ fn stored(runner: &mut Runner, store: &Store, asked: &Asked, sha: &Sha) -> Resul
     Ok(will_do.then_some(seen))
 }
 
-fn read(reports: &[Report], asked: &Asked, source: Source) -> Seen {
+pub(super) fn read(reports: &[Report], asked: &Asked, source: Source) -> Seen {
     if let Some((values, like)) = values(reports, asked) {
         return Seen {
             observation: Observation::Values(values),

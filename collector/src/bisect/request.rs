@@ -45,6 +45,12 @@ pub struct Request {
     /// What is laid over every commit, as it was named.
     #[serde(rename = "carry")]
     pub overlay: Vec<String>,
+    /// The server whose collectors measure.
+    pub server: Option<String>,
+    /// Its project; its only one where absent.
+    pub project: Option<String>,
+    /// The label that measures; each of the project's where absent.
+    pub label: Option<String>,
 }
 
 impl Request {
@@ -73,6 +79,9 @@ impl Request {
             ("--run", self.run.clone()),
             ("--counter", self.counter.clone()),
             ("--limit", limit),
+            ("--server", self.server.clone()),
+            ("--project", self.project.clone()),
+            ("--label", self.label.clone()),
         ] {
             value.into_iter().for_each(|v| option(name, &v));
         }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::git::Copy;
 use crate::history;
 use crate::jobs::wire::Lease;
-use crate::jobs::{Fault, pull_name};
+use crate::jobs::{Fault, Purpose, pull_name};
 use crate::measure::sandbox;
 use crate::model;
 use crate::model::{Failure, Report};
@@ -308,7 +308,11 @@ fn report(
         )?;
         let mut runner = Runner::open(repo, config)?;
         let sha = &lease.sha;
-        let (mut report, from) = runner.report_from(&mut store, sha, Reuse::Numbers, progress)?;
+        let reuse = match lease.purpose {
+            Purpose::Confirm => Reuse::Nothing,
+            _ => Reuse::Numbers,
+        };
+        let (mut report, from) = runner.report_from(&mut store, sha, reuse, progress)?;
         if from == Source::Stored && by_the_machine(&report).is_some() {
             report = runner.report(&mut store, sha, Reuse::Nothing, progress)?;
         }

@@ -20,7 +20,9 @@
 
 mod heart;
 mod measure;
+mod on_demand;
 mod turn;
 
 pub use measure::{Outcome, measure};
+pub use on_demand::{Asked, OnDemand};
 pub use turn::{Collector, Confined, Said, Turn};

@@ -20,6 +20,7 @@ mod order;
 mod protocol;
 mod purpose;
 mod reference;
+mod wanted;
 pub mod wire;
 
 pub use fault::{ATTEMPTS, After, Fault, LONGEST_PAUSE, after, pause};
@@ -29,3 +30,4 @@ pub use order::{TURN_OF_OLDEST, Waiting, first_new, is_turn_of_oldest, next};
 pub use protocol::{PROTOCOL, refusal, unreadable, unsaid};
 pub use purpose::{Purpose, State};
 pub use reference::{check_pulls, is_pull, pull_name, pull_number};
+pub use wanted::{Offered, OfferedJob, WANTED, Wanted};

@@ -3,12 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 /// What a commit is measured for. A server offers [`Commit`](Self::Commit),
-/// [`Narrow`](Self::Narrow) and [`Pull`](Self::Pull); the others have their place in the order and
-/// wait for who offers them.
+/// [`Narrow`](Self::Narrow) and [`Pull`](Self::Pull) by itself; the others are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
-    /// A suspect is measured again before it is an alert.
+    /// What a search blames is measured once more, and so is its parent.
     Confirm,
     /// A change whose set holds several commits is narrowed to one.
     Narrow,

@@ -268,3 +268,26 @@ pub(super) fn reason(error: &ureq::Error) -> String {
         _ => "the request failed".into(),
     }
 }
+/// A text as one segment of a path, or as one value of a query.
+pub(in crate::remote) fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    for b in text.bytes() {
+        match b {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(char::from(b));
+            }
+            b => out.push_str(&format!("%{b:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_is_one_segment_of_a_path() {
+        assert_eq!(encoded("!a:b.c/../d"), "%21a%3Ab.c%2F..%2Fd");
+    }
+}

@@ -4,12 +4,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::forge::{HttpHeader, HttpMethod, HttpRequest, HttpResponse, Unreachable, Wire as _};
-use super::http::{self, Client};
+use super::forge::{HttpHeader, HttpRequest, HttpResponse, Unreachable, Wire as _};
+use super::http::{self, Client, encoded};
 use crate::error::{Error, Result};
 use crate::jobs::about::About;
 use crate::jobs::wire::{Beat, Beaten, Claim, Failed, Going, Lease};
-use crate::jobs::{Fault, unreadable};
+use crate::jobs::{Fault, Offered, Wanted, unreadable};
 
 /// What a server has to say to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,12 +89,7 @@ impl Server {
     /// As [`Server::claim`].
     pub fn about(&self) -> Result<Answer<About>> {
         let url = format!("{}/api/v1/about", self.base);
-        let request = HttpRequest {
-            method: HttpMethod::Get,
-            url,
-            body: None,
-        };
-        self.answered(self.client.send(&request), read)
+        self.answered(self.client.send(&HttpRequest::get(url)), read)
     }
 
     /// Asks for a job, and waits for one as long as the claim says.
@@ -149,6 +144,46 @@ impl Server {
         self.answered(self.client.post(&url, kind, packed), |_| Some(()))
     }
 
+    /// Has commits measured, and hears how far they are.
+    ///
+    /// # Errors
+    /// As [`Server::claim`].
+    pub fn offer(&self, wanted: &Wanted) -> Result<Answer<Offered>> {
+        match self.posted("offer", wanted)? {
+            Ok(answer) if matches!(answer.status, 404 | 405) => Ok(Answer::Refused(
+                "its uptick is older than this one, and takes no such request".into(),
+            )),
+            answer => self.answered(answer, read),
+        }
+    }
+
+    /// The JSON document at a path, with what is asked of it.
+    ///
+    /// # Errors
+    /// As [`Server::claim`].
+    pub fn document<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Answer<T>> {
+        let pairs: Vec<String> = query
+            .iter()
+            .map(|(name, value)| format!("{name}={}", encoded(value)))
+            .collect();
+        let mark = if pairs.is_empty() { "" } else { "?" };
+        let url = format!("{}{path}{mark}{}", self.base, pairs.join("&"));
+        match self.client.send(&HttpRequest::get(url)) {
+            Ok(answer) if answer.status == 404 => Ok(Answer::Refused(said(&answer))),
+            answer => self.answered(answer, read),
+        }
+    }
+
+    /// Its address, without a slash at its end.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.base
+    }
+
     /// A number from 0 to 1, so that collectors come back apart.
     #[must_use]
     pub fn random(&self) -> f64 {
@@ -161,13 +196,18 @@ impl Server {
         body: &impl Serialize,
         read: impl FnOnce(&HttpResponse) -> Option<T>,
     ) -> Result<Answer<T>> {
+        self.answered(self.posted(what, body)?, read)
+    }
+
+    fn posted(
+        &self,
+        what: &str,
+        body: &impl Serialize,
+    ) -> Result<std::result::Result<HttpResponse, Unreachable>> {
         let url = format!("{}/api/v1/jobs/{what}", self.base);
         let body =
             serde_json::to_vec(body).map_err(|e| Error::Remote(format!("{what}: no JSON: {e}")))?;
-        self.answered(
-            self.client.post(&url, ("application/json", ""), &body),
-            read,
-        )
+        Ok(self.client.post(&url, ("application/json", ""), &body))
     }
 
     fn answered<T>(

@@ -45,7 +45,7 @@ fn holder(shown: Shown) -> String {
     shown.0.map_or_else(String::new, |id| format!("token {id}"))
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fail> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fail> {
     serde_json::from_slice(body).map_err(|e| Fail::Unreadable(format!("The body: {e}.")))
 }
 

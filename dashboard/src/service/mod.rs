@@ -32,6 +32,7 @@ mod routes;
 mod scheduler;
 mod server;
 mod summaries;
+mod wanted;
 
 pub use open::open_server;
 pub use routes::{SERVER_ROUTES, router as server_router};

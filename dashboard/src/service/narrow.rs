@@ -110,7 +110,7 @@ async fn look(
 }
 
 /// The commits as the mirror has them; one that it does not have is offered without its words.
-fn describe(dir: &std::path::Path, wanted: Vec<Wanted>) -> Vec<Commit> {
+pub(super) fn describe(dir: &std::path::Path, wanted: Vec<Wanted>) -> Vec<Commit> {
     let mirror = dir.is_dir().then(|| Copy::mirror(dir).ok()).flatten();
     let known = |w: &Wanted| mirror.as_ref()?.repo().commit(&w.sha).ok();
     let bare = |w: Wanted| Commit {

@@ -15,12 +15,12 @@ use crate::error::Fail;
 use crate::pages::{assets, login, status};
 use crate::route::{ADMIN, COLLECT, MAX_LITTLE, MAX_WIRE, READ, Route, WRITE};
 use crate::service::server::Server;
-use crate::service::{about, form, front, hook, jobs, metrics, pages, proposals};
+use crate::service::{about, form, front, hook, jobs, metrics, pages, proposals, wanted};
 use crate::{base, live, routes};
 
 /// Bytes of a push: forges list up to 2,000 commits in one. Of a longer one the next look knows.
 const MAX_PUSH: usize = 5 << 20;
-/// Bytes of what a collector says of itself or of a failure.
+/// Bytes of what a collector says of itself or of a failure, and of what is asked for.
 const MAX_SAID: usize = 64 << 10;
 
 /// Every route of a server: the router, the API's document and the test of tokens are made from it.
@@ -53,6 +53,9 @@ pub const SERVER_ROUTES: &[Route] = &[
         post(jobs::finish)
     }),
     Route::post("/api/v1/jobs/fail", COLLECT, MAX_SAID, || post(jobs::fail)),
+    Route::post("/api/v1/jobs/offer", WRITE, MAX_SAID, || {
+        post(wanted::offer)
+    }),
     Route::post("/queue/cancel", WRITE, MAX_LITTLE, || post(form::cancel)),
     Route::post("/queue/retry", WRITE, MAX_LITTLE, || post(form::retry)),
     Route::post("/queue/retry-all", WRITE, MAX_LITTLE, || {
@@ -71,7 +74,7 @@ pub const SERVER_ROUTES: &[Route] = &[
 ];
 
 /// What each route of a server's API is for.
-const SUMMARIES: [Summary; 10] = [
+const SUMMARIES: [Summary; 11] = [
     (
         "GET",
         "/api/v1/projects",
@@ -113,6 +116,11 @@ const SUMMARIES: [Summary; 10] = [
         "POST",
         "/api/v1/jobs/fail",
         "Say why a job could not be done, and whose fault it is",
+    ),
+    (
+        "POST",
+        "/api/v1/jobs/offer",
+        "Have commits of a project's main line measured; asked again, it says how far they are",
     ),
 ];
 

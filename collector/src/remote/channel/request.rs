@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::model::{Channel, Secret, Sink};
 use crate::remote::channel::sign::signature;
+use crate::remote::http::encoded;
 use crate::report::alert::{
     Message, Said, discord, mattermost, plain, said, slack, teams, webhook,
 };
@@ -84,28 +85,9 @@ fn with_parameter(url: &str, parameter: &str) -> String {
     format!("{url}{sign}{parameter}")
 }
 
-/// A text as one segment of a path.
-fn encoded(text: &str) -> String {
-    let mut out = String::new();
-    for b in text.bytes() {
-        match b {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                out.push(char::from(b));
-            }
-            b => out.push_str(&format!("%{b:02X}")),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_room_is_one_segment_of_a_path() {
-        assert_eq!(encoded("!a:b.c/../d"), "%21a%3Ab.c%2F..%2Fd");
-    }
 
     #[test]
     fn a_parameter_joins_those_that_are_there() {

@@ -31,7 +31,7 @@ pub struct HttpRequest {
 }
 
 impl HttpRequest {
-    pub(super) fn get(url: String) -> Self {
+    pub(in crate::remote) fn get(url: String) -> Self {
         Self {
             method: HttpMethod::Get,
             url,

@@ -17,6 +17,7 @@ mod rows;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
+mod wanted;
 
 pub use collectors::{Collector, Wait};
 pub use forges::Forge;

@@ -81,7 +81,7 @@ impl Store {
             let waiting: Vec<(i64, Sha)> = tx
                 .prepare_cached(
                     "SELECT id, sha FROM job WHERE project = ?1 AND state = 'waiting' \
-                     AND purpose IN ('commit', 'narrow')",
+                     AND purpose <> 'pull'",
                 )?
                 .query_map([project], |r| Ok((r.get(0)?, Sha(r.get(1)?))))?
                 .collect::<rusqlite::Result<_>>()?;
@@ -120,15 +120,7 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn retry_job(&mut self, id: i64) -> Result<bool> {
-        self.change(|tx| {
-            let changed = tx.execute(
-                "UPDATE job SET state = 'waiting', attempts = 0, not_before = 0, avoid = '', \
-                 stage = '', why = '', ended = NULL \
-                 WHERE id = ?1 AND state IN ('failed', 'cancelled')",
-                [id],
-            )?;
-            Ok(changed > 0)
-        })
+        self.change(|tx| Ok(begin_anew(tx, id)? > 0))
     }
 
     /// Offers every job anew that failed, with all its attempts, and has nobody pause any longer: what
@@ -150,6 +142,16 @@ impl Store {
             )
         })
     }
+}
+
+/// Has a job that failed or was cancelled wait again, with all its attempts. Gives how many there
+/// are of that number.
+pub(super) fn begin_anew(tx: &Transaction<'_>, id: i64) -> rusqlite::Result<usize> {
+    tx.execute(
+        "UPDATE job SET state = 'waiting', attempts = 0, not_before = 0, avoid = '', \
+         stage = '', why = '', ended = NULL WHERE id = ?1 AND state IN ('failed', 'cancelled')",
+        [id],
+    )
 }
 
 /// Of these labels those that a project has now: whoever looked at its repository may have read before
