@@ -44,6 +44,10 @@ impl There {
             said(command.arg(server.data()))
         };
         let (write, read) = (token("write"), token("read"));
+        wait("Today says what waits", || {
+            server.get("/p/lexis/").1.contains("1 commit waits in the")
+        });
+        assert_eq!(server.json("/p/lexis/api/v1/changes")["waiting"]["jobs"], 1);
         let collector = server.collector("one", &[]).spawn().unwrap();
         let there = Self {
             repo,
@@ -120,6 +124,47 @@ fn a_server_s_collectors_search_a_range_of_the_past_once_for_all() {
     assert_eq!(there.jobs().len(), jobs.len());
 
     refusals(&there, other.path());
+    what_is_missing_is_measured_by_a_press(&there);
+}
+
+/// The page of a series has the commits in view measured that nobody measured yet.
+fn what_is_missing_is_measured_by_a_press(there: &There) {
+    let listed = there.server.json("/p/lexis/api/v1/series?q=work");
+    let id = listed["series"][0]["series"].as_str().unwrap();
+    let measured = |there: &There| there.server.json("/p/lexis/api/v1/commits");
+    let count = measured(there)["commits"].as_array().unwrap().len();
+    let missing = COMMITS - count;
+    let words = format!("{missing} commits in this stretch are not measured");
+    let (_, page) = there.server.get(&format!("/p/lexis/series/{id}"));
+    assert!(page.contains(&words), "no `{words}` in {page}");
+    let press = |body: String| {
+        let kind = ["content-type: application/x-www-form-urlencoded"];
+        let (place, path) = (there.server.place(), "/p/lexis/measure");
+        ask(place, "POST", path, &there.write, &kind, body.as_bytes()).0
+    };
+    assert_eq!(press("from=0".into()), 400);
+    assert_eq!(press(format!("from=0&to={}", COMMITS - 1)), 303);
+    let backfills = |there: &There| {
+        let jobs = there.jobs();
+        jobs.iter().filter(|j| j["purpose"] == "backfill").count()
+    };
+    assert_eq!(backfills(there), missing);
+    wait("all commits are measured", || {
+        measured(there)["commits"].as_array().unwrap().len() == COMMITS
+    });
+    let (_, page) = there.server.get(&format!("/p/lexis/series/{id}"));
+    assert!(!page.contains("not measured"), "{page}");
+    assert_eq!(press(format!("from=0&to={}", COMMITS - 1)), 409);
+
+    // How long a commit takes is known by now.
+    let collectors = there.server.json("/api/v1/collectors");
+    assert!(
+        collectors["collectors"][0]["pace"]
+            .as_i64()
+            .is_some_and(|p| p > 0)
+    );
+    let (_, page) = there.server.get("/collectors");
+    assert!(page.contains("A commit takes"), "{page}");
 }
 
 /// What cannot be searched there is said at once, and leaves no job behind.

@@ -35,6 +35,7 @@ mod landmarks;
 mod live;
 mod look;
 mod lookout;
+mod mirror;
 mod mover;
 mod objects;
 mod opening;

@@ -64,6 +64,9 @@ pub const ROUTES: &[Route] = &[
     Route::post("/api/v1/triage", WRITE, MAX_FORM, || post(api::triage)),
     Route::post("/triage", WRITE, MAX_FORM, || post(pages::triage::decide)),
     Route::post("/drift", WRITE, MAX_LITTLE, || post(pages::drift::open)),
+    Route::post("/measure", WRITE, MAX_LITTLE, || {
+        post(pages::missing::measure)
+    }),
     Route::post("/triage/undo", WRITE, MAX_LITTLE, || {
         post(pages::triage::undo)
     }),
@@ -273,6 +276,7 @@ async fn page(
         return Ok((StatusCode::FOUND, [(header::LOCATION, to)]).into_response());
     }
     let view = pages::with_machines(&app, view).await?;
+    let view = pages::with_waits(&app, view).await?;
     let at = app.as_of(app.look().await);
     if let Some(page) = app.cache.get(&view, at).await {
         Counters::add(&app.counters.hits);

@@ -23,6 +23,7 @@ pub(crate) mod help;
 pub(crate) mod layout;
 mod log;
 pub(crate) mod login;
+pub(crate) mod missing;
 mod output;
 pub(crate) mod profiles;
 mod reports;
@@ -32,9 +33,11 @@ pub(crate) mod status;
 pub(crate) mod summary;
 mod today;
 pub(crate) mod triage;
+mod waiting;
 
 pub(crate) use crate::pages::commits::{ROWS as LISTED, judge_ahead};
 pub(crate) use crate::pages::health::with_machines;
+pub(crate) use crate::pages::waiting::with_waits;
 
 use crate::pages::answer::unknown_benchmark;
 use std::sync::Arc;
@@ -76,7 +79,7 @@ pub(crate) fn render(store: &Store, app: &App, view: &View) -> Result<Page, Fail
     match &view.what {
         What::Today { owner, page } => {
             let whose = (reader, owner.as_str());
-            today::page(store, app, whose, (*page, f))
+            today::page(store, app, whose, (*page, f, view.waiting.as_ref()))
         }
         What::Changes(asked) => changes::page(store, app, (reader, asked), f),
         What::Log => log::page(store, app, reader, f),

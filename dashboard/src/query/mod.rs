@@ -227,6 +227,18 @@ pub(crate) struct View {
     pub(crate) reader: Reader,
     /// The day that it is made on, from 1970-01-01: pages say it, and what is snoozed comes back.
     pub(crate) day: i64,
+    /// What waits for a collector, where the page says it.
+    pub(crate) waiting: Option<Waiting>,
+}
+
+/// What of a project waits for a collector.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Waiting {
+    pub(crate) jobs: u64,
+    /// Since when the oldest does, to the minute.
+    pub(crate) since: i64,
+    /// The labels of which no collector was heard of for long.
+    pub(crate) silent: Vec<String>,
 }
 
 impl View {
@@ -378,6 +390,7 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
         format,
         reader: Reader::default(),
         day: 0,
+        waiting: None,
     })
 }
 
@@ -531,6 +544,8 @@ mod tests {
                 format: Format::Csv,
                 reader: Reader::Anybody,
                 day: 0,
+
+                waiting: None,
             }
         );
         let v = view("/compare/abcd1..ABCD2.json", "show=all").unwrap();

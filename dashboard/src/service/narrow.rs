@@ -5,16 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
-use collector::git::Copy;
-use collector::history::{Wanted, narrowing};
+use collector::history::narrowing;
 use collector::jobs::Purpose;
-use collector::model::Commit;
 use collector::store::Generation;
 use collector::store::queue::Offer;
 
 use crate::app::App;
 use crate::clock::clock;
 use crate::error::Fail;
+use crate::mirror::describe;
 use crate::service::server::Server;
 
 /// How often projects are looked at.
@@ -107,24 +106,6 @@ async fn look(
     }
     app.set_narrowing(positions);
     Ok(now)
-}
-
-/// The commits as the mirror has them; one that it does not have is offered without its words.
-pub(super) fn describe(dir: &std::path::Path, wanted: Vec<Wanted>) -> Vec<Commit> {
-    let mirror = dir.is_dir().then(|| Copy::mirror(dir).ok()).flatten();
-    let known = |w: &Wanted| mirror.as_ref()?.repo().commit(&w.sha).ok();
-    let bare = |w: Wanted| Commit {
-        sha: w.sha,
-        position: w.position,
-        parents: Vec::new(),
-        author: String::new(),
-        time: 0,
-        subject: String::new(),
-    };
-    wanted
-        .into_iter()
-        .map(|w| known(&w).unwrap_or_else(|| bare(w)))
-        .collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Extension, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use collector::jobs::State as JobState;
+use collector::jobs::{State as JobState, is_silent};
 use collector::model::Sha;
 use collector::store::Store;
 use collector::store::queue::{Collector, Job, Wait};
@@ -276,12 +276,13 @@ pub(super) async fn collectors(
         (silent(&waits))
         (refused(&all))
         (paused(&all, reader.may_decide(app.options.read_only)))
-        (backlog(&waits))
+        (backlog(&waits, &all))
         @if all.is_empty() { (no_collector()) } @else {
             div .scroll { table .rows.stack {
                 thead { tr {
                     th scope="col" { "Collector" } th scope="col" { "Labels" } th scope="col" { "Last beat" }
-                    th scope="col" { "Job" } th scope="col" { "Machine" }
+                    th scope="col" { "Job" } th scope="col" .num { "A commit takes" }
+                    th scope="col" { "Machine" }
                 } }
                 tbody { @for c in &all { (collector_row(c)) } }
             } }
@@ -308,7 +309,30 @@ fn no_collector() -> Markup {
     )
 }
 
-fn backlog(waits: &[Wait]) -> Markup {
+/// How long something takes, as people say it.
+fn took(milliseconds: i64) -> String {
+    let seconds = milliseconds / 1000;
+    match seconds {
+        ..=0 => "under 1 s".into(),
+        1..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", (seconds + 30) / 60),
+        _ => format!("{:.1} h", seconds as f64 / 3600.0),
+    }
+}
+
+/// How long it takes until nothing of a label waits: each collector that was heard of lately at its
+/// own pace. `None` where none has shown one.
+fn left(w: &Wait, all: &[Collector], now: i64) -> Option<i64> {
+    let serves = |c: &&Collector| {
+        let may = c.labels.contains(&w.label) && (c.untrusted || !w.pulls);
+        may && c.refused.is_none() && !is_silent(Some(c.beat), c.first, now)
+    };
+    let paces = all.iter().filter(serves).filter_map(|c| c.pace);
+    let a_millisecond: f64 = paces.map(|pace| 1.0 / pace.max(1) as f64).sum();
+    (a_millisecond > 0.0).then(|| (w.waiting as f64 / a_millisecond) as i64)
+}
+
+fn backlog(waits: &[Wait], all: &[Collector]) -> Markup {
     html! {
         @if !waits.is_empty() {
             ul .plain {
@@ -318,6 +342,7 @@ fn backlog(waits: &[Wait]) -> Markup {
                         (text::plural(w.waiting as usize, "commit"))
                         @if w.pulls { " of pull requests" }
                         " waiting, the oldest since " (at(w.since))
+                        @if let Some(left) = left(w, all, clock()) { ", about " (took(left)) " of work" }
                     }
                 }
             }
@@ -336,6 +361,7 @@ fn collector_row(c: &Collector) -> Markup {
             }
             td data-th="last beat" { (at(c.beat)) }
             td { @if let Some(job) = c.job { a href="/queue#running" { "job " (job) } } @else { "none" } }
+            td .num data-th="a commit takes" { @if let Some(pace) = c.pace { (took(pace)) } }
             td { (text::cut_or_empty(fact("arch"), 20)) " " (text::cut_or_empty(fact("cpu"), 60)) }
         }
     }

@@ -15,8 +15,8 @@ use collector::store::queue::{Job, Offer};
 use crate::app::App;
 use crate::clock::clock;
 use crate::error::Fail;
+use crate::mirror::describe;
 use crate::service::jobs::read;
-use crate::service::narrow::describe;
 use crate::service::server::Server;
 
 /// Offers what has no job yet, and says how far each is.

@@ -9,7 +9,12 @@ use super::{Pause, names};
 use crate::error::Result;
 use crate::jobs::wire::Hello;
 use crate::jobs::{is_silent, refusal};
+use crate::stats::median;
 use crate::store::Store;
+
+/// Jobs of all collectors that are looked at for how long a commit takes, and of each.
+const PACED: usize = 1_000;
+const NEWEST: usize = 20;
 
 /// A collector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -36,6 +41,8 @@ pub struct Collector {
     pub refused: Option<String>,
     /// The projects whose last jobs it failed by its machine, and until when it takes none.
     pub pauses: Vec<Pause>,
+    /// How long a commit takes it: the median of its newest twenty jobs, in milliseconds.
+    pub pace: Option<i64>,
 }
 
 /// What waits for collectors of a label.
@@ -62,6 +69,10 @@ impl Store {
     /// [`crate::error::Error::Store`].
     pub fn collectors(&self) -> Result<Vec<Collector>> {
         let mut all = self.collectors_alone()?;
+        let mut paces = self.paces()?;
+        for c in &mut all {
+            c.pace = paces.remove(&c.name);
+        }
         for pause in self.pauses()? {
             if let Some(of) = all.iter_mut().find(|c| c.name == pause.collector) {
                 of.pauses.push(pause);
@@ -91,10 +102,32 @@ impl Store {
                     protocol: r.get(8)?,
                     refused: refusal(r.get(8)?),
                     pauses: Vec::new(),
+                    pace: None,
                 })
             })?
             .collect()
         })
+    }
+
+    /// How long a commit takes, by collector.
+    fn paces(&self) -> Result<BTreeMap<String, i64>> {
+        let took: Vec<(String, i64)> = self.ask(|db| {
+            db.prepare_cached(
+                "SELECT collector, ended - started FROM job \
+                 WHERE state = 'done' AND started IS NOT NULL ORDER BY ended DESC LIMIT ?1",
+            )?
+            .query_map([PACED as i64], |r| Ok((r.get(0)?, r.get(1)?)))?
+            .collect()
+        })?;
+        let mut by_name: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        for (name, took) in took {
+            let of = by_name.entry(name).or_default();
+            if took >= 0 && of.len() < NEWEST {
+                of.push(took as f64);
+            }
+        }
+        let middle = |(name, took): (String, Vec<f64>)| Some((name, median(&took)? as i64));
+        Ok(by_name.into_iter().filter_map(middle).collect())
     }
 
     /// Notes that a collector asks which speaks something else. It serves no label: whoever waits for
@@ -149,15 +182,24 @@ impl Store {
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn waits(&self, now: i64) -> Result<Vec<Wait>> {
+        self.waits_of(None, now)
+    }
+
+    /// What waits of one project, by label; of all where none is named.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn waits_of(&self, project: Option<&str>, now: i64) -> Result<Vec<Wait>> {
         self.ask(|db| {
             db.prepare_cached(
                 "SELECT label, count(*), min(offered), \
                  (SELECT max(c.beat) FROM collector c, json_each(c.labels) e \
                  WHERE e.value = label AND (purpose <> 'pull' OR c.untrusted)), purpose = 'pull' \
-                 FROM job WHERE state = 'waiting' GROUP BY label, purpose = 'pull' \
+                 FROM job WHERE state = 'waiting' AND (?1 IS NULL OR project = ?1) \
+                 GROUP BY label, purpose = 'pull' \
                  ORDER BY label, purpose = 'pull'",
             )?
-            .query_map([], |r| {
+            .query_map([project], |r| {
                 let (since, heard) = (r.get(2)?, r.get(3)?);
                 Ok(Wait {
                     label: r.get(0)?,

@@ -90,6 +90,30 @@ impl Store {
         })
     }
 
+    /// The commits of the main line between two positions, both left out, that no report is about:
+    /// how many, and the newest of them, at most `most`.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`].
+    pub fn unmeasured(&self, from: u64, to: u64, most: usize) -> Result<(u64, Vec<(u64, Sha)>)> {
+        const OF: &str = "FROM main_line l WHERE l.position > ?1 AND l.position < ?2 \
+             AND NOT EXISTS (SELECT 1 FROM measured_commit c WHERE c.position = l.position)";
+        let ends = [from, to].map(u64::cast_signed);
+        self.ask(|db| {
+            let all: i64 = db
+                .prepare_cached(&format!("SELECT count(*) {OF}"))?
+                .query_row(ends, |r| r.get(0))?;
+            let sql = format!("SELECT l.position, l.sha {OF} ORDER BY l.position DESC LIMIT ?3");
+            let newest = db
+                .prepare_cached(&sql)?
+                .query_map(params![ends[0], ends[1], most as i64], |r| {
+                    Ok((r.get::<_, i64>(0)?.cast_unsigned(), Sha(r.get(1)?)))
+                })?
+                .collect::<rusqlite::Result<_>>()?;
+            Ok((all.cast_unsigned(), newest))
+        })
+    }
+
     /// The position of a commit on the main line, as far as the store knows it.
     ///
     /// # Errors

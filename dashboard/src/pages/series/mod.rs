@@ -76,7 +76,7 @@ fn html(store: &Store, app: &App, reader: &Reader, h: &History) -> Result<Markup
         (beside::add(h))
         (sections::changes(store, h)?)
         (decide::section(store, app, reader, ("Decisions", h.events()))?)
-        (sections::next_steps(store, h)?)
+        (sections::next_steps((store, app), reader, h)?)
         details .data open[h.values.len() <= FEW] {
             summary { "The newest " (newest.len()) " commits as a table" }
             (sections::table(h, &newest, &commits))

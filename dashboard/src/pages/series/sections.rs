@@ -8,9 +8,11 @@ use maud::{Markup, html};
 
 use super::history::{History, around, link, suspects};
 use super::words;
+use crate::app::App;
 use crate::error::Fail;
 use crate::pages::layout;
-use crate::pages::{bisect, groups, health, log};
+use crate::pages::{bisect, groups, health, log, missing};
+use crate::reader::Reader;
 use crate::text;
 
 /// Changes of the testbed that are spelled out.
@@ -202,14 +204,25 @@ fn state(t: &Reported) -> Markup {
 }
 
 /// The commands that go on from here.
-pub(super) fn next_steps(store: &Store, h: &History) -> Result<Markup, Fail> {
+pub(super) fn next_steps(
+    (store, app): (&Store, &App),
+    reader: &Reader,
+    h: &History,
+) -> Result<Markup, Fail> {
     let name = &h.series.row.key.benchmark;
     let bench = quoted(&text::whole(name));
+    let missing = match (h.values.first(), h.values.last()) {
+        (Some(a), Some(b)) if reader.may_decide(app.options.read_only) => {
+            missing::between(store, app, (a.position, b.position))?
+        }
+        _ => None,
+    };
     Ok(html! {
         section .next {
             h2 { "Next" }
             dl {
                 @if let Some(line) = search(store, h)? { dt { "find the commit" } dd { (layout::command(&line)) } }
+                @if let Some(press) = missing { dt { "measure what is missing" } dd { (press) } }
                 dt { "see where the cost is" }
                 dd { (layout::command(&format!("uptick flamegraph {bench}"))) }
                 dt { "read it in a terminal" }

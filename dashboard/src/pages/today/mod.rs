@@ -20,8 +20,8 @@ use crate::chart::spark;
 use crate::error::Fail;
 use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form};
 use crate::pages::layout::{self, Nav};
-use crate::pages::{care, changes, channels, decide, feed, log};
-use crate::query::{Format, MINE, NOBODY, Whose, encode};
+use crate::pages::{care, changes, channels, decide, feed, log, waiting};
+use crate::query::{Format, MINE, NOBODY, Waiting, Whose, encode};
 use crate::reader::Reader;
 use crate::text::{self, csv_field, md, plural};
 use sheet::{MEMBERS, OTHERS, Sheet};
@@ -130,7 +130,7 @@ pub(super) fn page(
     store: &Store,
     app: &App,
     (reader, owner): (&Reader, &str),
-    (page, format): (usize, Format),
+    (page, format, waiting): (usize, Format, Option<&Waiting>),
 ) -> Result<Page, Fail> {
     let today = load(store, app, (reader, owner))?;
     let config = &app.options.config;
@@ -139,9 +139,9 @@ pub(super) fn page(
             app,
             Nav::Today,
             "Today",
-            html(store, app, (reader, page), &today)?,
+            html(store, app, (reader, page, waiting), &today)?,
         )),
-        Format::Json => json_page(&document(config, &today)),
+        Format::Json => json_page(&document(config, &today, waiting)),
         Format::Csv => Ok(csv_page("changes", csv(config, &today))),
         Format::Markdown => Ok(markdown_page(markdown(config, &today))),
         Format::Atom => feed::page(app, &today.groups),
@@ -185,7 +185,7 @@ fn verdict(t: &Today) -> (Markup, &'static str) {
 fn html(
     store: &Store,
     app: &App,
-    (reader, page): (&Reader, usize),
+    (reader, page, waiting): (&Reader, usize, Option<&Waiting>),
     t: &Today,
 ) -> Result<Markup, Fail> {
     let (verdict, class) = verdict(t);
@@ -203,6 +203,7 @@ fn html(
             h1 { (verdict) @if t.whose != Whose::All { " of what is " (theirs(&t.whose)) } }
             p { (newest(app, t)) }
             (unsearched(app, t))
+            @if let Some(waiting) = waiting { (waiting::line(waiting)) }
             (tally(t, reader))
             @if t.whose != Whose::All { p { a href="/" { "Show everybody’s" } } }
             (layout::forms(&forms(t)))
@@ -628,7 +629,7 @@ fn carer(config: &Config, e: &Event) -> String {
     }
 }
 
-fn document(config: &Config, t: &Today) -> serde_json::Value {
+fn document(config: &Config, t: &Today, waiting: Option<&Waiting>) -> serde_json::Value {
     let groups: Vec<_> = t
         .groups
         .iter()
@@ -642,7 +643,8 @@ fn document(config: &Config, t: &Today) -> serde_json::Value {
         .collect();
     json!({
         "schema": "uptick.open_changes/1", "counts": t.counts, "unsearched": t.unsearched,
-        "behind": Behind::document(t.behind), "groups": groups,
+        "behind": Behind::document(t.behind), "waiting": waiting::document(waiting),
+        "groups": groups,
     })
 }
 
