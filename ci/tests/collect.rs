@@ -227,7 +227,7 @@ pub(crate) fn start(data: &Path, listen: &str, args: &[&str]) -> (Child, String)
     start_given(data, listen, args, &|_| {})
 }
 
-fn start_given(
+pub(crate) fn start_given(
     data: &Path,
     listen: &str,
     args: &[&str],

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::alerts::receiver::Receiver;
-use crate::collect::{answer, ask, said, start, uptick};
+use crate::collect::{answer, ask, said, start, start_given, uptick};
 use crate::support::{Repo, wait, wait_within};
 
 #[path = "../../../dashboard/tests/support/postgres.rs"]
@@ -47,8 +47,15 @@ impl Node {
     }
 
     fn start_with(data: &Path, log: &str, more: &[&str]) -> Self {
+        Self::start_in(data, log, more, &[])
+    }
+
+    /// The same with these variables.
+    fn start_in(data: &Path, log: &str, more: &[&str], env: &[(&str, String)]) -> Self {
         let args = [&["--log", log, "--public-url", SITE], more].concat();
-        let (child, address) = start(data, "127.0.0.1:0", &args);
+        let (child, address) = start_given(data, "127.0.0.1:0", &args, &|command| {
+            command.envs(env.iter().map(|(name, value)| (name, value)));
+        });
         Self {
             data: data.into(),
             child,
