@@ -92,8 +92,8 @@ fn home(args: &Args, name: &str) -> Option<PathBuf> {
 
 fn remove(args: &Args, name: &str, as_json: bool) -> anyhow::Result<u8> {
     let mut store = known(args)?;
-    find(&store, name)?;
-    let (ended, _) = store.remove_project(name, context::now() * 1000)?;
+    let ended = store.remove_project(name, context::now() * 1000)?;
+    let ended = ended.ok_or_else(|| unknown(name))?;
     let kept = home(args, name).filter(|home| home.exists());
     let log = store.marker()?.map(|m| m.address);
     if as_json {
@@ -218,13 +218,14 @@ fn say(
 
 /// A project that must be there.
 fn find(store: &Store, name: &str) -> anyhow::Result<Kept> {
-    let known = store.project(name)?;
-    Ok(known.ok_or_else(|| {
-        Error::Usage(format!(
-            "there is no project `{}`; `uptick project list` shows them",
-            shown(name, 64)
-        ))
-    })?)
+    Ok(store.project(name)?.ok_or_else(|| unknown(name))?)
+}
+
+fn unknown(name: &str) -> Error {
+    Error::Usage(format!(
+        "there is no project `{}`; `uptick project list` shows them",
+        shown(name, 64)
+    ))
 }
 
 /// A place on a forge, without its token.

@@ -125,7 +125,7 @@ async fn close(server: &Arc<Server>, name: &str) {
     let gone = name.to_string();
     let ended = server
         .app()
-        .write(move |store| Ok(store.remove_project(&gone, clock())?))
+        .write(move |store| Ok(store.end_what_is_of_no_project(&gone, clock())?))
         .await;
     if let Err(e) = ended {
         tracing::warn!(

@@ -148,42 +148,36 @@ impl Store {
     }
 
     /// Ends a project: nothing of it waits any more, and whoever measures a commit of it has lost the
-    /// lease. What it measured is in its store, which is left alone. Where there is none of that name
-    /// any more, what a look at its repository brought meanwhile ends all the same. Gives what ended,
-    /// and whether there was such a project.
+    /// lease. What it measured is in its store, which is left alone. Gives what became of its jobs;
+    /// `None` where there is no project of that name.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn remove_project(&mut self, name: &str, now: i64) -> Result<(Removed, bool)> {
+    pub fn remove_project(&mut self, name: &str, now: i64) -> Result<Option<Removed>> {
         // What is deleted would stay readable in the file's free pages: a project has secrets.
         self.ask(|db| db.pragma_update(None, "secure_delete", true))?;
         self.change(|tx| {
             let known = tx.execute("DELETE FROM project WHERE name = ?1", [name])? > 0;
-            let of_project = "job IN (SELECT id FROM job WHERE project = ?1)";
-            let running = tx.execute(&format!("DELETE FROM lease WHERE {of_project}"), [name])?;
-            let ended = tx.execute(
-                "UPDATE job SET state = 'withdrawn', ended = ?2, why = 'the project was removed' \
-                 WHERE project = ?1 AND state IN ('waiting', 'leased')",
-                params![name, now],
-            )?;
-            // A number that somebody may still name is not given to another job; and a project of that
-            // name that is added later begins anew, so that what was done counts no more.
-            tx.execute(
-                "DELETE FROM job WHERE project = ?1 AND state <> 'withdrawn' \
-                 AND id < (SELECT max(id) FROM job)",
+            known.then(|| end_all_of(tx, name, now)).transpose()
+        })
+    }
+
+    /// Ends what a look at the repository of a project brought after that was removed; nothing where
+    /// there is one of that name.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn end_what_is_of_no_project(&mut self, name: &str, now: i64) -> Result<()> {
+        self.change(|tx| {
+            let known: bool = tx.query_row(
+                "SELECT EXISTS (SELECT 1 FROM project WHERE name = ?1)",
                 [name],
+                |r| r.get(0),
             )?;
-            tx.execute(
-                "UPDATE job SET state = 'withdrawn' WHERE project = ?1 AND state <> 'withdrawn'",
-                [name],
-            )?;
-            tx.execute("DELETE FROM pull WHERE project = ?1", [name])?;
-            tx.execute("DELETE FROM forge WHERE project = ?1", [name])?;
-            let removed = Removed {
-                waiting: ended.saturating_sub(running),
-                running,
-            };
-            Ok((removed, known))
+            if !known {
+                end_all_of(tx, name, now)?;
+            }
+            Ok(())
         })
     }
 
@@ -250,4 +244,34 @@ fn withdraw_other_labels(tx: &Transaction<'_>, p: &NewProject, now: i64) -> rusq
         params![p.name, json(&withdrawn)],
     )?;
     Ok(())
+}
+
+/// Ends everything that the queue has of a project.
+fn end_all_of(tx: &Transaction<'_>, name: &str, now: i64) -> rusqlite::Result<Removed> {
+    let running = tx.execute(
+        "DELETE FROM lease WHERE job IN (SELECT id FROM job WHERE project = ?1)",
+        [name],
+    )?;
+    let ended = tx.execute(
+        "UPDATE job SET state = 'withdrawn', ended = ?2, why = 'the project was removed' \
+         WHERE project = ?1 AND state IN ('waiting', 'leased')",
+        params![name, now],
+    )?;
+    // A number that somebody may still name is not given to another job; and a project of that name
+    // that is added later begins anew, so that what was done counts no more.
+    tx.execute(
+        "DELETE FROM job WHERE project = ?1 AND state <> 'withdrawn' \
+         AND id < (SELECT max(id) FROM job)",
+        [name],
+    )?;
+    tx.execute(
+        "UPDATE job SET state = 'withdrawn' WHERE project = ?1 AND state <> 'withdrawn'",
+        [name],
+    )?;
+    tx.execute("DELETE FROM pull WHERE project = ?1", [name])?;
+    tx.execute("DELETE FROM forge WHERE project = ?1", [name])?;
+    Ok(Removed {
+        waiting: ended.saturating_sub(running),
+        running,
+    })
 }

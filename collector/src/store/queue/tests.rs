@@ -811,8 +811,7 @@ fn a_removed_project_leaves_nothing_that_waits_and_no_lease() {
         token: "t".into(),
     };
     queue.store.set_forge("p", Some(&forge)).unwrap();
-    let (ended, known) = queue.store.remove_project("p", 6).unwrap();
-    assert!(known);
+    let ended = queue.store.remove_project("p", 6).unwrap().unwrap();
     assert_eq!((ended.waiting, ended.running), (2, 1));
     assert!(queue.store.waits(7).unwrap().is_empty());
     assert!(queue.store.forge("p").unwrap().is_none());
@@ -822,13 +821,19 @@ fn a_removed_project_leaves_nothing_that_waits_and_no_lease() {
     assert_eq!(queue.store.beat(&lease, "", TTL, 8).unwrap(), Going::Lost);
     assert_eq!(queue.finish(&running, "c", 8), Closed::Lost);
     assert_eq!(queue.claim("c", 9), None);
-    assert!(!queue.store.remove_project("p", 10).unwrap().1);
+    assert_eq!(queue.store.remove_project("p", 10).unwrap(), None);
+    // A look that was under way offered one more.
+    assert_eq!(queue.offer(7..8, "a", Purpose::Commit, 10), 1);
+    queue.store.end_what_is_of_no_project("p", 10).unwrap();
+    assert!(queue.store.waits(10).unwrap().is_empty());
     // One of that name begins anew; no number stands for two jobs.
     queue.store.add_project(&project_p(&["a"]), 11).unwrap();
     assert_eq!(queue.offer(0..3, "a", Purpose::Commit, 12), 3);
     let next = queue.claim("c", 13).unwrap();
     assert_ne!((next.id, next.epoch), (running.id, running.epoch));
     assert_eq!(queue.finish(&running, "c", 14), Closed::Lost);
+    queue.store.end_what_is_of_no_project("p", 15).unwrap();
+    assert_eq!(queue.state(next.id), State::Leased);
 }
 
 #[test]
