@@ -229,6 +229,16 @@ fn backed_up(node: &Node, admin: &str, dir: &Path) {
     let write = alone.token("write");
     assert_eq!(alone.post(&write, 950).0, 201);
     assert!(!node.commits(admin).contains(&sha(950)));
+
+    // A copy with the mark of its node, as older programs made them, takes writes once it is restored.
+    let (raw, store) = (dir.join("marked.db"), dir.join("restored.db"));
+    let of_node = node.data.join("projects/lexis/uptick.db");
+    let db = rusqlite::Connection::open(of_node).unwrap();
+    db.execute("VACUUM INTO ?1", [raw.to_str().unwrap()])
+        .unwrap();
+    for args in [&["restore", raw.to_str().unwrap()][..], &["rebuild"]] {
+        said(uptick(args).arg("--store").arg(&store).current_dir(dir));
+    }
 }
 
 /// A collector that does one job.
