@@ -20,7 +20,7 @@ const TOKEN: &str = "/etc/uptick/collector.token";
 const CREDENTIAL: &str = "%d/token";
 
 pub(crate) fn serve(args: &Args, a: &Serve) -> anyhow::Result<u8> {
-    let mut command = Given::of("serve").without(&["--data", "--store"]);
+    let mut command = Given::of("serve", &["--data", "--store"]);
     let data = match (&args.store, &args.data) {
         (Some(store), _) => {
             let store = whole(store)?;
@@ -62,7 +62,7 @@ pub(crate) fn serve(args: &Args, a: &Serve) -> anyhow::Result<u8> {
 pub(crate) fn collect(a: &Collect) -> anyhow::Result<u8> {
     let home = whole(a.home.as_deref().unwrap_or(Path::new(COLLECTOR)))?;
     let token = whole(a.token_file.as_deref().unwrap_or(Path::new(TOKEN)))?;
-    let mut command = Given::of("collect").without(&["--dir", "--token-file", "--server"]);
+    let mut command = Given::of("collect", &["--dir", "--token-file", "--server"]);
     command.say("--server", &a.server);
     command.add("--dir", &home);
     command
@@ -114,37 +114,27 @@ struct Given {
 }
 
 impl Given {
-    fn of(command: &str) -> Self {
-        let mut words: Vec<Word> = vec![command.into()];
+    /// Without some options and their values, however they were written.
+    fn of(command: &str, without: &[&str]) -> Self {
         let given = std::env::args_os().skip(1);
-        let given = given.map(|w| w.to_string_lossy().into_owned());
-        let mut named = false;
-        for word in given {
+        let mut words: Vec<Word> = vec![command.into()];
+        let (mut skip, mut named) = (false, false);
+        for word in given.map(|w| w.to_string_lossy().into_owned()) {
+            if std::mem::take(&mut skip) {
+                continue;
+            }
+            skip = without.contains(&word.as_str());
+            let joined = word
+                .split_once('=')
+                .is_some_and(|(o, _)| without.contains(&o));
             // The first of that name is the command, and none of what it is given.
             let is_command = !named && word == command;
             named |= is_command;
-            if !is_command && word != "--print-unit" {
+            if !skip && !joined && !is_command && word != "--print-unit" {
                 words.push(Word::Plain(word));
             }
         }
         Self { words }
-    }
-
-    /// Without some options and their values, however they were written.
-    fn without(mut self, options: &[&str]) -> Self {
-        let mut skip = false;
-        self.words.retain(|w| {
-            let Word::Plain(word) = w else { return true };
-            if std::mem::take(&mut skip) {
-                return false;
-            }
-            skip = options.contains(&word.as_str());
-            let joined = word
-                .split_once('=')
-                .is_some_and(|(o, _)| options.contains(&o));
-            !skip && !joined
-        });
-        self
     }
 
     fn say(&mut self, option: &str, value: &str) {
