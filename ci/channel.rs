@@ -13,7 +13,7 @@ use collector::remote::channel::{
 use serde_json::json;
 
 use crate::args::{Args, Channel, ChannelAdd, ChannelCommand, ChannelName};
-use crate::{context, print, serve};
+use crate::{act, context, print, serve};
 
 /// Characters of a channel's name.
 const NAME: usize = 40;
@@ -33,6 +33,7 @@ pub(crate) fn run(args: &Args, a: &Channel) -> anyhow::Result<u8> {
 fn add(args: &Args, a: &ChannelAdd) -> anyhow::Result<u8> {
     let (channel, made) = asked(a)?;
     context::store(args)?.add_channel(&channel)?;
+    done(args, "added", &channel.name, channel.sink.name())?;
     let shown = made.then(|| channel.secret.expose());
     if a.json {
         let mut document = notify::channel(&channel, true);
@@ -51,6 +52,13 @@ fn add(args: &Args, a: &ChannelAdd) -> anyhow::Result<u8> {
         channel.name
     ));
     Ok(EXIT_OK)
+}
+
+/// Keeps what was done to a channel of a server's project.
+fn done(args: &Args, what: &str, name: &str, detail: &str) -> anyhow::Result<()> {
+    let project = args.project().unwrap_or_default();
+    let thing = format!("channel {name} of project {project}");
+    Ok(act::note_of_project(args, (what, &thing), detail)?)
 }
 
 /// The channel that the command line describes, and whether its secret was made here.
@@ -227,6 +235,7 @@ fn remove(args: &Args, a: &ChannelName) -> anyhow::Result<u8> {
     if !context::store(args)?.remove_channel(&a.name)? {
         return Err(unknown(&a.name).into());
     }
+    done(args, "removed", &a.name, "")?;
     if a.json {
         print::json(&json!({ "schema": "uptick.channel/1", "name": a.name, "removed": true }))?;
     } else {
@@ -254,6 +263,7 @@ fn rotate(args: &Args, a: &ChannelName) -> anyhow::Result<u8> {
     }
     let secret = fresh_secret()?;
     store.rotate_secret(&a.name, &secret)?;
+    done(args, "gave another secret to", &a.name, "")?;
     if a.json {
         print::json(&json!({
             "schema": "uptick.channel/1", "name": a.name, "secret": secret.expose(),

@@ -1,6 +1,7 @@
 //! The `uptick` command: reads the command line, runs one command, exits with the code of the
 //! contract.
 
+mod act;
 mod args;
 mod backup;
 mod bisect;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use collector::error::{EXIT_OK, Error};
-use collector::format::{name as shown, plural};
+use collector::format::{instant, name as shown, plural, sentence};
 use collector::git::{check_address, main_branch};
 use collector::jobs::{check_branch, check_label, check_name, check_pulls};
 use collector::model::Sha;
@@ -15,7 +15,7 @@ use dashboard::Server;
 use serde_json::{Value, json};
 
 use crate::args::{Args, Project, ProjectCommand, ProjectForge, ProjectSet};
-use crate::{context, node, print};
+use crate::{act, context, node, print};
 
 /// Seconds between looks.
 const POLL: u64 = 60;
@@ -48,6 +48,7 @@ pub(crate) fn run(args: &Args, a: &Project) -> anyhow::Result<u8> {
             Ok(EXIT_OK)
         }
         ProjectCommand::Remove { name, json } => remove(args, name, *json),
+        ProjectCommand::Log { number, json } => log(args, *number, *json),
         ProjectCommand::List { json } => list(args, *json),
         ProjectCommand::Pulls { name, json } => pulls(args, name.as_deref(), *json),
         ProjectCommand::Approve { name, commit } => approve(args, name, commit),
@@ -74,6 +75,7 @@ fn add(args: &Args, name: &str, url: &str, set: &ProjectSet) -> anyhow::Result<u
     check(&project)?;
     let mut store = node::linked(Store::open_service(&file)?, &file)?;
     store.add_project(&project, context::now() * 1000)?;
+    done(args, &mut store, "added", name, url)?;
     if let Some(home) = home(args, name).filter(|home| home.exists()) {
         print::note(&format!(
             "note: {} is there from an earlier project of that name, and what it measured goes on; for \
@@ -82,6 +84,64 @@ fn add(args: &Args, name: &str, url: &str, set: &ProjectSet) -> anyhow::Result<u
         ));
     }
     say(&store, name, set.json, "is added", None)
+}
+
+/// Keeps what was done to a project.
+fn done(
+    args: &Args,
+    store: &mut Store,
+    what: &str,
+    name: &str,
+    detail: &str,
+) -> anyhow::Result<()> {
+    Ok(act::note(
+        args,
+        store,
+        (what, &format!("project {name}")),
+        detail,
+    )?)
+}
+
+/// What a project is, without its secret.
+fn described(p: &NewProject) -> String {
+    format!(
+        "{} of {}, every {} s, labels {}, pull requests {}",
+        p.branch,
+        p.url,
+        p.poll,
+        p.labels.join(", "),
+        if p.pulls.is_empty() {
+            "none".into()
+        } else {
+            p.pulls.join(", ")
+        }
+    )
+}
+
+/// Who did what to the server.
+fn log(args: &Args, most: usize, as_json: bool) -> anyhow::Result<u8> {
+    let all = known(args)?.acts(most)?;
+    if as_json {
+        print::json(&json!({ "schema": "uptick.acts/1", "acts": all }))?;
+        return Ok(EXIT_OK);
+    }
+    for act in &all {
+        let detail = match act.detail.as_str() {
+            "" => String::new(),
+            detail => format!(": {}", sentence(detail, 300)),
+        };
+        print::out(&format!(
+            "{}  {}: {} {}{detail}\n",
+            instant(act.time / 1000),
+            shown(&act.actor, 100),
+            act.what,
+            shown(&act.thing, 200),
+        ))?;
+    }
+    if all.is_empty() {
+        print::note("nothing was done yet by hand");
+    }
+    Ok(EXIT_OK)
 }
 
 /// Where a project of the server lies.
@@ -94,6 +154,7 @@ fn remove(args: &Args, name: &str, as_json: bool) -> anyhow::Result<u8> {
     let mut store = known(args)?;
     let ended = store.remove_project(name, context::now() * 1000)?;
     let ended = ended.ok_or_else(|| unknown(name))?;
+    done(args, &mut store, "removed", name, "")?;
     let kept = home(args, name).filter(|home| home.exists());
     let log = store.marker()?.map(|m| m.address);
     if as_json {
@@ -147,6 +208,11 @@ fn change(
     };
     check(&project)?;
     store.set_project(&project, secret, context::now() * 1000)?;
+    let mut what = described(&project);
+    if secret.is_some() {
+        what.push_str("; another secret of its push webhook");
+    }
+    done(args, &mut store, "changed", name, &what)?;
     if secret.is_some() && !set.json {
         return Ok(EXIT_OK);
     }
@@ -346,6 +412,13 @@ fn approve(args: &Args, name: &str, commit: &str) -> anyhow::Result<u8> {
         ))
         .into());
     }
+    done(
+        args,
+        &mut store,
+        "let a pull request be measured of",
+        name,
+        &head.0,
+    )?;
     print::note("approved: it is offered at the next look at the repository");
     Ok(EXIT_OK)
 }
@@ -355,11 +428,14 @@ fn forge(args: &Args, a: &ProjectForge) -> anyhow::Result<u8> {
     find(&store, &a.name)?;
     if a.remove {
         store.set_forge(&a.name, None)?;
+        done(args, &mut store, "took the forge from", &a.name, "")?;
         print::note("nothing is said on its forge any more");
         return Ok(EXIT_OK);
     }
     let forge = place(a)?;
     store.set_forge(&a.name, Some(&forge))?;
+    let what = format!("{} {} at {}", forge.kind, forge.repository, forge.api);
+    done(args, &mut store, "named the forge of", &a.name, &what)?;
     print::note(&format!(
         "pull requests of `{}` are commented on at {} from now on",
         a.name,

@@ -9,7 +9,7 @@ use collector::store::{Scope, Token as Kept};
 use serde_json::json;
 
 use crate::args::{Args, Token, TokenCommand};
-use crate::{context, print};
+use crate::{act, context, print};
 
 pub(crate) fn run(args: &Args, a: &Token) -> anyhow::Result<u8> {
     match &a.command {
@@ -49,6 +49,8 @@ fn create(
     if !labels.is_empty() {
         store.bind_token(id, labels)?;
     }
+    let what = format!("`{name}`, scope {}", scope.name());
+    act::note(args, &mut store, ("made", &format!("token {id}")), &what)?;
     if as_json {
         print::json(
             &json!({ "schema": "uptick.token/1", "id": id, "name": name, "scope": scope, "expires": expires, "token": minted.token }),
@@ -95,13 +97,15 @@ fn standing(t: &Kept) -> &'static str {
 
 fn revoke(args: &Args, id: i64, as_json: bool) -> anyhow::Result<u8> {
     context::existing_token_store(args)?;
-    let ended = context::token_store(args)?.revoke_token(id, context::now())?;
+    let mut store = context::token_store(args)?;
+    let ended = store.revoke_token(id, context::now())?;
     if !ended {
         return Err(Error::Usage(format!(
             "there is no live token {id}; `uptick token list` shows them"
         ))
         .into());
     }
+    act::note(args, &mut store, ("revoked", &format!("token {id}")), "")?;
     if as_json {
         print::json(&json!({ "schema": "uptick.token/1", "id": id, "revoked": true }))?;
     } else {

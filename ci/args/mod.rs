@@ -296,6 +296,7 @@ impl Args {
             Command::Project(a) => match &a.command {
                 ProjectCommand::Add { set, .. } | ProjectCommand::Set { set, .. } => set.json,
                 ProjectCommand::Remove { json, .. }
+                | ProjectCommand::Log { json, .. }
                 | ProjectCommand::List { json }
                 | ProjectCommand::Pulls { json, .. } => *json,
                 ProjectCommand::Approve { .. } | ProjectCommand::Forge(_) => false,

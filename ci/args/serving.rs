@@ -204,6 +204,15 @@ pub(crate) enum ProjectCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Who made, changed or ended projects, tokens, channels and jobs of this server, the newest first
+    Log {
+        /// How much of it
+        #[arg(short = 'n', long, default_value_t = 100)]
+        number: usize,
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
     /// List them
     List {
         /// One JSON document on standard output

@@ -548,3 +548,75 @@ fn the_example_of_containers_has_commands_that_are_ours() {
         said(&mut uptick(&words));
     }
 }
+
+/// Whoever runs a server finds out who did what, and no secret by it.
+#[test]
+fn what_is_done_to_a_server_is_kept_with_who_did_it() {
+    let repo = Repo::with_command();
+    repo.git(&["config", "user.name", "Ada Lovelace"]);
+    let server = Server::of(&repo);
+    let counts = || server.json("/api/v1/jobs")["counts"].clone();
+    wait("a job waits", || counts()["waiting"] == 1);
+    let data = server.data();
+    let ran = |args: &[&str]| on(&data, &repo, args).exits(0);
+    let token = ran(&["token", "create", "release", "--scope", "write"]).stdout;
+    let id = server.json("/api/v1/tokens")["tokens"][0]["id"].to_string();
+    ran(&["token", "revoke", &id]);
+    ran(&["project", "set", "lexis", "--poll", "7", "--new-secret"]);
+    repo.write("url", "https://hooks.example.org/s3cret");
+    ran(&[
+        "channel",
+        "add",
+        "team",
+        "--kind",
+        "slack",
+        "--url-file",
+        "url",
+        "--project",
+        "lexis",
+    ]);
+    let form = ["content-type: application/x-www-form-urlencoded"];
+    for way in ["cancel", "retry"] {
+        let path = format!("/queue/{way}");
+        let (status, why) = server.ask("POST", &path, &server.admin, &form, b"job=1");
+        assert_eq!(status, 303, "{why}");
+    }
+    let log = server.json("/api/v1/log");
+    let acts = log["acts"].as_array().unwrap();
+    let found = |what: &str, thing: &str| {
+        let mut all = acts.iter();
+        let act =
+            all.find(|a| a["what"] == what && a["thing"].as_str().unwrap().starts_with(thing));
+        act.unwrap_or_else(|| panic!("{what} {thing} in {log:#}"))
+            .clone()
+    };
+    let made = found("made", &format!("token {id}"));
+    assert_eq!(made["actor"], "Ada Lovelace, on the command line");
+    assert_eq!(made["detail"], "`release`, scope write");
+    found("revoked", &format!("token {id}"));
+    found("added", "project lexis");
+    let changed = found("changed", "project lexis")["detail"].to_string();
+    assert!(
+        changed.contains("every 7 s") && changed.contains("another secret"),
+        "{changed}"
+    );
+    found("added", "channel team of project lexis");
+    for what in ["cancelled", "tried again"] {
+        assert_eq!(found(what, "job 1")["actor"], "admin");
+    }
+    let listed = ran(&["project", "log"]).stdout;
+    assert!(
+        listed.contains("Ada Lovelace, on the command line: revoked token"),
+        "{listed}"
+    );
+    let (status, page) = server.get("/log");
+    assert!(status == 200 && page.contains("tried again"), "{page}");
+    let read = ran(&["token", "create", "r", "--scope", "read"]).stdout;
+    assert_eq!(server.ask("GET", "/log", read.trim(), &[], b"").0, 403);
+    for text in [listed, page, log.to_string()] {
+        assert!(
+            !text.contains("s3cret") && !text.contains(token.trim()),
+            "{text}"
+        );
+    }
+}

@@ -714,6 +714,7 @@ async fn every_answer_of_a_server_is_as_its_document_says() {
         "/api/v1/collectors",
         "/api/v1/tokens",
         "/api/v1/about",
+        "/api/v1/log",
     ] {
         hold("get", path, &ask(&c, "GET", path, &admin, b"").await);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawForm, State};
+use axum::extract::{Extension, RawForm, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use collector::history::Wanted;
@@ -12,6 +12,7 @@ use collector::store::queue::Offer;
 use maud::{Markup, html};
 
 use crate::app::{App, Role};
+use crate::auth::Actor;
 use crate::clock::clock;
 use crate::error::Fail;
 use crate::mirror::describe;
@@ -47,6 +48,7 @@ pub(super) fn between(
 /// Offers them, and leads to the queue.
 pub(crate) async fn measure(
     State(app): State<Arc<App>>,
+    Extension(actor): Extension<Actor>,
     RawForm(form): RawForm,
 ) -> Result<Response, Fail> {
     let Role::Project { base, server } = &app.role else {
@@ -82,7 +84,7 @@ pub(crate) async fn measure(
                 purpose: Purpose::Backfill,
             };
             // Whoever presses wants what failed tried again, too.
-            Ok(store.want(&offer, true, clock())?)
+            Ok(store.want(&offer, true, (&actor.0, clock()))?)
         })
         .await?;
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, "/queue")]).into_response())

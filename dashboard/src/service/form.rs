@@ -53,10 +53,13 @@ pub(super) async fn cancel(
 pub(super) async fn retry(
     State(app): State<Arc<App>>,
     Extension(server): Extension<Arc<Server>>,
+    Extension(actor): Extension<Actor>,
     RawForm(form): RawForm,
 ) -> Result<Response, Fail> {
     let job = job(&form)?;
-    let found = app.write(move |store| Ok(store.retry_job(job)?)).await?;
+    let found = app
+        .write(move |store| Ok(store.retry_job(job, &actor.0, clock())?))
+        .await?;
     server.work.notify_waiters();
     back(found, "that failed or was cancelled")
 }
@@ -65,8 +68,10 @@ pub(super) async fn retry(
 pub(super) async fn retry_all(
     State(app): State<Arc<App>>,
     Extension(server): Extension<Arc<Server>>,
+    Extension(actor): Extension<Actor>,
 ) -> Result<Response, Fail> {
-    app.write(|store| Ok(store.retry_failed()?)).await?;
+    app.write(move |store| Ok(store.retry_failed(&actor.0, clock())?))
+        .await?;
     server.work.notify_waiters();
     back(true, "")
 }

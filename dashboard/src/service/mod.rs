@@ -16,6 +16,7 @@
 //! when a second one is added.
 
 mod about;
+mod acts;
 mod form;
 mod front;
 mod hook;

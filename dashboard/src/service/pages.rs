@@ -154,7 +154,10 @@ pub(super) async fn queue(
                     (n) " " (word(*state))
                 }
             }
-            p { a href="/pulls" { "Pull requests" } }
+            p {
+                a href="/pulls" { "Pull requests" }
+                @if reader.may_do_everything(false) { " · " a href="/log" { "Log" } }
+            }
             (layout::forms(&[("JSON", "/api/v1/jobs".into())]))
         }
         (silent(&queue.waits))

@@ -15,7 +15,7 @@ use crate::error::Fail;
 use crate::pages::{assets, login, status};
 use crate::route::{ADMIN, COLLECT, MAX_LITTLE, MAX_WIRE, READ, Route, WRITE};
 use crate::service::server::Server;
-use crate::service::{about, form, front, hook, jobs, metrics, pages, proposals, wanted};
+use crate::service::{about, acts, form, front, hook, jobs, metrics, pages, proposals, wanted};
 use crate::{base, live, routes};
 
 /// Bytes of a push: forges list up to 2,000 commits in one. Of a longer one the next look knows.
@@ -41,6 +41,8 @@ pub const SERVER_ROUTES: &[Route] = &[
     Route::get("/api/v1/collectors", READ, || get(pages::collectors_json)),
     Route::get("/api/v1/openapi.json", None, || get(openapi)),
     Route::get("/api/v1/tokens", ADMIN, || get(api::tokens)),
+    Route::get("/log", ADMIN, || get(acts::log)),
+    Route::get("/api/v1/log", ADMIN, || get(acts::log_json)),
     // It takes a token of any scope, which it looks at itself.
     Route::get("/api/v1/about", None, || get(about::about)),
     Route::post("/api/v1/jobs/claim", COLLECT, MAX_SAID, || {
@@ -74,7 +76,7 @@ pub const SERVER_ROUTES: &[Route] = &[
 ];
 
 /// What each route of a server's API is for.
-const SUMMARIES: [Summary; 11] = [
+const SUMMARIES: [Summary; 12] = [
     (
         "GET",
         "/api/v1/projects",
@@ -96,6 +98,11 @@ const SUMMARIES: [Summary; 11] = [
         "Collectors, and which labels wait for one",
     ),
     ("GET", "/api/v1/tokens", "Tokens, without the tokens"),
+    (
+        "GET",
+        "/api/v1/log",
+        "Who made, changed or ended tokens, projects, channels and jobs, the newest first",
+    ),
     (
         "GET",
         "/api/v1/about",

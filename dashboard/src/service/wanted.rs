@@ -13,6 +13,7 @@ use collector::store::Store;
 use collector::store::queue::{Job, Offer};
 
 use crate::app::App;
+use crate::auth::Actor;
 use crate::clock::clock;
 use crate::error::Fail;
 use crate::mirror::describe;
@@ -23,6 +24,7 @@ use crate::service::server::Server;
 pub(super) async fn offer(
     State(app): State<Arc<App>>,
     Extension(server): Extension<Arc<Server>>,
+    Extension(actor): Extension<Actor>,
     body: Bytes,
 ) -> Result<Response, Fail> {
     let wanted: Wanted = read(&body)?;
@@ -41,7 +43,7 @@ pub(super) async fn offer(
         Some(jobs) => jobs,
         None => {
             let jobs = app
-                .write(move |store| ask.write(store, wanted.again))
+                .write(move |store| ask.write(store, wanted.again, &actor.0))
                 .await?;
             server.work.notify_waiters();
             jobs
@@ -76,8 +78,8 @@ impl Ask {
         Ok(store.wanted(&self.offer())?)
     }
 
-    fn write(&self, store: &mut Store, again: bool) -> Result<Vec<Job>, Fail> {
-        Ok(store.want(&self.offer(), again, clock())?)
+    fn write(&self, store: &mut Store, again: bool, who: &str) -> Result<Vec<Job>, Fail> {
+        Ok(store.want(&self.offer(), again, (who, clock()))?)
     }
 }
 

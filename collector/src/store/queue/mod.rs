@@ -5,6 +5,7 @@
 //! is for the clock of whoever has the store to say, which comes in as an argument; the rules stand
 //! in [`crate::jobs`].
 
+mod acts;
 mod collectors;
 mod forges;
 mod kept;
@@ -19,6 +20,7 @@ mod rows;
 mod tests;
 mod wanted;
 
+pub use acts::Act;
 pub use collectors::{Collector, Wait};
 pub use forges::Forge;
 pub use lease::{Claimant, Closed, Failing, Finished, Held};
@@ -36,13 +38,14 @@ use crate::error::{Error, Result};
 use crate::store::Store;
 
 /// Each migration raises the queue's number by one.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     include_str!("schema.sql"),
     include_str!("pulls.sql"),
     include_str!("notify.sql"),
     include_str!("pauses.sql"),
     include_str!("protocol.sql"),
     include_str!("kept.sql"),
+    include_str!("acts.sql"),
 ];
 
 impl Store {

@@ -4,8 +4,10 @@ use std::collections::HashSet;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::acts::{self, Act};
 use super::names;
 use crate::error::Result;
+use crate::format::plural;
 use crate::jobs::Purpose;
 use crate::model::{Commit, Sha};
 use crate::store::Store;
@@ -110,6 +112,9 @@ impl Store {
                 params![id, now, who],
             )?;
             tx.execute("DELETE FROM lease WHERE job = ?1", [id])?;
+            if changed > 0 {
+                by_hand(tx, "cancelled", id, who, now)?;
+            }
             Ok(changed > 0)
         })
     }
@@ -119,8 +124,14 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn retry_job(&mut self, id: i64) -> Result<bool> {
-        self.change(|tx| Ok(begin_anew(tx, id)? > 0))
+    pub fn retry_job(&mut self, id: i64, who: &str, now: i64) -> Result<bool> {
+        self.change(|tx| {
+            let anew = begin_anew(tx, id)? > 0;
+            if anew {
+                by_hand(tx, "tried again", id, who, now)?;
+            }
+            Ok(anew)
+        })
     }
 
     /// Offers every job anew that failed, with all its attempts, and has nobody pause any longer: what
@@ -128,18 +139,27 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn retry_failed(&mut self) -> Result<usize> {
+    pub fn retry_failed(&mut self, who: &str, now: i64) -> Result<usize> {
         self.change(|tx| {
             tx.execute("UPDATE pause SET until = 0 WHERE until > 0", [])?;
             tx.execute(
                 "UPDATE job SET not_before = 0 WHERE state = 'waiting' AND not_before > 0",
                 [],
             )?;
-            tx.execute(
+            let failed = tx.execute(
                 "UPDATE job SET state = 'waiting', attempts = 0, not_before = 0, avoid = '', \
                  stage = '', why = '', ended = NULL WHERE state = 'failed'",
                 [],
-            )
+            )?;
+            let act = Act {
+                time: now,
+                actor: who.into(),
+                what: "tried again".into(),
+                thing: "all that failed".into(),
+                detail: plural(failed, "job"),
+            };
+            acts::put(tx, &act)?;
+            Ok(failed)
         })
     }
 }
@@ -152,6 +172,23 @@ pub(super) fn begin_anew(tx: &Transaction<'_>, id: i64) -> rusqlite::Result<usiz
          stage = '', why = '', ended = NULL WHERE id = ?1 AND state IN ('failed', 'cancelled')",
         [id],
     )
+}
+
+/// Keeps what somebody did to a job, with the commit that it is about.
+fn by_hand(tx: &Transaction<'_>, what: &str, id: i64, who: &str, now: i64) -> rusqlite::Result<()> {
+    let detail = tx.query_row(
+        "SELECT project || ' ' || sha || ' for ' || label FROM job WHERE id = ?1",
+        [id],
+        |r| r.get(0),
+    )?;
+    let act = Act {
+        time: now,
+        actor: who.into(),
+        what: what.into(),
+        thing: format!("job {id}"),
+        detail,
+    };
+    acts::put(tx, &act)
 }
 
 /// Of these labels those that a project has now: whoever looked at its repository may have read before

@@ -399,8 +399,8 @@ fn a_job_that_kills_its_collector_fails_after_three_attempts_and_the_queue_moves
         failed[0].why
     );
     // People may have it tried again.
-    assert!(queue.store.retry_job(failed[0].id).unwrap());
-    assert!(!queue.store.retry_job(next.id).unwrap());
+    assert!(queue.store.retry_job(failed[0].id, "Ada", 9).unwrap());
+    assert!(!queue.store.retry_job(next.id, "Ada", 9).unwrap());
     assert_eq!(queue.claim("d", now).unwrap().attempts, 1);
 }
 
@@ -490,7 +490,7 @@ fn a_job_that_fails_where_others_are_done_is_given_up_after_three_attempts() {
         now += 600_000;
     }
     assert_eq!(queue.state(bad.id), State::Failed);
-    assert_eq!(queue.store.retry_failed().unwrap(), 1);
+    assert_eq!(queue.store.retry_failed("ada", 0).unwrap(), 1);
     assert_eq!(queue.state(bad.id), State::Waiting);
 }
 
@@ -511,7 +511,7 @@ fn a_pause_is_of_one_collector_and_one_project() {
     assert_eq!(queue.claim("c", 2).unwrap().project, "q");
     assert_eq!(queue.claim("d", 2).unwrap().project, "p");
     // Nobody pauses any longer once somebody says that all is mended.
-    assert_eq!(queue.store.retry_failed().unwrap(), 0);
+    assert_eq!(queue.store.retry_failed("ada", 0).unwrap(), 0);
     assert_eq!(queue.claim("e", 3).unwrap().id, job.id);
 }
 
@@ -993,7 +993,7 @@ fn what_was_approved_of_a_fork_is_void_after_a_push() {
     queue.store.fail(&held(&job, "u"), &said, 11).unwrap();
     assert_eq!(queue.standing("refs/pull/9/head"), Standing::Failed);
     assert_eq!(queue.look(&fork(202), 12), 0);
-    assert!(queue.store.retry_job(job.id).unwrap());
+    assert!(queue.store.retry_job(job.id, "Ada", 9).unwrap());
     assert!(queue.claim_untrusted("u", 13).is_none());
 
     // Back at a head that was approved once, it is one that nobody has approved.

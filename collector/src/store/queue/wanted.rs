@@ -2,9 +2,11 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::acts::{self, Act};
 use super::offer::{self, Offer};
 use super::rows::{COLUMNS, Job, job};
 use crate::error::Result;
+use crate::format::plural;
 use crate::jobs::{Purpose, State};
 use crate::model::Commit;
 use crate::store::Store;
@@ -16,7 +18,12 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::error::Error::Store`]; then nothing was offered.
-    pub fn want(&mut self, wanted: &Offer<'_>, again: bool, now: i64) -> Result<Vec<Job>> {
+    pub fn want(
+        &mut self,
+        wanted: &Offer<'_>,
+        again: bool,
+        (who, now): (&str, i64),
+    ) -> Result<Vec<Job>> {
         self.change(|tx| {
             let mut all = Vec::new();
             for commit in wanted.commits {
@@ -24,6 +31,18 @@ impl Store {
                     all.extend(one(tx, wanted, (commit, label), (again, now))?);
                 }
             }
+            let act = Act {
+                time: now,
+                actor: who.into(),
+                what: "asked for".into(),
+                thing: format!("project {}", wanted.project),
+                detail: format!(
+                    "{} for {}",
+                    plural(wanted.commits.len(), "commit"),
+                    wanted.purpose.name()
+                ),
+            };
+            acts::put(tx, &act)?;
             Ok(all)
         })
     }

@@ -9,7 +9,7 @@ use crate::store::link::{BlobRow, LogRow, Row, Shipment};
 
 /// Tables that are neither log nor view, where a store has them. One that is not listed is a node's
 /// own.
-pub(super) const TABLES: [&str; 19] = [
+pub(super) const TABLES: [&str; 20] = [
     "token",
     "token_label",
     "channel",
@@ -25,6 +25,7 @@ pub(super) const TABLES: [&str; 19] = [
     "pause",
     "pull",
     "forge",
+    "act",
     "object",
     "object_left",
     "object_place",
