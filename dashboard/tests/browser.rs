@@ -21,6 +21,7 @@ macro_rules! browser {
     };
 }
 
+mod hands;
 mod pictures;
 
 /// Job a: did my commit regress? Two clicks. Job f: the proof to hand on. One more.

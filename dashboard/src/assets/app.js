@@ -18,45 +18,92 @@ const say = (text) => {
 };
 const make = (name, properties) => Object.assign(document.createElement(name), properties);
 const button = (textContent, onclick) => make("button", { type: "button", className: "small", textContent, onclick });
+// What this browser keeps, for the session or for good; some keep nothing.
+const memory = (where, key, value) => { try { const all = window[`${where}Storage`]; return value ? all.setItem(key, value) : all.getItem(key); } catch { return null; } };
 // What the addresses of this project begin with.
 const base = document.body.dataset.base || "";
 const typing = (e) => /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName) && e.target.type !== "checkbox";
 
+// ---- what is still there on a page that is made anew
+const label = (e) => e.tagName + (e.matches("tr") ? ($("a", e) || e).getAttribute("href") : e.matches("details") ? "" : e.matches("input") ? e.name : e.getAttribute("href") + e.textContent);
+function keep(e) {
+  const id = e.getAttribute("id");
+  if (id) return () => document.getElementById(id);
+  const near = e.closest("[id]"), name = label(e);
+  const alike = (box) => $$(e.tagName, box).filter((o) => o.closest("[id]") === box && label(o) === name);
+  const n = alike(near).indexOf(e);
+  return () => { const box = document.getElementById(near.id); return box && alike(box)[n]; };
+}
+// The changes that a box names, whatever was decided about them since.
+const ids = (box) => box.value.replace(/:[^,]*/g, "");
+function kept(main) {
+  const marked = $(".current"), active = document.activeElement;
+  const said = $$("input:not([type=checkbox]):not([type=hidden])", main).filter((e) => e.value !== e.defaultValue);
+  return {
+    at: current, top: marked && marked.getBoundingClientRect().top,
+    mark: marked && keep(marked), focus: main.contains(active) && keep(active),
+    open: $$("details[open]", main).map(keep), said: said.map((e) => [keep(e), e.value]),
+    ticks: $$("[form=bulk]:checked", main).map(ids),
+  };
+}
+function restore(was) {
+  for (const find of was.open) { const e = find(); if (e) e.open = true; }
+  for (const [find, value] of was.said) { const e = find(); if (e) e.value = value; }
+  $$("[form=bulk]").forEach((e) => { if (was.ticks.includes(ids(e))) e.checked = true; });
+  const marked = was.mark && was.mark();
+  // Of one that is gone nothing takes the place unasked: the next j goes there.
+  current = marked ? items().indexOf(marked) : was.mark ? was.at - 1 : was.at;
+  if (marked) { marked.classList.add("current"); scrollBy(0, marked.getBoundingClientRect().top - was.top); }
+  if (was.focus) (was.focus() || $("#main")).focus({ preventScroll: true });
+}
+
 // ---- another page in place of this one's content
-let going = 0;
+const bare = () => location.href.split("#")[0];
+let going = 0, seen = bare();
+// Gives whether the page was changed.
 async function go(url, { push = true, fresh = false, yields = false, only = "#main", state = {} } = {}) {
   const mine = ++going;
   let text;
   try {
-    const answer = await fetch(url, { headers: fresh ? { "Cache-Control": "no-cache" } : {}, credentials: "same-origin" });
-    if (!answer.ok && !fresh) { location.href = url; return; }
-    if (!answer.ok) return;
+    const answer = await fetch(url, { headers: fresh ? { "Cache-Control": "no-cache" } : {} });
+    if (!answer.ok && !fresh) { location.href = url; return false; }
+    if (!answer.ok) return false;
     text = await answer.text();
-  } catch { if (!fresh) location.href = url; return; }
-  if (mine !== going) return;
+  } catch { if (!fresh) location.href = url; return false; }
+  if (mine !== going || !push && url.split("#")[0] !== bare()) return false;
   // Somebody began to type or select while it was on its way.
-  if (yields && busy()) { waiting = true; say(NEWS); return; }
+  if (yields && busy()) { waiting = true; say(NEWS); return false; }
   const next = new DOMParser().parseFromString(text, "text/html");
   const main = $(only, next), old = $(only);
-  if (!main || !old) { location.href = url; return; }
+  if (!main || !old) { location.href = url; return false; }
   // What is typed letter by letter is one step back.
   const again = state.typed && history.state && history.state.typed;
+  if (push && !again) history.replaceState({ ...history.state, y: scrollY }, "");
   if (push) history[again ? "replaceState" : "pushState"](state, "", url);
-  path = location.pathname;
-  const open = fresh ? $$("details").map((d) => d.open) : [];
-  const at = current;
+  seen = bare();
   document.title = next.title;
   // What was left as it was is still of before: news of it are news.
   if (only === "#main") document.body.dataset.at = next.body.dataset.at;
-  const now = document.importNode(main, true);
+  const was = fresh && kept(old), now = document.importNode(main, true);
   old.replaceWith(now);
   start(now);
-  $$("details").forEach((d, i) => { if (open[i]) d.open = true; });
-  if (fresh && at >= 0) mark(at, false);
+  if (was) restore(was);
+  else if (only === "#main") arrive(next, push);
+  return true;
 }
-let path = location.pathname;
+// A page that somebody goes to is read from its beginning, one that they go back to from where they were.
+function arrive(next, push) {
+  const menu = ".top nav", to = location.hash && document.getElementById(location.hash.slice(1));
+  if ($(menu) && $(menu, next)) $(menu).replaceWith(document.importNode($(menu, next), true));
+  $("#main").focus({ preventScroll: true });
+  if (to) to.scrollIntoView();
+  else scrollTo(0, push ? 0 : (history.state || {}).y || 0);
+}
+const anew = (yields) => go(location.href, { push: false, fresh: true, yields });
 addEventListener("popstate", () => {
-  if (location.pathname === path && $(VIEW)) look(location.href, false); else go(location.href, { push: false });
+  // Another place of the same page.
+  if (bare() === seen) return;
+  if (location.pathname === new URL(seen).pathname && $(VIEW)) look(location.href, false); else go(location.href, { push: false });
 });
 
 // ---- news
@@ -65,38 +112,42 @@ const NEWS = "There is news; it shows when nothing is selected.";
 let source, waiting = false;
 const busy = () => $("input:checked") || typing({ target: document.activeElement || document.body });
 function news() {
-  waiting = !document.hidden && !!busy();
+  waiting = !!busy();
   if (waiting) say(NEWS);
-  else if (!document.hidden) go(location.href, { push: false, fresh: true, yields: true }).then(() => waiting || say("Updated."));
+  else anew(true).then((done) => done && say("Updated."));
 }
+// A browser has six connections to a server: only pages that are seen hold one. The first thing that
+// is heard on it is how things stand.
 function listen() {
-  if (source || !window.EventSource) return;
+  if (source && source.readyState < 2 || document.hidden || !window.EventSource) return;
   source = new EventSource(`${base}/events`);
-  const heard = (e) => { if (e.data !== document.body.dataset.at) news(); };
-  source.addEventListener("data", heard);
-  source.addEventListener("triage", heard);
-  const settled = () => setTimeout(() => { if (waiting && !busy()) news(); });
-  addEventListener("change", settled);
-  addEventListener("focusout", settled);
-  document.addEventListener("visibilitychange", news);
-  addEventListener("pagehide", () => source.close());
+  for (const what of ["data", "triage"]) source.addEventListener(what, (e) => { if (e.data !== document.body.dataset.at) news(); });
 }
+function hush() {
+  if (source) source.close();
+  source = null;
+}
+const settled = () => setTimeout(() => { if (waiting && !busy()) news(); });
+addEventListener("change", settled);
+addEventListener("focusout", settled);
+document.addEventListener("visibilitychange", () => (document.hidden ? hush : listen)());
+addEventListener("pagehide", hush);
+addEventListener("pageshow", listen);
 
 // ---- lists: j, k, Enter, x
 let current = -1;
-const items = () => $$(".group, .rows tbody tr");
+// Rows that only say something, and those that are folded away, are none to go to.
+const items = () => $$(".group, .rows tbody tr").filter((e) => (e.matches(".group") || $("a", e)) && !e.closest("details:not([open])"));
 // The group that is marked, if one is.
-const here = () => { const e = items()[current]; return e && e.matches(".group") ? e : null; };
-function mark(i, scroll = true) {
+const here = () => $(".group.current");
+function mark(i) {
   const all = items();
   if (!all.length) return;
   current = Math.max(0, Math.min(all.length - 1, i));
   all.forEach((e, n) => e.classList.toggle("current", n === current));
   const e = all[current];
-  if (scroll) {
-    (e.matches(".group") ? e : $("a", e) || e).focus({ preventScroll: true });
-    e.scrollIntoView({ block: "nearest" });
-  }
+  (e.matches(".group") ? e : $("a", e)).focus({ preventScroll: true });
+  e.scrollIntoView({ block: "nearest" });
 }
 const STATES = { a: "acknowledged", f: "fixed_by", w: "accepted", n: "noise", i: "infra", v: "invalid", m: "merge", s: "split", t: "" };
 function decide(key) {
@@ -119,8 +170,48 @@ function askCommit(form) {
   say("Which commit fixed it? Type it and press Enter.");
 }
 
+// What was decided here in this window, the newest last: its place in the log, and words.
+const OWN = `uptick.own${base}`;
+const own = () => JSON.parse(memory("session", OWN) || "[]");
+const noteOwn = (all) => memory("session", OWN, JSON.stringify(all.slice(-50)));
+const words = (e) => e ? e.textContent.replace(/\s+/g, " ").trim().slice(0, 90) : "";
+// What a form is about, in words.
+const about = (form) => form.id === "bulk" ? `${$$('[form="bulk"]:checked').length} selected` : words($("h2, h3, p", form.closest(".group, .log li") || document));
+// Sends a decision, or the way back of one; the answer, unless it was refused, which is said.
+async function send(to, body) {
+  const answer = await fetch(base + to, { method: "POST", body, headers: { Accept: "application/json" } }).catch(() => null);
+  if (answer && answer.ok) return answer.json().catch(() => ({}));
+  const page = answer && new DOMParser().parseFromString(await answer.text(), "text/html");
+  const why = page ? ($("#main h1 + p", page) || page.body).textContent.trim() : "the dashboard does not answer.";
+  if (answer && answer.status === 409) await anew();
+  say(`Not decided: ${why}`);
+  return null;
+}
+async function take(batch, what) {
+  const done = await send("/triage/undo", new URLSearchParams({ batch }));
+  if (!done) return;
+  noteOwn(own().filter(([b]) => b !== Number(batch)));
+  await anew();
+  say(done.taken_back ? `Taken back: ${what}` : "Nothing was taken back: it was already, or something else was decided since.");
+}
+// u: what was decided about the marked group, else one's own last decision.
+function undo() {
+  if (!$('form[action*="/triage"]')) return;
+  const group = here(), press = group && $('form[action*="/triage/undo"] button', group), last = own().pop();
+  if (press) press.click();
+  else if (last) alone(() => take(...last));
+  else say("You decided nothing in this window. Others’ decisions have an Undo beside them.");
+}
+
+// One press at a time.
+let deciding = false;
+async function alone(work) {
+  if (deciding) { say("What was pressed before is on its way."); return; }
+  deciding = true;
+  try { await work(); } finally { deciding = false; }
+}
 // A decision leaves the reader where they are.
-addEventListener("submit", async (e) => {
+addEventListener("submit", (e) => {
   const form = e.target, to = new URL(form.action, location.href).pathname.slice(base.length);
   if (to !== "/triage" && to !== "/triage/undo") return;
   const fixed = $("[name=fixed]", form);
@@ -129,18 +220,17 @@ addEventListener("submit", async (e) => {
   e.preventDefault();
   if (form.id === "bulk" && !$('[form="bulk"]:checked')) { say("Nothing is selected: tick the boxes of groups or series first."); return; }
   if (e.submitter && e.submitter.value === "fixed_by" && !fixed.value) { askCommit(form); return; }
-  const body = new URLSearchParams(new FormData(form, e.submitter));
-  const answer = await fetch(form.action, { method: "POST", body, credentials: "same-origin" }).catch(() => null);
-  if (!answer) { say("Not decided: the dashboard does not answer."); return; }
-  if (!answer.ok) {
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const why = `Not decided: ${($("#main h1 + p", page) || page.body).textContent.trim()}`;
-    if (answer.status === 409) await go(location.href, { push: false, fresh: true });
-    say(why);
-    return;
-  }
-  await go(location.href, { push: false, fresh: true });
-  say(to === "/triage" ? "Decided; u takes it back." : "Taken back.");
+  const body = new URLSearchParams(new FormData(form, e.submitter)), what = about(form);
+  if (to !== "/triage") { alone(() => take(body.get("batch"), what)); return; }
+  alone(async () => {
+    const done = await send(to, body);
+    if (!done) return;
+    if (done.batch) noteOwn([...own(), [done.batch, `${e.submitter ? words(e.submitter.firstChild) : "Save"}, ${what}`]]);
+    // What was said and ticked for it is done with.
+    form.reset();
+    await anew();
+    say(done.batch ? "Decided; u takes it back." : "Nothing to decide: it stands as you say.");
+  });
 });
 
 // ---- search: suggestions as one types; complete without
@@ -154,7 +244,7 @@ function suggest() {
     if (text.length < 2) { list.replaceChildren(); return; }
     timer = setTimeout(async () => {
       asked = text;
-      const found = await fetch(`${base}/search.json?q=${encodeURIComponent(text)}`, { credentials: "same-origin" }).then((r) => r.ok ? r.json() : null).catch(() => null);
+      const found = await fetch(`${base}/search.json?q=${encodeURIComponent(text)}`).then((r) => r.ok ? r.json() : null).catch(() => null);
       if (!found || asked !== text) return;
       const names = (all) => all.map((o) => o.name);
       const others = [...names(found.pages), ...found.metrics, ...names(found.people), ...names(found.tags), ...names(found.functions), ...found.projects];
@@ -350,8 +440,16 @@ addEventListener("submit", (e) => {
 });
 
 // ---- once a page
+const quiet = () => memory("local", "uptick.keys") === "off";
 function start(at = document) {
   current = -1;
+  $$("#keys", at).forEach((p) => {
+    const tell = () => { press.textContent = quiet() ? "Switch them on" : "Switch them off"; };
+    const press = button("", () => { memory("local", "uptick.keys", quiet() ? "on" : "off"); tell(); });
+    p.hidden = false;
+    p.append(" ", press);
+    tell();
+  });
   if (navigator.clipboard) $$('.forms a[href$=".md"]', at).forEach((a) => a.after(" ", button("Copy Markdown", async () => { await navigator.clipboard.writeText(await (await fetch(a.href)).text()); say("Copied."); })));
   $$("figure[data-series]", at).forEach(chart);
   (at.matches && at.matches(VIEW) ? [at] : $$(VIEW, at)).forEach(flame);
@@ -365,20 +463,24 @@ let before = "";
 addEventListener("keydown", (e) => {
   if (e.ctrlKey || e.metaKey || e.altKey) return;
   if (typing(e)) { if (e.key === "Escape") e.target.blur(); return; }
+  if (quiet()) return;
   const key = e.key;
   if (before === "g") {
     before = "";
     const to = { t: "/", h: "/health", c: "/commits", v: "/compare" }[key];
-    if (to) { e.preventDefault(); go(base + to); }
+    if (to) e.preventDefault();
+    // A server's own pages have no commits.
+    if (to && $$(".top a").some((a) => a.pathname === base + to)) go(base + to);
+    else if (to) say("There is no such page here.");
     return;
   }
   if (key === "g") before = "g";
   else if (key === "j") mark(current + 1);
-  else if (key === "k") mark(current - 1);
+  else if (key === "k") mark($(".current") ? current - 1 : current);
   else if (key === "Enter" && document.activeElement.matches(".group.current")) { const a = $("a.open, .members a, h3 a, .cause a", document.activeElement); if (a) go(a.href); }
-  else if (key === "x") { if (current < 0) mark(0); const box = here() && $("input[type=checkbox]", here()); if (box) box.click(); }
+  else if (key === "x") { if (!$(".current")) mark(current + 1); const box = here() && $("input[type=checkbox]", here()); if (box) box.click(); }
   else if (key in STATES) decide(key);
-  else if (key === "u") { const undo = $('form[action*="/triage/undo"] button', here() || document) || $('form[action*="/triage/undo"] button'); if (undo) undo.click(); }
+  else if (key === "u") undo();
   else if (key === "/") { const box = $(".flamesearch") || $("#q") || $("#find"); if (box) box.focus(); }
   else if (key === "?") go(`${base}/help`);
   else if (key === "0" || key === "Escape") { const all = $(".flamereset"); if (all) look(all.href); else return; }

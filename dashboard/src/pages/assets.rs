@@ -28,10 +28,21 @@ fn all() -> &'static [Asset; 3] {
         };
         [
             asset("app", "css", "text/css; charset=utf-8", CSS),
-            asset("app", "js", "text/javascript; charset=utf-8", JS),
+            asset(
+                "app",
+                "js",
+                "text/javascript; charset=utf-8",
+                &uncommented(JS),
+            ),
             asset("icon", "svg", "image/svg+xml", ICON),
         ]
     })
+}
+
+/// The script without its lines of comment, which only whoever reads the source needs.
+fn uncommented(script: &str) -> String {
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    script.split_inclusive('\n').filter(is_code).collect()
 }
 
 pub(crate) fn css_url() -> &'static str {

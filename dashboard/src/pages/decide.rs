@@ -235,20 +235,25 @@ pub(super) fn form(reader: &Reader, g: &Group) -> Markup {
 }
 
 /// What can be said, and a button for each state. What is typed is saved by the first button, so
-/// that the enter key sets no state that nobody chose. The buttons of one group answer to keys.
+/// that the enter key sets no state and no assignee that nobody chose. The buttons of one group answer to keys.
 pub(super) fn controls(reader: &Reader, keyed: bool) -> Markup {
     html! {
         details .words {
             summary { "Commit, assignee, note" }
-            (fields(reader))
+            (fields())
             button .small type="submit" { "Save" }
+            @if let Some(name) = reader.name() {
+                button .small type="submit" name="assignee" value=(spelled(name)) data-key="t" {
+                    "Take it " kbd { "t" }
+                }
+            }
         }
         (buttons(keyed))
     }
 }
 
 /// What can be said beside a state.
-fn fields(reader: &Reader) -> Markup {
+fn fields() -> Markup {
     html! {
         input name="fixed" placeholder="fixed by commit" aria-label="The commit that fixed it"
             maxlength="64" autocomplete="off" spellcheck="false";
@@ -260,11 +265,6 @@ fn fields(reader: &Reader) -> Markup {
             aria-label="Snooze until a day, or for a number of commits; “never” ends it";
         input name="note" placeholder="note" aria-label="Note" maxlength="1000";
         input name="link" type="url" placeholder="https:// issue" aria-label="Issue" maxlength="500";
-        @if let Some(name) = reader.name() {
-            button .small type="submit" name="assignee" value=(spelled(name)) data-key="t" {
-                "Take it " kbd { "t" }
-            }
-        }
     }
 }
 
@@ -274,6 +274,17 @@ fn buttons(keyed: bool) -> Markup {
             button .small type="submit" name="state" value=(state) data-key=[keyed.then_some(key)] {
                 (word) " " kbd { (key) }
             }
+        }
+    }
+}
+
+/// Says that a form changed nothing, and leads back.
+pub(super) fn nothing(title: &str, why: &str, to: &str) -> Markup {
+    html! {
+        section .narrow {
+            h1 { (title) }
+            p { (why) }
+            p { a href=(to) { "Back" } }
         }
     }
 }

@@ -28,7 +28,10 @@ const KEYS: &[(&str, &str)] = &[
         "m, s",
         "merge the selected groups; split the selected series off into a group of their own",
     ),
-    ("u", "undo the last decision"),
+    (
+        "u",
+        "undo: what was decided about the current group, else your own last decision in this window",
+    ),
     (
         "/",
         "search: whatever has a name (benchmarks, metrics, commits, owners, tags, pages), by any part of \
@@ -42,6 +45,15 @@ const KEYS: &[(&str, &str)] = &[
     ),
     ("0 or Esc", "show all again"),
     ("g then t, h, c, v", "go to Today, Health, Commits, Compare"),
+    ("?", "this page, which can switch the keys off"),
+];
+
+/// Those of a server's own pages.
+const SERVER_KEYS: &[(&str, &str)] = &[
+    ("j, k", "next and previous row"),
+    ("Enter", "open it"),
+    ("g then t, h", "go to the first page, Health"),
+    ("?", "this page, which can switch the keys off"),
 ];
 
 const WORDS: &[(&str, &str)] = &[
@@ -119,7 +131,13 @@ pub(crate) fn body(app: &App) -> Markup {
     html! {
         h1 { "Help and keys" }
         @if is_server { (server()) }
-        section { h2 { "Keys" } dl .keys { @for (k, what) in KEYS { dt { kbd { (k) } } dd { (what) } } } }
+        section {
+            h2 { "Keys" }
+            // Without a script there are none to switch off.
+            p #keys hidden { "Whoever dictates, or types by chance, does without them in this browser." }
+            @let keys = if is_server { SERVER_KEYS } else { KEYS };
+            dl .keys { @for (k, what) in keys { dt { kbd { (k) } } dd { (what) } } }
+        }
         section { h2 { "Words" } dl .keys { @for (w, what) in WORDS { dt { (w) } dd { (what) } } } }
         section { h2 { "Signs" } (signs()) }
         @if !is_server { section { h2 { "Other forms" } (forms()) } }

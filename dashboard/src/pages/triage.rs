@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use collector::detect::alerts::life::{Resolution, State as Stands};
 use collector::store::{MeasuredCommit, Moment, Outcome, Store, Triage};
+use serde_json::json;
 
 use crate::app::App;
 use crate::auth::Actor;
@@ -246,8 +247,29 @@ pub(crate) async fn decide(
         let page = layout::passing(&app, Some(&reader), "Fixed by", asked);
         return Ok(([(header::CONTENT_TYPE, HTML)], page).into_response());
     }
-    app.write(move |store| apply(store, what, &actor.0)).await?;
-    Ok(back(to))
+    let batch = app.write(move |store| apply(store, what, &actor.0)).await?;
+    if wants_json(&headers) {
+        let done = json!({ "schema": "uptick.decided/1", "batch": batch });
+        return Ok(axum::Json(done).into_response());
+    }
+    if batch.is_some() {
+        return Ok(back(to));
+    }
+    let why = "It stands already as the form says.";
+    Ok(unchanged(&app, &reader, ("Nothing was decided", why), &to))
+}
+
+/// The page that says that a form changed nothing.
+fn unchanged(app: &App, reader: &Reader, (title, why): (&str, &str), to: &str) -> Response {
+    let said = decide::nothing(title, why, to);
+    let page = layout::passing(app, Some(reader), title, said);
+    ([(header::CONTENT_TYPE, HTML)], page).into_response()
+}
+
+/// Whether a script asks, which changes the page itself and has to know what was done.
+fn wants_json(headers: &HeaderMap) -> bool {
+    let accepts = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
+    accepts.is_some_and(|a| a.starts_with("application/json"))
 }
 
 /// Everything that a form says but its state, as another form says it again.
@@ -290,6 +312,7 @@ fn changes(what: &Triage) -> String {
 pub(crate) async fn undo(
     State(app): State<Arc<App>>,
     Extension(actor): Extension<Actor>,
+    Extension(reader): Extension<Reader>,
     headers: HeaderMap,
     RawForm(form): RawForm,
 ) -> Result<Response, Fail> {
@@ -298,9 +321,24 @@ pub(crate) async fn undo(
         .split('&')
         .find_map(|p| p.strip_prefix("batch=")?.parse::<i64>().ok());
     let batch = batch.ok_or_else(|| Fail::Bad("`batch` must be a number.".into()))?;
-    app.write(move |store| Ok(store.undo(batch, &actor.0, text::now())?))
+    let n = app
+        .write(move |store| Ok(store.undo(batch, &actor.0, text::now())?))
         .await?;
-    Ok(back(came_from(&headers).unwrap_or_else(front)))
+    if wants_json(&headers) {
+        let done = json!({ "schema": "uptick.taken_back/1", "taken_back": n });
+        return Ok(axum::Json(done).into_response());
+    }
+    let to = came_from(&headers).unwrap_or_else(front);
+    if n > 0 {
+        return Ok(back(to));
+    }
+    let why = "It was taken back already, or something else was decided since.";
+    Ok(unchanged(
+        &app,
+        &reader,
+        ("Nothing was taken back", why),
+        &to,
+    ))
 }
 
 fn front() -> String {
