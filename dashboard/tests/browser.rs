@@ -22,6 +22,7 @@ macro_rules! browser {
 }
 
 mod hands;
+mod paper;
 mod pictures;
 
 /// Job a: did my commit regress? Two clicks. Job f: the proof to hand on. One more.

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 const SHEET: &str = include_str!("../assets/app.css");
 /// Between these the sheet has what flame graphs look like.
 const RULES: (&str, &str) = ("/* Flame graphs */", "/* End of flame graphs */");
-const DARK: &str = "@media(prefers-color-scheme:dark)";
+const DARK: &str = "@media screen and (prefers-color-scheme:dark)";
 /// In place of a variable that the sheet does not have.
 const MISSING: &str = "missing";
 /// What only a picture alone has.

@@ -130,6 +130,7 @@ pub(crate) fn body(app: &App) -> Markup {
     let is_server = matches!(app.role, Role::Server);
     html! {
         h1 { "Help and keys" }
+        (layout::on_paper("/help"))
         @if is_server { (server()) }
         section {
             h2 { "Keys" }

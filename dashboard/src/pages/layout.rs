@@ -197,10 +197,21 @@ pub(crate) fn forms(links: &[(&str, String)]) -> Markup {
     }
 }
 
+/// The address of a page that has no other forms, for paper alone.
+pub(crate) fn on_paper(path: &str) -> Markup {
+    html! { p .forms.paper data-page=(path) {} }
+}
+
 /// The address of a page from that of one of its other forms.
 fn address(form: &str) -> String {
     let (path, query) = form.split_at(form.find('?').unwrap_or(form.len()));
     let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
+    // A server's own pages have theirs in its API.
+    let stem = match stem.strip_prefix("/api/v1") {
+        Some("/jobs") => "/queue",
+        Some(rest) => rest,
+        None => stem,
+    };
     format!("{stem}{query}")
 }
 

@@ -248,6 +248,12 @@ impl Browser {
             .unwrap_or(f64::NAN)
     }
 
+    /// What a script says of something.
+    pub(crate) async fn words(&self, script: &str, of: &str) -> String {
+        let said = self.client.execute(script, vec![json!(of)]).await.unwrap();
+        said.as_str().unwrap().to_string()
+    }
+
     pub(crate) async fn count(&self, css: &str) -> usize {
         self.client.find_all(Locator::Css(css)).await.unwrap().len()
     }

@@ -85,6 +85,7 @@ fn html(
             (side("base", "Before", &otherwise(base, before)))
             (side("head", "After", &otherwise(head, newest.first())))
             button .primary type="submit" { "Compare" }
+        (layout::on_paper("/compare"))
         }
         p .muted { "A commit is named by the beginning of its hash or by a tag; a branch by its name, and then \
             its newest measured commit is meant." }

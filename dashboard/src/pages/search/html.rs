@@ -14,6 +14,7 @@ const FACTS: usize = 4;
 pub(super) fn page(text: &str, found: &Hits) -> Markup {
     html! {
         h1 { "Search" }
+        (layout::on_paper(&format!("/search?q={}", encode(text))))
         (field(text))
         @if text.trim().is_empty() {
             p .muted { (HINT) }

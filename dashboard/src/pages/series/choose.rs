@@ -49,6 +49,7 @@ fn html(asked: &Gather, chosen: &[SeriesState], found: &[SeriesState]) -> Markup
     html! {
         section .head {
             h1 { "Several series in one chart" }
+            (layout::on_paper("/series"))
             p .muted { "Up to " (BESIDE + 1) " lines, of whichever benchmarks, metrics and testbeds; series of \
                 other units are drawn relative to where each begins." }
         }
