@@ -157,3 +157,52 @@ async fn each_row_says_whose_it_is() {
     );
     assert!(c.get("/today.md").await.text().contains("| front-end |"));
 }
+
+/// The worst of what is new is named first, not the worst of all; and a group says every state of
+/// its changes.
+#[tokio::test]
+async fn what_somebody_works_on_is_not_called_new() {
+    let site = Site::demo();
+    let c = site.client().await;
+    let groups = |d: &Answer| -> Vec<Value> {
+        let d: Value = serde_json::from_str(d.text()).unwrap();
+        d["groups"].as_array().unwrap().clone()
+    };
+    let all = groups(&c.get("/today.json").await);
+    let size = |g: &Value| {
+        g["changes"][0]["event"]["change"]["change"]
+            .as_f64()
+            .unwrap()
+    };
+    let words = |g: &Value| format!("worst {:+.2}\u{a0}%", 100.0 * size(g));
+    assert!(c.get("/").await.text().contains(&words(&all[0])));
+    let ids = |g: &Value| -> Vec<String> {
+        let changes = g["changes"].as_array().unwrap().iter();
+        changes
+            .map(|e| e["event"]["id"].as_str().unwrap().into())
+            .collect()
+    };
+    let acknowledge = |events: Vec<String>| {
+        let state = Triage::state_of("acknowledged");
+        let what = Triage {
+            events,
+            state,
+            ..Triage::default()
+        };
+        site.store().decide(&what, "ada", 1).unwrap();
+    };
+    acknowledge(ids(&all[0]));
+    let page = c.get("/").await;
+    assert!(page.text().contains(&words(&all[1])), "{}", page.text());
+    assert!(!page.text().contains(&words(&all[0])), "{}", page.text());
+    // One of two.
+    acknowledge(ids(&all[1])[..1].to_vec());
+    let n = ids(&all[1]).len() - 1;
+    let page = c.get("/").await;
+    for state in ["1 acknowledged".to_string(), format!("{n} new")] {
+        assert!(
+            page.text().contains(&format!("\">{state}</span>")),
+            "{state}"
+        );
+    }
+}

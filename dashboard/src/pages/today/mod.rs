@@ -8,6 +8,7 @@ use crate::pages::groups::{self, Group, sure};
 use std::cmp::Ordering;
 
 use collector::config::Config;
+use collector::detect::alerts::life::State;
 use collector::history::harm;
 use collector::judge::Judged;
 use collector::store::{Event, EventCounts, MeasuredCommit, Moment, Store, Triage, Value};
@@ -109,6 +110,17 @@ fn worst<'a>(g: &'a Group, judged: &Judged) -> &'a Event {
         .unwrap_or_else(|| g.worst())
 }
 
+/// The worst change that nobody has looked at yet; of what is judged, where any of that is.
+fn worst_new<'a>(groups: &[&'a Group], judged: &Judged) -> Option<&'a Event> {
+    let all = groups.iter().filter(|g| g.is_new()).flat_map(|g| &g.events);
+    let new = all.filter(|e| e.reported.event.state == State::New);
+    let rank = |e: &Event| (harm(e) > 0.0 && decides(judged, e), harm(e));
+    new.max_by(|a, b| {
+        let (a, b) = (rank(a), rank(b));
+        a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+    })
+}
+
 /// What stands first, and how large it is: what is judged and got worse, whatever state it is in;
 /// then what may be no loss, because it is not judged or a testbed did it; then what got better.
 fn rank(g: &Group, judged: &Judged) -> (u8, f64) {
@@ -156,26 +168,26 @@ fn verdict(t: &Today) -> (Markup, &'static str) {
     if t.reports == 0 {
         return (html! { "Nothing measured yet" }, "quiet");
     }
-    match (bad.first(), new) {
-        (None, _) if t.is_partial() => (html! { "No regression is known yet" }, "quiet"),
-        (None, _) => (
+    match (worst_new(&bad, &t.judged), new) {
+        _ if bad.is_empty() && t.is_partial() => (html! { "No regression is known yet" }, "quiet"),
+        _ if bad.is_empty() => (
             html! {
                 span .tick aria-hidden="true" { "✓" } " No regression is open"
                 @if t.snoozed > 0 { " but for what is snoozed" }
             },
             "good",
         ),
-        (Some(_), 0) => (
+        (_, 0) | (None, _) => (
             html! {
                 span aria-hidden="true" { "▲" } " " (plural(bad.len(), "regression"))
                 " being worked on, none new"
             },
             "quiet",
         ),
-        (Some(g), _) => (
+        (Some(worst), _) => (
             html! {
                 span aria-hidden="true" { "▲" } " " (plural(new, "new regression"))
-                ", worst " (text::tight(&groups::moved(worst(g, &t.judged))))
+                ", worst " (text::tight(&groups::moved(worst)))
             },
             "bad",
         ),
@@ -454,7 +466,7 @@ fn heading(app: &App, g: &Group, (may, at): (bool, &Moment)) -> Markup {
                     aria-label="Select this group";
             }
             h2 #{ "t" (worst.reported.id) } { (moved(g)) }
-            (state_html(worst))
+            (decide::states(g))
             (decide::people(&app.options.config, g, at))
             @if g.by_hand {
                 span .tag title="merged or split off by somebody; Undo is below" { "by hand" }
@@ -554,11 +566,6 @@ fn other(e: &Event, may: bool) -> Markup {
             span .muted { (text::metric(&key.metric)) }
         }
     }
-}
-
-fn state_html(e: &Event) -> Markup {
-    let word = Triage::word(e.reported.event.state);
-    html! { span .state.(word) { (log::word(word)) } }
 }
 
 /// Which commits it may have been.
