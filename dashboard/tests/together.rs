@@ -242,6 +242,25 @@ async fn changes_are_numbered_along_the_line() {
     }
 }
 
+/// A mark says the day of its own commit, not of one beside it.
+#[tokio::test]
+async fn a_mark_says_the_day_of_its_commit() {
+    let site = Site::demo();
+    let commits = site.store().commits(u64::MAX, 100).unwrap();
+    let tags: Vec<(String, String)> = (3..40)
+        .step_by(6)
+        .map(|i| (format!("v{i}"), commits[i].sha.0.clone()))
+        .collect();
+    let named: Vec<(&str, &str)> = tags.iter().map(|(n, s)| (n.as_str(), s.as_str())).collect();
+    let c = site.with_tags(&named).await;
+    let chart = svg(&c, &format!("/series/{}.svg", site.series("parse/large"))).await;
+    for (i, (name, _)) in (3..40).step_by(6).zip(&tags) {
+        let written = jiff::Timestamp::from_second(commits[i].time).unwrap();
+        let words = format!("<title>Tag {name}, {}</title>", written.strftime("%-d %b"));
+        assert!(chart.text().contains(&words), "{words}: {}", chart.text());
+    }
+}
+
 /// Tags and the places where branches left are marks on the chart, that lead there.
 #[tokio::test]
 async fn tags_and_branches_are_marked_on_charts() {

@@ -368,24 +368,21 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Where the names of tags end that were written, from left to right.
-struct Names(f64);
-
-impl Default for Names {
-    fn default() -> Self {
-        Self(f64::MIN)
-    }
-}
+/// From where to where the names of tags go that were written, whatever their order.
+#[derive(Default)]
+struct Names(Vec<(f64, f64)>);
 
 impl Names {
-    /// Whether a name has room behind the one before, and in the picture; then its place is taken.
+    /// Whether a name has room between the others, and in the picture; then its place is taken.
     fn fits(&mut self, at: f64, name: &str) -> bool {
         // In a system's font a character of the larger size is about 8.5 px wide.
         let half = name.chars().count() as f64 * 4.25 * f64::from(FINE) + 30.0;
         let right = f64::from(WIDTH as i32 * FINE);
-        let fits = at - half > self.0 && at + half < right;
+        let (from, to) = (at - half, at + half);
+        let is_free = self.0.iter().all(|(a, b)| to < *a || from > *b);
+        let fits = is_free && from > 0.0 && to < right;
         if fits {
-            self.0 = at + half;
+            self.0.push((from, to));
         }
         fits
     }
@@ -574,6 +571,22 @@ mod tests {
                 .unwrap();
             assert!(y >= top, "{y}");
         }
+    }
+
+    #[test]
+    fn each_tag_is_named_that_has_room_whatever_their_order() {
+        let tag = |at: u32| Mark {
+            at: f64::from(at),
+            what: Marker::Tag(format!("v{at}")),
+            href: "/".into(),
+            words: String::new(),
+        };
+        // The newest comes first, and keeps its name.
+        let marks = [tag(90), tag(50), tag(49), tag(10)];
+        let svg = drawn(&series(100), &[], &marks, "tags");
+        let is_named = |name: &str| svg.contains(&format!(">{name}</text>"));
+        let named: Vec<bool> = ["v90", "v50", "v49", "v10"].map(is_named).into();
+        assert_eq!(named, [true, true, false, true], "{svg}");
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod search;
 mod series;
 pub(crate) mod status;
 pub(crate) mod summary;
+mod testbeds;
 mod today;
 pub(crate) mod triage;
 mod waiting;

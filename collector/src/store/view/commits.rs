@@ -211,15 +211,16 @@ impl Store {
         })
     }
 
-    /// Every testbed, in the order of its first commit.
+    /// The 200 testbeds that measured last, in the order of their first commits.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
     pub fn testbeds(&self) -> Result<Vec<TestbedRow>> {
         self.ask(|db| {
             db.prepare_cached(
-                "SELECT facts, first_position, last_position, first_time, last_time, reports \
-                 FROM testbed ORDER BY first_position, first_time LIMIT 200",
+                "SELECT facts, first_position, last_position, first_time, last_time, reports FROM \
+                 (SELECT * FROM testbed ORDER BY last_position DESC, last_time DESC LIMIT 200) \
+                 ORDER BY first_position, first_time",
             )?
             .query_map([], |r| {
                 let facts: String = r.get(0)?;

@@ -4,11 +4,13 @@
 use std::collections::BTreeSet;
 
 use collector::format::thousands;
+use collector::model::Counter;
 use collector::store::TestbedRow;
 use maud::{Markup, html};
 
 use super::rows::Health;
 use crate::overview::Bed;
+use crate::pages::testbeds::{Facts, Stay, all_differences, stays};
 use crate::query::Machine;
 use crate::text::{self, plural};
 
@@ -17,25 +19,12 @@ const BEFORE: usize = 5;
 /// Facts that are named of a testbed.
 const FACTS: usize = 12;
 
-/// What changed between one testbed and the next: name, before, after.
-pub(in crate::pages) fn differences(
-    before: &TestbedRow,
-    after: &TestbedRow,
-) -> Vec<(String, String, String)> {
-    let names: BTreeSet<&String> = before.facts.keys().chain(after.facts.keys()).collect();
-    let get = |t: &TestbedRow, n: &str| {
-        let known = t.facts.get(n).filter(|v| !v.trim().is_empty());
-        known.cloned().unwrap_or_else(|| "–".into())
-    };
-    names
-        .into_iter()
-        .map(|n| (n.clone(), get(before, n), get(after, n)))
-        .filter(|(_, a, b)| a != b)
-        .collect()
-}
-
 pub(super) fn html(h: &Health) -> Markup {
     let all = &h.overview.testbeds;
+    let entries = h.overview.entries.iter();
+    let counters: BTreeSet<Counter> = entries.map(|e| e.series.row.key.counter.clone()).collect();
+    let counters: Vec<Counter> = counters.into_iter().collect();
+    let stays = stays(all.iter().map(|b| &b.row), &counters);
     let mut before = 0;
     let shown: Vec<usize> = (0..all.len())
         .rev()
@@ -61,13 +50,13 @@ pub(super) fn html(h: &Health) -> Markup {
                     th scope="col" { "State" }
                     th scope="col" { "What" }
                 } }
-                tbody { @for i in shown { (row(all, i)) } }
+                tbody { @for i in shown { (row(all, i, (&stays, &counters))) } }
             } }
         }
     }
 }
 
-fn row(all: &[Bed], i: usize) -> Markup {
+fn row(all: &[Bed], i: usize, known: (&[Stay<'_>], &[Counter])) -> Markup {
     let bed = &all[i];
     let t = &bed.row;
     html! {
@@ -77,7 +66,7 @@ fn row(all: &[Bed], i: usize) -> Markup {
             td .num { (thousands(t.reports as f64)) }
             td { @match bed.last_report { Some(at) => { (text::moment(at)) } None => { "–" } } }
             td { (state(bed)) }
-            td .what { @match i.checked_sub(1) { None => { (facts(t)) } Some(p) => { (changed(&all[p].row, t)) } } }
+            td .what { (what(t, known)) }
         }
     }
 }
@@ -120,8 +109,21 @@ fn facts(t: &TestbedRow) -> String {
     all.join(" · ")
 }
 
-fn changed(before: &TestbedRow, after: &TestbedRow) -> String {
-    let all: Vec<String> = differences(before, after)
+/// What changed when a testbed came; of one that took no other's place what it is.
+fn what(t: &TestbedRow, (stays, counters): (&[Stay<'_>], &[Counter])) -> String {
+    let Some(stay) = stays.iter().find(|s| s.has(t, counters)) else {
+        return facts(t);
+    };
+    if stay.first != t {
+        let same = changed(&all_differences(stay.first, t));
+        return format!("{same} (no number depends on it)");
+    }
+    let before = stay.replaced(stays, counters);
+    before.map_or_else(|| facts(t), |(_, facts)| changed(&facts))
+}
+
+fn changed(facts: &Facts) -> String {
+    let all: Vec<String> = facts
         .iter()
         .map(|(name, a, b)| {
             let (name, a, b) = (text::cut(name, 30), text::cut(a, 60), text::cut(b, 60));

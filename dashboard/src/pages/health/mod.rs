@@ -24,7 +24,6 @@ use crate::query::{self, Format, State};
 use crate::reader::Reader;
 use crate::text;
 
-pub(super) use environment::differences;
 pub(crate) use machines::with_machines;
 use rows::{Health, ROWS};
 

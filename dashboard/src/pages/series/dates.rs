@@ -1,8 +1,5 @@
 //! Where the commits of a chart lie in time.
 
-use collector::store::Store;
-
-use crate::error::Fail;
 use crate::text;
 
 /// Seconds in a day.
@@ -16,15 +13,12 @@ const YEARS: f64 = 330.0;
 pub(super) struct Dates(Vec<(f64, f64)>);
 
 impl Dates {
-    pub(super) fn of(store: &Store, (from, to): (u64, u64)) -> Result<Self, Fail> {
-        Ok(Self::along(store.times_between(from, to)?))
-    }
-
-    fn along(times: Vec<(u64, i64)>) -> Self {
+    /// Of positions, ascending, and when their commits were written.
+    pub(super) fn along(times: &[(u64, i64)]) -> Self {
         let mut latest = f64::MIN;
-        let days = times.into_iter().map(|(position, time)| {
-            latest = latest.max(time as f64 / DAY);
-            (position as f64, latest)
+        let days = times.iter().map(|(position, time)| {
+            latest = latest.max(*time as f64 / DAY);
+            (*position as f64, latest)
         });
         Self(days.collect())
     }
@@ -74,7 +68,7 @@ mod tests {
     #[test]
     fn dates_never_go_back_along_the_line() {
         let day = |n: i64| n * 86_400;
-        let dates = Dates::along(vec![(3, day(10)), (4, day(8)), (6, day(20))]);
+        let dates = Dates::along(&[(3, day(10)), (4, day(8)), (6, day(20))]);
         let at = |p: f64| dates.at(p);
         assert_eq!((at(3.0), at(4.0), at(6.0)), (10.0, 10.0, 20.0));
         assert_eq!((at(5.0), at(5.5)), (15.0, 17.5));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use collector::history::open_among;
+use collector::model::Testbed;
 use collector::report::links;
 use collector::stats;
 use collector::store::{Event, MeasuredCommit, Reported, SeriesState, Store, TestbedRow, Value};
@@ -14,6 +15,7 @@ use crate::landmarks::Landmark;
 use crate::look::{Across, SeriesLook};
 use crate::pages::answer::the_series;
 use crate::pages::drift::{Drift, is_drift};
+use crate::pages::testbeds::{Facts, stays};
 
 /// Series of the same benchmark on earlier testbeds that are drawn too.
 const OLDER: usize = 3;
@@ -34,11 +36,13 @@ pub(super) struct History {
     /// Every change of the series that stands, the oldest first.
     changes: Vec<Reported>,
     pub(super) drift: Option<Drift>,
-    pub(super) testbeds: Vec<TestbedRow>,
+    /// Where another testbed took the place of one that this series, or one drawn with it, ran on;
+    /// ascending.
+    pub(super) testbeds: Vec<Moved>,
     /// Tags, and where branches left the line.
     landmarks: Arc<Vec<Landmark>>,
     pub(super) siblings: Vec<SeriesState>,
-    /// Dates of some commits of what is shown, ascending.
+    /// When the measured commits of what is shown were written, ascending.
     pub(super) dates: Vec<(u64, i64)>,
 }
 
@@ -77,7 +81,7 @@ pub(super) fn load(
         values: store.values(series.row.id, from, to)?,
         changes,
         drift: Drift::of(store, &series)?,
-        testbeds: store.testbeds()?,
+        testbeds: moves(store, &series, &siblings)?,
         landmarks: app.landmarks.of(store, app.releases())?,
         id: id.into(),
         first: 0,
@@ -89,10 +93,11 @@ pub(super) fn load(
         siblings,
         series,
     };
-    h.dates = some_dates(store, h.ends())?;
+    let (from, to) = h.ends();
+    h.dates = store.times_between(from, to)?;
     h.first = first(store, &h)?;
     if look.x == Across::Date {
-        h.days = Dates::of(store, h.ends())?;
+        h.days = Dates::along(&h.dates);
     }
     Ok(h)
 }
@@ -123,19 +128,48 @@ fn first(store: &Store, h: &History) -> Result<u64, Fail> {
     Ok(first)
 }
 
-/// Dates of at most some 40 commits of a range, ascending.
-fn some_dates(store: &Store, (from, to): (u64, u64)) -> Result<Vec<(u64, i64)>, Fail> {
-    const STOPS: u64 = 40;
-    let mut out: Vec<(u64, i64)> = Vec::new();
-    for i in 0..=STOPS {
-        // Divided first: positions come from outside, and their product with 40 may overflow.
-        let at = from + (to - from) / STOPS * i + (to - from) % STOPS * i / STOPS;
-        if let Some(c) = store.commits_from(at, 1)?.pop()
-            && out.last().is_none_or(|(p, _)| *p < c.position)
-        {
-            out.push((c.position, c.time));
-        }
+/// Another testbed in the place of one.
+pub(super) struct Moved {
+    pub(super) position: u64,
+    pub(super) time: i64,
+    pub(super) facts: Facts,
+}
+
+/// The testbeds that led to that of a series, each with what changed when it came.
+fn moves(
+    store: &Store,
+    series: &SeriesState,
+    siblings: &[SeriesState],
+) -> Result<Vec<Moved>, Fail> {
+    let key = &series.row.key;
+    let counters = [key.counter.clone()];
+    let is_of_it = |fingerprint: &String| {
+        let mut same = siblings.iter().map(|s| &s.row.key);
+        same.any(|k| {
+            k.metric == key.metric && k.counter == key.counter && k.fingerprint == *fingerprint
+        })
+    };
+    let mut rows = store.testbeds()?;
+    let fingerprint = |t: &TestbedRow| {
+        let facts = t.facts.clone();
+        Testbed { facts }.fingerprint(&key.counter)
+    };
+    rows.retain(|t| is_of_it(&fingerprint(t)));
+    let all = stays(rows.iter(), &counters);
+    let mut at = all.iter().find(|s| fingerprint(s.first) == key.fingerprint);
+    let mut out = Vec::new();
+    while let Some(stay) = at {
+        let before = stay.replaced(&all, &counters);
+        at = before.map(|(before, facts)| {
+            out.push(Moved {
+                position: stay.first.first_position,
+                time: stay.first.first_time,
+                facts,
+            });
+            before
+        });
     }
+    out.reverse();
     Ok(out)
 }
 
@@ -194,6 +228,13 @@ impl History {
         &self.changes
     }
 
+    /// The testbeds that came in what is drawn.
+    pub(super) fn moves(&self) -> impl DoubleEndedIterator<Item = &Moved> {
+        let (from, to) = self.ends();
+        let all = self.testbeds.iter();
+        all.filter(move |m| (from..=to).contains(&m.position))
+    }
+
     /// The first and the last position that is drawn.
     pub(super) fn ends(&self) -> (u64, u64) {
         let beside = self.older.iter().chain(&self.others).map(|(_, v)| v);
@@ -213,7 +254,7 @@ impl History {
         &self.landmarks[before(from)..before(to.saturating_add(1))]
     }
 
-    /// The day of a position, or of the next one whose date is known.
+    /// The day of a position, or of the next one that was measured.
     pub(super) fn day(&self, at: f64) -> String {
         let i = self.dates.partition_point(|(p, _)| (*p as f64) < at);
         let known = self.dates.get(i.min(self.dates.len().saturating_sub(1)));

@@ -4,19 +4,18 @@ use collector::format::moved;
 use collector::store::{Store, Value};
 
 use super::beside::Scale;
-use super::history::{History, link};
+use super::history::{History, Moved, link};
 use super::words;
 use crate::chart::{Drawing, Mark, Marker, Series, draw, with_keys};
 use crate::error::Fail;
 use crate::landmarks::{Landmark, What};
 use crate::look::{Across, Upward};
-use crate::pages::health;
 use crate::query::branch_url;
 use crate::text;
 
 /// Tags that are marked, and branches.
 const LANDMARKS: usize = 40;
-/// Changes of the testbed that are marked.
+/// Changes of the testbed that are marked, the newest.
 const TESTBEDS: usize = 50;
 
 /// The chart as an element of the page.
@@ -144,25 +143,20 @@ fn landmarks(h: &History) -> Vec<Mark> {
 }
 
 fn environment(h: &History) -> Vec<Mark> {
-    let (from, to) = h.ends();
-    let mut out = Vec::new();
-    for pair in h.testbeds.windows(2).take(TESTBEDS) {
-        let at = pair[1].first_position;
-        if !(from..=to).contains(&at) {
-            continue;
-        }
-        let what: Vec<String> = health::differences(&pair[0], &pair[1])
-            .into_iter()
-            .map(|(n, a, b)| format!("{n} {} → {}", text::cut(&a, 40), text::cut(&b, 40)))
+    let mark = |m: &Moved| {
+        let what: Vec<String> = m
+            .facts
+            .iter()
+            .map(|(n, a, b)| format!("{n} {} → {}", text::cut(a, 40), text::cut(b, 40)))
             .collect();
-        out.push(Mark {
-            at: h.x(at as f64 - 0.5),
+        Mark {
+            at: h.x(m.position as f64 - 0.5),
             what: Marker::Environment,
             href: "/health".into(),
             words: format!("Testbed changed: {}", what.join("; ")),
-        });
-    }
-    out
+        }
+    };
+    h.moves().rev().take(TESTBEDS).map(mark).collect()
 }
 
 fn changes(store: &Store, h: &History) -> Result<Vec<Mark>, Fail> {

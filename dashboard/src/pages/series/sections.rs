@@ -3,15 +3,15 @@
 use collector::detect::Kind;
 use collector::format::quoted;
 use collector::report::links;
-use collector::store::{MeasuredCommit, Reported, SeriesState, Store, TestbedRow, Triage, Value};
+use collector::store::{MeasuredCommit, Reported, SeriesState, Store, Triage, Value};
 use maud::{Markup, html};
 
-use super::history::{History, around, link, suspects};
+use super::history::{History, Moved, around, link, suspects};
 use super::words;
 use crate::app::App;
 use crate::error::Fail;
 use crate::pages::layout;
-use crate::pages::{bisect, groups, health, log, missing};
+use crate::pages::{bisect, groups, log, missing};
 use crate::reader::Reader;
 use crate::text;
 
@@ -22,24 +22,20 @@ const METRICS: usize = 12;
 
 /// What the diamonds on the chart stand for.
 pub(super) fn environment(h: &History) -> Markup {
-    let (from, to) = h.ends();
-    let shown = |t: &TestbedRow| (from..=to).contains(&t.first_position);
-    let all: Vec<_> = h.testbeds.windows(2).filter(|p| shown(&p[1])).collect();
     html! {
-        @if !all.is_empty() {
+        @if h.moves().next().is_some() {
             ul .plain.environment {
-                @for pair in all.iter().rev().take(TESTBEDS) { (testbed_change(&pair[0], &pair[1])) }
+                @for moved in h.moves().rev().take(TESTBEDS) { (testbed_change(moved)) }
             }
         }
     }
 }
 
-fn testbed_change(before: &TestbedRow, after: &TestbedRow) -> Markup {
-    let what = health::differences(before, after);
+fn testbed_change(moved: &Moved) -> Markup {
     html! {
         li {
-            "◆ " (text::time(after.first_time)) ": "
-            @for (i, (name, a, b)) in what.iter().take(4).enumerate() {
+            "◆ " (text::time(moved.time)) ": "
+            @for (i, (name, a, b)) in moved.facts.iter().take(4).enumerate() {
                 @if i > 0 { ", " }
                 b { (text::cut(name, 30)) } " " (text::cut(a, 40)) " → " (text::cut(b, 40))
             }
