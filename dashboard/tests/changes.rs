@@ -278,3 +278,48 @@ fn report(position: u64, series: usize) -> Report {
         profiles: vec![],
     }
 }
+
+/// A feed of what was asked for: for whoever reads it elsewhere, with identities that stay.
+#[tokio::test]
+async fn a_feed_has_what_was_asked_for_and_whole_addresses() {
+    let site = Site::demo();
+    let c = site.client().await;
+    let page = c.get("/changes?state=settled&direction=regressed").await;
+    let address = "/changes.atom?state=settled&amp;direction=regressed";
+    assert!(page.text().contains(&format!("href=\"{address}\"")));
+    let list = c
+        .get("/changes.json?state=settled&direction=regressed")
+        .await;
+    let list: Value = serde_json::from_str(list.text()).unwrap();
+    let changes = list["changes"].as_array().unwrap();
+    let feed = c.get(&address.replace("&amp;", "&")).await;
+    let own = format!("<link rel=\"self\" href=\"http://127.0.0.1:8787{address}\"/>");
+    assert!(feed.text().contains(&own), "{}", feed.text());
+    assert_eq!(feed.text().matches("<entry>").count(), changes.len());
+    for e in changes {
+        let id = format!(
+            "<id>urn:uptick:event:{}</id>",
+            e["event"]["id"].as_str().unwrap()
+        );
+        assert!(feed.text().contains(&id), "{id}: {}", feed.text());
+    }
+    for feed in [feed, c.get("/changes.atom").await] {
+        let relative = feed.text().matches("href=\"/").count();
+        assert!(
+            feed.text().contains("<entry>") && relative == 0,
+            "{}",
+            feed.text()
+        );
+    }
+    // All of them, and not just what is open.
+    assert!(
+        c.get("/changes")
+            .await
+            .text()
+            .contains("href=\"/changes.atom?state=all\"")
+    );
+    let all = c.get("/changes.atom?state=all").await;
+    assert!(
+        all.text().contains(": noise</summary>") || all.text().contains(": fixed by</summary>")
+    );
+}

@@ -100,6 +100,21 @@ impl Changes {
         asked.collect()
     }
 
+    /// The address of the feed of them, from the first on. One that asks for nothing is of what is
+    /// open, by cause.
+    pub(crate) fn feed(&self) -> String {
+        let all = Self {
+            page: 1,
+            ..self.clone()
+        };
+        let address = all.url(".atom");
+        match (self.fates, address.contains('?')) {
+            (Fates::Any, false) => format!("{address}?state=all"),
+            (Fates::Any, true) => format!("{address}&state=all"),
+            _ => address,
+        }
+    }
+
     /// Its address, in the form of that suffix.
     pub(crate) fn url(&self, suffix: &str) -> String {
         let filters = self.filters().into_iter();

@@ -311,7 +311,7 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
     let parts: Vec<&str> = plain.trim_start_matches('/').split('/').collect();
     let what = match parts.as_slice() {
         [""] | ["today"] => today(&p)?,
-        ["changes"] if api || format == Format::Atom => today(&p)?,
+        ["changes"] if api || format == Format::Atom && !is_narrowed(&p) => today(&p)?,
         ["changes"] | ["changes", "all"] => What::Changes(Changes::of(&p)?),
         ["log"] => What::Log,
         ["commits"] => What::Commits {
@@ -392,6 +392,12 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
         day: 0,
         waiting: None,
     })
+}
+
+/// Whether single changes are asked for, and not just what is open.
+fn is_narrowed(p: &Params) -> bool {
+    let asked = ["state", "direction", "metric", "q"];
+    asked.iter().any(|name| p.get(name).is_some())
 }
 
 fn today(p: &Params) -> Result<What, Fail> {

@@ -46,7 +46,11 @@ fn head(list: &List, asked: &Changes) -> Markup {
                 "What is open stands on " a href="/" { "Today" } " by cause; who decided what, in the "
                 a href="/log" { "log" } "."
             }
-            (layout::forms(&[("JSON", asked.url(".json")), ("CSV", whole(asked).url(".csv"))]))
+            (layout::forms(&[
+                ("JSON", asked.url(".json")),
+                ("CSV", whole(asked).url(".csv")),
+                ("Atom", asked.feed()),
+            ]))
             @if list.total > DOCUMENT as u64 { p .muted { (beyond()) } }
         }
     }
@@ -178,7 +182,6 @@ fn row(r: &Row) -> Markup {
     let (key, t) = (&r.event.series.key, &r.event.reported);
     let c = &t.event.change;
     let series = format!("/series/{}", key.id());
-    let moved = (&key.metric, true);
     html! {
         tr #{ "c" (t.id) } {
             td {
@@ -197,11 +200,22 @@ fn row(r: &Row) -> Markup {
             td .suspects { (commit(r)) }
             td { @if let Some((_, head)) = &r.around { (text::time(head.time)) } @else { "–" } }
             td .muted { code { (text::cut(&key.fingerprint, 16)) } }
-            td { @if let Some((base, head)) = &r.around && c.kind != Kind::Drift {
-                a href=(links::comparison(&base.sha, &head.sha, [moved].into_iter())) { "Compare" }
-            } }
+            td { @if let Some(url) = comparison(r) { a href=(url) { "Compare" } } }
         }
     }
+}
+
+/// The comparison that shows a change; of a drift no commit's does.
+fn comparison(r: &Row) -> Option<String> {
+    let moved = (&r.event.series.key.metric, true);
+    let (base, head) = r.around.as_ref()?;
+    let is_drift = r.event.reported.event.change.kind == Kind::Drift;
+    (!is_drift).then(|| links::comparison(&base.sha, &head.sha, [moved].into_iter()))
+}
+
+/// The page that shows a change.
+pub(super) fn leads_to(r: &Row) -> String {
+    comparison(r).unwrap_or_else(|| format!("/series/{}", r.event.series.key.id()))
 }
 
 fn commit(r: &Row) -> Markup {

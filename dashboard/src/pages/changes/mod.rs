@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::cache::Page;
 use crate::error::Fail;
 use crate::pages::answer::{csv_page, json_page, known_metric, no_such_form};
+use crate::pages::feed;
 use crate::pages::layout::{self, Nav};
 use crate::query::{Changes, Format};
 use crate::reader::Reader;
@@ -38,6 +39,13 @@ pub(super) fn page(
         }
         Format::Json => json_page(&documents::json(&list, asked)),
         Format::Csv => Ok(csv_page("changes", documents::csv(&list))),
+        Format::Atom => {
+            let entries = list.rows.iter().map(|r| {
+                let commit = r.around.as_ref().map(|(_, head)| head);
+                (&r.event, commit, html::leads_to(r))
+            });
+            feed::single(store, app, entries, &asked.feed())
+        }
         other => Err(no_such_form(other)),
     }
 }

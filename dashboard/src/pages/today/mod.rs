@@ -156,7 +156,7 @@ pub(super) fn page(
         Format::Json => json_page(&document(config, &today, waiting)),
         Format::Csv => Ok(csv_page("changes", csv(config, &today))),
         Format::Markdown => Ok(markdown_page(markdown(config, &today))),
-        Format::Atom => feed::page(app, &today.groups),
+        Format::Atom => feed::open(store, app, &today.groups, &form(&today, "/changes.atom")),
         Format::Svg => Err(no_such_form(format)),
     }
 }
