@@ -13,7 +13,7 @@ use crate::cache::Page;
 use crate::error::Fail;
 use crate::headline::Headline;
 use crate::pages::answer::{json_page, no_such_form};
-use crate::pages::compare::{Pair, usual_base, verdicts};
+use crate::pages::compare::{Pair, usual_base, verdict, verdicts};
 use crate::pages::layout::{self, Nav};
 use crate::query::{Format, branch_url, compare_url};
 use crate::text::{self, plural};
@@ -42,7 +42,7 @@ struct Listed<'a> {
 }
 
 pub(super) fn page(store: &Store, app: &App, name: &str, format: Format) -> Result<Page, Fail> {
-    let all = load(store, app, name)?;
+    let (all, is_cut) = load(store, app, name)?;
     let Some(newest) = all.first() else {
         return Err(Fail::NotFound(format!(
             "No commit of a branch `{}` beside the main line is stored; Commits lists those that are.",
@@ -54,7 +54,7 @@ pub(super) fn page(store: &Store, app: &App, name: &str, format: Format) -> Resu
             app,
             Nav::Commits,
             &format!("Branch {name}"),
-            html(name, newest, &all),
+            html(name, newest, (&all, is_cut)),
         )),
         Format::Json => {
             let commits: Vec<Listed<'_>> = all.iter().map(Judged::listed).collect();
@@ -64,9 +64,10 @@ pub(super) fn page(store: &Store, app: &App, name: &str, format: Format) -> Resu
     }
 }
 
-fn load(store: &Store, app: &App, name: &str) -> Result<Vec<Judged>, Fail> {
+/// Its newest commits, and whether there are more.
+fn load(store: &Store, app: &App, name: &str) -> Result<(Vec<Judged>, bool), Fail> {
     let mut all = Vec::new();
-    for commit in store.commits_of_branch(name, LISTED)? {
+    for commit in store.commits_of_branch(name, LISTED + 1)? {
         let (base, how) = usual_base(store, &commit)?;
         all.push(Judged {
             commit,
@@ -75,6 +76,8 @@ fn load(store: &Store, app: &App, name: &str) -> Result<Vec<Judged>, Fail> {
             verdict: None,
         });
     }
+    let is_cut = all.len() > LISTED;
+    all.truncate(LISTED);
     let pairs: Vec<Pair<'_>> = all
         .iter()
         .filter_map(|j| Some((j.base.as_ref()?, &j.commit)))
@@ -83,7 +86,14 @@ fn load(store: &Store, app: &App, name: &str) -> Result<Vec<Judged>, Fail> {
     for j in all.iter_mut().filter(|j| j.base.is_some()) {
         j.verdict = verdicts.next().flatten();
     }
-    Ok(all)
+    // The page is headed by the verdict on the newest commit, however many numbers that has.
+    if let Some(newest) = all.first_mut()
+        && newest.verdict.is_none()
+        && let Some(base) = &newest.base
+    {
+        newest.verdict = verdict(store, app, (base, &newest.commit))?;
+    }
+    Ok((all, is_cut))
 }
 
 impl Judged {
@@ -103,16 +113,19 @@ impl Judged {
     }
 }
 
-fn html(name: &str, newest: &Judged, all: &[Judged]) -> Markup {
+fn html(name: &str, newest: &Judged, (all, is_cut): (&[Judged], bool)) -> Markup {
     let verdict = newest.verdict.as_deref();
     let json = branch_url(name).replacen("/branch?", "/branch.json?", 1);
     html! {
         section .verdict.(verdict.map_or("quiet", Headline::class)) {
             p .crumb {
-                "Branch " b { (text::cut(name, 80)) } " · " (plural(all.len(), "measured commit"))
+                "Branch " b { (text::cut(name, 80)) } " · "
+                @if is_cut { "more than " } (plural(all.len(), "measured commit"))
+                @if is_cut { ", the newest of which are below" }
             }
             h1 { @match verdict {
                 Some(h) => { (h.html()) }
+                None if newest.base.is_some() => "The two commits cannot be judged here",
                 None => "Nothing to compare with",
             } }
             (sides(newest))

@@ -37,19 +37,26 @@ pub(in crate::pages) fn failing(store: &Store, c: &Comparison) -> Result<Vec<Fai
     } else {
         c.base.position
     };
+    let mut all: Vec<(bool, &Failure)> = c
+        .head_report
+        .failures
+        .iter()
+        .map(|f| (fails_in_base(f), f))
+        .collect();
+    // Before any are left out: many that failed in the base too hide none that is new.
+    all.sort_by_key(|(before, _)| *before);
     let mut out = Vec::new();
-    for failure in c.head_report.failures.iter().take(LISTED) {
+    for (before, failure) in all.into_iter().take(LISTED) {
         let silent = match &failure.benchmark {
             Some(benchmark) => store.silent_since(benchmark, up_to)?,
             None => None,
         };
         out.push(Failing {
-            before: fails_in_base(failure),
+            before,
             failure: failure.clone(),
             silent,
         });
     }
-    out.sort_by_key(|f| f.before);
     Ok(out)
 }
 

@@ -43,6 +43,19 @@ pub(in crate::pages) fn verdicts(
     Ok(out)
 }
 
+/// The verdict on one pair, however many numbers it has.
+pub(in crate::pages) fn verdict(
+    store: &Store,
+    app: &App,
+    pair: Pair<'_>,
+) -> Result<Option<Arc<Headline>>, Fail> {
+    let basis = bases(store, &[pair])?.pop();
+    Ok(basis.and_then(|basis| {
+        let known = app.verdicts.get(&basis);
+        known.or_else(|| judge(store, app, pair, basis))
+    }))
+}
+
 /// Judges a pair before anybody asks, unless its verdict is known.
 pub(in crate::pages) fn ahead(store: &Store, app: &App, pair: Pair<'_>) -> Result<(), Fail> {
     for basis in bases(store, &[pair])? {
@@ -149,5 +162,8 @@ mod tests {
         ahead(&store, &app, pair).unwrap();
         let known = verdicts(&store, &app, &[pair]).unwrap();
         assert!(known[0].is_some() && !app.verdicts.take_missed());
+        // The one that a page is about is judged at once.
+        let other = fixture::app(&dir.path().join("another.db")).await;
+        assert!(verdict(&store, &other, pair).unwrap().is_some());
     }
 }

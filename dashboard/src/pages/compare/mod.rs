@@ -19,7 +19,7 @@ pub(super) use choose::{choose, chosen};
 pub(super) use failing::{failing, section as failed};
 pub(super) use lasting::at as lasting;
 pub(super) use load::{Comparison, by_testbed, load};
-pub(super) use many::{Pair, ahead, verdicts};
+pub(super) use many::{Pair, ahead, verdict, verdicts};
 pub(super) use rows::Rows;
 pub(super) use usual::usual_base;
 
