@@ -22,6 +22,13 @@ pub(crate) fn of<'a>(j: &'a Judgement, metric: Option<&str>, verdict: Verdict) -
     rows
 }
 
+/// Whether rows of several metrics are asked about, so that each has to say its own.
+pub(crate) fn has_several(j: &Judgement, metric: Option<&str>) -> bool {
+    let mut metrics = j.results.iter().filter(|r| is_of(r, metric));
+    let first = metrics.next().map(|r| &r.metric);
+    metrics.any(|r| Some(&r.metric) != first)
+}
+
 /// Those of some rows that went the wrong way.
 fn worse(mut rows: Vec<&Row>) -> Vec<&Row> {
     rows.retain(|r| r.harm() > 0.0);
@@ -81,6 +88,9 @@ pub(crate) struct Headline {
     failed: usize,
     /// What failed in both.
     still_failing: usize,
+    /// Whether it is about several metrics, so that a benchmark may be several rows.
+    #[serde(skip)]
+    several: bool,
 }
 
 impl Headline {
@@ -104,6 +114,7 @@ impl Headline {
             no_verdict: none.then(|| why_not(j, metric)),
             failed: j.failures.len(),
             still_failing: failures.saturating_sub(j.failures.len()),
+            several: has_several(j, metric),
         }
     }
 
@@ -146,7 +157,10 @@ impl Headline {
 
     /// What is said first: what got worse, else why nothing can be said, else what got better.
     fn first(&self) -> Markup {
-        let of_all = plural(self.total, "benchmark");
+        let of_all = plural(
+            self.total,
+            if self.several { "series" } else { "benchmark" },
+        );
         html! {
             @if let Some(worst) = &self.regressed {
                 span aria-hidden="true" { (worst.sign) } " Regression: " (worst.benchmarks) " of "

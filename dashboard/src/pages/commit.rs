@@ -1,7 +1,7 @@
 //! Commit: what did it do, compared with the commit measured before it?
 
 use collector::judge::{Row, Side};
-use collector::model::Verdict;
+use collector::model::{Metric, Verdict};
 use collector::store::{MeasuredCommit, Store};
 use maud::{Markup, html};
 use serde_json::json;
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::cache::Page;
 use crate::error::Fail;
-use crate::headline::Headline;
+use crate::headline::{self, Headline};
 use crate::pages::answer::{csv_page, json_page, markdown_page, no_such_form, the_commit};
 use crate::pages::compare::{self, Comparison};
 use crate::pages::decide;
@@ -246,6 +246,7 @@ fn row(c: &Comparison, r: &Row) -> Markup {
                 a href={ "/series/" (id) } title=(text::whole(&r.benchmark)) {
                     (text::name(&r.benchmark))
                 }
+                (metric(c, r))
             }
             td .num { @match r.change {
                 Some(x) if r.verdict == Verdict::Suspect => {
@@ -257,8 +258,17 @@ fn row(c: &Comparison, r: &Row) -> Markup {
             td .num data-th="before" { (side(&r.base)) }
             td .num data-th="after" { (side(&r.head)) }
             td .muted data-th="limit" { (text::cut(&r.why.words(), 160)) }
-            td { a href={ "/functions/" (id) "/" (base) ".." (head) } { "Functions" } }
+            td { @if r.metric == Metric::Instructions {
+                a href={ "/functions/" (id) "/" (base) ".." (head) } { "Functions" }
+            } }
         }
+    }
+}
+
+/// Of which metric a row is, where that goes without saying no more.
+fn metric(c: &Comparison, r: &Row) -> Markup {
+    html! {
+        @if headline::has_several(&c.judgement, None) { " " span .muted { (text::metric(&r.metric)) } }
     }
 }
 
@@ -270,7 +280,7 @@ fn names(c: &Comparison, verdict: Verdict, title: &str) -> Markup {
                 h2 { (title) " (" (rows.len()) ")" }
                 p {
                     @for (i, r) in rows.iter().take(ROWS).enumerate() {
-                        @if i > 0 { ", " } (text::name(&r.benchmark))
+                        @if i > 0 { ", " } (text::name(&r.benchmark)) (metric(c, r))
                     }
                     @if rows.len() > ROWS { " …" }
                 }

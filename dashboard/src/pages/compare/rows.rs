@@ -165,7 +165,9 @@ pub(super) fn row_html(store: &Store, c: &Comparison, r: &Row) -> Result<Markup,
                 a href={ "/series/" (id) } title=(text::whole(&r.benchmark)) {
                     (text::name(&r.benchmark))
                 }
-                @if !r.judged { " " span .muted { (text::metric(&r.metric)) } }
+                @if !r.judged || headline::has_several(&c.judgement, None) {
+                    " " span .muted { (text::metric(&r.metric)) }
+                }
             }
             td .num { (change(r)) }
             td .num.muted data-th="limit" title=(text::cut(&r.why.words(), 300)) {
