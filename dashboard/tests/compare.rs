@@ -1,9 +1,10 @@
 //! Comparisons as people read them: every number is recomputed from the reports themselves.
 
 use axum::http::StatusCode;
+use collector::config::Config;
 use collector::detect::alerts::life::{Resolution, State};
 use collector::history::harm;
-use collector::model::{Metric, NoiseClass, Report, Verdict};
+use collector::model::{Failure, Metric, NoiseClass, Phase, Report, Sha, Verdict};
 use collector::store::{Store, Triage};
 use serde_json::Value;
 
@@ -604,4 +605,116 @@ async fn two_variants_of_one_commit_are_compared_and_the_flag_is_blamed() {
         .await;
     let own = format!("/compare/{short}..{short}?{asked}");
     assert_eq!(named.header("location"), own);
+}
+
+/// Whoever changes the base, turns the comparison round or hands it on keeps what is shown; and how
+/// the base came to be the base is said.
+#[tokio::test]
+async fn what_is_shown_goes_along_and_the_base_is_explained() {
+    let site = Site::demo();
+    let (base, head) = site.around("Split Lexer");
+    let (_, other) = site.around("Keep postings");
+    let c = site.with_tags(&[("v2.3", &other)]).await;
+    let asked = "metric=wall_time&show=all&sort=name";
+    let page = c.get(&format!("/compare/{base}..{head}?{asked}")).await;
+    let asked = asked.replace('&', "&amp;");
+    let round = format!("href=\"/compare/{head}..{base}?{asked}\"");
+    assert!(page.text().contains(&round), "{}", page.text());
+    let form = page.text().split("action=\"/compare\"").nth(1).unwrap();
+    let form = form.split("</form>").next().unwrap();
+    for kept in [
+        "name=\"metric\" value=\"wall_time\"",
+        "name=\"show\" value=\"all\"",
+    ] {
+        assert!(form.contains(kept), "{form}");
+    }
+    let lasting = page.text().split(&format!("?{asked}\">Permalink")).count();
+    assert_eq!(lasting, 2, "{}", page.text());
+    assert!(
+        page.text()
+            .contains("the commit measured before it, 1 commit before")
+    );
+    // By names, too.
+    let named = format!("/compare?base=v2.3&head={head}&metric=wall_time&show=all");
+    let to = c.get(&named).await;
+    let to = to.header("location").to_owned();
+    assert!(to.ends_with("?metric=wall_time&show=all"), "{to}");
+    let released = c.get(&to).await;
+    assert!(
+        released.text().contains(", release v2.3, "),
+        "{}",
+        released.text()
+    );
+}
+
+#[tokio::test]
+async fn beyond_the_last_page_is_the_last_page() {
+    let site = Site::demo();
+    let (base, head) = site.around("Split Lexer");
+    let c = site.client().await;
+    for url in ["/changes", "/health", &format!("/compare/{base}..{head}")] {
+        let page = c.get(&format!("{url}?page=9")).await;
+        let rows = page.text().split("<tbody>").nth(1).unwrap();
+        assert!(rows.starts_with("<tr"), "{url}: {rows}");
+        assert!(!page.text().contains(">801–"), "{url}");
+    }
+}
+
+/// Two metrics that decide: a row says which is its own, and the headline does not call rows
+/// benchmarks.
+#[tokio::test]
+async fn each_row_of_several_judged_metrics_says_its_own() {
+    let site = Site::demo();
+    let (base, head) = site.around("Split Lexer");
+    let config = Config::parse("[suite]\nmetrics = [\"instructions\", \"wall_time\"]\n").unwrap();
+    let c = site.served_with(|o| o.config = config).await;
+    let page = c.get(&format!("/compare/{base}..{head}?show=all")).await;
+    assert!(
+        heading(page.text()).contains(" series"),
+        "{}",
+        heading(page.text())
+    );
+    let rows = page.text().split(" scope=\"row\"").skip(1);
+    let said: Vec<bool> = rows
+        .map(|r| {
+            r.split("</th>")
+                .next()
+                .unwrap()
+                .contains("class=\"muted\">")
+        })
+        .collect();
+    assert!(said.len() > 41 && said.iter().all(|is| *is), "{said:?}");
+    // Everything costs more in the next one.
+    let next = site.put_next(1.5);
+    let commit = c.get(&format!("/commit/{next}")).await;
+    let rows = commit.text().split(" scope=\"row\"").skip(1);
+    let rows: Vec<&str> = rows.map(|r| r.split("</tr>").next().unwrap()).collect();
+    assert!(rows.iter().any(|r| !r.contains(">instructions</span>")));
+    for row in rows {
+        let of_count = row.contains(">instructions</span>");
+        assert_eq!(row.contains(">Functions</a>"), of_count, "{row}");
+    }
+}
+
+/// Many failures of before hide none that is new.
+#[tokio::test]
+async fn a_new_failure_stands_before_those_of_the_base() {
+    let site = Site::demo();
+    let base = site.put_next_with(|r| r.failures = (0..30).map(failure).collect());
+    let head = site.put_next_with(|r| {
+        r.commit.sha = Sha("cd".repeat(20));
+        r.failures = (0..31).map(failure).collect();
+    });
+    let c = site.client().await;
+    let page = c.get(&format!("/compare/{base}..{head}")).await;
+    let failed = page.text().split("id=\"failed\"").nth(1).unwrap();
+    let first = failed.split("</section>").next().unwrap();
+    assert!(
+        first.contains("new</span>") && first.contains("b30"),
+        "{first}"
+    );
+}
+
+fn failure(n: usize) -> Failure {
+    Failure::new(Some(format!("b{n}")), Phase::Run, "ended badly")
 }

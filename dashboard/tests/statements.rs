@@ -316,7 +316,9 @@ async fn gaps_are_shown_as_gaps() {
         "to the one before",
         "named in the address",
     ] {
-        for url in ["/commits", "/health", "/help", "/log"] {
+        let (base, head) = site.around("Split Lexer");
+        let compared = format!("/compare/{base}..{head}");
+        for url in ["/commits", "/health", "/help", "/log", compared.as_str()] {
             assert!(!c.get(url).await.text().contains(word), "{url}: {word}");
         }
     }

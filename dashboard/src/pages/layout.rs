@@ -215,6 +215,12 @@ fn address(form: &str) -> String {
     format!("{stem}{query}")
 }
 
+/// The page that is seen of those that there are: of one beyond the last the last.
+pub(crate) fn page_of(asked: usize, per_page: usize, total: u64) -> usize {
+    let last = usize::try_from(total).unwrap_or(usize::MAX);
+    asked.clamp(1, last.div_ceil(per_page).max(1))
+}
+
 /// Which of how many rows are seen, and the way to the others.
 pub(crate) fn pager(
     page: usize,

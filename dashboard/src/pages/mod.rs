@@ -170,9 +170,10 @@ pub(crate) async fn redirect(app: &Arc<App>, view: &View) -> Result<Option<Strin
             base,
             head,
             variants,
+            rows,
         } => {
             let both = move |store: &Store, app: &App| {
-                compare::chosen(store, app, (&base, &head), variants.as_ref())
+                compare::chosen(store, app, (&base, &head), (variants.as_ref(), &rows))
             };
             app.read(both).await
         }

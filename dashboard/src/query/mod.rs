@@ -186,6 +186,8 @@ pub(crate) enum What {
         base: String,
         head: String,
         variants: Option<Variants>,
+        /// Which rows are wanted, as the address of the comparison has it.
+        rows: String,
     },
     Functions {
         id: String,
@@ -349,6 +351,7 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
                     base: shown_name(&base),
                     head: shown_name(&head),
                     variants: variants(&p)?,
+                    rows: rows(&p),
                 },
             }
         }
@@ -392,6 +395,16 @@ pub(crate) fn view(path: &str, query: &str) -> Result<View, Fail> {
         day: 0,
         waiting: None,
     })
+}
+
+/// The parameters that say which rows of a comparison are wanted.
+fn rows(p: &Params) -> String {
+    let asked = ["metric", "show", "sort", "q"];
+    let given = asked.iter().filter_map(|name| Some((name, p.get(name)?)));
+    let parts: Vec<String> = given
+        .map(|(name, value)| format!("{name}={}", encode(value)))
+        .collect();
+    parts.join("&")
 }
 
 /// Whether single changes are asked for, and not just what is open.

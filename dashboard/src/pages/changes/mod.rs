@@ -31,10 +31,22 @@ pub(super) fn page(
         Format::Csv => load::DOCUMENT,
         _ => load::ROWS,
     };
-    let list = load::load(store, &app.options.config, (reader, asked), take)?;
+    let config = &app.options.config;
+    let mut list = load::load(store, config, (reader, asked), take)?;
+    let page = layout::page_of(asked.page, load::ROWS, list.total);
+    let last = Changes {
+        page,
+        ..asked.clone()
+    };
+    // Beyond the last page is the last page; a program is told that there is nothing.
+    let is_beyond = page < asked.page && format == Format::Html;
+    let asked = if is_beyond { &last } else { asked };
+    if is_beyond {
+        list = load::load(store, config, (reader, asked), take)?;
+    }
     match format {
         Format::Html => {
-            let body = html::html(&list, &app.options.config, reader, asked);
+            let body = html::html(&list, config, reader, asked);
             Ok(layout::page(app, Nav::None, "All changes", body))
         }
         Format::Json => json_page(&documents::json(&list, asked)),

@@ -13,6 +13,8 @@ use crate::pages::layout;
 use crate::query::compare_url;
 use crate::text;
 
+/// How a base is the base that is no usual one of the head.
+const ASKED: &str = "as it was asked for";
 /// Commits that are suggested while one types.
 const OFFERED: usize = 30;
 
@@ -28,6 +30,7 @@ pub(super) fn change(
     releases.retain(|(_, b)| b.sha != c.head.sha);
     let newest = store.commits(u64::MAX, OFFERED)?;
     let (base, head) = (c.base.sha.short(), c.head.sha.short());
+    let round = compare_url(&c.head.sha, &c.base.sha);
     let to = |b: &MeasuredCommit| Rows { page: 1, ..*rows }.url(&compare_url(&b.sha, &c.head.sha));
     Ok(html! {
         details .other { summary { "Change the base, or compare other commits" }
@@ -38,8 +41,9 @@ pub(super) fn change(
             form action="/compare" .inline {
                 label { "base " (field("base", base)) }
                 label { "head " (field("head", head)) }
+                @for (name, value) in rows.parameters() { input type="hidden" name=(name) value=(value); }
                 button .small type="submit" { "Compare" }
-                a href={ "/compare/" (head) ".." (base) } { "the other way round" }
+                a href=(Rows { page: 1, ..*rows }.url(&round)) { "the other way round" }
             }
             datalist #measured {
                 @for (name, _) in &releases { option value=(text::cut(name, 60)) {} }
@@ -47,6 +51,21 @@ pub(super) fn change(
             }
         }
     })
+}
+
+/// How a commit is the base of another one, in words.
+pub(super) fn how(store: &Store, app: &App, (base, head): (&str, &str)) -> Result<String, Fail> {
+    let named = store.commit(base)?.zip(store.commit(head)?);
+    let Some((base, head)) = named else {
+        return Ok(ASKED.into());
+    };
+    let (usual, how) = usual_base(store, &head)?;
+    if usual.is_some_and(|u| u.sha == base.sha) {
+        return Ok(how.into());
+    }
+    let releases = releases::measured(store, app)?;
+    let release = releases.iter().find(|(_, b)| b.sha == base.sha);
+    Ok(release.map_or_else(|| ASKED.into(), |(name, _)| format!("release {name}")))
 }
 
 fn one(b: &MeasuredCommit, how: &str, to: &str, c: &Comparison) -> Markup {

@@ -23,12 +23,17 @@ pub(in crate::pages) fn chosen(
     store: &Store,
     app: &App,
     (base, head): (&str, &str),
-    variants: Option<&Variants>,
+    (variants, rows): (Option<&Variants>, &str),
 ) -> Result<Option<String>, Fail> {
     let (base, head) = (named(store, app, base)?, named(store, app, head)?);
     let both = base.zip(head);
-    let query = variants.map(|v| format!("?{}", variants_query(v)));
-    let query = query.unwrap_or_default();
+    let parts = variants.map(variants_query).into_iter();
+    let parts = parts.chain(Some(rows.to_owned()).filter(|r| !r.is_empty()));
+    let parts: Vec<String> = parts.collect();
+    let query = match parts.as_slice() {
+        [] => String::new(),
+        parts => format!("?{}", parts.join("&")),
+    };
     Ok(both.map(|(base, head)| format!("{}{query}", compare_url(&base.sha, &head.sha))))
 }
 
@@ -80,12 +85,12 @@ fn html(
     };
     html! {
         h1 { "Compare two commits" }
+        (layout::on_paper("/compare"))
         @for name in unknown { p .note role="alert" { (no_commit(name)) } }
         form .choose action="/compare" {
             (side("base", "Before", &otherwise(base, before)))
             (side("head", "After", &otherwise(head, newest.first())))
             button .primary type="submit" { "Compare" }
-        (layout::on_paper("/compare"))
         }
         p .muted { "A commit is named by the beginning of its hash or by a tag; a branch by its name, and then \
             its newest measured commit is meant." }

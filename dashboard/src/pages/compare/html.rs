@@ -29,6 +29,9 @@ pub(super) fn html(
     let j = &c.judgement;
     let headline = c.headline(rows.metric);
     let selected = selected(c, rows);
+    // Beyond the last page is the last page.
+    let page = layout::page_of(rows.page, ROWS, selected.len() as u64);
+    let rows = &Rows { page, ..*rows };
     let skip = (rows.page - 1) * ROWS;
     let shown: Vec<Markup> = selected
         .iter()
@@ -45,7 +48,7 @@ pub(super) fn html(
             (headline::means(j, rows.metric))
             (sides(c))
             (environment::html(c, rows.metric))
-            (layout::forms(&forms(c)))
+            (layout::forms(&forms(c, rows)))
         }
         @if rows.variants.is_some() { (variants::one_commit(c)) } @else {
             (base::change(store, app, c, rows)?)
@@ -63,7 +66,7 @@ pub(super) fn html(
     })
 }
 
-fn forms(c: &Comparison) -> Vec<(&'static str, String)> {
+fn forms(c: &Comparison, rows: &Rows<'_>) -> Vec<(&'static str, String)> {
     let form = |ending| c.address(&c.stem, ending);
     let mut forms = vec![
         ("JSON", form(".json")),
@@ -71,7 +74,7 @@ fn forms(c: &Comparison) -> Vec<(&'static str, String)> {
         ("Markdown", form(".md")),
     ];
     if !c.is_pinned() {
-        forms.push(("Permalink", c.address(&c.permalink, "")));
+        forms.push(("Permalink", rows.url(&c.permalink)));
     }
     forms
 }

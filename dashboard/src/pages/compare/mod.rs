@@ -56,7 +56,13 @@ pub(super) fn page(
 ) -> Result<Page, Fail> {
     let c = match rows.variants {
         Some(variants) => variants::load(store, app, (base, head), variants)?,
-        None => load(store, app, base, head, "named in the address")?,
+        None => load(
+            store,
+            app,
+            base,
+            head,
+            &base::how(store, app, (base, head))?,
+        )?,
     };
     is_measured(&c, rows.metric)?;
     match format {

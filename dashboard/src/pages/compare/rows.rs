@@ -31,21 +31,30 @@ pub(in crate::pages) struct Rows<'a> {
 }
 
 impl Rows<'_> {
+    /// What is asked for beyond all of it, but the page and the variants.
+    pub(super) fn parameters(&self) -> Vec<(&'static str, &str)> {
+        let given = |is: bool, text| is.then_some(text);
+        let all = [
+            ("metric", self.metric),
+            (
+                "show",
+                given(self.show != Show::default(), self.show.word()),
+            ),
+            (
+                "sort",
+                given(self.sort != Sort::default(), self.sort.word()),
+            ),
+            ("q", given(!self.text.is_empty(), self.text)),
+        ];
+        let asked = all.into_iter().filter_map(|(k, v)| Some((k, v?)));
+        asked.collect()
+    }
+
     /// The address of these rows of a comparison.
     pub(super) fn url(&self, stem: &str) -> String {
         let mut parts: Vec<String> = self.variants.map(variants_query).into_iter().collect();
-        if let Some(m) = self.metric {
-            parts.push(format!("metric={}", encode(m)));
-        }
-        if self.show != Show::default() {
-            parts.push(format!("show={}", self.show.word()));
-        }
-        if self.sort != Sort::default() {
-            parts.push(format!("sort={}", self.sort.word()));
-        }
-        if !self.text.is_empty() {
-            parts.push(format!("q={}", encode(self.text)));
-        }
+        let asked = self.parameters();
+        parts.extend(asked.iter().map(|(k, v)| format!("{k}={}", encode(v))));
         if self.page > 1 {
             parts.push(format!("page={}", self.page));
         }

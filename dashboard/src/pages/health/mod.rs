@@ -90,7 +90,8 @@ fn pager(h: &Health, asked: &query::Health) -> Markup {
             ..asked.clone()
         })
     };
-    layout::pager(asked.page, ROWS, h.total, &to)
+    let page = layout::page_of(asked.page, ROWS, h.total);
+    layout::pager(page, ROWS, h.total, &to)
 }
 
 fn nothing_yet() -> Markup {

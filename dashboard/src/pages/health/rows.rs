@@ -14,6 +14,7 @@ use crate::error::Fail;
 use crate::overview::{Entry, Overview, Shelf};
 use crate::pages::answer::known_metric;
 use crate::pages::drift::Drift;
+use crate::pages::layout;
 use crate::query::{self, Grouping, Order, State};
 use crate::text::{self, plural};
 
@@ -102,7 +103,12 @@ pub(super) fn load(
         grouping => group(entries, &mut listed, (grouping, asked.order)),
     };
     let total = listed.len() as u64;
-    let skip = (asked.page - 1) * ROWS;
+    // Beyond the last page of a page is its last one; a program is told that there is nothing.
+    let page = match with_recent {
+        true => layout::page_of(asked.page, ROWS, total),
+        false => asked.page,
+    };
+    let skip = (page - 1) * ROWS;
     // A page that begins within a group says so again.
     let begun = heads.iter().filter(|(place, _)| **place <= skip);
     if let Some((_, head)) = begun.max_by_key(|(place, _)| **place) {

@@ -10,6 +10,7 @@ use super::history::{History, Moved, around, link, suspects};
 use super::words;
 use crate::app::App;
 use crate::error::Fail;
+use crate::look::{Others, SeriesLook};
 use crate::pages::layout;
 use crate::pages::{bisect, groups, log, missing};
 use crate::reader::Reader;
@@ -48,14 +49,24 @@ pub(super) fn siblings(h: &History) -> Markup {
     let options: Vec<(&str, String, bool)> = offered(h)
         .into_iter()
         .map(|s| {
-            let url = format!("/series/{}", s.row.key.id());
-            (s.row.key.metric.name(), url, s.row.id == h.series.row.id)
+            (
+                s.row.key.metric.name(),
+                alike(h, s),
+                s.row.id == h.series.row.id,
+            )
         })
         .collect();
     html! {
         @if options.len() > 1 { (layout::choice("metric", &options)) }
         @if !h.older.is_empty() { (older(h)) }
     }
+}
+
+/// Another series, seen as this one is, but for what was put beside it.
+fn alike(h: &History, s: &SeriesState) -> String {
+    let with = Others::default();
+    let look = SeriesLook { with, ..h.look };
+    format!("/series/{}{}", s.row.key.id(), look.query())
 }
 
 /// The newest testbed's series of each other metric, and this one.
@@ -78,7 +89,7 @@ fn older(h: &History) -> Markup {
             "Grey: the same benchmark on "
             @for (i, (s, _)) in h.older.iter().enumerate() {
                 @if i > 0 { ", " }
-                a href={ "/series/" (s.row.key.id()) } { "testbed " (s.row.key.fingerprint) }
+                a href=(alike(h, s)) { "testbed " (s.row.key.fingerprint) }
             }
             ", not comparable."
         }
