@@ -832,6 +832,9 @@ async fn the_list_of_projects_says_how_each_stands() {
         "{}",
         of.text()
     );
+    let json = "href=\"/api/v1/pulls?project=lexis\"";
+    let paper = "data-page=\"/pulls?project=lexis\"";
+    assert!(of.text().contains(json) && of.text().contains(paper));
 }
 
 /// What one project removes is never another's, and none has its profiles where no disk is mounted.

@@ -15,7 +15,7 @@ use crate::auth::Actor;
 use crate::clock::clock;
 use crate::error::Fail;
 use crate::pages::layout::{self, Nav};
-use crate::query::commit_url;
+use crate::query::{commit_url, encode};
 use crate::reader::Reader;
 use crate::service::form::field;
 use crate::service::pages::{at, page};
@@ -36,16 +36,19 @@ pub(super) async fn pulls(
     let of = query.and_then(|q| field(q.as_bytes(), "project"));
     let of = of.filter(|name| !name.is_empty());
     let named = of.clone();
-    let (all, projects, collectors) = app
+    let (mut all, projects, collectors) = app
         .read(move |store, _| {
             Ok((
-                store.pulls(named.as_deref(), ROWS)?,
+                store.pulls(named.as_deref(), ROWS + 1)?,
                 store.projects()?,
                 store.collectors()?,
             ))
         })
         .await?;
+    let is_cut = all.len() > ROWS;
+    all.truncate(ROWS);
     let may = reader.may_do_everything(app.options.read_only);
+    let json = address("/api/v1/pulls", of.as_deref());
     let body = html! {
         section .verdict.quiet {
             h1 { "Pull requests" @if let Some(name) = &of { " of " (text::cut(name, 64)) } }
@@ -55,7 +58,7 @@ pub(super) async fn pulls(
                 "push to it voids that."
                 @if of.is_some() { " " a href="/pulls" { "Those of all projects" } }
             }
-            (layout::forms(&[("JSON", "/api/v1/pulls".into())]))
+            (layout::forms(&[("JSON", json)]))
         }
         (nobody(&all, &collectors))
         @if all.is_empty() { (none(&projects)) } @else {
@@ -65,8 +68,9 @@ pub(super) async fn pulls(
                     th scope="col" { "Head" } th scope="col" { "Since" } th scope="col" { "What" }
                     @if may { th scope="col" aria-label="Decide" {} }
                 } }
-                tbody { @for p in &all { (row(p, may)) } }
+                tbody { @for p in &all { (row(p, may.then_some(of.as_deref()))) } }
             } }
+            @if is_cut { p .muted { "Those are the " (ROWS) " that moved last; there are more." } }
         }
     };
     Ok(page(&app, (&reader, Nav::Pulls), "Pull requests", body))
@@ -97,7 +101,16 @@ fn none(projects: &[Project]) -> Markup {
     layout::empty("No pull request", why, &[("have them measured", set)])
 }
 
-fn row(p: &Pull, may: bool) -> Markup {
+/// An address, of every project or of one.
+fn address(path: &str, of: Option<&str>) -> String {
+    of.map_or_else(
+        || path.into(),
+        |name| format!("{path}?project={}", encode(name)),
+    )
+}
+
+/// A pull request; `may`: somebody who may approve it looks, at all of them or at one project's.
+fn row(p: &Pull, may: Option<Option<&str>>) -> Markup {
     html! {
         tr {
             td { (named(p)) }
@@ -110,7 +123,7 @@ fn row(p: &Pull, may: bool) -> Markup {
             }
             td { (at(p.seen)) }
             td { (what(p)) }
-            @if may { td { (decide(p)) } }
+            @if let Some(of) = may { td { (decide(p, of)) } }
         }
     }
 }
@@ -151,12 +164,13 @@ fn what(p: &Pull) -> Markup {
     }
 }
 
-fn decide(p: &Pull) -> Markup {
+fn decide(p: &Pull, of: Option<&str>) -> Markup {
     html! {
         @if p.standing == Standing::Unapproved {
             form method="post" action="/pulls/approve" {
                 input type="hidden" name="project" value=(p.project);
                 input type="hidden" name="commit" value=(p.sha.0);
+                @if let Some(name) = of { input type="hidden" name="of" value=(name); }
                 button .small type="submit" title="Collectors build and run this very commit" {
                     "Approve " (p.sha.short())
                 }
@@ -165,9 +179,16 @@ fn decide(p: &Pull) -> Markup {
     }
 }
 
-/// Pull requests as a document.
-pub(super) async fn pulls_json(State(app): State<Arc<App>>) -> Result<Response, Fail> {
-    let all = app.read(|store, _| Ok(store.pulls(None, ROWS)?)).await?;
+/// Pull requests as a document, of every project or of the one that the address names.
+pub(super) async fn pulls_json(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Fail> {
+    let of = query.and_then(|q| field(q.as_bytes(), "project"));
+    let of = of.filter(|name| !name.is_empty());
+    let all = app
+        .read(move |store, _| Ok(store.pulls(of.as_deref(), ROWS)?))
+        .await?;
     Ok(axum::Json(json!({ "schema": "uptick.pulls/1", "pulls": all })).into_response())
 }
 
@@ -203,5 +224,6 @@ pub(super) async fn approve(
         ));
     }
     server.poke(&project);
-    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, "/pulls")]).into_response())
+    let to = address("/pulls", field(&form, "of").as_deref());
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response())
 }
