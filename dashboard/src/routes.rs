@@ -163,6 +163,7 @@ async fn limited(app: &Arc<App>, request: Request<Body>, next: Next) -> Response
             Err(_) => Fail::Busy.into_response(),
         }
     };
+    let asked = asked.by(response.extensions_mut().remove());
     if let Some(fail) = response.extensions_mut().remove::<Fail>() {
         Counters::add(&app.counters.errors);
         response = pages::status::error(app, &fail, &asked);
@@ -235,8 +236,10 @@ async fn guarded(
     let writes = request.method() == Method::POST;
     request.extensions_mut().insert(admitted.actor);
     request.extensions_mut().insert(admitted.shown);
-    request.extensions_mut().insert(admitted.reader);
+    request.extensions_mut().insert(admitted.reader.clone());
     let mut response = next.run(request).await;
+    // The page of what went wrong says who is signed in, too.
+    response.extensions_mut().insert(admitted.reader);
     if writes {
         own_writes::tell(&app, secure, &mut response).await;
     }

@@ -86,10 +86,10 @@ pub(crate) fn time(t: i64) -> Markup {
     html! { time datetime=(iso(t)) title=(format_time(t, "%Y-%m-%d %H:%M UTC")) { (date(t)) } }
 }
 
-/// A time to the minute, for what happens by the minute: `28 Nov 14:31`.
+/// A time to the minute, for what happens by the minute: `28 Nov 2026 14:31`.
 pub(crate) fn moment(t: i64) -> Markup {
     let whole = format_time(t, "%Y-%m-%d %H:%M:%S UTC");
-    html! { time datetime=(iso(t)) title=(whole) { (minute(t)) } }
+    html! { time datetime=(iso(t)) title=(whole) { (format_time(t, "%-d %b %Y %H:%M")) } }
 }
 
 /// A value in few characters: `1,204.1 M`, `35.2 MiB`, `1.200 ms`.

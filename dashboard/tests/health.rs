@@ -133,7 +133,7 @@ impl Raw {
             found.noise
         };
         let least = smallest_step(noise, settings.relative_floor);
-        (found.noise, found.drift, least)
+        (noise, found.drift, least)
     }
 
     /// Why it needs a look, in words of its own.
@@ -485,4 +485,22 @@ async fn limits_of_the_configuration_are_those_that_are_shown() {
     let c = site.served_with(|options| options.config = config).await;
     let health = json(&c, "/health.json?q=io/mmap&metric=instructions").await;
     assert_eq!(number(&list(&health)[0]["limit"]), 0.2);
+}
+
+/// What varies only by real changes has no noise, in no form of the page.
+#[tokio::test]
+async fn documents_have_the_noise_of_the_page() {
+    let site = Site::demo();
+    let c = site.client().await;
+    let list = c.get("/health.json").await;
+    let list: Value = serde_json::from_str(list.text()).unwrap();
+    let rows = list["series"].as_array().unwrap().iter();
+    let exact: Vec<f64> = rows
+        .filter(|r| r["class"] == "exact")
+        .map(|r| r["noise"].as_f64().unwrap())
+        .collect();
+    assert!(
+        exact.len() > 10 && exact.iter().all(|n| *n == 0.0),
+        "{exact:?}"
+    );
 }

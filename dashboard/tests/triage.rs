@@ -711,3 +711,32 @@ async fn reading_decides_nothing() {
     assert_eq!(c.get("/log.json").await.text(), before.text());
     assert_eq!(site.state_of(&id), "new");
 }
+
+/// A decision that says several things at once is logged with all of them; one that changes
+/// nothing is no decision.
+#[tokio::test]
+async fn the_log_says_all_that_a_decision_said() {
+    let site = Site::demo();
+    let c = site.client().await;
+    let event = site.open_event();
+    let said = "state=acknowledged&assignee=eve&due=2026-12-31&snooze=2999-01-01";
+    let form = format!("event={event}&{said}");
+    c.send(Method::POST, "/triage", &[], form.as_bytes()).await;
+    let log = c.get("/log").await;
+    let entry = log.text().split("<ol class=\"log\">").nth(1).unwrap();
+    let entry = entry.split("</li>").next().unwrap();
+    for words in [
+        "acknowledged</span>",
+        "assigned 1 series to <b>eve</b>",
+        "due 2026-12-31",
+        "snoozed until 2999-01-01",
+    ] {
+        assert!(entry.contains(words), "{words}: {entry}");
+    }
+    let json = [(header::ACCEPT, "application/json")];
+    let again = c
+        .send(Method::POST, "/triage", &json, form.as_bytes())
+        .await;
+    let again: Value = serde_json::from_str(again.text()).unwrap();
+    assert!(again["batch"].is_null(), "{again}");
+}

@@ -173,7 +173,7 @@ fn signs() -> Markup {
 fn forms() -> Markup {
     html! {
         p {
-            "Add " code { ".json" } " or " code { ".csv" } " to an address, " code { ".md" } " to those of Today, Health, a "
+            "Each page names its other forms. Add " code { ".json" } " to an address, " code { ".csv" } " to that of a list, " code { ".md" } " to those of Today, Health, a "
             "comparison, a commit, a series and its functions, " code { ".svg" } " to that of a series (“Save PNG” beside it draws the same with this browser’s fonts: "
             "uptick brings none, so that it has no address ending in " code { ".png" } "). "
             a href="/changes.atom" { "Atom feed" } ". "

@@ -134,23 +134,44 @@ fn what(d: &Decision, n: usize, same: bool) -> Markup {
     html! {
         @if d.undoes.is_some() { "took a decision back: " }
         @if d.regroups { @if n > 1 { "put " (series) " into one group" } @else { "split 1 series off" } }
-        @else if d.before != d.after {
+        @else {
+            @let all = said(d, &series, same);
+            @for (i, one) in all.iter().enumerate() { @if i > 0 { "; " } (one) }
+            @if !all.is_empty() {}
+            @else if d.undoes.is_some() { (series) " back where the commit set puts it" }
+            @else { "added a note to " (series) }
+        }
+    }
+}
+
+/// Everything that a decision says of a state, of people and of days: one may say it all at once.
+fn said(d: &Decision, series: &str, same: bool) -> Vec<Markup> {
+    let state = (d.before != d.after).then(|| {
+        html! {
             (series) ": "
             @if same { (word(&d.before)) " → " }
             span .state.(d.after) { (word(&d.after)) }
             @if let Some(fixed) = &d.fixed { " " code { (text::cut(fixed.get(..9).unwrap_or(fixed), 12)) } }
         }
-        @else if let Some(name) = &d.assignee {
+    });
+    let assignee = d.assignee.as_ref().map(|name| {
+        html! {
             @if name.is_empty() { "took " (series) " off whoever had it" }
             @else { "assigned " (series) " to " b { (text::cut(name, 40)) } }
         }
-        @else if let Some(day) = &d.due {
-            @if day.is_empty() { "set no day for " (series) } @else { "set " (text::cut(day, 10)) " for " (series) }
+    });
+    let due = d.due.as_ref().map(|day| {
+        html! {
+            @if day.is_empty() { "set no day for " (series) }
+            @else { "due " (text::cut(day, 10)) ": " (series) }
         }
-        @else if let Some(until) = &d.snooze { (snoozed(until)) " " (series) }
-        @else if d.undoes.is_some() { (series) " back where the commit set puts it" }
-        @else { "added a note to " (series) }
-    }
+    });
+    let snooze = d.snooze.as_ref();
+    let snooze = snooze.map(|until| html! { (snoozed(until)) " " (series) });
+    [state, assignee, due, snooze]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Until when something was snoozed, in words.

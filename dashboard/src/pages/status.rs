@@ -16,6 +16,7 @@ use crate::error::Fail;
 use crate::mover::{self, Going};
 use crate::pages::{layout, search, triage};
 use crate::query::{decode, encode};
+use crate::reader::Reader;
 use crate::text;
 
 /// About this node: 200 while it can read its store, 503 with the reason while it cannot.
@@ -273,6 +274,8 @@ pub(crate) struct Asked {
     address: Uri,
     /// The page of ours that a form was sent from.
     from: Option<String>,
+    /// Who asks, where that is known.
+    reader: Option<Reader>,
 }
 
 impl Asked {
@@ -284,7 +287,13 @@ impl Asked {
                 &Method::POST => triage::came_from(request.headers()),
                 _ => None,
             },
+            reader: None,
         }
+    }
+
+    /// The same, asked by somebody.
+    pub(crate) fn by(self, reader: Option<Reader>) -> Self {
+        Self { reader, ..self }
     }
 
     /// What somebody may have looked for: the last part of the path, or the benchmark named.
@@ -351,7 +360,7 @@ pub(crate) fn error(app: &App, fail: &Fail, asked: &Asked) -> Response {
     let status = fail.status();
     let mut response = if asked.html {
         let body = failed(app, fail, asked);
-        let page = layout::passing(app, None, fail.title(), body);
+        let page = layout::passing(app, asked.reader.as_ref(), fail.title(), body);
         let html = [(
             header::CONTENT_TYPE,
             HeaderValue::from_static(crate::pages::answer::HTML),

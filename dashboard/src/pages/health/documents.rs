@@ -3,7 +3,7 @@
 use collector::format::share;
 use serde_json::{Value, json};
 
-use super::rows::{Health, Row};
+use super::rows::{Health, Row, noise_of};
 use crate::query::{self, State};
 use crate::text::{self, csv_field, md};
 
@@ -40,7 +40,7 @@ fn row(h: &Health, r: &Row) -> Value {
         "unit": key.metric.unit(), "better": key.metric.better(), "owner": e.owner.as_deref(),
         "counter": key.counter, "testbed": key.fingerprint, "class": s.row.class,
         "kind": s.kind, "points": s.row.points, "latest": s.row.latest_value,
-        "latest_sha": s.latest_sha, "latest_time": s.latest_time, "noise": s.noise,
+        "latest_sha": s.latest_sha, "latest_time": s.latest_time, "noise": noise_of(e),
         "drift": s.drift, "drift_total": r.drift.as_ref().map(|d| d.total),
         "drift_since": r.drift.as_ref().and_then(|d| d.since),
         "drift_change": r.drift.as_ref().and_then(|d| d.opened.as_deref()),
@@ -88,7 +88,7 @@ pub(super) fn csv(h: &Health) -> Vec<Vec<String>> {
             csv_field(key.counter.name()),
             s.row.points.to_string(),
             s.row.latest_value.to_string(),
-            s.noise.to_string(),
+            noise_of(e).to_string(),
             text::csv_number(r.sight.next.fraction),
             e.alerts.0.to_string(),
             e.alerts.1.to_string(),
@@ -108,14 +108,15 @@ pub(super) fn markdown(h: &Health) -> String {
         suite.look, suite.all
     );
     for r in &h.rows {
-        let s = &h.entry(r).series;
+        let e = h.entry(r);
+        let s = &e.series;
         let key = &s.row.key;
         out.push_str(&format!(
             "| {} | {} | {} | {} | {} | {} | {} |\n",
             md(&key.benchmark),
             md(key.metric.name()),
             md(&text::value(s.row.latest_value, &key.metric)),
-            share(s.noise),
+            share(noise_of(e)),
             md(&h.allowed(r)),
             share(r.sight.lasting),
             state(h, r),
