@@ -239,6 +239,21 @@ fn counts_around_a_commit_are_those_of_branches_too() {
     assert_eq!(around(1), [1e6, 3e6], "of before, and the newest");
 }
 
+/// A store that met many testbeds knows those that measure now.
+#[test]
+fn of_many_testbeds_the_newest_are_known() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    for i in 0..203 {
+        let mut one = report(i, 'a', &[("b", 1e6)]);
+        one.testbed.facts.insert("rustc".into(), i.to_string());
+        store.put(&one, &[]).unwrap();
+    }
+    let firsts = store.testbeds().unwrap().into_iter();
+    let firsts: Vec<u64> = firsts.map(|t| t.first_position).collect();
+    assert_eq!(firsts, (3..203).collect::<Vec<u64>>());
+}
+
 #[test]
 fn a_main_line_that_was_rewritten_moves_its_commits() {
     let f = Fixture::new();
