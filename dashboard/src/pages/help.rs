@@ -135,7 +135,7 @@ pub(crate) fn body(app: &App) -> Markup {
         section {
             h2 { "Keys" }
             // Without a script there are none to switch off.
-            p #keys hidden { "Whoever dictates, or types by chance, does without them in this browser." }
+            p #keys hidden { "They get in the way of dictation and of some tools: this browser can do without them." }
             @let keys = if is_server { SERVER_KEYS } else { KEYS };
             dl .keys { @for (k, what) in keys { dt { kbd { (k) } } dd { (what) } } }
         }

@@ -22,6 +22,8 @@ const FAULTS: &str = "const path = arguments[0], seen = (e) => e.getClientRects(
       if (getComputedStyle(e).backgroundImage !== 'none') found.push('a coloured ground');
     for (const e of document.querySelectorAll('h1, h2, p, td'))
       if (seen(e) && getComputedStyle(e).color.match(/\\d+/g).slice(0, 3).reduce((a, b) => a + Number(b), 0) > 480) { found.push('pale: ' + e.textContent.slice(0, 40)); break; }
+    const wide = document.documentElement;
+    if (wide.scrollWidth > wide.clientWidth) found.push('the page is wider than the sheet');
     const sheet = document.documentElement.clientWidth + 1;
     for (const e of document.querySelectorAll('main *'))
       if (seen(e) && !e.matches('.hidden') && e.getBoundingClientRect().right > sheet) { found.push('wider than the sheet: ' + e.tagName + ' ' + e.getAttribute('class') + ' ' + e.textContent.slice(0, 60)); break; }
