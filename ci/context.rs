@@ -144,7 +144,8 @@ pub(crate) fn existing_token_store(args: &Args) -> anyhow::Result<Store> {
 
 /// Refuses a server's directory where the command would do nothing with it: what it does would be done
 /// to another store than the one that was meant. A variable of the environment is meant for the commands
-/// that know it, and is passed over by those that touch no store.
+/// that know it, and is passed over by those that never do: who measures a repository on the machine that
+/// serves need not unset it.
 pub(crate) fn refuse_unused_data(args: &Args, typed: bool) -> anyhow::Result<()> {
     let Some(dir) = &args.data else {
         return match args.project() {
@@ -162,7 +163,7 @@ pub(crate) fn refuse_unused_data(args: &Args, typed: bool) -> anyhow::Result<()>
     };
     let why = match of_server.unwrap_or(OfServer::Nothing) {
         OfServer::Whole | OfServer::Project(Some(_)) => return Ok(()),
-        OfServer::Nothing if !typed => return Ok(()),
+        OfServer::Nothing | OfServer::Store if !typed => return Ok(()),
         OfServer::Nothing => {
             "this command has nothing to do with a server's directory: leave it out".into()
         }
