@@ -181,8 +181,7 @@ const about = (form) => form.id === "bulk" ? `${$$('[form="bulk"]:checked').leng
 async function send(to, body) {
   const answer = await fetch(base + to, { method: "POST", body, headers: { Accept: "application/json" } }).catch(() => null);
   if (answer && answer.ok) return answer.json().catch(() => ({}));
-  const page = answer && new DOMParser().parseFromString(await answer.text(), "text/html");
-  const why = page ? ($("#main h1 + p", page) || page.body).textContent.trim() : "the dashboard does not answer.";
+  const why = answer ? (await answer.json().catch(() => ({}))).message || answer.status : "the dashboard does not answer.";
   if (answer && answer.status === 409) await anew();
   say(`Not decided: ${why}`);
   return null;

@@ -2,7 +2,7 @@
 //! whatever comes in; and pages that nobody sees hold no connection.
 
 use collector::model::Sha;
-use collector::store::Scope;
+use collector::store::{Scope, Triage};
 use fantoccini::key::Key;
 
 use super::driver::Browser;
@@ -210,4 +210,42 @@ async fn j_goes_to_rows_that_lead_somewhere_and_keys_can_be_switched_off() {
     assert_eq!(b.count(".current").await, 0);
     assert_eq!(b.count("#live:empty").await, 1);
     b.finish().await;
+}
+
+#[tokio::test]
+async fn who_was_overtaken_keeps_the_ticks_and_a_second_press_waits_for_the_first() {
+    let site = Site::demo();
+    let running = site.serve().await;
+    let b = browser!(running);
+    b.go("/").await;
+    b.keys("body", "jx").await;
+    b.keys_here("j").await;
+    b.keys_here("x").await;
+    let two = "return document.querySelectorAll('[form=bulk]:checked').length === 2";
+    b.until("two ticked", two).await;
+    let open = site.store().open_events(100).unwrap();
+    let what = Triage {
+        events: open.into_iter().map(|e| e.reported.id).collect(),
+        note: "mine".into(),
+        ..Triage::default()
+    };
+    site.store().decide(&what, "ada", 1).unwrap();
+    b.keys_here("n").await;
+    b.see("#live", "Not decided: ada ").await;
+    b.see(".group .note", "mine").await;
+    b.until("still two ticked", two).await;
+    // The answer is held back until the test lets it go.
+    b.until(
+        "held back",
+        "const real = window.fetch; const gate = new Promise((go) => { window.let_go = go; });
+         window.fetch = async (...all) => { const answer = await real(...all); await gate; return answer; };
+         return true",
+    )
+    .await;
+    b.keys_here("n").await;
+    b.keys_here("w").await;
+    b.see("#live", "is on its way").await;
+    b.until("let go", "window.let_go(); return true").await;
+    b.see(".log li:first-child", "noise").await;
+    b.finish_with(&["/triage"]).await;
 }
