@@ -39,12 +39,17 @@ pub(super) fn stays<'a>(
     out
 }
 
-impl Stay<'_> {
-    /// Whether a testbed is this one.
-    pub(super) fn has(&self, row: &TestbedRow, counters: &[Counter]) -> bool {
-        testbed(row).key(counters.iter().cloned()) == self.key
-    }
+/// The one of them that a testbed is.
+pub(super) fn stay_of<'a, 'b>(
+    all: &'a [Stay<'b>],
+    row: &TestbedRow,
+    counters: &[Counter],
+) -> Option<&'a Stay<'b>> {
+    let key = testbed(row).key(counters.iter().cloned());
+    all.iter().find(|s| s.key == key)
+}
 
+impl Stay<'_> {
     /// The one whose place it took, and what differs: of those that ended by then the one that
     /// differs least. Two that measure side by side follow each other nowhere.
     pub(super) fn replaced<'a>(

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 
 use super::rows::Health;
 use crate::overview::Bed;
-use crate::pages::testbeds::{Facts, Stay, all_differences, stays};
+use crate::pages::testbeds::{Facts, Stay, all_differences, stay_of, stays};
 use crate::query::Machine;
 use crate::text::{self, plural};
 
@@ -111,7 +111,7 @@ fn facts(t: &TestbedRow) -> String {
 
 /// What changed when a testbed came; of one that took no other's place what it is.
 fn what(t: &TestbedRow, (stays, counters): (&[Stay<'_>], &[Counter])) -> String {
-    let Some(stay) = stays.iter().find(|s| s.has(t, counters)) else {
+    let Some(stay) = stay_of(stays, t, counters) else {
         return facts(t);
     };
     if stay.first != t {
