@@ -28,7 +28,7 @@ fn refused(server: &Server, args: &[&str], words: &str) {
 
 /// What a collector needs to take pull requests here: a container may allow no sandbox, and inside one
 /// the hardware counter counts no commands.
-fn untrusted() -> &'static [&'static str] {
+pub(crate) fn untrusted() -> &'static [&'static str] {
     let is_counted = perf::unavailable().is_some();
     match Sandbox::of(std::path::Path::new("/nowhere")) {
         Ok(_) if is_counted => &["--untrusted"],

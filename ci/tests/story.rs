@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::alerts::receiver::Receiver;
 use crate::collect::{ask, held_up, said, start, uptick};
 use crate::postgres::server::Cluster;
+use crate::pulls::untrusted;
 use crate::readme::lines_of;
 use crate::support::{Repo, wait, wait_within};
 
@@ -291,4 +292,51 @@ fn is_told(mut day: Day, fail: impl FnOnce()) {
         "{deliveries:#?}"
     );
     assert_eq!(day.receiver.received(0).len(), told.len());
+    a_pull_request_has_its_page(&day, &collect);
+    assert_eq!(day.receiver.received(0).len(), told.len());
+}
+
+/// Somebody proposes to take the slow commit's work back: once an administrator approves that commit
+/// it is measured, its page says what it brings, and nobody is told.
+fn a_pull_request_has_its_page(day: &Day, collect: &[&str]) {
+    let parser = &day.parser;
+    let tip = parser.git(&["rev-parse", "main"]);
+    parser.git(&["checkout", "-q", "--detach"]);
+    parser.work(1_000);
+    let sha = parser.commit("as fast as before");
+    parser.git(&["update-ref", "refs/pull/7/head", &sha]);
+    parser.git(&["checkout", "-q", "main"]);
+    let project = |words: &[&str]| {
+        let words = [&["project"], words, &["--data", "srv"]].concat();
+        said(&mut day.command(&words))
+    };
+    project(&["set", "parser", "--pulls", "refs/pull/*/head"]);
+    let standing = |word: &str| {
+        wait(word, || {
+            let pulls = day.json("/api/v1/pulls");
+            pulls["pulls"][0]["standing"] == word
+        });
+    };
+    standing("unapproved");
+    project(&["approve", "parser", &sha]);
+    standing("waiting");
+    let words = [
+        "token", "create", "open", "--scope", "collect", "--data", "srv",
+    ];
+    let token = said(&mut day.command(&words));
+    let words: Vec<&str> = collect
+        .iter()
+        .map(|w| if *w == "bare-1" { "open" } else { w })
+        .chain(untrusted().iter().copied())
+        .chain(["--once"])
+        .collect();
+    let mut once = day.command(&words);
+    once.arg("--dir").arg(day.dir.path().join("open"));
+    said(once.env("UPTICK_TOKEN", token));
+    standing("measured");
+    let page = day.json("/p/parser/branch.json?name=pull/7");
+    let newest = &page["commits"][0];
+    assert_eq!(newest["sha"], sha.as_str(), "{page:#}");
+    assert_eq!(newest["base"], tip.as_str(), "{page:#}");
+    assert_eq!(newest["verdict"]["improved"]["benchmarks"], 1, "{page:#}");
 }

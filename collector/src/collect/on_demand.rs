@@ -1,7 +1,7 @@
 //! Commits that a server's collectors measure for a search, on the series that the server has.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -15,8 +15,10 @@ use crate::run::Progress;
 
 /// How often the server is asked how far it is.
 const LOOK: Duration = Duration::from_secs(1);
-/// So many questions in a row may stay without an answer: two minutes.
-const UNANSWERED: u32 = 120;
+/// So long the server may stay away.
+const AWAY: Duration = Duration::from_secs(120);
+/// Where nobody takes a commit for so long, it is said.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What is asked for, as the command line names it.
 #[derive(Clone, Debug)]
@@ -127,28 +129,36 @@ impl OnDemand {
         progress: &dyn Progress,
     ) -> Result<(Vec<OfferedJob>, bool)> {
         let mut again = self.asked.retry && !self.retried.swap(true, Ordering::Relaxed);
-        let (mut unanswered, mut waited) = (0, false);
+        let begun = Instant::now();
+        let (mut heard, mut waited, mut told) = (begun, false, false);
         loop {
             match self.server.offer(&self.wanted(commits, purpose, again))? {
                 Answer::Yes(Offered { jobs, .. }) => {
-                    (again, unanswered) = (false, 0);
+                    (again, heard) = (false, Instant::now());
                     if jobs.iter().all(OfferedJob::has_ended) {
                         return Ok((jobs, waited));
                     }
                     progress.stage(&far(&jobs));
+                    let is_idle = jobs.iter().all(|j| j.state != State::Leased);
+                    if is_idle && !told && begun.elapsed() > PATIENCE {
+                        told = true;
+                        progress.note(&format!(
+                            "{}: nobody has taken it for {} minutes; {}/collectors shows who is at work",
+                            far(&jobs),
+                            PATIENCE.as_secs() / 60,
+                            self.server.address()
+                        ));
+                    }
                 }
                 Answer::Lost(why) | Answer::Refused(why) => {
                     return Err(Error::Usage(format!("the server: {why}")));
                 }
-                Answer::Away(why, _) => {
-                    unanswered += 1;
-                    if unanswered > UNANSWERED {
-                        return Err(Error::Remote(format!(
-                            "the server is away: {why}; what it was asked to measure it goes on with"
-                        )));
-                    }
-                    progress.stage(&format!("the server is away: {why}"));
+                Answer::Away(why, _) if heard.elapsed() > AWAY => {
+                    return Err(Error::Remote(format!(
+                        "the server is away: {why}; what it was asked to measure it goes on with"
+                    )));
                 }
+                Answer::Away(why, _) => progress.stage(&format!("the server is away: {why}")),
             }
             waited = true;
             std::thread::sleep(LOOK);
