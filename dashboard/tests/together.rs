@@ -1,7 +1,7 @@
 //! Several series in one chart, and the points of the main line that charts name.
 
 use axum::http::StatusCode;
-use collector::model::Metric;
+use collector::model::{Metric, Sha};
 use serde_json::Value;
 
 use crate::support::{Answer, Client, Site};
@@ -259,6 +259,38 @@ async fn a_mark_says_the_day_of_its_commit() {
         let words = format!("<title>Tag {name}, {}</title>", written.strftime("%-d %b"));
         assert!(chart.text().contains(&words), "{words}: {}", chart.text());
     }
+}
+
+/// Two machines that measure side by side took nobody's place, on no chart.
+#[tokio::test]
+async fn a_machine_beside_another_is_no_change_of_the_testbed() {
+    let site = Site::demo();
+    let newest = site.store().commits(u64::MAX, 1).unwrap().remove(0);
+    let known = site.store().any_report_of(&newest.sha).unwrap().unwrap();
+    let mut beside = known.testbed.clone();
+    beside.facts.insert("cpu".into(), "another".into());
+    for (i, testbed) in [&beside, &known.testbed, &beside].into_iter().enumerate() {
+        site.put_next_with(|r| {
+            r.commit.sha = Sha(format!("{i}b").repeat(20));
+            r.testbed = testbed.clone();
+            r.testbed_key = testbed.key(r.measurements.iter().map(|m| m.counter.clone()));
+        });
+    }
+    let c = site.client().await;
+    let all = site.store().series_of("parse/large").unwrap();
+    let times: Vec<String> = all
+        .iter()
+        .filter(|s| s.row.key.metric == Metric::WallTime)
+        .map(|s| s.row.key.id())
+        .collect();
+    assert!(times.len() > 2, "{times:?}");
+    let mut marks = 0;
+    for id in times {
+        let chart = svg(&c, &format!("/series/{id}.svg")).await;
+        assert!(!chart.text().contains("cpu"), "{}", chart.text());
+        marks += chart.text().matches("Testbed changed: ").count();
+    }
+    assert!(marks > 0, "those that took another's place are marked");
 }
 
 /// Tags and the places where branches left are marks on the chart, that lead there.

@@ -15,6 +15,8 @@ pub(super) struct Stay<'a> {
     pub(super) first: &'a TestbedRow,
     /// As it was last.
     last: &'a TestbedRow,
+    /// The one whose place it took, among them all, and what changed.
+    pub(super) replaced: Option<(usize, Facts)>,
 }
 
 /// Testbeds in the order of their first commits, those together that are one to these counters.
@@ -31,10 +33,20 @@ pub(super) fn stays<'a>(
             Some(_) => {}
             None => {
                 known.insert(key.clone(), out.len());
-                let (first, last) = (row, row);
-                out.push(Stay { key, first, last });
+                out.push(Stay {
+                    key,
+                    first: row,
+                    last: row,
+                    replaced: None,
+                });
             }
         }
+    }
+    let mut taken = Vec::new();
+    for new in 0..out.len() {
+        let replaced = replaced(&out, &taken, (new, counters));
+        taken.extend(replaced.iter().map(|(i, _)| *i));
+        out[new].replaced = replaced;
     }
     out
 }
@@ -49,21 +61,22 @@ pub(super) fn stay_of<'a, 'b>(
     all.iter().find(|s| s.key == key)
 }
 
-impl Stay<'_> {
-    /// The one whose place it took, and what differs: of those that ended by then the one that
-    /// differs least. Two that measure side by side follow each other nowhere.
-    pub(super) fn replaced<'a>(
-        &self,
-        all: &'a [Self],
-        counters: &[Counter],
-    ) -> Option<(&'a Self, Facts)> {
-        let at = self.first.first_position;
-        let ended = all.iter().filter(|s| {
-            s.key != self.key && s.first.first_position < at && s.last.last_position <= at
-        });
-        let differ = ended.map(|s| (s, differences(s.last, self.first, counters)));
-        differ.min_by_key(|(s, facts)| (facts.len(), u64::MAX - s.last.last_position))
-    }
+/// The one of so many whose place another one took, and what differs: of those that had ended by
+/// then and that nobody had taken the place of yet, the one that differs least. Two that measure
+/// side by side follow each other nowhere.
+fn replaced(
+    all: &[Stay<'_>],
+    taken: &[usize],
+    (new, counters): (usize, &[Counter]),
+) -> Option<(usize, Facts)> {
+    let first = all[new].first;
+    let ended = |s: &Stay<'_>| {
+        s.first.first_position < first.first_position
+            && s.last.last_position <= first.first_position
+    };
+    let free = (0..all.len()).filter(|i| *i != new && !taken.contains(i) && ended(&all[*i]));
+    let differ = free.map(|i| (i, differences(all[i].last, first, counters)));
+    differ.min_by_key(|(i, facts)| (facts.len(), u64::MAX - all[*i].last.last_position))
 }
 
 fn testbed(row: &TestbedRow) -> Testbed {
@@ -120,9 +133,9 @@ mod tests {
     /// What each testbed that took another's place differs in, to a counter.
     fn changes(rows: &[TestbedRow], counter: Counter) -> Vec<(u64, Facts)> {
         let counters = [counter];
-        let all = stays(rows.iter(), &counters);
-        let at = |s: &Stay<'_>| Some((s.first.first_position, s.replaced(&all, &counters)?.1));
-        all.iter().filter_map(at).collect()
+        let all = stays(rows.iter(), &counters).into_iter();
+        all.filter_map(|s| Some((s.first.first_position, s.replaced?.1)))
+            .collect()
     }
 
     fn fact(name: &str, before: &str, after: &str) -> Facts {
@@ -134,6 +147,14 @@ mod tests {
         let at = |cpu, rustc, span| row(&[("cpu", cpu), ("rustc", rustc)], span);
         let beside = [at("A", "1", (0, 90)), at("B", "1", (40, 95))];
         assert_eq!(changes(&beside, Counter::Clock), []);
+        // Nor one that comes beside the one that took another's place.
+        let third = [
+            at("A", "1", (0, 20)),
+            at("A", "2", (21, 90)),
+            at("B", "2", (60, 90)),
+        ];
+        let only = [(21, fact("rustc", "1", "2"))];
+        assert_eq!(changes(&third, Counter::Clock), only);
         let both = [
             at("A", "1", (0, 50)),
             at("B", "1", (1, 51)),

@@ -118,8 +118,8 @@ fn what(t: &TestbedRow, (stays, counters): (&[Stay<'_>], &[Counter])) -> String 
         let same = changed(&all_differences(stay.first, t));
         return format!("{same} (no number depends on it)");
     }
-    let before = stay.replaced(stays, counters);
-    before.map_or_else(|| facts(t), |(_, facts)| changed(&facts))
+    let before = stay.replaced.as_ref();
+    before.map_or_else(|| facts(t), |(_, facts)| changed(facts))
 }
 
 fn changed(facts: &Facts) -> String {

@@ -155,15 +155,17 @@ fn moves(
         Testbed { facts }.fingerprint(&key.counter)
     };
     rows.retain(|t| is_of_it(&fingerprint(t)));
-    let all = stays(rows.iter(), &counters);
-    let mut at = all.iter().find(|s| fingerprint(s.first) == key.fingerprint);
+    let mut all = stays(rows.iter(), &counters);
+    let mut at = all
+        .iter()
+        .position(|s| fingerprint(s.first) == key.fingerprint);
     let mut out = Vec::new();
-    while let Some(stay) = at {
-        let before = stay.replaced(&all, &counters);
-        at = before.map(|(before, facts)| {
+    while let Some(i) = at {
+        let (position, time) = (all[i].first.first_position, all[i].first.first_time);
+        at = all[i].replaced.take().map(|(before, facts)| {
             out.push(Moved {
-                position: stay.first.first_position,
-                time: stay.first.first_time,
+                position,
+                time,
                 facts,
             });
             before
