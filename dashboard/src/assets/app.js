@@ -83,7 +83,7 @@ async function go(url, { push = true, fresh = false, yields = false, only = "#ma
   seen = bare();
   document.title = next.title;
   // What was left as it was is still of before: news of it are news.
-  if (only === "#main") document.body.dataset.at = next.body.dataset.at;
+  if (only === "#main") { document.body.dataset.at = next.body.dataset.at; waiting = false; }
   const was = fresh && kept(old), now = document.importNode(main, true);
   old.replaceWith(now);
   start(now);

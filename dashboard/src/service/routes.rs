@@ -85,7 +85,7 @@ const SUMMARIES: [Summary; 12] = [
     (
         "GET",
         "/api/v1/pulls",
-        "Pull requests: their heads, how far each is, which wait for approval",
+        "Pull requests: their heads, how far each is, which wait for approval; query: project",
     ),
     (
         "GET",
