@@ -65,9 +65,10 @@ fn open(repo: &Repo, a: &Bisect) -> anyhow::Result<(Journal, Runner, Option<OnDe
         journal.refuse_edited(runner.outside())?;
         return Ok((journal, runner, collectors));
     }
-    let request = request(repo, a)?;
+    let mut request = request(repo, a)?;
     request.refuse_missing_program(repo, &context::file(repo)?)?;
     let collectors = on_demand(&request, a)?;
+    request.series = collectors.as_ref().map(|c| c.series().to_string());
     let overlay = Overlay::take(repo, Home::make(repo)?.dir(), &a.subject.overlay)?;
     let runner = runner(repo, &request, &overlay)?;
     let logs = bisect::logs(runner.home());
@@ -83,6 +84,7 @@ fn on_demand(request: &Request, a: &Bisect) -> anyhow::Result<Option<OnDemand>> 
     let token = token::given(a.token_file.as_deref(), "write")?;
     let asked = Asked {
         project: request.project.clone(),
+        series: request.series.clone(),
         benchmark: request.benchmark.clone(),
         metric: request.metric.clone().unwrap_or(Metric::Instructions),
         label: request.label.clone(),
@@ -97,6 +99,10 @@ fn runner(repo: &Repo, request: &Request, overlay: &Overlay) -> anyhow::Result<R
         print::note(&format!("note: {note}"));
     }
     request.configure(&mut config)?;
+    if request.server.is_some() {
+        // This machine counts nothing, and need not be able to.
+        config.suite.counter = "clock".into();
+    }
     for command in &config.commands {
         let why = Outside::escapes(command, repo.root());
         if let Some(why) = why.filter(|_| config.wants(&command.name)) {

@@ -33,7 +33,8 @@ pub(crate) fn findings(a: &Doctor, address: &str) -> anyhow::Result<Vec<Finding>
             let middle = i64::midpoint(began, context::now() * 1000);
             found.extend(all(&about, &labels, middle));
         }
-        Ok(Answer::Away(why, _) | Answer::Refused(why)) => found.push(unreached(&why)),
+        Ok(Answer::Away(why, _)) => found.push(unreached(&why)),
+        Ok(Answer::Refused(why)) => found.push(older(&why)),
         Ok(Answer::Lost(_)) => found.push(unreached("it answered 409, which is no answer to this")),
         // Whoever refuses the token was reached.
         Err(e) => found.push(refused(&e.to_string())),
@@ -53,6 +54,12 @@ fn finding(what: &str, state: State, detail: impl Into<String>, mend: Option<&st
 fn unreached(why: &str) -> Finding {
     let mend =
         "the address as a browser here reaches it; a proxy is the environment's (https_proxy)";
+    finding("server", State::Missing, sentence(why, 300), Some(mend))
+}
+
+fn older(why: &str) -> Finding {
+    let mend =
+        "that address as `uptick collect --server` has it; else update uptick on that machine";
     finding("server", State::Missing, sentence(why, 300), Some(mend))
 }
 

@@ -45,7 +45,7 @@ impl There {
         };
         let (write, read) = (token("write"), token("read"));
         wait("Today says what waits", || {
-            server.get("/p/lexis/").1.contains("1 commit waits in the")
+            server.get("/p/lexis/").1.contains("1 job waits in the")
         });
         assert_eq!(server.json("/p/lexis/api/v1/changes")["waiting"]["jobs"], 1);
         let collector = server.collector("one", &[]).spawn().unwrap();
@@ -247,6 +247,6 @@ fn refusals(there: &There, clone: &Path) {
         assert!(status == 422 && body.contains(words), "{status}: {body}");
     }
     known["project"] = json!("syntax");
-    assert_eq!(offer(&there.write, &known).0, 404);
+    assert_eq!(offer(&there.write, &known).0, 422);
     assert_eq!(there.jobs().len(), jobs);
 }

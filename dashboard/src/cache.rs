@@ -285,9 +285,11 @@ impl Cache {
         at: AsOf,
         stood: impl FnOnce(Generation) -> Option<Instant>,
     ) -> Option<Before> {
-        let last = self.last.get(view)?;
+        let last = self.last.get(&view.of_stores())?;
         let moved = (last.at.store.triage, last.at.behind) != (at.store.triage, at.behind);
-        if moved || !last.page.kind.starts_with("text/html") {
+        // Where the store stands, what is another is none of its facts: that is no page of before.
+        let stands = last.at == at;
+        if moved || stands || !last.page.kind.starts_with("text/html") {
             return None;
         }
         // One that takes long to make is of before when it is ready, and the newest that there is.
@@ -327,10 +329,12 @@ impl Cache {
             page,
             making: Arc::default(),
         };
-        self.last.entry(view).and_upsert_with(|there| match there {
-            Some(there) if at.is_before(there.value().at) => there.into_value(),
-            _ => last,
-        });
+        self.last
+            .entry(view.of_stores())
+            .and_upsert_with(|there| match there {
+                Some(there) if at.is_before(there.value().at) => there.into_value(),
+                _ => last,
+            });
     }
 }
 

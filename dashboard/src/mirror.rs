@@ -10,16 +10,20 @@ use collector::model::Commit;
 pub(crate) fn describe(dir: &Path, wanted: Vec<Wanted>) -> Vec<Commit> {
     let mirror = dir.is_dir().then(|| Copy::mirror(dir).ok()).flatten();
     let known = |w: &Wanted| mirror.as_ref()?.repo().commit(&w.sha).ok();
-    let bare = |w: Wanted| Commit {
+    wanted
+        .into_iter()
+        .map(|w| known(&w).unwrap_or_else(|| bare(w)))
+        .collect()
+}
+
+/// A commit of which only its place is known.
+pub(crate) fn bare(w: Wanted) -> Commit {
+    Commit {
         sha: w.sha,
         position: w.position,
         parents: Vec::new(),
         author: String::new(),
         time: 0,
         subject: String::new(),
-    };
-    wanted
-        .into_iter()
-        .map(|w| known(&w).unwrap_or_else(|| bare(w)))
-        .collect()
+    }
 }

@@ -51,6 +51,8 @@ pub struct Request {
     pub project: Option<String>,
     /// The label that measures; each of the project's where absent.
     pub label: Option<String>,
+    /// The server's series that is searched.
+    pub series: Option<String>,
 }
 
 impl Request {

@@ -1,6 +1,5 @@
 //! Commits that a server's collectors measure for a search, on the series that the server has.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -25,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub struct Asked {
     /// The project; its only one where absent.
     pub project: Option<String>,
+    /// The series, where a search that goes on had one.
+    pub series: Option<String>,
     /// The benchmark.
     pub benchmark: String,
     /// The metric.
@@ -42,8 +43,18 @@ pub struct OnDemand {
     asked: Asked,
     project: String,
     series: Series,
-    /// Whether what failed before has been asked for anew.
-    retried: AtomicBool,
+}
+
+/// What there is of a commit so far.
+enum Found {
+    /// A report of the series' testbed, or one that says why there is no number.
+    Report(Box<Report>),
+    /// It may come yet.
+    Open,
+    /// None will, and why.
+    Nothing(String),
+    /// It was measured, and of that nothing is left or nothing that can be compared: why.
+    Other(String),
 }
 
 #[derive(Debug, Deserialize)]
@@ -72,6 +83,7 @@ struct Series {
     testbed: String,
     class: NoiseClass,
     latest_time: i64,
+    latest_sha: Sha,
 }
 
 #[derive(Debug, Deserialize)]
@@ -101,42 +113,87 @@ impl OnDemand {
             return Err(varies(&asked.metric));
         }
         let project = project(&server, asked.project.as_deref())?;
-        let series = series(&server, &project, &asked)?;
-        Ok(Self {
+        let candidates = candidates(&server, &project, &asked)?;
+        let mut all = Self {
             server,
-            asked,
             project,
-            series,
-            retried: AtomicBool::new(false),
-        })
+            series: candidates[0].clone(),
+            asked,
+        };
+        if let Some(series) = all.of_label(&candidates)? {
+            all.series = series;
+        }
+        Ok(all)
     }
 
-    fn wanted(&self, commits: &[Sha], purpose: Purpose, again: bool) -> Wanted {
-        Wanted {
+    /// Which series it is.
+    #[must_use]
+    pub fn series(&self) -> &str {
+        &self.series.series
+    }
+
+    /// Of several testbeds' series the one that the label measures.
+    fn of_label(&mut self, candidates: &[Series]) -> Result<Option<Series>> {
+        let (Some(label), [_, _, ..]) = (&self.asked.label, candidates) else {
+            return Ok(None);
+        };
+        let label = label.clone();
+        for series in candidates {
+            self.series = series.clone();
+            let newest = [series.latest_sha.clone()];
+            let Answer::Yes(offered) = self.offer(&newest, Purpose::Bisect, false)? else {
+                continue;
+            };
+            if let Found::Report(report) = self.found(&newest[0], &offered.jobs)?
+                && !report.measurements.is_empty()
+            {
+                return Ok(Some(series.clone()));
+            }
+        }
+        let testbeds: Vec<&str> = candidates.iter().map(|s| s.testbed.as_str()).collect();
+        Err(Error::Usage(format!(
+            "--label: what {label} measures is no series of `{}` yet; there are those of testbeds {}",
+            self.asked.benchmark,
+            testbeds.join(", ")
+        )))
+    }
+
+    fn offer(&self, commits: &[Sha], purpose: Purpose, again: bool) -> Result<Answer<Offered>> {
+        let wanted = Wanted {
             project: self.project.clone(),
             commits: commits.to_vec(),
             purpose,
             label: self.asked.label.clone().unwrap_or_default(),
             again,
-        }
+        };
+        self.server.offer(&wanted)
     }
 
-    /// Asks for the commits until each has come to an end; whether that took any time.
+    /// Asks for the commits until each has come to an end, or has a report of the series' testbed
+    /// from whichever label; which of them had before it was asked.
     fn waited(
         &self,
         commits: &[Sha],
         purpose: Purpose,
         progress: &dyn Progress,
-    ) -> Result<(Vec<OfferedJob>, bool)> {
-        let mut again = self.asked.retry && !self.retried.swap(true, Ordering::Relaxed);
+    ) -> Result<Vec<(Found, bool)>> {
+        let mut again = self.asked.retry;
         let begun = Instant::now();
-        let (mut heard, mut waited, mut told) = (begun, false, false);
+        let (mut heard, mut told) = (begun, false);
+        let mut came: Vec<Option<(Found, bool)>> = commits.iter().map(|_| None).collect();
+        let mut is_first = true;
         loop {
-            match self.server.offer(&self.wanted(commits, purpose, again))? {
+            match self.offer(commits, purpose, again)? {
                 Answer::Yes(Offered { jobs, .. }) => {
                     (again, heard) = (false, Instant::now());
-                    if jobs.iter().all(OfferedJob::has_ended) {
-                        return Ok((jobs, waited));
+                    for (sha, came) in commits.iter().zip(&mut came).filter(|(_, c)| c.is_none()) {
+                        match self.found(sha, &jobs)? {
+                            Found::Open => {}
+                            found => *came = Some((found, is_first)),
+                        }
+                    }
+                    if came.iter().all(Option::is_some) {
+                        return Ok(came.into_iter().flatten().collect());
                     }
                     progress.stage(&far(&jobs));
                     let is_idle = jobs.iter().all(|j| j.state != State::Leased);
@@ -153,48 +210,56 @@ impl OnDemand {
                 Answer::Lost(why) | Answer::Refused(why) => {
                     return Err(Error::Usage(format!("the server: {why}")));
                 }
-                Answer::Away(why, _) if heard.elapsed() > AWAY => {
-                    return Err(Error::Remote(format!(
-                        "the server is away: {why}; what it was asked to measure it goes on with"
-                    )));
-                }
+                Answer::Away(why, _) if heard.elapsed() > AWAY => return Err(away(&why)),
                 Answer::Away(why, _) => progress.stage(&format!("the server is away: {why}")),
             }
-            waited = true;
+            is_first = false;
             std::thread::sleep(LOOK);
         }
     }
 
-    /// What the jobs of one commit came to: their reports of the series' testbed, or why there is
-    /// none.
-    fn reports(
-        &self,
-        sha: &Sha,
-        jobs: &[OfferedJob],
-    ) -> Result<std::result::Result<Vec<Report>, String>> {
+    /// What the jobs of a commit came to so far.
+    fn found(&self, sha: &Sha, jobs: &[OfferedJob]) -> Result<Found> {
+        let (mut open, mut empty, mut other) = (false, None, None);
         let mut why = format!("nobody measured {}", sha.short());
         for job in jobs.iter().filter(|j| j.sha == *sha) {
-            if job.report.is_empty() {
+            if !job.has_ended() {
+                open = true;
+            } else if job.report.is_empty() {
                 why = match job.state {
                     State::Cancelled => format!("its job {} was cancelled", job.job),
                     _ => format!("{}: {}", job.stage, job.why),
                 };
-                continue;
+            } else if let Some(report) = self.report(&job.report)? {
+                let testbed = report.testbed.fingerprint(&self.series.counter);
+                if report.measurements.is_empty() {
+                    empty = Some(report);
+                } else if job.state == State::Failed {
+                    why = format!("{}: {}", job.stage, job.why);
+                } else if testbed == self.series.testbed {
+                    return Ok(Found::Report(report));
+                } else {
+                    other = Some(format!(
+                        "measured on testbed {testbed} and not on {}",
+                        self.series.testbed
+                    ));
+                }
+            } else {
+                other = Some("its report was pruned".into());
             }
-            let path = format!("/p/{}/api/v1/reports/{}", self.project, job.report);
-            let report: Report = document(&self.server, &path, &[])?;
-            if report.measurements.is_empty()
-                || report.testbed.fingerprint(&self.series.counter) == self.series.testbed
-            {
-                return Ok(Ok(vec![report]));
-            }
-            why = format!(
-                "measured on testbed {} and not on {}",
-                report.testbed.fingerprint(&self.series.counter),
-                self.series.testbed
-            );
         }
-        Ok(Err(why))
+        Ok(match (open, other, empty) {
+            (true, ..) => Found::Open,
+            (false, _, Some(report)) => Found::Report(report),
+            (false, Some(why), None) => Found::Other(why),
+            (false, None, None) => Found::Nothing(why),
+        })
+    }
+
+    /// A report by its hash; `None` where the server has it no more.
+    fn report(&self, hash: &str) -> Result<Option<Box<Report>>> {
+        let path = format!("/p/{}/api/v1/reports/{hash}", self.project);
+        patiently(|| self.server.document(&path, &[]))
     }
 }
 
@@ -225,14 +290,27 @@ impl Collectors for OnDemand {
         purpose: Purpose,
         progress: &dyn Progress,
     ) -> Result<Vec<Gave>> {
-        let (jobs, waited) = self.waited(commits, purpose, progress)?;
-        let gave = |sha: &Sha| {
-            Ok(Gave {
-                reports: self.reports(sha, &jobs)?,
-                was_there: !waited,
-            })
-        };
-        commits.iter().map(gave).collect()
+        let mut all = Vec::new();
+        for (sha, (found, was_there)) in
+            commits.iter().zip(self.waited(commits, purpose, progress)?)
+        {
+            // Measured once more on what the label's collectors are by now.
+            let (found, was_there) = match found {
+                Found::Other(_) if purpose != Purpose::Confirm => {
+                    let one = std::slice::from_ref(sha);
+                    let again = self.waited(one, Purpose::Confirm, progress)?;
+                    again.into_iter().next().unwrap_or((found, was_there))
+                }
+                found => (found, was_there),
+            };
+            let reports = match found {
+                Found::Report(report) => Ok(vec![*report]),
+                Found::Nothing(why) | Found::Other(why) => Err(why),
+                Found::Open => Err(format!("nobody measured {}", sha.short())),
+            };
+            all.push(Gave { reports, was_there });
+        }
+        Ok(all)
     }
 
     fn functions(&self, base: &Sha, head: &Sha) -> Result<Vec<FunctionDelta>> {
@@ -280,37 +358,60 @@ fn project(server: &Server, named: Option<&str>) -> Result<String> {
     }
 }
 
-/// The series of that benchmark and metric; of several testbeds' the one that was measured last.
-fn series(server: &Server, project: &str, asked: &Asked) -> Result<Series> {
+/// The series of that benchmark and metric, the one that was measured last first; a search that goes
+/// on has the one that it had.
+fn candidates(server: &Server, project: &str, asked: &Asked) -> Result<Vec<Series>> {
     let path = format!("/p/{project}/api/v1/series");
     let Listed { series } = document(server, &path, &[("q", &asked.benchmark)])?;
-    let meant = |s: &Series| s.benchmark == asked.benchmark && s.metric == asked.metric.name();
-    let others: Vec<&str> = series.iter().map(|s| s.benchmark.as_str()).collect();
-    let found = series
-        .iter()
-        .filter(|s| meant(s))
-        .max_by_key(|s| s.latest_time);
-    found.cloned().ok_or_else(|| {
-        let near = match others.first() {
-            Some(other) => format!("; it has `{other}`"),
-            None => String::new(),
-        };
-        Error::Usage(format!(
+    let other = series.first().map(|s| s.benchmark.clone());
+    let had = |s: &Series| asked.series.as_ref().is_none_or(|id| *id == s.series);
+    let mut found: Vec<Series> = series
+        .into_iter()
+        .filter(|s| s.benchmark == asked.benchmark && s.metric == asked.metric.name())
+        .filter(had)
+        .collect();
+    found.sort_by_key(|s| std::cmp::Reverse(s.latest_time));
+    if found.is_empty() {
+        let near = other.map_or_else(String::new, |other| format!("; it has `{other}`"));
+        return Err(Error::Usage(format!(
             "--bench: the project {project} of that server has no {} of `{}` yet{near}; Health there \
              lists what it measures",
             asked.metric, asked.benchmark
-        ))
-    })
+        )));
+    }
+    Ok(found)
 }
 
 /// What lies at a path of the server.
 fn document<T: DeserializeOwned>(server: &Server, path: &str, query: &[(&str, &str)]) -> Result<T> {
-    match server.document(path, query)? {
-        Answer::Yes(document) => Ok(document),
-        Answer::Lost(why) | Answer::Refused(why) | Answer::Away(why, _) => {
-            Err(Error::Remote(format!("{}{path}: {why}", server.address())))
+    let gone = || {
+        Error::Remote(format!(
+            "{}{path}: there is nothing at this address; --server names one that was started with \
+             `uptick serve --data DIR`",
+            server.address()
+        ))
+    };
+    patiently(|| server.document(path, query))?.ok_or_else(gone)
+}
+
+/// Asks until there is an answer, for as long as the server may stay away; `None`: there is no such
+/// thing.
+fn patiently<T>(mut ask: impl FnMut() -> Result<Answer<T>>) -> Result<Option<T>> {
+    let begun = Instant::now();
+    loop {
+        match ask()? {
+            Answer::Yes(document) => return Ok(Some(document)),
+            Answer::Lost(_) | Answer::Refused(_) => return Ok(None),
+            Answer::Away(why, _) if begun.elapsed() > AWAY => return Err(away(&why)),
+            Answer::Away(..) => std::thread::sleep(LOOK),
         }
     }
+}
+
+fn away(why: &str) -> Error {
+    Error::Remote(format!(
+        "the server is away: {why}; what it was asked to measure it goes on with"
+    ))
 }
 
 /// How far jobs are, in a line.

@@ -89,7 +89,14 @@ impl Server {
     /// As [`Server::claim`].
     pub fn about(&self) -> Result<Answer<About>> {
         let url = format!("{}/api/v1/about", self.base);
-        self.answered(self.client.send(&HttpRequest::get(url)), read)
+        match self.client.send(&HttpRequest::get(url)) {
+            Ok(answer) if matches!(answer.status, 404 | 405) => Ok(Answer::Refused(
+                "it is no `uptick serve --data DIR`, or its uptick is older than this one and does \
+                 not say what a token may do"
+                    .into(),
+            )),
+            answer => self.answered(answer, read),
+        }
     }
 
     /// Asks for a job, and waits for one as long as the claim says.

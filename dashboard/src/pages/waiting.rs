@@ -40,7 +40,8 @@ fn waiting(all: &[Wait]) -> Option<Waiting> {
 pub(super) fn line(w: &Waiting) -> Markup {
     html! {
         p .muted {
-            (plural(usize::try_from(w.jobs).unwrap_or(usize::MAX), "commit"))
+            // One for each label that measures a commit.
+            (plural(usize::try_from(w.jobs).unwrap_or(usize::MAX), "job"))
             @if w.jobs == 1 { " waits" } @else { " wait" }
             " in the " a href="/queue" { "queue" } ", the oldest since " (text::moment(w.since)) "."
             @if !w.silent.is_empty() {

@@ -244,6 +244,18 @@ pub(crate) struct Waiting {
 }
 
 impl View {
+    /// The same without what changes though no store does: a page of before has that of before.
+    pub(crate) fn of_stores(&self) -> Self {
+        let mut same = Self {
+            waiting: None,
+            ..self.clone()
+        };
+        if let What::Health(asked) = &mut same.what {
+            asked.machines = None;
+        }
+        same
+    }
+
     /// The same as it is asked for at that time.
     pub(crate) fn at(self, now: i64) -> Self {
         Self {

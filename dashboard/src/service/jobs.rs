@@ -8,6 +8,7 @@ use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use collector::error::Error;
+use collector::jobs::Purpose;
 use collector::jobs::wire::{Beat, Beaten, Claim, Failed, Hello, LONGEST_WAIT, Lease};
 use collector::jobs::{check_label, check_name, pull_name, refusal};
 use collector::model::Line;
@@ -270,7 +271,16 @@ pub(super) async fn finish(
 ) -> Result<Response, Fail> {
     let (handed, _turn) = handed(&app, &headers, body).await?;
     let came = finished(&handed).map_err(unreadable)?;
-    let share = room(&app, &server, under.job, handed.clone()).await?;
+    let (share, came) = match room(&app, &server, under.job, handed.clone()).await? {
+        Room::Share(share) => (share, came),
+        Room::Nothing(why) => (
+            None,
+            Finished {
+                failed: Some((CONFIRM.into(), why)),
+                ..came
+            },
+        ),
+    };
     let (holder, at) = (holder(shown), server.clone());
     let (closed, project) = app
         .write(move |store| {
@@ -306,6 +316,17 @@ pub(super) async fn finish(
     done(closed?, StatusCode::CREATED)
 }
 
+/// Whether there is room for a report.
+enum Room {
+    /// With what it takes of the day's new series, unless it is stored already.
+    Share(Option<Share>),
+    /// It says nothing new where something was to be measured anew: why.
+    Nothing(String),
+}
+
+/// Where a job failed whose report confirms nothing.
+const CONFIRM: &str = "confirm";
+
 /// Asks the job's project as any report asks it. A name that would begin series without end is
 /// the report's own fault: trying again later would not help it.
 async fn room(
@@ -313,15 +334,22 @@ async fn room(
     server: &Server,
     job: i64,
     handed: Arc<Handed>,
-) -> Result<Option<Share>, Fail> {
+) -> Result<Room, Fail> {
     let known = app.read(move |store, _| Ok(store.job(job)?)).await?;
+    let confirms = known
+        .as_ref()
+        .is_some_and(|j| j.purpose == Purpose::Confirm);
     let project = known.and_then(|job| server.project(&job.project));
     let Some((project, _)) = project else {
-        return Ok(None);
+        return Ok(Room::Share(None));
     };
     match admitted(&project, handed, None).await {
-        Ok(Admitted::New(share)) => Ok(Some(share)),
-        Ok(Admitted::Stored(_)) => Ok(None),
+        Ok(Admitted::New(share)) => Ok(Room::Share(Some(share))),
+        Ok(Admitted::Stored(_)) if confirms => Ok(Room::Nothing(
+            "its collector handed in what it had measured before: its uptick measures nothing anew"
+                .into(),
+        )),
+        Ok(Admitted::Stored(_)) => Ok(Room::Share(None)),
         Err(Fail::Quota(words)) => Err(Fail::Unreadable(words)),
         Err(fail) => Err(fail),
     }

@@ -1,6 +1,5 @@
 //! Commits that somebody asks for: of the past, or for a search.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -16,7 +15,7 @@ use crate::app::App;
 use crate::auth::Actor;
 use crate::clock::clock;
 use crate::error::Fail;
-use crate::mirror::describe;
+use crate::mirror::{bare, describe};
 use crate::service::jobs::read;
 use crate::service::server::Server;
 
@@ -29,12 +28,13 @@ pub(super) async fn offer(
 ) -> Result<Response, Fail> {
     let wanted: Wanted = read(&body)?;
     check(&wanted).map_err(Fail::Unreadable)?;
-    let ask = Arc::new(Ask {
+    let found = placed(&server, &wanted).await?;
+    let mut ask = Ask {
         labels: labels(&app, &wanted).await?,
-        commits: placed(&server, &wanted).await?,
+        commits: found.iter().cloned().map(bare).collect(),
         project: wanted.project,
         purpose: wanted.purpose,
-    });
+    };
     let known = ask.clone();
     let there = app.read(move |store, _| known.read(store)).await?;
     let fell = |job: &Job| matches!(job.state, Stands::Failed | Stands::Cancelled);
@@ -42,6 +42,9 @@ pub(super) async fn offer(
     let jobs = match there.filter(|jobs| !(wanted.again && jobs.iter().any(fell))) {
         Some(jobs) => jobs,
         None => {
+            let dir = server.home(&ask.project).join("mirror.git");
+            let described = tokio::task::spawn_blocking(move || describe(&dir, found));
+            ask.commits = described.await.map_err(|_| Fail::panicked())?;
             let jobs = app
                 .write(move |store| ask.write(store, wanted.again, &actor.0))
                 .await?;
@@ -57,6 +60,7 @@ pub(super) async fn offer(
 }
 
 /// What is asked for, with what the server knows of it.
+#[derive(Clone)]
 struct Ask {
     project: String,
     commits: Vec<Commit>,
@@ -111,12 +115,13 @@ async fn labels(app: &Arc<App>, wanted: &Wanted) -> Result<Vec<String>, Fail> {
     }
 }
 
+/// No 404: that is what a server says which is too old to know the address.
 fn no_project() -> Fail {
-    Fail::NotFound("There is no project of that name.".into())
+    Fail::Unreadable("project: there is none of that name.".into())
 }
 
 /// The commits at their places on the main line: nothing else is run because somebody asks for it.
-async fn placed(server: &Arc<Server>, wanted: &Wanted) -> Result<Vec<Commit>, Fail> {
+async fn placed(server: &Arc<Server>, wanted: &Wanted) -> Result<Vec<history::Wanted>, Fail> {
     let (app, _) = server.project(&wanted.project).ok_or_else(no_project)?;
     let commits = wanted.commits.clone();
     let found = app.read(move |store, _| {
@@ -132,12 +137,7 @@ async fn placed(server: &Arc<Server>, wanted: &Wanted) -> Result<Vec<Commit>, Fa
             .map(place)
             .collect::<Result<Vec<_>, Fail>>()
     });
-    let (found, dir) = (
-        found.await?,
-        server.home(&wanted.project).join("mirror.git"),
-    );
-    let described = tokio::task::spawn_blocking(move || describe(Path::new(&dir), found));
-    described.await.map_err(|_| Fail::panicked())
+    found.await
 }
 
 fn told(job: Job) -> OfferedJob {

@@ -239,6 +239,22 @@ fn counts_around_a_commit_are_those_of_branches_too() {
     assert_eq!(around(1), [1e6, 3e6], "of before, and the newest");
 }
 
+#[test]
+fn a_commit_of_a_branch_measures_none_of_the_main_line() {
+    let f = Fixture::new();
+    let mut store = f.store();
+    for (at, line) in [(0, 'a'), (2, 'a'), (1, 'f'), (5, 'a')] {
+        store.put(&report(at, line, &[("b", 1e6)]), &[]).unwrap();
+    }
+    append(&mut store, &main_line(0, 6));
+    store.catch_up().unwrap();
+    let missing = |most| store.unmeasured(0, 5, most).unwrap();
+    assert_eq!(missing(0), (3, Vec::new()));
+    let newest = [4, 3, 1].map(|i| (i, sha(i, 'a')));
+    assert_eq!(missing(9), (3, newest.to_vec()));
+    assert_eq!(missing(2), (3, newest[..2].to_vec()));
+}
+
 /// A store that met many testbeds knows those that measure now.
 #[test]
 fn of_many_testbeds_the_newest_are_known() {

@@ -97,7 +97,7 @@ impl Store {
     /// [`crate::error::Error::Store`].
     pub fn unmeasured(&self, from: u64, to: u64, most: usize) -> Result<(u64, Vec<(u64, Sha)>)> {
         const OF: &str = "FROM main_line l WHERE l.position > ?1 AND l.position < ?2 \
-             AND NOT EXISTS (SELECT 1 FROM measured_commit c WHERE c.position = l.position)";
+             AND NOT EXISTS (SELECT 1 FROM measured_commit c WHERE c.sha = l.sha)";
         let ends = [from, to].map(u64::cast_signed);
         self.ask(|db| {
             let all: i64 = db
