@@ -157,7 +157,11 @@ fn a_command_on_a_server_is_done_there_or_refused() {
     };
     with_variable(&["help", "server"]).exits(0);
     // A repository on the machine that serves is measured as anywhere.
-    with_variable(&["run"]).exits(0);
+    let other = Repo::with_command();
+    let run = other.uptick_with(&["run"], |c| {
+        c.env("UPTICK_DATA", &data);
+    });
+    run.exits(0);
     with_variable(&["verify"]).exits(2).says(&["UPTICK_DATA="]);
 
     ran(&["verify", "--project", "nowhere"])
@@ -537,7 +541,7 @@ fn the_example_of_containers_has_commands_that_are_ours() {
     let url = repo.path().display().to_string();
     let steps = text
         .lines()
-        .filter_map(|l| l.split_once("exec server uptick ")?.1.into());
+        .filter_map(|l| l.split_once(" server uptick ")?.1.into());
     let steps: Vec<&str> = steps.collect();
     assert_eq!(steps.len(), 2);
     for step in steps {
