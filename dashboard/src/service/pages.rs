@@ -72,17 +72,26 @@ fn collect(w: &Wait) -> String {
 /// Which collectors failed the last jobs of a project by their machines, and take none for a while.
 fn paused(all: &[Collector], may: bool) -> Markup {
     let now = clock();
+    let each = all
+        .iter()
+        .flat_map(|c| c.pauses.iter().map(move |p| (c, p)));
+    // One that is over is of interest only as long as somebody waits.
+    let shown = each.filter(|(_, p)| p.waiting || p.until > now);
     html! {
-        @for (c, p) in all.iter().flat_map(|c| c.pauses.iter().map(move |p| (c, p))) {
+        @for (c, p) in shown.clone() {
             p .warning role="status" {
                 "The machine of " b { (text::cut(&c.name, 64)) } " failed the last "
                 @if p.failures == 1 { "job" } @else { (p.failures) " jobs" }
-                " of " (p.project) "; they wait"
-                @if p.until > now { ", and it takes none before " (at(p.until)) }
+                " of " (p.project)
+                @if p.waiting { "; they wait" }
+                @if p.until > now {
+                    @if p.waiting { ", and " } @else { "; " }
+                    "it takes none before " (at(p.until))
+                }
                 ". " span .muted { (text::cut(&p.stage, 100)) } " " (text::cut(&p.why, WHY))
             }
         }
-        @if may && all.iter().any(|c| !c.pauses.is_empty()) { (try_all()) }
+        @if may && shown.clone().next().is_some() { (try_all()) }
     }
 }
 

@@ -31,6 +31,9 @@ pub struct Pause {
     pub stage: String,
     /// Why.
     pub why: String,
+    /// Whether anything of that project waits now.
+    #[serde(skip)]
+    pub waiting: bool,
 }
 
 impl Store {
@@ -41,8 +44,9 @@ impl Store {
     pub fn pauses(&self) -> Result<Vec<Pause>> {
         self.ask(|db| {
             db.prepare_cached(
-                "SELECT collector, project, failures, until, stage, why FROM pause \
-                 ORDER BY collector, project",
+                "SELECT collector, project, failures, until, stage, why, \
+                 EXISTS (SELECT 1 FROM job j WHERE j.project = pause.project \
+                 AND j.state = 'waiting') FROM pause ORDER BY collector, project",
             )?
             .query_map([], |r| {
                 Ok(Pause {
@@ -52,6 +56,7 @@ impl Store {
                     until: r.get(3)?,
                     stage: r.get(4)?,
                     why: r.get(5)?,
+                    waiting: r.get(6)?,
                 })
             })?
             .collect()
