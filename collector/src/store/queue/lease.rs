@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::pauses::ALIVE;
 use super::pulls::MAY_BE_MEASURED;
 use super::rows::{self, Job};
 use super::{json, pauses};
@@ -9,9 +10,6 @@ use crate::error::{Error, Result};
 use crate::jobs::wire::{Claim, Going};
 use crate::jobs::{ASKEW, After, Fault, LONGEST_PAUSE, after, is_expired, is_turn_of_oldest};
 use crate::store::Store;
-
-/// A collector that was heard of within this time may take what another one's machine failed.
-const ALIVE: i64 = 120_000;
 
 /// Who asks for a job.
 #[derive(Clone, Copy, Debug)]

@@ -15,6 +15,9 @@ pub(super) const HERE: &str = "SELECT 1 FROM pause u WHERE u.collector = ?2 \
     AND u.project = job.project AND u.until > ?3 AND u.until - ?3 <= 600000";
 const _: () = assert!(LONGEST_PAUSE == 600_000, "as it stands in HERE");
 
+/// A collector that was heard of within this time is at work, or pauses.
+pub(super) const ALIVE: i64 = 120_000;
+
 /// A collector takes no job of a project, because its machine failed the last ones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Pause {
@@ -65,7 +68,8 @@ impl Store {
 }
 
 /// Notes one more failure in a row of a collector and a project, and has it pause. Gives whether it is
-/// the first: then it is as likely to be the job's own.
+/// the first, of the other collectors' that are there too: then it is as likely to be the job's own.
+/// What fails on one after the other (a git host that is away) is nobody's job.
 pub(super) fn lengthen(
     tx: &Transaction<'_>,
     (collector, project): (&str, &str),
@@ -89,7 +93,21 @@ pub(super) fn lengthen(
         stage,
         why
     ])?;
-    Ok(failures == 1)
+    Ok(failures == 1 && !others_fail(tx, (collector, project), now)?)
+}
+
+/// Whether another collector that is there failed its last job of that project, too. One that is gone
+/// for good says nothing of what comes later.
+fn others_fail(
+    tx: &Transaction<'_>,
+    (collector, project): (&str, &str),
+    now: i64,
+) -> rusqlite::Result<bool> {
+    tx.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM pause u JOIN collector c ON c.name = u.collector \
+         WHERE u.project = ?2 AND u.collector <> ?1 AND c.beat > ?3)",
+    )?
+    .query_row(params![collector, project, now - ALIVE], |r| r.get(0))
 }
 
 /// The machine does jobs of that project (again).

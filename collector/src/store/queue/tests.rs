@@ -443,8 +443,8 @@ fn the_commits_own_failure_is_final_and_the_machines_is_tried_elsewhere() {
             70_001,
         )
         .unwrap();
-    // Alone, it may try again itself.
-    assert_eq!(queue.claim("c", 900_000).unwrap().attempts, 3);
+    // Alone, it may try again itself. What fails on both is not counted twice.
+    assert_eq!(queue.claim("c", 900_000).unwrap().attempts, 2);
 }
 
 #[test]
@@ -470,6 +470,31 @@ fn a_machine_that_fails_every_job_pauses_and_keeps_them_waiting() {
         assert_eq!(queue.finish(&job, "c", now), Closed::Yes);
     }
     assert_eq!(queue.store.pauses().unwrap(), []);
+}
+
+/// A git host that is away: each of them fails the only job there is for the first time.
+#[test]
+fn what_fails_on_one_collector_after_the_other_stays_waiting() {
+    let mut queue = Queue::with(1);
+    let mut now = 0;
+    for who in ["c", "d", "e", "f"] {
+        let job = queue.claim(who, now).unwrap();
+        assert!(job.attempts <= 2, "{who}: {}", job.attempts);
+        queue.fail_by_machine(&job, who, now);
+        assert_eq!(queue.state(job.id), State::Waiting, "{who}");
+        assert!(queue.store.pauses().unwrap()[0].waiting, "{who}");
+        now += 60_000;
+    }
+    // One that is gone for good keeps no job from being given up.
+    let mut now = 10_000_000;
+    for who in ["g", "h"] {
+        let job = queue.claim(who, now).unwrap();
+        queue.fail_by_machine(&job, who, now);
+        now += 600_000;
+    }
+    assert_eq!(queue.store.jobs_in(State::Failed).unwrap(), 1);
+    let pauses = queue.store.pauses().unwrap();
+    assert!(pauses.iter().all(|p| !p.waiting), "{pauses:?}");
 }
 
 #[test]
