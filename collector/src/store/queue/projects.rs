@@ -270,6 +270,7 @@ fn end_all_of(tx: &Transaction<'_>, name: &str, now: i64) -> rusqlite::Result<Re
     )?;
     tx.execute("DELETE FROM pull WHERE project = ?1", [name])?;
     tx.execute("DELETE FROM forge WHERE project = ?1", [name])?;
+    tx.execute("DELETE FROM pause WHERE project = ?1", [name])?;
     Ok(Removed {
         waiting: ended.saturating_sub(running),
         running,

@@ -828,6 +828,8 @@ fn a_removed_project_leaves_nothing_that_waits_and_no_lease() {
     let done = queue.claim("c", 2).unwrap();
     assert_eq!(queue.finish(&done, "c", 3), Closed::Yes);
     let running = queue.claim("c", 4).unwrap();
+    let failed = queue.claim("d", 4).unwrap();
+    queue.fail_by_machine(&failed, "d", 4);
     queue.look(&[head("refs/pull/7/head", 100, true)], 5);
     let forge = Forge {
         kind: "gitea".into(),
@@ -840,6 +842,7 @@ fn a_removed_project_leaves_nothing_that_waits_and_no_lease() {
     assert_eq!((ended.waiting, ended.running), (2, 1));
     assert!(queue.store.waits(7).unwrap().is_empty());
     assert!(queue.store.forge("p").unwrap().is_none());
+    assert_eq!(queue.store.pauses().unwrap(), []);
     assert!(queue.store.pulls(None, 9).unwrap().is_empty());
     assert!(queue.store.project("p").unwrap().is_none());
     let lease = held(&running, "c");
