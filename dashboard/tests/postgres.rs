@@ -14,7 +14,7 @@ use collector::model::{
     Channel, Commit, Counter, Line, Measurement, Metric, ProfileKind, ProfileRef, Report, Secret,
     Sha, Sink, Testbed, digest,
 };
-use collector::store::queue::{Claimant, Closed, Finished, Head, Held, Job, Offer};
+use collector::store::queue::{Claimant, Closed, Finished, Head, Held, Job, NewProject, Offer};
 use collector::store::shared::{News, Reach, Row, Seen, Server, Shared, Shipment, Version};
 use collector::store::{Audience, Handed, Keep, Scope, Store};
 use uptick_dashboard::Log;
@@ -139,7 +139,21 @@ fn claim(store: &mut Store, who: &str, now: i64) -> Option<Job> {
     store.claim(&claimant, now).unwrap()
 }
 
+/// Adds a project that the label `a` measures.
+fn project(store: &mut Store, name: &str) {
+    let project = NewProject {
+        name: name.into(),
+        url: "/nowhere/at/all".into(),
+        branch: "main".into(),
+        poll: 60,
+        labels: vec!["a".into()],
+        pulls: Vec::new(),
+    };
+    store.add_project(&project, 0).unwrap();
+}
+
 fn offer(store: &mut Store, jobs: u64) {
+    project(store, "p");
     let commits: Vec<Commit> = (0..jobs).map(commit).collect();
     let labels = ["a".to_string()];
     let offer = Offer {
@@ -242,6 +256,7 @@ fn a_late_result_is_refused(pair: &Pair) {
         labels: &labels,
         purpose: Purpose::Commit,
     };
+    project(&mut a, "late");
     a.offer(&late, None, 0).unwrap();
     b.follow().unwrap();
     let first = claim(&mut a, "frozen", 10).unwrap();
@@ -278,6 +293,7 @@ fn whoever_panics_lets_others_write(pair: &Pair) {
         labels: &labels,
         purpose: Purpose::Commit,
     };
+    project(&mut a, "panics");
     a.offer(&one, None, 20).unwrap();
     let job = claim(&mut a, "p", 20).unwrap();
     let done = Finished {
@@ -462,14 +478,14 @@ fn a_fork_is_approved_anywhere(pair: &Pair) {
         sha: sha(position),
         own: false,
     };
+    project(&mut a, "q");
     assert_eq!(a.see_pulls("q", &[head(200)], 1).unwrap(), []);
     // The other node has not heard of it.
     assert!(b.approve_pull("q", &sha(200), "Ada").unwrap());
     let found = a.see_pulls("q", &[head(200)], 2).unwrap();
     let ends = (&commit(200), None, true);
-    let labels = ["a".to_string()];
     for (store, new) in [(&mut a, 1), (&mut b, 0)] {
-        let offered = store.offer_pull(&found[0], ends, &labels, 3).unwrap();
+        let offered = store.offer_pull(&found[0], ends, 3).unwrap();
         assert_eq!(offered, new);
     }
     let job = claim(&mut b, "u", 4).unwrap();

@@ -82,7 +82,6 @@ async fn offer(server: &Arc<Server>, project: &Project, pull: Pull) -> Result<()
             return Err(Fail::Store(words));
         }
     };
-    let labels = project.labels.clone();
     let known = match (&base, server.project(&project.name)) {
         (Some(base), Some((app, _))) => {
             let sha = base.sha.0.clone();
@@ -94,7 +93,7 @@ async fn offer(server: &Arc<Server>, project: &Project, pull: Pull) -> Result<()
     let own = server.app();
     let offered = own.write(move |store| {
         let ends = (&head, base.as_ref(), known);
-        Ok(store.offer_pull(&pull, ends, &labels, clock())?)
+        Ok(store.offer_pull(&pull, ends, clock())?)
     });
     if offered.await? > 0 {
         server.work.notify_waiters();

@@ -226,7 +226,8 @@ async fn follow(server: &Arc<Server>, project: Project) -> Result<(), Fail> {
             let offer = Offer {
                 project: &project.name,
                 commits: &new,
-                labels: &project.labels,
+                // Somebody may have changed them since this look began.
+                labels: &[],
                 purpose: Purpose::Commit,
             };
             Ok(store.offer(&offer, Some(&tip), clock())?)

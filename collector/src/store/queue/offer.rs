@@ -19,7 +19,8 @@ pub struct Offer<'a> {
     pub project: &'a str,
     /// The commits, oldest first.
     pub commits: &'a [Commit],
-    /// Each of these labels measures each of them.
+    /// Each of these labels measures each of them. [`Store::offer`] leaves out those that are not the
+    /// project's by then, and takes all that it has where none is named.
     pub labels: &'a [String],
     /// What for.
     pub purpose: Purpose,
@@ -34,11 +35,7 @@ impl Store {
     pub fn offer(&mut self, offer: &Offer<'_>, seen: Option<&Sha>, now: i64) -> Result<usize> {
         self.change(|tx| {
             let mut new = 0;
-            let labels = match offer.purpose {
-                // Somebody names the label.
-                Purpose::Bisect => offer.labels.to_vec(),
-                _ => still_measured_by(tx, offer.project, offer.labels)?,
-            };
+            let labels = measured_by(tx, offer.project, offer.labels)?;
             for commit in offer.commits {
                 for label in &labels {
                     if !is_there(tx, offer, commit, label)? {
@@ -191,9 +188,9 @@ fn by_hand(tx: &Transaction<'_>, what: &str, id: i64, who: &str, now: i64) -> ru
     acts::put(tx, &act)
 }
 
-/// Of these labels those that a project has now: whoever looked at its repository may have read before
-/// that somebody gave it others.
-pub(super) fn still_measured_by(
+/// The labels that a project has now, or those of these: whoever looked at its repository may have read
+/// before that somebody gave it others. None where it was removed meanwhile.
+pub(super) fn measured_by(
     tx: &Transaction<'_>,
     project: &str,
     labels: &[String],
@@ -202,9 +199,9 @@ pub(super) fn still_measured_by(
         .prepare_cached("SELECT labels FROM project WHERE name = ?1")?
         .query_row([project], |r| r.get(0))
         .optional()?;
-    let known = known.map(|all| names(&all));
-    let is_meant = |l: &&String| known.as_ref().is_none_or(|all| all.contains(l));
-    Ok(labels.iter().filter(is_meant).cloned().collect())
+    let mut known = known.map_or_else(Vec::new, |all| names(&all));
+    known.retain(|l| labels.is_empty() || labels.contains(l));
+    Ok(known)
 }
 
 /// Whether a job stands for what is offered already: a commit that was hastened is the same job

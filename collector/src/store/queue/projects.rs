@@ -221,15 +221,14 @@ impl Store {
     }
 }
 
-/// Withdraws what waits for labels that a project has no more: no collector of it may ever come. What
-/// somebody searches for by hand stays, whichever label it names.
+/// Withdraws what waits for labels that a project has no more: no collector of it may ever come.
 fn withdraw_other_labels(tx: &Transaction<'_>, p: &NewProject, now: i64) -> rusqlite::Result<()> {
     let labels = json(&p.labels);
     let withdrawn: Vec<String> = tx
         .prepare_cached(
             "UPDATE job SET state = 'withdrawn', ended = ?3, \
              why = 'the project is measured by other labels by now' \
-             WHERE project = ?1 AND state = 'waiting' AND purpose <> 'bisect' \
+             WHERE project = ?1 AND state = 'waiting' \
              AND label NOT IN (SELECT value FROM json_each(?2)) RETURNING sha",
         )?
         .query_map(params![p.name, labels, now], |r| r.get(0))?

@@ -8,7 +8,7 @@ use rusqlite::{Row, Transaction, params};
 use serde::Serialize;
 
 use super::json;
-use super::offer::{Offer, put, still_measured_by};
+use super::offer::{Offer, measured_by, put};
 use crate::error::Result;
 use crate::jobs::{Purpose, pull_name};
 use crate::model::{Commit, Sha};
@@ -150,8 +150,8 @@ impl Store {
         })
     }
 
-    /// Offers the head of a pull request, and where it left the main line unless that is `known`
-    /// or was offered before; nothing where the head is another one by now, or not approved any more.
+    /// Offers the head of a pull request to each label of its project, and where it left the main line
+    /// unless that is `known` or was offered before; nothing where the head is another one by now, or not approved any more.
     /// Which label measured what is known is not said: it counts only where there is one. Gives how
     /// many jobs are new.
     ///
@@ -161,7 +161,6 @@ impl Store {
         &mut self,
         of: &Pull,
         (head, base, known): (&Commit, Option<&Commit>, bool),
-        labels: &[String],
         now: i64,
     ) -> Result<usize> {
         self.change(|tx| {
@@ -179,15 +178,16 @@ impl Store {
             if noted == 0 {
                 return Ok(0);
             }
+            let labels = measured_by(tx, &of.project, &[])?;
             let offer = Offer {
                 project: &of.project,
                 commits: &[],
-                labels,
+                labels: &labels,
                 purpose: Purpose::Pull,
             };
             let known = known && labels.len() == 1;
             let mut new = 0;
-            for label in &still_measured_by(tx, &of.project, labels)? {
+            for label in &labels {
                 if let Some(base) = base.filter(|_| !known)
                     && !is_offered(tx, &of.project, &base.sha, label)?
                 {

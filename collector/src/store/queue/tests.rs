@@ -19,10 +19,12 @@ struct Queue {
 }
 
 impl Queue {
+    /// With a project `p` that the label `a` measures.
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("service.db");
-        let store = Store::open_service(&path).unwrap();
+        let mut store = Store::open_service(&path).unwrap();
+        store.add_project(&project_p(&["a"]), 0).unwrap();
         Self {
             _dir: dir,
             path,
@@ -53,6 +55,12 @@ impl Queue {
             purpose,
         };
         self.store.offer(&offer, None, now).unwrap()
+    }
+
+    /// Has `p` measured by these labels.
+    fn measured_by(&mut self, labels: &[&str], now: i64) {
+        let set = self.store.set_project(&project_p(labels), None, now);
+        assert!(set.unwrap());
     }
 
     fn claim(&mut self, who: &str, now: i64) -> Option<Job> {
@@ -160,6 +168,7 @@ fn a_commit_is_offered_once() {
     let mut queue = Queue::new();
     assert_eq!(queue.offer(0..3, "a", Purpose::Commit, 0), 3);
     assert_eq!(queue.offer(1..4, "a", Purpose::Commit, 5), 1);
+    queue.measured_by(&["a", "b"], 5);
     assert_eq!(queue.offer(0..1, "b", Purpose::Commit, 5), 1);
     let job = queue.claim("c", 1).unwrap();
     assert_eq!((job.position, job.epoch, job.attempts), (3, 1, 1));
@@ -179,6 +188,7 @@ fn a_commit_that_narrows_a_change_comes_first_and_is_no_second_job() {
     let given_up = queue.store.given_up("p").unwrap();
     assert!(given_up.contains(&commit(1).sha) && given_up.len() == 1);
     // Where another label has yet to measure it, nobody has given it up.
+    queue.measured_by(&["a", "b"], 9);
     queue.offer(1..2, "b", Purpose::Narrow, 9);
     assert!(queue.store.given_up("p").unwrap().is_empty());
 }
@@ -530,6 +540,11 @@ fn a_pause_is_of_one_collector_and_one_project() {
         labels: &labels,
         purpose: Purpose::Backfill,
     };
+    let project = NewProject {
+        name: "q".into(),
+        ..project_p(&["a"])
+    };
+    queue.store.add_project(&project, 0).unwrap();
     queue.store.offer(&other, None, 0).unwrap();
     let job = queue.claim("c", 1).unwrap();
     queue.fail_by_machine(&job, "c", 1);
@@ -646,6 +661,7 @@ fn an_append_that_fails_leaves_the_lease() {
 #[test]
 fn only_a_label_that_is_served_is_leased_and_silence_is_said() {
     let mut queue = Queue::new();
+    queue.measured_by(&["b"], 0);
     queue.offer(0..2, "b", Purpose::Commit, 0);
     assert!(queue.claim("c", 1).is_none());
     let hour = 3_600_000;
@@ -788,20 +804,12 @@ fn project_p(labels: &[&str]) -> NewProject {
 #[test]
 fn what_waits_for_a_label_that_a_project_gave_up_waits_no_more() {
     let mut queue = Queue::new();
-    queue.store.add_project(&project_p(&["a"]), 0).unwrap();
     queue.offer(0..3, "a", Purpose::Commit, 1);
     queue.look(&[head("refs/pull/7/head", 100, true)], 2);
-    queue.offer(0..1, "elsewhere", Purpose::Bisect, 2);
+    assert_eq!(queue.offer(0..1, "a", Purpose::Bisect, 2), 1);
     let running = queue.claim("c", 3).unwrap();
-    assert!(
-        queue
-            .store
-            .set_project(&project_p(&["b"]), None, 4)
-            .unwrap()
-    );
-    let waits = queue.store.waits(5).unwrap();
-    assert_eq!(waits.len(), 1, "{waits:?}");
-    assert_eq!(waits[0].label, "elsewhere");
+    queue.measured_by(&["b"], 4);
+    assert_eq!(queue.store.waits(5).unwrap(), []);
     assert_eq!(queue.state(running.id), State::Leased);
     let seen = queue.store.project("p").unwrap().unwrap().seen;
     assert_eq!(seen, "", "the newest commit is offered to the other label");
@@ -811,19 +819,36 @@ fn what_waits_for_a_label_that_a_project_gave_up_waits_no_more() {
     let pulls = [head("refs/pull/7/head", 100, true)];
     assert_eq!(queue.store.see_pulls("p", &pulls, 7).unwrap().len(), 1);
     // What it has again is offered again.
-    assert!(
-        queue
-            .store
-            .set_project(&project_p(&["a", "b"]), None, 8)
-            .unwrap()
-    );
+    queue.measured_by(&["a", "b"], 8);
     assert_eq!(queue.offer(1..2, "a", Purpose::Commit, 9), 1);
+}
+
+/// The look began before somebody gave the project another label, and notes what it saw after that.
+#[test]
+fn a_look_offers_to_the_labels_that_a_project_has_when_it_ends() {
+    let mut queue = Queue::new();
+    queue.offer(0..1, "a", Purpose::Commit, 1);
+    let pulls = [head("refs/pull/7/head", 100, true)];
+    let pull = queue.store.see_pulls("p", &pulls, 2).unwrap().remove(0);
+    queue.measured_by(&["b"], 3);
+    let commits = [commit(1)];
+    let offer = Offer {
+        project: "p",
+        commits: &commits,
+        labels: &[],
+        purpose: Purpose::Commit,
+    };
+    let tip = commit(1).sha;
+    assert_eq!(queue.store.offer(&offer, Some(&tip), 4).unwrap(), 1);
+    let ends = (&commit(100), None, true);
+    assert_eq!(queue.store.offer_pull(&pull, ends, 4).unwrap(), 1);
+    let waits = queue.store.waits(5).unwrap();
+    assert!(waits.iter().all(|w| w.label == "b"), "{waits:?}");
 }
 
 #[test]
 fn a_removed_project_leaves_nothing_that_waits_and_no_lease() {
     let mut queue = Queue::new();
-    queue.store.add_project(&project_p(&["a"]), 0).unwrap();
     queue.offer(0..3, "a", Purpose::Commit, 1);
     let done = queue.claim("c", 2).unwrap();
     assert_eq!(queue.finish(&done, "c", 3), Closed::Yes);
@@ -850,8 +875,8 @@ fn a_removed_project_leaves_nothing_that_waits_and_no_lease() {
     assert_eq!(queue.finish(&running, "c", 8), Closed::Lost);
     assert_eq!(queue.claim("c", 9), None);
     assert_eq!(queue.store.remove_project("p", 10).unwrap(), None);
-    // A look that was under way offered one more.
-    assert_eq!(queue.offer(7..8, "a", Purpose::Commit, 10), 1);
+    // A look that was under way offers nothing more.
+    assert_eq!(queue.offer(7..8, "a", Purpose::Commit, 10), 0);
     queue.store.end_what_is_of_no_project("p", 10).unwrap();
     assert!(queue.store.waits(10).unwrap().is_empty());
     // One of that name begins anew; no number stands for two jobs.
@@ -914,12 +939,11 @@ impl Queue {
     /// One look at the pull requests, and the offer of what may be measured.
     fn look(&mut self, heads: &[Head], now: i64) -> usize {
         let wanted = self.store.see_pulls("p", heads, now).unwrap();
-        let labels = ["a".to_string()];
         let mut new = 0;
         for pull in wanted {
             let at = u64::from_str_radix(&pull.sha.0, 16).unwrap();
             let ends = (&commit(at), Some(&commit(1)), false);
-            new += self.store.offer_pull(&pull, ends, &labels, now).unwrap();
+            new += self.store.offer_pull(&pull, ends, now).unwrap();
         }
         new
     }
@@ -1076,7 +1100,6 @@ fn written(store: &Store) -> i64 {
 #[test]
 fn a_look_that_finds_nothing_new_writes_nothing() {
     let mut queue = Queue::new();
-    queue.store.add_project(&project_p(&["a"]), 0).unwrap();
     let heads = [7, 8].map(|n| head(&format!("refs/pull/{n}/head"), 100 + n, false));
     queue.look(&heads, 1);
     queue.store.looked_at("p", 1_000, "").unwrap();
@@ -1100,11 +1123,11 @@ fn a_look_that_finds_nothing_new_writes_nothing() {
 fn each_of_several_labels_is_offered_where_a_pull_request_left_the_line() {
     for (labels, jobs) in [(&["a"][..], 1), (&["a", "b"][..], 4)] {
         let mut queue = Queue::new();
+        queue.measured_by(labels, 0);
         let own = [head("refs/pull/7/head", 100, true)];
         let pull = queue.store.see_pulls("p", &own, 1).unwrap().remove(0);
-        let labels: Vec<String> = labels.iter().map(ToString::to_string).collect();
         let ends = (&commit(100), Some(&commit(1)), true);
-        let new = queue.store.offer_pull(&pull, ends, &labels, 1).unwrap();
+        let new = queue.store.offer_pull(&pull, ends, 1).unwrap();
         assert_eq!(new, jobs, "{labels:?}");
     }
 }
