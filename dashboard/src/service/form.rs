@@ -61,7 +61,10 @@ pub(super) async fn retry(
         .write(move |store| Ok(store.retry_job(job, &actor.0, clock())?))
         .await?;
     server.work.notify_waiters();
-    back(found, "that failed or was cancelled")
+    back(
+        found,
+        "that failed or was cancelled, of a label that its project has",
+    )
 }
 
 /// Has every job tried again that failed, and the collectors that pause try at once.

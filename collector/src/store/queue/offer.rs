@@ -117,7 +117,7 @@ impl Store {
     }
 
     /// Offers a job anew that failed or was cancelled, with all its attempts. Gives whether there was
-    /// such a job.
+    /// such a job, of a label that its project has.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
@@ -132,7 +132,8 @@ impl Store {
     }
 
     /// Offers every job anew that failed, with all its attempts, and has nobody pause any longer: what
-    /// was wrong with the machines is mended. Gives how many had failed.
+    /// was wrong with the machines is mended. Those of labels that their projects have no more stay as
+    /// they are. Gives how many are offered.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
@@ -145,7 +146,9 @@ impl Store {
             )?;
             let failed = tx.execute(
                 "UPDATE job SET state = 'waiting', attempts = 0, not_before = 0, avoid = '', \
-                 stage = '', why = '', ended = NULL WHERE state = 'failed'",
+                 stage = '', why = '', ended = NULL WHERE state = 'failed' \
+                 AND EXISTS (SELECT 1 FROM project p, json_each(p.labels) e \
+                 WHERE p.name = job.project AND e.value = job.label)",
                 [],
             )?;
             let act = Act {
@@ -161,12 +164,14 @@ impl Store {
     }
 }
 
-/// Has a job that failed or was cancelled wait again, with all its attempts. Gives how many there
-/// are of that number.
+/// Has a job that failed or was cancelled wait again, with all its attempts; not where its project has
+/// its label no more: nobody may ever come for it. Gives how many there are of that number.
 pub(super) fn begin_anew(tx: &Transaction<'_>, id: i64) -> rusqlite::Result<usize> {
     tx.execute(
         "UPDATE job SET state = 'waiting', attempts = 0, not_before = 0, avoid = '', \
-         stage = '', why = '', ended = NULL WHERE id = ?1 AND state IN ('failed', 'cancelled')",
+         stage = '', why = '', ended = NULL WHERE id = ?1 AND state IN ('failed', 'cancelled') \
+         AND EXISTS (SELECT 1 FROM project p, json_each(p.labels) e \
+         WHERE p.name = job.project AND e.value = job.label)",
         [id],
     )
 }

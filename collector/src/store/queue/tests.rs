@@ -847,6 +847,20 @@ fn a_look_offers_to_the_labels_that_a_project_has_when_it_ends() {
 }
 
 #[test]
+fn what_failed_for_a_label_that_a_project_gave_up_stays_failed() {
+    let mut queue = Queue::with(1);
+    let job = queue.claim("c", 1).unwrap();
+    let failing = Failing::new(Fault::Commit, "build", "no");
+    queue.store.fail(&held(&job, "c"), &failing, 2).unwrap();
+    queue.measured_by(&["b"], 3);
+    assert!(!queue.store.retry_job(job.id, "Ada", 4).unwrap());
+    assert_eq!(queue.store.retry_failed("Ada", 5).unwrap(), 0);
+    assert_eq!(queue.state(job.id), State::Failed);
+    queue.measured_by(&["a", "b"], 6);
+    assert_eq!(queue.store.retry_failed("Ada", 7).unwrap(), 1);
+}
+
+#[test]
 fn a_removed_project_leaves_nothing_that_waits_and_no_lease() {
     let mut queue = Queue::new();
     queue.offer(0..3, "a", Purpose::Commit, 1);
