@@ -163,4 +163,17 @@ async fn a_disabled_channel_is_said_where_people_look_first() {
     assert_eq!(c.get("/readyz").await.status, StatusCode::OK);
     site.store().enable_channel(id, 1_700_000_100).unwrap();
     assert!(!c.get("/").await.text().contains("is disabled since"));
+    // One that is there no more is disabled no more.
+    let again = 1_700_000_200;
+    site.store().disable_channel(id, "HTTP 410", again).unwrap();
+    for gone in [false, true] {
+        if gone {
+            assert!(site.store().remove_channel("team").unwrap());
+        }
+        for url in ["/", "/health"] {
+            let page = c.get(url).await;
+            let says = page.text().contains("is disabled since");
+            assert_eq!(says, !gone, "{url}");
+        }
+    }
 }

@@ -110,7 +110,11 @@ impl Store {
                 "DELETE FROM outbox WHERE channel IN (SELECT id FROM channel WHERE name = ?1)",
                 [name],
             )?;
-            tx.execute("DELETE FROM channel WHERE name = ?1", [name])
+            let removed = tx.execute("DELETE FROM channel WHERE name = ?1", [name])?;
+            if removed > 0 {
+                pages_differ(tx)?;
+            }
+            Ok(removed)
         })?;
         Ok(removed > 0)
     }
