@@ -22,7 +22,7 @@ CREATE TABLE outbox (
     seq     INTEGER PRIMARY KEY AUTOINCREMENT, -- never given twice: a late result is of its own message
     id      TEXT    NOT NULL UNIQUE,   -- the same at each try
     channel INTEGER NOT NULL,
-    news    TEXT    NOT NULL,          -- moved, narrowed, recovered, test
+    news    TEXT    NOT NULL,          -- moved, narrowed, recovered, test, disabled, missed
     first   INTEGER NOT NULL,          -- positions of the commit set
     last    INTEGER NOT NULL,
     about   INTEGER,                   -- narrowed, recovered: the message whose changes are meant
@@ -31,7 +31,7 @@ CREATE TABLE outbox (
     leased  INTEGER NOT NULL DEFAULT 0,-- until when somebody is sending it
     epoch   INTEGER NOT NULL DEFAULT 0,-- grows with each lease: a late result is void
     tries   INTEGER NOT NULL DEFAULT 0,
-    state   TEXT    NOT NULL DEFAULT 'waiting', -- waiting, delivered, failed, dropped
+    state   TEXT    NOT NULL DEFAULT 'waiting', -- waiting, delivered, failed, dropped, missed
     ended   INTEGER,
     answer  TEXT    NOT NULL DEFAULT '',
     message TEXT                       -- as it was first composed, as JSON
