@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use collector::error::{EXIT_OK, Error};
+use collector::format;
 
 use crate::args::{Args, Collect, Serve};
 use crate::print;
@@ -33,6 +34,9 @@ pub(crate) fn serve(args: &Args, a: &Serve) -> anyhow::Result<u8> {
             data
         }
     };
+    if let Some(log) = log_of_the_variable(a, &command) {
+        command.say("--log", &log);
+    }
     let mut writes = vec![data.clone()];
     if let Some(place) = a.blobs.as_deref().and_then(|b| b.strip_prefix("file://")) {
         writes.push(place.into());
@@ -46,14 +50,15 @@ pub(crate) fn serve(args: &Args, a: &Serve) -> anyhow::Result<u8> {
             data.display()
         ),
         user: "uptick",
-        command: command.line()?,
+        program: program()?,
+        command,
         credential: None,
         variables: "/etc/uptick/serve.env",
         variables_for: "AWS_ACCESS_KEY_ID, PGPASSFILE and the like",
         // Requests have ten seconds to end, a collector beside the server eight to give its job back.
         stop: 30,
         writes,
-        measures: a.collect,
+        measures: a.collect.then_some(data),
     };
     print::out(&unit.text())?;
     Ok(EXIT_OK)
@@ -78,14 +83,15 @@ pub(crate) fn collect(a: &Collect) -> anyhow::Result<u8> {
             token.display()
         ),
         user: "uptick-collector",
-        command: command.line()?,
+        program: program()?,
+        command,
         credential: Some(token),
         variables: "/etc/uptick/collect.env",
         variables_for: "PATH with a toolchain in another place, proxies and the like",
         // It ends what it measures and gives the job back to a server that may be slow.
         stop: 90,
-        writes: vec![home],
-        measures: true,
+        writes: vec![home.clone()],
+        measures: Some(home),
     };
     print::out(&unit.text())?;
     Ok(EXIT_OK)
@@ -93,6 +99,19 @@ pub(crate) fn collect(a: &Collect) -> anyhow::Result<u8> {
 
 fn whole(path: &Path) -> anyhow::Result<PathBuf> {
     Ok(std::path::absolute(path).map_err(Error::io(path))?)
+}
+
+fn program() -> anyhow::Result<PathBuf> {
+    let found = std::env::current_exe();
+    Ok(found.map_err(|e| Error::Failed(format!("where uptick itself is: {e}")))?)
+}
+
+/// What `UPTICK_LOG` says here and no option does: whoever starts the unit has not that variable. An
+/// address in it counts beside a level on the command line.
+fn log_of_the_variable(a: &Serve, command: &Given) -> Option<String> {
+    let said = std::env::var("UPTICK_LOG").ok().filter(|s| !s.is_empty())?;
+    let counts = !command.has("--log") || a.address().as_ref() == Some(&said);
+    counts.then_some(said)
 }
 
 /// A word of a command line.
@@ -145,10 +164,15 @@ impl Given {
         self.say(option, &path.to_string_lossy());
     }
 
+    /// Whether an option was said, in either way of writing.
+    fn has(&self, option: &str) -> bool {
+        let is_it = |w: &str| w.split_once('=').map_or(w, |(name, _)| name) == option;
+        let plain = |w: &Word| matches!(w, Word::Plain(text) if is_it(text));
+        self.words.iter().any(plain)
+    }
+
     /// As `ExecStart=` takes it.
-    fn line(&self) -> anyhow::Result<String> {
-        let program = std::env::current_exe()
-            .map_err(|e| Error::Failed(format!("where uptick itself is: {e}")))?;
+    fn line(&self, program: &Path) -> String {
         let words = self.words.iter().map(|w| match w {
             Word::Plain(text) => quoted(text),
             Word::Specifier(text) => (*text).to_string(),
@@ -157,7 +181,7 @@ impl Given {
             .into_iter()
             .chain(words)
             .collect();
-        Ok(all.join(" "))
+        all.join(" ")
     }
 }
 
@@ -180,12 +204,18 @@ fn quoted(word: &str) -> String {
     out
 }
 
+/// The same where systemd puts in no variables: as the value of a setting.
+fn setting(word: &str) -> String {
+    quoted(word).replace("$$", "$")
+}
+
 /// What a unit is made of.
 struct Unit<'a> {
     what: &'a str,
     setup: &'a str,
     user: &'a str,
-    command: String,
+    program: PathBuf,
+    command: Given,
     credential: Option<PathBuf>,
     variables: &'a str,
     variables_for: &'a str,
@@ -193,8 +223,9 @@ struct Unit<'a> {
     stop: u32,
     /// Directories that it writes.
     writes: Vec<PathBuf>,
-    /// Whether it builds and runs programs: valgrind and the sandbox need what is taken from others.
-    measures: bool,
+    /// The home of its user where it builds and runs programs: valgrind and the sandbox need what is
+    /// taken from others.
+    measures: Option<PathBuf>,
 }
 
 impl Unit<'_> {
@@ -204,38 +235,73 @@ impl Unit<'_> {
         });
         let writes: String = self.writes.iter().map(|dir| place(dir)).collect();
         let hardening = match self.measures {
-            true => MEASURES,
-            false => SERVES,
+            Some(_) => MEASURES,
+            None => SERVES,
         };
+        let others = self.writes.iter().filter(|dir| state(dir).is_none());
+        let made: String = others
+            .map(|dir| {
+                let dir = format::quoted(&dir.to_string_lossy());
+                format!("# Once: install -d -o {} -m 750 {dir}\n", self.user)
+            })
+            .collect();
         format!(
-            "# {what}. Written by `uptick … --print-unit`.\n{setup}\
+            "# {what}. Written by `uptick … --print-unit`.\n{setup}{made}\
              [Unit]\nDescription={what}\nWants=network-online.target\nAfter=network-online.target\n\n\
              [Service]\nUser={user}\nExecStart={command}\n{credential}\
-             # Variables such as {for_what}; root's alone.\nEnvironmentFile=-{variables}\n\
+             # Variables such as {for_what}; root's alone.\n{path}EnvironmentFile=-{variables}\n\
              Restart=on-failure\nRestartSec=5\n\
              # A wrong command line is no better the second time.\nRestartPreventExitStatus=2\n\
              # Asked once, it ends what is under way and gives jobs back; its children are its own to end.\n\
              KillSignal=SIGTERM\nKillMode=mixed\nTimeoutStopSec={stop}\n\n\
-             {writes}UMask=0027\n{COMMON}{hardening}\n[Install]\nWantedBy=multi-user.target\n",
+             {writes}UMask=0027\n{COMMON}{homes}{hardening}\n[Install]\nWantedBy=multi-user.target\n",
             what = self.what,
             setup = self.setup,
             user = self.user,
-            command = self.command,
+            command = self.command.line(&self.program),
+            path = self.path(),
+            homes = self.homes(),
             variables = self.variables,
             for_what = self.variables_for,
             stop = self.stop,
         )
     }
+
+    /// Where programs lie. What rustup installs for the user is on no path of systemd's.
+    fn path(&self) -> String {
+        self.measures.as_ref().map_or_else(String::new, |home| {
+            let all = format!(
+                "PATH={}/.cargo/bin:/usr/local/bin:/usr/bin:/bin",
+                home.display()
+            );
+            format!("Environment={}\n", setting(&all))
+        })
+    }
+
+    /// Keeps homes closed, unless what it is lies in one: then it could not start.
+    fn homes(&self) -> String {
+        let mut needs = self.writes.iter().chain([&self.program]);
+        match needs.find(|p| HOMES.iter().any(|home| p.starts_with(home))) {
+            None => "ProtectHome=yes\n".into(),
+            Some(path) => format!("# Not ProtectHome=yes: it needs {}.\n", path.display()),
+        }
+    }
+}
+
+/// What `ProtectHome=` closes.
+const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
+
+/// The name of a directory that systemd makes for a unit.
+fn state(dir: &Path) -> Option<&str> {
+    let name = dir.strip_prefix("/var/lib").ok()?.to_str()?;
+    (!name.is_empty() && !name.contains([' ', '%', ':'])).then_some(name)
 }
 
 /// Lets a unit write a directory; one that is the system's for it is made, too.
 fn place(dir: &Path) -> String {
-    let name = dir.strip_prefix("/var/lib").ok().and_then(Path::to_str);
-    match name {
-        Some(name) if !name.is_empty() && !name.contains([' ', '%', ':']) => {
-            format!("StateDirectory={name}\nStateDirectoryMode=0750\n")
-        }
-        _ => format!("ReadWritePaths={}\n", quoted(&dir.to_string_lossy())),
+    match state(dir) {
+        Some(name) => format!("StateDirectory={name}\nStateDirectoryMode=0750\n"),
+        None => format!("ReadWritePaths={}\n", setting(&dir.to_string_lossy())),
     }
 }
 
@@ -245,7 +311,6 @@ NoNewPrivileges=yes
 CapabilityBoundingSet=
 PrivateTmp=yes
 ProtectSystem=strict
-ProtectHome=yes
 ProtectClock=yes
 ProtectHostname=yes
 ProtectKernelModules=yes
@@ -282,6 +347,55 @@ mod tests {
         assert_eq!(quoted("a b"), "\"a b\"");
         assert_eq!(quoted("100%$HOME\"\\"), "\"100%%$$HOME\\\"\\\\\"");
         assert_eq!(quoted(""), "\"\"");
+    }
+
+    fn unit(program: &str, writes: &str, measures: Option<&str>) -> String {
+        let unit = Unit {
+            what: "w",
+            setup: "",
+            user: "u",
+            program: program.into(),
+            command: Given { words: Vec::new() },
+            credential: None,
+            variables: "/etc/uptick/v.env",
+            variables_for: "V",
+            stop: 1,
+            writes: vec![writes.into()],
+            measures: measures.map(PathBuf::from),
+        };
+        unit.text()
+    }
+
+    #[test]
+    fn homes_are_closed_unless_it_lies_in_one() {
+        let closed = unit("/usr/bin/uptick", "/var/lib/uptick", None);
+        assert!(closed.contains("\nProtectHome=yes\n"), "{closed}");
+        assert!(!closed.contains("install -d"), "{closed}");
+        assert!(!closed.contains("Environment=PATH"), "{closed}");
+        for (program, writes, needs) in [
+            (
+                "/root/.cargo/bin/uptick",
+                "/srv/u",
+                "/root/.cargo/bin/uptick",
+            ),
+            ("/usr/bin/uptick", "/home/ada/u", "/home/ada/u"),
+        ] {
+            let open = unit(program, writes, None);
+            assert!(!open.contains("\nProtectHome="), "{open}");
+            let why = format!("\n# Not ProtectHome=yes: it needs {needs}.\n");
+            assert!(open.contains(&why), "{open}");
+            let made = format!("\n# Once: install -d -o u -m 750 {writes}\n");
+            assert!(open.contains(&made), "{open}");
+        }
+    }
+
+    #[test]
+    fn who_measures_finds_what_rustup_installed() {
+        let text = unit("/usr/bin/uptick", "/srv/a b$", Some("/srv/a b$"));
+        let path = "Environment=\"PATH=/srv/a b$/.cargo/bin:/usr/local/bin:/usr/bin:/bin\"\n";
+        assert!(text.contains(path), "{text}");
+        let made = "\n# Once: install -d -o u -m 750 '/srv/a b$'\n";
+        assert!(text.contains(made), "{text}");
     }
 
     #[test]

@@ -358,6 +358,27 @@ fn is_understood(dir: &Path, name: &str, unit: &str) {
     assert!(ours.is_empty(), "{said}\n{unit}");
 }
 
+/// What a variable says here, the unit says as an option: whoever starts it has no such variable.
+#[test]
+fn a_unit_has_the_log_that_a_variable_named() {
+    let log = "postgres://uptick@db1/log";
+    for (words, wanted) in [
+        (&["serve"][..], format!(" --log {log}\n")),
+        (&["serve", "--log=info"], format!(" --log {log}\n")),
+    ] {
+        let mut command = uptick(words);
+        command.arg("--print-unit").env("UPTICK_LOG", log);
+        let unit = said(&mut command);
+        assert!(unit.contains(&wanted), "{unit}");
+    }
+    let mut command = uptick(&["serve", "--log=info", "--print-unit"]);
+    let unit = said(command.env("UPTICK_LOG", "debug"));
+    assert!(
+        unit.contains(" --log=info ") && !unit.contains("--log debug"),
+        "{unit}"
+    );
+}
+
 /// The unit starts what was said, whole paths instead of those that mean something here, and no secret.
 #[test]
 fn a_unit_has_the_command_that_it_was_asked_for_with() {
