@@ -157,11 +157,18 @@ fn restore_server(dir: &Path, a: &Restore) -> anyhow::Result<u8> {
         ))
         .into());
     }
-    let is_empty = std::fs::read_dir(dir).is_ok_and(|mut all| all.next().is_none());
-    if !is_empty {
-        refuse_existing(dir)?;
-    }
-    let half = beside(dir)?;
+    let is_empty = is_empty(dir);
+    let half = match is_empty {
+        // It may be another disk, which nothing can be renamed onto from beside it.
+        true => {
+            close_to_others(dir)?;
+            within(dir)?
+        }
+        false => {
+            refuse_existing(dir)?;
+            beside(dir)?
+        }
+    };
     Store::restore(
         &Server::file(from),
         &Server::file(half.path()),
@@ -179,10 +186,10 @@ fn restore_server(dir: &Path, a: &Restore) -> anyhow::Result<u8> {
             restored.push(project.name);
         }
     }
-    if is_empty {
-        std::fs::remove_dir(dir).map_err(Error::io(dir))?;
+    match is_empty {
+        true => spread(half, dir)?,
+        false => settle(half, dir)?,
     }
-    settle(half, dir)?;
     if a.backup.json {
         print::json(&json!({
             "schema": "uptick.restore/1", "directory": dir, "projects": restored,
@@ -240,10 +247,29 @@ fn refuse_existing(path: &Path) -> Result<()> {
 fn beside(path: &Path) -> Result<TempDir> {
     let parent = folder(path);
     std::fs::create_dir_all(parent).map_err(Error::io(parent))?;
-    let made = tempfile::Builder::new()
-        .prefix(".uptick-")
-        .tempdir_in(parent);
-    made.map_err(Error::io(parent))
+    within(parent)
+}
+
+/// Whether there is a directory with nothing in it, or with what a new disk has.
+fn is_empty(dir: &Path) -> bool {
+    let nothing =
+        |e: std::io::Result<std::fs::DirEntry>| e.is_ok_and(|e| e.file_name() == "lost+found");
+    std::fs::read_dir(dir).is_ok_and(|mut all| all.all(nothing))
+}
+
+/// Has nobody look into a directory but its owner and its group.
+fn close_to_others(dir: &Path) -> Result<()> {
+    let about = std::fs::metadata(dir).map_err(Error::io(dir))?;
+    let mode = system::mode(&about);
+    if mode & 0o007 == 0 {
+        return Ok(());
+    }
+    system::set_mode(dir, mode & !0o007).map_err(Error::io(dir))
+}
+
+fn within(dir: &Path) -> Result<TempDir> {
+    let made = tempfile::Builder::new().prefix(".uptick-").tempdir_in(dir);
+    made.map_err(Error::io(dir))
 }
 
 fn folder(path: &Path) -> &Path {
@@ -251,14 +277,42 @@ fn folder(path: &Path) -> &Path {
     dir.unwrap_or(Path::new("."))
 }
 
-/// Gives a directory its name once all in it is durable.
-fn settle(half: TempDir, to: &Path) -> Result<()> {
-    let projects = half.path().join("projects");
-    for dir in [projects.as_path(), half.path()] {
+/// Makes what lies in a directory durable.
+fn sync(half: &Path) -> Result<()> {
+    let projects = half.join("projects");
+    for dir in [projects.as_path(), half] {
         if dir.is_dir() {
             system::sync_directory(dir).map_err(Error::io(dir))?;
         }
     }
+    Ok(())
+}
+
+/// Moves what a directory has to the one around it. The server's own file comes last and is what makes
+/// it a server's: whoever is killed before leaves none.
+fn spread(half: TempDir, to: &Path) -> Result<()> {
+    sync(half.path())?;
+    let own = Server::file(half.path());
+    let all = std::fs::read_dir(half.path()).map_err(Error::io(half.path()))?;
+    let mut entries: Vec<PathBuf> = all
+        .map(|e| e.map(|e| e.path()))
+        .collect::<std::io::Result<_>>()
+        .map_err(Error::io(half.path()))?;
+    entries.sort_by_key(|e| *e == own);
+    for entry in entries {
+        if entry == own {
+            system::sync_directory(to).map_err(Error::io(to))?;
+        }
+        let place = to.join(entry.file_name().unwrap_or_default());
+        std::fs::rename(&entry, &place).map_err(Error::io(&place))?;
+    }
+    half.close().map_err(Error::io(to))?;
+    system::sync_directory(to).map_err(Error::io(to))
+}
+
+/// Gives a directory its name once all in it is durable.
+fn settle(half: TempDir, to: &Path) -> Result<()> {
+    sync(half.path())?;
     std::fs::rename(half.path(), to).map_err(Error::io(to))?;
     // It is there under its name now, and nothing is to be removed.
     let _ = half.keep();

@@ -2,7 +2,7 @@
 //! removes one, starts it with the machine.
 
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -88,10 +88,19 @@ fn a_server_is_backed_up_while_it_serves_and_restored_whole() {
         .says(&["there already"]);
     let again = at("again");
     std::fs::create_dir(&again).unwrap();
+    // It may be a disk of its own: it stays the directory that it is, and has what a new disk has.
+    std::fs::create_dir(again.join("lost+found")).unwrap();
+    let number = std::fs::metadata(&again).unwrap().ino();
     let done = on(&again, &repo, &["restore", &from, "--json"]).exits(0);
     assert_eq!(done.json()["reports"], 1, "{}", done.stdout);
     let own = std::fs::metadata(again.join("service.db")).unwrap();
     assert_eq!(own.permissions().mode() & 0o007, 0);
+    let about = std::fs::metadata(&again).unwrap();
+    assert_eq!(about.ino(), number);
+    assert_eq!(about.permissions().mode() & 0o007, 0);
+    let left = again.read_dir().unwrap().flatten();
+    let half = left.filter(|e| e.file_name().to_string_lossy().starts_with(".uptick-"));
+    assert_eq!(half.count(), 0);
     let (mut child, address) = start(&again, "127.0.0.1:0", &[]);
     let jobs = json(&address, "/api/v1/jobs", &server.admin);
     let reports = json(&address, "/p/lexis/api/v1/reports", &server.admin);
