@@ -9,6 +9,9 @@ use serde_json::json;
 use crate::args::{Args, Doctor};
 use crate::{print, reach};
 
+/// What a collector needs beside a server that gives it jobs; said only where it is not there.
+const NEEDED: [&str; 3] = ["git", "cargo", "valgrind"];
+
 pub(crate) fn run(_args: &Args, a: &Doctor) -> anyhow::Result<u8> {
     if let Some(address) = &a.server {
         return server(a, address);
@@ -45,8 +48,12 @@ pub(crate) fn run(_args: &Args, a: &Doctor) -> anyhow::Result<u8> {
 
 /// What this machine and a server are to each other.
 fn server(a: &Doctor, address: &str) -> anyhow::Result<u8> {
-    let findings = reach::findings(a, address)?;
-    let failed = findings.iter().any(|f| f.state == State::Missing);
+    let mut findings = reach::findings(a, address)?;
+    let lacks = |f: &Finding| f.state != State::Good && NEEDED.contains(&f.what.as_str());
+    findings.extend(host::findings().into_iter().filter(lacks));
+    // Without valgrind numbers are weaker, or the hardware's.
+    let fatal = |f: &Finding| f.state == State::Missing && f.what != "valgrind";
+    let failed = findings.iter().any(fatal);
     if a.json {
         print::json(&json!({
             "schema": "uptick.doctor/1", "server": address, "findings": findings,
