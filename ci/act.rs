@@ -9,6 +9,11 @@ use crate::args::Args;
 use crate::settle::actor;
 use crate::{context, node};
 
+/// Who does something here, as a server's log names them.
+pub(crate) fn by(args: &Args) -> String {
+    format!("{}, on the command line", actor(args))
+}
+
 /// Keeps in a server's own store what was just done to it; a store by itself is its owner's.
 pub(crate) fn note(
     args: &Args,
@@ -21,7 +26,7 @@ pub(crate) fn note(
     }
     store.note_act(&Act {
         time: context::now() * 1000,
-        actor: format!("{}, on the command line", actor(args)),
+        actor: by(args),
         what: what.into(),
         thing: thing.into(),
         detail: detail.into(),

@@ -405,20 +405,14 @@ fn approve(args: &Args, name: &str, commit: &str) -> anyhow::Result<u8> {
         .into());
     }
     let head = Sha(commit.to_ascii_lowercase());
-    if !store.approve_pull(name, &head, "the command line")? {
+    let now = context::now() * 1000;
+    if !store.approve_pull(name, &head, &act::by(args), now)? {
         return Err(Error::Usage(format!(
             "no pull request of `{name}` has {head} as its head now; `uptick project pulls {name}` \
              lists them"
         ))
         .into());
     }
-    done(
-        args,
-        &mut store,
-        "let a pull request be measured of",
-        name,
-        &head.0,
-    )?;
     print::note("approved: it is offered at the next look at the repository");
     Ok(EXIT_OK)
 }

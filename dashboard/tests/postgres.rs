@@ -481,7 +481,7 @@ fn a_fork_is_approved_anywhere(pair: &Pair) {
     project(&mut a, "q");
     assert_eq!(a.see_pulls("q", &[head(200)], 1).unwrap(), []);
     // The other node has not heard of it.
-    assert!(b.approve_pull("q", &sha(200), "Ada").unwrap());
+    assert!(b.approve_pull("q", &sha(200), "Ada", 1).unwrap());
     let found = a.see_pulls("q", &[head(200)], 2).unwrap();
     let ends = (&commit(200), None, true);
     for (store, new) in [(&mut a, 1), (&mut b, 0)] {

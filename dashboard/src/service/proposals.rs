@@ -6,7 +6,7 @@ use axum::extract::{Extension, RawForm, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use collector::model::Sha;
-use collector::store::queue::{Act, Collector, Project, Pull, Standing};
+use collector::store::queue::{Collector, Project, Pull, Standing};
 use maud::{Markup, html};
 use serde_json::json;
 
@@ -204,19 +204,7 @@ pub(super) async fn approve(
     };
     let (name, head) = (project.clone(), Sha(commit));
     let found = app
-        .write(move |store| {
-            let found = store.approve_pull(&name, &head, &actor.0)?;
-            if found {
-                store.note_act(&Act {
-                    time: clock(),
-                    actor: actor.0.clone(),
-                    what: "let a pull request be measured of".into(),
-                    thing: format!("project {name}"),
-                    detail: head.0.clone(),
-                })?;
-            }
-            Ok(found)
-        })
+        .write(move |store| Ok(store.approve_pull(&name, &head, &actor.0, clock())?))
         .await?;
     if !found {
         return Err(Fail::Conflict(

@@ -7,6 +7,7 @@
 use rusqlite::{Row, Transaction, params};
 use serde::Serialize;
 
+use super::acts::{self, Act};
 use super::json;
 use super::offer::{Offer, measured_by, put};
 use crate::error::Result;
@@ -218,17 +219,27 @@ impl Store {
     }
 
     /// Lets the head of a fork's pull request be measured: that commit, and none that is pushed
-    /// later. Gives whether one has that head now.
+    /// later. Who did so is kept with it. Gives whether one has that head now.
     ///
     /// # Errors
     /// [`crate::error::Error::Store`].
-    pub fn approve_pull(&mut self, project: &str, head: &Sha, who: &str) -> Result<bool> {
+    pub fn approve_pull(&mut self, project: &str, head: &Sha, who: &str, now: i64) -> Result<bool> {
         let approve = |tx: &Transaction<'_>| {
             let changed = tx.execute(
                 "UPDATE pull SET approved = sha, approved_by = ?3 \
                  WHERE project = ?1 AND sha = ?2",
                 params![project, head.0, who],
             )?;
+            if changed > 0 {
+                let act = Act {
+                    time: now,
+                    actor: who.into(),
+                    what: "let a pull request be measured of".into(),
+                    thing: format!("project {project}"),
+                    detail: head.0.clone(),
+                };
+                acts::put(tx, &act)?;
+            }
             Ok(changed > 0)
         };
         self.surely(|found| !found, |store| store.change(approve))

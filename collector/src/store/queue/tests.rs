@@ -1024,13 +1024,16 @@ fn what_was_approved_of_a_fork_is_void_after_a_push() {
     assert_eq!(queue.look(&fork(200), 1), 0);
     assert_eq!(queue.standing("refs/pull/9/head"), Standing::Unapproved);
     let other = commit(999).sha;
-    assert!(!queue.store.approve_pull("p", &other, "Ada").unwrap());
+    assert!(!queue.store.approve_pull("p", &other, "Ada", 1).unwrap());
     assert!(
         queue
             .store
-            .approve_pull("p", &commit(200).sha, "Ada")
+            .approve_pull("p", &commit(200).sha, "Ada", 1)
             .unwrap()
     );
+    let acts = queue.store.acts(9).unwrap();
+    assert_eq!(acts.len(), 1, "{acts:?}");
+    assert_eq!(acts[0].detail, commit(200).sha.0);
     assert_eq!(queue.look(&fork(200), 2), 2);
     let job = queue.claim_untrusted("u", 3).unwrap();
     assert_eq!(job.position, 200);
@@ -1050,7 +1053,7 @@ fn what_was_approved_of_a_fork_is_void_after_a_push() {
     assert!(
         queue
             .store
-            .approve_pull("p", &commit(201).sha, "Ada")
+            .approve_pull("p", &commit(201).sha, "Ada", 8)
             .unwrap()
     );
     assert_eq!(queue.look(&fork(201), 9), 1);
