@@ -1,6 +1,8 @@
 //! Nodes whose profiles lie in one directory or bucket: whoever takes one, whoever moves it, and whoever is
 //! killed meanwhile, each is there once, and every node reads it.
 
+use std::io::Write as _;
+
 use super::*;
 use crate::faults::objects::fake::{BUCKET, Fake, KEY, SECRET};
 use crate::faults::objects::profiled;
@@ -112,7 +114,8 @@ fn what_any_node_takes_lies_in_one_bucket_once_whoever_is_killed() {
 #[test]
 fn what_any_node_takes_lies_in_a_bucket_of_another_s3_server() {
     let Ok(endpoint) = std::env::var("UPTICK_TEST_S3") else {
-        eprintln!("NOT ASKED: no S3 server in UPTICK_TEST_S3; ci/tests/postgres/s3 starts one");
+        let words = "NOT ASKED: no S3 server in UPTICK_TEST_S3; ci/tests/postgres/s3 starts one";
+        let _ = writeln!(std::io::stderr(), "{words}");
         return;
     };
     let env = vec![
