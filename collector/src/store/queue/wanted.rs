@@ -25,9 +25,11 @@ impl Store {
         (who, now): (&str, i64),
     ) -> Result<Vec<Job>> {
         self.change(|tx| {
+            // Somebody may have given it others since who asks read them, or removed it.
+            let labels = offer::measured_by(tx, wanted.project, wanted.labels)?;
             let mut all = Vec::new();
             for commit in wanted.commits {
-                for label in wanted.labels {
+                for label in &labels {
                     all.extend(one(tx, wanted, (commit, label), (again, now))?);
                 }
             }
@@ -122,6 +124,7 @@ fn standing(
 mod tests {
     use super::*;
     use crate::model::Sha;
+    use crate::store::queue::NewProject;
 
     fn commit(position: u64) -> Commit {
         Commit {
@@ -163,6 +166,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut store = Store::open_service(&dir.path().join("service.db")).unwrap();
         let ask = Ask::new();
+        let project = NewProject {
+            name: "p".into(),
+            url: "/nowhere".into(),
+            branch: "main".into(),
+            poll: 60,
+            labels: ask.labels.clone(),
+            pulls: Vec::new(),
+        };
+        store.add_project(&project, 0).unwrap();
         let want = |store: &mut Store, purpose| {
             let jobs = store.want(&ask.of(purpose), false, ("ada", 1)).unwrap();
             jobs.iter().map(|j| j.id).collect::<Vec<_>>()
