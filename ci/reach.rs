@@ -26,7 +26,7 @@ pub(crate) fn findings(a: &Doctor, address: &str) -> anyhow::Result<Vec<Finding>
     if server.is_in_the_clear() {
         let detail = "http:// to another machine: the token and all reports can be read on the way";
         let mend = Some("an address with https://");
-        found.push(finding("way", State::Weak, detail, mend));
+        found.push(Finding::new("way", State::Weak, detail, mend));
     }
     match server.about() {
         Ok(Answer::Yes(about)) => {
@@ -42,30 +42,21 @@ pub(crate) fn findings(a: &Doctor, address: &str) -> anyhow::Result<Vec<Finding>
     Ok(found)
 }
 
-fn finding(what: &str, state: State, detail: impl Into<String>, mend: Option<&str>) -> Finding {
-    Finding {
-        what: what.into(),
-        state,
-        detail: detail.into(),
-        mend: mend.map(String::from),
-    }
-}
-
 fn unreached(why: &str) -> Finding {
     let mend =
         "the address as a browser here reaches it; a proxy is the environment's (https_proxy)";
-    finding("server", State::Missing, sentence(why, 300), Some(mend))
+    Finding::new("server", State::Missing, sentence(why, 300), Some(mend))
 }
 
 fn older(why: &str) -> Finding {
     let mend =
         "that address as `uptick collect --server` has it; else update uptick on that machine";
-    finding("server", State::Missing, sentence(why, 300), Some(mend))
+    Finding::new("server", State::Missing, sentence(why, 300), Some(mend))
 }
 
 fn refused(why: &str) -> Finding {
     let mend = "uptick token create NAME --scope collect --data DIR, on the machine that serves";
-    finding("token", State::Missing, sentence(why, 300), Some(mend))
+    Finding::new("token", State::Missing, sentence(why, 300), Some(mend))
 }
 
 /// What can be said of a server that answered.
@@ -76,7 +67,7 @@ fn all(about: &About, labels: &[String], here: i64) -> Vec<Finding> {
         versions(about),
         clocks(about.now, here),
         work(about, labels),
-        finding(
+        Finding::new(
             "webhooks",
             State::Good,
             "not asked: whether a forge reaches the server's /hooks/NAME cannot be seen from here; its \
@@ -88,8 +79,8 @@ fn all(about: &About, labels: &[String], here: i64) -> Vec<Finding> {
 
 fn ready(about: &About) -> Finding {
     match &about.unready {
-        None => finding("server", State::Good, "it answers and takes reports", None),
-        Some(why) => finding(
+        None => Finding::new("server", State::Good, "it answers and takes reports", None),
+        Some(why) => Finding::new(
             "server",
             State::Weak,
             format!("it takes nothing now: {}", sentence(why, 300)),
@@ -116,16 +107,16 @@ fn token(token: &Shown, labels: &[String]) -> Finding {
     let beyond = |l: &&String| !token.labels.is_empty() && !token.labels.contains(l);
     if !matches!(token.scope.as_str(), "collect" | "admin") {
         let detail = format!("{detail}: it takes no jobs");
-        return finding("token", State::Missing, detail, Some(another));
+        return Finding::new("token", State::Missing, detail, Some(another));
     }
     if let Some(label) = labels.iter().find(beyond) {
         let detail = format!("{detail}: it takes no jobs of label {label}");
-        return finding("token", State::Missing, detail, Some(another));
+        return Finding::new("token", State::Missing, detail, Some(another));
     }
     let soon = token.expires.is_some_and(|at| at - context::now() < SOON);
     match soon {
-        true => finding("token", State::Weak, detail, Some(another)),
-        false => finding("token", State::Good, detail, None),
+        true => Finding::new("token", State::Weak, detail, Some(another)),
+        false => Finding::new("token", State::Good, detail, None),
     }
 }
 
@@ -141,7 +132,7 @@ fn versions(about: &About) -> Finding {
             about.lease,
             Lease::SCHEMA
         );
-        return finding(
+        return Finding::new(
             "versions",
             State::Missing,
             detail,
@@ -152,7 +143,7 @@ fn versions(about: &About) -> Finding {
         true => format!("uptick {here} on both"),
         false => format!("uptick {here} here, {there} there: they understand each other"),
     };
-    finding("versions", State::Good, detail, None)
+    Finding::new("versions", State::Good, detail, None)
 }
 
 fn clocks(there: i64, here: i64) -> Finding {
@@ -169,11 +160,11 @@ fn clocks(there: i64, here: i64) -> Finding {
         ),
     };
     if off.abs() <= CLOSE {
-        return finding("clock", State::Good, detail, None);
+        return Finding::new("clock", State::Good, detail, None);
     }
     let detail = format!("{detail}: reports are dated by it; leases go by the server's alone");
     let mend = "a time service on both (timedatectl set-ntp true)";
-    finding("clock", State::Weak, detail, Some(mend))
+    Finding::new("clock", State::Weak, detail, Some(mend))
 }
 
 fn work(about: &About, labels: &[String]) -> Finding {
@@ -192,7 +183,7 @@ fn work(about: &About, labels: &[String]) -> Finding {
         true => format!("none waits for {}", labels.join(", ")),
         false => words.join(", "),
     };
-    finding("work", State::Good, detail, None)
+    Finding::new("work", State::Good, detail, None)
 }
 
 #[cfg(test)]

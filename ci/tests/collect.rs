@@ -223,6 +223,22 @@ pub(crate) fn answer(
     (status, head.to_string(), body.to_string())
 }
 
+/// The words that name the forge of the project `lexis`.
+pub(crate) fn gitea<'a>(api: &'a str, repository: &'a str, token_file: &'a str) -> [&'a str; 10] {
+    [
+        "forge",
+        "lexis",
+        "--kind",
+        "gitea",
+        "--api",
+        api,
+        "--repository",
+        repository,
+        "--token-file",
+        token_file,
+    ]
+}
+
 pub(crate) fn start(data: &Path, listen: &str, args: &[&str]) -> (Child, String) {
     start_given(data, listen, args, &|_| {})
 }

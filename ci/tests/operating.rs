@@ -8,8 +8,23 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::collect::{Server, ask, held_up, said, start, uptick};
+use crate::collect::{Server, ask, gitea, held_up, said, start, uptick};
 use crate::support::{Ran, Repo, wait};
+
+/// A forge that is named and never asked.
+const API: &str = "https://git.example.org/api/v1";
+/// Adds a channel to the project `lexis`, with an address that lies in the file `url`.
+const ADD_CHANNEL: [&str; 9] = [
+    "channel",
+    "add",
+    "team",
+    "--kind",
+    "slack",
+    "--url-file",
+    "url",
+    "--project",
+    "lexis",
+];
 
 /// Runs a command on a server's directory, from within a repository that has a store of its own.
 fn on(data: &Path, repo: &Repo, args: &[&str]) -> Ran {
@@ -55,19 +70,7 @@ fn a_server_is_backed_up_while_it_serves_and_restored_whole() {
     let at = |name: &str| place.path().join(name);
     std::fs::write(at("token"), "forge-token-of-the-test\n").unwrap();
     let token = at("token").display().to_string();
-    let forge = [
-        "forge",
-        "lexis",
-        "--kind",
-        "gitea",
-        "--api",
-        "https://git.example.org/api/v1",
-        "--repository",
-        "a/b",
-        "--token-file",
-        &token,
-    ];
-    server.project(&forge);
+    server.project(&gitea(API, "a/b", &token));
     let to = at("backup").display().to_string();
     let made = on(&server.data(), &repo, &["backup", &to, "--json"]).exits(0);
     assert_eq!(made.json()["projects"][0], "lexis", "{}", made.stdout);
@@ -187,17 +190,8 @@ fn a_command_on_a_server_is_done_there_or_refused() {
     ran(&["backup", &to, "--project", "lexis"]).exits(0);
     repo.uptick(&["--store", &to, "verify", "--json"]).exits(0);
     repo.write("url", "https://hooks.example.org/x");
-    let add = [
-        "channel",
-        "--project",
-        "lexis",
-        "add",
-        "team",
-        "--kind",
-        "slack",
-        "--url-file",
-        "url",
-    ];
+    // The project may be named before what is done, too.
+    let add = [&["channel", "--project", "lexis"][..], &ADD_CHANNEL[1..7]].concat();
     ran(&add).exits(0);
     let listed = ran(&["channel", "list", "--project", "lexis"])
         .exits(0)
@@ -291,35 +285,12 @@ fn a_server_without_an_address_for_people_says_where_its_messages_lead() {
     .exits(0);
     assert!(!said_at_the_start(&data, &[]).contains(words));
     repo.write("token", "forge-token");
-    let forge = [
-        "project",
-        "forge",
-        "lexis",
-        "--kind",
-        "gitea",
-        "--api",
-        "https://git.example.org/api/v1",
-        "--repository",
-        "a/b",
-        "--token-file",
-        "token",
-    ];
+    let forge = [&["project"][..], &gitea(API, "a/b", "token")].concat();
     on(&data, &repo, &forge).exits(0);
     assert!(said_at_the_start(&data, &[]).contains(words));
     on(&data, &repo, &["project", "forge", "lexis", "--remove"]).exits(0);
     repo.write("url", "https://hooks.example.org/x");
-    let add = [
-        "channel",
-        "add",
-        "team",
-        "--kind",
-        "slack",
-        "--url-file",
-        "url",
-        "--project",
-        "lexis",
-    ];
-    on(&data, &repo, &add).exits(0);
+    on(&data, &repo, &ADD_CHANNEL).exits(0);
     assert!(said_at_the_start(&data, &[]).contains(words));
     let named = ["--public-url", "https://uptick.example.org"];
     assert!(!said_at_the_start(&data, &named).contains(words));
@@ -600,17 +571,7 @@ fn what_is_done_to_a_server_is_kept_with_who_did_it() {
     ran(&["token", "revoke", &id]);
     ran(&["project", "set", "lexis", "--poll", "7", "--new-secret"]);
     repo.write("url", "https://hooks.example.org/s3cret");
-    ran(&[
-        "channel",
-        "add",
-        "team",
-        "--kind",
-        "slack",
-        "--url-file",
-        "url",
-        "--project",
-        "lexis",
-    ]);
+    ran(&ADD_CHANNEL);
     let form = ["content-type: application/x-www-form-urlencoded"];
     for way in ["cancel", "retry"] {
         let path = format!("/queue/{way}");

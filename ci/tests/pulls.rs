@@ -4,7 +4,7 @@ use collector::measure::perf;
 use collector::measure::sandbox::Sandbox;
 use serde_json::Value;
 
-use crate::collect::{Server, said, uptick};
+use crate::collect::{Server, gitea, said, uptick};
 use crate::forge::fake::{Fake, Rules, SECRET};
 use crate::support::{Repo, wait};
 
@@ -184,19 +184,7 @@ fn the_forge_hears_what_a_pull_request_came_to() {
     let token = server.data().join("token");
     std::fs::write(&token, SECRET).unwrap();
     let api = fake.api();
-    let forge = [
-        "forge",
-        "lexis",
-        "--kind",
-        "gitea",
-        "--api",
-        &api,
-        "--repository",
-        "o/r",
-        "--token-file",
-        token.to_str().unwrap(),
-    ];
-    server.project(&forge);
+    server.project(&gitea(&api, "o/r", token.to_str().unwrap()));
     server.project(&["set", "lexis", "--pulls", "refs/pull/*/head"]);
     let measured = |sha: &str| {
         wait("its head", || pull(&server, "pull/5")["sha"] == sha);

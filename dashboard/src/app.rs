@@ -108,6 +108,16 @@ pub(crate) enum Role {
     },
 }
 
+impl Role {
+    /// The name of a server's project, and its server.
+    pub(crate) fn project(&self) -> Option<(&str, &Arc<App>)> {
+        match self {
+            Self::Project { base, server } => Some((base.strip_prefix("/p/")?, server)),
+            Self::Alone | Self::Server => None,
+        }
+    }
+}
+
 /// A project of a server, as the pages of the others name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Known {

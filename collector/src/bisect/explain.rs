@@ -13,7 +13,7 @@ use crate::model::{Commit, Metric, Sha};
 use crate::profile::delta::{self, Explanation};
 use crate::run::{BuiltCommit, Reuse};
 use crate::search::finding::{Finding, Found};
-use crate::search::{Noise, Search};
+use crate::search::{Noise, Search, Step};
 
 /// Two runs of a step that repeat it within this share of it are the same step.
 const REPEATS: f64 = 0.2;
@@ -78,44 +78,52 @@ impl Hunt<'_> {
 
     /// Verifies the culprit against its parent, and says which functions and lines did it.
     pub(super) fn explain(&mut self, finding: &mut Finding, trail: &Trail) -> Result<()> {
-        if let Some(collectors) = self.collectors {
-            return self.explain_there(collectors, finding, trail);
-        }
-        let Some(step) = trail
-            .outcome
-            .steps
-            .iter()
-            .find(|s| s.suspects == trail.outcome.suspects)
-        else {
+        let blamed = |s: &&Step| s.suspects == trail.outcome.suspects;
+        let step = trail.outcome.steps.iter().find(blamed);
+        let Some(step) = step.filter(|_| finding.outcome != Found::NoRegression) else {
             return Ok(());
         };
-        if finding.outcome == Found::NoRegression {
-            return Ok(());
-        }
         let base = trail.commit(step.last_before).clone();
         let head = trail.commit(step.first_after).clone();
         if let [only] = trail.outcome.suspects[..] {
             finding.dependencies = self.dependencies(trail, only, &base);
+        }
+        if let Some(collectors) = self.collectors {
+            return self.explain_there(collectors, finding, (step, &base, &head));
         }
         let Some(pair) = self.benches(&base.sha, &head.sha)? else {
             return Ok(());
         };
         if trail.outcome.exact {
             let repeats = self.journal.sections[trail.section].options.noise == Noise::Exact;
-            match self.verify(&pair, if repeats { 1 } else { 3 }) {
-                Again::Seen(before, after) => {
-                    let holds = repeated((step.before.value, step.after.value), (before, after));
-                    finding.verified = Some(holds);
-                    if !holds {
-                        finding.contradict(before, after);
-                        return Ok(());
-                    }
-                }
-                Again::Failed(why) => self.notes.push(format!("not verified: {why}")),
-                Again::NotAsked => {}
+            let again = self.verify(&pair, if repeats { 1 } else { 3 });
+            if self.is_contradicted(finding, step, again) {
+                return Ok(());
             }
         }
         self.functions(finding, &base, &head, &pair)
+    }
+
+    /// Takes down whether a step shows again; gives whether it does not.
+    pub(super) fn is_contradicted(
+        &mut self,
+        finding: &mut Finding,
+        step: &Step,
+        again: Again,
+    ) -> bool {
+        match again {
+            Again::Seen(before, after) => {
+                let holds = repeated((step.before.value, step.after.value), (before, after));
+                finding.verified = Some(holds);
+                if !holds {
+                    finding.contradict(before, after);
+                }
+                return !holds;
+            }
+            Again::Failed(why) => self.notes.push(format!("not verified: {why}")),
+            Again::NotAsked => {}
+        }
+        false
     }
 
     /// Measures both sides again, in turn: the middle of some runs of each.
@@ -240,7 +248,7 @@ pub(super) enum Again {
 }
 
 /// Whether a step shows again: between other levels, it is the step of another program.
-pub(super) fn repeated(was: (f64, f64), is: (f64, f64)) -> bool {
+fn repeated(was: (f64, f64), is: (f64, f64)) -> bool {
     let delta = was.1 - was.0;
     let near = |a: f64, b: f64| (a - b).abs() <= REPEATS * delta.abs();
     near(is.1 - is.0, delta)

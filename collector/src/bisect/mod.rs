@@ -78,8 +78,12 @@ pub fn run(
         None => runner.session().counter.clone(),
     };
     let asked = journal.request.asked(&counter);
-    let exact = matches!(asked.metric, Metric::Instructions | Metric::BinarySize)
-        && counter == Counter::Callgrind;
+    let exact = match asked.metric {
+        Metric::Instructions => counter == Counter::Callgrind,
+        // A file has one size, whoever counts what it does.
+        Metric::BinarySize => true,
+        _ => false,
+    };
     let mut others = Vec::new();
     for _ in 1..jobs.max(1) {
         if collectors.is_none() {
@@ -468,12 +472,17 @@ impl Hunt<'_> {
         } else {
             ("BAD", "an earlier BAD that has it")
         };
+        let short = line.commits[commit].sha.short();
+        let else_what = match self.collectors {
+            None => format!(
+                ", lay today's over every commit with `--overlay PATH`, or see `uptick list {short}`"
+            ),
+            // A server measures commits as they are.
+            Some(_) => String::new(),
+        };
         Error::NoVerdict(format!(
-            "{end}, {} ({}), has {why}. Name {other}, lay today's over every commit with \
-             `--overlay PATH`, or see `uptick list {}`",
-            line.commits[commit].sha.short(),
-            crate::format::sentence(&line.commits[commit].subject, 50),
-            line.commits[commit].sha.short()
+            "{end}, {short} ({}), has {why}. Name {other}{else_what}",
+            crate::format::sentence(&line.commits[commit].subject, 50)
         ))
     }
 

@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 
+use crate::bisect::Hunt;
 use crate::bisect::collectors::{Collectors, Gave};
-use crate::bisect::explain::{Again, repeated};
+use crate::bisect::explain::Again;
 use crate::bisect::probe::{self, Seen};
-use crate::bisect::{Hunt, Trail};
 use crate::error::{Error, Result};
 use crate::jobs::Purpose;
-use crate::model::Sha;
+use crate::model::{Commit, Sha};
 use crate::run::Source;
-use crate::search::Observation;
-use crate::search::finding::{Finding, Found};
+use crate::search::finding::Finding;
+use crate::search::{Observation, Step};
 
 impl Hunt<'_> {
     /// What the server knows of the commits, by name; `None` where no server measures.
@@ -73,44 +73,31 @@ impl Hunt<'_> {
         &mut self,
         collectors: &dyn Collectors,
         finding: &mut Finding,
-        trail: &Trail,
+        (step, base, head): (&Step, &Commit, &Commit),
     ) -> Result<()> {
-        let blamed = |s: &&crate::search::Step| s.suspects == trail.outcome.suspects;
-        let step = trail.outcome.steps.iter().find(blamed);
-        let Some(step) = step.filter(|_| finding.outcome != Found::NoRegression) else {
-            return Ok(());
-        };
-        let base = trail.commit(step.last_before).sha.clone();
-        let head = trail.commit(step.first_after).sha.clone();
-        if trail.commit(step.first_after).parents.len() > 1 {
+        if head.parents.len() > 1 {
             self.notes.push(format!(
                 "{} is a merge, and the server measures its main line: a search without --server \
                  goes down into it",
-                head.short()
+                head.sha.short()
             ));
         }
         self.progress
             .stage("verifying the culprit against its parent");
-        match self.again_there(collectors, &base, &head)? {
-            Again::Seen(before, after) => {
-                let holds = repeated((step.before.value, step.after.value), (before, after));
-                finding.verified = Some(holds);
-                if !holds {
-                    finding.contradict(before, after);
-                    return Ok(());
-                }
-            }
-            Again::Failed(why) => self.notes.push(format!("not verified: {why}")),
-            Again::NotAsked => {}
+        let (base, head) = (&base.sha, &head.sha);
+        let again = self.again_there(collectors, base, head)?;
+        if self.is_contradicted(finding, step, again) {
+            return Ok(());
         }
-        let page = collectors.page(&base, &head);
         // What was found stands without its explanation.
-        match collectors.functions(&base, &head) {
+        match collectors.functions(base, head) {
             Ok(functions) if !functions.is_empty() => finding.functions = functions,
-            _ => self
+            Ok(_) => self
                 .notes
                 .push("the server has no profiles of both commits".into()),
+            Err(e) => self.notes.push(format!("its functions are not known: {e}")),
         }
+        let page = collectors.page(base, head);
         self.notes.push(format!("compared at {page}"));
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Commits that a server's collectors measure for a search, on the series that the server has.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -44,6 +45,9 @@ pub struct OnDemand {
     project: String,
     series: Series,
 }
+
+/// Reports that were fetched, by their hashes; `None` of those that the server has no more.
+type Fetched = HashMap<String, Option<Box<Report>>>;
 
 /// What there is of a commit so far.
 enum Found {
@@ -144,7 +148,8 @@ impl OnDemand {
             let Answer::Yes(offered) = self.offer(&newest, Purpose::Bisect, false)? else {
                 continue;
             };
-            if let Found::Report(report) = self.found(&newest[0], &offered.jobs)?
+            let mut fetched = Fetched::new();
+            if let Found::Report(report) = self.found(&newest[0], &offered.jobs, &mut fetched)?
                 && !report.measurements.is_empty()
             {
                 return Ok(Some(series.clone()));
@@ -180,6 +185,8 @@ impl OnDemand {
         let mut again = self.asked.retry;
         let begun = Instant::now();
         let (mut heard, mut told) = (begun, false);
+        // Of one label there may be a report while another one's is waited for.
+        let mut fetched = Fetched::new();
         let mut came: Vec<Option<(Found, bool)>> = commits.iter().map(|_| None).collect();
         let mut is_first = true;
         loop {
@@ -187,7 +194,7 @@ impl OnDemand {
                 Answer::Yes(Offered { jobs, .. }) => {
                     (again, heard) = (false, Instant::now());
                     for (sha, came) in commits.iter().zip(&mut came).filter(|(_, c)| c.is_none()) {
-                        match self.found(sha, &jobs)? {
+                        match self.found(sha, &jobs, &mut fetched)? {
                             Found::Open => {}
                             found => *came = Some((found, is_first)),
                         }
@@ -219,7 +226,7 @@ impl OnDemand {
     }
 
     /// What the jobs of a commit came to so far.
-    fn found(&self, sha: &Sha, jobs: &[OfferedJob]) -> Result<Found> {
+    fn found(&self, sha: &Sha, jobs: &[OfferedJob], fetched: &mut Fetched) -> Result<Found> {
         let (mut open, mut empty, mut other) = (false, None, None);
         let mut why = format!("nobody measured {}", sha.short());
         for job in jobs.iter().filter(|j| j.sha == *sha) {
@@ -230,7 +237,7 @@ impl OnDemand {
                     State::Cancelled => format!("its job {} was cancelled", job.job),
                     _ => format!("{}: {}", job.stage, job.why),
                 };
-            } else if let Some(report) = self.report(&job.report)? {
+            } else if let Some(report) = self.report(&job.report, fetched)? {
                 let testbed = report.testbed.fingerprint(&self.series.counter);
                 if report.measurements.is_empty() {
                     empty = Some(report);
@@ -257,9 +264,14 @@ impl OnDemand {
     }
 
     /// A report by its hash; `None` where the server has it no more.
-    fn report(&self, hash: &str) -> Result<Option<Box<Report>>> {
+    fn report(&self, hash: &str, fetched: &mut Fetched) -> Result<Option<Box<Report>>> {
+        if let Some(known) = fetched.get(hash) {
+            return Ok(known.clone());
+        }
         let path = format!("/p/{}/api/v1/reports/{hash}", self.project);
-        patiently(|| self.server.document(&path, &[]))
+        let report = patiently(|| self.server.document(&path, &[]))?.ok();
+        fetched.insert(hash.into(), report.clone());
+        Ok(report)
     }
 }
 
@@ -384,24 +396,25 @@ fn candidates(server: &Server, project: &str, asked: &Asked) -> Result<Vec<Serie
 
 /// What lies at a path of the server.
 fn document<T: DeserializeOwned>(server: &Server, path: &str, query: &[(&str, &str)]) -> Result<T> {
-    let gone = || {
+    let refused = |why| {
         Error::Remote(format!(
-            "{}{path}: there is nothing at this address; --server names one that was started with \
-             `uptick serve --data DIR`",
+            "{}{path}: {why} (--server names one that was started with `uptick serve --data DIR`)",
             server.address()
         ))
     };
-    patiently(|| server.document(path, query))?.ok_or_else(gone)
+    patiently(|| server.document(path, query))?.map_err(refused)
 }
 
-/// Asks until there is an answer, for as long as the server may stay away; `None`: there is no such
+/// Asks until there is an answer, for as long as the server may stay away; `Err`: why it has no such
 /// thing.
-fn patiently<T>(mut ask: impl FnMut() -> Result<Answer<T>>) -> Result<Option<T>> {
+fn patiently<T>(
+    mut ask: impl FnMut() -> Result<Answer<T>>,
+) -> Result<std::result::Result<T, String>> {
     let begun = Instant::now();
     loop {
         match ask()? {
-            Answer::Yes(document) => return Ok(Some(document)),
-            Answer::Lost(_) | Answer::Refused(_) => return Ok(None),
+            Answer::Yes(document) => return Ok(Ok(document)),
+            Answer::Lost(why) | Answer::Refused(why) => return Ok(Err(why)),
             Answer::Away(why, _) if begun.elapsed() > AWAY => return Err(away(&why)),
             Answer::Away(..) => std::thread::sleep(LOOK),
         }

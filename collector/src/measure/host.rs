@@ -158,12 +158,16 @@ pub struct Finding {
     pub mend: Option<String>,
 }
 
-fn finding(what: &str, state: State, detail: impl Into<String>, mend: Option<&str>) -> Finding {
-    Finding {
-        what: what.into(),
-        state,
-        detail: detail.into(),
-        mend: mend.map(String::from),
+impl Finding {
+    /// What was looked at, how it stands, in words, and what mends it.
+    #[must_use]
+    pub fn new(what: &str, state: State, detail: impl Into<String>, mend: Option<&str>) -> Self {
+        Self {
+            what: what.into(),
+            state,
+            detail: detail.into(),
+            mend: mend.map(String::from),
+        }
     }
 }
 
@@ -187,25 +191,25 @@ pub fn findings() -> Vec<Finding> {
 
 fn hardware_counters() -> Finding {
     match perf::unavailable() {
-        None => finding(
+        None => Finding::new(
             "hardware counters",
             State::Good,
             "instructions:u can be counted",
             None,
         ),
-        Some(why) => finding("hardware counters", State::Weak, why, None),
+        Some(why) => Finding::new("hardware counters", State::Weak, why, None),
     }
 }
 
 fn valgrind() -> Finding {
     match callgrind::version() {
-        Some(v) => finding(
+        Some(v) => Finding::new(
             "valgrind",
             State::Good,
             format!("version {v}: exact counts without a hardware counter"),
             None,
         ),
-        None => finding(
+        None => Finding::new(
             "valgrind",
             State::Missing,
             "not installed: without it and without hardware counters only time can be sampled, \
@@ -218,8 +222,8 @@ fn valgrind() -> Finding {
 /// What keeps pull requests from the rest of a collector's machine; nothing else needs it.
 fn sandbox() -> Finding {
     match Sandbox::of(Path::new("/")) {
-        Ok(_) => finding("sandbox", State::Good, "bwrap, for pull requests", None),
-        Err(why) => finding(
+        Ok(_) => Finding::new("sandbox", State::Good, "bwrap, for pull requests", None),
+        Err(why) => Finding::new(
             "sandbox",
             State::Weak,
             format!("{why}: `uptick collect --untrusted` needs it"),
@@ -230,20 +234,20 @@ fn sandbox() -> Finding {
 
 fn tool(name: &str) -> Finding {
     match (version_of(&mut Command::new(name)), name) {
-        (Some(v), _) => finding(name, State::Good, v, None),
-        (None, "git") => finding(
+        (Some(v), _) => Finding::new(name, State::Good, v, None),
+        (None, "git") => Finding::new(
             name,
             State::Missing,
             "not found: uptick reads commits with it",
             None,
         ),
-        (None, "cargo") => finding(
+        (None, "cargo") => Finding::new(
             name,
             State::Weak,
             "not found: criterion benchmarks cannot be built, commands can",
             None,
         ),
-        (None, _) => finding(
+        (None, _) => Finding::new(
             name,
             State::Weak,
             "not found: executables are counted with their debug information, which starts slower",
@@ -257,7 +261,7 @@ fn noise(cpu: &Path, loadavg: &str) -> Vec<Finding> {
     let mut all = Vec::new();
     let governor = first_line(cpu.join("cpu0/cpufreq/scaling_governor"));
     if !governor.is_empty() && governor != "performance" {
-        all.push(finding(
+        all.push(Finding::new(
             "frequency governor",
             State::Weak,
             format!("`{governor}`: the clock rate follows the load, wall times vary"),
@@ -265,7 +269,7 @@ fn noise(cpu: &Path, loadavg: &str) -> Vec<Finding> {
         ));
     }
     if first_line(cpu.join("intel_pstate/no_turbo")) == "0" {
-        all.push(finding(
+        all.push(Finding::new(
             "turbo",
             State::Weak,
             "on: wall times depend on temperature and on the other cores",
@@ -273,7 +277,7 @@ fn noise(cpu: &Path, loadavg: &str) -> Vec<Finding> {
         ));
     }
     if first_line(cpu.join("smt/active")) == "1" {
-        all.push(finding(
+        all.push(Finding::new(
             "hyper-threading",
             State::Weak,
             "on: a neighbour on the same core slows wall times",
@@ -287,7 +291,7 @@ fn noise(cpu: &Path, loadavg: &str) -> Vec<Finding> {
         .and_then(|s| s.parse().ok())
         .unwrap_or(0.0);
     if load > 0.5 * cores {
-        all.push(finding(
+        all.push(Finding::new(
             "load",
             State::Weak,
             format!("{load:.1} on {cores:.0} cores: wall times vary; counts do not"),

@@ -268,6 +268,7 @@ pub(super) fn reason(error: &ureq::Error) -> String {
         _ => "the request failed".into(),
     }
 }
+
 /// A text as one segment of a path, or as one value of a query.
 pub(in crate::remote) fn encoded(text: &str) -> String {
     let mut out = String::new();

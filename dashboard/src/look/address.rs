@@ -1,4 +1,4 @@
-//! Percent-encoding in addresses.
+//! Percent-encoding in addresses and forms.
 
 /// Percent-decoding; what is no text becomes the replacement character.
 pub(crate) fn decode(text: &str) -> String {
@@ -19,6 +19,14 @@ pub(crate) fn decode(text: &str) -> String {
         }
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// What a form says under a name, the first where it says several things.
+pub(crate) fn field(form: &[u8], name: &str) -> Option<String> {
+    let text = String::from_utf8_lossy(form);
+    let mut pairs = text.split('&').filter_map(|p| p.split_once('='));
+    let (_, value) = pairs.find(|(n, _)| *n == name)?;
+    Some(decode(&value.replace('+', " ")))
 }
 
 #[cfg(test)]

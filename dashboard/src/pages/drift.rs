@@ -17,9 +17,9 @@ use serde_json::json;
 use crate::app::App;
 use crate::auth::Actor;
 use crate::error::Fail;
+use crate::look::address::field;
 use crate::pages::answer::the_series;
 use crate::pages::triage::back;
-use crate::query::decode;
 use crate::text;
 
 /// Whether a change is a drift that somebody opened.
@@ -119,9 +119,7 @@ pub(crate) async fn open_api(
 
 /// The series that a form names, and the identity of its drift.
 async fn opened(app: &Arc<App>, form: &[u8], actor: Actor) -> Result<(String, String), Fail> {
-    let text = String::from_utf8_lossy(form);
-    let named = text.split('&').find_map(|p| p.strip_prefix("series="));
-    let series = named.map(decode).unwrap_or_default();
+    let series = field(form, "series").unwrap_or_default();
     if series.is_empty() {
         return Err(Fail::Bad("`series` names no series.".into()));
     }

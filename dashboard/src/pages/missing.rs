@@ -11,10 +11,11 @@ use collector::store::Store;
 use collector::store::queue::Offer;
 use maud::{Markup, html};
 
-use crate::app::{App, Role};
+use crate::app::App;
 use crate::auth::Actor;
 use crate::clock::clock;
 use crate::error::Fail;
+use crate::look::address::field;
 use crate::mirror::describe;
 use crate::text::plural;
 
@@ -25,7 +26,7 @@ pub(super) fn between(
     app: &App,
     (from, to): (u64, u64),
 ) -> Result<Option<Markup>, Fail> {
-    if !matches!(app.role, Role::Project { .. }) {
+    if app.role.project().is_none() {
         return Ok(None);
     }
     let (all, _) = store.unmeasured(from, to, 0)?;
@@ -51,7 +52,7 @@ pub(crate) async fn measure(
     Extension(actor): Extension<Actor>,
     RawForm(form): RawForm,
 ) -> Result<Response, Fail> {
-    let Role::Project { base, server } = &app.role else {
+    let Some((name, server)) = app.role.project() else {
         return Err(Fail::NotFound(
             "No collector works for this store: `uptick serve --data DIR` has some.".into(),
         ));
@@ -73,7 +74,7 @@ pub(crate) async fn measure(
     let dir = app.options.store.with_file_name("mirror.git");
     let described = tokio::task::spawn_blocking(move || describe(&dir, wanted));
     let commits = described.await.map_err(|_| Fail::panicked())?;
-    let name = base.trim_start_matches("/p/").to_string();
+    let name = name.to_string();
     server
         .write(move |store| {
             let project = store.project(&name)?.ok_or(Fail::Internal)?;
@@ -91,10 +92,6 @@ pub(crate) async fn measure(
 }
 
 fn position(form: &[u8], name: &str) -> Result<u64, Fail> {
-    let text = String::from_utf8_lossy(form);
-    let mut pairs = text.split('&').filter_map(|p| p.split_once('='));
-    let found = pairs.find_map(|(n, v)| (n == name).then(|| v.parse().ok()));
-    found
-        .flatten()
-        .ok_or_else(|| Fail::Bad(format!("`{name}` is no position.")))
+    let named = field(form, name).and_then(|text| text.parse().ok());
+    named.ok_or_else(|| Fail::Bad(format!("`{name}` is no position.")))
 }

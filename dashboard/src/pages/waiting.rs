@@ -7,7 +7,7 @@ use collector::store::queue::Wait;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use crate::app::{App, Role};
+use crate::app::App;
 use crate::clock::clock;
 use crate::error::Fail;
 use crate::query::{Format, View, Waiting, What};
@@ -16,10 +16,10 @@ use crate::text::{self, plural};
 /// A view of Today with what waits; any other as it is.
 pub(crate) async fn with_waits(app: &Arc<App>, view: View) -> Result<View, Fail> {
     let shows = matches!(view.what, What::Today { .. }) && view.format != Format::Atom;
-    let (true, Role::Project { base, server }) = (shows, &app.role) else {
+    let Some((name, server)) = app.role.project().filter(|_| shows) else {
         return Ok(view);
     };
-    let name = base.trim_start_matches("/p/").to_string();
+    let name = name.to_string();
     let found = server.read(move |store, _| Ok(store.waits_of(Some(&name), clock())?));
     let waiting = waiting(&found.await?);
     Ok(View { waiting, ..view })

@@ -575,7 +575,6 @@ mod tests {
                 format: Format::Csv,
                 reader: Reader::Anybody,
                 day: 0,
-
                 waiting: None,
             }
         );

@@ -10,16 +10,8 @@ use crate::app::App;
 use crate::auth::Actor;
 use crate::clock::clock;
 use crate::error::Fail;
-use crate::look::address::decode;
+use crate::look::address::field;
 use crate::service::server::Server;
-
-/// What a form says under a name, the first where it says several things.
-pub(super) fn field(form: &[u8], name: &str) -> Option<String> {
-    let text = String::from_utf8_lossy(form);
-    let mut pairs = text.split('&').filter_map(|p| p.split_once('='));
-    let (_, value) = pairs.find(|(n, _)| *n == name)?;
-    Some(decode(&value.replace('+', " ")))
-}
 
 /// The job that a form names.
 fn job(form: &[u8]) -> Result<i64, Fail> {

@@ -277,7 +277,7 @@ pub(super) async fn collectors(
     Extension(reader): Extension<Reader>,
 ) -> Result<Response, Fail> {
     let (all, waits) = app
-        .read(|store, _| Ok((store.collectors()?, store.waits(clock())?)))
+        .read(|store, _| Ok((store.paced_collectors()?, store.waits(clock())?)))
         .await?;
     let body = html! {
         section .verdict.quiet {
@@ -382,7 +382,7 @@ fn collector_row(c: &Collector) -> Markup {
 /// Collectors as a document.
 pub(super) async fn collectors_json(State(app): State<Arc<App>>) -> Result<Response, Fail> {
     let (all, waits) = app
-        .read(|store, _| Ok((store.collectors()?, store.waits(clock())?)))
+        .read(|store, _| Ok((store.paced_collectors()?, store.waits(clock())?)))
         .await?;
     let document = json!({ "schema": "uptick.collectors/1", "collectors": all, "waits": waits });
     Ok(axum::Json(document).into_response())

@@ -152,7 +152,8 @@ impl Store {
     }
 
     /// Offers the head of a pull request to each label of its project, and where it left the main line
-    /// unless that is `known` or was offered before; nothing where the head is another one by now, or not approved any more.
+    /// unless that is `known` or was offered before; nothing where the head is another one by now, or
+    /// not approved any more.
     /// Which label measured what is known is not said: it counts only where there is one. Gives how
     /// many jobs are new.
     ///
